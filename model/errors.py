@@ -1,0 +1,66 @@
+"""What can go wrong, as domain exceptions in whole sentences.
+
+    EchocastError
+    ├── InputError              something is wrong with what the caller sent
+    │   ├── UnreadableInput     the bytes are not what they claim to be
+    │   ├── UnsupportedInput    a format or option we do not know
+    │   ├── InputTooLarge       more than the limits allow
+    │   └── ContractViolation   readable, but breaks a named rule of the input contract
+    └── ModelError              something is wrong with a network or its checkpoint
+        └── CheckpointError     a checkpoint is damaged, incomplete or of another kind
+
+HTTP status codes are given to these classes in one table of the service, nowhere else.
+"""
+
+from __future__ import annotations
+
+
+class EchocastError(Exception):
+    """Root of every error that Echocast raises on purpose."""
+
+
+class InputError(EchocastError):
+    """Something is wrong with what the caller sent.
+
+    Args:
+        message: One sentence that names the rule, the offending value and where it was found.
+        rule: Stable short name of the broken rule, e.g. ``frame-count``.
+    """
+
+    default_rule = "input"
+
+    def __init__(self, message: str, *, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.rule = rule or self.default_rule
+
+
+class UnreadableInput(InputError):
+    """The bytes are not what they claim to be."""
+
+    default_rule = "unreadable"
+
+
+class UnsupportedInput(InputError):
+    """A format, unit or option that Echocast does not know."""
+
+    default_rule = "unsupported"
+
+
+class InputTooLarge(InputError):
+    """More bytes, pixels or frames than the limits allow."""
+
+    default_rule = "too-large"
+
+
+class ContractViolation(InputError):
+    """Readable frames that break a named rule of the input contract."""
+
+    default_rule = "contract"
+
+
+class ModelError(EchocastError):
+    """Something is wrong with a network or its configuration."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint is damaged, incomplete, or made for another network."""

@@ -1,0 +1,215 @@
+"""Frames: radar images in time order, the one value type that crosses the system.
+
+Missing is not dry. A pixel the radar did not look at is NaN (``frames.missing`` is the explicit
+mask); a pixel it looked at and found nothing holds ``no_rain_dbz``, the floor of the product.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ContractViolation
+
+KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 km
+KM_PER_UNIT = {"m": 1e-3, "km": 1.0}
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the pixels are.
+
+    Args:
+        y: Pixel centres along rows, row 0 first, shape (height,), in ``units``.
+        x: Pixel centres along columns, shape (width,), in ``units``.
+        units: ``m``, ``km``, ``degree`` (longitude/latitude) or ``1`` (plain pixel numbers).
+        crs: CF grid-mapping attributes (with ``crs_wkt`` where known); empty if unknown.
+    """
+
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    units: str = "1"
+    crs: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_pixels(cls, height: int, width: int) -> Self:
+        """A grid that knows nothing but its size."""
+        return cls(y=np.arange(height, dtype=float), x=np.arange(width, dtype=float))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return len(self.y), len(self.x)
+
+    @property
+    def pixel_size_km(self) -> float | None:
+        """Side of a square of one pixel's area in km; None where the grid does not say."""
+        if len(self.y) < 2 or len(self.x) < 2 or self.units == "1":
+            return None
+        dy = abs(float(self.y[-1] - self.y[0])) / (len(self.y) - 1)
+        dx = abs(float(self.x[-1] - self.x[0])) / (len(self.x) - 1)
+        if self.units == "degree":
+            middle = np.deg2rad(float(self.y[0] + self.y[-1]) / 2)
+            return float(np.sqrt(dy * dx * np.cos(middle)) * KM_PER_DEGREE)
+        return float(np.sqrt(dy * dx) * KM_PER_UNIT[self.units])
+
+    def same_as(self, other: Grid) -> bool:
+        """True where both grids put every pixel at the same place."""
+        return (
+            self.shape == other.shape
+            and self.units == other.units
+            and np.allclose(self.y, other.y, rtol=1e-6, atol=1e-6)
+            and np.allclose(self.x, other.x, rtol=1e-6, atol=1e-6)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_json` gives an equal grid back."""
+        return {
+            "y": self.y.tolist(),
+            "x": self.x.tolist(),
+            "units": self.units,
+            "crs": dict(self.crs),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The grid that :meth:`to_json` described."""
+        return cls(
+            y=np.asarray(value["y"], dtype=float),
+            x=np.asarray(value["x"], dtype=float),
+            units=str(value["units"]),
+            crs=dict(value["crs"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Radar images in time order, observed or forecast.
+
+    Args:
+        reflectivity_dbz: float32 (time, y, x) in dBZ; NaN where missing. Made read-only.
+        times: What each frame depicts (valid time); timezone-aware UTC, strictly increasing.
+        grid: Where the pixels are.
+        no_rain_dbz: The product's floor: value of "looked, saw nothing", in dBZ.
+        attributes: Provenance carried along (source, institution, zr_a, zr_b, ...).
+
+    Raises:
+        ContractViolation: Shapes disagree, an infinity, or times not strictly increasing UTC.
+    """
+
+    reflectivity_dbz: FloatArray
+    times: tuple[datetime, ...]
+    grid: Grid
+    no_rain_dbz: float = 0.0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.reflectivity_dbz, dtype=np.float32)
+        if values is self.reflectivity_dbz and values.flags.writeable:
+            values = values.view()
+        values.flags.writeable = False
+        object.__setattr__(self, "reflectivity_dbz", values)
+        object.__setattr__(self, "times", tuple(self.times))
+        self._check_shape()
+        self._check_times()
+        if np.isinf(values).any():
+            t, y, x = (int(i[0]) for i in np.nonzero(np.isinf(values)))
+            raise ContractViolation(
+                f"Reflectivity must be finite or missing, but frame {t} holds an infinity"
+                f" at row {y}, column {x}.",
+                rule="infinite-value",
+            )
+
+    def _check_shape(self) -> None:
+        values = self.reflectivity_dbz
+        expected = (len(self.times), *self.grid.shape)
+        if values.ndim != 3 or values.shape != expected:
+            raise ContractViolation(
+                f"Frames must have the shape (time, y, x) = {expected} of their times and grid,"
+                f" not {values.shape}.",
+                rule="shape",
+            )
+
+    def _check_times(self) -> None:
+        for index, time in enumerate(self.times):
+            if time.tzinfo is None or time.utcoffset() != timedelta(0):
+                raise ContractViolation(
+                    f"Times must be UTC, but time {index} is {time!r}.", rule="time-zone"
+                )
+            if index and time <= self.times[index - 1]:
+                raise ContractViolation(
+                    f"Times must strictly increase, but time {index} ({time.isoformat()}) does not"
+                    f" come after {self.times[index - 1].isoformat()}.",
+                    rule="time-order",
+                )
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """True where the radar did not look, shape (time, y, x)."""
+        return np.isnan(self.reflectivity_dbz)
+
+    @property
+    def step(self) -> timedelta:
+        """Median time between neighbouring frames.
+
+        Raises:
+            ContractViolation: There is one frame only.
+        """
+        if len(self) < 2:
+            raise ContractViolation("One frame alone has no time step.", rule="frame-count")
+        seconds = np.median(np.diff([time.timestamp() for time in self.times]))
+        return timedelta(seconds=round(float(seconds), 3))
+
+    def __getitem__(self, which: slice) -> Frames:
+        """The frames of a slice of the time axis."""
+        return self.with_values(self.reflectivity_dbz[which], self.times[which])
+
+    def with_values(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
+        """Other values and times on the same grid, with the same floor and provenance."""
+        return Frames(reflectivity_dbz, tuple(times), self.grid, self.no_rain_dbz, self.attributes)
+
+    def up_to(self, reference_time: datetime) -> Frames:
+        """The frames valid at or before ``reference_time``."""
+        return self[: sum(time <= reference_time for time in self.times)]
+
+    def after(self, reference_time: datetime) -> Frames:
+        """The frames valid later than ``reference_time``."""
+        return self[sum(time <= reference_time for time in self.times) :]
+
+    def description(self) -> dict[str, Any]:
+        """Everything but the values, as plain JSON: stored beside them in an archive."""
+        return {
+            "times": [time.isoformat() for time in self.times],
+            "grid": self.grid.to_json(),
+            "no_rain_dbz": self.no_rain_dbz,
+            "attributes": dict(self.attributes),
+        }
+
+    @classmethod
+    def from_description(cls, values: FloatArray, description: Mapping[str, Any]) -> Self:
+        """Values and the :meth:`description` that was stored beside them, together again."""
+        return cls(
+            values,
+            tuple(datetime.fromisoformat(t).astimezone(UTC) for t in description["times"]),
+            Grid.from_json(description["grid"]),
+            float(description["no_rain_dbz"]),
+            {str(k): str(v) for k, v in description["attributes"].items()},
+        )
+
+    def sha256(self) -> str:
+        """Hash of values, times, grid and floor: equal frames have equal names."""
+        digest = hashlib.sha256(json.dumps(self.description(), sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(self.reflectivity_dbz).tobytes())
+        return digest.hexdigest()
