@@ -1,0 +1,97 @@
+"""Checkpoints: weights as safetensors, everything else as JSON beside them; never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.config import NetworkConfig
+from model.errors import CheckpointError
+from model.forecast import ModelIdentity
+from model.networks import MIMNetwork
+from model.registry import MANIFEST, WEIGHTS, read_manifest
+
+FORMAT = 1
+
+
+def save(network: MIMNetwork, directory: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a checkpoint directory; the manifest comes last, so that a torn one is not taken for one.
+
+    Args:
+        network: Weights and configuration.
+        directory: ``<name>/<version>``, made if need be.
+        manifest: How the weights came to be: data, command, seed, scores.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = directory / WEIGHTS
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    facts = {
+        "format": FORMAT,
+        "name": directory.parent.name,
+        "version": directory.name,
+        "network": network.config.to_json(),
+        "parameters": parameters,
+        "equals_extrapolation": equals_extrapolation(network),
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    new = directory / (MANIFEST + ".new")
+    new.write_text(json.dumps({**facts, **manifest}, indent=2) + "\n")
+    new.replace(directory / MANIFEST)
+
+
+def equals_extrapolation(network: MIMNetwork) -> bool:
+    """True while the head is zero: the forecast is pure extrapolation."""
+    return network.config.residual and not any(
+        bool(part.any()) for part in network.head.state_dict().values()
+    )
+
+
+def load(directory: Path) -> tuple[MIMNetwork, ModelIdentity]:
+    """Read a checkpoint directory.
+
+    Returns:
+        The network in evaluation mode and its identity.
+
+    Raises:
+        CheckpointError: Missing, damaged, of another format, or not finite.
+    """
+    manifest = read_manifest(directory)
+    if manifest.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{directory} has checkpoint format {manifest.get('format')!r}; this version of"
+            f" Echocast reads format {FORMAT}."
+        )
+    sha256 = _verified_hash(directory / WEIGHTS, str(manifest["weights_sha256"]))
+    network = MIMNetwork(NetworkConfig.from_json(manifest["network"]))
+    try:
+        network.load_state_dict(load_file(directory / WEIGHTS))
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"The weights in {directory} do not fit their manifest: {error}"
+        ) from None
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise CheckpointError(f"The weights in {directory} hold values that are not finite.")
+    identity = ModelIdentity(str(manifest["name"]), str(manifest["version"]), sha256)
+    return network.eval().to(memory_format=torch.channels_last), identity
+
+
+def _verified_hash(weights: Path, expected: str) -> str:
+    """SHA-256 of the weights file, which must be the manifest's."""
+    try:
+        found = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise CheckpointError(f"No weights: there is no {weights}.") from None
+    if found != expected:
+        raise CheckpointError(
+            f"The weights in {weights} have the SHA-256 {found}, but their manifest says"
+            f" {expected}: one of them was changed."
+        )
+    return found

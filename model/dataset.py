@@ -1,0 +1,177 @@
+"""Training windows: short sequences of aligned crops, cut from events where it rains.
+
+A window is what a Lagrangian network sees and should answer: the input frames carried forward along
+the motion to the reference time, and the later frames carried back to it. It is cut from one event
+at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for missing, so that many
+fit in memory; beside them stands a JSON file with what each one is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model.extrapolation import FloatArray, carry, estimate_motion, sample, trajectories
+from model.frames import Frames
+
+DBZ_PER_COUNT = 0.3
+MISSING_COUNT = 255
+CLUTTER_CAP_DBZ = 60.0  # echoes above are clutter or hail; neither teaches rain
+SPECK_DBZ = 15.0  # a pixel this far above the median of its neighbourhood is a speck
+LENGTH = 20  # frames a stored window has room for
+WORTH_FROM_DBZ = 15.0
+
+
+@dataclass(frozen=True)
+class WindowInfo:
+    """What a stored window is.
+
+    Args:
+        event: Name of the event it was cut from.
+        step_minutes: Time between its frames.
+        pixel_km: Side of its pixels.
+        inputs: Input frames; they end at index ``inputs - 1``.
+        outputs: Frames after them.
+    """
+
+    event: str
+    step_minutes: float
+    pixel_km: float
+    inputs: int
+    outputs: int
+
+
+def clean(frames_dbz: FloatArray) -> FloatArray:
+    """Without specks and with echoes capped at 60 dBZ; dry is 0, missing stays NaN.
+
+    Args:
+        frames_dbz: (time, height, width) in dBZ, NaN where missing.
+
+    Returns:
+        The same shape.
+    """
+    seen = np.isfinite(frames_dbz)
+    capped = np.clip(np.nan_to_num(frames_dbz, nan=0.0), 0, CLUTTER_CAP_DBZ)
+    median = np.stack([cv2.medianBlur(frame, 3) for frame in capped])
+    quiet = np.where(capped - median > SPECK_DBZ, median, capped)
+    return np.where(seen, quiet, np.nan).astype(np.float32)
+
+
+def aligned(frames_dbz: FloatArray, inputs: int) -> FloatArray:
+    """Frames carried along the motion to the time of the last input.
+
+    Inputs are interpolated as a nowcaster does; later frames keep their values (nearest pixel), so
+    that the target's heavy rain is not smoothed away.
+
+    Args:
+        frames_dbz: (time, height, width) in dBZ, NaN where missing.
+        inputs: Frames that count as inputs; the motion is found on them alone.
+
+    Returns:
+        The same shape, every frame as seen by an observer who moves with the rain.
+    """
+    motion = estimate_motion(frames_dbz[:inputs])
+    moved = frames_dbz.copy()
+    back = trajectories(motion)
+    for index in range(inputs - 2, -1, -1):
+        moved[index] = carry(frames_dbz[index], next(back))
+    ahead = trajectories(motion, forward=True)
+    for index in range(inputs, len(frames_dbz)):
+        at = next(ahead)
+        moved[index] = cv2.remap(
+            frames_dbz[index], at.x, at.y, cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"),
+        )
+    return moved
+
+
+def to_counts(frames_dbz: FloatArray) -> NDArray[np.uint8]:
+    """dBZ as bytes; 255 where missing."""
+    counts = np.clip(np.round(np.nan_to_num(frames_dbz, nan=0.0) / DBZ_PER_COUNT), 0, 254)
+    return np.where(np.isnan(frames_dbz), MISSING_COUNT, counts).astype(np.uint8)
+
+
+def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
+    """How much there is to learn in each candidate crop: rain now and later, heavy rain most.
+
+    Returns:
+        (rows, columns) of candidates whose corners lie ``stride`` pixels apart.
+    """
+    rain = np.nan_to_num(moved_dbz, nan=0.0)
+    value = (np.clip(rain - WORTH_FROM_DBZ, 0, None) ** 2).mean(0)
+    value[np.isnan(moved_dbz).any(0)] *= 0.25
+    box = cv2.boxFilter(value, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
+    height, width = value.shape
+    box = np.clip(box, 0, None)
+    return np.sqrt(box[: height - size + 1 : stride, : width - size + 1 : stride]).astype(float)
+
+
+def cut(
+    frames_dbz: FloatArray, inputs: int, count: int, size: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.uint8]]:
+    """Crops of one sequence, the rainier the likelier.
+
+    Args:
+        frames_dbz: (time, height, width) in dBZ, cleaned, NaN where missing.
+        inputs: Frames that count as inputs.
+        count: Crops wanted at most; fewer where little rain is.
+        size: Side of a crop in pixels.
+        rng: Chooses the crops.
+
+    Yields:
+        (time, size, size) counts.
+    """
+    moved = aligned(frames_dbz, inputs)
+    stride = size // 3
+    chances = worth(moved, size, stride)
+    wet = int((chances > 0.5).sum())
+    if wet == 0:
+        return
+    flat = np.where(chances > 0.5, chances, 0).ravel()
+    chosen = rng.choice(flat.size, size=min(count, wet), replace=False, p=flat / flat.sum())
+    for row, column in zip(*np.unravel_index(chosen, chances.shape), strict=True):
+        y, x = row * stride, column * stride
+        yield to_counts(moved[:, y : y + size, x : x + size])
+
+
+class WindowStore:
+    """Stored windows, memory-mapped.
+
+    Args:
+        counts: (window, 20, size, size) bytes; frames beyond a window's length are missing.
+        infos: What each window is.
+    """
+
+    def __init__(self, counts: NDArray[np.uint8], infos: Sequence[WindowInfo]) -> None:
+        self.counts = counts
+        self.infos = tuple(infos)
+
+    def __len__(self) -> int:
+        return len(self.infos)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """The windows that :meth:`save` wrote."""
+        infos = [WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())]
+        return cls(np.load(directory / "windows.npy", mmap_mode="r"), infos)
+
+    @classmethod
+    def save(cls, directory: Path, windows: Sequence[tuple[NDArray[np.uint8], WindowInfo]]) -> Self:
+        """Write windows to ``directory`` and open them."""
+        directory.mkdir(parents=True, exist_ok=True)
+        size = windows[0][0].shape[-1]
+        counts = np.full((len(windows), LENGTH, size, size), MISSING_COUNT, np.uint8)
+        for index, (window, _) in enumerate(windows):
+            counts[index, : len(window)] = window
+        np.save(directory / "windows.npy", counts)
+        infos = [asdict(info) for _, info in windows]
+        (directory / "windows.json").write_text(json.dumps(infos))
+        return cls.load(directory)

@@ -1,0 +1,169 @@
+"""Motion field, semi-Lagrangian extrapolation and persistence: the references, and the moving frame.
+
+The motion is found by dense inverse search (Kroeger et al., ECCV 2016, OpenCV's DIS) on the last
+frame pairs, averaged, and smoothed with weights that follow the rain. Extrapolation follows the
+backward trajectories of a motion field that stands still (Germann and Zawadzki, MWR 2002): each
+step moves by the velocity found half a step upstream.
+
+Arrays are float32 (height, width) in pixels; velocities are in pixels per frame step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+FLOW_PAIRS = 3  # newest frame pairs whose flows are averaged
+SMOOTHING_PIXELS = 15.0  # Gaussian that spreads the motion of rain over its surroundings
+DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the flow is found on
+RAIN_DBZ = 10.0  # rain counts for the motion from here on
+SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
+
+
+class Motion(NamedTuple):
+    """Displacement of the rain in pixels per frame step.
+
+    Args:
+        u: Along columns (x), (height, width).
+        v: Along rows (y), (height, width).
+    """
+
+    u: FloatArray
+    v: FloatArray
+
+
+class Trajectory(NamedTuple):
+    """Where the rain that is at a pixel came from: column and row, each (height, width)."""
+
+    x: FloatArray
+    y: FloatArray
+
+
+def estimate_motion(frames_dbz: FloatArray) -> Motion:
+    """Motion of the rain at the newest frame.
+
+    Args:
+        frames_dbz: (time, height, width) in dBZ, oldest first, NaN where missing.
+
+    Returns:
+        One velocity for every pixel; zero where no rain ever was near.
+    """
+    newest = np.nan_to_num(frames_dbz[-FLOW_PAIRS - 1 :], nan=0.0)
+    bright = (newest - DARK_DBZ) / (BRIGHT_DBZ - DARK_DBZ)
+    pictures = (np.clip(bright, 0, 1) * 255).astype(np.uint8)
+    if len(pictures) < 2 or min(pictures.shape[1:]) < SMALLEST_SIDE_FOR_FLOW:
+        return still(*pictures.shape[1:])
+    flow = np.mean([_flow(a, b) for a, b in zip(pictures, pictures[1:], strict=False)], axis=0)
+    weight = np.clip((newest[-1] - RAIN_DBZ) / (BRIGHT_DBZ - RAIN_DBZ), 0, 1) + 1e-6
+    return _smooth(flow.astype(np.float32), weight.astype(np.float32))
+
+
+def still(height: int, width: int) -> Motion:
+    """No motion anywhere."""
+    zero = np.zeros((height, width), np.float32)
+    return Motion(zero, zero)
+
+
+def _flow(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> FloatArray:
+    """Dense flow between two pictures, (height, width, 2)."""
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow: FloatArray = search.calc(earlier, later, None)
+    return flow
+
+
+def _smooth(flow: FloatArray, weight: FloatArray) -> Motion:
+    """Rain-weighted Gaussian mean of the flow."""
+
+    def blur(field: FloatArray) -> FloatArray:
+        blurred: FloatArray = cv2.GaussianBlur(field, (0, 0), SMOOTHING_PIXELS)
+        return blurred
+
+    total = blur(weight)
+    return Motion(*(blur(flow[..., i] * weight) / total for i in (0, 1)))
+
+
+def sample(field: FloatArray, at: Trajectory, *, outside: float = 0.0) -> FloatArray:
+    """Bilinear values of a field at trajectory points.
+
+    Args:
+        field: (height, width), finite.
+        at: Points to look at.
+        outside: Value taken for points beyond the grid.
+
+    Returns:
+        (height, width) of the points.
+    """
+    values: FloatArray = cv2.remap(
+        field, at.x, at.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+    )
+    return values
+
+
+def trajectories(motion: Motion, *, forward: bool = False) -> Iterator[Trajectory]:
+    """Where the rain at each pixel was one step before, two steps before, and so on.
+
+    Args:
+        motion: Steady motion field.
+        forward: Where it will be instead.
+
+    Yields:
+        One trajectory point per pixel and step, without end.
+    """
+    sign = np.float32(1 if forward else -1)
+    height, width = motion.u.shape
+    y, x = np.indices((height, width), dtype=np.float32)
+    u, v = motion.u, motion.v
+    while True:
+        half = Trajectory(x + sign * u / 2, y + sign * v / 2)
+        u, v = _velocity(motion, half)
+        x, y = x + sign * u, y + sign * v
+        yield Trajectory(x, y)
+        u, v = _velocity(motion, Trajectory(x, y))
+
+
+def _velocity(motion: Motion, at: Trajectory) -> tuple[FloatArray, FloatArray]:
+    """Velocity at trajectory points; beyond the grid, that of its edge."""
+    u, v = (
+        cv2.remap(field, at.x, at.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for field in motion
+    )
+    return u, v
+
+
+def carry(field_dbz: FloatArray, at: Trajectory) -> FloatArray:
+    """A field moved along trajectories, missing pixels kept apart from dry ones.
+
+    Args:
+        field_dbz: (height, width) in dBZ, NaN where missing.
+        at: Where the rain at each pixel came from.
+
+    Returns:
+        (height, width) in dBZ; NaN where more than half of the value would come from missing
+        pixels or from beyond the grid.
+    """
+    seen = np.isfinite(field_dbz)
+    weight = sample(seen.astype(np.float32), at)
+    values = sample(np.where(seen, field_dbz, 0).astype(np.float32), at)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight >= 0.5, values / weight, np.nan).astype(np.float32)
+
+
+def extrapolate(newest_dbz: FloatArray, motion: Motion, steps: int) -> FloatArray:
+    """The newest frame carried along the motion.
+
+    Args:
+        newest_dbz: (height, width) in dBZ, NaN where missing.
+        motion: Steady motion field.
+        steps: Frames to extrapolate.
+
+    Returns:
+        (steps, height, width) in dBZ, NaN where the rain would come from beyond the view.
+    """
+    path = trajectories(motion)
+    return np.stack([carry(newest_dbz, next(path)) for _ in range(steps)])

@@ -1,0 +1,277 @@
+"""Nowcaster: observed frames in, a forecast out.
+
+Three phases, so that a service can batch the middle one: ``prepare`` finds the motion and aligns
+the frames (threads may run it), ``predict`` runs the network on a batch (one thread at a time),
+``finish`` carries the prediction out along the motion and masks it (threads again). Nothing is
+kept between calls.
+
+A Lagrangian network sees the rain standing still: every input frame is carried along the motion to
+the reference time, and its forecast frames are carried out to their lead times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model import checkpoint
+from model.errors import ContractViolation
+from model.extrapolation import (
+    FloatArray,
+    Motion,
+    Trajectory,
+    carry,
+    estimate_motion,
+    trajectories,
+)
+from model.forecast import Forecast, ModelIdentity
+from model.frames import Frames
+from model.networks import SCALE_DBZ, Context, MIMNetwork
+
+ECHO_DBZ = 5.0  # an echo that can grow
+GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
+DEFAULT_PIXEL_KM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Frames made ready for the network.
+
+    Args:
+        frames: As they came.
+        newest_dbz: The newest frame, dry as 0, NaN where missing, (height, width).
+        motion: Pixels per step.
+        inputs: (time, height, width) in network scale, padded to the patch, missing 0.
+        valid: Like ``inputs``: 1 where observed.
+        pixel_km: Side of a pixel.
+    """
+
+    frames: Frames
+    newest_dbz: FloatArray
+    motion: Motion
+    inputs: FloatArray
+    valid: FloatArray
+    pixel_km: float
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Only equal keys go into one batch."""
+        return self.inputs.shape
+
+    @property
+    def cost(self) -> int:
+        """Pixels times frames of the network's input."""
+        return self.inputs.size
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the network said, before it is carried out.
+
+    Args:
+        frames_dbz: (lead, height, width), from 0 dBZ.
+        exceedance_probability: float16 (lead, threshold, height, width).
+    """
+
+    frames_dbz: FloatArray
+    exceedance_probability: NDArray[np.float16]
+
+
+class Nowcaster:
+    """A network with everything around it that turns frames into a forecast.
+
+    Args:
+        network: In evaluation mode.
+        identity: Name, version and hash of its weights.
+        device: Where it runs.
+    """
+
+    def __init__(self, network: MIMNetwork, identity: ModelIdentity, device: str = "cpu") -> None:
+        self.identity = identity
+        self.config = network.config
+        self._network = network.to(device)
+        self._device = torch.device(device)
+
+    @classmethod
+    def load(cls, directory: Path, device: str = "cpu") -> Self:
+        """The nowcaster of a checkpoint directory.
+
+        Raises:
+            CheckpointError: The checkpoint is missing or damaged.
+        """
+        return cls(*checkpoint.load(directory), device)
+
+    @property
+    def input_frames(self) -> int:
+        """Frames that go in."""
+        return self.config.input_frames
+
+    @property
+    def output_frames(self) -> int:
+        """Frames that come out."""
+        return self.config.output_frames
+
+    def nowcast(self, frames: Frames) -> Forecast:
+        """One forecast from start to end.
+
+        Raises:
+            ContractViolation: Not the number of frames that go in.
+        """
+        prepared = self.prepare(frames)
+        return self.finish(prepared, self.predict([prepared])[0])
+
+    def prepare(self, frames: Frames) -> Prepared:
+        """Find the motion, align the frames, scale and pad them.
+
+        Raises:
+            ContractViolation: Not the number of frames that go in.
+        """
+        if len(frames) != self.input_frames:
+            raise ContractViolation(
+                f"The model needs {self.input_frames} frames, but {len(frames)} came.",
+                rule="frame-count",
+            )
+        observed = np.clip(frames.reflectivity_dbz, 0, None)
+        motion = estimate_motion(observed)
+        seen = self._seen_by_the_network(observed, motion)
+        inputs = np.clip(np.nan_to_num(seen, nan=0.0) / SCALE_DBZ, 0, 1)
+        return Prepared(
+            frames,
+            observed[-1],
+            motion,
+            self._padded(inputs),
+            self._padded(np.isfinite(seen).astype(np.float32)),
+            frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
+        )
+
+    def _seen_by_the_network(self, observed_dbz: FloatArray, motion: Motion) -> FloatArray:
+        """The frames in the network's coordinates, (time, height, width) in dBZ."""
+        if self.config.coordinates == "eulerian":
+            return observed_dbz
+        past = zip(observed_dbz[-2::-1], trajectories(motion), strict=False)
+        moved = [carry(frame, at) for frame, at in past]
+        return np.stack([*moved[::-1], observed_dbz[-1]])
+
+    def _padded(self, planes: FloatArray) -> FloatArray:
+        """Zeros below and right, up to whole patches."""
+        rows, columns = (-size % self.config.patch for size in planes.shape[1:])
+        return np.pad(planes, ((0, 0), (0, rows), (0, columns)))
+
+    @torch.inference_mode()
+    def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """Run the network on frames of equal ``batch_key``; the order is kept."""
+        frames, valid = (
+            torch.from_numpy(np.stack(parts)).to(self._device)
+            for parts in zip(*((item.inputs, item.valid) for item in batch), strict=True)
+        )
+        minutes = [item.frames.step.total_seconds() / 60 for item in batch]
+        context = Context(
+            torch.tensor(minutes, dtype=torch.float32, device=self._device),
+            torch.tensor([item.pixel_km for item in batch], device=self._device),
+        )
+        last = frames[:, -1:]
+        bases = [*frames.split(1, 1), *[last] * (self.output_frames - 1)]
+        leads = islice(
+            self._network.roll_out(frames, bases, valid, context), len(bases) - self.output_frames, None
+        )
+        parts = [
+            (p.frame[:, 0].clamp(0, 1).cpu(), p.exceedance_logits.sigmoid().half().cpu())
+            for p in leads
+        ]
+        predicted = SCALE_DBZ * torch.stack([frame for frame, _ in parts], 1).numpy()
+        chances = torch.stack([chance for _, chance in parts], 1).numpy()
+        return [
+            self._cropped(item, predicted[i], chances[i]) for i, item in enumerate(batch)
+        ]
+
+    def _cropped(
+        self, item: Prepared, frames_dbz: FloatArray, chances: NDArray[np.float16]
+    ) -> Prediction:
+        """Without the padding, and extrapolation where no echo is near."""
+        height, width = item.newest_dbz.shape
+        frames_dbz, chances = frames_dbz[:, :height, :width], chances[..., :height, :width]
+        if not self.config.residual:
+            return Prediction(frames_dbz, chances)
+        far = ~reach(item.inputs[:, :height, :width])
+        frames_dbz[:, far] = np.nan_to_num(item.newest_dbz, nan=0.0)[far]
+        chances[..., far] = 0
+        return Prediction(frames_dbz, chances)
+
+    def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
+        """Carry the prediction out along the motion; mask what nobody can know."""
+        fields = self._carried(prepared, prediction)
+        frames_dbz, extrapolation, chances = (np.stack(parts) for parts in zip(*fields, strict=True))
+        unknown = np.isnan(extrapolation) | np.isnan(prepared.newest_dbz)
+        persistence = np.broadcast_to(prepared.newest_dbz, unknown.shape)
+        thresholds = self.config.exceedance_thresholds_dbz
+        chances = np.where(unknown[:, None], np.nan, chances).transpose(1, 0, 2, 3)
+        return Forecast(
+            *(
+                self._frames(prepared.frames, np.where(unknown, np.nan, values))
+                for values in (frames_dbz, extrapolation, persistence)
+            ),
+            forecast_reference_time=prepared.frames.times[-1],
+            model=self.identity,
+            input_sha256=prepared.frames.sha256(),
+            exceedance_thresholds_dbz=thresholds,
+            exceedance_probability=chances.astype(np.float32) if thresholds else None,
+            quality=_quality(prepared),
+        )
+
+    def _carried(
+        self, prepared: Prepared, prediction: Prediction
+    ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Per lead: forecast, extrapolation and exceedance chances in place, NaN where unknown."""
+        missing = np.isnan(prepared.newest_dbz)
+        path = trajectories(prepared.motion)
+        for frame, chances, at in zip(
+            prediction.frames_dbz, prediction.exceedance_probability, path, strict=False
+        ):
+            extrapolated = carry(prepared.newest_dbz, at)
+            if self.config.coordinates == "eulerian":
+                yield frame, extrapolated, chances.astype(np.float32)
+                continue
+            moved = [
+                carry(np.where(missing, np.nan, field.astype(np.float32)), at)
+                for field in (frame, *chances)
+            ]
+            shape = (0, *missing.shape)
+            yield moved[0], extrapolated, np.stack(moved[1:]) if moved[1:] else np.empty(shape)
+
+    def _frames(self, observed: Frames, values_dbz: FloatArray) -> Frames:
+        """Forecast frames at their valid times; dry pixels get the product's floor."""
+        times = [observed.times[-1] + observed.step * (k + 1) for k in range(self.output_frames)]
+        dry = values_dbz <= 0
+        floored = np.where(dry, observed.no_rain_dbz, values_dbz).astype(np.float32)
+        return observed.with_values(floored, times)
+
+
+def reach(inputs: FloatArray) -> NDArray[np.bool_]:
+    """Where an echo of the aligned input frames is near enough to grow to.
+
+    Args:
+        inputs: (time, height, width) in network scale.
+
+    Returns:
+        (height, width).
+    """
+    echo = (inputs.max(0) * SCALE_DBZ >= ECHO_DBZ).astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWTH_PIXELS + 1,) * 2)
+    near: NDArray[np.bool_] = cv2.dilate(echo, disc).astype(bool)
+    return near
+
+
+def _quality(prepared: Prepared) -> dict[str, str]:
+    """What a reader should know before trusting the forecast."""
+    notes: dict[str, str] = {}
+    if prepared.frames.grid.pixel_size_km is None:
+        notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
+    return notes

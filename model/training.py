@@ -1,0 +1,277 @@
+"""Training: windows in, a checkpoint out; resumable to the step.
+
+The batch of a step depends on the seed and the number of the step alone, so a run that was killed
+goes on from its last checkpoint as if nothing had happened. Optimiser state is kept in safetensors
+like the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from model.config import NetworkConfig
+from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from model.losses import prediction_loss
+from model.networks import SCALE_DBZ, Context, MIMNetwork
+
+INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a run computes, beside its windows.
+
+    Args:
+        network: What is trained.
+        steps: Optimiser steps in all.
+        batch: Windows a step.
+        peak_rate: Highest learning rate of the one-cycle schedule.
+        warm_up: Share of the steps before the peak.
+        weight_decay: AdamW's.
+        clip: Largest gradient norm.
+        average: Decay of the exponential moving average of the weights.
+        brightness_dbz: Windows are brightened or dimmed by up to this much.
+        shares: How often each event is drawn; events not named count 1.
+        bfloat16: Convolutions in bfloat16, states and loss in float32.
+        seed: Of everything random.
+    """
+
+    network: NetworkConfig
+    steps: int = 2000
+    batch: int = 6
+    peak_rate: float = 2e-3
+    warm_up: float = 0.1
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    average: float = 0.998
+    brightness_dbz: float = 2.0
+    shares: Mapping[str, float] = field(default_factory=dict)
+    bfloat16: bool = False
+    seed: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "network": self.network.to_json()}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of one length.
+
+    Args:
+        frames: (batch, time, height, width) in network scale, missing 0.
+        valid: 1 where observed.
+        inputs: Frames that are input.
+        context: Step and pixel size of each.
+    """
+
+    frames: Tensor
+    valid: Tensor
+    inputs: int
+    context: Context
+
+
+class Sampler:
+    """Draws the batch of any step: windows of one length, events by their shares.
+
+    Args:
+        stores: Where the windows are.
+        config: Batch size, shares, brightness and seed.
+    """
+
+    def __init__(self, stores: Sequence[WindowStore], config: TrainingConfig) -> None:
+        self.stores, self.config = stores, config
+        members: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for number, store in enumerate(stores):
+            for index, info in enumerate(store.infos):
+                members.setdefault((info.inputs, info.outputs), []).append((number, index))
+        self.groups = list(members.items())
+        counts: dict[str, int] = {}
+        for store in stores:
+            for info in store.infos:
+                counts[info.event] = counts.get(info.event, 0) + 1
+        self.weights = [
+            np.array([self._weight(number, index, counts) for number, index in group])
+            for _, group in self.groups
+        ]
+
+    def _weight(self, number: int, index: int, counts: Mapping[str, int]) -> float:
+        event = self.stores[number].infos[index].event
+        return self.config.shares.get(event, 1.0) / counts[event]
+
+    def batch(self, step: int) -> Batch:
+        """The batch of step ``step``."""
+        rng = np.random.default_rng((self.config.seed, step))
+        totals = np.array([weights.sum() for weights in self.weights])
+        group = int(rng.choice(len(totals), p=totals / totals.sum()))
+        (inputs, outputs), members = self.groups[group]
+        chances = self.weights[group] / self.weights[group].sum()
+        chosen = rng.choice(len(members), size=self.config.batch, p=chances)
+        windows = [self._window(*members[i], inputs + outputs, rng) for i in chosen]
+        infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen]
+        frames, valid = (torch.from_numpy(np.stack(part)) for part in zip(*windows, strict=True))
+        context = Context(
+            torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
+            torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
+        )
+        return Batch(frames, valid, inputs, context)
+
+    def _window(
+        self, number: int, index: int, length: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
+        """One window turned, mirrored and brightened at random: network scale, and validity."""
+        counts = np.rot90(self.stores[number].counts[index, :length], rng.integers(4), (1, 2))
+        if rng.random() < 0.5:
+            counts = counts[:, :, ::-1]
+        valid = counts != MISSING_COUNT
+        dbz = counts.astype(np.float32) * DBZ_PER_COUNT
+        shift = rng.uniform(-1, 1) * self.config.brightness_dbz
+        dbz = np.where(valid & (dbz > 5), np.clip(dbz + shift, 0, SCALE_DBZ), np.where(valid, dbz, 0))
+        return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
+
+
+def batch_loss(network: MIMNetwork, batch: Batch) -> Tensor:
+    """Mean loss over the forecast frames, plus a little of the input phase."""
+    inputs, length = batch.inputs, batch.frames.shape[1]
+    frames, valid = batch.frames[:, :inputs], batch.valid[:, :inputs]
+    bases = [frames[:, min(t, inputs - 1)][:, None] for t in range(length - 1)]
+    total = frames.new_zeros(())
+    weights = 0.0
+    predictions = network.roll_out(frames, bases, valid, batch.context)
+    for t, prediction in enumerate(predictions):
+        weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
+        observed, seen = (part[:, t + 1 : t + 2] for part in (batch.frames, batch.valid))
+        total = total + weight * prediction_loss(
+            type(prediction)(*(p.float() for p in prediction)), observed, seen,
+            network.config.exceedance_thresholds_dbz,
+        )
+        weights += weight
+    return total / weights
+
+
+class Run:
+    """One training run: network, average, optimiser, schedule, and where they are kept.
+
+    Args:
+        config: What to compute.
+        directory: Where checkpoints go.
+    """
+
+    def __init__(self, config: TrainingConfig, directory: Path) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.directory, self.step = config, directory, 0
+        self.network = MIMNetwork(config.network).to(memory_format=torch.channels_last)
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay,
+            betas=(0.9, 0.99),
+        )
+
+    def rate(self) -> float:
+        """Learning rate of the current step: a rise, then half a cosine down to nothing."""
+        done = self.step / self.config.steps
+        if done < self.config.warm_up:
+            return self.config.peak_rate * (0.04 + 0.96 * done / self.config.warm_up)
+        fall = (done - self.config.warm_up) / (1 - self.config.warm_up)
+        return self.config.peak_rate * (0.5 + 0.5 * float(np.cos(np.pi * fall))) + 1e-6
+
+    def advance(self, batch: Batch) -> float:
+        """One optimiser step; returns the loss.
+
+        Raises:
+            FloatingPointError: The loss is not finite.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
+            loss = batch_loss(self.network, batch)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise FloatingPointError(f"The loss of step {self.step} is {value}.")
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.step += 1
+        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
+        for key, value_now in self.network.state_dict().items():
+            self.average[key].lerp_(value_now, 1 - decay)
+        return value
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        yield from ((f"network/{k}", v) for k, v in self.network.state_dict().items())
+        yield from ((f"average/{k}", v) for k, v in self.average.items())
+        for number, state in self.optimiser.state_dict()["state"].items():
+            yield from ((f"optimiser/{number}/{k}", v) for k, v in state.items())
+
+    def save(self) -> None:
+        """Write everything a resumed run needs; the old checkpoint stays until the new one stands."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        new = self.directory / "run.safetensors.new"
+        note = {"step": str(self.step), "config": json.dumps(self.config.to_json())}
+        save_file({k: v.contiguous() for k, v in self._tensors()}, new, metadata=note)
+        new.replace(self.directory / "run.safetensors")
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the directory, if there is one.
+
+        Raises:
+            ValueError: It was written by a run with another configuration.
+        """
+        path = self.directory / "run.safetensors"
+        if not path.exists():
+            return
+        note = _note(path)
+        if json.loads(note["config"]) != json.loads(json.dumps(self.config.to_json())):
+            raise ValueError(f"{path} belongs to a run with another configuration.")
+        tensors = load_file(path)
+        self.step = int(note["step"])
+        self.network.load_state_dict(_below(tensors, "network/"))
+        self.average = _below(tensors, "average/")
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _below(tensors, "optimiser/").items():
+            number, _, name = key.partition("/")
+            state.setdefault(int(number), {})[name] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+    def averaged(self) -> MIMNetwork:
+        """The network with the averaged weights."""
+        network = MIMNetwork(self.config.network)
+        network.load_state_dict(self.average)
+        return network
+
+
+def _note(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def train(run: Run, sampler: Sampler, *, save_every_seconds: float = 60) -> Iterator[float]:
+    """Go on until the run is complete, saving as it goes.
+
+    Yields:
+        The loss of every step.
+    """
+    saved = time.monotonic()
+    while run.step < run.config.steps:
+        yield run.advance(sampler.batch(run.step))
+        if time.monotonic() - saved > save_every_seconds or run.step == run.config.steps:
+            run.save()
+            saved = time.monotonic()
