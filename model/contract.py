@@ -1,0 +1,189 @@
+"""The input contract: what ten frames must be before a network may see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from model.errors import ContractViolation, InputTooLarge
+from model.frames import Frames
+
+COMPRESSION_LIMIT = 2000  # deflate reaches 1032 : 1
+PLAUSIBLE_BYTES = 256 * 2**20  # any file may claim this much
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """Limits on what may be asked for.
+
+    Args:
+        input_frames: Frames that the network takes.
+        minimum_side: Fewest pixels along y and x.
+        maximum_side: Most pixels along y and x.
+        maximum_frame_pixels: Most pixels of one frame.
+        maximum_frames: Most frames of one request, observations included.
+        maximum_pixels: Most pixels of all frames of one request together.
+        maximum_missing_share: Largest share of a frame that may be missing, 0..1.
+        minimum_dbz: Values below are taken for wrong units.
+        maximum_dbz: Values above are taken for wrong units.
+        step_tolerance: How much a step may differ from the median step, as a share of it.
+        future_tolerance_s: How far in the future the newest frame may be, in seconds.
+    """
+
+    input_frames: int = 10
+    minimum_side: int = 16
+    maximum_side: int = 8192
+    maximum_frame_pixels: int = 32_000_000
+    maximum_frames: int = 2000
+    maximum_pixels: int = 400_000_000
+    maximum_missing_share: float = 0.9
+    minimum_dbz: float = -40.0
+    maximum_dbz: float = 95.0
+    step_tolerance: float = 0.1
+    future_tolerance_s: float = 60.0
+
+    def check_size(self, shape: tuple[int, int, int], where: str) -> None:
+        """Check a claimed shape (time, y, x) before any value is read.
+
+        Raises:
+            InputTooLarge: There are too many frames or pixels.
+        """
+        frames, height, width = shape
+        for name, value, limit in (
+            ("pixels along a side", max(height, width), self.maximum_side),
+            ("pixels a frame", height * width, self.maximum_frame_pixels),
+            ("frames", frames, self.maximum_frames),
+            ("pixels in all frames together", frames * height * width, self.maximum_pixels),
+        ):
+            if value > limit:
+                raise InputTooLarge(
+                    f"{where} claims {value} {name} (time, y, x = {shape}); at most {limit} are"
+                    " allowed."
+                )
+
+    def check_claim(self, claimed_bytes: int, file_bytes: int, where: str) -> None:
+        """Check that a file can hold what its header claims.
+
+        Raises:
+            InputTooLarge: No compression packs that much into so few bytes.
+        """
+        if claimed_bytes > max(PLAUSIBLE_BYTES, file_bytes * COMPRESSION_LIMIT):
+            raise InputTooLarge(
+                f"{where} claims {claimed_bytes} bytes of values in a file of {file_bytes} bytes;"
+                " no file compresses that well."
+            )
+
+
+def split(
+    frames: Frames,
+    contract: InputContract,
+    reference_time: datetime | None = None,
+    now: datetime | None = None,
+) -> tuple[Frames, Frames | None]:
+    """The input of a nowcast and the observations that can verify it.
+
+    Args:
+        frames: Everything that was sent.
+        contract: The limits.
+        reference_time: The newest frame at or before it ends the input; None: the newest frame.
+        now: Present time, UTC; None: the clock.
+
+    Returns:
+        The input frames, and the frames after them or None.
+
+    Raises:
+        ContractViolation: A rule of the contract is broken.
+        InputTooLarge: There are too many frames or pixels.
+    """
+    check_frames(frames, contract, now)
+    known = frames if reference_time is None else frames.up_to(reference_time)
+    _check_count(known, contract, reference_time)
+    inputs = known[-contract.input_frames :]
+    _check_step(inputs, contract)
+    _check_missing(inputs, contract)
+    later = frames.after(inputs.times[-1])
+    return inputs, later if len(later) else None
+
+
+def check_frames(frames: Frames, contract: InputContract, now: datetime | None = None) -> None:
+    """The rules that every frame obeys, input or observation.
+
+    Args:
+        frames: Any number of frames.
+        contract: The limits.
+        now: Present time, UTC; None: the clock.
+
+    Raises:
+        ContractViolation: Too small a grid, values of another unit, or times in the future.
+        InputTooLarge: There are too many frames or pixels.
+    """
+    contract.check_size((len(frames), *frames.grid.shape), "The input")
+    _check_smallest(frames, contract)
+    _check_future(frames, contract, now or datetime.now(UTC))
+    _check_range(frames, contract)
+
+
+def _check_smallest(frames: Frames, contract: InputContract) -> None:
+    if min(frames.grid.shape) < contract.minimum_side:
+        raise ContractViolation(
+            f"A grid needs at least {contract.minimum_side} pixels a side, but this one is"
+            f" {frames.grid.shape[0]} x {frames.grid.shape[1]} (y x x).",
+            rule="grid-size",
+        )
+
+
+def _check_future(frames: Frames, contract: InputContract, now: datetime) -> None:
+    limit = now + timedelta(seconds=contract.future_tolerance_s)
+    if len(frames) and frames.times[-1] > limit:
+        raise ContractViolation(
+            f"The newest frame is valid at {frames.times[-1].isoformat()}, more than"
+            f" {contract.future_tolerance_s:g} s in the future.",
+            rule="future",
+        )
+
+
+def _check_range(frames: Frames, contract: InputContract) -> None:
+    values = frames.reflectivity_dbz
+    for worst in (np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)):
+        if not (np.isnan(worst) or contract.minimum_dbz <= worst <= contract.maximum_dbz):
+            t, y, x = (int(index[0]) for index in np.nonzero(values == worst))
+            raise ContractViolation(
+                f"Reflectivity must lie in {contract.minimum_dbz:g}..{contract.maximum_dbz:g} dBZ,"
+                f" but frame {t} holds {worst:g} dBZ at row {y}, column {x}; wrong units?",
+                rule="range",
+            )
+
+
+def _check_count(known: Frames, contract: InputContract, reference_time: datetime | None) -> None:
+    if len(known) < contract.input_frames:
+        until = "" if reference_time is None else f" up to {reference_time.isoformat()}"
+        raise ContractViolation(
+            f"A nowcast needs at least {contract.input_frames} frames{until}, but there are"
+            f" {len(known)}.",
+            rule="frame-count",
+        )
+
+
+def _check_step(inputs: Frames, contract: InputContract) -> None:
+    step = inputs.step.total_seconds()
+    gaps = np.diff([time.timestamp() for time in inputs.times])
+    worst = int(np.argmax(np.abs(gaps - step)))
+    if abs(gaps[worst] - step) > contract.step_tolerance * step:
+        raise ContractViolation(
+            f"The input frames must be evenly spaced, but {gaps[worst] / 60:g} minutes lie between"
+            f" {inputs.times[worst].isoformat()} and {inputs.times[worst + 1].isoformat()} where"
+            f" the usual step is {step / 60:g} minutes.",
+            rule="step",
+        )
+
+
+def _check_missing(inputs: Frames, contract: InputContract) -> None:
+    for time, missing in zip(inputs.times, inputs.missing, strict=True):
+        if (share := float(missing.mean())) > contract.maximum_missing_share:
+            raise ContractViolation(
+                f"At most {contract.maximum_missing_share:.0%} of an input frame may be missing,"
+                f" but {share:.1%} of the frame of {time.isoformat()} is.",
+                rule="missing-share",
+            )

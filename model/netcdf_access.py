@@ -1,0 +1,45 @@
+"""One door to the NetCDF library, which must not be called from two threads at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import netCDF4
+
+from model.errors import InputTooLarge, UnreadableInput
+
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.Dataset]:
+    """An open NetCDF file, closed afterwards; the whole block holds the process's NetCDF lock.
+
+    Args:
+        path: The file.
+        mode: ``r`` to read, ``w`` to write a new file.
+    """
+    with _LOCK, netCDF4.Dataset(str(path), mode) as dataset:
+        yield dataset
+
+
+@contextmanager
+def damage_is_unreadable(path: Path) -> Iterator[None]:
+    """Turn what the NetCDF and HDF5 libraries raise on damaged files into domain errors.
+
+    Raises:
+        UnreadableInput: The bytes are damaged or not of the format.
+        InputTooLarge: They ask for more memory than there is.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise InputTooLarge(f"{path.name} needs more memory than there is.") from error
+    except (OSError, RuntimeError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise UnreadableInput(
+            f"{path.name} is damaged or not what it claims to be: {error}."
+        ) from error
