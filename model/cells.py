@@ -33,7 +33,9 @@ def renew(memory: Tensor, g: Tensor, i: Tensor, f: Tensor) -> Tensor:
     return torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
 
 
-def stacked(inputs: int, gates: int, channels: int, kernel: int, *, bias: bool = False) -> nn.Conv2d:
+def stacked(
+    inputs: int, gates: int, channels: int, kernel: int, *, bias: bool = False
+) -> nn.Conv2d:
     """One convolution for ``gates`` gates of ``channels`` channels that read the same tensor."""
     return nn.Conv2d(inputs, gates * channels, kernel, padding=kernel // 2, bias=bias)
 

@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 from model.config import NetworkConfig
 from model.errors import CheckpointError
 from model.forecast import ModelIdentity
-from model.networks import MIMNetwork
+from model.networks import MIMNetwork, channels_last
 from model.registry import MANIFEST, WEIGHTS, read_manifest
 
 FORMAT = 1
 
 
 def save(network: MIMNetwork, directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a checkpoint directory; the manifest comes last, so that a torn one is not taken for one.
+    """Write a checkpoint directory; the manifest comes last, so a torn one is not taken for one.
 
     Args:
         network: Weights and configuration.
@@ -80,7 +80,7 @@ def load(directory: Path) -> tuple[MIMNetwork, ModelIdentity]:
     if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
         raise CheckpointError(f"The weights in {directory} hold values that are not finite.")
     identity = ModelIdentity(str(manifest["name"]), str(manifest["version"]), sha256)
-    return network.eval().to(memory_format=torch.channels_last), identity
+    return channels_last(network.eval()), identity
 
 
 def _verified_hash(weights: Path, expected: str) -> str:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.extrapolation import FloatArray, carry, estimate_motion, sample, trajectories
-from model.frames import Frames
+from model.extrapolation import FloatArray, carry, estimate_motion, trajectories
 
 DBZ_PER_COUNT = 0.3
 MISSING_COUNT = 255
@@ -87,8 +85,12 @@ def aligned(frames_dbz: FloatArray, inputs: int) -> FloatArray:
     for index in range(inputs, len(frames_dbz)):
         at = next(ahead)
         moved[index] = cv2.remap(
-            frames_dbz[index], at.x, at.y, cv2.INTER_NEAREST,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"),
+            frames_dbz[index],
+            at.x,
+            at.y,
+            cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=float("nan"),
         )
     return moved
 
@@ -111,7 +113,9 @@ def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
     box = cv2.boxFilter(value, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
     height, width = value.shape
     box = np.clip(box, 0, None)
-    return np.sqrt(box[: height - size + 1 : stride, : width - size + 1 : stride]).astype(float)
+    box = box[: height - size + 1 : stride, : width - size + 1 : stride]
+    root: NDArray[np.float64] = np.sqrt(box)
+    return root
 
 
 def cut(
@@ -160,7 +164,9 @@ class WindowStore:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """The windows that :meth:`save` wrote."""
-        infos = [WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())]
+        infos = [
+            WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())
+        ]
         return cls(np.load(directory / "windows.npy", mmap_mode="r"), infos)
 
     @classmethod

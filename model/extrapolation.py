@@ -1,4 +1,4 @@
-"""Motion field, semi-Lagrangian extrapolation and persistence: the references, and the moving frame.
+"""Motion field and semi-Lagrangian extrapolation: the reference forecast and the moving frame.
 
 The motion is found by dense inverse search (Kroeger et al., ECCV 2016, OpenCV's DIS) on the last
 frame pairs, averaged, and smoothed with weights that follow the rain. Extrapolation follows the
@@ -11,6 +11,7 @@ Arrays are float32 (height, width) in pixels; velocities are in pixels per frame
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -59,7 +60,7 @@ def estimate_motion(frames_dbz: FloatArray) -> Motion:
     pictures = (np.clip(bright, 0, 1) * 255).astype(np.uint8)
     if len(pictures) < 2 or min(pictures.shape[1:]) < SMALLEST_SIDE_FOR_FLOW:
         return still(*pictures.shape[1:])
-    flow = np.mean([_flow(a, b) for a, b in zip(pictures, pictures[1:], strict=False)], axis=0)
+    flow = np.mean([_flow(a, b) for a, b in pairwise(pictures)], axis=0)
     weight = np.clip((newest[-1] - RAIN_DBZ) / (BRIGHT_DBZ - RAIN_DBZ), 0, 1) + 1e-6
     return _smooth(flow.astype(np.float32), weight.astype(np.float32))
 
@@ -72,7 +73,8 @@ def still(height: int, width: int) -> Motion:
 
 def _flow(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> FloatArray:
     """Dense flow between two pictures, (height, width, 2)."""
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    preset = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
+    search = cv2.DISOpticalFlow_create(preset)  # type: ignore[attr-defined]
     flow: FloatArray = search.calc(earlier, later, None)
     return flow
 
@@ -115,12 +117,12 @@ def trajectories(motion: Motion, *, forward: bool = False) -> Iterator[Trajector
     Yields:
         One trajectory point per pixel and step, without end.
     """
-    sign = np.float32(1 if forward else -1)
+    sign = 1 if forward else -1
     height, width = motion.u.shape
-    y, x = np.indices((height, width), dtype=np.float32)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     u, v = motion.u, motion.v
     while True:
-        half = Trajectory(x + sign * u / 2, y + sign * v / 2)
+        half = Trajectory(x + sign / 2 * u, y + sign / 2 * v)
         u, v = _velocity(motion, half)
         x, y = x + sign * u, y + sign * v
         yield Trajectory(x, y)

@@ -19,7 +19,9 @@ WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0)
 def rain_weight(observed_dbz: Tensor) -> Tensor:
     """Weight of a pixel by its observed rain, 1 to 8."""
     steps = observed_dbz.new_tensor(WEIGHT_STEPS_DBZ)
-    return observed_dbz.new_tensor(WEIGHTS)[torch.bucketize(observed_dbz.contiguous(), steps, right=True)]
+    return observed_dbz.new_tensor(WEIGHTS)[
+        torch.bucketize(observed_dbz.contiguous(), steps, right=True)
+    ]
 
 
 def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor) -> Tensor:

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import netCDF4
 
 from model.errors import InputTooLarge, UnreadableInput
+
+Variable: TypeAlias = "netCDF4.Variable[Any]"
 
 _LOCK = threading.RLock()
 

@@ -93,7 +93,9 @@ class MIMNetwork(nn.Module):
         """Zero memories for grids of ``height`` x ``width`` patches."""
         zero = self.head.weight.new_zeros(batch, self.config.hidden_channels, height, width)
         zero = zero.contiguous(memory_format=torch.channels_last)
-        return State(tuple(LayerState(zero, zero, zero, zero) for _ in range(self.config.layers)), zero)
+        return State(
+            tuple(LayerState(zero, zero, zero, zero) for _ in range(self.config.layers)), zero
+        )
 
     def step(self, X: Tensor, state: State) -> tuple[Tensor, State]:
         """One time step, MIM equation (4).
@@ -139,7 +141,7 @@ class MIMNetwork(nn.Module):
             X = self._planes(frame, base, valid[:, newest : newest + 1], context, t - newest)
             out, state = self.step(X, state)
             prediction = self._interpret(out, base)
-            frame = prediction.frame.clamp(0, 1)
+            frame = prediction.frame.clamp(0, 1) if self.config.residual else prediction.frame
             yield prediction
 
     def _planes(
@@ -173,6 +175,12 @@ class MIMNetwork(nn.Module):
         first = gain[0] * (SCALE_DBZ * base - thresholds[0]) + raw[:, :1]
         falls = (gain * spacing)[1:, None, None] * (F.softplus(raw[:, 1:]) / SOFTPLUS_OF_ZERO)
         return Prediction(frame, torch.cat([first, first - falls.cumsum(1)], 1))
+
+
+def channels_last(network: MIMNetwork) -> MIMNetwork:
+    """The same network with its weights laid out channels last, which CPUs and GPUs prefer."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _bias(convolution: nn.Conv2d) -> Tensor:

@@ -27,7 +27,6 @@ from model.errors import ContractViolation
 from model.extrapolation import (
     FloatArray,
     Motion,
-    Trajectory,
     carry,
     estimate_motion,
     trajectories,
@@ -178,9 +177,14 @@ class Nowcaster:
             torch.tensor([item.pixel_km for item in batch], device=self._device),
         )
         last = frames[:, -1:]
-        bases = [*frames.split(1, 1), *[last] * (self.output_frames - 1)]
+        bases = [
+            *(frames[:, t : t + 1] for t in range(self.input_frames)),
+            *[last] * (self.output_frames - 1),
+        ]
         leads = islice(
-            self._network.roll_out(frames, bases, valid, context), len(bases) - self.output_frames, None
+            self._network.roll_out(frames, bases, valid, context),
+            len(bases) - self.output_frames,
+            None,
         )
         parts = [
             (p.frame[:, 0].clamp(0, 1).cpu(), p.exceedance_logits.sigmoid().half().cpu())
@@ -188,9 +192,7 @@ class Nowcaster:
         ]
         predicted = SCALE_DBZ * torch.stack([frame for frame, _ in parts], 1).numpy()
         chances = torch.stack([chance for _, chance in parts], 1).numpy()
-        return [
-            self._cropped(item, predicted[i], chances[i]) for i, item in enumerate(batch)
-        ]
+        return [self._cropped(item, predicted[i], chances[i]) for i, item in enumerate(batch)]
 
     def _cropped(
         self, item: Prepared, frames_dbz: FloatArray, chances: NDArray[np.float16]
@@ -208,16 +210,22 @@ class Nowcaster:
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know."""
         fields = self._carried(prepared, prediction)
-        frames_dbz, extrapolation, chances = (np.stack(parts) for parts in zip(*fields, strict=True))
+        frames_dbz, extrapolation, chances = (
+            np.stack(parts) for parts in zip(*fields, strict=True)
+        )
         unknown = np.isnan(extrapolation) | np.isnan(prepared.newest_dbz)
         persistence = np.broadcast_to(prepared.newest_dbz, unknown.shape)
         thresholds = self.config.exceedance_thresholds_dbz
         chances = np.where(unknown[:, None], np.nan, chances).transpose(1, 0, 2, 3)
+        methods = (
+            self._frames(prepared.frames, np.where(unknown, np.nan, values))
+            for values in (frames_dbz, extrapolation, persistence)
+        )
+        model, reference, still = methods
         return Forecast(
-            *(
-                self._frames(prepared.frames, np.where(unknown, np.nan, values))
-                for values in (frames_dbz, extrapolation, persistence)
-            ),
+            frames=model,
+            extrapolation=reference,
+            persistence=still,
             forecast_reference_time=prepared.frames.times[-1],
             model=self.identity,
             input_sha256=prepared.frames.sha256(),

@@ -1,9 +1,9 @@
 """Which models there are: a folder per name and version, aliases beside them. Torch-free.
 
-    <root>/<name>/<version>/model.safetensors   the weights
-    <root>/<name>/<version>/manifest.json       what they are and how they came to be
-    <root>/<name>/<version>/card.md             the same for people
-    <root>/aliases.json                         {"champion": "<name>/<version>", ...}
+<root>/<name>/<version>/model.safetensors   the weights
+<root>/<name>/<version>/manifest.json       what they are and how they came to be
+<root>/<name>/<version>/card.md             the same for people
+<root>/aliases.json                         {"champion": "<name>/<version>", ...}
 """
 
 from __future__ import annotations
@@ -91,9 +91,10 @@ class Registry:
             CheckpointError: No such model.
         """
         directory = self.root / self.aliases().get(reference, reference)
-        if directory.resolve().is_relative_to(self.root.resolve()) and (
-            directory / MANIFEST
-        ).is_file():
+        if (
+            directory.resolve().is_relative_to(self.root.resolve())
+            and (directory / MANIFEST).is_file()
+        ):
             return directory
         known = [f"{card.name}/{card.version}" for card in self.models()] + list(self.aliases())
         raise CheckpointError(f"There is no model {reference!r}; known are {sorted(known)}.")

@@ -12,18 +12,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model.config import NetworkConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from model.losses import prediction_loss
-from model.networks import SCALE_DBZ, Context, MIMNetwork
+from model.networks import SCALE_DBZ, Context, MIMNetwork, channels_last
 
+RUN_FILE = "run.safetensors"
 INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
 
 
@@ -117,7 +119,7 @@ class Sampler:
         (inputs, outputs), members = self.groups[group]
         chances = self.weights[group] / self.weights[group].sum()
         chosen = rng.choice(len(members), size=self.config.batch, p=chances)
-        windows = [self._window(*members[i], inputs + outputs, rng) for i in chosen]
+        windows = [self._window(members[i], inputs + outputs, rng) for i in chosen]
         infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen]
         frames, valid = (torch.from_numpy(np.stack(part)) for part in zip(*windows, strict=True))
         context = Context(
@@ -127,16 +129,20 @@ class Sampler:
         return Batch(frames, valid, inputs, context)
 
     def _window(
-        self, number: int, index: int, length: int, rng: np.random.Generator
+        self, member: tuple[int, int], length: int, rng: np.random.Generator
     ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
         """One window turned, mirrored and brightened at random: network scale, and validity."""
-        counts = np.rot90(self.stores[number].counts[index, :length], rng.integers(4), (1, 2))
+        number, index = member
+        counts = self.stores[number].counts[index, :length]
+        counts = np.rot90(counts, int(rng.integers(4)), (1, 2))
         if rng.random() < 0.5:
             counts = counts[:, :, ::-1]
         valid = counts != MISSING_COUNT
         dbz = counts.astype(np.float32) * DBZ_PER_COUNT
         shift = rng.uniform(-1, 1) * self.config.brightness_dbz
-        dbz = np.where(valid & (dbz > 5), np.clip(dbz + shift, 0, SCALE_DBZ), np.where(valid, dbz, 0))
+        dbz = np.where(
+            valid & (dbz > 5), np.clip(dbz + shift, 0, SCALE_DBZ), np.where(valid, dbz, 0)
+        )
         return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
 
 
@@ -152,7 +158,9 @@ def batch_loss(network: MIMNetwork, batch: Batch) -> Tensor:
         weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
         observed, seen = (part[:, t + 1 : t + 2] for part in (batch.frames, batch.valid))
         total = total + weight * prediction_loss(
-            type(prediction)(*(p.float() for p in prediction)), observed, seen,
+            type(prediction)(*(p.float() for p in prediction)),
+            observed,
+            seen,
             network.config.exceedance_thresholds_dbz,
         )
         weights += weight
@@ -170,10 +178,12 @@ class Run:
     def __init__(self, config: TrainingConfig, directory: Path) -> None:
         torch.manual_seed(config.seed)
         self.config, self.directory, self.step = config, directory, 0
-        self.network = MIMNetwork(config.network).to(memory_format=torch.channels_last)
+        self.network = channels_last(MIMNetwork(config.network))
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay,
+            self.network.parameters(),
+            lr=config.peak_rate,
+            weight_decay=config.weight_decay,
             betas=(0.9, 0.99),
         )
 
@@ -215,12 +225,12 @@ class Run:
             yield from ((f"optimiser/{number}/{k}", v) for k, v in state.items())
 
     def save(self) -> None:
-        """Write everything a resumed run needs; the old checkpoint stays until the new one stands."""
+        """Write all that a resumed run needs; the old checkpoint stays until the new one stands."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        new = self.directory / "run.safetensors.new"
+        new = self.directory / (RUN_FILE + ".new")
         note = {"step": str(self.step), "config": json.dumps(self.config.to_json())}
         save_file({k: v.contiguous() for k, v in self._tensors()}, new, metadata=note)
-        new.replace(self.directory / "run.safetensors")
+        new.replace(self.directory / RUN_FILE)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the directory, if there is one.
@@ -228,7 +238,7 @@ class Run:
         Raises:
             ValueError: It was written by a run with another configuration.
         """
-        path = self.directory / "run.safetensors"
+        path = self.directory / RUN_FILE
         if not path.exists():
             return
         note = _note(path)
@@ -245,6 +255,19 @@ class Run:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
 
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """The run that was saved in a directory.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        config = json.loads(_note(directory / RUN_FILE)["config"])
+        config["network"] = NetworkConfig.from_json(config["network"])
+        run = cls(TrainingConfig(**config), directory)
+        run.resume()
+        return run
+
     def averaged(self) -> MIMNetwork:
         """The network with the averaged weights."""
         network = MIMNetwork(self.config.network)
@@ -253,8 +276,6 @@ class Run:
 
 
 def _note(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
     with safe_open(path, "pt") as file:
         return dict(file.metadata())
 

@@ -1,0 +1,188 @@
+"""``python -m model``: the network's own command line, no server needed.
+
+``echocast`` starts these commands in a process of their own, because it never loads torch itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from model import checkpoint
+from model.benchmark import benchmark_network
+from model.cf import write_forecast
+from model.config import PRESETS
+from model.contract import InputContract, split
+from model.dataset import WindowStore
+from model.errors import EchocastError
+from model.evaluation import evaluate, markdown
+from model.nowcaster import Nowcaster
+from model.progress import progress
+from model.readers import read_frames
+from model.registry import SHIPPED, Registry
+from model.training import Run, Sampler, TrainingConfig, train
+from model.verification import verify
+from model.windows import gather
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
+ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Threads = Annotated[int, typer.Option(help="CPU threads; 0 lets torch choose.")]
+
+
+@app.command("nowcast")
+def nowcast_command(
+    files: list[Path],
+    output: Annotated[Path, typer.Option(help="Forecast NetCDF to write.")],
+    reference_time: Annotated[str | None, typer.Option(help="ISO 8601; default: newest.")] = None,
+    variable: Annotated[str | None, typer.Option(help="Reflectivity variable's name.")] = None,
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:n.")] = "cpu",
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Forecast the ten frames after the newest ten of FILES; later frames verify it."""
+    _use_threads(threads)
+    reference = datetime.fromisoformat(reference_time) if reference_time else None
+    if reference is not None and reference.tzinfo is None:
+        reference = reference.replace(tzinfo=UTC)
+    frames = read_frames(files, variable=variable)
+    inputs, observed = split(frames, InputContract(), reference_time=reference)
+    forecast = Nowcaster.load(Registry(models_dir).resolve(model), device).nowcast(inputs)
+    write_forecast(forecast, output)
+    scores = verify(forecast, observed).to_json() if observed is not None else None
+    summary = {
+        "output": str(output),
+        "forecast_reference_time": forecast.forecast_reference_time.isoformat(),
+        "model": {"name": forecast.model.name, "version": forecast.model.version},
+        "lead_minutes": forecast.lead_minutes,
+        "verification": scores,
+    }
+    typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")
+
+
+@app.command("windows")
+def windows_command(
+    plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
+    data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
+    output: Annotated[Path, typer.Option(help="Folder to write the windows to.")],
+    seed: int = 20261121,
+) -> None:
+    """Cut aligned training windows from radar files."""
+    windows = []
+    with progress() as bar:
+        task = bar.add_task("windows", total=None)
+        for part in gather(json.loads(plan.read_text()), data, seed):
+            windows += part
+            bar.update(task, description=f"{len(windows)} windows")
+    WindowStore.save(output, windows)
+    typer.echo(f"Wrote {len(windows)} windows to {output}.")
+
+
+@app.command("train")
+def train_command(
+    windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run.")],
+    preset: Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = "radar-small",
+    steps: int = 2000,
+    batch: int = 6,
+    peak_rate: float = 2e-3,
+    shares: Annotated[str, typer.Option(help="JSON: how often each event is drawn.")] = "{}",
+    bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
+    seed: int = 1,
+    threads: Threads = 0,
+) -> None:
+    """Train a network; the same command again goes on where it stopped."""
+    _use_threads(threads)
+    config = TrainingConfig(
+        PRESETS[preset],
+        steps=steps,
+        batch=batch,
+        peak_rate=peak_rate,
+        shares=json.loads(shares),
+        bfloat16=bfloat16,
+        seed=seed,
+    )
+    run = Run(config, output)
+    run.resume()
+    sampler = Sampler([WindowStore.load(folder) for folder in windows], config)
+    with progress() as bar:
+        task = bar.add_task("loss", total=steps, completed=run.step)
+        for loss in train(run, sampler):
+            bar.update(task, completed=run.step, description=f"loss {loss:.3f}")
+    typer.echo(f"Trained {run.step} steps; the run is in {output}.")
+
+
+@app.command("release")
+def release_command(
+    run_folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+) -> None:
+    """Write the averaged weights of a run as a checkpoint that can be served."""
+    run = Run.open(run_folder)
+    facts = {"training": run.config.to_json(), "trained_steps": run.step}
+    extra = json.loads(notes.read_text()) if notes else {}
+    checkpoint.save(run.averaged(), output, {**facts, **extra})
+    typer.echo(f"Wrote {output}.")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    files: Annotated[list[Path], typer.Argument(help="Radar files; each is one event.")],
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    stride: Annotated[int, typer.Option(help="Frames between reference times.")] = 6,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Score a model beside extrapolation and persistence on whole events."""
+    _use_threads(threads)
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    with progress() as bar:
+        scores = evaluate(nowcaster, files, stride, bar)
+    typer.echo(json.dumps(scores) if as_json else markdown(scores))
+
+
+@app.command("benchmark")
+def benchmark_command(
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    height: int = 64,
+    width: int = 64,
+    batch: int = 1,
+    repeats: int = 5,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Time the bare network on this machine."""
+    _use_threads(threads)
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    result = benchmark_network(nowcaster, (height, width), batch, repeats)
+    typer.echo(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+
+
+def _use_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def main() -> None:
+    """Run a command; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except (EchocastError, OSError) as error:
+        sys.exit(f"echocast: {error}")
+
+
+if __name__ == "__main__":
+    main()

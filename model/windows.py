@@ -1,0 +1,81 @@
+"""From a plan to stored training windows: which events, which steps, how many crops.
+
+A plan is a JSON list of sources. Each names a radar file (below a data folder) or ``synthetic``
+seeds, the tiles it is read in (a continental composite does not fit in memory), and its cuts:
+
+    {"file": "fmi_20170509.nc", "pixel_km": 1, "cuts": [
+        {"event": "fmi/5", "step_minutes": 5, "stride": 1, "inputs": 10, "outputs": 10,
+         "starts": [0, 21, 1], "count": 30}]}
+
+``starts`` is a range of first frames, ``count`` the crops wanted per start. Plans and their order
+decide the windows: the same plan and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.dataset import WindowInfo, clean, cut
+from model.extrapolation import FloatArray
+from model.netcdf_reader import netcdf_shape, read_netcdf
+from model.synthetic import storm
+
+CROP = 96
+WET_DBZ = 25.0
+
+Window = tuple[NDArray[np.uint8], WindowInfo]
+Source = Mapping[str, Any]
+
+
+def gather(plan: Sequence[Source], data: Path, seed: int) -> Iterator[list[Window]]:
+    """The windows of a plan, one list per sequence read.
+
+    Args:
+        plan: Sources, see above.
+        data: Folder of the radar files.
+        seed: Chooses the crops.
+
+    Yields:
+        Windows, perhaps none where it is dry.
+    """
+    rng = np.random.default_rng(seed)
+    for source in plan:
+        for sequence in _sequences(source, data):
+            yield [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng)]
+
+
+def _sequences(source: Source, data: Path) -> Iterator[FloatArray]:
+    """Cleaned (time, height, width) arrays of a source, tile by tile."""
+    if "synthetic_seeds" in source:
+        for seed in range(*source["synthetic_seeds"]):
+            frames = storm(seed, step_minutes=source["step_minutes"])
+            yield clean(frames.reflectivity_dbz)
+        return
+    path = data / source["file"]
+    _, height, width = netcdf_shape(path)
+    rows, columns = source.get("tile", (height, width))
+    for y, x in product(range(0, height, rows), range(0, width, columns)):
+        tile = slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
+        frames = read_netcdf(path, y_slice=tile[0], x_slice=tile[1])
+        values = clean(frames.reflectivity_dbz)
+        if float((np.nan_to_num(values) > WET_DBZ).mean()) >= source.get("wet_share", 0.0):
+            yield values
+
+
+def _windows(
+    sequence: FloatArray, source: Source, entry: Mapping[str, Any], rng: np.random.Generator
+) -> Iterator[Window]:
+    """The crops of one cut of one sequence."""
+    inputs, outputs, stride = entry["inputs"], entry["outputs"], entry["stride"]
+    span = (inputs + outputs) * stride
+    info = WindowInfo(entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs)
+    for start in range(*entry["starts"]):
+        frames = sequence[start : start + span : stride]
+        for counts in cut(frames, inputs, entry["count"], CROP, rng):
+            yield counts, info

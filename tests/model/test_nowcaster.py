@@ -1,0 +1,134 @@
+"""Frames in, a forecast out: its laws, whatever the weights."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import RADAR_SMALL, NetworkConfig
+from model.errors import ContractViolation
+from model.forecast import ModelIdentity
+from model.frames import Frames, Grid
+from model.networks import MIMNetwork
+from model.nowcaster import Nowcaster, reach
+from model.synthetic import storm
+
+TINY = replace(RADAR_SMALL, hidden_channels=4)
+IDENTITY = ModelIdentity("tiny", "1", "0" * 64)
+
+
+def nowcaster(config=TINY, *, trained=True):
+    torch.manual_seed(2)
+    network = MIMNetwork(config).eval()
+    if trained:
+        with torch.no_grad():
+            network.head.weight.normal_(0, 0.05)
+    return Nowcaster(network, IDENTITY)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return storm(4, frames=10, height=70, width=90)
+
+
+def dbz(frames):
+    return np.clip(frames.reflectivity_dbz, 0, None)
+
+
+def test_ten_frames_go_in_and_the_next_ten_come_out(frames):
+    forecast = nowcaster().nowcast(frames)
+    assert forecast.frames.reflectivity_dbz.shape == (10, 70, 90)
+    assert forecast.forecast_reference_time == frames.times[-1]
+    assert forecast.lead_times == tuple(frames.step * k for k in range(1, 11))
+    assert forecast.exceedance_probability.shape == (6, 10, 70, 90)
+    assert forecast.model == IDENTITY
+    assert forecast.input_sha256 == frames.sha256()
+
+
+def test_untrained_weights_forecast_exactly_the_extrapolation(frames):
+    forecast = nowcaster(trained=False).nowcast(frames)
+    np.testing.assert_allclose(dbz(forecast.frames), dbz(forecast.extrapolation), atol=1e-4)
+
+
+def test_trained_weights_do_not(frames):
+    forecast = nowcaster().nowcast(frames)
+    assert np.nanmax(np.abs(dbz(forecast.frames) - dbz(forecast.extrapolation))) > 1
+
+
+def test_the_same_frames_twice_and_others_between_give_the_same_forecast(frames):
+    model, other = nowcaster(), storm(5, frames=10, height=70, width=90)
+    first = model.nowcast(frames)
+    model.nowcast(other)
+    again = model.nowcast(frames)
+    np.testing.assert_array_equal(first.frames.reflectivity_dbz, again.frames.reflectivity_dbz)
+
+
+def test_a_batch_answers_like_one_by_one(frames):
+    model, other = nowcaster(), storm(5, frames=10, height=70, width=90)
+    prepared = [model.prepare(item) for item in (frames, other)]
+    assert prepared[0].batch_key == prepared[1].batch_key
+    for item, together in zip(prepared, model.predict(prepared), strict=True):
+        alone = model.predict([item])[0]
+        np.testing.assert_allclose(together.frames_dbz, alone.frames_dbz, atol=1e-3)
+
+
+def test_a_dry_sky_stays_dry_whatever_the_weights():
+    start = datetime(2026, 7, 1, tzinfo=UTC)
+    times = tuple(start + timedelta(minutes=5 * k) for k in range(10))
+    dry = Frames(np.full((10, 40, 40), -32, np.float32), times, Grid.of_pixels(40, 40), -32.0)
+    forecast = nowcaster().nowcast(dry)
+    assert (forecast.frames.reflectivity_dbz == -32).all()
+    assert (forecast.exceedance_probability == 0).all()
+
+
+def test_all_methods_are_missing_at_the_same_pixels_and_missing_is_never_dry(frames):
+    values = frames.reflectivity_dbz.copy()
+    values[:, :20, :] = np.nan
+    forecast = nowcaster().nowcast(frames.with_values(values, frames.times))
+    masks = [method.missing for method in forecast.methods().values()]
+    assert all(np.array_equal(masks[0], mask) for mask in masks)
+    assert masks[0][:, :20].all()
+    assert np.array_equal(np.isnan(forecast.exceedance_probability[0]), masks[0])
+    assert not masks[0].all()
+
+
+def test_probabilities_lie_in_0_to_1_and_fall_with_the_threshold(frames):
+    chances = nowcaster().nowcast(frames).exceedance_probability
+    known = chances[:, np.isfinite(chances[0])]
+    assert known.min() >= 0
+    assert known.max() <= 1
+    assert (np.diff(known, axis=0) <= 1e-3).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 31), (33, 64)])
+def test_any_grid_from_sixteen_pixels_on_works(shape):
+    forecast = nowcaster().nowcast(storm(1, frames=10, height=shape[0], width=shape[1]))
+    assert forecast.frames.reflectivity_dbz.shape == (10, *shape)
+
+
+def test_the_paper_preset_forecasts_without_extrapolation(frames):
+    paper = NetworkConfig(hidden_channels=4, kernel=3)
+    forecast = nowcaster(paper).nowcast(frames)
+    assert forecast.exceedance_probability is None
+    assert np.isfinite(forecast.frames.reflectivity_dbz).any()
+
+
+def test_an_unknown_pixel_size_is_said(frames):
+    plain = Frames(frames.reflectivity_dbz, frames.times, Grid.of_pixels(70, 90))
+    assert "pixel_size" in nowcaster().nowcast(plain).quality
+    assert "pixel_size" not in nowcaster().nowcast(frames).quality
+
+
+def test_nine_frames_are_refused(frames):
+    with pytest.raises(ContractViolation, match="needs 10 frames, but 9 came"):
+        nowcaster().nowcast(frames[:9])
+
+
+def test_reach_is_a_disc_around_every_echo():
+    inputs = np.zeros((2, 100, 100), np.float32)
+    inputs[0, 50, 50] = 0.5
+    near = reach(inputs)
+    assert near[50, 82]
+    assert not near[50, 83]
