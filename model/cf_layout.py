@@ -1,0 +1,150 @@
+"""How a grid and its times are laid out in a CF NetCDF file.
+
+Source: CF conventions 1.11, chapters 4 (coordinates), 5.6 (grid mappings) and 8.1 (packing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from model.frames import FloatArray, Frames, Grid
+
+CONVENTIONS = "CF-1.11"
+EPOCH = "seconds since 1970-01-01 00:00:00"
+PACKING = 0.01  # dBZ per count of an int16: +-327 dBZ
+MISSING_COUNT = np.int16(-32768)
+PROBABILITY_PACKING = 0.004  # -125 counts are 0, 125 are 1: CF packs into signed bytes
+PROBABILITY_OFFSET = 0.5
+PROBABILITY_MISSING = np.int8(-128)
+GRID_MAPPING = "crs"
+
+_PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
+_GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}
+_ROTATED = {"Y": ("grid_latitude", "degrees"), "X": ("grid_longitude", "degrees")}
+
+
+def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
+    """Add dimensions and coordinates ``y``, ``x`` and, where known, the grid mapping ``crs``."""
+    for axis, values in (("Y", grid.y), ("X", grid.x)):
+        name = axis.lower()
+        dataset.createDimension(name, len(values))
+        variable = dataset.createVariable(name, "f8", (name,))
+        variable.setncatts(_coordinate_attributes(grid, axis))
+        variable[:] = values
+    if grid.crs:
+        dataset.createVariable(GRID_MAPPING, "i4").setncatts(dict(grid.crs))
+
+
+def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
+    if grid.units == "1":
+        return {"long_name": f"{axis.lower()} pixel number", "units": "1", "axis": axis}
+    common = {"long_name": f"{axis.lower()} of pixel centre", "axis": axis}
+    if grid.units == "degree":
+        rotated = grid.crs.get("grid_mapping_name") == "rotated_latitude_longitude"
+        standard_name, units = (_ROTATED if rotated else _GEOGRAPHIC)[axis]
+        return {**common, "standard_name": standard_name, "units": units}
+    if grid.crs:
+        common["standard_name"] = _PROJECTED[axis]
+    return {**common, "units": grid.units}
+
+
+def write_times(dataset: netCDF4.Dataset, times: Sequence[datetime]) -> None:
+    """Add the dimension and coordinate ``time``: when each frame is valid."""
+    dataset.createDimension("time", len(times))
+    variable = dataset.createVariable("time", "f8", ("time",))
+    variable.setncatts({**_clock("time", "valid time"), "axis": "T"})
+    variable[:] = [time.timestamp() for time in times]
+
+
+def write_scalar_time(dataset: netCDF4.Dataset, name: str, time: datetime) -> None:
+    """Add a scalar time whose name is its CF standard name."""
+    variable = dataset.createVariable(name, "f8")
+    variable.setncatts(_clock(name, name.replace("_", " ")))
+    variable[...] = time.timestamp()
+
+
+def _clock(standard_name: str, long_name: str) -> dict[str, str]:
+    return {
+        "standard_name": standard_name,
+        "long_name": long_name,
+        "units": EPOCH,
+        "calendar": "standard",
+        "units_metadata": "leap_seconds: none",
+    }
+
+
+def write_packed(
+    dataset: netCDF4.Dataset,
+    name: str,
+    counts: NDArray[np.int16] | NDArray[np.int8],
+    dimensions: tuple[str, ...],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Add a compressed variable of packed counts; ``attributes`` hold scale and ``_FillValue``."""
+    shape = tuple(len(dataset.dimensions[dimension]) for dimension in dimensions)
+    chunks = (*(1 for _ in shape[:-2]), *(min(side, 512) for side in shape[-2:]))
+    rest = dict(attributes)
+    variable = dataset.createVariable(
+        name,
+        counts.dtype,
+        dimensions,
+        compression="zlib",
+        complevel=1,
+        shuffle=True,
+        chunksizes=shape if counts.nbytes < 2**20 else chunks,
+        fill_value=rest.pop("_FillValue"),
+    )
+    variable.set_auto_maskandscale(False)
+    if GRID_MAPPING in dataset.variables:
+        rest["grid_mapping"] = GRID_MAPPING
+    variable.setncatts(rest)
+    variable[...] = counts
+
+
+def packed_dbz(values: FloatArray) -> NDArray[np.int16]:
+    """Counts of 0.01 dBZ; missing is the fill count. Inverse: :func:`unpacked_dbz`."""
+    counts = np.rint(values.astype(np.float64) / PACKING)
+    return np.where(np.isnan(values), MISSING_COUNT, counts).astype(np.int16)
+
+
+def unpacked_dbz(counts: NDArray[np.int16]) -> FloatArray:
+    """Reflectivity in dBZ as a reader of the file gets it, NaN where missing."""
+    values = (counts * PACKING).astype(np.float32)
+    values[counts == MISSING_COUNT] = np.nan
+    return values
+
+
+def packed_probability(values: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Counts of 0.004; missing is the fill count. Inverse: :func:`unpacked_probability`."""
+    counts = np.rint((values - PROBABILITY_OFFSET) / PROBABILITY_PACKING)
+    return np.where(np.isnan(values), PROBABILITY_MISSING, counts).astype(np.int8)
+
+
+def unpacked_probability(counts: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Probabilities as a reader of the file gets them, NaN where missing."""
+    values = (counts * PROBABILITY_PACKING + PROBABILITY_OFFSET).astype(np.float32)
+    values[counts == PROBABILITY_MISSING] = np.nan
+    return values
+
+
+def floor_as_written(no_rain_dbz: float) -> float:
+    """The floor of a product rounded like the values that hold it."""
+    return float(np.float32(np.rint(no_rain_dbz / PACKING) * PACKING))
+
+
+def reflectivity_attributes(frames: Frames, long_name: str) -> dict[str, Any]:
+    """Attributes of a packed reflectivity variable, without its standard name."""
+    return {
+        "_FillValue": MISSING_COUNT,
+        "long_name": long_name,
+        "units": "dBZ",
+        "scale_factor": PACKING,
+        "add_offset": 0.0,
+        "no_rain_value": floor_as_written(frames.no_rain_dbz),
+    }
