@@ -1,0 +1,211 @@
+"""Archive: input frames, forecasts and scores as files. The files are the truth.
+
+<root>/inputs/<sha[:2]>/<sha>.npy + .json                 frames, named by their content
+<root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>.nc
+<root>/verification/adhoc/<yyyy-mm-dd>/<id>.json
+<root>/scratch/                                           half-written files
+
+Every file is written elsewhere, flushed to the disk and renamed into place, so that a reader never
+sees half a file and a kill -9 or a power cut leaves none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from model.frames import Frames
+from workers.errors import ArchiveError, DiskFull, NotInArchive
+from workers.job import Job
+
+DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
+SHA_PATTERN = re.compile(r"[0-9a-f]{64}")
+UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class Archive:
+    """Files below one folder; safe to share among threads and processes.
+
+    Args:
+        root: The folder; made when first written to.
+        free_space_floor_bytes: Free space below which nothing more is accepted.
+    """
+
+    def __init__(
+        self, root: Path, *, free_space_floor_bytes: int = DEFAULT_FREE_SPACE_FLOOR
+    ) -> None:
+        self.root = root
+        self._floor = free_space_floor_bytes
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for half-written files, on the same file system as the archive."""
+        path = self.root / "scratch"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def check_space(self) -> None:
+        """Return where there is room for more.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        free = shutil.disk_usage(self.scratch).free
+        if free < self._floor:
+            raise DiskFull(
+                f"The archive's disk has {free} bytes left, but {self._floor} must stay free."
+            )
+
+    def put_frames(self, frames: Frames) -> str:
+        """Store frames under the hash of their content, which is returned.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        self.check_space()
+        sha = frames.sha256()
+        values, description = self._frames_paths(sha)
+        if not description.exists():
+            self._write(values, lambda file: np.save(file, frames.reflectivity_dbz))
+            self._write(description, lambda file: file.write(_json(frames.description())))
+        return sha
+
+    def adopt_frames(self, directory: Path) -> str:
+        """Take ``frames.npy`` and ``frames.json`` of a decoding child over, by renaming.
+
+        The hash is computed here: a child that read a hostile file is not believed.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+            ArchiveError: The directory does not hold frames.
+        """
+        self.check_space()
+        values, description = directory / "frames.npy", directory / "frames.json"
+        sha = _read_frames(values, description).sha256()
+        values_place, description_place = self._frames_paths(sha)
+        if not description_place.exists():
+            _settle(values, values_place)
+            _settle(description, description_place)
+        return sha
+
+    def load_frames(self, sha: str) -> Frames:
+        """The frames of that name.
+
+        Raises:
+            NotInArchive: There are none.
+        """
+        return _read_frames(*self._existing(sha))
+
+    def describe_frames(self, sha: str) -> Mapping[str, Any]:
+        """Times, grid and provenance of frames, without their values.
+
+        Raises:
+            NotInArchive: There are none.
+        """
+        description: Mapping[str, Any] = json.loads(self._existing(sha)[1].read_bytes())
+        return description
+
+    def put_forecast(self, job: Job, write: Callable[[Path], None]) -> str:
+        """Let ``write`` make the job's forecast file; its path below the root is returned.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        self.check_space()
+        relative = forecast_path(job)
+        with self._scratch_file(".nc") as path:
+            write(path)
+            _settle(path, self.root / relative)
+        return relative
+
+    def put_verification(self, job: Job, verification: Mapping[str, Any]) -> str:
+        """Store a job's scores; the path below the root is returned."""
+        relative = f"verification/adhoc/{_utc(job):%Y-%m-%d}/{job.id}.json"
+        self._write(self.root / relative, lambda file: file.write(_json(verification)))
+        return relative
+
+    def path(self, relative: str) -> Path:
+        """Where a file of the archive lies.
+
+        Raises:
+            NotInArchive: It is not below the root, or is not there.
+        """
+        path = self.root / relative
+        if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
+            raise NotInArchive(f"The archive holds no {relative!r}.")
+        return path
+
+    def _frames_paths(self, sha: str) -> tuple[Path, Path]:
+        folder = self.root / "inputs" / sha[:2]
+        return folder / f"{sha}.npy", folder / f"{sha}.json"
+
+    def _existing(self, sha: str) -> tuple[Path, Path]:
+        """The description is written last: where it is, the values are."""
+        if not SHA_PATTERN.fullmatch(sha) or not self._frames_paths(sha)[1].exists():
+            raise NotInArchive(f"The archive holds no frames {sha!r}.")
+        return self._frames_paths(sha)
+
+    def _write(self, place: Path, write: Callable[[IO[bytes]], object]) -> None:
+        with self._scratch_file("") as path:
+            with path.open("wb") as file:
+                write(file)
+            _settle(path, place)
+
+    @contextmanager
+    def _scratch_file(self, suffix: str) -> Iterator[Path]:
+        handle, name = tempfile.mkstemp(suffix=suffix, dir=self.scratch)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def forecast_path(job: Job) -> str:
+    """Path of a job's forecast below the archive's root."""
+    reference = _utc(job)
+    model = UNSAFE.sub("-", f"{job.model.name}-{job.model.version}")
+    name = f"{reference:%Y%m%dT%H%M%SZ}_{model}_{job.id}.nc"
+    return f"forecasts/adhoc/{reference:%Y/%m/%d}/{name}"
+
+
+def _utc(job: Job) -> datetime:
+    return job.forecast_reference_time.astimezone(UTC)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, allow_nan=False).encode()
+
+
+def _read_frames(values: Path, description: Path) -> Frames:
+    try:
+        array = np.load(values, allow_pickle=False)
+        return Frames.from_description(array, json.loads(description.read_bytes()))
+    except (OSError, ValueError, KeyError) as error:
+        raise ArchiveError(f"{values} and {description.name} hold no frames: {error}.") from error
+
+
+def _settle(path: Path, place: Path) -> None:
+    """Flush a finished file to the disk and rename it into place."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _flush(path)
+    path.replace(place)
+    _flush(place.parent)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,142 @@
+"""ClaimStore: jobs as the engine keeps them, for the workers that run them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from workers import transitions, upkeep
+from workers.engine_client import EngineClient
+from workers.job import TERMINAL, Job, JobError, JobPolicy, WorkerInfo
+from workers.jobs import job_of
+from workers.queue import NOWCAST, VERIFY, Publisher
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep found: ids to publish again, and counts of what it decided."""
+
+    publish: tuple[str, ...]
+    verify: tuple[str, ...]
+    lapsed: int
+    poisoned: int
+    expired: int
+
+
+class ClaimStore:
+    """Claims on jobs; safe to share among threads.
+
+    Args:
+        redis_url: Address of the engine.
+        policy: Limits and patience.
+        patience_seconds: How long a call tries again while the engine is away.
+    """
+
+    def __init__(self, redis_url: str, policy: JobPolicy, patience_seconds: float) -> None:
+        self.policy = policy
+        self.publisher = Publisher(redis_url)
+        self.engine = EngineClient(redis_url, patience_seconds)
+        self._claim = self.engine.script(transitions.CLAIM)
+        self._renew = self.engine.script(transitions.RENEW)
+        self._finish = self.engine.script(transitions.FINISH)
+        self._give_back = self.engine.script(transitions.GIVE_BACK)
+        self._begin_verification = self.engine.script(transitions.BEGIN_VERIFICATION)
+        self._record_verification = self.engine.script(transitions.RECORD_VERIFICATION)
+        self._beat = self.engine.script(upkeep.BEAT)
+        self._elect = self.engine.script(upkeep.ELECT)
+        self._sweep = self.engine.script(upkeep.SWEEP)
+
+    def claim(
+        self, job_id: str, claim: str, incarnation: str, *, alone: bool
+    ) -> Job | Literal["taken", "alone"]:
+        """The job, now held; ``alone`` where it must run alone; ``taken`` where none is to do."""
+        lease, ttl = self.policy.lease_seconds, self.policy.ttl_seconds
+        outcome, values = self._claim(job_id, claim, incarnation, lease, int(alone), ttl)
+        if outcome == "claimed":
+            return job_of(values)
+        return "alone" if outcome == "alone" else "taken"
+
+    def renew(self, claims: Mapping[str, str]) -> list[str]:
+        """Renew the leases of claim -> job id; the claims that are lost are returned."""
+        held = [part for claim, job_id in claims.items() for part in (job_id, claim)]
+        return list(self._renew(self.policy.lease_seconds, *held))
+
+    def finish(
+        self,
+        job: Job,
+        claim: str,
+        status: str,
+        scored: Sequence[str] = (),
+        **fields: Any,
+    ) -> Literal["finished", "lost"] | tuple[str, ...]:
+        """End a held job; or its observations, where some came that are not ``scored`` yet.
+
+        Raises:
+            ValueError: The status is not terminal.
+        """
+        if status not in TERMINAL:
+            raise ValueError(f"{status!r} is no terminal status; those are {TERMINAL}.")
+        encoded = [part for item in fields.items() for part in (item[0], json.dumps(item[1]))]
+        head = (job.id, claim, status, self.policy.ttl_seconds)
+        outcome, observations = self._finish(*head, " ".join(scored), len(scored), *encoded)
+        if outcome == "observed":
+            return tuple(observations.split())
+        return "lost" if outcome == "lost" else "finished"
+
+    def give_back(self, job_id: str, claim: str) -> None:
+        """Put a held job back into the queue; the attempt does not count."""
+        if self._give_back(job_id, claim):
+            self.publisher.publish(NOWCAST, job_id)
+
+    def begin_verification(self, job_id: str) -> Job | None:
+        """The job, where some of its observations are to be scored; each call is an attempt."""
+        values = self._begin_verification(job_id, self.policy.maximum_attempts)
+        return job_of(values) if values else None
+
+    def record_verification(
+        self,
+        job: Job,
+        verification: Mapping[str, Any] | None,
+        error: JobError | None = None,
+    ) -> Literal["recorded", "observed", "lost"]:
+        """Store the scores, unless further observations came meanwhile (``observed``)."""
+        outcome: Literal["recorded", "observed", "lost"] = self._record_verification(
+            job.id,
+            " ".join(job.observation_shas),
+            len(job.observation_shas),
+            json.dumps(verification) if verification else "",
+            json.dumps(error.__dict__) if error else "",
+        )
+        return outcome
+
+    def beat(self, worker: WorkerInfo) -> None:
+        """A worker's sign of life, good for one lease time."""
+        self._beat(worker.incarnation, worker.to_json(), self.policy.lease_seconds)
+
+    def say_goodbye(self, incarnation: str) -> None:
+        """Forget a worker that stops."""
+        self.engine.call(lambda: self.engine.redis.hdel(transitions.WORKERS_KEY, incarnation))
+
+    def elect(self, incarnation: str, seconds: float) -> bool:
+        """True where this worker is the janitor for the next ``seconds``."""
+        return bool(self._elect(incarnation, int(1000 * seconds)))
+
+    def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
+        """Put jobs back whose worker fell silent or whose message was lost; end the hopeless."""
+        head = self.engine.call(lambda: self.publisher.head_of_queue(self.engine.redis))
+        policy = self.policy
+        publish, verify, *counts = self._sweep(
+            policy.maximum_attempts, unclaimed_seconds, head or "", policy.ttl_seconds, most
+        )
+        for job_id in publish:
+            self.publisher.publish(NOWCAST, job_id)
+        for job_id in verify:
+            self.publisher.publish(VERIFY, job_id)
+        return Sweep(tuple(publish), tuple(verify), *counts)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.publisher.close()
+        self.engine.close()

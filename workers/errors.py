@@ -1,0 +1,43 @@
+"""What can go wrong between a request and its finished job.
+
+EchocastError
+├── QueueFull              more jobs wait than the limit allows
+├── IdempotencyConflict    one key, two bodies
+├── EngineUnavailable      no Redis or Valkey answers
+├── EngineError            the embedded engine can't be started here
+└── ArchiveError           the archive can't give or take what it was asked for
+    ├── DiskFull           too little free space to accept work
+    └── NotInArchive       nothing is stored under that name
+"""
+
+from __future__ import annotations
+
+from model.errors import EchocastError
+
+
+class QueueFull(EchocastError):
+    """More jobs wait than the limit allows; the caller may try again later."""
+
+
+class IdempotencyConflict(EchocastError):
+    """An idempotency key came a second time with another body."""
+
+
+class EngineUnavailable(EchocastError):
+    """No Redis or Valkey answers at the configured address."""
+
+
+class EngineError(EchocastError):
+    """The embedded engine can't be started here."""
+
+
+class ArchiveError(EchocastError):
+    """The archive can't give or take what it was asked for."""
+
+
+class DiskFull(ArchiveError):
+    """Too little free space is left to accept work."""
+
+
+class NotInArchive(ArchiveError):
+    """Nothing is stored under that name."""

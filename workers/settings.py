@@ -1,0 +1,98 @@
+"""Deployment settings of a worker, read once from the environment at the process edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.engine_url import embedded_url
+from workers.job import JobPolicy
+
+
+class WorkerSettings(BaseSettings):
+    """Where a worker finds its things and how patient it is; prefix ``ECHOCAST_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ECHOCAST_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    data_dir: Path = Path("echocast-data")
+    """Folder of the archive (``store``) and of the embedded engine (``engine``)."""
+    redis_url: str | None = None
+    """redis://, rediss://, unix:// or redis+socket:// address; unset: the embedded engine."""
+    models_dir: Path | None = None
+    """Folder of the model registry; unset: the models that ship with Echocast."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
+    threads: int | None = Field(None, ge=1)
+    """Threads of the network on a CPU; unset: as many as this process may use."""
+    engine_wait_seconds: float = Field(30.0, ge=0)
+    """Seconds a starting worker waits for its engine before it gives up."""
+    engine_patience_seconds: float = Field(60.0, ge=0)
+    """Seconds a worker tries again to reach an engine that went away in the middle of a job."""
+
+    lease_seconds: float = Field(15.0, gt=0)
+    """Seconds after which a job whose worker fell silent is given to another."""
+    lease_renewal_seconds: float = Field(5.0, gt=0)
+    """Seconds between two renewals of leases and of the worker's heartbeat."""
+    janitor_seconds: float = Field(5.0, gt=0)
+    """Seconds between two sweeps of the elected janitor."""
+    unclaimed_seconds: float = Field(10.0, gt=0)
+    """Seconds a job may wait unclaimed before the janitor looks whether its message was lost."""
+    maximum_attempts: int = Field(3, ge=1)
+    """Worker lives one job may cost before it fails as poison."""
+    queue_limit: int = Field(1000, ge=1)
+    """Jobs that may wait; more are refused."""
+    job_deadline_seconds: float = Field(900.0, gt=0)
+    """Seconds after submission when a job that still waits expires."""
+    job_ttl_seconds: int = Field(7 * 86400, ge=1)
+    """Seconds the engine remembers a job after its end; the archive keeps the files."""
+    idempotency_ttl_seconds: int = Field(86400, ge=1)
+    """Seconds an idempotency key is remembered."""
+
+    worker_concurrency: int = Field(16, ge=1)
+    """Jobs one worker prepares and writes at the same time."""
+    batch_items: int = Field(16, ge=1)
+    """Most jobs in one launch of the network."""
+    batch_cost: int = Field(80_000_000, ge=1)
+    """Most pixels x frames in one launch; a single larger job still runs, alone."""
+    linger_seconds: float = Field(0.005, ge=0, le=1)
+    """Longest wait for more jobs before a launch, only while others are being prepared."""
+    launch_timeout_seconds: float = Field(300.0, gt=0)
+    """Seconds after which a launch of the network counts as hung and the worker exits."""
+
+    free_space_floor_bytes: int = Field(512 * 1024 * 1024, ge=0)
+    """Bytes that must stay free on the archive's disk; below, new work is refused."""
+    worker_metrics_host: str = "127.0.0.1"
+    """Address on which the worker's metrics are served."""
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    """Port of the worker's metrics for Prometheus; 0 means off."""
+
+    @property
+    def archive_root(self) -> Path:
+        """Folder of inputs, forecasts and verification."""
+        return self.data_dir / "store"
+
+    @property
+    def engine_directory(self) -> Path:
+        """Folder of the embedded engine: socket, data, log."""
+        return self.data_dir / "engine"
+
+    @property
+    def engine_url(self) -> str:
+        """Address of the engine: the configured one, else that of the embedded engine."""
+        return self.redis_url or embedded_url(self.engine_directory)
+
+    @property
+    def job_policy(self) -> JobPolicy:
+        """What the job store needs of these settings."""
+        return JobPolicy(
+            queue_limit=self.queue_limit,
+            lease_seconds=self.lease_seconds,
+            maximum_attempts=self.maximum_attempts,
+            deadline_seconds=self.job_deadline_seconds,
+            ttl_seconds=self.job_ttl_seconds,
+            idempotency_ttl_seconds=self.idempotency_ttl_seconds,
+        )
