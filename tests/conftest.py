@@ -1,0 +1,15 @@
+"""What tests of several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def radar_folder() -> Path:
+    """The folder of real radar events; tests that need it are skipped, loudly, without it."""
+    folder = os.environ.get("ECHOCAST_TEST_DATA")
+    if not folder:
+        pytest.skip("REAL RADAR NOT TESTED: ECHOCAST_TEST_DATA names no folder")
+    return Path(folder) / "radar"
