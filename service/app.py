@@ -1,0 +1,91 @@
+"""The gateway as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from model.registry import SHIPPED, Registry
+from service import problems
+from service.attendance import Attendance
+from service.body_limit import BodyLimit
+from service.catalogue import Catalogue
+from service.child_process import ChildLimits
+from service.decode import Pool
+from service.dependencies import Resources
+from service.desk import Desk
+from service.gallery import Gallery
+from service.keys import load_keys
+from service.metrics import CountRequests, GatewayMetrics
+from service.rate import RateLimit
+from service.routes import forecast, nowcast, system, verification
+from service.scratch import Scratch
+from service.settings import ServiceSettings
+from service.waiting import Board
+from workers.archive import Archive
+from workers.engine_url import client_url
+from workers.jobs import DONE_CHANNEL, JobStore
+from workers.settings import WorkerSettings
+
+DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """The gateway with these settings; it reaches for the engine only when it runs.
+
+    Raises:
+        StartRefused: The settings would open the service to everybody.
+    """
+    keys = load_keys(settings)
+    metrics = GatewayMetrics()
+    work = work_settings(settings)
+    limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
+    store = JobStore.from_settings(work)
+    archive = Archive(work.archive_root, free_space_floor_bytes=work.free_space_floor_bytes)
+    decoders, renderers = (
+        Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))
+        for role, size in (
+            ("decode", settings.decode_processes),
+            ("render", settings.render_processes),
+        )
+    )
+    board = Board(client_url(work.engine_url), DONE_CHANNEL)
+    attendance = Attendance(store.alive_workers, settings.worker_tolerance_seconds)
+    catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
+    desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        scratch = Scratch(archive.scratch)
+        gallery = Gallery(archive, renderers, scratch)
+        app.state.resources = Resources(
+            settings, keys, RateLimit(settings.rate_per_minute), metrics, scratch, desk, gallery
+        )
+        async with AsyncExitStack() as stack:
+            stack.callback(store.close)
+            stack.callback(scratch.close)
+            for part in (decoders, renderers, board, attendance):
+                await stack.enter_async_context(part.running())
+            yield
+
+    app = FastAPI(
+        title="Echocast", description=DESCRIPTION, version=version("echocast"), lifespan=lifespan
+    )
+    problems.install(app, settings.retry_after_seconds)
+    for router in (nowcast.router, forecast.router, verification.router, system.router):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(CountRequests, metrics=metrics)
+    return app
+
+
+def work_settings(settings: ServiceSettings) -> WorkerSettings:
+    """The settings that gateway and workers share, the rest from the environment."""
+    return WorkerSettings(
+        data_dir=settings.data_dir,
+        redis_url=settings.redis_url,
+        models_dir=settings.models_dir,
+    )

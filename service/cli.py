@@ -1,0 +1,143 @@
+"""The ``echocast`` command. It never loads the network itself: it starts processes that do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from model.errors import EchocastError
+from service.settings import ServiceSettings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Precipitation nowcasting: ten radar frames in, the next ten out.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
+Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
+
+
+@app.command()
+def up(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Run gateway, worker and embedded engine until Ctrl-C."""
+    from service.up import run_service
+
+    run_service(_settings(host=host, port=port, data_dir=data), _say)
+
+
+@app.command()
+def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Run one gateway against ECHOCAST_REDIS_URL."""
+    from service.gateway import serve
+
+    settings = _settings(host=host, port=port, data_dir=data)
+    _say(f"The gateway listens on {settings.host} port {settings.port} (Ctrl-C stops it).")
+    serve(settings)
+
+
+@app.command()
+def worker(data: Data = None) -> None:
+    """Run one worker against ECHOCAST_REDIS_URL."""
+    if data is not None:
+        os.environ["ECHOCAST_DATA_DIR"] = str(data)
+    os.execv(sys.executable, [sys.executable, "-m", "workers"])
+
+
+@app.command()
+def nowcast(
+    files: Annotated[list[Path], typer.Argument(help="Radar files, any order.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
+    reference_time: Annotated[
+        str | None, typer.Option(help="Newest input frame, ISO 8601; default: the newest.")
+    ] = None,
+    variable: Annotated[str | None, typer.Option(help="Name of the reflectivity variable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast without a server."""
+    arguments = ["nowcast", *map(str, files), "--output", str(output)]
+    arguments += ["--reference-time", reference_time] if reference_time else []
+    arguments += ["--variable", variable] if variable else []
+    if (models := ServiceSettings().models_dir) is not None:
+        arguments += ["--models-dir", str(models)]
+    run_model([*arguments, "--json"] if as_json else arguments)
+
+
+@app.command()
+def demo(
+    files: Annotated[list[Path] | None, typer.Argument(help="Your own radar files.")] = None,
+    output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),
+    as_json: Json = False,
+) -> None:
+    """Run the main job through HTTP on this machine, start to end."""
+    from service.demo import run_demo
+
+    run_demo(files or [], output, as_json)
+
+
+@app.command()
+def benchmark(as_json: Json = False) -> None:
+    """Measure start times, overhead, throughput and memory on this machine."""
+    from service.benchmark import run_benchmark
+
+    run_benchmark(as_json)
+
+
+@app.command()
+def key(
+    scope: Annotated[str, typer.Argument(help="read, submit or admin.")],
+    name: Annotated[str, typer.Argument(help="Whose key it is.")] = "unnamed",
+) -> None:
+    """Make an API key: hand out the first line, store the second."""
+    from service.keys import Key, new_key
+
+    secret, line = new_key(scope, name)
+    Key.parse(line)
+    typer.echo(f"{secret}\n{line}")
+
+
+@app.command("version")
+def version_command(as_json: Json = False) -> None:
+    """Print the version."""
+    number = version("echocast")
+    typer.echo(json.dumps({"echocast": number}) if as_json else f"echocast {number}")
+
+
+def run_model(arguments: list[str]) -> None:
+    """``python -m model`` as a child; its output and its end are ours."""
+    done = subprocess.run([sys.executable, "-m", "model", *arguments], check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode if done.returncode > 0 else 1)
+
+
+def _settings(**given: Any) -> ServiceSettings:
+    return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence)
+
+
+def main() -> None:
+    """Run a command; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except ValidationError as error:
+        where = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        sys.exit(f"echocast: A setting is invalid: {where}.")
+    except (EchocastError, OSError) as error:
+        sys.exit(f"echocast: {error}")
+
+
+if __name__ == "__main__":
+    main()

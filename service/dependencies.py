@@ -1,0 +1,140 @@
+"""What the routes are given: filled once per app, so that tests patch nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BeforeValidator
+
+from service.desk import Desk, UploadOptions
+from service.gallery import Gallery
+from service.keys import Key, KeyRing
+from service.metrics import GatewayMetrics
+from service.prefer import wait_seconds
+from service.rate import RateLimit
+from service.scratch import Scratch
+from service.settings import ServiceSettings
+from service.uploads import Upload, media_type, receive_upload
+
+PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
+bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
+header_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Everything that one app owns."""
+
+    settings: ServiceSettings
+    keys: KeyRing
+    rate: RateLimit
+    metrics: GatewayMetrics
+    scratch: Scratch
+    desk: Desk
+    gallery: Gallery
+
+
+def get_resources(request: Request) -> Resources:
+    """What the app of this request owns."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+AppResources = Annotated[Resources, Depends(get_resources)]
+
+
+def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
+    """A dependency that lets only keys with ``scope`` pass."""
+
+    async def check(
+        resources: AppResources,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+        key: Annotated[str | None, Depends(header_key)],
+    ) -> Key | None:
+        return resources.keys.check(credentials.credentials if credentials else key, scope)
+
+    return check
+
+
+Reader = Depends(require("read"))
+Submitter = Annotated[Key | None, Depends(require("submit"))]
+
+
+async def count_submission(request: Request, resources: AppResources, key: Submitter) -> None:
+    """Let a caller submit only so often."""
+    address = request.client.host if request.client else "unknown"
+    resources.rate.take(key.name if key else address)
+
+
+async def get_desk(resources: AppResources) -> Desk:
+    """The front desk."""
+    return resources.desk
+
+
+async def get_wait(
+    resources: AppResources,
+    prefer: Annotated[
+        str | None, Header(description="`wait=N`: answer when finished, at most N seconds later.")
+    ] = None,
+) -> float | None:
+    """Seconds the caller prefers to wait, within our limit."""
+    return wait_seconds(prefer, resources.settings.wait_limit_seconds)
+
+
+def _mend_plus(value: Any) -> Any:
+    """``+00:00`` arrives as `` 00:00`` where a caller did not escape the plus sign."""
+    if isinstance(value, str) and "T" in value:
+        return PLUS_READ_AS_SPACE.sub(r"+\1", value)
+    return value
+
+
+ReferenceTime = Annotated[datetime | None, BeforeValidator(_mend_plus)]
+
+
+async def get_options(
+    variable: Annotated[
+        str | None,
+        Query(max_length=200, description="Reflectivity variable, where it can't be guessed."),
+    ] = None,
+    reference_time: Annotated[
+        ReferenceTime,
+        Query(description="The newest frame at or before it ends the input; later ones verify."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=200, description="Same key, same job.")
+    ] = None,
+) -> UploadOptions:
+    """What query and headers say about the upload."""
+    return UploadOptions(variable, reference_time, idempotency_key)
+
+
+async def get_upload(request: Request, resources: AppResources) -> AsyncIterator[Upload]:
+    """The body, as files that are gone when the request is answered."""
+    content_type = request.headers.get("content-type")
+    media_type(content_type)
+    with resources.scratch.directory() as directory:
+        yield await receive_upload(
+            request.stream(),
+            content_type,
+            directory,
+            seconds=resources.settings.upload_timeout_seconds,
+            files_limit=resources.settings.upload_files_limit,
+        )
+
+
+async def require_worker(desk: Annotated[Desk, Depends(get_desk)]) -> None:
+    """Refuse what nobody would ever start."""
+    await desk.attendance.require()
+
+
+AppDesk = Annotated[Desk, Depends(get_desk)]
+Wait = Annotated[float | None, Depends(get_wait)]
+Options = Annotated[UploadOptions, Depends(get_options)]
+SentUpload = Annotated[Upload, Depends(get_upload)]
+Accepting = [Depends(count_submission), Depends(require_worker)]

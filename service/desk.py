@@ -1,0 +1,167 @@
+"""The front desk: what happens between an HTTP request and the job store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.errors import ContractViolation, InputError
+from service.attendance import Attendance
+from service.catalogue import Catalogue
+from service.decode import Pool
+from service.errors import ForecastNotReady, UnknownJob
+from service.metrics import GatewayMetrics
+from service.storage import frames_file
+from service.uploads import Upload
+from service.waiting import Board
+from workers.archive import Archive
+from workers.job import Job, JobRequest, Submission
+from workers.jobs import JobStore
+
+
+@dataclass(frozen=True)
+class UploadOptions:
+    """What the query and the headers say about an upload.
+
+    Args:
+        variable: Name of the reflectivity variable; None: found by standard name or units.
+        reference_time: The newest frame at or before it ends the input; None: the newest.
+        idempotency_key: The caller's own name for the request.
+    """
+
+    variable: str | None = None
+    reference_time: datetime | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that the routes call; one method each."""
+
+    store: JobStore
+    archive: Archive
+    catalogue: Catalogue
+    decoders: Pool
+    board: Board
+    attendance: Attendance
+    metrics: GatewayMetrics
+
+    async def submit(self, upload: Upload, options: UploadOptions) -> Submission:
+        """Decode an upload, keep its frames, and take the job on.
+
+        Raises:
+            InputError: The upload is unreadable or breaks the input contract.
+            QueueFull: Too many jobs wait.
+            IdempotencyConflict: The key came before with another body.
+            DiskFull: Too little space is left.
+        """
+        name, version = self.catalogue.champion()
+        decoded = await self._decode("decode", upload, options)
+        inputs, observations = decoded["inputs"], decoded["observations"]
+        request = JobRequest(
+            input_sha=await self._adopt(inputs),
+            observation_sha=await self._adopt(observations) if observations else None,
+            forecast_reference_time=datetime.fromisoformat(inputs["newest_time"]),
+            model_name=name,
+            model_version=version,
+            shape=tuple(inputs["shape"]),
+            idempotency_key=options.idempotency_key,
+            body_sha=upload.sha256(options.variable, options.reference_time),
+        )
+        return await asyncio.to_thread(self.store.submit, request)
+
+    async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> Job:
+        """Add observations to a job and have them scored.
+
+        Raises:
+            UnknownJob: There is no such job.
+            ForecastNotReady: The job ended without a forecast.
+            InputError: The upload is unreadable, on another grid, or not later.
+        """
+        job = await self.job(job_id)
+        if job.terminal and job.status != "succeeded":
+            raise ForecastNotReady(f"The nowcast is {job.status}; there is nothing to score.")
+        decoded = await self._decode(
+            "observe",
+            upload,
+            options,
+            description=str(frames_file(self.archive, job.input_sha).with_suffix(".json")),
+            after=job.forecast_reference_time.isoformat(),
+        )
+        sha = await self._adopt(decoded["observations"])
+        return _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
+
+    async def job(self, job_id: str) -> Job:
+        """The job as it stands.
+
+        Raises:
+            UnknownJob: There is no such job.
+        """
+        return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
+
+    async def release(self, job_id: str) -> Job:
+        """Let go of a job; it is cancelled when nobody else holds it.
+
+        Raises:
+            UnknownJob: There is no such job.
+        """
+        return _known(await asyncio.to_thread(self.store.release, job_id), job_id)
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job once it is finished and scored, or as it stands after ``seconds``."""
+        return await self.board.until(job_id, lambda: self.job(job_id), finished, seconds)
+
+    async def _decode(
+        self, operation: str, upload: Upload, options: UploadOptions, **more: str
+    ) -> dict[str, Any]:
+        started = time.perf_counter()
+        request = {
+            "op": operation,
+            "kind": upload.kind,
+            "paths": [str(file.path) for file in upload.files],
+            "directory": str(upload.directory),
+            "variable": options.variable,
+            "reference_time": _utc(options.reference_time),
+            **more,
+        }
+        try:
+            return await self.decoders.ask(request)
+        except InputError as error:
+            raise type(error)(upload.readable(str(error)), rule=error.rule) from error
+        finally:
+            self.metrics.decoded.observe(time.perf_counter() - started)
+
+    async def _adopt(self, stored: Mapping[str, Any]) -> str:
+        return await asyncio.to_thread(self.archive.adopt_frames, Path(stored["directory"]))
+
+
+def finished(job: Job) -> bool:
+    """True where nothing more happens to the job by itself."""
+    return job.terminal and not job.awaits_verification
+
+
+def check_scored(job: Job) -> None:
+    """Make sure that the observations of a finished job could be scored.
+
+    Raises:
+        ContractViolation: They could not.
+    """
+    if job.verification_error is not None:
+        raise ContractViolation(job.verification_error.message, rule=job.verification_error.type)
+
+
+def _known(job: Job | None, job_id: str) -> Job:
+    if job is None:
+        raise UnknownJob(f"There is no nowcast with the id {job_id!r}.")
+    return job
+
+
+def _utc(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

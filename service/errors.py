@@ -1,0 +1,89 @@
+"""What the service itself can refuse, as domain exceptions.
+
+    EchocastError
+    └── ServiceError
+        ├── NotPermitted           MissingKey, MissingScope
+        ├── RequestRefused         UnknownJob, UnknownFormat, NotAcceptable, UnsupportedMediaType,
+        │                          BodyTooLarge, BodyTooSlow, MalformedBody, ForecastNotReady,
+        │                          RateExceeded
+        ├── Unavailable            NoWorker, Busy
+        └── StartRefused           the gateway must not start like this
+
+The table in :mod:`service.problems` gives them their HTTP status.
+"""
+
+from __future__ import annotations
+
+from model.errors import EchocastError
+
+
+class ServiceError(EchocastError):
+    """Root of the errors that the service raises on purpose."""
+
+
+class NotPermitted(ServiceError):
+    """The caller may not do this."""
+
+
+class MissingKey(NotPermitted):
+    """No key, or one that we do not know."""
+
+
+class MissingScope(NotPermitted):
+    """The key is known but does not cover this."""
+
+
+class RequestRefused(ServiceError):
+    """Something is wrong with the request."""
+
+
+class UnknownJob(RequestRefused):
+    """No job has this id."""
+
+
+class UnknownFormat(RequestRefused):
+    """``?format=`` names a format that we do not write."""
+
+
+class NotAcceptable(RequestRefused):
+    """``Accept`` names no format that we write."""
+
+
+class UnsupportedMediaType(RequestRefused):
+    """The content type of the body is none that we read."""
+
+
+class BodyTooLarge(RequestRefused):
+    """The body has more bytes than the limit."""
+
+
+class BodyTooSlow(RequestRefused):
+    """The body took longer to arrive than the limit."""
+
+
+class MalformedBody(RequestRefused):
+    """The body is not what its content type says."""
+
+
+class ForecastNotReady(RequestRefused):
+    """The job has no forecast (yet)."""
+
+
+class RateExceeded(RequestRefused):
+    """More submissions a minute than the caller may make."""
+
+
+class Unavailable(ServiceError):
+    """The service cannot take this now; the same request may succeed later."""
+
+
+class NoWorker(Unavailable):
+    """No worker has been seen for too long."""
+
+
+class Busy(Unavailable):
+    """Too many uploads wait to be decoded."""
+
+
+class StartRefused(ServiceError):
+    """The gateway must not start with these settings."""

@@ -1,0 +1,30 @@
+"""Whether the service can take nowcasts, and why not."""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.desk import Desk
+from service.errors import NoWorker
+from service.schemas import Readiness, WorkerView
+from workers.job import WorkerInfo
+
+
+async def check_ready(desk: Desk) -> Readiness:
+    """Who is there to take nowcasts.
+
+    Raises:
+        EngineUnavailable: The engine does not answer.
+        NoWorker: No worker is alive, or none has a model loaded.
+    """
+    workers = await desk.attendance.look()
+    if not workers:
+        raise NoWorker(desk.attendance.absence())
+    if not any(worker.models for worker in workers):
+        raise NoWorker("No worker has a model loaded yet.")
+    queued = await asyncio.to_thread(desk.store.queue_depth)
+    return Readiness(workers=[_view(worker) for worker in workers], queued=queued)
+
+
+def _view(worker: WorkerInfo) -> WorkerView:
+    return WorkerView(device=worker.device, models=list(worker.models), started=worker.started)

@@ -1,0 +1,1 @@
+"""Routes by subject; each endpoint parses, makes one call and returns."""

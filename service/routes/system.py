@@ -1,0 +1,39 @@
+"""Models, health and metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from service.dependencies import AppDesk, AppResources, Reader
+from service.readiness import check_ready
+from service.refusals import refusals
+from service.schemas import Health, ModelList, Readiness
+from service.scrape import scrape
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/models", dependencies=[Reader], responses=refusals(401, 503))
+async def list_models(desk: AppDesk) -> ModelList:
+    """The models of the registry, and how many workers have each loaded."""
+    return desk.catalogue.view(await desk.attendance.look())
+
+
+@router.get("/healthz")
+async def show_health() -> Health:
+    """The process lives."""
+    return Health()
+
+
+@router.get("/readyz", responses=refusals(503))
+async def show_readiness(desk: AppDesk) -> Readiness:
+    """Engine, workers and model are there; 503 with the reason else."""
+    return await check_ready(desk)
+
+
+@router.get("/metrics", dependencies=[Reader], response_class=PlainTextResponse)
+async def show_metrics(resources: AppResources) -> Response:
+    """Metrics for Prometheus."""
+    return Response(await scrape(resources), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,61 @@
+"""Observations in, scores out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from service.dependencies import (
+    AppDesk,
+    AppResources,
+    Options,
+    Reader,
+    SentUpload,
+    Submitter,
+    Wait,
+)
+from service.desk import check_scored, finished
+from service.examples import OBSERVATIONS_BODY
+from service.prefer import applied
+from service.refusals import refusals
+from service.schemas import JobAccepted, VerificationScores
+from service.views import accepted_view, verification_view
+
+router = APIRouter(tags=["verification"])
+
+
+@router.post(
+    "/nowcast/{job_id}/observations",
+    response_model=VerificationScores,
+    responses={
+        202: {"model": JobAccepted, "description": "Taken on, but not scored yet."},
+        **refusals(400, 401, 403, 404, 409, 413, 415, 422, 503, 507),
+    },
+    openapi_extra=OBSERVATIONS_BODY,
+)
+async def add_observations(
+    job_id: str,
+    resources: AppResources,
+    wait: Wait,
+    options: Options,
+    _: Submitter,
+    upload: SentUpload,
+) -> JSONResponse:
+    """Score the forecast against later frames; answers when done, within ``Prefer: wait=N``."""
+    await resources.desk.observe(job_id, upload, options)
+    patience = resources.settings.wait_limit_seconds if wait is None else wait
+    job = await resources.desk.wait(job_id, patience)
+    check_scored(job)
+    scored = finished(job)
+    view = verification_view(job) if scored else accepted_view(job)
+    return JSONResponse(view.model_dump(mode="json"), 200 if scored else 202, applied(wait))
+
+
+@router.get(
+    "/nowcast/{job_id}/verification",
+    dependencies=[Reader],
+    responses=refusals(401, 404, 409, 503),
+)
+async def show_verification(job_id: str, desk: AppDesk) -> VerificationScores:
+    """Scores so far; zero counts and null scores where there are no observations."""
+    return verification_view(await desk.job(job_id))

@@ -1,0 +1,90 @@
+"""Settings of the gateway, from the environment with the prefix ``ECHOCAST_``."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class ServiceSettings(BaseSettings):
+    """Everything about the gateway that a deployment may change; built once, then passed down."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ECHOCAST_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Any but a loopback address needs keys."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port to listen on; 0 takes a free one."""
+
+    data_dir: Path = Path("echocast-data")
+    """Directory of archive, embedded engine and scratch files; shared with the workers."""
+
+    redis_url: str | None = None
+    """URL of the Redis or Valkey that carries the jobs; None: the embedded one in ``data_dir``."""
+
+    models_dir: Path | None = None
+    """Directory of the model registry; None: the models shipped with Echocast."""
+
+    keys: str = ""
+    """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name>``; scope is read, submit
+    or admin, and each includes those before it."""
+
+    keys_file: Path | None = None
+    """File with one key per line, written as in ``keys``; ``#`` starts a comment."""
+
+    body_limit_bytes: int = Field(default=256 * MIB, ge=1)
+    """Largest request body, in bytes, enforced while it arrives."""
+
+    upload_timeout_seconds: float = Field(default=300.0, gt=0)
+    """Longest time a request body may take to arrive, in seconds."""
+
+    upload_files_limit: int = Field(default=1000, ge=1)
+    """Most files in one multipart upload (count)."""
+
+    decode_processes: int = Field(default=2, ge=1)
+    """Warm child processes that decode uploads (count)."""
+
+    render_processes: int = Field(default=1, ge=1)
+    """Warm child processes that render forecasts (count)."""
+
+    decode_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB)
+    """Address space of one decoding or rendering child, in bytes."""
+
+    decode_timeout_seconds: float = Field(default=120.0, gt=0)
+    """Longest wall and CPU time to decode one upload or render one forecast, in seconds."""
+
+    decode_backlog: int = Field(default=64, ge=1)
+    """Most uploads that wait for a decoding child (count); more are answered 503."""
+
+    wait_limit_seconds: float = Field(default=30.0, ge=0)
+    """Longest wait that ``Prefer: wait=N`` is granted, in seconds."""
+
+    worker_tolerance_seconds: float = Field(default=60.0, ge=0)
+    """How long no worker may have been seen before new nowcasts are refused, in seconds."""
+
+    retry_after_seconds: int = Field(default=5, ge=1)
+    """What ``Retry-After`` says when the service cannot take a nowcast now, in seconds."""
+
+    rate_per_minute: int = Field(default=0, ge=0)
+    """Submissions a minute allowed to one key (or address, without keys); 0: no limit."""
+
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Loopback port of a worker whose metrics ``/metrics`` relays; 0: none."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where only this machine can reach the address we listen on."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False

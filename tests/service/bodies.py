@@ -1,0 +1,67 @@
+"""Request bodies, good and bad."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from model.cf import write_frames
+from model.frames import Frames
+from model.synthetic import storm
+from service.examples import shower
+
+NETCDF = {"Content-Type": "application/x-netcdf"}
+HDF5 = {"Content-Type": "application/x-hdf5"}
+WAIT = {"Prefer": "wait=30"}
+STORM_STEP = timedelta(minutes=6)
+
+
+@lru_cache
+def netcdf(seed: int = 3, frames: int = 10, side: int = 64) -> bytes:
+    return written(storm(seed, frames=frames, height=side, width=side))
+
+
+def written(frames: Frames) -> bytes:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "frames.nc"
+        write_frames(frames, path)
+        return path.read_bytes()
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """The shower of the documentation, changed."""
+    return {**shower(10), **changes}
+
+
+def uniform(frames: int = 10, side: int = 16, dbz: float | None = 20) -> list[Any]:
+    return [[[dbz] * side for _ in range(side)] for _ in range(frames)]
+
+
+def post(client: httpx.Client, content: bytes, **headers: str) -> httpx.Response:
+    return client.post("/nowcast", content=content, headers={**NETCDF, **headers})
+
+
+def other_storm(seed: int) -> bytes:
+    return netcdf(seed=seed, frames=10)
+
+
+def values(seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return storm(seed, frames=10, height=64, width=64).reflectivity_dbz
+
+
+def is_problem(answer: httpx.Response, status: int, slug: str, rule: str | None = None) -> None:
+    """The answer is a problem+json of that kind that says something."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"urn:echocast:problem:{slug}", problem
+    assert problem["status"] == status
+    assert len(problem["detail"]) > 10
+    if rule is not None:
+        assert problem["rule"] == rule, problem
