@@ -13,6 +13,8 @@ from workers.job import TERMINAL, Job, JobError, JobPolicy, WorkerInfo
 from workers.jobs import job_of
 from workers.queue import NOWCAST, VERIFY, Publisher
 
+SCORING_LEASES = 4  # lease times after which scoring may be started by somebody else
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -90,26 +92,31 @@ class ClaimStore:
         if self._give_back(job_id, claim):
             self.publisher.publish(NOWCAST, job_id)
 
-    def begin_verification(self, job_id: str) -> Job | None:
-        """The job, where some of its observations are to be scored; each call is an attempt."""
-        values = self._begin_verification(job_id, self.policy.maximum_attempts)
+    def begin_verification(self, job_id: str, claim: str) -> Job | None:
+        """The job, where its observations are to be scored and nobody else does it."""
+        lock_milliseconds = int(1000 * SCORING_LEASES * self.policy.lease_seconds)
+        values = self._begin_verification(
+            job_id, claim, self.policy.maximum_attempts, lock_milliseconds
+        )
         return job_of(values) if values else None
 
     def record_verification(
         self,
         job: Job,
+        claim: str,
         verification: Mapping[str, Any] | None,
-        error: JobError | None = None,
-    ) -> Literal["recorded", "observed", "lost"]:
-        """Store the scores, unless further observations came meanwhile (``observed``)."""
-        outcome: Literal["recorded", "observed", "lost"] = self._record_verification(
+        error: JobError | None,
+    ) -> Job | None:
+        """Store the scores, or return the job as it is with the observations that came since."""
+        outcome, values = self._record_verification(
             job.id,
+            claim,
             " ".join(job.observation_shas),
             len(job.observation_shas),
-            json.dumps(verification) if verification else "",
+            json.dumps(verification),
             json.dumps(error.__dict__) if error else "",
         )
-        return outcome
+        return job_of(values) if outcome == "observed" else None
 
     def beat(self, worker: WorkerInfo) -> None:
         """A worker's sign of life, good for one lease time."""
@@ -126,15 +133,24 @@ class ClaimStore:
     def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
         """Put jobs back whose worker fell silent or whose message was lost; end the hopeless."""
         head = self.engine.call(lambda: self.publisher.head_of_queue(self.engine.redis))
-        policy = self.policy
         publish, verify, *counts = self._sweep(
-            policy.maximum_attempts, unclaimed_seconds, head or "", policy.ttl_seconds, most
+            self.policy.maximum_attempts,
+            unclaimed_seconds,
+            head or "",
+            self.policy.ttl_seconds,
+            most,
+            int(self._leases_may_lapse()),
         )
         for job_id in publish:
             self.publisher.publish(NOWCAST, job_id)
         for job_id in verify:
             self.publisher.publish(VERIFY, job_id)
         return Sweep(tuple(publish), tuple(verify), *counts)
+
+    def _leases_may_lapse(self) -> bool:
+        """Not before an engine that was away has been back long enough for every renewal."""
+        server = self.engine.call(lambda: self.engine.redis.info("server"))
+        return float(server["uptime_in_seconds"]) >= self.policy.lease_seconds
 
     def close(self) -> None:
         """Close all connections."""

@@ -31,6 +31,18 @@ class EngineError(EchocastError):
     """The embedded engine can't be started here."""
 
 
+class OutOfMemory(EchocastError):
+    """One job alone does not fit into the memory of the device."""
+
+
+class DeadlinePassed(EchocastError):
+    """The job waited longer than its deadline allows."""
+
+
+class ClaimLost(EchocastError):
+    """The job was cancelled or given to another worker; nobody wants this work any more."""
+
+
 class ArchiveError(EchocastError):
     """The archive can't give or take what it was asked for."""
 

@@ -26,48 +26,52 @@ class WorkerSettings(BaseSettings):
     """Folder of the model registry; unset: the models that ship with Echocast."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
     """Threads of the network on a CPU; unset: as many as this process may use."""
-    engine_wait_seconds: float = Field(30.0, ge=0)
+    engine_wait_seconds: float = Field(default=30.0, ge=0)
     """Seconds a starting worker waits for its engine before it gives up."""
-    engine_patience_seconds: float = Field(60.0, ge=0)
+    engine_patience_seconds: float = Field(default=60.0, ge=0)
     """Seconds a worker tries again to reach an engine that went away in the middle of a job."""
 
-    lease_seconds: float = Field(15.0, gt=0)
+    lease_seconds: float = Field(default=15.0, gt=0)
     """Seconds after which a job whose worker fell silent is given to another."""
-    lease_renewal_seconds: float = Field(5.0, gt=0)
+    lease_renewal_seconds: float = Field(default=5.0, gt=0)
     """Seconds between two renewals of leases and of the worker's heartbeat."""
-    janitor_seconds: float = Field(5.0, gt=0)
+    janitor_seconds: float = Field(default=5.0, gt=0)
     """Seconds between two sweeps of the elected janitor."""
-    unclaimed_seconds: float = Field(10.0, gt=0)
+    unclaimed_seconds: float = Field(default=10.0, gt=0)
     """Seconds a job may wait unclaimed before the janitor looks whether its message was lost."""
-    maximum_attempts: int = Field(3, ge=1)
+    maximum_attempts: int = Field(default=3, ge=1)
     """Worker lives one job may cost before it fails as poison."""
-    queue_limit: int = Field(1000, ge=1)
+    queue_limit: int = Field(default=1000, ge=1)
     """Jobs that may wait; more are refused."""
-    job_deadline_seconds: float = Field(900.0, gt=0)
+    job_deadline_seconds: float = Field(default=900.0, gt=0)
     """Seconds after submission when a job that still waits expires."""
-    job_ttl_seconds: int = Field(7 * 86400, ge=1)
+    job_ttl_seconds: int = Field(default=7 * 86400, ge=1)
     """Seconds the engine remembers a job after its end; the archive keeps the files."""
-    idempotency_ttl_seconds: int = Field(86400, ge=1)
+    idempotency_ttl_seconds: int = Field(default=86400, ge=1)
     """Seconds an idempotency key is remembered."""
 
-    worker_concurrency: int = Field(16, ge=1)
+    worker_concurrency: int = Field(default=16, ge=1)
     """Jobs one worker prepares and writes at the same time."""
-    batch_items: int = Field(16, ge=1)
+    batch_items: int = Field(default=16, ge=1)
     """Most jobs in one launch of the network."""
-    batch_cost: int = Field(80_000_000, ge=1)
+    batch_cost: int = Field(default=80_000_000, ge=1)
     """Most pixels x frames in one launch; a single larger job still runs, alone."""
-    linger_seconds: float = Field(0.005, ge=0, le=1)
+    linger_seconds: float = Field(default=0.005, ge=0, le=1)
     """Longest wait for more jobs before a launch, only while others are being prepared."""
-    launch_timeout_seconds: float = Field(300.0, gt=0)
+    launch_timeout_seconds: float = Field(default=300.0, gt=0)
     """Seconds after which a launch of the network counts as hung and the worker exits."""
+    job_timeout_seconds: float = Field(default=1800.0, gt=0)
+    """Seconds after which a job of any phase counts as hung and the worker exits."""
+    pixels_in_work: int = Field(default=160_000_000, ge=1)
+    """Most pixels x frames of all jobs in one worker; a single larger job still runs, alone."""
 
-    free_space_floor_bytes: int = Field(512 * 1024 * 1024, ge=0)
+    free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
     worker_metrics_host: str = "127.0.0.1"
     """Address on which the worker's metrics are served."""
-    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the worker's metrics for Prometheus; 0 means off."""
 
     @property

@@ -189,30 +189,37 @@ return {unscored(id), whole(id)}
 """
 
 BEGIN_VERIFICATION: Final = """
--- id, maximum attempts: a scoring that kills its worker is tried a few times only
+-- id, claim, maximum attempts, milliseconds: one scorer per job; a new one counts as an attempt
 local id = ARGV[1]
+local lock = 'echocast:scorer:' .. id
 if unscored(id) == 0 or not get(id, 'status') then
   redis.call('ZREM', VERIFYING, id)
   return {}
 end
-if redis.call('HINCRBY', job_key(id), 'verification_attempts', 1) > tonumber(ARGV[2]) then
+if not redis.call('SET', lock, ARGV[2], 'NX', 'PX', ARGV[4]) then return {} end
+if redis.call('HINCRBY', job_key(id), 'verification_attempts', 1) > tonumber(ARGV[3]) then
+  local _, count = string.gsub(get(id, 'observations'), '%S+', '')
   local message = 'Scoring these observations ended its worker each time.'
   set(id, 'verification_error', cjson.encode({type = 'poison', message = message}),
-    'verification_attempts', 0)
+    'verification_attempts', 0, 'verified', count)
+  redis.call('DEL', lock)
   redis.call('ZREM', VERIFYING, id)
+  redis.call('PUBLISH', DONE, cjson.encode({id = id, verified = count}))
   return {}
 end
 return whole(id)
 """
 
 RECORD_VERIFICATION: Final = """
--- id, observations that are scored, how many, verification, error
+-- id, claim, observations that are scored, how many, verification, error
 local id = ARGV[1]
-if not get(id, 'status') then return 'lost' end
-if get(id, 'observations') ~= ARGV[2] then return 'observed' end
-if ARGV[4] ~= '' then set(id, 'verification', ARGV[4], 'verified', ARGV[3]) end
-set(id, 'verification_error', ARGV[5], 'verification_attempts', 0)
+if not get(id, 'status') then return {'lost', {}} end
+if get(id, 'observations') ~= ARGV[3] then return {'observed', whole(id)} end
+set(id, 'verification', ARGV[5], 'verified', ARGV[4], 'verification_error', ARGV[6],
+  'verification_attempts', 0)
 redis.call('ZREM', VERIFYING, id)
-redis.call('PUBLISH', DONE, cjson.encode({id = id, verified = tonumber(ARGV[3])}))
-return 'recorded'
+local lock = 'echocast:scorer:' .. id
+if redis.call('GET', lock) == ARGV[2] then redis.call('DEL', lock) end
+redis.call('PUBLISH', DONE, cjson.encode({id = id, verified = tonumber(ARGV[4])}))
+return {'recorded', {}}
 """

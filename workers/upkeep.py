@@ -39,7 +39,8 @@ return 1
 """
 
 SWEEP: Final = """
--- maximum attempts, unclaimed seconds, job at the head of the queue, ttl, most jobs
+-- maximum attempts, unclaimed seconds, job at the head of the queue, ttl, most jobs,
+-- whether leases may lapse
 local now, ttl = clock(), ARGV[4]
 local publish, counts = {}, {lapsed = 0, poisoned = 0, expired = 0}
 local function first(index, before)
@@ -59,7 +60,8 @@ for _, id in ipairs(first(WAITING, exact(patience))) do
     publish[#publish + 1] = id
   end
 end
-for _, id in ipairs(first(RUNNING, exact(now))) do
+local silent = ARGV[6] == '1' and first(RUNNING, exact(now)) or {}
+for _, id in ipairs(silent) do
   if get(id, 'status') ~= 'running' then
     redis.call('ZREM', RUNNING, id)
   elseif tonumber(get(id, 'attempts')) >= tonumber(ARGV[1]) then

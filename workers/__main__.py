@@ -1,0 +1,64 @@
+"""``python -m workers``: one worker process, configured by the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import cv2
+import torch
+
+from model.errors import EchocastError
+from model.nowcaster import Nowcaster
+from model.registry import SHIPPED, Registry
+from workers.network import Network
+from workers.settings import WorkerSettings
+from workers.worker import run_worker
+
+
+def main() -> int:
+    """Run a worker; errors are one sentence on standard error."""
+    configure_logging()
+    settings = WorkerSettings()
+    configure_threads(settings)
+    try:
+        return run_worker(settings, load_nowcaster)
+    except EchocastError as error:
+        print(f"echocast worker: {error}", file=sys.stderr)
+        return 1
+
+
+def configure_logging() -> None:
+    """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("echocast").setLevel(logging.INFO)
+
+
+def configure_threads(settings: WorkerSettings) -> None:
+    """The network gets the CPUs; OpenCV runs in many threads already and gets one each."""
+    torch.set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
+    cv2.setNumThreads(1)
+
+
+def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
+    """The nowcaster of ``champion`` or ``name/version`` from the registry.
+
+    Raises:
+        CheckpointError: There is no such model.
+    """
+    directory = Registry(settings.models_dir or SHIPPED).resolve(reference)
+    return Nowcaster.load(directory, device_name(settings.device))
+
+
+def device_name(device: str) -> str:
+    """``auto`` is the first GPU where there is one."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Heartbeat: says that the worker lives, renews its leases, and ends it when a job hangs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from workers.claims import ClaimStore
+from workers.errors import EngineUnavailable
+from workers.held import HeldJobs
+from workers.job import WorkerInfo
+
+HUNG_EXIT_CODE = 70
+log = logging.getLogger("echocast.heartbeat")
+
+
+class Heartbeat:
+    """A thread that beats every few seconds while the worker runs.
+
+    Args:
+        jobs: Where the signs of life go.
+        held: The jobs whose leases are renewed.
+        describe: Who is alive, with the models loaded at the moment.
+        every_seconds: Time between two beats.
+        job_timeout_seconds: A job held longer than this hangs, and the process ends.
+        end_process: How; the leases lapse then and another worker takes over.
+    """
+
+    def __init__(
+        self,
+        jobs: ClaimStore,
+        held: HeldJobs,
+        describe: Callable[[], WorkerInfo],
+        every_seconds: float,
+        job_timeout_seconds: float,
+        end_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._jobs = jobs
+        self._held = held
+        self._describe = describe
+        self._every = every_seconds
+        self._job_timeout = job_timeout_seconds
+        self._end_process = end_process
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Beat once, then start the thread."""
+        self.beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and take leave."""
+        self._stopping.set()
+        self._thread.join()
+        self._jobs.say_goodbye(self._held.incarnation)
+
+    def beat(self) -> None:
+        """One sign of life with the renewal of every lease."""
+        if claims := self._held.claims():
+            self._held.lose(self._jobs.renew(claims))
+        self._jobs.beat(self._describe())
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(self._every):
+            if self._held.longest_seconds() > self._job_timeout:
+                log.critical("A job ran longer than %s s; the worker ends.", self._job_timeout)
+                self._end_process(HUNG_EXIT_CODE)
+            try:
+                self.beat()
+            except EngineUnavailable as error:
+                log.error("The heartbeat failed and is tried again: %s", error)

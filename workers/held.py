@@ -1,0 +1,60 @@
+"""The jobs that this worker holds, and whether it still holds them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class HeldJobs:
+    """Claims of one incarnation of a worker; safe to share among threads.
+
+    Args:
+        incarnation: Name of this life of the worker process.
+    """
+
+    def __init__(self, incarnation: str) -> None:
+        self.incarnation = incarnation
+        self._numbers = itertools.count(1)
+        self._held: dict[str, tuple[str, float]] = {}
+        self._lost: set[str] = set()
+        self._lock = threading.Lock()
+
+    def new_claim(self) -> str:
+        """A claim that nobody ever made: a worker that runs a job twice makes two claims."""
+        return f"{self.incarnation}:{next(self._numbers)}"
+
+    @contextmanager
+    def holding(self, claim: str, job_id: str) -> Iterator[None]:
+        """Have the claim renewed while the context lasts."""
+        with self._lock:
+            self._held[claim] = (job_id, time.monotonic())
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[claim]
+                self._lost.discard(claim)
+
+    def claims(self) -> dict[str, str]:
+        """Claim -> job id of everything held."""
+        with self._lock:
+            return {claim: job_id for claim, (job_id, _) in self._held.items()}
+
+    def lose(self, claims: Iterable[str]) -> None:
+        """Note claims that can't be renewed any more."""
+        with self._lock:
+            self._lost.update(set(claims) & self._held.keys())
+
+    def is_lost(self, claim: str) -> bool:
+        """True where the job was cancelled or given to another worker."""
+        return claim in self._lost
+
+    def longest_seconds(self) -> float:
+        """How long the oldest claim is held; 0 without any."""
+        with self._lock:
+            since = [start for _, start in self._held.values()]
+        return time.monotonic() - min(since) if since else 0.0

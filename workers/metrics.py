@@ -1,0 +1,103 @@
+"""What a worker tells Prometheus: base units, no ids as labels, counts instead of ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.process_collector import ProcessCollector
+
+from workers.claims import Sweep
+from workers.launching import is_out_of_memory
+
+SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+ITEMS = (1, 2, 4, 8, 16, 32)
+OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
+
+
+class WorkerMetrics:
+    """The metrics of one worker, on a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.jobs = self._counter("jobs", "Jobs this worker ended.", "status")
+        self.errors = self._counter("job_errors", "Jobs that failed here, by reason.", "type")
+        self.phases = Histogram(
+            "echocast_job_phase_seconds",
+            "Seconds of a job's phases.",
+            ["phase"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.launches = Histogram(
+            "echocast_launch_seconds",
+            "Seconds of a launch of the network.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.launch_items = Histogram(
+            "echocast_launch_items",
+            "Jobs in a launch.",
+            buckets=ITEMS,
+            registry=self.registry,
+        )
+        self.splits = self._counter("launch_splits", "Launches that were halved.", "reason")
+        self.swept = self._counter("janitor_jobs", "Jobs the janitor decided about.", "decision")
+        self.scores = self._counter(
+            "verification_pixels",
+            "Verified pixels by contingency class; lead counts forecast frames from 1.",
+            "method",
+            "threshold_dbz",
+            "lead",
+            "outcome",
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"echocast_{name}", text, labels, registry=self.registry)
+
+    def serve(self, port: int, host: str) -> None:
+        """Serve the metrics over HTTP from a thread of its own."""
+        start_http_server(port, host, self.registry)
+
+    def on_end(self, status: str, timings: Mapping[str, float]) -> None:
+        """A job ended here."""
+        self.jobs.labels(status).inc()
+        for phase, seconds in timings.items():
+            self.phases.labels(phase).observe(seconds)
+
+    def on_launch(self, items: int, seconds: float) -> None:
+        """The network ran."""
+        self.launch_items.observe(items)
+        self.launches.observe(seconds)
+
+    def on_split(self, error: Exception) -> None:
+        """A launch failed and is halved."""
+        reason = "out-of-memory" if is_out_of_memory(error) else "exception"
+        self.splits.labels(reason).inc()
+
+    def on_sweep(self, sweep: Sweep) -> None:
+        """The janitor swept."""
+        self.swept.labels("published").inc(len(sweep.publish) - sweep.lapsed)
+        self.swept.labels("lapsed").inc(sweep.lapsed)
+        self.swept.labels("poisoned").inc(sweep.poisoned)
+        self.swept.labels("expired").inc(sweep.expired)
+
+    def on_scores(self, scores: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> None:
+        """A forecast was scored; where it was before, only what is new counts."""
+        before = _counts(earlier) if earlier else {}
+        for labels, count in _counts(scores).items():
+            if count > before.get(labels, 0):
+                self.scores.labels(*labels).inc(count - before.get(labels, 0))
+
+
+def _counts(scores: Mapping[str, Any]) -> dict[tuple[str, str, str, str], int]:
+    """(method, threshold, lead, outcome) -> pixels."""
+    return {
+        (method, threshold, str(lead), outcome): table[outcome]
+        for method, thresholds in scores["methods"].items()
+        for threshold, rows in thresholds.items()
+        for lead, table in enumerate(rows["leads"], start=1)
+        for outcome in OUTCOMES
+    }

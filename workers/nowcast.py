@@ -1,0 +1,198 @@
+"""The nowcast task: from a job id to its one terminal state."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from model.cf import as_written, write_forecast
+from model.errors import EchocastError, InputError
+from model.forecast import Forecast
+from workers.archive import Archive
+from workers.batcher import Batcher, BatchItem
+from workers.claims import ClaimStore
+from workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
+from workers.held import HeldJobs
+from workers.job import Job, JobError
+from workers.metrics import WorkerMetrics
+from workers.network import LoadedNetworks, Network
+from workers.room import Room
+from workers.scoring import score
+
+log = logging.getLogger("echocast.nowcast")
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """Everything the tasks of one worker share.
+
+    Args:
+        jobs: The job hashes.
+        archive: The files.
+        networks: What is loaded.
+        batcher: Runs the networks.
+        held: Claims of this worker.
+        floor: Place for jobs; who must run alone takes all of it.
+        pixels: Place for pixels x frames.
+        metrics: Hears what happened.
+    """
+
+    jobs: ClaimStore
+    archive: Archive
+    networks: LoadedNetworks
+    batcher: Batcher
+    held: HeldJobs
+    floor: Room
+    pixels: Room
+    metrics: WorkerMetrics
+
+
+def nowcast(shop: Workshop, job_id: str) -> None:
+    """Run a job if it is still to be had; a job whose worker died once runs with no other."""
+    with shop.floor.take(1):
+        must_be_alone = _attempt(shop, job_id, alone=False)
+    if must_be_alone:
+        with shop.floor.take(shop.floor.capacity):
+            _attempt(shop, job_id, alone=True)
+
+
+def _attempt(shop: Workshop, job_id: str, *, alone: bool) -> bool:
+    """Claim the job and run it; True where it can't be had in company."""
+    claim = shop.held.new_claim()
+    job = shop.jobs.claim(job_id, claim, shop.held.incarnation, alone=alone)
+    if isinstance(job, str):
+        return job == "alone"
+    with shop.held.holding(claim, job.id), shop.pixels.take(_cost(job)):
+        _Run(shop, job, claim, alone=alone).to_the_end()
+    return False
+
+
+class _Run:
+    """One claimed job on its way through the phases."""
+
+    def __init__(self, shop: Workshop, job: Job, claim: str, *, alone: bool) -> None:
+        self.shop, self.job, self.claim, self.alone = shop, job, claim, alone
+        self.started = time.monotonic()
+        self.timings = {"queue": _queue_seconds(job)}
+
+    def to_the_end(self) -> None:
+        """The task boundary: whatever happens, the job gets its terminal state."""
+        try:
+            self._succeed(self._forecast())
+        except EngineUnavailable:
+            raise  # nothing can be written down; the lease lapses and the job runs again
+        except ClaimLost:
+            log.info("Job %s was cancelled or given away.", self.job.id)
+        except DeadlinePassed as error:
+            self._end("expired", error=JobError("deadline", str(error)).__dict__)
+        except EchocastError as error:
+            self._fail(JobError(_kind(error), str(error)))
+        except Exception as error:
+            log.exception("Job %s failed unexpectedly.", self.job.id)
+            message = f"An unexpected error ended the job: {type(error).__name__}."
+            self._fail(JobError("internal", message))
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.timings[name] = time.monotonic() - start
+
+    def _forecast(self) -> Forecast:
+        with self._phase("load"):
+            network = self.shop.networks.get(self.job.model)
+            frames = self.shop.archive.load_frames(self.job.input_sha)
+        prepared: list[Any] = []
+
+        def prepare() -> BatchItem:
+            with self._phase("prepare"):
+                prepared.append(network.prepare(frames))
+            return self._item(network, prepared[0])
+
+        result = self.shop.batcher.run(prepare)
+        self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
+        with self._phase("finish"):
+            return network.finish(prepared[0], result.prediction)
+
+    def _item(self, network: Network, prepared: Any) -> BatchItem:
+        left = self.shop.jobs.policy.deadline_seconds - _queue_seconds(self.job)
+        is_lost = partial(self.shop.held.is_lost, self.claim)
+        return BatchItem(network, prepared, self.alone, self.started + left, is_lost)
+
+    def _succeed(self, forecast: Forecast) -> None:
+        """Write the forecast, then score it until no observation came meanwhile."""
+        with self._phase("write"):
+            path = self.shop.archive.put_forecast(self.job, partial(write_forecast, forecast))
+        job = self.job
+        while True:
+            scores = self._scores(job, forecast)
+            outcome = self._end(
+                "succeeded", job.observation_shas, **scores, result=_result(forecast, path)
+            )
+            if not isinstance(outcome, tuple):
+                break
+            job = replace(job, observation_shas=outcome)
+        if outcome == "finished" and "verification" in scores:
+            self.shop.metrics.on_scores(scores["verification"], None)
+
+    def _scores(self, job: Job, forecast: Forecast) -> dict[str, Any]:
+        """The fields of the job hash that tell how good the forecast is."""
+        if not job.observation_shas:
+            return {}
+        with self._phase("verify"):
+            scores, problem = score(self.shop.archive, job, as_written(forecast))
+        if problem is None:
+            return {"verification": scores}
+        return {"verification": scores, "verification_error": problem.__dict__}
+
+    def _fail(self, error: JobError) -> None:
+        self.shop.metrics.errors.labels(error.type).inc()
+        self._end("failed", error=error.__dict__)
+
+    def _end(
+        self,
+        status: str,
+        scored: tuple[str, ...] = (),
+        result: dict[str, Any] | None = None,
+        **fields: Any,
+    ) -> str | tuple[str, ...]:
+        self.timings["total"] = self.timings["queue"] + time.monotonic() - self.started
+        timings = {name: round(seconds, 6) for name, seconds in self.timings.items()}
+        result = {**(result or {}), "timings": timings}
+        jobs = self.shop.jobs
+        outcome = jobs.finish(self.job, self.claim, status, scored, result=result, **fields)
+        if outcome == "finished":
+            self.shop.metrics.on_end(status, timings)
+        return outcome
+
+
+def _result(forecast: Forecast, path: str) -> dict[str, Any]:
+    return {
+        "forecast_path": path,
+        "weights_sha256": forecast.model.weights_sha256,
+        "valid_times": [time.isoformat() for time in forecast.frames.times],
+        "lead_minutes": forecast.lead_minutes,
+        "quality": dict(forecast.quality),
+    }
+
+
+def _cost(job: Job) -> int:
+    frames, height, width = job.shape
+    return frames * height * width
+
+
+def _queue_seconds(job: Job) -> float:
+    return ((job.started or job.created) - job.created).total_seconds()
+
+
+def _kind(error: EchocastError) -> str:
+    """``OutOfMemory`` -> ``out-of-memory``; a broken rule is named by the rule."""
+    if isinstance(error, InputError):
+        return error.rule
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()

@@ -1,0 +1,67 @@
+"""Score a forecast against every observation that came for it, from the beginning each time.
+
+A recount from all observations gives the same answer however often and in whatever order it is
+done; adding to earlier scores would count twice when a worker dies between two writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from model.forecast import Forecast
+from model.frames import Frames, Grid
+from model.verification import verify
+from workers.archive import Archive
+from workers.errors import ArchiveError
+from workers.job import Job, JobError
+
+
+def score(archive: Archive, job: Job, forecast: Forecast) -> tuple[dict[str, Any], JobError | None]:
+    """The job's scores as JSON, stored in the archive, and what was wrong with observations.
+
+    Args:
+        archive: Holds the observations and takes the scores.
+        job: Whose observations count.
+        forecast: Its forecast with the values as written.
+    """
+    observed, problem = _observations(archive, job.observation_shas, forecast.frames.grid)
+    scores = verify(forecast, observed).to_json()
+    archive.put_verification(job, scores)
+    return scores, problem
+
+
+def _observations(
+    archive: Archive, shas: Sequence[str], grid: Grid
+) -> tuple[Frames | None, JobError | None]:
+    """All usable observations as one; the last problem found with any of them."""
+    usable: list[Frames] = []
+    problem = None
+    for sha in shas:
+        try:
+            frames = archive.load_frames(sha)
+        except ArchiveError as error:
+            problem = JobError("observations-missing", str(error))
+            continue
+        if frames.grid.same_as(grid):
+            usable.append(frames)
+        else:
+            message = f"Observations {sha} are on another grid than the forecast and don't count."
+            problem = JobError("grid", message)
+    return merged(usable), problem
+
+
+def merged(parts: Iterable[Frames]) -> Frames | None:
+    """Frames of one grid as one; of the same valid time the later part's frame counts."""
+    parts = list(parts)
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    by_time = {
+        time: values
+        for frames in parts
+        for time, values in zip(frames.times, frames.reflectivity_dbz, strict=True)
+    }
+    times = sorted(by_time)
+    return parts[0].with_values(np.stack([by_time[time] for time in times]), times)

@@ -1,0 +1,42 @@
+"""The verify task: score a finished forecast against observations that came late."""
+
+from __future__ import annotations
+
+import logging
+
+from model.cf import read_forecast
+from model.errors import EchocastError
+from workers.errors import EngineUnavailable
+from workers.job import Job, JobError
+from workers.nowcast import Workshop
+from workers.scoring import score
+
+log = logging.getLogger("echocast.verify")
+
+
+def verify_late(shop: Workshop, job_id: str) -> None:
+    """Score until no further observations came meanwhile; one scorer per job at a time."""
+    claim = shop.held.new_claim()
+    with shop.floor.take(1):
+        job = shop.jobs.begin_verification(job_id, claim)
+        while job is not None:
+            job = _score_once(shop, job, claim)
+
+
+def _score_once(shop: Workshop, job: Job, claim: str) -> Job | None:
+    """The job with the observations that came meanwhile, or None where all are scored."""
+    if job.forecast_path is None:
+        return None
+    try:
+        forecast = read_forecast(shop.archive.path(job.forecast_path))
+        scores, problem = score(shop.archive, job, forecast)
+    except EngineUnavailable:
+        raise
+    except EchocastError as error:
+        log.error("Job %s can't be scored: %s", job.id, error)
+        problem = JobError("verification", str(error))
+        return shop.jobs.record_verification(job, claim, job.verification, problem)
+    newer = shop.jobs.record_verification(job, claim, scores, problem)
+    if newer is None:
+        shop.metrics.on_scores(scores, job.verification)
+    return newer

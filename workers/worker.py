@@ -1,0 +1,165 @@
+"""One worker process: threads that take jobs, one that runs the network, two that look after it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from celery import Celery
+from prometheus_client import disable_created_metrics
+
+from workers.archive import Archive
+from workers.batcher import Batcher, BatchLimits
+from workers.claims import ClaimStore
+from workers.errors import EngineUnavailable
+from workers.heartbeat import Heartbeat
+from workers.held import HeldJobs
+from workers.janitor import Janitor
+from workers.job import WorkerInfo
+from workers.launching import hang_guard
+from workers.metrics import WorkerMetrics
+from workers.network import LoadedNetworks, Network
+from workers.nowcast import Workshop, nowcast
+from workers.queue import NOWCAST, VERIFY, celery_app
+from workers.room import Room
+from workers.settings import WorkerSettings
+from workers.verify import verify_late
+
+LoadNowcaster = Callable[[WorkerSettings, str], Network]
+log = logging.getLogger("echocast.worker")
+
+
+def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
+    """Take jobs until SIGTERM or SIGINT, finish what runs, and return the exit code.
+
+    Args:
+        settings: How.
+        load_nowcaster: Loads ``champion`` or ``name/version``.
+
+    Raises:
+        EngineUnavailable: No engine answered within the time to wait for it.
+        CheckpointError: There is no champion to load.
+    """
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    await_engine(settings)
+    with running_workshop(settings, load_nowcaster) as shop:
+        return _take_jobs(settings, shop)
+
+
+def await_engine(settings: WorkerSettings) -> None:
+    """Return when the engine answers.
+
+    Raises:
+        EngineUnavailable: It did not within the time to wait for it.
+    """
+    store = ClaimStore(settings.engine_url, settings.job_policy, settings.engine_wait_seconds)
+    try:
+        store.engine.call(store.engine.redis.ping)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(
+            f"No engine answers at {settings.engine_url}: start `echocast up`, or set"
+            f" ECHOCAST_REDIS_URL ({error})."
+        ) from error
+    finally:
+        store.close()
+
+
+@contextmanager
+def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> Iterator[Workshop]:
+    """Everything a worker consists of but the threads that take jobs."""
+    metrics = WorkerMetrics()
+    batcher = _batcher(settings, metrics)
+    shop = Workshop(
+        jobs=ClaimStore(settings.engine_url, settings.job_policy, settings.engine_patience_seconds),
+        archive=Archive(
+            settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes
+        ),
+        networks=LoadedNetworks(partial(load_nowcaster, settings)),
+        batcher=batcher,
+        held=HeldJobs(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
+        floor=Room(settings.worker_concurrency),
+        pixels=Room(settings.pixels_in_work),
+        metrics=metrics,
+    )
+    caretakers = _heartbeat(settings, shop), _janitor(settings, shop)
+    if settings.worker_metrics_port:
+        metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
+    for part in (batcher, *caretakers):
+        part.start()
+    try:
+        yield shop
+    finally:
+        for part in (*caretakers[::-1], batcher):
+            part.stop()
+        shop.jobs.close()
+
+
+def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
+    limits = BatchLimits(settings.batch_items, settings.batch_cost, settings.linger_seconds)
+    return Batcher(limits, partial(hang_guard, settings.launch_timeout_seconds), metrics)
+
+
+def _heartbeat(settings: WorkerSettings, shop: Workshop) -> Heartbeat:
+    started = datetime.now(UTC)
+
+    def describe() -> WorkerInfo:
+        return WorkerInfo(
+            incarnation=shop.held.incarnation,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            device=settings.device,
+            models=shop.networks.names,
+            started=started,
+        )
+
+    every, timeout = settings.lease_renewal_seconds, settings.job_timeout_seconds
+    return Heartbeat(shop.jobs, shop.held, describe, every, timeout)
+
+
+def _janitor(settings: WorkerSettings, shop: Workshop) -> Janitor:
+    return Janitor(
+        shop.jobs,
+        shop.held.incarnation,
+        settings.janitor_seconds,
+        settings.unclaimed_seconds,
+        shop.metrics.on_sweep,
+    )
+
+
+def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
+    """Celery takes messages and hands them to threads until a signal says stop."""
+    app = celery_app(settings.engine_url)
+    _register(app, shop)
+    worker = app.Worker(
+        pool="threads",
+        concurrency=settings.worker_concurrency,
+        hostname=shop.held.incarnation,
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    log.info("Worker %s takes jobs with %s.", shop.held.incarnation, shop.networks.names)
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _register(app: Celery, shop: Workshop) -> None:
+    app.task(name=NOWCAST)(partial_task(nowcast, shop))
+    app.task(name=VERIFY)(partial_task(verify_late, shop))
+
+
+def partial_task(body: Callable[[Workshop, str], None], shop: Workshop) -> Callable[[str], None]:
+    """A task body as Celery wants it: a plain function of the job id."""
+
+    def task(job_id: str) -> None:
+        body(shop, job_id)
+
+    return task
