@@ -2,42 +2,21 @@
 
 Letters are the papers': X input, H hidden state, C temporal memory, M spatiotemporal memory,
 N non-stationary memory, S stationary memory, D differential features, T what passes the forget
-path. A trailing 2 stands for a prime (g2 = g'). ``*`` is a convolution, and all convolutions that
-read the same tensor are stacked into one. A cell owns parameters only: state comes in, state
-goes out.
+path. A trailing 2 stands for a prime (g2 = g'). All convolutions that read the same tensor are
+stacked into one. A cell owns parameters only: state comes in, state goes out.
 
 Sources: Wang et al., "Memory In Memory", CVPR 2019, equations (1)-(4) and the supplement's
-equation (1), which is the ST-LSTM of PredRNN (NeurIPS 2017).
+equation (1), which is the ST-LSTM of PredRNN (NeurIPS 2017), equation (4).
 
 All tensors are (batch, channel, height, width) in patches.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-
-def renew(memory: Tensor, g: Tensor, i: Tensor, f: Tensor) -> Tensor:
-    """The gated update that every memory shares: sigma(f) . memory + sigma(i) . tanh(g).
-
-    Args:
-        memory: Memory at t-1.
-        g, i, f: Input modulation, input and forget gate before their nonlinearity.
-
-    Returns:
-        Memory at t, shaped like ``memory``.
-    """
-    return torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-
-
-def stacked(
-    inputs: int, gates: int, channels: int, kernel: int, *, bias: bool = False
-) -> nn.Conv2d:
-    """One convolution for ``gates`` gates of ``channels`` channels that read the same tensor."""
-    return nn.Conv2d(inputs, gates * channels, kernel, padding=kernel // 2, bias=bias)
+from model.gates import Gates, LayerState, Signal, Style, one_by_one, renew
 
 
 class SpatiotemporalLSTM(nn.Module):
@@ -46,102 +25,133 @@ class SpatiotemporalLSTM(nn.Module):
     Args:
         inputs: Channels of X.
         channels: Channels of every state.
-        kernel: Side of the kernels.
+        style: How gates are computed.
     """
 
-    def __init__(self, inputs: int, channels: int, kernel: int) -> None:
+    def __init__(self, inputs: int, channels: int, style: Style) -> None:
         super().__init__()
-        self.on_x = stacked(inputs, 7, channels, kernel, bias=True)
-        self.on_h = stacked(channels, 4, channels, kernel)
-        self.on_m = stacked(channels, 3, channels, kernel)
-        self.on_cm = stacked(2 * channels, 1, channels, kernel)
-        self.one_by_one = stacked(2 * channels, 1, channels, 1)
+        self.forget_constant = style.forget_constant
+        self.on_x = Gates(inputs, 7, channels, style, bias=True, remember=(2, 5))
+        self.on_h = Gates(channels, 4, channels, style)
+        self.on_m = Gates(channels, 3, channels, style)
+        self.on_cm = Gates(2 * channels, 1, channels, style)
+        self.one_by_one = one_by_one(channels)
 
-    def forward(self, X: Tensor, H: Tensor, C: Tensor, M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One step: (X_t, H_{t-1}, C_{t-1}, M_t^{l-1}) -> (H_t, C_t, M_t)."""
-        xg, xi, xf, xg2, xi2, xf2, xo = self.on_x(X).chunk(7, 1)
-        hg, hi, hf, ho = self.on_h(H).chunk(4, 1)
-        mg, mi, mf = self.on_m(M).chunk(3, 1)
-        C = renew(C, xg + hg, xi + hi, xf + hf)
-        M = renew(M, xg2 + mg, xi2 + mi, xf2 + mf)
+    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+        """One step: (X_t, M_t^{l-1}), (H, C)_{t-1} -> (H_t, M_t^l), (H, C)_t."""
+        X, _, M = below
+        H, C = state.H, state.C
+        xg, xi, xf, xg2, xi2, xf2, xo = self.on_x(X)
+        hg, hi, hf, ho = self.on_h(H)
+        mg, mi, mf = self.on_m(M)
+        C = renew(C, xg + hg, xi + hi, xf + hf + self.forget_constant)
+        M = renew(M, xg2 + mg, xi2 + mi, xf2 + mf + self.forget_constant)
         CM = torch.cat([C, M], 1)
-        o = torch.sigmoid(xo + ho + self.on_cm(CM))
-        return o * torch.tanh(self.one_by_one(CM)), C, M
+        (cmo,) = self.on_cm(CM)
+        H_new = torch.sigmoid(xo + ho + cmo) * torch.tanh(self.one_by_one(CM))
+        return Signal(H_new, H_new - H, M), state._replace(H=H_new, C=C)
 
 
 class NonStationaryModule(nn.Module):
     """MIM-N: differential features D from the change of H, MIM equation (2)."""
 
-    def __init__(self, channels: int, kernel: int) -> None:
+    def __init__(self, channels: int, style: Style) -> None:
         super().__init__()
-        self.on_difference = stacked(channels, 4, channels, kernel, bias=True)
-        self.on_n = stacked(channels, 3, channels, kernel)
-        self.on_new_n = stacked(channels, 1, channels, kernel)
+        self.on_difference = Gates(channels, 4, channels, style, bias=True, remember=(2,))
+        self.on_n = Gates(channels, 3, channels, style)
+        self.on_new_n = Gates(channels, 1, channels, style)
 
     def forward(self, difference: Tensor, N: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (H_t^{l-1} - H_{t-1}^{l-1}, N_{t-1}) -> (D_t, N_t)."""
-        xg, xi, xf, xo = self.on_difference(difference).chunk(4, 1)
-        ng, ni, nf = self.on_n(N).chunk(3, 1)
+        xg, xi, xf, xo = self.on_difference(difference)
+        ng, ni, nf = self.on_n(N)
         N = renew(N, xg + ng, xi + ni, xf + nf)
-        o = torch.sigmoid(xo + self.on_new_n(N))
-        return o * torch.tanh(N), N
+        (no,) = self.on_new_n(N)
+        return torch.sigmoid(xo + no) * torch.tanh(N), N
 
 
 class StationaryModule(nn.Module):
     """MIM-S: what of the old memory C to keep, given D, MIM equation (3)."""
 
-    def __init__(self, channels: int, kernel: int) -> None:
+    def __init__(self, channels: int, style: Style) -> None:
         super().__init__()
-        self.on_d = stacked(channels, 4, channels, kernel, bias=True)
-        self.on_c = stacked(channels, 4, channels, kernel)
-        self.on_new_s = stacked(channels, 1, channels, kernel)
+        self.on_d = Gates(channels, 4, channels, style, bias=True, remember=(2,))
+        self.on_c = Gates(channels, 4, channels, style)
+        self.on_new_s = Gates(channels, 1, channels, style)
 
     def forward(self, D: Tensor, C: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
         """One step: (D_t, C_{t-1}, S_{t-1}) -> (T_t, S_t)."""
-        dg, di, df, do = self.on_d(D).chunk(4, 1)
-        cg, ci, cf, co = self.on_c(C).chunk(4, 1)
+        dg, di, df, do = self.on_d(D)
+        cg, ci, cf, co = self.on_c(C)
         S = renew(S, dg + cg, di + ci, df + cf)
-        o = torch.sigmoid(do + co + self.on_new_s(S))
-        return o * torch.tanh(S), S
+        (so,) = self.on_new_s(S)
+        return torch.sigmoid(do + co + so) * torch.tanh(S), S
 
 
-class LayerState(NamedTuple):
-    """What one layer remembers between steps; an ST-LSTM leaves N and S as they came."""
+class DifferentialForget(nn.Module):
+    """Stands in for MIM-S in the ablation without it: T = sigma(W_df * D + b_f) . C.
 
-    H: Tensor
-    C: Tensor
-    N: Tensor
-    S: Tensor
+    The paper does not print this ablation (Table 3); this is our reading: a plain forget gate that
+    the differential features open and close.
+    """
+
+    def __init__(self, channels: int, style: Style) -> None:
+        super().__init__()
+        self.on_d = Gates(channels, 1, channels, style, bias=True, remember=(0,))
+
+    def forward(self, D: Tensor, C: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: (D_t, C_{t-1}, S) -> (T_t, S)."""
+        (df,) = self.on_d(D)
+        return torch.sigmoid(df) * C, S
+
+
+class RawDifference(nn.Module):
+    """Stands in for MIM-N in the ablation without it: D is the raw difference (our reading)."""
+
+    def forward(self, difference: Tensor, N: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: (H_t^{l-1} - H_{t-1}^{l-1}, N) -> (D_t, N)."""
+        return difference, N
 
 
 class MIMBlock(nn.Module):
     """MIM block: an ST-LSTM whose forget gate is MIM-N and MIM-S in cascade, MIM equation (1).
 
     The printed line of i' names W_mf for the memory kernel; we read W_mi, as in the supplement.
+
+    Args:
+        channels: Channels of every state.
+        style: How gates are computed.
+        without: ``n`` or ``s`` for the ablations of the paper's Table 3.
     """
 
-    def __init__(self, channels: int, kernel: int) -> None:
+    def __init__(self, channels: int, style: Style, *, without: str = "") -> None:
         super().__init__()
-        self.non_stationary = NonStationaryModule(channels, kernel)
-        self.stationary = StationaryModule(channels, kernel)
-        self.on_x = stacked(channels, 6, channels, kernel, bias=True)
-        self.on_h = stacked(channels, 3, channels, kernel)
-        self.on_m = stacked(channels, 3, channels, kernel)
-        self.on_cm = stacked(2 * channels, 1, channels, kernel)
-        self.one_by_one = stacked(2 * channels, 1, channels, 1)
+        self.non_stationary = (
+            RawDifference() if without == "n" else NonStationaryModule(channels, style)
+        )
+        self.stationary = (
+            DifferentialForget(channels, style)
+            if without == "s"
+            else StationaryModule(channels, style)
+        )
+        self.on_x = Gates(channels, 6, channels, style, bias=True, remember=(4,))
+        self.on_h = Gates(channels, 3, channels, style)
+        self.on_m = Gates(channels, 3, channels, style)
+        self.on_cm = Gates(2 * channels, 1, channels, style)
+        self.one_by_one = one_by_one(channels)
 
-    def forward(
-        self, X: Tensor, X_before: Tensor, state: LayerState, M: Tensor
-    ) -> tuple[LayerState, Tensor]:
-        """One step: (H_t^{l-1}, H_{t-1}^{l-1}, state_{t-1}, M_t^{l-1}) -> (state_t, M_t^l)."""
-        H, C, N, S = state
-        xg, xi, xg2, xi2, xf2, xo = self.on_x(X).chunk(6, 1)
-        hg, hi, ho = self.on_h(H).chunk(3, 1)
-        mg, mi, mf = self.on_m(M).chunk(3, 1)
-        D, N = self.non_stationary(X - X_before, N)
+    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+        """One step: (H_t^{l-1}, its difference, M_t^{l-1}), state_{t-1} -> (H, M)_t, state_t."""
+        X, difference, M = below
+        H, C, N, S, _ = state
+        xg, xi, xg2, xi2, xf2, xo = self.on_x(X)
+        hg, hi, ho = self.on_h(H)
+        mg, mi, mf = self.on_m(M)
+        D, N = self.non_stationary(difference, N)
         T, S = self.stationary(D, C, S)
         C = T + torch.sigmoid(xi + hi) * torch.tanh(xg + hg)
         M = renew(M, xg2 + mg, xi2 + mi, xf2 + mf)
         CM = torch.cat([C, M], 1)
-        o = torch.sigmoid(xo + ho + self.on_cm(CM))
-        return LayerState(o * torch.tanh(self.one_by_one(CM)), C, N, S), M
+        (cmo,) = self.on_cm(CM)
+        H_new = torch.sigmoid(xo + ho + cmo) * torch.tanh(self.one_by_one(CM))
+        return Signal(H_new, H_new - H, M), LayerState(H_new, C, N, S, D)

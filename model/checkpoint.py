@@ -15,13 +15,13 @@ from safetensors.torch import load_file, save_file
 from model.config import NetworkConfig
 from model.errors import CheckpointError
 from model.forecast import ModelIdentity
-from model.networks import MIMNetwork, channels_last
+from model.networks import Network, channels_last
 from model.registry import MANIFEST, WEIGHTS, read_manifest
 
 FORMAT = 1
 
 
-def save(network: MIMNetwork, directory: Path, manifest: Mapping[str, Any]) -> None:
+def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None:
     """Write a checkpoint directory; the manifest comes last, so a torn one is not taken for one.
 
     Args:
@@ -47,14 +47,14 @@ def save(network: MIMNetwork, directory: Path, manifest: Mapping[str, Any]) -> N
     new.replace(directory / MANIFEST)
 
 
-def equals_extrapolation(network: MIMNetwork) -> bool:
+def equals_extrapolation(network: Network) -> bool:
     """True while the head is zero: the forecast is pure extrapolation."""
     return network.config.residual and not any(
         bool(part.any()) for part in network.head.state_dict().values()
     )
 
 
-def load(directory: Path) -> tuple[MIMNetwork, ModelIdentity]:
+def load(directory: Path) -> tuple[Network, ModelIdentity]:
     """Read a checkpoint directory.
 
     Returns:
@@ -70,7 +70,7 @@ def load(directory: Path) -> tuple[MIMNetwork, ModelIdentity]:
             f" Echocast reads format {FORMAT}."
         )
     sha256 = _verified_hash(directory / WEIGHTS, str(manifest["weights_sha256"]))
-    network = MIMNetwork(NetworkConfig.from_json(manifest["network"]))
+    network = Network(NetworkConfig.from_json(manifest["network"]))
     try:
         network.load_state_dict(load_file(directory / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:

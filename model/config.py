@@ -8,6 +8,19 @@ from typing import Any, Literal, Self
 
 from model.errors import ModelError
 
+FAMILIES = (
+    "mim",
+    "mim_star",
+    "mim_without_n",
+    "mim_without_s",
+    "predrnn",
+    "predrnn_memory",
+    "predrnn_plus",
+    "convlstm",
+)
+PAPER_ONLY = ("mim_star", "mim_without_n", "mim_without_s", "predrnn_memory")
+ANY_WIDTHS = ("predrnn_plus", "convlstm")
+
 Coordinates = Literal["lagrangian", "eulerian"]
 
 
@@ -16,12 +29,17 @@ class NetworkConfig:
     """Everything that changes the network's parameters or their meaning.
 
     Args:
-        family: Network family; ``mim`` is one ST-LSTM below ``layers - 1`` MIM blocks.
-        equations: ``paper``, the printed equations.
-        layers: Recurrent layers, the ST-LSTM included.
-        hidden_channels: Channels C of every state.
+        family: One of ``FAMILIES``; ``mim`` is one ST-LSTM below MIM blocks.
+        equations: ``paper``, the printed equations, or ``reference``, what the public
+            implementations compute (no biases, +1 on forget gates, and more for ``mim``).
+        layers: Recurrent layers, the first one included.
+        hidden_channels: Channels C of every state; or one number per layer, where the equations
+            allow different ones.
         kernel: Side of the convolution kernels in patches, odd.
         patch: Side of the squares of pixels folded into channels.
+        layer_norm: Joint norm over (channel, row, column) of ``reference`` networks.
+        grid: (rows, columns) in patches that a ``reference`` MIM or a layer norm is tied to.
+        image_channels: Channels of a frame; radar has one.
         residual: The network adds to an extrapolated frame, which it also sees, beside planes for
             validity, lead time, time step and pixel size; else it sees the last frame alone.
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
@@ -37,9 +55,12 @@ class NetworkConfig:
     family: str = "mim"
     equations: str = "paper"
     layers: int = 4
-    hidden_channels: int = 64
+    hidden_channels: int | tuple[int, ...] = 64
     kernel: int = 5
     patch: int = 4
+    layer_norm: bool = False
+    grid: tuple[int, int] | None = None
+    image_channels: int = 1
     residual: bool = False
     coordinates: Coordinates = "eulerian"
     exceedance_thresholds_dbz: tuple[float, ...] = ()
@@ -47,24 +68,57 @@ class NetworkConfig:
     output_frames: int = 10
 
     def __post_init__(self) -> None:
-        thresholds = tuple(float(value) for value in self.exceedance_thresholds_dbz)
-        object.__setattr__(self, "exceedance_thresholds_dbz", thresholds)
-        if self.family != "mim" or self.equations != "paper":
-            raise ModelError(
-                f"This version knows the family 'mim' with the equations 'paper',"
-                f" not {self.family!r} with {self.equations!r}."
-            )
-        if self.layers < 2 or self.hidden_channels < 1 or self.patch < 1:
-            raise ModelError(
-                f"A MIM network needs at least 2 layers, 1 channel and patches of 1 pixel, not"
-                f" {self.layers}, {self.hidden_channels} and {self.patch}."
-            )
-        if self.kernel < 1 or self.kernel % 2 == 0:
-            raise ModelError(f"The kernel must be odd so that it has a centre, not {self.kernel}.")
+        for name in ("exceedance_thresholds_dbz", "hidden_channels", "grid"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
+        self._check_family()
+        self._check_sizes()
+        self._check_grid()
+        thresholds = self.exceedance_thresholds_dbz
         if list(thresholds) != sorted(set(thresholds)):
             raise ModelError(f"Exceedance thresholds must increase, not {thresholds}.")
         if self.coordinates == "lagrangian" and not self.residual:
             raise ModelError("Lagrangian coordinates need the residual on extrapolation.")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of every layer, bottom to top."""
+        if isinstance(self.hidden_channels, int):
+            return (self.hidden_channels,) * self.layers
+        return self.hidden_channels
+
+    def _check_family(self) -> None:
+        if self.family not in FAMILIES:
+            raise ModelError(f"There is no network family {self.family!r}; known are {FAMILIES}.")
+        if self.equations not in ("paper", "reference"):
+            raise ModelError(f"Equations are 'paper' or 'reference', not {self.equations!r}.")
+        if self.equations == "reference" and self.family in PAPER_ONLY:
+            raise ModelError(f"No public implementation of {self.family!r} is known to follow.")
+
+    def _check_sizes(self) -> None:
+        if self.layers < 2 or min(self.widths) < 1 or self.patch < 1 or self.image_channels < 1:
+            raise ModelError(
+                f"A network needs at least 2 layers, 1 channel and patches of 1 pixel, not"
+                f" {self.layers}, {min(self.widths)} and {self.patch}."
+            )
+        if len(self.widths) != self.layers:
+            raise ModelError(f"{self.layers} layers need as many widths, not {self.widths}.")
+        if len(set(self.widths)) > 1 and self.family not in ANY_WIDTHS:
+            raise ModelError(
+                f"The layers of {self.family!r} share a memory, so they need equal widths,"
+                f" not {self.widths}."
+            )
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ModelError(f"The kernel must be odd so that it has a centre, not {self.kernel}.")
+
+    def _check_grid(self) -> None:
+        if self.layer_norm and self.equations != "reference":
+            raise ModelError("The joint layer norm belongs to the reference equations only.")
+        tied = self.layer_norm or (self.equations == "reference" and self.family == "mim")
+        if tied and self.grid is None:
+            raise ModelError(
+                "These weights belong to positions, so the configuration must name its grid."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal configuration back."""
@@ -80,9 +134,7 @@ class NetworkConfig:
         unknown = set(value) - {field.name for field in fields(cls)}
         if unknown:
             raise ModelError(f"The network configuration has unknown fields: {sorted(unknown)}.")
-        known = dict(value)
-        known["exceedance_thresholds_dbz"] = tuple(known.get("exceedance_thresholds_dbz", ()))
-        return cls(**known)
+        return cls(**value)
 
 
 PAPER = NetworkConfig()

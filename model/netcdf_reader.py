@@ -75,6 +75,19 @@ def read_netcdf(
         return Frames(values, times, grid, floor, provenance(dataset, field))
 
 
+def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
+    """(time, y, x) of the radar field of a file, read from its header alone.
+
+    Args:
+        path: The file.
+        variable: Name of the field; None: found by standard name or units.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        field = find_field(dataset, variable, path.name)
+        axes = find_axes(dataset, field.variable, path.name)
+        return axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))
+
+
 def _read(variable: Variable, axes: Axes, window: tuple[slice, ...]) -> FloatArray:
     """Unpacked float32 (time, y, x), NaN where missing; read in blocks to spare memory."""
     shape = axes.shape(variable, window)

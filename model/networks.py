@@ -1,4 +1,4 @@
-"""The MIM network: one ST-LSTM below MIM blocks, and its roll-out as a generator.
+"""A network of any family: a stack of recurrent layers, and its roll-out as a generator.
 
 M zigzags: up through the layers within a step, from the top layer back to the first layer of the
 next step. H feeds the next layer and, diagonally, the differencing of the next layer one step on
@@ -15,8 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.cells import LayerState, MIMBlock, SpatiotemporalLSTM
 from model.config import NetworkConfig
+from model.errors import ModelError
+from model.families import build_layers
+from model.gates import LayerState, Signal
 
 SCALE_DBZ = 70.0  # network value 1 stands for this reflectivity, 0 for 0 dBZ and below
 INPUT_IMAGES = 3  # frame, extrapolated frame, validity
@@ -26,10 +28,11 @@ INITIAL_GAIN = 0.3  # per dBZ: how fast probability falls with distance from a t
 
 
 class State(NamedTuple):
-    """All memories of a network at one step: per layer, and the zigzagging M."""
+    """All memories of a network: per layer, the zigzagging M, and whether a step was made yet."""
 
     layers: tuple[LayerState, ...]
     M: Tensor
+    started: bool = True
 
 
 class Context(NamedTuple):
@@ -48,7 +51,7 @@ class Prediction(NamedTuple):
     """One predicted frame.
 
     Args:
-        frame: (batch, 1, height, width) in network scale, not clipped.
+        frame: (batch, channel, height, width) in network scale, not clipped.
         exceedance_logits: (batch, threshold, height, width), falling with the threshold.
     """
 
@@ -56,8 +59,8 @@ class Prediction(NamedTuple):
     exceedance_logits: Tensor
 
 
-class MIMNetwork(nn.Module):
-    """One ST-LSTM and ``layers - 1`` MIM blocks between patches in and patches out.
+class Network(nn.Module):
+    """A stack of recurrent layers between patches in and patches out.
 
     Args:
         config: What the network is.
@@ -66,36 +69,36 @@ class MIMNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        C, k, cell = config.hidden_channels, config.kernel, config.patch**2
+        cell = config.image_channels * config.patch**2
         planes = INPUT_IMAGES * cell + CONTEXT_PLANES if config.residual else cell
-        self.first = SpatiotemporalLSTM(planes, C, k)
-        self.blocks = nn.ModuleList(MIMBlock(C, k) for _ in range(config.layers - 1))
+        self.layers = nn.ModuleList(build_layers(config, planes))
         outputs = 1 + len(config.exceedance_thresholds_dbz)
-        self.head = nn.Conv2d(C, outputs * cell, 1, bias=config.residual)
+        self.head = nn.Conv2d(config.widths[-1], outputs * cell, 1, bias=config.residual)
         self.log_gain = nn.Parameter(torch.full((outputs - 1,), INITIAL_GAIN).log())
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """Remember by default (b_f = 1); a residual network starts as pure extrapolation."""
-        C = self.config.hidden_channels
-        with torch.no_grad():
-            _bias(self.first.on_x).view(7, C)[[2, 5]] = 1.0
-            for block in self.blocks:
-                assert isinstance(block, MIMBlock)
-                _bias(block.on_x).view(6, C)[4] = 1.0
-                _bias(block.non_stationary.on_difference).view(4, C)[2] = 1.0
-                _bias(block.stationary.on_d).view(4, C)[2] = 1.0
-            if self.config.residual:
-                nn.init.zeros_(self.head.weight)
-                nn.init.zeros_(_bias(self.head))
+        if config.residual:  # starts as pure extrapolation
+            nn.init.zeros_(self.head.weight)
+            nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def initial_state(self, batch: int, height: int, width: int) -> State:
-        """Zero memories for grids of ``height`` x ``width`` patches."""
-        zero = self.head.weight.new_zeros(batch, self.config.hidden_channels, height, width)
-        zero = zero.contiguous(memory_format=torch.channels_last)
-        return State(
-            tuple(LayerState(zero, zero, zero, zero) for _ in range(self.config.layers)), zero
-        )
+        """Zero memories for grids of ``height`` x ``width`` patches.
+
+        Raises:
+            ModelError: The weights are tied to another grid.
+        """
+        if self.config.grid not in (None, (height, width)):
+            raise ModelError(
+                f"The weights of this network belong to a grid of {self.config.grid} patches, so"
+                f" it cannot forecast on {(height, width)}. Use a network of the paper's equations."
+            )
+        widths = list(self.config.widths)
+        if self.config.family == "predrnn_plus":
+            widths.insert(1, widths[0])  # the gradient highway's z
+        *layers, M = (self._zeros(batch, C, height, width) for C in (*widths, widths[-1]))
+        return State(tuple(LayerState(*[zero] * 5) for zero in layers), M, started=False)
+
+    def _zeros(self, batch: int, channels: int, height: int, width: int) -> Tensor:
+        zero = self.head.weight.new_zeros(batch, channels, height, width)
+        return zero.contiguous(memory_format=torch.channels_last)
 
     def step(self, X: Tensor, state: State) -> tuple[Tensor, State]:
         """One time step, MIM equation (4).
@@ -107,38 +110,52 @@ class MIMNetwork(nn.Module):
         Returns:
             Head output (batch, outputs * patch^2, height, width) and the memories at t.
         """
-        before = state.layers
-        H, C, M = self.first(X, before[0].H, before[0].C, state.M)
-        layers = [LayerState(H, C, before[0].N, before[0].S)]
-        for index, block in enumerate(self.blocks, start=1):
-            layer, M = block(layers[-1].H, before[index - 1].H, before[index], M)
-            layers.append(layer)
-        return self.head(layers[-1].H), State(tuple(layers), M)
+        reference = self.config.equations == "reference"
+        signal, memories = Signal(X, None, state.M), []
+        for layer, memory in zip(self.layers, state.layers, strict=True):
+            signal, memory = layer(signal, memory)
+            memories.append(memory)
+            if reference and not state.started:  # the public code differences from step 2 on
+                signal = signal._replace(difference=None)
+        if self.config.family == "predrnn_memory":  # H returns from the top, as M does
+            memories[0] = memories[0]._replace(H=signal.H)
+        return self.head(signal.H), State(tuple(memories), signal.M, started=True)
 
     def roll_out(
-        self, frames: Tensor, bases: Sequence[Tensor], valid: Tensor, context: Context
+        self,
+        frames: Tensor,
+        bases: Sequence[Tensor],
+        valid: Tensor,
+        context: Context,
+        *,
+        truth_share: Tensor | None = None,
     ) -> Iterator[Prediction]:
         """Predict frame after frame: the successor of every input, then on from its own output.
 
         Args:
-            frames: Input frames, (batch, time, height, width) in network scale, missing pixels 0;
-                height and width are multiples of the patch.
-            bases: What extrapolation says of frame t + 1, for t = 0, 1, ...; each (batch, 1,
+            frames: (batch, time, channel, height, width) in network scale, missing pixels 0; height
+                and width are multiples of the patch.
+            bases: What extrapolation says of frame t + 1, for t = 0, 1, ...; each (batch, channel,
                 height, width). As many predictions are made as there are bases.
             valid: Like ``frames``: 1 where observed, 0 where missing.
             context: Step and pixel size of every window.
+            truth_share: (batch, predictions): how much of a step's input is the frame, the rest is
+                the prediction before it (scheduled sampling); by default all of it as long as
+                there are frames, and nothing afterwards.
 
         Yields:
-            Entry t predicts frame t + 1; from t = time - 1 on these are forecasts.
+            Entry t predicts frame t + 1.
         """
-        batch, inputs, height, width = frames.shape
+        batch, inputs, _, height, width = frames.shape
         state = self.initial_state(batch, height // self.config.patch, width // self.config.patch)
-        frame = frames[:, :1]
+        frame = frames[:, 0]
         for t, base in enumerate(bases):
             if t < inputs:
-                frame = frames[:, t : t + 1]
+                frame = _fed(
+                    frames[:, t], frame, None if truth_share is None else truth_share[:, t]
+                )
             newest = min(t, inputs - 1)
-            X = self._planes(frame, base, valid[:, newest : newest + 1], context, t - newest)
+            X = self._planes(frame, base, valid[:, newest], context, t - newest)
             out, state = self.step(X, state)
             prediction = self._interpret(out, base)
             frame = prediction.frame.clamp(0, 1) if self.config.residual else prediction.frame
@@ -150,7 +167,7 @@ class MIMNetwork(nn.Module):
         """The network's input at one step, (batch, planes, height, width) in patches."""
         patch = self.config.patch
         if not self.config.residual:
-            return F.pixel_unshuffle(frame, patch)
+            return fold(frame, patch)
         folded = F.pixel_unshuffle(torch.cat([frame, base, valid], 1), patch)
         minutes = context.step_minutes
         scalars = torch.stack([ahead * minutes / 60, minutes / 10, context.pixel_km.log2()], 1)
@@ -164,9 +181,12 @@ class MIMNetwork(nn.Module):
         The logits start at gain * (base - first threshold) and fall from threshold to threshold by
         a positive amount, so that probabilities never rise with the threshold.
         """
+        if not self.config.residual:
+            frame = unfold(out, self.config.patch)
+            return Prediction(frame, frame[:, :0])
         channels = F.pixel_shuffle(out, self.config.patch)
         thresholds = self.config.exceedance_thresholds_dbz
-        frame = base + channels[:, :1] if self.config.residual else channels[:, :1]
+        frame = base + channels[:, :1]
         if not thresholds:
             return Prediction(frame, channels[:, 1:])
         spacing = channels.new_tensor(thresholds).diff(prepend=channels.new_zeros(1))
@@ -177,13 +197,31 @@ class MIMNetwork(nn.Module):
         return Prediction(frame, torch.cat([first, first - falls.cumsum(1)], 1))
 
 
-def channels_last(network: MIMNetwork) -> MIMNetwork:
+def _fed(truth: Tensor, predicted: Tensor, share: Tensor | None) -> Tensor:
+    """What a step is fed with."""
+    if share is None:
+        return truth
+    share = share[:, None, None, None]
+    return share * truth + (1 - share) * predicted
+
+
+def fold(images: Tensor, patch: int) -> Tensor:
+    """Squares of pixels into channels: channel = (row * patch + column) * image channels + c."""
+    batch, channels, height, width = images.shape
+    folded = F.pixel_unshuffle(images, patch).reshape(
+        batch, channels, patch**2, height // patch, width // patch
+    )
+    return folded.transpose(1, 2).flatten(1, 2)
+
+
+def unfold(patches: Tensor, patch: int) -> Tensor:
+    """What :func:`fold` folded, back in place."""
+    batch, channels, height, width = patches.shape
+    parts = patches.reshape(batch, patch**2, channels // patch**2, height, width)
+    return F.pixel_shuffle(parts.transpose(1, 2).flatten(1, 2), patch)
+
+
+def channels_last(network: Network) -> Network:
     """The same network with its weights laid out channels last, which CPUs and GPUs prefer."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    """The bias of a convolution that has one."""
-    assert convolution.bias is not None
-    return convolution.bias

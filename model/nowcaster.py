@@ -33,7 +33,7 @@ from model.extrapolation import (
 )
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
-from model.networks import SCALE_DBZ, Context, MIMNetwork
+from model.networks import SCALE_DBZ, Context, Network
 
 ECHO_DBZ = 5.0  # an echo that can grow
 GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
@@ -93,7 +93,7 @@ class Nowcaster:
         device: Where it runs.
     """
 
-    def __init__(self, network: MIMNetwork, identity: ModelIdentity, device: str = "cpu") -> None:
+    def __init__(self, network: Network, identity: ModelIdentity, device: str = "cpu") -> None:
         self.identity = identity
         self.config = network.config
         self._network = network.to(device)
@@ -176,11 +176,9 @@ class Nowcaster:
             torch.tensor(minutes, dtype=torch.float32, device=self._device),
             torch.tensor([item.pixel_km for item in batch], device=self._device),
         )
-        last = frames[:, -1:]
-        bases = [
-            *(frames[:, t : t + 1] for t in range(self.input_frames)),
-            *[last] * (self.output_frames - 1),
-        ]
+        frames, valid = frames[:, :, None], valid[:, :, None]
+        shown = [frames[:, t] for t in range(self.input_frames)]
+        bases = [*shown, *[frames[:, -1]] * (self.output_frames - 1)]
         leads = islice(
             self._network.roll_out(frames, bases, valid, context),
             len(bases) - self.output_frames,

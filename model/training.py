@@ -23,7 +23,7 @@ from torch import Tensor
 from model.config import NetworkConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from model.losses import prediction_loss
-from model.networks import SCALE_DBZ, Context, MIMNetwork, channels_last
+from model.networks import SCALE_DBZ, Context, Network, channels_last
 
 RUN_FILE = "run.safetensors"
 INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
@@ -71,7 +71,7 @@ class Batch:
     """Windows of one length.
 
     Args:
-        frames: (batch, time, height, width) in network scale, missing 0.
+        frames: (batch, time, 1, height, width) in network scale, missing 0.
         valid: 1 where observed.
         inputs: Frames that are input.
         context: Step and pixel size of each.
@@ -126,7 +126,7 @@ class Sampler:
             torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
             torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
         )
-        return Batch(frames, valid, inputs, context)
+        return Batch(frames[:, :, None], valid[:, :, None], inputs, context)
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator
@@ -146,17 +146,17 @@ class Sampler:
         return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
 
 
-def batch_loss(network: MIMNetwork, batch: Batch) -> Tensor:
+def batch_loss(network: Network, batch: Batch) -> Tensor:
     """Mean loss over the forecast frames, plus a little of the input phase."""
     inputs, length = batch.inputs, batch.frames.shape[1]
     frames, valid = batch.frames[:, :inputs], batch.valid[:, :inputs]
-    bases = [frames[:, min(t, inputs - 1)][:, None] for t in range(length - 1)]
+    bases = [frames[:, min(t, inputs - 1)] for t in range(length - 1)]
     total = frames.new_zeros(())
     weights = 0.0
     predictions = network.roll_out(frames, bases, valid, batch.context)
     for t, prediction in enumerate(predictions):
         weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
-        observed, seen = (part[:, t + 1 : t + 2] for part in (batch.frames, batch.valid))
+        observed, seen = batch.frames[:, t + 1], batch.valid[:, t + 1]
         total = total + weight * prediction_loss(
             type(prediction)(*(p.float() for p in prediction)),
             observed,
@@ -178,7 +178,7 @@ class Run:
     def __init__(self, config: TrainingConfig, directory: Path) -> None:
         torch.manual_seed(config.seed)
         self.config, self.directory, self.step = config, directory, 0
-        self.network = channels_last(MIMNetwork(config.network))
+        self.network = channels_last(Network(config.network))
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
@@ -268,9 +268,9 @@ class Run:
         run.resume()
         return run
 
-    def averaged(self) -> MIMNetwork:
+    def averaged(self) -> Network:
         """The network with the averaged weights."""
-        network = MIMNetwork(self.config.network)
+        network = Network(self.config.network)
         network.load_state_dict(self.average)
         return network
 

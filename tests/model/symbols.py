@@ -35,12 +35,12 @@ def fill(module, names, weights):
             stack = torch.cat([torch.as_tensor(weights[symbol]) for symbol in symbols])
             if attribute == "bias":
                 first = next(key for key in names if key != "bias")
-                getattr(module, first).bias.copy_(stack)
+                getattr(module, first).conv.bias.copy_(stack)
             else:
-                getattr(module, attribute).weight.copy_(stack)
+                getattr(module, attribute).conv.weight.copy_(stack)
         if "Wco" in weights and hasattr(module, "on_cm"):
             both = [torch.as_tensor(weights[symbol]) for symbol in ("Wco", "Wmo")]
-            module.on_cm.weight.copy_(torch.cat(both, 1))
+            module.on_cm.conv.weight.copy_(torch.cat(both, 1))
             module.one_by_one.weight.copy_(torch.as_tensor(weights["W11"]))
 
 

@@ -1,22 +1,12 @@
 """The cells compute the printed equations, literally."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from model.cells import (
-    LayerState,
-    MIMBlock,
-    NonStationaryModule,
-    SpatiotemporalLSTM,
-    StationaryModule,
-)
-from model.config import NetworkConfig
-from model.networks import Context, MIMNetwork
+from model.cells import MIMBlock, NonStationaryModule, SpatiotemporalLSTM, StationaryModule
+from model.gates import LayerState, Signal, Style
+from tests import parity
 from tests.model import literal, symbols
 
 TOLERANCE = 1e-10
@@ -45,17 +35,21 @@ def assert_equal(ours, theirs, tolerance=TOLERANCE):
 def test_st_lstm_computes_the_supplements_equation_1(sizes, rng):
     inputs, C, k = sizes
     weights = symbols.random_weights(symbols.ST_LSTM, inputs, C, k, rng)
-    cell = SpatiotemporalLSTM(inputs, C, k).double()
+    cell = SpatiotemporalLSTM(inputs, C, Style(k)).double()
     symbols.fill(cell, symbols.ST_LSTM, weights)
     X = rng.normal(size=(2, inputs, 5, 6))
     H, c, M = rng.normal(size=(3, 2, C, 5, 6))
-    assert_equal(cell(*tensors(X, H, c, M)), literal.st_lstm(weights, X, H, c, M))
+    tX, tH, tc, tM = tensors(X, H, c, M)
+    signal, state = cell(Signal(tX, None, tM), LayerState(tH, tc, tc, tc, tc))
+    expected = literal.st_lstm(weights, X, H, c, M)
+    assert_equal((state.H, state.C, signal.M), expected)
+    np.testing.assert_allclose(signal.difference.detach(), expected[0] - H, atol=TOLERANCE)
 
 
 def test_mim_n_computes_equation_2(sizes, rng):
     _, C, k = sizes
     weights = symbols.random_weights(symbols.MIM_N, C, C, k, rng)
-    module = NonStationaryModule(C, k).double()
+    module = NonStationaryModule(C, Style(k)).double()
     symbols.fill(module, symbols.MIM_N, weights)
     difference, N = rng.normal(size=(2, 2, C, 5, 6))
     assert_equal(module(*tensors(difference, N)), literal.mim_n(weights, difference, N))
@@ -64,7 +58,7 @@ def test_mim_n_computes_equation_2(sizes, rng):
 def test_mim_s_computes_equation_3(sizes, rng):
     _, C, k = sizes
     weights = symbols.random_weights(symbols.MIM_S, C, C, k, rng)
-    module = StationaryModule(C, k).double()
+    module = StationaryModule(C, Style(k)).double()
     symbols.fill(module, symbols.MIM_S, weights)
     D, c, S = rng.normal(size=(3, 2, C, 5, 6))
     assert_equal(module(*tensors(D, c, S)), literal.mim_s(weights, D, c, S))
@@ -75,12 +69,12 @@ def test_mim_block_computes_equation_1(sizes, rng):
     w = symbols.random_weights(symbols.BLOCK, C, C, k, rng)
     n = symbols.random_weights(symbols.MIM_N, C, C, k, rng)
     s = symbols.random_weights(symbols.MIM_S, C, C, k, rng)
-    block = filled_block(MIMBlock(C, k).double(), w, n, s)
+    block = filled_block(MIMBlock(C, Style(k)).double(), w, n, s)
     X, before, H, c, M, N, S = rng.normal(size=(7, 2, C, 5, 6))
     tX, tb, tH, tc, tM, tN, tS = tensors(X, before, H, c, M, N, S)
-    state, ours_M = block(tX, tb, LayerState(tH, tc, tN, tS), tM)
+    signal, state = block(Signal(tX, tX - tb, tM), LayerState(tH, tc, tN, tS, tS))
     expected = literal.mim_block(w, n, s, X, before, H, c, M, N, S)
-    assert_equal((state.H, state.C, ours_M, state.N, state.S), expected)
+    assert_equal((state.H, state.C, signal.M, state.N, state.S), expected)
 
 
 def filled_block(block, w, n, s):
@@ -91,88 +85,15 @@ def filled_block(block, w, n, s):
 
 
 @pytest.mark.real_radar
-@pytest.mark.parametrize("name", ["stlstm", "mimn", "mims", "mimblock", "mimnet"])
-def test_parity_vectors_of_the_paper_family(name):
-    folder = os.environ.get("ECHOCAST_TEST_DATA")
-    if not folder:
-        pytest.skip("ECHOCAST_TEST_DATA is not set: parity vectors not replayed")
-    file = np.load(Path(folder) / "parity" / f"paper_{name}_k3.npz")
-    assert json.loads(str(file["meta"]))
-    arrays = {key: file[key] for key in file.files if key != "meta"}
-    REPLAYS[name](arrays)
+def test_every_parity_vector_is_met_by_our_cells(radar_folder, capsys):
+    files = sorted((radar_folder.parent / "parity").glob("*.npz"))
+    assert len(files) >= 19
+    assert parity.main([str(path) for path in files]) == 0, capsys.readouterr().out
 
 
-def below(arrays, prefix):
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def replay_st_lstm(arrays):
-    w, given, out = (below(arrays, p) for p in ("w/", "in/", "out/"))
-    channels, inputs, kernel, _ = w["Wxg"].shape
-    cell = SpatiotemporalLSTM(inputs, channels, kernel).double()
-    symbols.fill(cell, symbols.ST_LSTM, w)
-    ours = cell(*(torch.as_tensor(given[key]).double() for key in "xhcm"))
-    assert_equal(ours, [out[key] for key in "hcm"], 1e-6)
-
-
-def replay_mim_n(arrays):
-    w, given, out = (below(arrays, p) for p in ("w/", "in/", "out/"))
-    channels, _, kernel, _ = w["Wxg"].shape
-    module = NonStationaryModule(channels, kernel).double()
-    symbols.fill(module, symbols.MIM_N, w)
-    ours = module(*(torch.as_tensor(given[key]).double() for key in ("diff", "N")))
-    assert_equal(ours, [out["D"], out["N"]], 1e-6)
-
-
-def replay_mim_s(arrays):
-    w, given, out = (below(arrays, p) for p in ("w/", "in/", "out/"))
-    channels, _, kernel, _ = w["Wdg"].shape
-    module = StationaryModule(channels, kernel).double()
-    symbols.fill(module, symbols.MIM_S, w)
-    ours = module(*(torch.as_tensor(given[key]).double() for key in "DCS"))
-    assert_equal(ours, [out["T"], out["S"]], 1e-6)
-
-
-def replay_block(arrays):
-    w, given, out = (below(arrays, p) for p in ("w/", "in/", "out/"))
-    b, n, s = (below(w, p) for p in ("b/", "n/", "s/"))
-    channels, _, kernel, _ = b["Wxg"].shape
-    block = filled_block(MIMBlock(channels, kernel).double(), b, n, s)
-    steps = sorted(key for key in given if key.startswith("x"))
-    zero = torch.zeros_like(torch.as_tensor(given[steps[0]])).double()
-    state, before = LayerState(zero, zero, zero, zero), zero
-    for key in steps:
-        X, M = (torch.as_tensor(given[name]).double() for name in (key, key.replace("x", "m")))
-        state, M = block(X, before, state, M)
-        before = X
-        step = key.removeprefix("x")
-        expected = [out[letter + step] for letter in ("h", "c", "N", "S", "m")]
-        assert_equal([*state, M], expected, 1e-6)
-
-
-def replay_network(arrays):
-    w, frames, out = below(arrays, "w/"), arrays["in/frames"], arrays["out/frames"]
-    channels, planes, kernel, _ = w["0/Wxg"].shape
-    config = NetworkConfig(layers=4, hidden_channels=channels, kernel=kernel, patch=2)
-    assert planes == config.patch**2
-    network = MIMNetwork(config).double()
-    symbols.fill(network.first, symbols.ST_LSTM, below(w, "0/"))
-    for layer, block in enumerate(network.blocks, start=1):
-        filled_block(block, *(below(w, f"{layer}/{part}/") for part in "bns"))
-    with torch.no_grad():
-        network.head.weight.copy_(torch.as_tensor(w["out"]))
-    given = torch.nn.functional.pixel_shuffle(torch.as_tensor(frames).double(), 2)[:, :, 0]
-    bases = [given[:, :1]] * out.shape[1]
-    context = Context(torch.full((2,), 5.0), torch.ones(2))
-    predicted = network.roll_out(given, bases, torch.ones_like(given), context)
-    ours = torch.stack([torch.nn.functional.pixel_unshuffle(p.frame, 2) for p in predicted], 1)
-    assert_equal([ours], [out], 1e-6)
-
-
-REPLAYS = {
-    "stlstm": replay_st_lstm,
-    "mimn": replay_mim_n,
-    "mims": replay_mim_s,
-    "mimblock": replay_block,
-    "mimnet": replay_network,
-}
+def test_parity_fails_where_a_weight_differs(radar_folder, tmp_path):
+    with np.load(radar_folder.parent / "parity" / "stlstm_cell_k3_ln0.npz") as file:
+        arrays = {key: file[key] for key in file.files}
+    arrays["w/conv_h.0.weight"] = arrays["w/conv_h.0.weight"] * 1.001
+    np.savez(tmp_path / "changed.npz", **arrays)
+    assert parity.main([str(tmp_path / "changed.npz")]) == 1

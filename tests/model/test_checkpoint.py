@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from model import checkpoint
 from model.config import PRESETS, RADAR_SMALL, NetworkConfig
 from model.errors import CheckpointError, ModelError
-from model.networks import MIMNetwork
+from model.networks import Network
 from model.registry import Registry
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
@@ -19,7 +19,7 @@ TINY = replace(RADAR_SMALL, hidden_channels=4)
 @pytest.fixture
 def stored(tmp_path):
     torch.manual_seed(1)
-    network = MIMNetwork(TINY)
+    network = Network(TINY)
     torch.nn.init.normal_(network.head.weight)
     directory = tmp_path / "tiny" / "1"
     checkpoint.save(network, directory, {"seed": 1})
@@ -43,7 +43,7 @@ def test_the_manifest_says_what_the_weights_are(stored):
 
 
 def test_a_zero_head_is_said_to_equal_extrapolation(tmp_path):
-    checkpoint.save(MIMNetwork(TINY), tmp_path / "zero" / "1", {})
+    checkpoint.save(Network(TINY), tmp_path / "zero" / "1", {})
     manifest = json.loads((tmp_path / "zero" / "1" / "manifest.json").read_text())
     assert manifest["equals_extrapolation"] is True
 
@@ -133,7 +133,7 @@ def test_configurations_survive_json(preset):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"family": "gru"}, "family"),
+        ({"family": "gru"}, "no network family"),
         ({"layers": 1}, "at least 2 layers"),
         ({"kernel": 4}, "odd"),
         ({"exceedance_thresholds_dbz": (30.0, 20.0)}, "increase"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.config import NetworkConfig
-from model.networks import Context, MIMNetwork
+from model.networks import Context, Network
 
 PAPER = NetworkConfig(hidden_channels=4, kernel=3, patch=2)
 RADAR = replace(
@@ -17,7 +17,7 @@ CONTEXT = Context(torch.tensor([5.0]), torch.tensor([1.0]))
 
 def random_network(config, seed=3):
     torch.manual_seed(seed)
-    network = MIMNetwork(config).double().eval()
+    network = Network(config).double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.3)
@@ -26,12 +26,12 @@ def random_network(config, seed=3):
 
 def frames_of(seed, size=(8, 10), time=4):
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(1, time, *size, generator=generator, dtype=torch.float64)
+    return torch.rand(1, time, 1, *size, generator=generator, dtype=torch.float64)
 
 
 def forecast(network, frames, steps=3):
-    shown = [frames[:, t : t + 1] for t in range(frames.shape[1])]
-    bases = [*shown, *[frames[:, -1:]] * (steps - 1)]
+    shown = [frames[:, t] for t in range(frames.shape[1])]
+    bases = [*shown, *[frames[:, -1]] * (steps - 1)]
     context = Context(*(value.double() for value in CONTEXT))
     rolled = network.roll_out(frames, bases, torch.ones_like(frames), context)
     return torch.stack([prediction.frame for prediction in rolled])
@@ -46,7 +46,7 @@ def test_the_same_frames_twice_give_the_same_answer(config):
 @pytest.mark.parametrize("config", [PAPER, RADAR], ids=["paper", "radar"])
 def test_interleaved_sequences_equal_separate_ones(config):
     network = random_network(config)
-    inputs = torch.rand(2, 5, 1, network.first.on_x.in_channels, 4, 5, dtype=torch.float64)
+    inputs = torch.rand(2, 5, 1, network.layers[0].on_x.conv.in_channels, 4, 5, dtype=torch.float64)
 
     def alone(sequence):
         state, outputs = network.initial_state(1, 4, 5), []
@@ -81,15 +81,15 @@ def test_a_forward_call_leaves_no_tensor_on_any_module():
 
 def test_an_untrained_residual_network_is_its_extrapolation():
     torch.manual_seed(0)
-    network, frames = MIMNetwork(RADAR).double(), frames_of(5)
+    network, frames = Network(RADAR).double(), frames_of(5)
     predicted = forecast(network, frames, steps=3)
     for lead in range(3):
-        assert torch.equal(predicted[-1 - lead], frames[:, -1:])
+        assert torch.equal(predicted[-1 - lead], frames[:, -1])
 
 
 def test_exceedance_never_rises_with_the_threshold():
     network, frames = random_network(RADAR), frames_of(6)
-    bases = [frames[:, t : t + 1] for t in range(4)]
+    bases = [frames[:, t] for t in range(4)]
     context = Context(*(value.double() for value in CONTEXT))
     for prediction in network.roll_out(frames, bases, torch.ones_like(frames), context):
         assert (prediction.exceedance_logits.diff(dim=1) <= 0).all()
@@ -98,10 +98,10 @@ def test_exceedance_never_rises_with_the_threshold():
 def test_the_output_shifts_with_the_input_away_from_the_edges():
     """Moving the rain by whole patches moves the answer: nothing is tied to a place."""
     network = random_network(PAPER)
-    frames = torch.zeros(1, 2, 128, 128, dtype=torch.float64)
-    frames[:, :, 60:68, 60:68] = frames_of(1, (8, 8), 2)
+    frames = torch.zeros(1, 2, 1, 128, 128, dtype=torch.float64)
+    frames[..., 60:68, 60:68] = frames_of(1, (8, 8), 2)
     there = forecast(network, frames, steps=1)
-    moved = forecast(network, frames.roll((4, 8), (2, 3)), steps=1)
+    moved = forecast(network, frames.roll((4, 8), (3, 4)), steps=1)
     window = (..., slice(56, 72), slice(56, 72))
     shifted = moved.roll((-4, -8), (3, 4))
     torch.testing.assert_close(shifted[window], there[window], atol=1e-9, rtol=0)
@@ -115,7 +115,7 @@ def test_gradients_flow_back_along_every_memory(memory):
     state = network.initial_state(1, 4, 5)
     _, state = network.step(X, state)
     kept = tuple(
-        layer._replace(**{name: getattr(layer, name).detach() for name in "HCNS"})
+        layer._replace(**{name: getattr(layer, name).detach() for name in "HCNSD"})
         for layer in state.layers
     )
     marks = []

@@ -11,7 +11,7 @@ from model.config import RADAR_SMALL, NetworkConfig
 from model.errors import ContractViolation
 from model.forecast import ModelIdentity
 from model.frames import Frames, Grid
-from model.networks import MIMNetwork
+from model.networks import Network
 from model.nowcaster import Nowcaster, reach
 from model.synthetic import storm
 
@@ -21,7 +21,7 @@ IDENTITY = ModelIdentity("tiny", "1", "0" * 64)
 
 def nowcaster(config=TINY, *, trained=True):
     torch.manual_seed(2)
-    network = MIMNetwork(config).eval()
+    network = Network(config).eval()
     if trained:
         with torch.no_grad():
             network.head.weight.normal_(0, 0.05)
