@@ -42,16 +42,18 @@ def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
 
 
 def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
+    """``axis`` and standard name go only where longitude and latitude can be worked out."""
     if grid.units == "1":
-        return {"long_name": f"{axis.lower()} pixel number", "units": "1", "axis": axis}
-    common = {"long_name": f"{axis.lower()} of pixel centre", "axis": axis}
+        return {"long_name": f"{axis.lower()} pixel number", "units": "1"}
+    long_name = f"{axis.lower()} of pixel centre"
     if grid.units == "degree":
         rotated = grid.crs.get("grid_mapping_name") == "rotated_latitude_longitude"
         standard_name, units = (_ROTATED if rotated else _GEOGRAPHIC)[axis]
-        return {**common, "standard_name": standard_name, "units": units}
-    if grid.crs:
-        common["standard_name"] = _PROJECTED[axis]
-    return {**common, "units": grid.units}
+    elif grid.crs:
+        standard_name, units = _PROJECTED[axis], grid.units
+    else:
+        return {"long_name": long_name, "units": grid.units}
+    return {"long_name": long_name, "standard_name": standard_name, "units": units, "axis": axis}
 
 
 def write_times(dataset: netCDF4.Dataset, times: Sequence[datetime]) -> None:

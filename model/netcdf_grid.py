@@ -13,6 +13,7 @@ from model.errors import ContractViolation
 from model.frames import Grid
 from model.grids import UNITS, checked_grid
 from model.netcdf_access import Variable
+from model.projections import cf_attributes, completed
 
 
 def read_grid(
@@ -80,12 +81,12 @@ def named(crs: Mapping[str, Any]) -> dict[str, Any]:
     """A grid mapping with its ``grid_mapping_name``, taken from the WKT where it has only that."""
     wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
     if "grid_mapping_name" in crs or not wkt:
-        return dict(crs)
+        return completed(dict(crs))
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
     try:
-        return {**CRS.from_user_input(str(wkt)).to_cf(), **crs}
+        return {**cf_attributes(CRS.from_user_input(str(wkt))), **crs}
     except CRSError:
         return dict(crs)
 

@@ -11,6 +11,7 @@ from model.errors import ContractViolation
 from model.frames import Grid
 from model.grids import checked_grid
 from model.odim_tree import look_up, text
+from model.projections import cf_attributes
 
 CORNERS = ("UL", "LR")
 
@@ -48,7 +49,7 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
     x = x0 + (np.arange(shape[1]) + 0.5) * _side(file, dataset, "xscale", x1 - x0, shape[1], where)
     y = y0 - (np.arange(shape[0]) + 0.5) * _side(file, dataset, "yscale", y0 - y1, shape[0], where)
     units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    return checked_grid(np.round(y, 6), np.round(x, 6), units, crs.to_cf(), where)
+    return checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where)
 
 
 def _corner(file: h5py.File, dataset: h5py.Group, corner: str) -> tuple[float, float] | None:

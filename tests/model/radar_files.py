@@ -9,6 +9,7 @@ import numpy as np
 
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames, Grid
+from model.projections import cf_attributes
 from model.synthetic import storm
 
 # The grids of the event files, as our own few pixels: projection attributes and PROJ string.
@@ -34,7 +35,7 @@ def projected_grid(name: str, height: int = 24, width: int = 20) -> Grid:
         y=np.asarray(y, float),
         x=np.arange(width) * side,
         units="degree" if geographic else "m",
-        crs=crs.to_cf(),
+        crs=cf_attributes(crs),
     )
 
 

@@ -1,0 +1,227 @@
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from model.cf import as_written, read_forecast, write_forecast, write_frames
+from model.cf_layout import packed_dbz, packed_probability, unpacked_dbz, unpacked_probability
+from model.errors import UnreadableInput, UnsupportedInput
+from model.forecast import Forecast
+from model.frames import Grid
+from model.readers import read_frames, read_netcdf
+from model.verification import verify
+from tests.model.radar_files import (
+    PROJECTIONS,
+    forecast_of,
+    on_grid,
+    projected_grid,
+    small_storm,
+)
+
+GRIDS = {name: projected_grid(name) for name in PROJECTIONS} | {
+    "pixels": Grid.of_pixels(24, 20),
+    "metres without projection": Grid(np.arange(24) * 500.0, np.arange(20) * 500.0, "m"),
+    "kilometres": Grid(np.arange(24.0), np.arange(20.0), "km", projected_grid("albers").crs),
+    "degrees without projection": Grid(50 - np.arange(24) * 0.01, np.arange(20) * 0.01, "degree"),
+}
+
+
+def same(one: Forecast, two: Forecast) -> bool:
+    return all(
+        np.array_equal(a.reflectivity_dbz, b.reflectivity_dbz, equal_nan=True)
+        for a, b in zip(one.methods().values(), two.methods().values(), strict=True)
+    )
+
+
+@pytest.fixture
+def forecast() -> Forecast:
+    return forecast_of(small_storm(coverage_radius_km=11), probabilities=True)[0]
+
+
+def test_packing_keeps_a_hundredth_of_a_dbz_and_missing():
+    values = np.array([-40, -32, 0.004, 30, 94.99, 95, np.nan], np.float32)
+    back = unpacked_dbz(packed_dbz(values))
+    np.testing.assert_allclose(back, values, atol=0.00501)
+    assert packed_dbz(values)[3] == 3000
+    np.testing.assert_array_equal(unpacked_dbz(packed_dbz(back)), back)
+
+
+def test_packing_keeps_certainty_and_missing_probabilities():
+    values = np.array([0, 0.5, 1, np.nan], np.float32)
+    np.testing.assert_array_equal(unpacked_probability(packed_probability(values)), values)
+
+
+def test_a_forecast_comes_back_as_written(forecast, tmp_path):
+    path = tmp_path / "forecast.nc"
+    write_forecast(forecast, path)
+    back, expected = read_forecast(path), as_written(forecast)
+    assert same(back, expected)
+    assert back.frames.times == forecast.frames.times
+    assert back.frames.grid.same_as(forecast.frames.grid)
+    assert back.frames.no_rain_dbz == expected.frames.no_rain_dbz
+    assert back.frames.attributes == forecast.frames.attributes
+    assert back.model == forecast.model
+    assert back.forecast_reference_time == forecast.forecast_reference_time
+    assert back.input_sha256 == forecast.input_sha256
+    assert back.quality == forecast.quality
+    assert back.exceedance_thresholds_dbz == (30, 40, 50)
+    np.testing.assert_array_equal(back.exceedance_probability, expected.exceedance_probability)
+    np.testing.assert_allclose(
+        back.exceedance_probability, forecast.exceedance_probability, atol=0.00201
+    )
+
+
+def test_writing_what_was_read_changes_nothing(forecast, tmp_path):
+    one, two = tmp_path / "one.nc", tmp_path / "two.nc"
+    write_forecast(forecast, one)
+    write_forecast(read_forecast(one), two)
+    assert same(read_forecast(one), read_forecast(two))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_forecast_file_alone_can_be_verified(tmp_path):
+    forecast, observed = forecast_of(small_storm())
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    assert verify(read_forecast(tmp_path / "forecast.nc"), observed) == verify(
+        as_written(forecast), observed
+    )
+
+
+def test_dry_is_written_as_the_floor_and_missing_as_fill(forecast, tmp_path):
+    values = forecast.frames.reflectivity_dbz.copy()
+    values[0, 3, 3:6] = [0.0, -5.0, np.nan]
+    changed = forecast.frames.with_values(values, forecast.frames.times)
+    write_forecast(replace(forecast, frames=changed), tmp_path / "forecast.nc")
+    with xr.open_dataset(tmp_path / "forecast.nc") as dataset:
+        written = dataset.reflectivity.values[0, 3, 3:6]
+    np.testing.assert_array_equal(written, [-32, -32, np.nan])
+
+
+def test_a_floor_between_counts_is_rounded_like_the_values(tmp_path):
+    frames = replace(small_storm(), no_rain_dbz=-19.56228)
+    forecast, _ = forecast_of(frames)
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    back = read_forecast(tmp_path / "forecast.nc").frames
+    assert (back.reflectivity_dbz == np.float32(back.no_rain_dbz)).any()
+    assert np.nanmin(back.reflectivity_dbz) == np.float32(back.no_rain_dbz)
+
+
+def test_xarray_reads_it_as_the_contract_says(forecast, tmp_path):
+    path = tmp_path / "forecast.nc"
+    write_forecast(forecast, path)
+    with xr.open_dataset(path) as dataset:
+        assert dataset.reflectivity.dims == ("time", "y", "x")
+        assert {"time", "y", "x", "forecast_reference_time", "forecast_period"} <= set(
+            dataset.coords
+        )
+        assert dataset.reflectivity.attrs["grid_mapping"] == "crs"
+        named = [
+            n
+            for n, v in dataset.variables.items()
+            if v.attrs.get("standard_name") == "equivalent_reflectivity_factor"
+        ]
+        assert named == ["reflectivity"]
+        reference = np.datetime64(forecast.forecast_reference_time.replace(tzinfo=None))
+        assert dataset.forecast_reference_time.values == reference
+        np.testing.assert_array_equal(dataset.forecast_period, forecast.lead_minutes)
+        np.testing.assert_array_equal(
+            dataset.time.values - reference,
+            np.array(forecast.lead_times, dtype="timedelta64[ns]"),
+        )
+        np.testing.assert_array_equal(
+            dataset.reflectivity.values.astype(np.float32),
+            as_written(forecast).frames.reflectivity_dbz,
+        )
+        assert dataset.attrs["model_weights_sha256"] == "ab" * 32
+        assert dataset.attrs["software"].startswith("Echocast ")
+        assert json.loads(dataset.attrs["quality"]) == {"pixel_size": "assumed"}
+
+
+def test_a_forecast_file_can_be_read_as_frames(forecast, tmp_path):
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    frames = read_netcdf(tmp_path / "forecast.nc")
+    expected = as_written(forecast).frames
+    np.testing.assert_array_equal(frames.reflectivity_dbz, expected.reflectivity_dbz)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_every_grid_is_kept(name, tmp_path):
+    grid = GRIDS[name]
+    forecast, _ = forecast_of(on_grid(small_storm(), grid))
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    back = read_forecast(tmp_path / "forecast.nc").frames.grid
+    assert back.same_as(grid)
+    assert dict(back.crs) == dict(grid.crs)
+
+
+def test_forecasts_and_frames_pass_the_compliance_checker(tmp_path):
+    paths = []
+    for index, (name, grid) in enumerate(GRIDS.items()):
+        frames = on_grid(small_storm(), grid)
+        forecast, _ = forecast_of(frames, probabilities=True)
+        paths += [
+            tmp_path / f"{index}-{name.replace(' ', '-')}.nc",
+            tmp_path / f"{index}-{name.replace(' ', '-')}-frames.nc",
+        ]
+        write_forecast(forecast, paths[-2])
+        write_frames(frames, paths[-1])
+    # The checker wants `azimuth`; CF appendix F says `azimuth_of_central_line`.
+    errors = {
+        Path(path).name: [e for e in errors if not ("oblique" in path and "azimuth" in e)]
+        for path, errors in compliance_errors(paths).items()
+    }
+    assert errors == dict.fromkeys(errors, [])
+
+
+def compliance_errors(paths: list[Path]) -> dict[str, list[str]]:
+    report = paths[0].parent / "report.json"
+    command = [
+        str(Path(sys.executable).with_name("compliance-checker")),
+        "--test",
+        "cf:1.11",
+        "--format",
+        "json_new",
+        "--output",
+        str(report),
+        *map(str, paths),
+    ]
+    subprocess.run(command, check=False, capture_output=True, timeout=250)
+    results = json.loads(report.read_text())
+    assert len(results) == len(paths)
+    return {
+        path: [
+            m
+            for group in checks["cf:1.11"]["high_priorities"]
+            if group["value"][0] < group["value"][1]
+            for m in group["msgs"]
+        ]
+        for path, checks in results.items()
+    }
+
+
+def test_frames_come_back(tmp_path):
+    frames = small_storm(coverage_radius_km=9)
+    write_frames(frames, tmp_path / "frames.nc")
+    back = read_frames([tmp_path / "frames.nc"])
+    np.testing.assert_allclose(back.reflectivity_dbz, frames.reflectivity_dbz, atol=0.00501)
+    assert back.times == frames.times
+    assert back.grid.same_as(frames.grid)
+    assert back.no_rain_dbz == frames.no_rain_dbz
+
+
+def test_a_file_of_frames_is_not_a_forecast(tmp_path):
+    write_frames(small_storm(), tmp_path / "frames.nc")
+    with pytest.raises(UnsupportedInput, match="not a forecast file"):
+        read_forecast(tmp_path / "frames.nc")
+
+
+def test_a_damaged_forecast_is_unreadable(tmp_path):
+    (tmp_path / "forecast.nc").write_bytes(b"\x89HDF\r\n\x1a\nrubbish")
+    with pytest.raises(UnreadableInput, match=re.escape("forecast.nc is damaged")):
+        read_forecast(tmp_path / "forecast.nc")
