@@ -36,7 +36,6 @@ def read_grid(
     Raises:
         ContractViolation: Unknown units, or coordinates that make no grid.
     """
-    crs = _grid_mapping(dataset, variable)
     axes = [dataset.variables.get(name) for name in dimensions]
     where = f"variable {variable.name!r}"
     if axes[0] is None or axes[1] is None:
@@ -52,9 +51,8 @@ def read_grid(
             f" in {x_units!r}.",
             rule="grid-units",
         )
-    return checked_grid(
-        _values(axes[0], window[0]), _values(axes[1], window[1]), y_units, crs, where
-    )
+    y, x = _values(axes[0], window[0]), _values(axes[1], window[1])
+    return checked_grid(y, x, y_units, _grid_mapping(dataset, variable), where)
 
 
 def _units(axis: Variable) -> str:

@@ -1,0 +1,81 @@
+"""Real radar: every event file and original composite of the folder in ECHOCAST_TEST_DATA."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.cf import read_forecast, write_forecast, write_frames
+from model.contract import InputContract, split
+from model.readers import read_frames, read_netcdf
+from tests.model.radar_files import forecast_of
+
+pytestmark = pytest.mark.real_radar
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+EVENTS = {  # frames, shape, minutes, floor, pixel in km, largest dBZ
+    "bom-brisbane_20201031": (144, (512, 512), 10, -32.0, 0.5, 54.4),
+    "mch_20150515": (40, (640, 710), 5, -19.56228, 1.0, 55.9),
+    "mch_20170131": (40, (640, 710), 5, -19.56228, 1.0, 46.9),
+    "fmi_20170509": (40, (1226, 760), 5, -32.0, 1.0, 51.0),
+    "knmi_20100826": (92, (765, 700), 5, -32.0, 1.0, 46.5),
+    "opera_20180824": (24, (2200, 1900), 15, -32.0, 2.0, 86.0),
+    "opera-cirrus_20241126": (13, (4400, 3800), 5, -32.0, 1.0, 78.0),
+}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_every_event_is_read_and_obeys_the_contract(radar_folder: Path, name: str, tmp_path: Path):
+    count, shape, minutes, floor, pixel, largest = EVENTS[name]
+    frames = read_frames([radar_folder / f"{name}.nc"])
+    assert (len(frames), frames.grid.shape) == (count, shape)
+    assert frames.step == timedelta(minutes=minutes)
+    assert frames.no_rain_dbz == pytest.approx(floor)
+    assert frames.grid.pixel_size_km == pytest.approx(pixel, rel=1e-3)
+    assert np.nanmax(frames.reflectivity_dbz) == pytest.approx(largest, abs=0.06)
+    inputs, _ = split(frames, InputContract(), now=NOW)
+    assert len(inputs) == 10
+
+
+def test_a_window_of_mrms_is_read_written_and_read_again(radar_folder: Path, tmp_path: Path):
+    frames = read_netcdf(
+        radar_folder / "mrms_20190610.nc",
+        time_slice=slice(20),
+        y_slice=slice(1200, 1500),
+        x_slice=slice(3600, 4000),
+    )
+    assert frames.grid.units == "degree"
+    assert frames.step == timedelta(minutes=2)
+    write_frames(frames, tmp_path / "window.nc")
+    back = read_frames([tmp_path / "window.nc"])
+    assert back.grid.same_as(frames.grid)
+    np.testing.assert_allclose(back.reflectivity_dbz, frames.reflectivity_dbz, atol=0.0051)
+
+
+@pytest.mark.parametrize("name", ["mch_20150515", "fmi_20170509"])
+def test_a_forecast_file_holds_what_was_read(radar_folder: Path, name: str, tmp_path: Path):
+    frames = read_netcdf(radar_folder / f"{name}.nc", time_slice=slice(20))
+    forecast, _ = forecast_of(frames)
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    back = read_forecast(tmp_path / "forecast.nc").frames
+    assert back.grid.same_as(frames.grid)
+    assert dict(back.grid.crs) == dict(frames.grid.crs)
+    assert back.attributes == frames.attributes
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "tolerance"),
+    [("T_PAAH21*", "opera_20180824", 0.0051), ("T_PABV21*", "opera-cirrus_20241126", 0.501)],
+)
+def test_original_opera_files_equal_the_converted_event(
+    radar_folder: Path, pattern: str, event: str, tolerance: float
+):
+    originals = sorted((radar_folder.parent / "radar-raw" / "opera-odim").glob(pattern))
+    frames = read_frames(originals[::-1])
+    assert len(frames) == len(originals) > 1
+    converted = read_netcdf(radar_folder / f"{event}.nc", time_slice=slice(len(frames)))
+    assert frames.times == converted.times
+    assert frames.grid.same_as(converted.grid)
+    np.testing.assert_array_equal(frames.missing, converted.missing)
+    np.testing.assert_allclose(frames.reflectivity_dbz, converted.reflectivity_dbz, atol=tolerance)
