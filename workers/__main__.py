@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 
 import cv2
 import torch
+from celery.platforms import SecurityWarning
 
 from model.errors import EchocastError
 from model.nowcaster import Nowcaster
@@ -31,6 +33,7 @@ def main() -> int:
 
 def configure_logging() -> None:
     """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle; JSON only
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

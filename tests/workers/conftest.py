@@ -1,0 +1,117 @@
+"""A world of its own for every test: an embedded engine, an archive, real worker processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.frames import Frames
+from tests.workers.storms import request
+from workers.archive import Archive
+from workers.claims import ClaimStore
+from workers.embedded import EmbeddedEngine
+from workers.jobs import Job, JobStore, Submission
+from workers.settings import WorkerSettings
+
+QUICK = {
+    "lease_seconds": 1.0,
+    "lease_renewal_seconds": 0.2,
+    "janitor_seconds": 0.2,
+    "unclaimed_seconds": 0.6,
+    "worker_concurrency": 4,
+    "free_space_floor_bytes": 0,
+}
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first true value of a condition."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if value := condition():
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"Nothing happened within {seconds} s.")
+
+
+class World:
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.settings = WorkerSettings(data_dir=directory, **{**QUICK, **settings})
+        self.engine = EmbeddedEngine(self.settings.engine_directory)
+        self.archive = Archive(self.settings.archive_root, free_space_floor_bytes=0)
+        self.jobs = JobStore.from_settings(self.settings)
+        self.claims = ClaimStore(self.settings.engine_url, self.settings.job_policy, 5)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """A real worker process that takes jobs already."""
+        before = {worker.pid for worker in self.jobs.alive_workers()}
+        names = self.settings.model_dump(mode="json", exclude_none=True)
+        env = {f"ECHOCAST_{name.upper()}": str(value) for name, value in names.items()}
+        worker = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.workers.worker_with_fake"],
+            env={**os.environ, **env},
+        )
+        self.workers.append(worker)
+        until(lambda: {alive.pid for alive in self.jobs.alive_workers()} - before)
+        return worker
+
+    def submit(self, frames: Frames, **fields: Any) -> Submission:
+        return self.jobs.submit(request(self.archive, frames, **fields))
+
+    def end_of(self, job_id: str, seconds: float = 20.0) -> Job:
+        """The job in its terminal state."""
+
+        def ended() -> Job | None:
+            job = self.jobs.get(job_id)
+            return job if job and job.terminal else None
+
+        return until(ended, seconds)
+
+    def running(self, job_id: str) -> Job:
+        return until(lambda: (job := self.jobs.get(job_id)) and job.status == "running" and job)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+            worker.wait()
+        self.jobs.close()
+        self.claims.close()
+        self.engine.stop()
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    """Worlds with settings of one's own; the engine runs."""
+    root = Path(tempfile.mkdtemp(prefix="echocast-"))
+    worlds: list[World] = []
+
+    def make(**settings: Any) -> World:
+        world = World(root / str(len(worlds)), **settings)
+        worlds.append(world)
+        world.engine.start()
+        return world
+
+    yield make
+    for world in worlds:
+        world.close()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """kill -9, and bury it."""
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,99 @@
+"""A nowcaster that repeats the last frame, or misbehaves as the frames' ``fake`` attribute says.
+
+``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
+returns, ``raise`` fails, ``slow:<seconds>`` takes its time, ``greedy`` runs out of memory in
+company, ``hungry`` even alone.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from model.errors import CheckpointError
+from model.forecast import Forecast, ModelIdentity
+from model.frames import Frames
+
+STEPS = 10
+CHAMPION = ModelIdentity("fake", "1", "f" * 64)
+
+
+@dataclass(frozen=True, eq=False)
+class FakePrepared:
+    frames: Frames
+
+    @property
+    def batch_key(self) -> tuple[int, ...]:
+        return self.frames.reflectivity_dbz.shape
+
+    @property
+    def cost(self) -> int:
+        return self.frames.reflectivity_dbz.size
+
+    @property
+    def mood(self) -> str:
+        return self.frames.attributes.get("fake", "")
+
+
+class FakeNowcaster:
+    def __init__(self, identity: ModelIdentity = CHAMPION) -> None:
+        self.identity = identity
+        self.batches: list[int] = []
+
+    def prepare(self, frames: Frames) -> FakePrepared:
+        if frames.attributes.get("fake") == "bad-frames":
+            raise ValueError("These frames can't be prepared.")
+        return FakePrepared(frames)
+
+    def predict(self, batch: Sequence[FakePrepared]) -> list[np.ndarray]:
+        self.batches.append(len(batch))
+        for item in batch:
+            misbehave(item.mood, len(batch))
+        return [item.frames.reflectivity_dbz[-1] for item in batch]
+
+    def finish(self, prepared: FakePrepared, prediction: np.ndarray) -> Forecast:
+        frames = prepared.frames
+        repeated = np.repeat(prediction[None], STEPS, axis=0)
+        step = frames.step
+        times = [frames.times[-1] + step * lead for lead in range(1, STEPS + 1)]
+        assert times[0] - frames.times[-1] > timedelta(0)
+        forecast = frames.with_values(repeated, times)
+        return Forecast(
+            forecast,
+            forecast,
+            forecast,
+            frames.times[-1],
+            self.identity,
+            frames.sha256(),
+            quality={"fake": "yes"},
+        )
+
+
+def misbehave(mood: str, batch_items: int) -> None:
+    verb, _, argument = mood.partition(":")
+    if verb == "kill" or (verb == "kill-once" and not Path(argument).exists()):
+        if argument:
+            Path(argument).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if verb == "hang":
+        time.sleep(600)
+    if verb == "slow":
+        time.sleep(float(argument))
+    if verb == "raise":
+        raise ValueError("This item is bad.")
+    if verb == "hungry" or (verb == "greedy" and batch_items > 1):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def load_fake(settings: object, reference: str) -> FakeNowcaster:
+    if reference == "champion":
+        return FakeNowcaster()
+    name, _, version = reference.partition("/")
+    if name != "fake":
+        raise CheckpointError(f"There is no model {reference!r}.")
+    return FakeNowcaster(ModelIdentity(name, version, "e" * 64))

@@ -1,0 +1,245 @@
+"""What a real worker process does with jobs that go as they should, and with bad ones."""
+
+import json
+import signal
+import socket
+import time
+import urllib.request
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from model.cf import read_forecast
+from model.verification import verify
+from tests.workers.conftest import World, until
+from tests.workers.fake_nowcaster import load_fake
+from tests.workers.storms import STEP, request, storm
+from workers.errors import EngineUnavailable
+from workers.jobs import DONE_CHANNEL
+from workers.settings import WorkerSettings
+from workers.worker import run_worker
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_job_ends_with_a_forecast_file_and_its_timings(world: World) -> None:
+    world.start_worker()
+    frames = storm()
+    job = world.end_of(world.submit(frames).job.id)
+    assert job.status == "succeeded"
+    assert job.attempts == 1
+    assert job.error is None
+    assert job.model.weights_sha256 == "f" * 64
+    assert job.quality == {"fake": "yes"}
+    assert job.valid_times[0] == frames.times[-1] + STEP
+    assert job.lead_minutes == tuple(5.0 * lead for lead in range(1, 11))
+    phases = {"queue", "load", "prepare", "wait", "network", "finish", "write", "total"}
+    assert set(job.timings) == phases
+    parts = sum(seconds for phase, seconds in job.timings.items() if phase != "total")
+    assert parts <= job.timings["total"] < parts + 1
+    assert job.verification is None
+    forecast = read_forecast(world.archive.path(job.forecast_path))
+    np.testing.assert_allclose(
+        forecast.frames.reflectivity_dbz[0], frames.reflectivity_dbz[-1], atol=0.006
+    )
+    assert forecast.input_sha256 == job.input_sha
+
+
+def test_observations_of_the_request_are_scored_before_the_job_has_succeeded(
+    world: World,
+) -> None:
+    world.start_worker()
+    observed = storm(1, frames=4, first=10)
+    sha = world.archive.put_frames(observed)
+    job = world.end_of(world.submit(storm(0), observation_sha=sha).job.id)
+    assert job.status == "succeeded"
+    assert job.verified == 1
+    assert not job.awaits_verification
+    assert "verify" in job.timings
+    as_written = read_forecast(world.archive.path(job.forecast_path))
+    assert job.verification == verify(as_written, observed).to_json()
+    stored = world.archive.path(f"verification/adhoc/2026-07-01/{job.id}.json")
+    assert json.loads(stored.read_text()) == job.verification
+
+
+def test_late_observations_are_scored_together_with_the_earlier_ones(world: World) -> None:
+    world.start_worker()
+    early, late = storm(1, frames=2, first=10), storm(2, frames=3, first=12)
+    first = world.archive.put_frames(early)
+    job = world.end_of(world.submit(storm(0), observation_sha=first).job.id)
+    with world.jobs.engine.redis.pubsub() as heard:
+        heard.subscribe(DONE_CHANNEL)
+        world.jobs.add_observations(job.id, world.archive.put_frames(late))
+        world.jobs.add_observations(job.id, world.archive.put_frames(late))
+        scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 2 and now)
+        message = until(
+            lambda: (m := heard.get_message(timeout=0.1)) and m["type"] == "message" and m
+        )
+    assert json.loads(message["data"]) == {"id": job.id, "verified": 2}
+    both = early.with_values(
+        np.concatenate([early.reflectivity_dbz, late.reflectivity_dbz]),
+        [*early.times, *late.times],
+    )
+    forecast = read_forecast(world.archive.path(job.forecast_path))
+    assert scored.verification == verify(forecast, both).to_json()
+
+
+def test_many_who_bring_observations_at_once_do_not_poison_the_job(world: World) -> None:
+    world.start_worker()
+    job = world.end_of(world.submit(storm(0)).job.id)
+    for lead in range(10):
+        sha = world.archive.put_frames(storm(lead, frames=1, first=10 + lead))
+        world.jobs.add_observations(job.id, sha)
+    scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 10 and now)
+    assert scored.verification_error is None
+    assert scored.verification["sample"]["frames"] == 10
+
+
+def test_observations_that_come_while_the_job_runs_are_scored_with_it(world: World) -> None:
+    world.start_worker()
+    job = world.submit(storm(mood="slow:0.6")).job
+    world.running(job.id)
+    world.jobs.add_observations(job.id, world.archive.put_frames(storm(frames=2, first=10)))
+    ended = world.end_of(job.id)
+    assert ended.verified == 1
+    assert ended.verification["sample"]["frames"] == 2
+
+
+def test_observations_on_another_grid_are_named_and_do_not_count(world: World) -> None:
+    world.start_worker()
+    job = world.end_of(world.submit(storm(0)).job.id)
+    other = world.archive.put_frames(storm(size=20, frames=2, first=10))
+    world.jobs.add_observations(job.id, other)
+    scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 1 and now)
+    assert scored.verification_error.type == "grid"
+    assert scored.verification["sample"]["frames"] == 0
+
+
+def test_an_unexpected_error_fails_the_job_and_not_the_worker(world: World) -> None:
+    world.start_worker()
+    bad = world.end_of(world.submit(storm(0, mood="raise")).job.id)
+    assert (bad.status, bad.error.type) == ("failed", "internal")
+    assert "ValueError" in bad.error.message
+    unprepared = world.end_of(world.submit(storm(1, mood="bad-frames")).job.id)
+    assert unprepared.error.type == "internal"
+    assert world.end_of(world.submit(storm(2)).job.id).status == "succeeded"
+
+
+def test_what_does_not_fit_even_alone_is_out_of_memory(world: World) -> None:
+    world.start_worker()
+    job = world.end_of(world.submit(storm(mood="hungry")).job.id)
+    assert (job.status, job.error.type) == ("failed", "out-of-memory")
+
+
+def test_an_unknown_model_fails_the_job(world: World) -> None:
+    world.start_worker()
+    job = world.end_of(world.submit(storm(), model_name="nobody").job.id)
+    assert (job.status, job.error.type) == ("failed", "checkpoint-error")
+
+
+def test_missing_input_fails_the_job(world: World) -> None:
+    world.start_worker()
+    wanted = request(world.archive, storm())
+    (world.archive.root / "inputs" / wanted.input_sha[:2] / f"{wanted.input_sha}.json").unlink()
+    job = world.end_of(world.jobs.submit(wanted).job.id)
+    assert (job.status, job.error.type) == ("failed", "not-in-archive")
+
+
+def test_a_full_disk_fails_the_job_in_words(make_world) -> None:
+    world = make_world(free_space_floor_bytes=1 << 60)
+    world.start_worker()
+    job = world.end_of(world.submit(storm()).job.id)
+    assert (job.status, job.error.type) == ("failed", "disk-full")
+    assert "must stay free" in job.error.message
+
+
+def test_jobs_that_wait_go_into_one_launch(make_world) -> None:
+    world = make_world(
+        worker_concurrency=8, batch_items=8, worker_metrics_port=(port := free_port())
+    )
+    world.start_worker()
+    first = world.submit(storm(0, mood="slow:0.6")).job
+    world.running(first.id)
+    others = [world.submit(storm(seed)).job for seed in range(1, 7)]
+    assert {world.end_of(job.id).status for job in (first, *others)} == {"succeeded"}
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        text = answer.read().decode()
+    assert "echocast_launch_items_count 2.0" in text
+    assert "echocast_launch_items_sum 7.0" in text
+    assert 'echocast_jobs_total{status="succeeded"} 7.0' in text
+    assert "_created" not in text
+
+
+def test_a_bad_item_and_a_greedy_one_cost_their_batch_nothing(make_world) -> None:
+    world = make_world(worker_concurrency=8, batch_items=8)
+    world.start_worker()
+    first = world.submit(storm(0, mood="slow:0.6")).job
+    world.running(first.id)
+    moods = ["", "raise", "", "greedy", ""]
+    jobs = [world.submit(storm(1 + n, mood=mood)).job for n, mood in enumerate(moods)]
+    ends = [world.end_of(job.id).status for job in jobs]
+    assert ends == ["succeeded", "failed", "succeeded", "succeeded", "succeeded"]
+
+
+def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: World) -> None:
+    worker = world.start_worker()
+    jobs = [world.submit(storm(n, mood="slow:0.3")).job for n in range(10)]
+    world.running(jobs[0].id)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    assert world.jobs.alive_workers() == []
+    statuses = [world.jobs.get(job.id).status for job in jobs]
+    assert set(statuses) == {"succeeded", "queued"}
+    world.start_worker()
+    assert {world.end_of(job.id).status for job in jobs} == {"succeeded"}
+
+
+def test_a_cancelled_job_is_dropped_before_the_network_runs(world: World) -> None:
+    world.start_worker()
+    first = world.submit(storm(0, mood="slow:1.0")).job
+    world.running(first.id)
+    second = world.submit(storm(1, mood="slow:30")).job
+    world.running(second.id)
+    assert world.jobs.release(second.id).status == "cancelled"
+    third = world.submit(storm(2)).job
+    started = time.monotonic()
+    assert world.end_of(third.id).status == "succeeded"
+    assert time.monotonic() - started < 10
+    assert world.jobs.get(second.id).status == "cancelled"
+
+
+def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
+    world = make_world(job_deadline_seconds=0.5, worker_concurrency=1, batch_items=1)
+    world.start_worker()
+    first = world.submit(storm(0, mood="slow:1.2")).job
+    world.running(first.id)
+    second = world.submit(storm(1)).job
+    assert world.end_of(first.id).status == "succeeded"
+    late = world.end_of(second.id)
+    assert (late.status, late.error.type) == ("expired", "deadline")
+
+
+def test_two_engines_side_by_side_do_not_disturb_each_other(make_world) -> None:
+    here, there = make_world(), make_world()
+    here.start_worker()
+    there.start_worker()
+    job = here.end_of(here.submit(storm(0)).job.id)
+    assert job.status == "succeeded"
+    assert there.jobs.get(job.id) is None
+    assert there.end_of(there.submit(storm(0)).job.id).status == "succeeded"
+    assert len(here.jobs.alive_workers()) == len(there.jobs.alive_workers()) == 1
+    assert there.jobs.get(job.id).created - job.created > timedelta(0)
+
+
+@pytest.mark.parametrize("scheme", ["unix", "redis+socket"])
+def test_a_worker_without_an_engine_says_so_and_ends(scheme: str, tmp_path) -> None:
+    settings = WorkerSettings(
+        redis_url=f"{scheme}://{tmp_path}/none.sock", engine_wait_seconds=0.1, data_dir=tmp_path
+    )
+    with pytest.raises(EngineUnavailable, match="echocast up"):
+        run_worker(settings, load_fake)
