@@ -18,7 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from service.demo_input import prepare_input
 from service.errors import ServiceError
 from service.readying import running_service, wait_until
-from service.score_table import score_table
+from service.score_table import score_tables
 from service.up import free_port
 
 JOB_PATIENCE_SECONDS = 600.0
@@ -74,7 +74,7 @@ class Demo:
             if job["status"] == "succeeded":
                 return job
             if job["status"] in ("failed", "cancelled", "expired"):
-                reason = (job["error"] or {}).get("message", "no reason was given")
+                reason = job.get("error", {}).get("message", "no reason was given")
                 raise DemoFailed(f"The nowcast {job['status']}: {reason}")
             if time.monotonic() > give_up:
                 raise DemoFailed(f"The nowcast is {job['status']} after {JOB_PATIENCE_SECONDS} s.")
@@ -106,9 +106,9 @@ def run_demo(files: Sequence[Path], output: Path, as_json: bool = False) -> None
         task = bar.add_task("Preparing the input")
 
         def say(step: str) -> None:
-            bar.update(task, description=step)
-            if not console.is_terminal:
+            if not console.is_terminal and step != bar.tasks[0].description:
                 console.print(step)
+            bar.update(task, description=step)
 
         source, reference_time = prepare_input(files, output / "input.nc", say)
         result = _through_http(output, reference_time, say)
@@ -142,7 +142,8 @@ def _report(console: Console, output: Path, source: str, result: Mapping[str, An
     model, timings = result["model"], result["job"]["timings"]
     console.print(f"Input: {source}.")
     console.print(f"Model: {model['name']} {model['version']}, {timings.get('total', 0):.2f} s.")
-    console.print(score_table(result["scores"]))
+    console.print(*score_tables(result["scores"]))
+    console.print("CSI is best at 1; n counts observed pixels with such rain; - is undefined.")
     if model.get("equals_extrapolation"):
         console.print(
             "The loaded model equals extrapolation: its network adds nothing yet, so both rows of"

@@ -1,41 +1,38 @@
-"""Scores as a table for people: CSI by lead, method and threshold."""
+"""Scores as tables for people: CSI by lead and method, one table per threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 METHODS = {"model": "MIM", "extrapolation": "extrapolation", "persistence": "persistence"}
 THRESHOLDS = ("30", "40", "50")
 
 
-def score_table(scores: Mapping[str, Any]) -> Table:
-    """CSI at each threshold by lead, with n: observed events (hits + misses)."""
-    table = Table(title="Critical success index (best 1; n: pixels with rain >= threshold)")
-    table.add_column("lead", justify="right")
-    for threshold in THRESHOLDS:
-        for name in METHODS.values():
-            table.add_column(f"{threshold} dBZ\n{name}", justify="right")
-        table.add_column("\nn", justify="right")
-    methods = scores["methods"]
-    for index, lead in enumerate(methods["model"]["30"]["leads"]):
-        cells = [methods[m][t]["leads"][index] for t in THRESHOLDS for m in METHODS]
-        table.add_row(f"{lead['lead_minutes']:g} min", *_row(cells))
-    pooled = [methods[m][t]["pooled"] for t in THRESHOLDS for m in METHODS]
+def score_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """CSI at each threshold; n counts observed events (hits + misses)."""
+    return [_table(scores["methods"], threshold) for threshold in THRESHOLDS]
+
+
+def _table(methods: Mapping[str, Any], threshold: str) -> Table:
+    title = f"Critical success index, rain of {threshold} dBZ and more"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("lead", *METHODS.values(), "n"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [methods[name][threshold] for name in METHODS]
+    for cells in zip(*(row["leads"] for row in rows), strict=True):
+        table.add_row(f"{cells[0]['lead_minutes']:g} min", *_cells(cells))
     table.add_section()
-    table.add_row("all", *_row(pooled))
+    table.add_row("all", *_cells([row["pooled"] for row in rows]))
     return table
 
 
-def _row(cells: list[Mapping[str, Any]]) -> list[str]:
-    row: list[str] = []
-    for first in range(0, len(cells), len(METHODS)):
-        group = cells[first : first + len(METHODS)]
-        row += [_number(cell["csi"]) for cell in group]
-        row.append(f"{group[0]['hits'] + group[0]['misses']}")
-    return row
+def _cells(scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    events = scores[0]["hits"] + scores[0]["misses"]
+    return [*(_number(score["csi"]) for score in scores), str(events)]
 
 
 def _number(value: float | None) -> str:

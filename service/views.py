@@ -54,6 +54,12 @@ def job_view(job: Job) -> JobView:
     )
 
 
+def job_body(job: Job) -> dict[str, Any]:
+    """The full answer as JSON; what there is not (yet) is left out."""
+    body = job_view(job).model_dump(mode="json")
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def verification_view(job: Job) -> VerificationScores:
     """The scores of a job, all zero counts where nothing was observed.
 

@@ -14,11 +14,12 @@ from service.dependencies import (
     Submitter,
     Wait,
 )
+from service.desk import finished
 from service.examples import NOWCAST_BODY
 from service.prefer import applied
 from service.refusals import refusals
 from service.schemas import JobAccepted, JobView
-from service.views import accepted_view, job_view
+from service.views import accepted_view, job_body, links
 
 router = APIRouter(tags=["nowcast"])
 
@@ -41,22 +42,24 @@ async def submit_nowcast(
     job = (await desk.submit(upload, options)).job
     if wait is not None:
         job = await desk.wait(job.id, wait)
-    finished = wait is not None and job.terminal and not job.awaits_verification
-    view = job_view(job) if finished else accepted_view(job)
-    return JSONResponse(
-        view.model_dump(mode="json", exclude_none=finished),
-        200 if finished else 202,
-        {"Location": view.links.self, **applied(wait)},
-    )
+    done = wait is not None and finished(job)
+    body = job_body(job) if done else accepted_view(job).model_dump(mode="json")
+    headers = {"Location": links(job.id).self, **applied(wait)}
+    return JSONResponse(body, 200 if done else 202, headers)
 
 
-@router.get("/nowcast/{job_id}", dependencies=[Reader], responses=refusals(401, 404, 503))
-async def show_nowcast(job_id: str, desk: AppDesk) -> JobView:
+@router.get(
+    "/nowcast/{job_id}",
+    response_model=JobView,
+    dependencies=[Reader],
+    responses=refusals(401, 404, 503),
+)
+async def show_nowcast(job_id: str, desk: AppDesk) -> JSONResponse:
     """One nowcast as it stands."""
-    return job_view(await desk.job(job_id))
+    return JSONResponse(job_body(await desk.job(job_id)))
 
 
-@router.delete("/nowcast/{job_id}", responses=refusals(401, 403, 404, 503))
-async def cancel_nowcast(job_id: str, desk: AppDesk, _: Submitter) -> JobView:
+@router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404, 503))
+async def cancel_nowcast(job_id: str, desk: AppDesk, _: Submitter) -> JSONResponse:
     """Let go of a nowcast; it is cancelled unless another request holds it or it has ended."""
-    return job_view(await desk.release(job_id))
+    return JSONResponse(job_body(await desk.release(job_id)))

@@ -1,0 +1,179 @@
+"""``echocast up`` as one process tree, two of them side by side, and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.readying import stop_process, wait_until
+from service.up import free_port
+from tests.service.bodies import NETCDF, WAIT, netcdf
+from tests.service.processes import Place, eventually, place, start
+from tests.service.test_nothing_lost import alive
+
+CLI = [sys.executable, "-m", "service.cli"]
+HEAVY = ("torch", "netCDF4", "h5py", "xarray", "cv2", "matplotlib")
+
+
+@contextmanager
+def service(where: Place) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    port = free_port("127.0.0.1")
+    process = start("service.cli", where, "up", "--port", str(port))
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(f"{url}/readyz", process, 60)
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            yield process, client
+    finally:
+        stop_process(process)
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        listed = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        children = [int(child) for path in listed for child in path.read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(pid for child in children for pid in descendants(child))]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def test_two_services_side_by_side(models: Path) -> None:
+    """Each serves its own; what dies comes back; SIGTERM and SIGKILL leave nothing running."""
+    with (
+        place(models) as here,
+        place(models) as there,
+        service(here) as (first, one),
+        service(there) as (second, two),
+    ):
+        headers = {**NETCDF, **WAIT}
+        job = one.post("/nowcast", content=netcdf(), headers=headers).json()
+        assert job["status"] == "succeeded"
+        assert two.get(job["links"]["self"]).status_code == 404
+        metrics = one.get("/metrics").text
+        assert "echocast_http_requests_total" in metrics
+        assert "echocast_worker" in metrics or "echocast_job" in metrics
+
+        gateway_pid = next(
+            p for p in descendants(first.pid) if "service.gateway" in command_line(p)
+        )
+        os.kill(gateway_pid, signal.SIGKILL)
+        eventually(lambda: one.get("/healthz").status_code == 200)
+        assert one.get(job["links"]["self"]).json()["status"] == "succeeded"
+
+        trees = descendants(first.pid), descendants(second.pid)
+        assert all(len(tree) >= 7 for tree in trees)
+        first.kill()
+        second.send_signal(signal.SIGINT)
+        assert second.wait(30) == 0
+        eventually(lambda: not any(alive(pid) for pid in trees[1]), 5)
+        eventually(lambda: not any(alive(pid) for pid in trees[0]), 30)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLI, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    from service.gateway import bound_socket
+
+    with bound_socket("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for role in ("up", "gateway"):
+            done = run(role, "--port", port, "--data", str(tmp_path))
+            assert done.returncode == 1
+            assert done.stderr.splitlines()[-1].startswith("echocast: Cannot listen")
+            assert "Traceback" not in done.stderr
+
+
+def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
+    for done in (
+        run("up", "--data", str(tmp_path), ECHOCAST_PORT="many"),
+        run("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
+        run("key", "everything"),
+    ):
+        assert done.returncode == 1
+        assert done.stderr.startswith("echocast: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_version_and_key() -> None:
+    assert json.loads(run("version", "--json").stdout)["echocast"]
+    secret, line = run("key", "submit", "team").stdout.splitlines()
+    assert secret.startswith("echocast_")
+    assert line.endswith(" submit team")
+    assert secret not in line
+
+
+def test_nowcast_without_a_server(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.nc").write_bytes(netcdf(frames=20))
+    output = tmp_path / "out.nc"
+    reference = "2026-07-01T12:54:00Z"
+    arguments = ("--output", str(output), "--reference-time", reference, "--json")
+    done = run("nowcast", str(tmp_path / "in.nc"), *arguments, ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verification"]["sample"]["frames"] == 10
+    assert output.is_file()
+    missing = run("nowcast", str(tmp_path / "none.nc"), "-o", str(output))
+    assert missing.returncode == 1
+    assert "Traceback" not in missing.stderr
+
+
+@pytest.mark.parametrize("module", ["service.gateway", "service.cli", "service.up", "service.demo"])
+def test_the_gateway_stays_light(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_gateway_that_has_worked_is_still_light(models: Path) -> None:
+    """No library that could crash on a hostile file is ever mapped into the gateway."""
+    from tests.service.processes import engine, gateway, pretend_worker
+
+    with place(models) as where, engine(where):
+        pretend_worker(where)
+        with gateway(where) as gate:
+            assert gate.start_seconds < 10
+            gate.client.post("/nowcast", content=netcdf(), headers=NETCDF)
+            maps = Path(f"/proc/{gate.process.pid}/maps").read_text().lower()
+            assert not [name for name in ("torch", "netcdf", "hdf5", "cv2") if name in maps]
+
+
+def test_demo_runs_from_start_to_end(models: Path, tmp_path: Path) -> None:
+    done = run("demo", "--output", str(tmp_path / "out"), ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"input.nc", "forecast.nc", "forecast.png", "loop.webp", "scores.json"}
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["sample"]["frames"] == 10
+    assert "persistence" in done.stdout
+    assert "equals extrapolation" in done.stdout
+
+
+def test_demo_takes_a_persons_files(models: Path, tmp_path: Path) -> None:
+    nonsense = tmp_path / "mine.nc"
+    nonsense.write_bytes(b"not radar")
+    done = run("demo", str(nonsense), "--output", str(tmp_path), ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: ")
+    assert "mine.nc" in done.stderr
