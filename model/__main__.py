@@ -22,9 +22,11 @@ from model.contract import InputContract, split
 from model.dataset import WindowStore
 from model.errors import EchocastError
 from model.evaluation import evaluate, markdown
+from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.progress import progress
 from model.readers import read_frames
+from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
 from model.training import Run, Sampler, TrainingConfig, train
 from model.verification import verify
@@ -133,6 +135,22 @@ def release_command(
     facts = {"training": run.config.to_json(), "trained_steps": run.step}
     extra = json.loads(notes.read_text()) if notes else {}
     checkpoint.save(run.averaged(), output, {**facts, **extra})
+    typer.echo(f"Wrote {output}.")
+
+
+@app.command("import-weights")
+def import_weights_command(
+    file: Annotated[Path, typer.Argument(help="A state_dict saved by PyTorch.")],
+    family: Annotated[str, typer.Option(help="mim, predrnn, predrnn_plus or convlstm.")],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    preset: Annotated[str, typer.Option(help="Whose patch size the weights have.")] = "paper",
+) -> None:
+    """Turn weights of a public PyTorch implementation into a checkpoint."""
+    weights = read_state_dict(file)
+    config = infer_config(weights, family, PRESETS[preset].patch)
+    network = Network(config)
+    network.load_state_dict(translate(weights, config))
+    checkpoint.save(network, output, {"imported": {"file": file.name, "family": family}})
     typer.echo(f"Wrote {output}.")
 
 

@@ -32,6 +32,7 @@ def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None
     directory.mkdir(parents=True, exist_ok=True)
     weights = directory / WEIGHTS
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
+    weights.chmod(0o644)  # the writer makes it private; a served model is not
     parameters = sum(parameter.numel() for parameter in network.parameters())
     facts = {
         "format": FORMAT,

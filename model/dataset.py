@@ -167,7 +167,7 @@ class WindowStore:
         infos = [
             WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())
         ]
-        return cls(np.load(directory / "windows.npy", mmap_mode="r"), infos)
+        return cls(np.load(directory / "windows.npy", mmap_mode="r", allow_pickle=False), infos)
 
     @classmethod
     def save(cls, directory: Path, windows: Sequence[tuple[NDArray[np.uint8], WindowInfo]]) -> Self:

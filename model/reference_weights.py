@@ -8,6 +8,8 @@ first, second, ... Their unused tensors are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -47,6 +49,26 @@ CAUSAL_LSTM: Table = {
 HIGHWAY: Table = {"x_concat": ("on_x", (0, 1)), "z_concat": ("on_z", (0, 1))}
 
 Weights = Mapping[str, Tensor]
+
+
+def read_state_dict(file: Path) -> dict[str, Tensor]:
+    """Tensors of a state dict saved by PyTorch; nothing in the file is executed.
+
+    Args:
+        file: Holds a state dict, or a dict with one under ``state_dict``.
+
+    Raises:
+        CheckpointError: It holds anything but tensors.
+    """
+    try:
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise CheckpointError(f"{file} is not a plain state dict of tensors: {error}") from None
+    if isinstance(loaded, dict):
+        loaded = loaded.get("state_dict", loaded)
+    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise CheckpointError(f"{file} is not a state dict: it holds more than named tensors.")
+    return {str(name).removeprefix("module."): value.float() for name, value in loaded.items()}
 
 
 def translate(theirs: Weights, config: NetworkConfig) -> dict[str, Tensor]:

@@ -82,3 +82,63 @@ def mim_block(w, n, s, X, X_before, H, C, M, N, S):
         + bias(w["bo"])
     )
     return o * np.tanh(conv(np.concatenate([C, M], 1), w["W11"])), C, M, N, S
+
+
+def conv_lstm(w, X, H, C):
+    g = np.tanh(conv(X, w["Wxg"]) + conv(H, w["Whg"]) + bias(w["bg"]))
+    i = sigma(conv(X, w["Wxi"]) + conv(H, w["Whi"]) + bias(w["bi"]))
+    f = sigma(conv(X, w["Wxf"]) + conv(H, w["Whf"]) + bias(w["bf"]))
+    o = sigma(conv(X, w["Wxo"]) + conv(H, w["Who"]) + bias(w["bo"]))
+    C = f * C + i * g
+    return o * np.tanh(C), C
+
+
+def memory_only(w, X, H, M):
+    """PredRNN equation (3); X is None above the first layer."""
+
+    def pre(gate):
+        from_input = 0 if X is None else conv(X, w["Wx" + gate])
+        return from_input + conv(H, w["Wh" + gate]) + bias(w["b" + gate])
+
+    g = np.tanh(pre("g"))
+    i = sigma(pre("i") + bias(w["Wmi"]) * M)
+    f = sigma(pre("f") + bias(w["Wmf"]) * M)
+    M = f * M + i * g
+    o = sigma(pre("o") + bias(w["Wmo"]) * M)
+    return o * np.tanh(M), M
+
+
+def causal_half(w, X, H, C, M):
+    """PredRNN++: M and H from the new C."""
+    g2 = np.tanh(conv(X, w["Wxg2"]) + conv(C, w["Wcg2"]) + bias(w["bg2"]))
+    i2 = sigma(conv(X, w["Wxi2"]) + conv(C, w["Wci2"]) + conv(M, w["Wmi2"]) + bias(w["bi2"]))
+    f2 = sigma(conv(X, w["Wxf2"]) + conv(C, w["Wcf2"]) + conv(M, w["Wmf2"]) + bias(w["bf2"]))
+    M = f2 * np.tanh(conv(M, w["Wmm"])) + i2 * g2
+    from_memories = conv(C, w["Wco"]) + conv(M, w["Wmo"])
+    o = np.tanh(conv(X, w["Wxo"]) + conv(H, w["Who"]) + from_memories + bias(w["bo"]))
+    return o * np.tanh(conv(np.concatenate([C, M], 1), w["W11"])), M
+
+
+def causal_lstm(w, X, H, C, M):
+    g = np.tanh(conv(X, w["Wxg"]) + conv(H, w["Whg"]) + conv(C, w["Wcg"]) + bias(w["bg"]))
+    i = sigma(conv(X, w["Wxi"]) + conv(H, w["Whi"]) + conv(C, w["Wci"]) + bias(w["bi"]))
+    f = sigma(conv(X, w["Wxf"]) + conv(H, w["Whf"]) + conv(C, w["Wcf"]) + bias(w["bf"]))
+    C = f * C + i * g
+    H, M = causal_half(w, X, H, C, M)
+    return H, C, M
+
+
+def mim_star(w, n, s, X, X_before, H, C, M, N, S):
+    g = np.tanh(conv(X, w["Wxg"]) + conv(H, w["Whg"]) + bias(w["bg"]))
+    i = sigma(conv(X, w["Wxi"]) + conv(H, w["Whi"]) + bias(w["bi"]))
+    D, N = mim_n(n, X - X_before, N)
+    T, S = mim_s(s, D, C, S)
+    C = T + i * g
+    H, M = causal_half(w, X, H, C, M)
+    return H, C, M, N, S
+
+
+def highway(w, X, Z):
+    p = np.tanh(conv(X, w["Wpx"]) + conv(Z, w["Wpz"]) + bias(w["bp"]))
+    s = sigma(conv(X, w["Wsx"]) + conv(Z, w["Wsz"]) + bias(w["bs"]))
+    return s * p + (1 - s) * Z

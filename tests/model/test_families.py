@@ -1,16 +1,19 @@
 """Every family member builds, trains, round-trips through a checkpoint and serves."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from model import checkpoint
+from model.__main__ import app
 from model.config import FAMILIES, NetworkConfig
 from model.errors import CheckpointError, ModelError
 from model.networks import Context, Network, fold, unfold
 from model.nowcaster import Nowcaster
-from model.reference_weights import infer_config, translate
+from model.reference_weights import infer_config, read_state_dict, translate
 from model.synthetic import storm
 from model.training import Batch, Run, TrainingConfig
 
@@ -143,6 +146,37 @@ def reference_state_dict():
         return weights, config
 
     return make
+
+
+def test_the_command_imports_a_saved_state_dict(reference_state_dict, tmp_path):
+    theirs, config = reference_state_dict("predrnn")
+    theirs = {k: v for k, v in theirs.items() if k != "conv_last.weight"}
+    theirs["conv_last.weight"] = torch.randn(16, 4, 1, 1)  # patches of 4 pixels
+    theirs["cell_list.0.conv_x.0.weight"] = torch.randn(28, 16, 3, 3)
+    torch.save({f"module.{name}": value for name, value in theirs.items()}, tmp_path / "weights.pt")
+    out = tmp_path / "imported" / "1"
+    arguments = ["import-weights", str(tmp_path / "weights.pt"), "--family", "predrnn"]
+    result = CliRunner().invoke(app, [*arguments, "--output", str(out)])
+    assert result.exit_code == 0, result.output
+    network, _ = checkpoint.load(out)
+    assert network.config == replace(config, patch=4)
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "owned",)
+
+    torch.save({"weight": Hostile()}, tmp_path / "hostile.pt")
+    with pytest.raises(CheckpointError, match="not a plain state dict"):
+        read_state_dict(tmp_path / "hostile.pt")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_file_with_more_than_tensors_is_refused(tmp_path):
+    torch.save({"epoch": 3}, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match="more than named tensors"):
+        read_state_dict(tmp_path / "other.pt")
 
 
 def test_a_missing_tensor_is_named(reference_state_dict):
