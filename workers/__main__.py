@@ -22,7 +22,8 @@ from workers.worker import run_worker
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
     configure_logging()
-    settings = WorkerSettings()
+    asked = WorkerSettings()
+    settings = asked.model_copy(update={"device": device_name(asked.device)})
     configure_threads(settings)
     try:
         return run_worker(settings, load_nowcaster)
@@ -53,7 +54,7 @@ def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
         CheckpointError: There is no such model.
     """
     directory = Registry(settings.models_dir or SHIPPED).resolve(reference)
-    return Nowcaster.load(directory, device_name(settings.device))
+    return Nowcaster.load(directory, settings.device)
 
 
 def device_name(device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from typing import Final
 
 from workers import transitions, upkeep
 from workers.engine_client import EngineClient
-from workers.errors import IdempotencyConflict, QueueFull
+from workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
 from workers.job import Job, JobError, JobPolicy, JobRequest, Submission, WorkerInfo
 from workers.queue import NOWCAST, VERIFY, Publisher
 from workers.settings import WorkerSettings
@@ -19,8 +19,6 @@ __all__ = ["DONE_CHANNEL", "Job", "JobError", "JobRequest", "JobStore", "Submiss
 
 DONE_CHANNEL: Final = "echocast:done"  # pub/sub; JSON {"id", "status"} or {"id", "verified"}
 REQUEST_PATIENCE_SECONDS = 3.0
-
-log = logging.getLogger("echocast.jobs")
 
 
 class JobStore:
@@ -59,7 +57,7 @@ class JobStore:
         Raises:
             QueueFull: More jobs wait than the limit allows.
             IdempotencyConflict: The key came before with another body.
-            EngineUnavailable: No engine answers; nothing is known to be accepted.
+            EngineUnavailable: No engine answers; the request may be sent again.
         """
         outcome, unscored, values = self._submit(*self._submission(request))
         if outcome == "full":
@@ -92,9 +90,10 @@ class JobStore:
 
     def _queued(self, job: Job) -> Job:
         """Publish; where that fails the job is safe already and the janitor publishes it later."""
-        if not self.publisher.publish(NOWCAST, job.id):
-            return job
-        return replace(job, status=self._published(job.id))
+        with contextlib.suppress(EngineUnavailable):
+            if self.publisher.publish(NOWCAST, job.id):
+                return replace(job, status=self._published(job.id))
+        return job
 
     def get(self, job_id: str) -> Job | None:
         """The job as it stands, or None where the engine knows none."""

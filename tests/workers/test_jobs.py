@@ -1,0 +1,361 @@
+"""The transitions of a job, one by one, on a real engine."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from tests.workers.conftest import World, until
+from workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
+from workers.job import JobPolicy, WorkerInfo
+from workers.jobs import Job, JobRequest, JobStore
+from workers.queue import NOWCAST
+
+SHAPE = (10, 16, 16)
+OBSERVED, OBSERVED_LATER = "b" * 64, "c" * 64
+ME = "host-1-aaaa"
+
+
+def request(name: str = "a", **fields: object) -> JobRequest:
+    time = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    return replace(JobRequest(name * 64, time, "fake", "1", SHAPE), **fields)
+
+
+def claimed(world: World, wanted: JobRequest, claim: str = f"{ME}:1") -> Job:
+    job = world.claims.claim(world.jobs.submit(wanted).job.id, claim, ME, alone=False)
+    assert isinstance(job, Job)
+    return job
+
+
+def test_the_id_names_the_forecast_and_nothing_else() -> None:
+    plain = request()
+    same = request(observation_sha=OBSERVED, idempotency_key="k", body_sha="x")
+    shifted = plain.forecast_reference_time.astimezone(timezone(timedelta(hours=5)))
+    assert plain.job_id == same.job_id == request(forecast_reference_time=shifted).job_id
+    others = [
+        request("f"),
+        request(forecast_reference_time=plain.forecast_reference_time + timedelta(minutes=5)),
+        request(model_name="other"),
+        request(model_version="2"),
+        request(product="fine"),
+    ]
+    assert len({plain.job_id, *(other.job_id for other in others)}) == 6
+
+
+def test_an_accepted_job_tells_what_was_asked(world: World) -> None:
+    sent = world.jobs.submit(request(observation_sha=OBSERVED))
+    job = sent.job
+    assert sent.created
+    assert (job.status, job.generation, job.holders, job.attempts) == ("queued", 1, 1, 0)
+    assert job.input_sha == "a" * 64
+    assert job.shape == SHAPE
+    assert job.observation_shas == (OBSERVED,)
+    assert (job.model.name, job.model.version) == ("fake", "1")
+    assert abs(job.created - datetime.now(UTC)) < timedelta(seconds=10)
+    assert world.jobs.get(job.id) == job
+    assert world.jobs.queue_depth() == 1
+
+
+def test_an_unknown_job_is_none(world: World) -> None:
+    assert world.jobs.get("nobody") is None
+    assert world.jobs.release("nobody") is None
+    assert world.jobs.add_observations("nobody", OBSERVED) is None
+    assert world.claims.begin_verification("nobody", "x") is None
+
+
+def test_the_same_request_again_holds_the_same_job(world: World) -> None:
+    first = world.jobs.submit(request())
+    again = world.jobs.submit(request(observation_sha=OBSERVED))
+    assert not again.created
+    assert again.job.id == first.job.id
+    assert again.job.holders == 2
+    assert again.job.observation_shas == (OBSERVED,)
+    assert world.jobs.engine.redis.llen(NOWCAST) == 1
+
+
+def test_only_the_last_holder_cancels(world: World) -> None:
+    job = world.jobs.submit(request()).job
+    world.jobs.submit(request())
+    assert world.jobs.release(job.id).status == "queued"
+    cancelled = world.jobs.release(job.id)
+    assert (cancelled.status, cancelled.holders) == ("cancelled", 0)
+    assert cancelled.finished is not None
+    assert world.claims.claim(job.id, "x:1", "x", alone=False) == "taken"
+    assert world.jobs.queue_depth() == 0
+
+
+def test_releasing_a_finished_job_changes_nothing_but_its_holders(world: World) -> None:
+    job = claimed(world, request())
+    world.claims.finish(job, f"{ME}:1", "succeeded")
+    released = world.jobs.release(job.id)
+    assert (released.status, released.holders) == ("succeeded", 0)
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "expired"])
+def test_a_job_that_did_not_succeed_is_started_afresh(world: World, end: str) -> None:
+    job = claimed(world, request(observation_sha=OBSERVED))
+    world.claims.finish(job, f"{ME}:1", end, error={"type": "x", "message": "y"})
+    again = world.jobs.submit(request())
+    assert again.created
+    assert (again.job.id, again.job.generation) == (job.id, 2)
+    assert (again.job.status, again.job.holders, again.job.attempts) == ("queued", 1, 0)
+    assert (again.job.error, again.job.observation_shas) == (None, ())
+    assert world.jobs.engine.redis.ttl(f"echocast:job:{job.id}") == -1
+
+
+def test_a_claim_of_an_earlier_generation_can_not_end_the_next(world: World) -> None:
+    old = claimed(world, request(), f"{ME}:1")
+    world.jobs.release(old.id)
+    new = claimed(world, request(), f"{ME}:2")
+    assert new.generation == 2
+    assert world.claims.finish(old, f"{ME}:1", "failed") == "lost"
+    assert world.claims.renew({f"{ME}:1": old.id, f"{ME}:2": new.id}) == [f"{ME}:1"]
+    assert world.claims.finish(new, f"{ME}:2", "succeeded") == "finished"
+
+
+def test_an_idempotency_key_gives_the_same_job_without_another_holder(world: World) -> None:
+    keyed = request(idempotency_key="k", body_sha="x")
+    first = world.jobs.submit(keyed)
+    again = world.jobs.submit(keyed)
+    assert first.created
+    assert not again.created
+    assert (again.job.id, again.job.holders) == (first.job.id, 1)
+
+
+def test_an_idempotency_key_with_another_body_is_refused(world: World) -> None:
+    world.jobs.submit(request(idempotency_key="k", body_sha="x"))
+    with pytest.raises(IdempotencyConflict, match="'k'"):
+        world.jobs.submit(request("d", idempotency_key="k", body_sha="y"))
+    assert world.jobs.queue_depth() == 1
+
+
+def test_a_full_queue_refuses_new_jobs_but_not_known_ones(make_world: Callable[..., World]) -> None:
+    world = make_world(queue_limit=2)
+    known = world.jobs.submit(request("1"))
+    world.jobs.submit(request("2"))
+    with pytest.raises(QueueFull, match="2 jobs wait"):
+        world.jobs.submit(request("3", idempotency_key="k", body_sha="x"))
+    assert world.jobs.get(request("3").job_id) is None
+    assert world.jobs.submit(request("1")).job.id == known.job.id
+    claimed(world, request("1"))
+    assert world.jobs.submit(request("3", idempotency_key="k", body_sha="x")).created
+
+
+def test_one_claim_wins(world: World) -> None:
+    job = world.jobs.submit(request()).job
+    first = world.claims.claim(job.id, "x:1", "x", alone=False)
+    assert isinstance(first, Job)
+    assert (first.status, first.attempts) == ("running", 1)
+    assert world.claims.claim(job.id, "y:1", "y", alone=False) == "taken"
+    assert world.claims.claim("nobody", "y:2", "y", alone=False) == "taken"
+
+
+def test_only_the_claim_ends_the_job_and_only_once(world: World) -> None:
+    job = claimed(world, request())
+    assert world.claims.finish(job, "thief:1", "failed") == "lost"
+    assert world.claims.finish(job, f"{ME}:1", "succeeded") == "finished"
+    assert world.claims.finish(job, f"{ME}:1", "failed") == "lost"
+    assert world.jobs.get(job.id).status == "succeeded"
+    assert 0 < world.jobs.engine.redis.ttl(f"echocast:job:{job.id}") <= 7 * 86400
+
+
+def test_a_job_can_not_end_in_a_state_that_is_no_end(world: World) -> None:
+    with pytest.raises(ValueError, match="terminal"):
+        world.claims.finish(claimed(world, request()), f"{ME}:1", "running")
+
+
+def test_a_job_does_not_succeed_while_observations_are_unscored(world: World) -> None:
+    job = claimed(world, request(observation_sha=OBSERVED))
+    world.jobs.add_observations(job.id, OBSERVED_LATER)
+    world.jobs.add_observations(job.id, OBSERVED)
+    both = (OBSERVED, OBSERVED_LATER)
+    assert world.claims.finish(job, f"{ME}:1", "succeeded", (OBSERVED,)) == both
+    assert world.jobs.get(job.id).status == "running"
+    assert world.claims.finish(job, f"{ME}:1", "succeeded", both) == "finished"
+    assert world.jobs.get(job.id).verified == 2
+
+
+def test_late_observations_wait_until_they_are_scored(world: World) -> None:
+    job = claimed(world, request())
+    world.claims.finish(job, f"{ME}:1", "succeeded")
+    assert world.jobs.add_observations(job.id, OBSERVED).awaits_verification
+    mine = world.claims.begin_verification(job.id, "x:1")
+    assert world.claims.begin_verification(job.id, "y:1") is None
+    world.jobs.add_observations(job.id, OBSERVED_LATER)
+    newer = world.claims.record_verification(mine, "x:1", {"n": 1}, None)
+    assert newer.observation_shas == (OBSERVED, OBSERVED_LATER)
+    assert world.claims.record_verification(newer, "x:1", {"n": 2}, None) is None
+    scored = world.jobs.get(job.id)
+    assert (scored.verification, scored.verified) == ({"n": 2}, 2)
+    assert not scored.awaits_verification
+    assert world.claims.begin_verification(job.id, "z:1") is None
+
+
+def test_scoring_that_ends_its_worker_each_time_is_given_up(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(lease_seconds=0.02)
+    job = claimed(world, request())
+    world.claims.finish(job, f"{ME}:1", "succeeded")
+    world.jobs.add_observations(job.id, OBSERVED)
+    for attempt in range(3):
+        assert until(lambda n=attempt: world.claims.begin_verification(job.id, f"x:{n}"))
+    until(lambda: world.claims.begin_verification(job.id, "x:4") or world.jobs.get(job.id).verified)
+    given_up = world.jobs.get(job.id)
+    assert given_up.verification_error.type == "poison"
+    assert not given_up.awaits_verification
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "expired"])
+def test_a_job_without_a_forecast_takes_no_observations(world: World, end: str) -> None:
+    job = claimed(world, request())
+    world.claims.finish(job, f"{ME}:1", end)
+    assert world.jobs.add_observations(job.id, OBSERVED).observation_shas == ()
+
+
+def test_a_job_given_back_waits_again_and_the_attempt_does_not_count(world: World) -> None:
+    job = claimed(world, request())
+    world.claims.give_back(job.id, "thief:1")
+    assert world.jobs.get(job.id).status == "running"
+    world.claims.give_back(job.id, f"{ME}:1")
+    waiting = world.jobs.get(job.id)
+    assert (waiting.status, waiting.attempts) == ("queued", 0)
+
+
+def test_a_lease_that_ran_out_puts_the_job_back_to_run_alone(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(lease_seconds=0.2)
+    job = claimed(world, request())
+    until(lambda: world.claims.sweep(60).lapsed)
+    assert world.jobs.get(job.id).status == "queued"
+    assert world.claims.renew({f"{ME}:1": job.id}) == [f"{ME}:1"]
+    assert world.claims.claim(job.id, "x:1", "x", alone=False) == "alone"
+    assert world.claims.claim(job.id, "x:1", "x", alone=True).attempts == 2
+
+
+def test_a_renewed_lease_does_not_run_out(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.4)
+    world.claims._leases_may_lapse = lambda: True
+    job = claimed(world, request())
+    for _ in range(8):
+        time.sleep(0.1)
+        assert world.claims.renew({f"{ME}:1": job.id}) == []
+        assert world.claims.sweep(60).lapsed == 0
+    assert world.jobs.get(job.id).status == "running"
+
+
+def test_the_same_worker_life_counts_as_one_attempt(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.1)
+    job = claimed(world, request())
+    until(lambda: world.claims.sweep(60).lapsed)
+    assert world.claims.claim(job.id, f"{ME}:2", ME, alone=True).attempts == 1
+
+
+def test_the_last_attempt_that_lapses_is_poison(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.05, maximum_attempts=2)
+    job = claimed(world, request())
+    until(lambda: world.claims.sweep(60).lapsed)
+    world.claims.claim(job.id, "x:1", "x", alone=True)
+    until(lambda: world.claims.sweep(60).poisoned)
+    ended = world.jobs.get(job.id)
+    assert (ended.status, ended.error.type) == ("failed", "poison")
+    assert "2 times" in ended.error.message
+
+
+def test_leases_do_not_lapse_right_after_the_engine_was_away(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(lease_seconds=2.0)
+    job = claimed(world, request())
+    world.jobs.engine.redis.zadd("echocast:running", {job.id: 1.0})
+    assert world.claims.sweep(60).lapsed == 0
+    until(lambda: world.claims.sweep(60).lapsed, 5)
+
+
+def test_a_long_queue_is_not_filled_with_duplicates(world: World) -> None:
+    for n in range(5):
+        world.jobs.submit(request(str(n)))
+    assert world.claims.sweep(0.0).publish == ()
+    assert world.jobs.engine.redis.llen(NOWCAST) == 5
+
+
+def test_a_job_that_is_not_in_the_queue_is_published_again(world: World) -> None:
+    lost = world.jobs.submit(request("1")).job
+    world.jobs.engine.redis.delete(NOWCAST)
+    world.jobs.submit(request("2"))
+    assert world.claims.sweep(0.0).publish == (lost.id,)
+    assert world.jobs.engine.redis.llen(NOWCAST) == 2
+
+
+def test_the_head_of_the_queue_is_the_message_that_is_taken_next(world: World) -> None:
+    redis = world.claims.engine.redis
+    assert world.claims.publisher.head_of_queue(redis) is None
+    first = world.jobs.submit(request("1")).job
+    world.jobs.submit(request("2"))
+    assert world.claims.publisher.head_of_queue(redis) == first.id
+
+
+def test_a_job_that_waits_too_long_expires_in_the_sweep(make_world: Callable[..., World]) -> None:
+    world = make_world(job_deadline_seconds=0.1)
+    job = world.jobs.submit(request()).job
+    until(lambda: world.claims.sweep(0.0).expired)
+    assert world.jobs.get(job.id).status == "expired"
+
+
+def test_a_job_that_waits_too_long_can_not_be_claimed(make_world: Callable[..., World]) -> None:
+    world = make_world(job_deadline_seconds=0.001)
+    job = world.jobs.submit(request()).job
+    assert world.claims.claim(job.id, "x:1", "x", alone=False) == "taken"
+    assert world.jobs.get(job.id).status == "expired"
+
+
+def test_one_janitor_is_elected_and_replaced_when_silent(world: World) -> None:
+    assert world.claims.elect("x", 0.3)
+    assert world.claims.elect("x", 0.3)
+    assert not world.claims.elect("y", 0.3)
+    assert until(lambda: world.claims.elect("y", 0.3))
+
+
+def test_workers_are_alive_for_one_lease_after_a_beat(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.3)
+    worker = WorkerInfo("x", "host", 7, "cpu", ("fake/1",), datetime.now(UTC))
+    world.claims.beat(worker)
+    assert world.jobs.alive_workers() == [worker]
+    until(lambda: not world.jobs.alive_workers())
+    world.claims.beat(worker)
+    world.claims.say_goodbye("x")
+    assert world.jobs.alive_workers() == []
+
+
+def test_without_an_engine_calls_fail_in_words(tmp_path) -> None:
+    store = JobStore(f"unix://{tmp_path}/none.sock", JobPolicy(), patience_seconds=0.1)
+    with pytest.raises(EngineUnavailable, match="does not answer"):
+        store.submit(request())
+    with pytest.raises(EngineUnavailable):
+        store.ping()
+    store.close()
+
+
+def test_a_submission_whose_answer_was_lost_is_not_held_twice(world: World, monkeypatch) -> None:
+    run, calls = world.jobs._submit, []
+
+    def twice(*values: object) -> object:
+        calls.append(run(*values))
+        return run(*values)
+
+    monkeypatch.setattr(world.jobs, "_submit", twice)
+    sent = world.jobs.submit(request(idempotency_key="k", body_sha="x"))
+    assert len(calls) == 1
+    assert sent.created
+    assert sent.job.holders == 1
+
+
+def test_a_release_whose_answer_was_lost_counts_once(world: World, monkeypatch) -> None:
+    job = world.jobs.submit(request()).job
+    world.jobs.submit(request())
+    run = world.jobs._release
+    monkeypatch.setattr(world.jobs, "_release", lambda *values: (run(*values), run(*values))[1])
+    assert world.jobs.release(job.id).holders == 1

@@ -1,0 +1,67 @@
+"""``python -m workers`` itself, with a real though tiny network."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import checkpoint
+from model.config import RADAR_SMALL
+from model.networks import Network
+from tests.workers.conftest import World, until
+from tests.workers.storms import storm
+from workers.__main__ import device_name
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    torch.manual_seed(1)
+    network = Network(replace(RADAR_SMALL, hidden_channels=4))
+    checkpoint.save(network, tmp_path / "fake" / "1", {"seed": 1})
+    (tmp_path / "aliases.json").write_text('{"champion": "fake/1"}')
+    return tmp_path
+
+
+def start(world: World, models: Path) -> subprocess.Popen[bytes]:
+    env = {
+        **os.environ,
+        "ECHOCAST_DATA_DIR": str(world.settings.data_dir),
+        "ECHOCAST_MODELS_DIR": str(models),
+        "ECHOCAST_FREE_SPACE_FLOOR_BYTES": "0",
+        "ECHOCAST_THREADS": "1",
+    }
+    worker = subprocess.Popen([sys.executable, "-m", "workers"], env=env, stderr=subprocess.PIPE)
+    world.workers.append(worker)
+    return worker
+
+
+def test_a_real_network_answers(world: World, models: Path) -> None:
+    worker = start(world, models)
+    until(world.jobs.alive_workers)
+    sha = world.archive.put_frames(storm(0, frames=10, first=10, size=32))
+    sent = world.submit(storm(0, size=32), observation_sha=sha)
+    job = world.end_of(sent.job.id)
+    assert job.status == "succeeded"
+    assert job.model.name == "fake"
+    assert job.verification["sample"]["frames"] == 10
+    worker.terminate()
+    _, errors = worker.communicate(timeout=20)
+    assert worker.returncode == 0
+    assert b"Traceback" not in errors
+
+
+def test_a_missing_champion_is_one_sentence(world: World, tmp_path: Path) -> None:
+    worker = start(world, tmp_path)
+    _, errors = worker.communicate(timeout=30)
+    assert worker.returncode == 1
+    assert b"There is no model 'champion'" in errors
+    assert b"Traceback" not in errors
+
+
+def test_the_device_is_what_was_asked_for() -> None:
+    assert device_name("cuda:1") == "cuda:1"
+    assert device_name("auto") == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,119 @@
+"""Heartbeat, janitor, held jobs and the watchdog of a launch."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tests.workers.conftest import World, until
+from tests.workers.test_jobs import ME, claimed, request
+from workers.heartbeat import HUNG_EXIT_CODE, Heartbeat
+from workers.held import HeldJobs
+from workers.janitor import Janitor
+from workers.job import WorkerInfo
+
+
+def heartbeat(world: World, held: HeldJobs, **fields: object) -> Heartbeat:
+    info = WorkerInfo(held.incarnation, "host", 1, "cpu", (), datetime.now(UTC))
+    usual = {"every_seconds": 0.05, "job_timeout_seconds": 60.0}
+    return Heartbeat(world.claims, held, lambda: info, **{**usual, **fields})
+
+
+def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.4)
+    world.claims._leases_may_lapse = lambda: True
+    held = HeldJobs(ME)
+    job = claimed(world, request())
+    beats = heartbeat(world, held)
+    with held.holding(f"{ME}:1", job.id):
+        beats.start()
+        assert [worker.incarnation for worker in world.jobs.alive_workers()] == [ME]
+        time.sleep(0.8)
+        assert world.claims.sweep(60).lapsed == 0
+    until(lambda: world.claims.sweep(60).lapsed)
+    beats.stop()
+    assert world.jobs.alive_workers() == []
+
+
+def test_a_cancelled_job_is_noticed_by_the_heartbeat(world: World) -> None:
+    held = HeldJobs(ME)
+    job = claimed(world, request())
+    with held.holding(f"{ME}:1", job.id):
+        assert not held.is_lost(f"{ME}:1")
+        world.jobs.release(job.id)
+        heartbeat(world, held).beat()
+        assert held.is_lost(f"{ME}:1")
+    assert not held.is_lost(f"{ME}:1")
+    assert held.claims() == {}
+
+
+def test_a_job_held_too_long_ends_the_process(world: World) -> None:
+    held, codes = HeldJobs(ME), []
+    beats = heartbeat(world, held, job_timeout_seconds=0.1, end_process=codes.append)
+    with held.holding(f"{ME}:1", "some job"):
+        beats.start()
+        until(lambda: codes)
+    beats.stop()
+    assert codes[0] == HUNG_EXIT_CODE
+
+
+def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    beats = heartbeat(world, HeldJobs(ME))
+    beats.start()
+    world.engine.stop()
+    time.sleep(0.3)
+    engine = type(world.engine)(world.settings.engine_directory)
+    world.engine = engine
+    engine.start()
+    until(world.jobs.alive_workers)
+    beats.stop()
+
+
+def test_claims_are_never_the_same() -> None:
+    held = HeldJobs(ME)
+    assert len({held.new_claim() for _ in range(100)}) == 100
+
+
+def test_the_janitor_publishes_lost_jobs_and_only_one_sweeps(world: World) -> None:
+    job = world.jobs.submit(request()).job
+    world.jobs.engine.redis.delete("echocast.nowcast")
+    sweeps: list[object] = []
+    first = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
+    second = Janitor(world.claims, "y", 0.05, 0.1, sweeps.append)
+    assert first.sweep() is not None
+    assert second.sweep() is None
+    first.start()
+    until(lambda: any(sweep.publish == (job.id,) for sweep in sweeps))
+    first.stop()
+    assert until(second.sweep)
+
+
+def test_the_janitor_outlives_an_engine_that_is_away(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    sweeps: list[object] = []
+    janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
+    world.engine.stop()
+    janitor.start()
+    time.sleep(0.3)
+    assert sweeps == []
+    world.engine = type(world.engine)(world.settings.engine_directory)
+    world.engine.start()
+    until(lambda: sweeps)
+    janitor.stop()
+
+
+def test_a_hung_launch_ends_the_process_even_while_it_holds_the_interpreter() -> None:
+    program = (
+        "from workers.launching import hang_guard\n"
+        "import re\n"
+        "with hang_guard(60): pass\n"
+        "with hang_guard(0.3): re.match('(a+)+$', 'a' * 64 + 'b')\n"
+    )
+    started = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30)
+    assert ended.returncode != 0
+    assert time.monotonic() - started < 10
+    assert b"Timeout" in ended.stderr
+    assert b"re.match" in ended.stderr or b"<string>" in ended.stderr
