@@ -100,6 +100,9 @@ def train_command(
     peak_rate: float = 2e-3,
     shares: Annotated[str, typer.Option(help="JSON: how often each event is drawn.")] = "{}",
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="Run whose weights to begin with.")
+    ] = None,
     seed: int = 1,
     threads: Threads = 0,
 ) -> None:
@@ -113,8 +116,11 @@ def train_command(
         shares=json.loads(shares),
         bfloat16=bfloat16,
         seed=seed,
+        warm_start=warm_start.name if warm_start else "",
     )
     run = Run(config, output)
+    if warm_start:
+        run.start_from(Run.open(warm_start))
     run.resume()
     sampler = Sampler([WindowStore.load(folder) for folder in windows], config)
     with progress() as bar:

@@ -46,6 +46,7 @@ class TrainingConfig:
         shares: How often each event is drawn; events not named count 1.
         bfloat16: Convolutions in bfloat16, states and loss in float32.
         seed: Of everything random.
+        warm_start: Name of the run whose averaged weights this one started from; empty for none.
     """
 
     network: NetworkConfig
@@ -60,6 +61,7 @@ class TrainingConfig:
     shares: Mapping[str, float] = field(default_factory=dict)
     bfloat16: bool = False
     seed: int = 1
+    warm_start: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -267,6 +269,11 @@ class Run:
         run = cls(TrainingConfig(**config), directory)
         run.resume()
         return run
+
+    def start_from(self, other: Run) -> None:
+        """Begin with the averaged weights of another run; its optimiser is left behind."""
+        self.network.load_state_dict(other.average)
+        self.average = {k: v.detach().clone() for k, v in other.average.items()}
 
     def averaged(self) -> Network:
         """The network with the averaged weights."""

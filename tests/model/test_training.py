@@ -116,6 +116,17 @@ def test_a_run_can_be_opened_from_its_folder(store, tmp_path):
     assert Run.open(tmp_path).step == CONFIG.steps
 
 
+def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp_path):
+    first = Run(CONFIG, tmp_path / "first")
+    list(train(first, Sampler([store], CONFIG)))
+    second = Run(replace(CONFIG, warm_start="first"), tmp_path / "second")
+    second.start_from(first)
+    for key, value in second.network.state_dict().items():
+        assert torch.equal(value, first.average[key])
+    second.advance(Sampler([store], CONFIG).batch(0))
+    assert not torch.equal(second.average["head.weight"], first.average["head.weight"])
+
+
 def test_resuming_with_another_configuration_is_refused(store, tmp_path):
     run = Run(CONFIG, tmp_path)
     run.save()
