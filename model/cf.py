@@ -104,6 +104,7 @@ def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
             axes,
             {"standard_name": REFLECTIVITY, "coordinates": LEADS},
         ),
+        *_expected(forecast, axes),
         (
             "reflectivity_extrapolation",
             "radar reflectivity extrapolated along the motion of the echoes",
@@ -121,6 +122,17 @@ def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
     ):
         attributes = {**reflectivity_attributes(frames, long_name), **more}
         write_packed(dataset, name, counts, dimensions, attributes)
+
+
+def _expected(
+    forecast: Forecast, axes: tuple[str, ...]
+) -> list[tuple[str, str, NDArray[np.int16], tuple[str, ...], dict[str, str]]]:
+    """The expected product, where it is not the default one already."""
+    if forecast.expected is None:
+        return []
+    counts = _dried(forecast.expected, forecast.frames.no_rain_dbz)
+    name = "forecast radar reflectivity of least expected error"
+    return [("reflectivity_expected", name, counts, axes, {"coordinates": LEADS})]
 
 
 def _dried(frames: Frames, no_rain_dbz: float) -> NDArray[np.int16]:
@@ -175,6 +187,7 @@ def _global_attributes(forecast: Forecast) -> dict[str, Any]:
         "model_name": model.name,
         "model_version": model.version,
         "model_weights_sha256": model.weights_sha256,
+        "product": forecast.product,
         "extrapolation_method": EXTRAPOLATION,
         "quality": json.dumps(dict(forecast.quality), sort_keys=True),
     }
@@ -194,9 +207,12 @@ def as_written(forecast: Forecast) -> Forecast:
     extrapolated = unpacked_dbz(_dried(forecast.extrapolation, frames.no_rain_dbz))
     last = unpacked_dbz(packed_dbz(_last_observed(forecast)))
     repeated = np.where(np.isnan(values), np.float32(np.nan), last)
-    chances = forecast.exceedance_probability
+    chances, expected = forecast.exceedance_probability, forecast.expected
     return replace(
         forecast,
+        expected=None
+        if expected is None
+        else frames.with_values(unpacked_dbz(_dried(expected, frames.no_rain_dbz)), frames.times),
         exceedance_probability=None
         if chances is None
         else unpacked_probability(packed_probability(chances)),

@@ -62,6 +62,9 @@ def _forecast(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Foreca
             attributes["model_weights_sha256"],
         ),
         input_sha256=attributes["input_sha256"],
+        expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+        if "reflectivity_expected" in dataset.variables
+        else None,
         exceedance_thresholds_dbz=thresholds,
         exceedance_probability=probability,
         quality=json.loads(attributes["quality"]),

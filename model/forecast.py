@@ -35,11 +35,13 @@ class Forecast:
     come from outside its view, there is no forecast: all methods are NaN there, the same pixels.
 
     Args:
-        frames: The forecast in dBZ at its valid times; dry pixels hold ``frames.no_rain_dbz``.
+        frames: The default product in dBZ at its valid times: ``csi_optimal`` where the model has
+            probabilities and cuts, else ``expected``. Dry pixels hold ``frames.no_rain_dbz``.
         extrapolation: Pure extrapolation along the motion field for the same times, in dBZ.
         persistence: The newest observed frame repeated, in dBZ, NaN where ``frames`` is.
         forecast_reference_time: Valid time of the newest input frame (CF standard name).
         model: Which weights answered.
+        expected: The network's own reflectivity in dBZ; None where ``frames`` is just that.
         exceedance_thresholds_dbz: Thresholds of ``exceedance_probability``; may be empty.
         exceedance_probability: float32 (threshold, time, y, x) in 0..1, NaN where missing.
         quality: Notes for the reader, e.g. ``{"pixel_size_km": "assumed 1.0"}``.
@@ -52,6 +54,7 @@ class Forecast:
     forecast_reference_time: datetime
     model: ModelIdentity
     input_sha256: str
+    expected: Frames | None = None
     exceedance_thresholds_dbz: tuple[float, ...] = ()
     exceedance_probability: NDArray[np.float32] | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +68,11 @@ class Forecast:
     def lead_minutes(self) -> list[float]:
         """Lead times in minutes, for JSON and pictures."""
         return [lead.total_seconds() / 60 for lead in self.lead_times]
+
+    @property
+    def product(self) -> str:
+        """Name of the product in ``frames``."""
+        return "expected" if self.expected is None else "csi_optimal"
 
     def methods(self) -> dict[str, Frames]:
         """The forecasts to verify, by method name."""

@@ -34,6 +34,8 @@ from model.extrapolation import (
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
+from model.products import csi_optimal
+from model.registry import read_manifest
 
 ECHO_DBZ = 5.0  # an echo that can grow
 GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
@@ -91,10 +93,19 @@ class Nowcaster:
         network: In evaluation mode.
         identity: Name, version and hash of its weights.
         device: Where it runs.
+        cuts: Probability from which on an exceedance of each threshold is forecast; empty: the
+            default product is the network's own reflectivity.
     """
 
-    def __init__(self, network: Network, identity: ModelIdentity, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        network: Network,
+        identity: ModelIdentity,
+        device: str = "cpu",
+        cuts: Sequence[float] = (),
+    ) -> None:
         self.identity = identity
+        self.cuts = tuple(cuts)
         self.config = network.config
         self._network = network.to(device)
         self._device = torch.device(device)
@@ -106,7 +117,8 @@ class Nowcaster:
         Raises:
             CheckpointError: The checkpoint is missing or damaged.
         """
-        return cls(*checkpoint.load(directory), device)
+        cuts = read_manifest(directory).get("cuts", ())
+        return cls(*checkpoint.load(directory), device, cuts)
 
     @property
     def input_frames(self) -> int:
@@ -215,13 +227,14 @@ class Nowcaster:
         persistence = np.broadcast_to(prepared.newest_dbz, unknown.shape)
         thresholds = self.config.exceedance_thresholds_dbz
         chances = np.where(unknown[:, None], np.nan, chances).transpose(1, 0, 2, 3)
-        methods = (
+        expected, reference, still = (
             self._frames(prepared.frames, np.where(unknown, np.nan, values))
             for values in (frames_dbz, extrapolation, persistence)
         )
-        model, reference, still = methods
+        decided = self._decided(expected, chances) if self.cuts else None
         return Forecast(
-            frames=model,
+            frames=decided or expected,
+            expected=expected if decided else None,
             extrapolation=reference,
             persistence=still,
             forecast_reference_time=prepared.frames.times[-1],
@@ -231,6 +244,12 @@ class Nowcaster:
             exceedance_probability=chances.astype(np.float32) if thresholds else None,
             quality=_quality(prepared),
         )
+
+    def _decided(self, expected: Frames, chances: FloatArray) -> Frames:
+        """The expected frames raised or lowered to what the exceedance probabilities demand."""
+        thresholds = self.config.exceedance_thresholds_dbz
+        values = csi_optimal(expected.reflectivity_dbz, chances, thresholds, self.cuts)
+        return expected.with_values(values, expected.times)
 
     def _carried(
         self, prepared: Prepared, prediction: Prediction

@@ -77,6 +77,17 @@ def test_a_forecast_comes_back_as_written(forecast, tmp_path):
     )
 
 
+def test_the_expected_product_beside_the_default_comes_back_too(forecast, tmp_path):
+    assert forecast.product == "expected"
+    two = replace(forecast, expected=forecast.extrapolation)
+    write_forecast(two, tmp_path / "two.nc")
+    back = read_forecast(tmp_path / "two.nc")
+    assert back.product == "csi_optimal"
+    np.testing.assert_array_equal(
+        back.expected.reflectivity_dbz, as_written(two).expected.reflectivity_dbz
+    )
+
+
 def test_writing_what_was_read_changes_nothing(forecast, tmp_path):
     one, two = tmp_path / "one.nc", tmp_path / "two.nc"
     write_forecast(forecast, one)

@@ -102,6 +102,17 @@ def test_probabilities_lie_in_0_to_1_and_fall_with_the_threshold(frames):
     assert (np.diff(known, axis=0) <= 1e-3).all()
 
 
+def test_with_cuts_the_default_product_says_yes_where_the_probability_reaches_them(frames):
+    model = nowcaster()
+    deciding = Nowcaster(model._network, IDENTITY, cuts=(0.5, 0.4, 0.3, 0.3, 0.2, 0.2))
+    forecast, plain = deciding.nowcast(frames), model.nowcast(frames)
+    assert (forecast.product, plain.product) == ("csi_optimal", "expected")
+    expected = forecast.expected.reflectivity_dbz
+    np.testing.assert_array_equal(expected, plain.frames.reflectivity_dbz)
+    yes = forecast.exceedance_probability[0] >= 0.5
+    assert np.array_equal(forecast.frames.reflectivity_dbz >= 20, yes)
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (17, 31), (33, 64)])
 def test_any_grid_from_sixteen_pixels_on_works(shape):
     forecast = nowcaster().nowcast(storm(1, frames=10, height=shape[0], width=shape[1]))
