@@ -276,7 +276,7 @@ def test_stopping_runs_what_waits(bench) -> None:
     answers = made.send(*parcels("ab"))
     made.network.gate.set()
     made.batcher.stop()
-    assert [answer.result(0).prediction for answer in answers] == ["A", "B"]
+    assert [answer.result(5).prediction for answer in answers] == ["A", "B"]
 
 
 @given(st.lists(st.sampled_from(["good", "bad"]), min_size=1, max_size=40), st.integers(1, 40))

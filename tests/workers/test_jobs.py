@@ -290,6 +290,13 @@ def test_a_job_that_is_not_in_the_queue_is_published_again(world: World) -> None
     assert world.jobs.engine.redis.llen(NOWCAST) == 2
 
 
+def test_while_a_stale_message_is_at_the_head_nothing_is_published_again(world: World) -> None:
+    job = claimed(world, request("1"))
+    world.jobs.submit(request("2"))
+    assert world.claims.publisher.head_of_queue(world.claims.engine.redis) == job.id
+    assert world.claims.sweep(0.0).publish == ()
+
+
 def test_the_head_of_the_queue_is_the_message_that_is_taken_next(world: World) -> None:
     redis = world.claims.engine.redis
     assert world.claims.publisher.head_of_queue(redis) is None

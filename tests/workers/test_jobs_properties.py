@@ -19,12 +19,12 @@ POLICY = JobPolicy(lease_seconds=0.001, maximum_attempts=3)
 MOVES = st.one_of(
     st.tuples(st.just("submit"), st.just(0)),
     st.tuples(st.just("release"), st.just(0)),
-    st.tuples(st.just("claim"), st.integers(1, 3)),
-    st.tuples(st.just("succeed"), st.integers(1, 3)),
-    st.tuples(st.just("fail"), st.integers(1, 3)),
-    st.tuples(st.just("give back"), st.integers(1, 3)),
+    st.tuples(st.just("claim"), st.integers(1, 2)),
+    st.tuples(st.just("succeed"), st.integers(1, 2)),
+    st.tuples(st.just("fail"), st.integers(1, 2)),
+    st.tuples(st.just("give back"), st.integers(1, 2)),
     st.tuples(st.just("sweep"), st.just(0)),
-    st.tuples(st.just("observe"), st.integers(1, 3)),
+    st.tuples(st.just("observe"), st.integers(1, 2)),
 )
 
 
@@ -49,6 +49,7 @@ class Life:
         self.jobs.engine.redis.flushdb()
         self.held: dict[int, tuple[str, Job]] = {}
         self.ends: dict[int, list[str]] = {}
+        self.current: str | None = None
         self.numbers = iter(range(10**6))
 
     def move(self, what: str, who: int) -> None:
@@ -71,13 +72,15 @@ class Life:
         claim = f"w{who}:{next(self.numbers)}"
         job = self.claims.claim(WANTED.job_id, claim, f"w{who}", alone=True)
         if isinstance(job, Job):
-            self.held[who] = (claim, job)
+            assert self.current is None
+            self.held[who], self.current = (claim, job), claim
 
     def _finish(self, who: int, status: str) -> None:
         if who in self.held:
             claim, job = self.held[who]
             outcome = self.claims.finish(job, claim, status, job.observation_shas)
             if outcome == "finished":
+                assert claim == self.current
                 assert self.jobs.get(job.id).generation == job.generation
 
     def succeed(self, who: int) -> None:
@@ -100,6 +103,8 @@ class Life:
     def check(self, job: Job | None) -> None:
         if job is None:
             return
+        if job.status != "running":
+            self.current = None
         redis = self.jobs.engine.redis
         waits = redis.zscore("echocast:waiting", job.id) is not None
         runs = redis.zscore("echocast:running", job.id) is not None
@@ -115,11 +120,11 @@ class Life:
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(moves=st.lists(MOVES, max_size=25))
+@given(moves=st.lists(MOVES, min_size=8, max_size=40))
 def test_any_order_of_moves_keeps_the_laws(stores, moves: list[tuple[str, int]]) -> None:
     life = Life(*stores)
     life.submit(0)

@@ -103,10 +103,10 @@ def test_many_who_bring_observations_at_once_do_not_poison_the_job(world: World)
 def test_observations_that_come_while_the_job_runs_are_scored_with_it(world: World) -> None:
     world.start_worker()
     job = world.submit(storm(mood="slow:0.6")).job
-    world.running(job.id)
+    running = world.running(job.id)
     world.jobs.add_observations(job.id, world.archive.put_frames(storm(frames=2, first=10)))
     ended = world.end_of(job.id)
-    assert ended.verified == 1
+    assert (ended.verified, ended.started) == (1, running.started)
     assert ended.verification["sample"]["frames"] == 2
 
 
@@ -188,8 +188,8 @@ def test_a_bad_item_and_a_greedy_one_cost_their_batch_nothing(make_world) -> Non
 
 def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: World) -> None:
     worker = world.start_worker()
-    jobs = [world.submit(storm(n, mood="slow:0.3")).job for n in range(10)]
-    world.running(jobs[0].id)
+    jobs = [world.submit(storm(n, mood="slow:0.1")).job for n in range(16)]
+    until(lambda: world.jobs.get(jobs[0].id).status in ("running", "succeeded"))
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     assert world.jobs.alive_workers() == []
