@@ -2,92 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from workers.batcher import Batcher, BatchItem, BatchLimits
+from tests.workers.bench import Bench, Network, Parcel
+from workers.batcher import BatchItem
 from workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
-from workers.launching import divided, is_out_of_memory
-
-
-@dataclass(frozen=True, eq=False)
-class Parcel:
-    name: str
-    batch_key: str = "small"
-    cost: int = 1
-
-
-@dataclass(eq=False)
-class Network:
-    """Answers with names; fails on ``bad``, and on more than ``memory`` items."""
-
-    memory: int = 100
-    launches: list[list[str]] = field(default_factory=list)
-    gate: threading.Event = field(default_factory=threading.Event)
-    busy: threading.Event = field(default_factory=threading.Event)
-
-    def predict(self, batch: Sequence[Parcel]) -> list[str]:
-        names = [parcel.name for parcel in batch]
-        self.launches.append(names)
-        self.busy.set()
-        self.gate.wait(10)
-        if "bad" in names:
-            raise ValueError("This batch is bad.")
-        if len(names) > self.memory:
-            raise RuntimeError("CUDA out of memory.")
-        return [name.upper() for name in names]
-
-
-@dataclass
-class Listener:
-    launches: list[int] = field(default_factory=list)
-    splits: list[Exception] = field(default_factory=list)
-
-    def on_launch(self, items: int, seconds: float) -> None:
-        self.launches.append(items)
-
-    def on_split(self, error: Exception) -> None:
-        self.splits.append(error)
-
-
-class Bench:
-    """A batcher whose network is busy with a first job while others queue up."""
-
-    def __init__(self, network: Network, **limits: float) -> None:
-        self.network, self.listener = network, Listener()
-        limits = {"items": 8, "cost": 100, "linger_seconds": 0.005, **limits}
-        self.batcher = Batcher(BatchLimits(**limits), nullcontext, self.listener)
-        self.pool = ThreadPoolExecutor(16)
-        self.batcher.start()
-
-    def send(self, *parcels: Parcel, **fields: object) -> list:
-        answers = []
-        for parcel in parcels:
-            waiting = len(self.batcher._waiting)
-            item = self.item(parcel, **fields)
-            answers.append(self.pool.submit(self.batcher.run, lambda item=item: item))
-            while len(self.batcher._waiting) == waiting and not self.network.gate.is_set():
-                time.sleep(0.001)
-        return answers
-
-    def occupy(self) -> None:
-        self.pool.submit(self.batcher.run, lambda: self.item(Parcel("first")))
-        self.network.busy.wait()
-
-    def item(self, parcel: Parcel, **fields: object) -> BatchItem:
-        usual = {"alone": False, "deadline": time.monotonic() + 60, "is_lost": lambda: False}
-        return BatchItem(self.network, parcel, **{**usual, **fields})
-
-    def close(self) -> None:
-        self.network.gate.set()
-        self.batcher.stop()
-        self.pool.shutdown()
+from workers.launching import is_out_of_memory
 
 
 @pytest.fixture
@@ -277,33 +200,3 @@ def test_stopping_runs_what_waits(bench) -> None:
     made.network.gate.set()
     made.batcher.stop()
     assert [answer.result(5).prediction for answer in answers] == ["A", "B"]
-
-
-@given(st.lists(st.sampled_from(["good", "bad"]), min_size=1, max_size=40), st.integers(1, 40))
-def test_dividing_fails_exactly_the_bad_items(kinds: list[str], memory: int) -> None:
-    items = list(enumerate(kinds))
-
-    def launch(batch: Sequence[tuple[int, str]]) -> list[int]:
-        if len(batch) > memory:
-            raise MemoryError
-        if any(kind == "bad" for _, kind in batch):
-            raise ValueError("bad")
-        return [number for number, _ in batch]
-
-    results = divided(launch, items, lambda error: None)
-    for (number, kind), result in zip(items, results, strict=True):
-        assert isinstance(result, ValueError) if kind == "bad" else result == number
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
-        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
-    ],
-)
-def test_the_ways_to_say_out_of_memory(error: Exception) -> None:
-    assert is_out_of_memory(error)
-    assert not is_out_of_memory(ValueError("bad"))

@@ -1,0 +1,84 @@
+"""A batcher on the bench: its network can be kept busy, fails on demand and notes its launches."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from workers.batcher import Batcher, BatchItem, BatchLimits
+
+
+@dataclass(frozen=True, eq=False)
+class Parcel:
+    name: str
+    batch_key: str = "small"
+    cost: int = 1
+
+
+@dataclass(eq=False)
+class Network:
+    """Answers with names; fails on ``bad``, and on more than ``memory`` items."""
+
+    memory: int = 100
+    launches: list[list[str]] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    busy: threading.Event = field(default_factory=threading.Event)
+
+    def predict(self, batch: Sequence[Parcel]) -> list[str]:
+        names = [parcel.name for parcel in batch]
+        self.launches.append(names)
+        self.busy.set()
+        self.gate.wait(10)
+        if "bad" in names:
+            raise ValueError("This batch is bad.")
+        if len(names) > self.memory:
+            raise RuntimeError("CUDA out of memory.")
+        return [name.upper() for name in names]
+
+
+@dataclass
+class Listener:
+    launches: list[int] = field(default_factory=list)
+    splits: list[Exception] = field(default_factory=list)
+
+    def on_launch(self, items: int, seconds: float) -> None:
+        self.launches.append(items)
+
+    def on_split(self, error: Exception) -> None:
+        self.splits.append(error)
+
+
+class Bench:
+    """A batcher whose network is busy with a first job while others queue up."""
+
+    def __init__(self, network: Network, **limits: float) -> None:
+        self.network, self.listener = network, Listener()
+        limits = {"items": 8, "cost": 100, "linger_seconds": 0.005, **limits}
+        self.batcher = Batcher(BatchLimits(**limits), nullcontext, self.listener)
+        self.pool = ThreadPoolExecutor(16)
+        self.batcher.start()
+
+    def send(self, *parcels: Parcel, **fields: object) -> list:
+        answers = []
+        for parcel in parcels:
+            waiting = len(self.batcher._waiting)
+            item = self.item(parcel, **fields)
+            answers.append(self.pool.submit(self.batcher.run, lambda item=item: item))
+            while len(self.batcher._waiting) == waiting and not self.network.gate.is_set():
+                time.sleep(0.001)
+        return answers
+
+    def occupy(self) -> None:
+        self.pool.submit(self.batcher.run, lambda: self.item(Parcel("first")))
+        self.network.busy.wait()
+
+    def item(self, parcel: Parcel, **fields: object) -> BatchItem:
+        usual = {"alone": False, "deadline": time.monotonic() + 60, "is_lost": lambda: False}
+        return BatchItem(self.network, parcel, **{**usual, **fields})
+
+    def close(self) -> None:
+        self.network.gate.set()
+        self.batcher.stop()
+        self.pool.shutdown()
