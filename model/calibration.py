@@ -1,0 +1,138 @@
+"""From which probability on to say yes: cuts that make CSI best, chosen on other events.
+
+What is counted is how often a probability was followed by an exceedance. Such tables add, over
+frames and forecasts; every cut's contingency table, CSI and bias can be read off them, and
+reliability too. Cuts are few (one per threshold, shared by all lead times) and events weigh alike,
+so that no single storm decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.contingency import ContingencyTable
+from model.forecast import Forecast
+from model.frames import Frames
+
+BINS = 50  # probability classes, .02 wide
+LARGEST_BIAS = 2.0
+FEWEST_EVENTS = 1000  # observed pixels below which an event says nothing about a threshold
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ExceedanceCounts:
+    """How often each probability class was followed by yes and by no.
+
+    Args:
+        thresholds_dbz: Thresholds.
+        counts: (threshold, class, 2): not exceeded, exceeded.
+    """
+
+    thresholds_dbz: tuple[float, ...]
+    counts: Counts
+
+    @classmethod
+    def of(cls, forecast: Forecast, observed: Frames) -> Self:
+        """Count one forecast against observed frames at its valid times.
+
+        Raises:
+            ValueError: The forecast has no probabilities, or the times differ.
+        """
+        probability = forecast.exceedance_probability
+        if probability is None or observed.times != forecast.frames.times:
+            raise ValueError("Counting needs probabilities and observations of the same times.")
+        truth = observed.reflectivity_dbz
+        known = np.isfinite(truth) & np.isfinite(probability[0])
+        tables = [
+            _count(chances[known], truth[known] >= threshold)
+            for threshold, chances in zip(
+                forecast.exceedance_thresholds_dbz, probability, strict=True
+            )
+        ]
+        return cls(forecast.exceedance_thresholds_dbz, np.stack(tables))
+
+    def __add__(self, other: Self) -> Self:
+        """The counts of both."""
+        return type(self)(self.thresholds_dbz, self.counts + other.counts)
+
+    def table(self, threshold: int, first_class: int) -> ContingencyTable:
+        """Contingency table of saying yes from a probability class on.
+
+        Args:
+            threshold: Index of the threshold.
+            first_class: Lowest class that says yes.
+        """
+        no, yes = self.counts[threshold, :first_class], self.counts[threshold, first_class:]
+        return ContingencyTable(
+            hits=int(yes[:, 1].sum()),
+            misses=int(no[:, 1].sum()),
+            false_alarms=int(yes[:, 0].sum()),
+            correct_negatives=int(no[:, 0].sum()),
+        )
+
+    def observed(self, threshold: int) -> int:
+        """Pixels where the threshold was exceeded."""
+        return int(self.counts[threshold, :, 1].sum())
+
+
+def _count(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Counts:
+    """(class, 2) counts of one threshold."""
+    classes = np.minimum((probability * BINS + 1e-4).astype(np.int64), BINS - 1)
+    return np.bincount(classes * 2 + exceeded, minlength=2 * BINS).reshape(BINS, 2)
+
+
+def choose_cuts(
+    events: Sequence[ExceedanceCounts], *, largest_bias: float = LARGEST_BIAS
+) -> tuple[float, ...]:
+    """One cut per threshold: the best mean CSI over the events that know the threshold.
+
+    Args:
+        events: Counts of each event.
+        largest_bias: Cuts whose pooled frequency bias exceeds it are not considered.
+
+    Returns:
+        Probabilities; a threshold that no event knows takes the cut of the one below it, and the
+        first one 0.5.
+    """
+    cuts: list[float] = []
+    for threshold in range(len(events[0].thresholds_dbz)):
+        telling = [event for event in events if event.observed(threshold) >= FEWEST_EVENTS]
+        if telling:
+            cuts.append(_best_class(telling, threshold, largest_bias) / BINS)
+        else:
+            cuts.append(cuts[-1] if cuts else 0.5)
+    return tuple(cuts)
+
+
+def _best_class(events: Sequence[ExceedanceCounts], threshold: int, largest_bias: float) -> int:
+    """The class from which on to say yes."""
+    whole = sum(events[1:], start=events[0])
+
+    def quality(first: int) -> float:
+        if whole.table(threshold, first).frequency_bias > largest_bias:
+            return -1.0
+        scores = [event.table(threshold, first).critical_success_index for event in events]
+        return float(np.nanmean(scores))
+
+    return max(range(1, BINS), key=quality)
+
+
+def leave_one_out(events: Mapping[str, ExceedanceCounts]) -> dict[str, tuple[float, ...]]:
+    """For every event the cuts that the others would have chosen: what may judge it.
+
+    Raises:
+        ValueError: There are fewer than two events.
+    """
+    if len(events) < 2:
+        raise ValueError("Leaving one event out needs at least two.")
+    return {
+        left_out: choose_cuts([counts for name, counts in events.items() if name != left_out])
+        for left_out in events
+    }

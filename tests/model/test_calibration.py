@@ -1,0 +1,75 @@
+"""Cuts are where CSI is best, few, bounded in bias, and judged on events that did not choose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.calibration import BINS, ExceedanceCounts, choose_cuts, leave_one_out
+from tests.model.radar_files import forecast_of, small_storm
+
+THRESHOLDS = (20.0, 40.0)
+
+
+def counts_of(rng, skill=1.0, base_rate=0.1, n=200_000):
+    """Probabilities that are reliable when skill is 1, and what followed them."""
+    chance = rng.beta(base_rate * 2, 2 * (1 - base_rate), n)
+    exceeded = rng.random(n) < chance**skill
+    classes = np.minimum((chance * BINS).astype(int), BINS - 1)
+    table = np.bincount(classes * 2 + exceeded, minlength=2 * BINS).reshape(BINS, 2)
+    return ExceedanceCounts(THRESHOLDS, np.stack([table, np.zeros_like(table)]))
+
+
+def test_the_best_cut_of_reliable_probabilities_is_csi_over_one_plus_csi():
+    counts = counts_of(np.random.default_rng(1))
+    cut = choose_cuts([counts])[0]
+    best = counts.table(0, round(cut * BINS)).critical_success_index
+    assert cut == pytest.approx(best / (1 + best), abs=0.04)
+
+
+def test_no_other_cut_has_a_better_csi():
+    counts = counts_of(np.random.default_rng(2))
+    chosen = round(choose_cuts([counts], largest_bias=9)[0] * BINS)
+    scores = [counts.table(0, k).critical_success_index for k in range(1, BINS)]
+    assert counts.table(0, chosen).critical_success_index == max(scores)
+
+
+def test_the_bias_is_bounded():
+    counts = counts_of(np.random.default_rng(3), base_rate=0.02)
+    cut = choose_cuts([counts], largest_bias=1.2)[0]
+    assert counts.table(0, round(cut * BINS)).frequency_bias <= 1.2
+
+
+def test_a_threshold_nobody_saw_takes_the_cut_below_it():
+    cuts = choose_cuts([counts_of(np.random.default_rng(4))])
+    assert cuts[1] == cuts[0]
+
+
+def test_without_any_knowledge_the_cut_is_one_half():
+    nothing = ExceedanceCounts(THRESHOLDS, np.zeros((2, BINS, 2), np.int64))
+    assert choose_cuts([nothing]) == (0.5, 0.5)
+
+
+def test_the_cut_that_judges_an_event_was_chosen_without_it():
+    rng = np.random.default_rng(5)
+    events = {"a": counts_of(rng), "b": counts_of(rng, skill=0.5), "c": counts_of(rng, skill=3)}
+    without = leave_one_out(events)
+    assert without["a"] == choose_cuts([events["b"], events["c"]])
+    with pytest.raises(ValueError, match="at least two"):
+        leave_one_out({"a": events["a"]})
+
+
+def test_counts_of_a_forecast_add_up_to_its_known_pixels_and_the_observed_events():
+    forecast, observed = forecast_of(small_storm(coverage_radius_km=11), probabilities=True)
+    counts = ExceedanceCounts.of(forecast, observed)
+    known = ~observed.missing & np.isfinite(forecast.exceedance_probability[0])
+    assert (counts.counts.sum((1, 2)) == known.sum()).all()
+    assert counts.observed(0) == (observed.reflectivity_dbz[known] >= 30).sum()
+    double = counts + counts
+    assert np.array_equal(double.counts, 2 * counts.counts)
+
+
+def test_a_forecast_without_probabilities_cannot_be_counted():
+    forecast, observed = forecast_of(small_storm(), probabilities=True)
+    with pytest.raises(ValueError, match="needs probabilities"):
+        ExceedanceCounts.of(replace(forecast, exceedance_probability=None), observed)
