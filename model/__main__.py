@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not spin
+
 import json
 import sys
 from datetime import UTC, datetime

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
+
+# Before torch starts OpenMP: a network's threads that wait must sleep, not spin. On two busy cores
+# spinning made a forecast six times slower (1.6 s against .24 s for 64 x 64 pixels).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import logging
 import sys
 import warnings
 
@@ -43,8 +48,14 @@ def configure_logging() -> None:
 
 def configure_threads(settings: WorkerSettings) -> None:
     """The network gets the CPUs; OpenCV runs in many threads already and gets one each."""
-    torch.set_num_threads(settings.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(settings.threads or usable_cpus())
     cv2.setNumThreads(1)
+
+
+def usable_cpus() -> int:
+    """CPUs this process may use; all of them where the system can't say."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
