@@ -20,12 +20,13 @@ import typer
 
 from model import checkpoint
 from model.benchmark import benchmark_network
+from model.calibration import choose_cuts, leave_one_out
 from model.cf import write_forecast
 from model.config import PRESETS
 from model.contract import InputContract, split
 from model.dataset import WindowStore
 from model.errors import EchocastError
-from model.evaluation import evaluate, markdown
+from model.evaluation import evaluate, exceedance_counts, markdown
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.progress import progress
@@ -179,6 +180,24 @@ def evaluate_command(
     with progress() as bar:
         scores = evaluate(nowcaster, files, stride, bar)
     typer.echo(json.dumps(scores) if as_json else markdown(scores))
+
+
+@app.command("calibrate")
+def calibrate_command(
+    files: Annotated[list[Path], typer.Argument(help="Radar files; each is one event.")],
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    stride: Annotated[int, typer.Option(help="Frames between reference times.")] = 6,
+    threads: Threads = 0,
+) -> None:
+    """Choose from which probability on each exceedance is forecast; kept in the manifest."""
+    _use_threads(threads)
+    directory = Registry(models_dir).resolve(model)
+    with progress() as bar:
+        events = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
+    cuts = choose_cuts(list(events.values()))
+    checkpoint.amend(directory, {"cuts": cuts, "cuts_chosen_on": sorted(events)})
+    typer.echo(json.dumps({"cuts": cuts, "leave_one_out": leave_one_out(events)}, indent=2))
 
 
 @app.command("benchmark")

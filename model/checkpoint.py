@@ -43,8 +43,17 @@ def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None
         "equals_extrapolation": equals_extrapolation(network),
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
+    _write_manifest(directory, {**facts, **manifest})
+
+
+def amend(directory: Path, facts: Mapping[str, Any]) -> None:
+    """Add facts to the manifest of a checkpoint, or replace some."""
+    _write_manifest(directory, {**read_manifest(directory), **facts})
+
+
+def _write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     new = directory / (MANIFEST + ".new")
-    new.write_text(json.dumps({**facts, **manifest}, indent=2) + "\n")
+    new.write_text(json.dumps(manifest, indent=2) + "\n")
     new.replace(directory / MANIFEST)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
+from model.calibration import ExceedanceCounts
 from model.forecast import Forecast
 from model.frames import Frames
 from model.netcdf_reader import netcdf_shape, read_netcdf
@@ -41,24 +42,49 @@ def evaluate(
     return {"model": f"{identity.name}/{identity.version}", "stride": stride, "events": events}
 
 
+def forecasts(
+    nowcaster: Nowcaster, path: Path, stride: int, bar: Progress
+) -> Iterator[tuple[Forecast, Frames]]:
+    """Forecasts over one event, each with what was then observed.
+
+    Args:
+        nowcaster: The model.
+        path: A radar file.
+        stride: Frames between reference times.
+        bar: Shows how far it is.
+    """
+    for window in bar.track(list(_windows(nowcaster, path, stride)), description=path.stem):
+        frames = read_netcdf(path, time_slice=window)
+        inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
+        yield nowcaster.nowcast(inputs), observed
+
+
+def exceedance_counts(
+    nowcaster: Nowcaster, files: Sequence[Path], stride: int, bar: Progress
+) -> dict[str, ExceedanceCounts]:
+    """What followed the exceedance probabilities, per event that had forecasts."""
+    events: dict[str, ExceedanceCounts] = {}
+    for path in files:
+        for forecast, observed in forecasts(nowcaster, path, stride, bar):
+            counts = ExceedanceCounts.of(forecast, observed)
+            events[path.stem] = events[path.stem] + counts if path.stem in events else counts
+    return events
+
+
 def _event(nowcaster: Nowcaster, path: Path, stride: int, bar: Progress) -> dict[str, Any]:
     """Pooled scores of one event."""
     total: Verification | None = None
     squares: dict[str, float] = {}
-    pixels = forecasts = 0
-    pairs = list(_windows(nowcaster, path, stride))
-    for start in bar.track(pairs, description=path.stem):
-        frames = read_netcdf(path, time_slice=start)
-        inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
-        forecast = nowcaster.nowcast(inputs)
+    pixels = count = 0
+    for forecast, observed in forecasts(nowcaster, path, stride, bar):
         table = verify(forecast, observed, THRESHOLDS_DBZ)
         total = table if total is None else total + table
-        count, errors = squared_errors(forecast, observed)
-        pixels += count
+        shared, errors = squared_errors(forecast, observed)
+        pixels += shared
         squares = {method: squares.get(method, 0.0) + value for method, value in errors.items()}
-        forecasts += 1
+        count += 1
     return {
-        "forecasts": forecasts,
+        "forecasts": count,
         "pixels": pixels,
         "mse_dbz2": {method: value / pixels for method, value in squares.items() if pixels},
         "verification": total.to_json() if total else None,
@@ -85,11 +111,14 @@ def squared_errors(forecast: Forecast, observed: Frames) -> tuple[int, dict[str,
     """
     truth = np.clip(observed.reflectivity_dbz, 0, None)
     valid = np.isfinite(truth) & np.isfinite(forecast.frames.reflectivity_dbz)
+    methods = dict(forecast.methods())
+    if forecast.expected is not None:
+        methods["expected"] = forecast.expected
     sums = {
         method: float(
             np.square(np.clip(frames.reflectivity_dbz, 0, None) - truth, dtype=float)[valid].sum()
         )
-        for method, frames in forecast.methods().items()
+        for method, frames in methods.items()
     }
     return int(valid.sum()), sums
 

@@ -148,3 +148,11 @@ def test_impossible_configurations_are_refused(changes, message):
 def test_an_unknown_field_is_refused():
     with pytest.raises(ModelError, match="unknown fields: \\['depth'\\]"):
         NetworkConfig.from_json({"depth": 3})
+
+
+def test_facts_can_be_added_to_a_manifest(stored):
+    checkpoint.amend(stored[1], {"cuts": [0.5, 0.3]})
+    manifest = json.loads((stored[1] / "manifest.json").read_text())
+    assert manifest["cuts"] == [0.5, 0.3]
+    assert manifest["seed"] == 1
+    checkpoint.load(stored[1])

@@ -1,0 +1,129 @@
+"""``python -m model``: the commands do what they say and fail in one sentence."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+import xarray as xr
+from typer.testing import CliRunner
+
+from model import checkpoint
+from model.__main__ import app
+from model.cf import write_frames
+from model.config import RADAR_SMALL
+from model.networks import Network
+from model.synthetic import storm
+
+TINY = replace(RADAR_SMALL, hidden_channels=4)
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def models(tmp_path):
+    torch.manual_seed(0)
+    network = Network(TINY)
+    torch.nn.init.normal_(network.head.weight, std=0.02)
+    checkpoint.save(network, tmp_path / "models" / "tiny" / "1", {})
+    (tmp_path / "models" / "aliases.json").write_text('{"champion": "tiny/1"}')
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def event(tmp_path):
+    path = tmp_path / "event.nc"
+    write_frames(storm(2, frames=26, height=48, width=40), path)
+    return path
+
+
+def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
+    output = tmp_path / "forecast.nc"
+    time = "2026-07-01T12:54:00"
+    said = run(
+        "nowcast", event, "--output", output, "--models-dir", models,
+        "--reference-time", time, "--json",
+    )  # fmt: skip
+    answer = json.loads(said)
+    assert answer["forecast_reference_time"] == time + "+00:00"
+    assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 10
+    with xr.open_dataset(output) as forecast:
+        assert forecast.reflectivity.shape == (10, 48, 40)
+
+
+def test_an_error_is_one_sentence_without_a_traceback(models, tmp_path):
+    (tmp_path / "text.nc").write_text("not a radar file")
+    command = [sys.executable, "-m", "model", "nowcast", str(tmp_path / "text.nc"), "--output", "x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: text.nc must be NetCDF or HDF5")
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_pools_counts_and_prints_n(models, event):
+    said = run("evaluate", event, "--models-dir", models, "--stride", 3)
+    rows = [line for line in said.splitlines() if line.startswith("| event (3)")]
+    assert {row.split("|")[2].strip() for row in rows} == {"model", "extrapolation", "persistence"}
+    scores = json.loads(run("evaluate", event, "--models-dir", models, "--stride", 3, "--json"))
+    assert scores["events"]["event"]["forecasts"] == 3
+    assert scores["events"]["event"]["mse_dbz2"].keys() >= {"model", "extrapolation"}
+
+
+def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event, tmp_path):
+    other = tmp_path / "other.nc"
+    write_frames(storm(3, frames=20, height=48, width=40), other)
+    said = json.loads(run("calibrate", event, other, "--models-dir", models))
+    assert said["leave_one_out"].keys() == {"event", "other"}
+    manifest = json.loads((models / "tiny" / "1" / "manifest.json").read_text())
+    assert manifest["cuts"] == said["cuts"]
+    run("nowcast", event, "--output", tmp_path / "f.nc", "--models-dir", models)
+    with xr.open_dataset(tmp_path / "f.nc") as forecast:
+        assert forecast.attrs["product"] == "csi_optimal"
+        assert "reflectivity_expected" in forecast
+
+
+def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
+    plan = [
+        {
+            "file": "event.nc",
+            "pixel_km": 1.0,
+            "tile": [128, 128],
+            "cuts": [
+                {
+                    "event": "event",
+                    "step_minutes": 6,
+                    "stride": 1,
+                    "inputs": 6,
+                    "outputs": 6,
+                    "starts": [0, 4, 2],
+                    "count": 2,
+                }
+            ],
+        }
+    ]
+    write_frames(storm(2, frames=26, height=128, width=128), tmp_path / "event.nc")
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    windows, trained = tmp_path / "windows", tmp_path / "run"
+    assert "Wrote 4 windows" in run(
+        "windows", tmp_path / "plan.json", "--data", tmp_path, "--output", windows
+    )
+    options = ["--steps", 2, "--batch", 1, "--output"]
+    run("train", windows, *options, trained)
+    assert "2 steps" in run("train", windows, *options, trained)  # nothing left to do
+    run("train", windows, *options, tmp_path / "second", "--warm-start", trained)
+    run("release", trained, "--output", tmp_path / "models" / "mine" / "1")
+    network, identity = checkpoint.load(tmp_path / "models" / "mine" / "1")
+    assert network.config == RADAR_SMALL
+    assert identity.name == "mine"
+
+
+def test_benchmark_reports_every_phase(models):
+    result = json.loads(run("benchmark", "--models-dir", models, "--repeats", 1, "--json"))
+    assert result["seconds"].keys() == {"prepare", "network", "finish"}
+    assert result["network_forecasts_per_second"] > 0
