@@ -291,15 +291,23 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def train(run: Run, sampler: Sampler, *, save_every_seconds: float = 60) -> Iterator[float]:
+def train(
+    run: Run, sampler: Sampler, *, until: int | None = None, save_every_seconds: float = 60
+) -> Iterator[float]:
     """Go on until the run is complete, saving as it goes.
+
+    Args:
+        run: What is trained.
+        sampler: Draws the batches.
+        until: Step to stop at, if before the last one; the schedule stays that of the whole run.
+        save_every_seconds: Time between two checkpoints.
 
     Yields:
         The loss of every step.
     """
-    saved = time.monotonic()
-    while run.step < run.config.steps:
+    saved, last = time.monotonic(), run.config.steps if until is None else until
+    while run.step < last:
         yield run.advance(sampler.batch(run.step))
-        if time.monotonic() - saved > save_every_seconds or run.step == run.config.steps:
+        if time.monotonic() - saved > save_every_seconds or run.step == last:
             run.save()
             saved = time.monotonic()
