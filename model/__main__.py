@@ -105,6 +105,7 @@ def train_command(
     peak_rate: float = 2e-3,
     shares: Annotated[str, typer.Option(help="JSON: how often each event is drawn.")] = "{}",
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
+    until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
     warm_start: Annotated[
         Path | None, typer.Option(help="Run whose weights to begin with.")
     ] = None,
@@ -130,7 +131,7 @@ def train_command(
     sampler = Sampler([WindowStore.load(folder) for folder in windows], config)
     with progress() as bar:
         task = bar.add_task("loss", total=steps, completed=run.step)
-        for loss in train(run, sampler):
+        for loss in train(run, sampler, until=until):
             bar.update(task, completed=run.step, description=f"loss {loss:.3f}")
     typer.echo(f"Trained {run.step} steps; the run is in {output}.")
 
