@@ -26,6 +26,7 @@ from service.errors import Busy
 log = logging.getLogger("echocast.decode")
 
 ANSWERS_PER_LIFE = 2000
+PAUSE_SECONDS = 0.2  # before a child that died is replaced: it may be dying at its start
 REFUSALS: dict[str, type[InputError]] = {
     cls.__name__: cls
     for cls in (ContractViolation, InputError, InputTooLarge, UnreadableInput, UnsupportedInput)
@@ -96,9 +97,12 @@ class Pool:
             raise Busy(f"{self.waiting} requests wait for a {self.role} process already.")
         self.waiting += 1
         try:
-            while not (child := await self.idle.get()).alive:
-                self._replace(child, "died")
+            async with asyncio.timeout(self.limits.seconds):
+                while not (child := await self.idle.get()).alive:
+                    self._replace(child, "died")
             return child
+        except TimeoutError as error:
+            raise Busy(f"No {self.role} process became free in time.") from error
         finally:
             self.waiting -= 1
 
@@ -126,13 +130,14 @@ class Pool:
         if reason in ("died", "timeout"):
             log.warning("A %s process %s and is replaced", self.role, reason)
         self._in_background(self._retire(child))
-        self._in_background(self._add())
+        self._in_background(self._add(PAUSE_SECONDS if reason == "died" else 0.0))
 
     async def _retire(self, child: ChildProcess) -> None:
         await child.stop()
         self.children.discard(child)
 
-    async def _add(self) -> None:
+    async def _add(self, after_seconds: float = 0.0) -> None:
+        await asyncio.sleep(after_seconds)
         child = await ChildProcess.start(self.role, self.limits)
         self.children.add(child)
         self.idle.put_nowait(child)

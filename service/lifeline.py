@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 6.0
 
 
 def main() -> None:

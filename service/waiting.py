@@ -101,7 +101,8 @@ class Board:
                     pause = FIRST_PAUSE_SECONDS
                     self.hear(payload)
             except (RedisError, OSError) as error:
-                log.warning("The subscription was lost and is renewed: %r", error)
+                level = logging.WARNING if pause == FIRST_PAUSE_SECONDS else logging.DEBUG
+                log.log(level, "The engine is not heard; trying again: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

@@ -310,16 +310,16 @@ def test_a_full_queue_is_refused_and_says_when_to_come_back(door: Gateway) -> No
 
 
 def test_the_gateway_stays_as_small_as_it_was(door: Gateway) -> None:
-    """After a few warming rounds, a hundred refusals leave the memory flat."""
+    """After a few warming rounds, twenty refusals leave the memory flat."""
 
     def round_of_refusals() -> None:
         for content in (b"junk", b"x" * 3_900_000, netcdf()[:3000], netcdf(frames=9)):
             assert post(door.client, content).status_code in (400, 422)
 
-    for _ in range(3):
+    for _ in range(2):
         round_of_refusals()
     before = door.resident_bytes()
-    for _ in range(10):
+    for _ in range(5):
         round_of_refusals()
     assert door.resident_bytes() - before < 8 * MIB
     assert door.process.poll() is None

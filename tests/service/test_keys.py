@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,12 @@ def test_without_a_key_only_health_answers(locked: Gateway) -> None:
 
 
 def test_wrong_keys_are_refused(locked: Gateway) -> None:
-    for headers in ({"X-API-Key": "guess"}, {"Authorization": "Basic eDp5"}, {"X-API-Key": "\xff"}):
+    wrong: list[Any] = [
+        {"X-API-Key": "guess"},
+        {"X-API-Key": b"\xff\xfe"},
+        {"Authorization": "Basic eDp5"},
+    ]
+    for headers in wrong:
         is_problem(locked.client.get("/models", headers=headers), 401, "missing-key")
 
 

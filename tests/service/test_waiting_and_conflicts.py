@@ -30,9 +30,9 @@ def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
     with (
         place(models) as where,
         engine(where),
-        gateway(where, worker_tolerance_seconds="4") as gate,
+        gateway(where, worker_tolerance_seconds="2") as gate,
     ):
-        pretend_worker(where, seconds=1)
+        pretend_worker(where, seconds=0.7)
         assert post(gate.client, storms[0]).status_code == 202
         eventually(lambda: gate.client.get("/readyz").status_code == 503, 5)
         assert post(gate.client, storms[1]).status_code == 202
@@ -59,7 +59,6 @@ def test_what_is_not_finished_has_no_forecast(models: Path) -> None:
 def test_without_engine_the_gateway_says_so_and_recovers(models: Path) -> None:
     with place(models) as where, gateway(where) as gate:
         assert gate.client.get("/healthz").status_code == 200
-        is_problem(gate.client.get("/readyz"), 503, "engine-unreachable")
         is_problem(post(gate.client, netcdf()), 503, "engine-unreachable")
         with engine(where):
             pretend_worker(where)
@@ -81,7 +80,7 @@ def test_a_stalled_upload_is_given_up(models: Path) -> None:
     def slow():  # type: ignore[no-untyped-def]
         import time
 
-        for _ in range(50):
+        for _ in range(15):
             time.sleep(0.1)
             yield b"x"
 
