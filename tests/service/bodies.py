@@ -20,6 +20,7 @@ NETCDF = {"Content-Type": "application/x-netcdf"}
 HDF5 = {"Content-Type": "application/x-hdf5"}
 WAIT = {"Prefer": "wait=30"}
 STORM_STEP = timedelta(minutes=6)
+REFERENCE = (storm(3, frames=1, height=16, width=16).times[0] + 9 * STORM_STEP).isoformat()
 
 
 @lru_cache
@@ -65,3 +66,9 @@ def is_problem(answer: httpx.Response, status: int, slug: str, rule: str | None 
     assert len(problem["detail"]) > 10
     if rule is not None:
         assert problem["rule"] == rule, problem
+
+
+def forecast(client: httpx.Client, job: dict[str, Any], name: str) -> httpx.Response:
+    answer = client.get(job["links"]["forecast"], params={"format": name})
+    assert answer.status_code == 200, answer.text
+    return answer

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.service.bodies import netcdf
+from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf
 from tests.service.processes import (
     Gateway,
     Place,
@@ -75,6 +76,16 @@ def client(gate: Gateway) -> httpx.Client:
 
 
 @pytest.fixture(scope="session")
-def storm_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Twenty frames of 64 x 64 pixels."""
-    return netcdf(seed=3, frames=20)
+def job(client: httpx.Client) -> dict[str, Any]:
+    """Ten frames in, ten to verify; finished."""
+    answer = client.post(
+        "/nowcast",
+        params={"reference_time": REFERENCE},
+        content=netcdf(frames=20),
+        headers={**NETCDF, **WAIT},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["preference-applied"] == "wait=30"
+    finished: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == finished["links"]["self"]
+    return finished

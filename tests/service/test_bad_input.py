@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,6 @@ from tests.service.bodies import (
     body,
     is_problem,
     netcdf,
-    other_storm,
     post,
     uniform,
     written,
@@ -223,103 +221,3 @@ def test_an_unknown_variable_is_refused(door: Gateway) -> None:
     answer = door.client.post("/nowcast?variable=snow", content=netcdf(), headers=NETCDF)
     assert answer.status_code == 422
     assert "snow" in answer.json()["detail"]
-
-
-# The request
-
-
-def test_a_body_over_the_limit_is_cut_off(door: Gateway) -> None:
-    is_problem(post(door.client, b"x" * 5_000_000), 413, "body-too-large")
-
-
-def test_a_streamed_body_over_the_limit_is_cut_off(door: Gateway) -> None:
-    sent = 0
-
-    def endless() -> Iterator[bytes]:
-        nonlocal sent
-        while sent < 64 * MIB:
-            sent += 65536
-            yield b"x" * 65536
-
-    try:
-        answer = door.client.post("/nowcast", content=endless(), headers=NETCDF)
-    except httpx.TransportError:
-        pytest.fail("the refusal was lost")
-    is_problem(answer, 413, "body-too-large")
-
-
-@pytest.mark.parametrize("content_type", ["text/csv", "image/png", "nonsense", ""])
-def test_unknown_content_types_are_refused(door: Gateway, content_type: str) -> None:
-    answer = door.client.post("/nowcast", content=b"1", headers={"Content-Type": content_type})
-    is_problem(answer, 415, "unsupported-media-type")
-
-
-def test_multipart_bodies_are_checked(door: Gateway) -> None:
-    wrong_field = door.client.post("/nowcast", files={"data": ("a.nc", b"x")})
-    is_problem(wrong_field, 400, "malformed-body")
-    headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    for content in (b"--b\r\nbroken", b"nothing at all", b"--b--\r\n"):
-        broken = door.client.post("/nowcast", content=content, headers=headers)
-        is_problem(broken, 400, "malformed-body")
-    no_boundary = door.client.post(
-        "/nowcast", content=b"x", headers={"Content-Type": "multipart/form-data"}
-    )
-    is_problem(no_boundary, 400, "malformed-body")
-
-
-def test_a_refusal_names_the_callers_file(door: Gateway) -> None:
-    files = [("files", ("../../etc/pass\nwd.nc", b"nonsense"))]
-    answer = door.client.post("/nowcast", files=files)
-    is_problem(answer, 400, "unreadable-input")
-    assert "wd.nc" in answer.json()["detail"]
-    assert "/" not in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("path", ["", "/forecast", "/verification"])
-@pytest.mark.parametrize("name", ["0" * 32, "..%2f..%2fetc", "%00", "x" * 3000])
-def test_unknown_ids_are_not_found(door: Gateway, name: str, path: str) -> None:
-    answer = door.client.get(f"/nowcast/{name}{path}")
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-def test_unknown_ids_cannot_be_cancelled_or_observed(door: Gateway) -> None:
-    is_problem(door.client.delete(f"/nowcast/{'0' * 32}"), 404, "unknown-job")
-    answer = door.client.post(f"/nowcast/{'0' * 32}/observations", content=netcdf(), headers=NETCDF)
-    is_problem(answer, 404, "unknown-job")
-
-
-def test_unknown_paths_methods_and_parameters(door: Gateway) -> None:
-    is_problem(door.client.get("/nowhere/"), 404, "not-found")
-    wrong_method = door.client.put("/nowcast")
-    assert wrong_method.status_code == 405
-    assert wrong_method.headers["allow"] == "POST"
-    assert wrong_method.json()["type"] == "urn:echocast:problem:method-not-allowed"
-    answer = door.client.post("/nowcast?reference_time=yesterday", json=body())
-    is_problem(answer, 422, "invalid-parameter")
-    assert "reference_time" in answer.json()["detail"]
-
-
-def test_a_full_queue_is_refused_and_says_when_to_come_back(door: Gateway) -> None:
-    answers = [post(door.client, other_storm(seed)) for seed in range(20, 24)]
-    is_problem(answers[-1], 503, "queue-full")
-    assert int(answers[-1].headers["retry-after"]) > 0
-    for answer in answers:
-        if answer.status_code == 202:
-            door.client.delete(answer.headers["location"])
-
-
-def test_the_gateway_stays_as_small_as_it_was(door: Gateway) -> None:
-    """After a few warming rounds, twenty refusals leave the memory flat."""
-
-    def round_of_refusals() -> None:
-        for content in (b"junk", b"x" * 3_900_000, netcdf()[:3000], netcdf(frames=9)):
-            assert post(door.client, content).status_code in (400, 422)
-
-    for _ in range(2):
-        round_of_refusals()
-    before = door.resident_bytes()
-    for _ in range(5):
-        round_of_refusals()
-    assert door.resident_bytes() - before < 8 * MIB
-    assert door.process.poll() is None

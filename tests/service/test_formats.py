@@ -1,0 +1,90 @@
+"""A forecast in every format, read back by those who would read it."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import xarray
+from PIL import Image
+
+from model.cf import read_forecast
+from tests.service.bodies import (
+    forecast,
+    is_problem,
+)
+
+
+def test_netcdf_opens_in_xarray(client: httpx.Client, job: dict[str, Any], tmp_path: Path) -> None:
+    answer = forecast(client, job, "netcdf")
+    assert answer.headers["content-type"] == "application/x-netcdf"
+    path = tmp_path / "forecast.nc"
+    path.write_bytes(answer.content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened = xarray.open_dataset(path)
+    with opened as dataset:
+        assert dataset["reflectivity"].dims == ("time", "y", "x")
+        assert dataset.sizes["time"] == 10
+        assert {"forecast_reference_time", "forecast_period"} <= set(dataset.coords)
+
+
+def test_all_formats_hold_the_same_forecast(
+    client: httpx.Client, job: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "forecast.nc"
+    path.write_bytes(forecast(client, job, "netcdf").content)
+    truth = read_forecast(path)
+    as_json = forecast(client, job, "json").json()
+    values = truth.frames.reflectivity_dbz
+    np.testing.assert_allclose(np.array(as_json["frames"], dtype=float), values, atol=0.006)
+    assert as_json["times"] == job["valid_times"]
+    assert as_json["units"] == "dBZ"
+    with np.load(io.BytesIO(forecast(client, job, "npz").content), allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["reflectivity_dbz"], values)
+        assert list(arrays["lead_minutes"]) == job["lead_minutes"]
+
+
+def test_pictures_open_in_pillow(client: httpx.Client, job: dict[str, Any]) -> None:
+    for name, frames in (("png", 1), ("webp", 11)):
+        answer = forecast(client, job, name)
+        assert answer.headers["content-type"] == f"image/{name}"
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert image.format == name.upper()
+            assert getattr(image, "n_frames", 1) >= frames
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("*/*", "application/x-netcdf"),
+        ("application/json", "application/json"),
+        ("image/*", "image/png"),
+        ("image/webp, image/png;q=0.5", "image/webp"),
+        ("text/html;q=0.9, application/json;q=0.1", "application/json"),
+    ],
+)
+def test_accept_chooses_the_format(
+    client: httpx.Client, job: dict[str, Any], accept: str, media_type: str
+) -> None:
+    answer = client.get(job["links"]["forecast"], headers={"Accept": accept})
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["vary"] == "Accept"
+
+
+def test_unknown_formats_are_refused(client: httpx.Client, job: dict[str, Any]) -> None:
+    path = job["links"]["forecast"]
+    is_problem(client.get(path, params={"format": "gif"}), 422, "unknown-format")
+    is_problem(client.get(path, headers={"Accept": "text/html"}), 406, "not-acceptable")
+
+
+def test_what_the_caller_has_is_not_sent_again(client: httpx.Client, job: dict[str, Any]) -> None:
+    first = forecast(client, job, "netcdf")
+    again = client.get(job["links"]["forecast"], headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert first.headers["content-disposition"].endswith('.nc"')
