@@ -16,6 +16,7 @@ from workers.transitions import PRELUDE
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
+PASSING = (redis.exceptions.NoScriptError,)  # an engine that just came back knows no scripts yet
 Answer = TypeVar("Answer")
 Script = Callable[..., Any]
 
@@ -54,7 +55,9 @@ class EngineClient:
         while True:
             try:
                 return command()
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except (redis.RedisError, OSError) as error:
+                if isinstance(error, redis.ResponseError) and not isinstance(error, PASSING):
+                    raise
                 if time.monotonic() + pause > give_up:
                     raise EngineUnavailable(f"The engine does not answer: {error}.") from error
             time.sleep(pause)

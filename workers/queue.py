@@ -15,6 +15,7 @@ from typing import Any, Final
 from celery import Celery
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from workers.engine_url import broker_url
 
@@ -70,7 +71,7 @@ class Publisher:
             self._app.send_task(
                 task, (job_id,), task_id=job_id, retry=True, retry_policy=PUBLISH_RETRY
             )
-        except OperationalError as error:
+        except (OperationalError, RedisError, OSError) as error:
             log.warning("Publishing job %s failed and is left to the janitor: %s", job_id, error)
             return False
         return True

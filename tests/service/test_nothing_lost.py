@@ -71,7 +71,8 @@ def test_a_killed_engine_loses_nothing_and_waiters_go_on(models: Path) -> None:
             kill(pid)
             process.send_signal(signal.SIGCONT)
             answer = waiting.result()
-        assert answer.status_code == 200, answer.text
+        log = (where.data / "service.gateway.log").read_text()[-3000:]
+        assert answer.status_code == 200, answer.text + log
         assert answer.json()["status"] == "succeeded"
 
 
