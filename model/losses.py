@@ -1,7 +1,9 @@
 """What the radar networks are trained to minimise.
 
-Squared and absolute error, weighted by the observed rain (after the balanced loss of Shi et al.,
-NeurIPS 2017, with a lower cap), and the cross-entropy of exceeding each threshold.
+The reflectivity is asked for its mean, by squared error, or, as far as ``balance`` says, for the
+error weighted by the observed rain (after the balanced loss of Shi et al., NeurIPS 2017, with a
+lower cap). Where to warn is asked of the exceedance probabilities, by their cross-entropy: rare
+thresholds weigh more, which leaves each probability calibrated.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from model.networks import SCALE_DBZ, Prediction
 
 WEIGHT_STEPS_DBZ = (20.0, 27.8, 34.2, 39.0)  # the last three: 2, 5 and 10 mm/h by Marshall-Palmer
 WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0)
+COMMON_DBZ = 20.0  # thresholds weigh 1 up to here, twice as much every 12 dB above
 
 
 def rain_weight(observed_dbz: Tensor) -> Tensor:
@@ -24,26 +27,30 @@ def rain_weight(observed_dbz: Tensor) -> Tensor:
     ]
 
 
-def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor) -> Tensor:
-    """Balanced squared plus absolute error over the observed pixels.
+def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor, balance: float) -> Tensor:
+    """Squared error over the observed pixels, as far as asked balanced and with absolute error.
 
     Args:
         frame: Predicted, any shape, network scale.
         observed: Like ``frame``.
         valid: 1 where observed.
+        balance: 0: plain squared error; 1: balanced squared plus absolute error.
 
     Returns:
         Scalar; the error in units of 10 dBZ.
     """
-    weight = valid * rain_weight(observed * SCALE_DBZ)
     error = (frame - observed) * (SCALE_DBZ / 10)
-    return (weight * (error.square() + error.abs())).sum() / valid.sum().clamp(min=1)
+    loss = error.square()
+    if balance:
+        weight = 1 + balance * (rain_weight(observed * SCALE_DBZ) - 1)
+        loss = weight * (loss + balance * error.abs())
+    return (valid * loss).sum() / valid.sum().clamp(min=1)
 
 
 def exceedance_loss(
     logits: Tensor, observed: Tensor, valid: Tensor, thresholds_dbz: tuple[float, ...]
 ) -> Tensor:
-    """Cross-entropy of exceeding each threshold, summed over thresholds.
+    """Cross-entropy of exceeding each threshold, summed with the thresholds' weights.
 
     Args:
         logits: (batch, threshold, height, width).
@@ -54,17 +61,22 @@ def exceedance_loss(
     Returns:
         Scalar.
     """
-    levels = logits.new_tensor(thresholds_dbz)[:, None, None] / SCALE_DBZ
-    event = (observed >= levels - 1e-6).to(logits.dtype)
+    dbz = logits.new_tensor(thresholds_dbz)[:, None, None]
+    event = (observed >= dbz / SCALE_DBZ - 1e-6).to(logits.dtype)
     entropy = F.binary_cross_entropy_with_logits(logits, event, reduction="none")
-    return (entropy * valid).sum() / valid.sum().clamp(min=1)
+    weight = torch.exp2((dbz - COMMON_DBZ).clamp(min=0) / 12)
+    return (entropy * weight * valid).sum() / valid.sum().clamp(min=1)
 
 
 def prediction_loss(
-    prediction: Prediction, observed: Tensor, valid: Tensor, thresholds_dbz: tuple[float, ...]
+    prediction: Prediction,
+    observed: Tensor,
+    valid: Tensor,
+    thresholds_dbz: tuple[float, ...],
+    balance: float,
 ) -> Tensor:
     """Loss of one predicted frame: intensity, and four times the exceedance entropy."""
-    loss = intensity_loss(prediction.frame, observed, valid)
+    loss = intensity_loss(prediction.frame, observed, valid, balance)
     if thresholds_dbz:
         loss = loss + 4 * exceedance_loss(
             prediction.exceedance_logits, observed, valid, thresholds_dbz

@@ -43,6 +43,7 @@ class TrainingConfig:
         clip: Largest gradient norm.
         average: Decay of the exponential moving average of the weights.
         brightness_dbz: Windows are brightened or dimmed by up to this much.
+        balance: How far the error of the reflectivity is weighted by rain, 0..1 (model.losses).
         shares: How often each event is drawn; events not named count 1.
         bfloat16: Convolutions in bfloat16, states and loss in float32.
         seed: Of everything random.
@@ -58,6 +59,7 @@ class TrainingConfig:
     clip: float = 1.0
     average: float = 0.998
     brightness_dbz: float = 2.0
+    balance: float = 0.0
     shares: Mapping[str, float] = field(default_factory=dict)
     bfloat16: bool = False
     seed: int = 1
@@ -66,6 +68,11 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**asdict(self), "network": self.network.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The configuration that :meth:`to_json` described; fields added since take defaults."""
+        return cls(**{**value, "network": NetworkConfig.from_json(value["network"])})
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ class Sampler:
         return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
 
 
-def batch_loss(network: Network, batch: Batch) -> Tensor:
+def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
     """Mean loss over the forecast frames, plus a little of the input phase."""
     inputs, length = batch.inputs, batch.frames.shape[1]
     frames, valid = batch.frames[:, :inputs], batch.valid[:, :inputs]
@@ -164,6 +171,7 @@ def batch_loss(network: Network, batch: Batch) -> Tensor:
             observed,
             seen,
             network.config.exceedance_thresholds_dbz,
+            balance,
         )
         weights += weight
     return total / weights
@@ -207,7 +215,7 @@ class Run:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
-            loss = batch_loss(self.network, batch)
+            loss = batch_loss(self.network, batch, self.config.balance)
         value = float(loss.detach())
         if not np.isfinite(value):
             raise FloatingPointError(f"The loss of step {self.step} is {value}.")
@@ -244,7 +252,7 @@ class Run:
         if not path.exists():
             return
         note = _note(path)
-        if json.loads(note["config"]) != json.loads(json.dumps(self.config.to_json())):
+        if TrainingConfig.from_json(json.loads(note["config"])) != self.config:
             raise ValueError(f"{path} belongs to a run with another configuration.")
         tensors = load_file(path)
         self.step = int(note["step"])
@@ -264,9 +272,8 @@ class Run:
         Raises:
             FileNotFoundError: There is none.
         """
-        config = json.loads(_note(directory / RUN_FILE)["config"])
-        config["network"] = NetworkConfig.from_json(config["network"])
-        run = cls(TrainingConfig(**config), directory)
+        config = TrainingConfig.from_json(json.loads(_note(directory / RUN_FILE)["config"]))
+        run = cls(config, directory)
         run.resume()
         return run
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning starves busy machines
 
 @pytest.fixture(scope="session")
 def radar_folder() -> Path:

@@ -83,7 +83,7 @@ def test_losses_ignore_missing_pixels_and_vanish_for_the_truth():
     observed = torch.tensor([[[[0.2, 0.6]]]])
     valid = torch.tensor([[[[1.0, 0.0]]]])
     wrong_where_missing = torch.tensor([[[[0.2, 0.1]]]])
-    assert intensity_loss(wrong_where_missing, observed, valid) == 0
+    assert intensity_loss(wrong_where_missing, observed, valid, 1.0) == 0
     sure = torch.where(observed >= 30 / SCALE_DBZ, 40.0, -40.0)
     assert exceedance_loss(sure, observed, torch.ones_like(valid), (30.0,)) < 1e-6
 
