@@ -21,16 +21,16 @@ import typer
 from model import checkpoint
 from model.benchmark import benchmark_network
 from model.calibration import choose_cuts, leave_one_out
-from model.cf import write_forecast
 from model.config import PRESETS
 from model.contract import InputContract, split
 from model.dataset import WindowStore
 from model.errors import EchocastError
 from model.evaluation import evaluate, exceedance_counts, markdown
+from model.formats.cf import write_forecast
+from model.formats.readers import read_frames
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.progress import progress
-from model.readers import read_frames
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
 from model.training import Run, Sampler, TrainingConfig, train

@@ -11,8 +11,8 @@ from rich.progress import Progress
 
 from model.calibration import ExceedanceCounts
 from model.forecast import Forecast
+from model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from model.frames import Frames
-from model.netcdf_reader import netcdf_shape, read_netcdf
 from model.nowcaster import Nowcaster
 from model.verification import Verification, verify
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from model.dataset import WindowInfo, clean, cut
 from model.extrapolation import FloatArray
-from model.netcdf_reader import netcdf_shape, read_netcdf
+from model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from model.synthetic import storm
 
 CROP = 96

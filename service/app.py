@@ -12,18 +12,18 @@ from fastapi import FastAPI
 from model.registry import SHIPPED, Registry
 from service import problems
 from service.attendance import Attendance
-from service.body_limit import BodyLimit
 from service.catalogue import Catalogue
-from service.child_process import ChildLimits
-from service.decode import Pool
 from service.dependencies import Resources
 from service.desk import Desk
 from service.gallery import Gallery
+from service.intake.body_limit import BodyLimit
+from service.intake.child_process import ChildLimits
+from service.intake.decode import Pool
+from service.intake.scratch import Scratch
 from service.keys import load_keys
 from service.metrics import CountRequests, GatewayMetrics
 from service.rate import RateLimit
 from service.routes import forecast, nowcast, system, verification
-from service.scratch import Scratch
 from service.settings import ServiceSettings
 from service.waiting import Board
 from workers.archive import Archive

@@ -31,7 +31,7 @@ Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echoc
 @app.command()
 def up(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Run gateway, worker and embedded engine until Ctrl-C."""
-    from service.up import run_service
+    from service.processes.up import run_service
 
     run_service(_settings(host=host, port=port, data_dir=data), _say)
 
@@ -39,7 +39,7 @@ def up(host: Host = None, port: Port = None, data: Data = None) -> None:
 @app.command()
 def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Run one gateway against ECHOCAST_REDIS_URL."""
-    from service.gateway import serve
+    from service.processes.gateway import serve
 
     settings = _settings(host=host, port=port, data_dir=data)
     _say(f"The gateway listens on {settings.host} port {settings.port} (Ctrl-C stops it).")
@@ -80,7 +80,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the main job through HTTP on this machine, start to end."""
-    from service.demo import run_demo
+    from service.shows.demo import run_demo
 
     run_demo(files or [], output, as_json)
 
@@ -88,7 +88,7 @@ def demo(
 @app.command()
 def benchmark(as_json: Json = False) -> None:
     """Measure start times, overhead, throughput and memory on this machine."""
-    from service.benchmark import run_benchmark
+    from service.shows.benchmark import run_benchmark
 
     run_benchmark(as_json)
 
@@ -104,6 +104,29 @@ def key(
     secret, line = new_key(scope, name)
     Key.parse(line)
     typer.echo(f"{secret}\n{line}")
+
+
+OFFLINE = {
+    "windows": "Cut aligned training windows from radar files.",
+    "train": "Train a network; the same command again goes on where it stopped.",
+    "release": "Write a run's weights as a checkpoint that can be served.",
+    "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
+    "evaluate": "Score a model beside its references on whole events.",
+    "calibrate": "Choose from which probability on each exceedance is forecast.",
+}
+
+
+def _offline(name: str, summary: str) -> None:
+    """A command of ``python -m model`` under our own name; all arguments are handed on."""
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+    @app.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")
+    def command(context: typer.Context) -> None:
+        run_model([name, *context.args])
+
+
+for _name, _summary in OFFLINE.items():
+    _offline(_name, _summary)
 
 
 @app.command("version")

@@ -14,13 +14,13 @@ from pydantic import BeforeValidator
 
 from service.desk import Desk, UploadOptions
 from service.gallery import Gallery
+from service.intake.scratch import Scratch
+from service.intake.uploads import Upload, media_type, receive_upload
 from service.keys import Key, KeyRing
 from service.metrics import GatewayMetrics
 from service.prefer import wait_seconds
 from service.rate import RateLimit
-from service.scratch import Scratch
 from service.settings import ServiceSettings
-from service.uploads import Upload, media_type, receive_upload
 
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")

@@ -14,11 +14,11 @@ from typing import Any
 from model.errors import ContractViolation, InputError
 from service.attendance import Attendance
 from service.catalogue import Catalogue
-from service.decode import Pool
 from service.errors import ForecastNotReady, UnknownJob
+from service.intake.decode import Pool
+from service.intake.storage import frames_file
+from service.intake.uploads import Upload
 from service.metrics import GatewayMetrics
-from service.storage import frames_file
-from service.uploads import Upload
 from service.waiting import Board
 from workers.archive import Archive
 from workers.job import Job, JobRequest, Submission

@@ -10,10 +10,10 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from model.errors import InputError
-from service.decode import Pool, RenderingFailed
 from service.formats import Format
-from service.scratch import Scratch
-from service.storage import frames_file
+from service.intake.decode import Pool, RenderingFailed
+from service.intake.scratch import Scratch
+from service.intake.storage import frames_file
 from service.views import forecast_path
 from workers.archive import Archive
 from workers.job import Job

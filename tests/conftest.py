@@ -7,6 +7,7 @@ import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning starves busy machines
 
+
 @pytest.fixture(scope="session")
 def radar_folder() -> Path:
     """The folder of real radar events; tests that need it are skipped, loudly, without it."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from model.cf import as_written, write_forecast
 from model.errors import EchocastError, InputError
 from model.forecast import Forecast
+from model.formats.cf import as_written, write_forecast
 from workers.archive import Archive
 from workers.batcher import Batcher, BatchItem
 from workers.claims import ClaimStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from model.cf import read_forecast
 from model.errors import EchocastError
+from model.formats.cf import read_forecast
 from workers.errors import EngineUnavailable
 from workers.job import Job, JobError
 from workers.nowcast import Workshop

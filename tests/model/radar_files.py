@@ -8,8 +8,8 @@ import netCDF4
 import numpy as np
 
 from model.forecast import Forecast, ModelIdentity
+from model.formats.projections import cf_attributes
 from model.frames import Frames, Grid
-from model.projections import cf_attributes
 from model.synthetic import storm
 
 # The grids of the event files, as our own few pixels: projection attributes and PROJ string.

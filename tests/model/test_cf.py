@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from model.cf import as_written, read_forecast, write_forecast, write_frames
-from model.cf_layout import packed_dbz, packed_probability, unpacked_dbz, unpacked_probability
 from model.errors import UnreadableInput, UnsupportedInput
 from model.forecast import Forecast
+from model.formats.cf import as_written, read_forecast, write_forecast, write_frames
+from model.formats.cf_layout import (
+    packed_dbz,
+    packed_probability,
+    unpacked_dbz,
+    unpacked_probability,
+)
+from model.formats.readers import read_frames, read_netcdf
 from model.frames import Grid
-from model.readers import read_frames, read_netcdf
 from model.verification import verify
 from tests.model.radar_files import (
     PROJECTIONS,

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.__main__ import app
-from model.cf import write_frames
 from model.config import RADAR_SMALL
+from model.formats.cf import write_frames
 from model.networks import Network
 from model.synthetic import storm
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from model.cf import write_frames
 from model.contract import InputContract
 from model.errors import ContractViolation, InputTooLarge, UnreadableInput
-from model.readers import read_frames, read_netcdf
+from model.formats.cf import write_frames
+from model.formats.readers import read_frames, read_netcdf
 from model.reflectivity import ZR
 from tests.model.radar_files import (
     PROJECTIONS,
@@ -335,7 +335,7 @@ def test_a_window_is_the_whole_cut_out(tmp_path):
 def test_reading_in_blocks_equals_reading_at_once(tmp_path, monkeypatch):
     write_frames(small_storm(), tmp_path / "a.nc")
     whole = read_netcdf(tmp_path / "a.nc")
-    monkeypatch.setattr("model.netcdf_reader.BLOCK_PIXELS", 1500)
+    monkeypatch.setattr("model.formats.netcdf_reader.BLOCK_PIXELS", 1500)
     blocks = read_netcdf(tmp_path / "a.nc")
     np.testing.assert_array_equal(whole.reflectivity_dbz, blocks.reflectivity_dbz)
 

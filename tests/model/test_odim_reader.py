@@ -4,7 +4,7 @@ import pytest
 
 from model.contract import InputContract
 from model.errors import ContractViolation, InputTooLarge, UnreadableInput, UnsupportedInput
-from model.readers import read_frames
+from model.formats.readers import read_frames
 from model.reflectivity import ZR
 from tests.model.radar_files import odim_file
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.colours import DRY, MISSING, colour_table, north_up, painted
+from model.drawing.colours import DRY, MISSING, colour_table, north_up, painted
+from model.drawing.pictures import caption, forecast_loop, forecast_png
 from model.frames import Grid
-from model.pictures import caption, forecast_loop, forecast_png
 from model.verification import verify
 from tests.model.radar_files import forecast_of, on_grid, projected_grid, small_storm
 

@@ -5,10 +5,10 @@ import h5py
 import numpy as np
 import pytest
 
-from model.cf import write_frames
 from model.contract import InputContract
 from model.errors import ContractViolation, InputTooLarge, UnreadableInput
-from model.readers import merge, read_frames
+from model.formats.cf import write_frames
+from model.formats.readers import merge, read_frames
 from tests.model.radar_files import odim_file, on_grid, projected_grid, raw_netcdf, small_storm
 
 
@@ -144,7 +144,7 @@ def test_soft_links_and_loops_do_not_trap_us(tmp_path):
 
 
 def test_too_many_objects_are_too_many(tmp_path, monkeypatch):
-    monkeypatch.setattr("model.hdf5_safety.MOST_OBJECTS", 10)
+    monkeypatch.setattr("model.formats.hdf5_safety.MOST_OBJECTS", 10)
     path = hdf5(tmp_path / "a.h5", lambda f: [f.create_group(str(n)) for n in range(20)])
     with pytest.raises(InputTooLarge, match="more than 10 HDF5 objects"):
         read_frames([path])

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.cf import read_forecast, write_forecast, write_frames
 from model.contract import InputContract, split
-from model.readers import read_frames, read_netcdf
+from model.formats.cf import read_forecast, write_forecast, write_frames
+from model.formats.readers import read_frames, read_netcdf
 from tests.model.radar_files import forecast_of
 
 pytestmark = pytest.mark.real_radar

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from model.cf import write_frames
+from model.formats.cf import write_frames
 from model.frames import Frames
 from model.synthetic import storm
 from service.examples import shower

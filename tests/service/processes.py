@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx
 
-from service.lifeline import command
-from service.readying import stop_process, wait_until
-from service.up import free_port
+from service.processes.lifeline import command
+from service.processes.readying import stop_process, wait_until
+from service.processes.up import free_port
 from workers.claims import ClaimStore
 from workers.job import WorkerInfo
 from workers.jobs import JobStore
@@ -76,7 +76,7 @@ def start(module: str, where: Place, *arguments: str, **settings: str) -> subpro
 
 @contextmanager
 def engine(where: Place) -> Iterator[subprocess.Popen[bytes]]:
-    process = start("service.engine", where)
+    process = start("service.processes.engine", where)
     try:
         eventually(lambda: _pings(where))
         yield process
@@ -96,7 +96,7 @@ def _pings(where: Place) -> bool:
 @contextmanager
 def gateway(where: Place, **settings: str) -> Iterator[Gateway]:
     port = int(settings.pop("port", "0")) or free_port("127.0.0.1")
-    process = start("service.gateway", where, port=str(port), **settings)
+    process = start("service.processes.gateway", where, port=str(port), **settings)
     try:
         url = f"http://127.0.0.1:{port}"
         seconds = wait_until(f"{url}/healthz", process, 30)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from model.errors import InputError, InputTooLarge, UnreadableInput
-from service.child_process import ChildLimits
-from service.decode import Pool
 from service.errors import Busy
+from service.intake.child_process import ChildLimits
+from service.intake.decode import Pool
 from tests.service.bodies import netcdf
 
 MIB = 2**20

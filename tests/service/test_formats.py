@@ -13,7 +13,7 @@ import pytest
 import xarray
 from PIL import Image
 
-from model.cf import read_forecast
+from model.formats.cf import read_forecast
 from tests.service.bodies import (
     forecast,
     is_problem,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.readying import stop_process
+from service.processes.readying import stop_process
 from tests.service.bodies import WAIT, other_storm, post
 from tests.service.processes import engine, eventually, gateway, place, start, worker
 
@@ -71,7 +71,7 @@ def test_a_killed_engine_loses_nothing_and_waiters_go_on(models: Path) -> None:
             kill(pid)
             process.send_signal(signal.SIGCONT)
             answer = waiting.result()
-        log = (where.data / "service.gateway.log").read_text()[-3000:]
+        log = (where.data / "service.processes.gateway.log").read_text()[-3000:]
         assert answer.status_code == 200, answer.text + log
         assert answer.json()["status"] == "succeeded"
 
@@ -119,7 +119,7 @@ def test_scratch_of_a_killed_gateway_is_removed(models: Path) -> None:
 
 def test_stopping_twice_is_harmless(models: Path) -> None:
     with place(models) as where:
-        process = start("service.gateway", where, port="0")
+        process = start("service.processes.gateway", where, port="0")
         stop_process(process)
         stop_process(process)
         assert process.returncode is not None

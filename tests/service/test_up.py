@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.readying import stop_process, wait_until
-from service.up import free_port
+from service.processes.readying import stop_process, wait_until
+from service.processes.up import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.processes import Place, eventually, place, start
 from tests.service.test_nothing_lost import alive
@@ -67,7 +67,7 @@ def test_two_services_side_by_side(models: Path) -> None:
         assert "echocast_worker" in metrics or "echocast_job" in metrics
 
         gateway_pid = next(
-            p for p in descendants(first.pid) if "service.gateway" in command_line(p)
+            p for p in descendants(first.pid) if "service.processes.gateway" in command_line(p)
         )
         os.kill(gateway_pid, signal.SIGKILL)
         eventually(lambda: one.get("/healthz").status_code == 200)
@@ -94,7 +94,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
-    from service.gateway import bound_socket
+    from service.processes.gateway import bound_socket
 
     with bound_socket("127.0.0.1", 0) as taken:
         taken.listen()
@@ -139,7 +139,10 @@ def test_nowcast_without_a_server(models: Path, tmp_path: Path) -> None:
     assert "Traceback" not in missing.stderr
 
 
-@pytest.mark.parametrize("module", ["service.gateway", "service.cli", "service.up", "service.demo"])
+@pytest.mark.parametrize(
+    "module",
+    ["service.processes.gateway", "service.cli", "service.processes.up", "service.shows.demo"],
+)
 def test_the_gateway_stays_light(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from model.cf import read_forecast
-from model.readers import read_frames
+from model.formats.cf import read_forecast
+from model.formats.readers import read_frames
 from model.synthetic import storm
 from model.verification import verify
 from tests.service.bodies import (

@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from model.cf import read_forecast
+from model.formats.cf import read_forecast
 from model.verification import verify
 from tests.workers.conftest import World, until
 from tests.workers.fake_nowcaster import load_fake

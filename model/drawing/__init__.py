@@ -1,0 +1,1 @@
+"""Forecasts to look at: pictures, loops and their colours."""

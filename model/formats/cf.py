@@ -1,0 +1,222 @@
+"""CF NetCDF files: a forecast with everything needed to verify it, or plain frames.
+
+Values are packed to 0.01 dBZ; what is read back is the forecast that is scored, see
+:func:`as_written`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from model.forecast import Forecast
+from model.formats.cf_layout import (
+    CONVENTIONS,
+    PROBABILITY_MISSING,
+    PROBABILITY_OFFSET,
+    PROBABILITY_PACKING,
+    floor_as_written,
+    packed_dbz,
+    packed_probability,
+    reflectivity_attributes,
+    unpacked_dbz,
+    unpacked_probability,
+    write_grid,
+    write_packed,
+    write_scalar_time,
+    write_times,
+)
+from model.formats.cf_reader import read_forecast
+from model.formats.netcdf_access import open_netcdf
+from model.frames import FloatArray, Frames
+
+__all__ = ["as_written", "read_forecast", "write_forecast", "write_frames"]
+
+REFLECTIVITY = "equivalent_reflectivity_factor"
+LEADS = "forecast_reference_time forecast_period"
+EXTRAPOLATION = "optical flow (DIS) and semi-Lagrangian advection of the newest input frame"
+
+
+def write_frames(frames: Frames, path: Path) -> None:
+    """Write frames as a plain CF file that :func:`model.formats.readers.read_frames` reads back.
+
+    Args:
+        frames: What to write; values are packed to 0.01 dBZ.
+        path: The new file.
+    """
+    with open_netcdf(path, "w") as dataset:
+        dataset.setncatts(
+            {"title": "Radar reflectivity", "history": "written by Echocast", **frames.attributes}
+        )
+        dataset.setncattr("Conventions", CONVENTIONS)
+        _write_axes(dataset, frames)
+        attributes = reflectivity_attributes(frames, "radar reflectivity")
+        attributes["standard_name"] = REFLECTIVITY
+        counts = packed_dbz(frames.reflectivity_dbz)
+        write_packed(dataset, "reflectivity", counts, ("time", "y", "x"), attributes)
+
+
+def write_forecast(forecast: Forecast, path: Path) -> None:
+    """Write a forecast and its reference methods as one CF file.
+
+    Args:
+        forecast: What to write; values are packed to 0.01 dBZ, probabilities to 0.004.
+        path: The new file.
+    """
+    with open_netcdf(path, "w") as dataset:
+        dataset.setncatts(_global_attributes(forecast))
+        _write_axes(dataset, forecast.frames)
+        write_scalar_time(dataset, "forecast_reference_time", forecast.forecast_reference_time)
+        _write_leads(dataset, forecast)
+        _write_reflectivities(dataset, forecast)
+        if forecast.exceedance_probability is not None:
+            _write_exceedance(dataset, forecast, forecast.exceedance_probability)
+
+
+def _write_axes(dataset: netCDF4.Dataset, frames: Frames) -> None:
+    write_times(dataset, frames.times)
+    write_grid(dataset, frames.grid)
+
+
+def _write_leads(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
+    variable = dataset.createVariable("forecast_period", "f8", ("time",))
+    names = {"standard_name": "forecast_period", "long_name": "valid time minus reference time"}
+    variable.setncatts({**names, "units": "minutes"})
+    variable[:] = forecast.lead_minutes
+
+
+def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
+    """The forecast, first and alone with its standard name; then extrapolation and persistence."""
+    axes = ("time", "y", "x")
+    frames = forecast.frames
+    for name, long_name, counts, dimensions, more in (
+        (
+            "reflectivity",
+            "forecast radar reflectivity",
+            _dried(frames, frames.no_rain_dbz),
+            axes,
+            {"standard_name": REFLECTIVITY, "coordinates": LEADS},
+        ),
+        *_expected(forecast, axes),
+        (
+            "reflectivity_extrapolation",
+            "radar reflectivity extrapolated along the motion of the echoes",
+            _dried(forecast.extrapolation, frames.no_rain_dbz),
+            axes,
+            {"coordinates": LEADS},
+        ),
+        (
+            "reflectivity_last_observed",
+            "newest observed radar reflectivity where there is a forecast",
+            packed_dbz(_last_observed(forecast)),
+            axes[1:],
+            {"coordinates": "forecast_reference_time"},
+        ),
+    ):
+        attributes = {**reflectivity_attributes(frames, long_name), **more}
+        write_packed(dataset, name, counts, dimensions, attributes)
+
+
+def _expected(
+    forecast: Forecast, axes: tuple[str, ...]
+) -> list[tuple[str, str, NDArray[np.int16], tuple[str, ...], dict[str, str]]]:
+    """The expected product, where it is not the default one already."""
+    if forecast.expected is None:
+        return []
+    counts = _dried(forecast.expected, forecast.frames.no_rain_dbz)
+    name = "forecast radar reflectivity of least expected error"
+    return [("reflectivity_expected", name, counts, axes, {"coordinates": LEADS})]
+
+
+def _dried(frames: Frames, no_rain_dbz: float) -> NDArray[np.int16]:
+    """Packed counts where dry pixels, 0 dBZ or less, hold the floor of the product."""
+    values = frames.reflectivity_dbz
+    return packed_dbz(np.where(values <= 0, np.float32(no_rain_dbz), values))
+
+
+def _last_observed(forecast: Forecast) -> FloatArray:
+    """Persistence (time, y, x) folded into one frame (y, x)."""
+    frames = forecast.persistence.reflectivity_dbz
+    return np.asarray(np.fmax.reduce(frames, axis=0), dtype=np.float32)
+
+
+def _write_exceedance(
+    dataset: netCDF4.Dataset, forecast: Forecast, probability: NDArray[np.float32]
+) -> None:
+    dataset.createDimension("threshold", len(forecast.exceedance_thresholds_dbz))
+    thresholds = dataset.createVariable("threshold", "f8", ("threshold",))
+    thresholds.setncatts({"long_name": "reflectivity threshold", "units": "dBZ"})
+    thresholds[:] = forecast.exceedance_thresholds_dbz
+    attributes = {
+        "_FillValue": PROBABILITY_MISSING,
+        "long_name": "probability that reflectivity reaches the threshold",
+        "units": "1",
+        "scale_factor": PROBABILITY_PACKING,
+        "add_offset": PROBABILITY_OFFSET,
+        "coordinates": LEADS,
+    }
+    axes = ("threshold", "time", "y", "x")
+    write_packed(
+        dataset, "exceedance_probability", packed_probability(probability), axes, attributes
+    )
+
+
+def _global_attributes(forecast: Forecast) -> dict[str, Any]:
+    given = forecast.frames.attributes
+    model = forecast.model
+    software = f"Echocast {version('echocast')}"
+    reference = forecast.forecast_reference_time.isoformat()
+    return {
+        "Conventions": CONVENTIONS,
+        "title": "Precipitation nowcast: radar reflectivity",
+        "institution": given.get("institution", "not stated by the input"),
+        "source": f"{model.name} {model.version} on {given.get('source', 'radar reflectivity')}",
+        "history": f"{reference}: nowcast by {software}",
+        "references": "https://arxiv.org/abs/1811.07490",
+        "comment": "Missing pixels are those no radar echo could be followed to.",
+        "software": software,
+        "input_sha256": forecast.input_sha256,
+        "input_attributes": json.dumps(dict(given), sort_keys=True),
+        "model_name": model.name,
+        "model_version": model.version,
+        "model_weights_sha256": model.weights_sha256,
+        "product": forecast.product,
+        "extrapolation_method": EXTRAPOLATION,
+        "quality": json.dumps(dict(forecast.quality), sort_keys=True),
+    }
+
+
+def as_written(forecast: Forecast) -> Forecast:
+    """The forecast as :func:`read_forecast` gives it back after writing, without the file.
+
+    Args:
+        forecast: Any forecast.
+
+    Returns:
+        Reflectivity rounded to 0.01 dBZ, dry pixels at the floor; probabilities rounded too.
+    """
+    frames = replace(forecast.frames, no_rain_dbz=floor_as_written(forecast.frames.no_rain_dbz))
+    values = unpacked_dbz(_dried(frames, frames.no_rain_dbz))
+    extrapolated = unpacked_dbz(_dried(forecast.extrapolation, frames.no_rain_dbz))
+    last = unpacked_dbz(packed_dbz(_last_observed(forecast)))
+    repeated = np.where(np.isnan(values), np.float32(np.nan), last)
+    chances, expected = forecast.exceedance_probability, forecast.expected
+    return replace(
+        forecast,
+        expected=None
+        if expected is None
+        else frames.with_values(unpacked_dbz(_dried(expected, frames.no_rain_dbz)), frames.times),
+        exceedance_probability=None
+        if chances is None
+        else unpacked_probability(packed_probability(chances)),
+        frames=frames.with_values(values, frames.times),
+        extrapolation=frames.with_values(extrapolated, frames.times),
+        persistence=frames.with_values(repeated, frames.times),
+    )

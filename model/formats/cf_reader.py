@@ -1,0 +1,87 @@
+"""The forecast in a CF NetCDF file that :mod:`model.formats.cf` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import UnsupportedInput
+from model.forecast import Forecast, ModelIdentity
+from model.formats.cf_layout import unpacked_dbz, unpacked_probability
+from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
+from model.formats.netcdf_grid import read_grid
+from model.formats.netcdf_time import read_scalar_time, read_times
+from model.frames import FloatArray, Frames
+
+
+def read_forecast(path: Path) -> Forecast:
+    """The forecast in a file that :func:`write_forecast` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The forecast with values as packed in the file.
+
+    Raises:
+        UnreadableInput: The file is damaged or not NetCDF.
+        UnsupportedInput: It is NetCDF, but not one of our forecasts.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        if "reflectivity_last_observed" not in dataset.variables:
+            raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
+        return _forecast(dataset, {name: dataset.getncattr(name) for name in dataset.ncattrs()})
+
+
+def _forecast(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Forecast:
+    reflectivity = dataset.variables["reflectivity"]
+    frames = Frames(
+        _dbz(dataset, "reflectivity"),
+        read_times(dataset.variables["time"], "time"),
+        read_grid(dataset, reflectivity, ("y", "x")),
+        float(reflectivity.getncattr("no_rain_value")),
+        json.loads(attributes["input_attributes"]),
+    )
+    last = _dbz(dataset, "reflectivity_last_observed")
+    repeated = np.where(frames.missing, np.float32(np.nan), last)
+    thresholds, probability = _exceedance(dataset)
+    return Forecast(
+        frames=frames,
+        extrapolation=frames.with_values(_dbz(dataset, "reflectivity_extrapolation"), frames.times),
+        persistence=frames.with_values(repeated, frames.times),
+        forecast_reference_time=read_scalar_time(dataset.variables["forecast_reference_time"]),
+        model=ModelIdentity(
+            attributes["model_name"],
+            attributes["model_version"],
+            attributes["model_weights_sha256"],
+        ),
+        input_sha256=attributes["input_sha256"],
+        expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+        if "reflectivity_expected" in dataset.variables
+        else None,
+        exceedance_thresholds_dbz=thresholds,
+        exceedance_probability=probability,
+        quality=json.loads(attributes["quality"]),
+    )
+
+
+def _dbz(dataset: netCDF4.Dataset, name: str) -> FloatArray:
+    variable = dataset.variables[name]
+    variable.set_auto_maskandscale(False)
+    return unpacked_dbz(np.asarray(variable[...], dtype=np.int16))
+
+
+def _exceedance(dataset: netCDF4.Dataset) -> tuple[tuple[float, ...], NDArray[np.float32] | None]:
+    if "exceedance_probability" not in dataset.variables:
+        return (), None
+    variable = dataset.variables["exceedance_probability"]
+    variable.set_auto_maskandscale(False)
+    counts = np.asarray(variable[...])
+    thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
+    return thresholds, unpacked_probability(counts)

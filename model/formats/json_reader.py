@@ -1,0 +1,188 @@
+"""The JSON body of ``POST /nowcast``: frames as nested lists.
+
+    {"frames": [[[dBZ or null]]], "times": ["2026-07-01T12:00:00Z", ...], "units": "dBZ" or "mm/h",
+     "zr": {"a": 200, "b": 1.6}, "grid": {"y": [...], "x": [...], "units": "m", "crs": {...}}}
+
+``zr`` and ``grid`` are optional.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from model.contract import InputContract
+from model.errors import ContractViolation, UnreadableInput
+from model.formats.json_grid import json_grid
+from model.frames import FloatArray, Frames, Grid
+from model.reflectivity import NO_RAIN_DBZ, ZR
+
+FIELDS = {"frames", "times", "units", "zr", "grid"}
+NUMBERS = {int, float, type(None)}
+
+
+def read_json(data: bytes) -> Frames:
+    """Read radar frames from a JSON body.
+
+    Args:
+        data: The body, UTF-8.
+
+    Returns:
+        Reflectivity in dBZ, NaN where the body has null.
+
+    Raises:
+        UnreadableInput: The bytes are not JSON.
+        InputTooLarge: There are too many frames or pixels.
+        ContractViolation: The body breaks a rule.
+    """
+    body = _parsed(data)
+    _check_fields(body)
+    values = _values(body["frames"])
+    reflectivity, floor, attributes = _reflectivity(values, body)
+    height, width = values.shape[1:]
+    grid = Grid.of_pixels(height, width)
+    if body.get("grid") is not None:
+        grid = json_grid(body["grid"])
+    return Frames(reflectivity, _times(body["times"]), grid, floor, attributes)
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableInput(f"The body is not JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise ContractViolation(
+            f"The body must be a JSON object, not {type(body).__name__}.", rule="json-shape"
+        )
+    return body
+
+
+def _refuse_constant(name: str) -> float:
+    rule = "missing values are null" if name == "NaN" else "values are finite"
+    raise ContractViolation(
+        f"JSON has no {name}, but the body holds it; {rule}.", rule="infinite-value"
+    )
+
+
+def _check_fields(body: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(body) - FIELDS):
+        raise ContractViolation(
+            f"The body may have {', '.join(sorted(FIELDS))}, but not {unknown[0]!r}.",
+            rule="unknown-field",
+        )
+    for name in ("frames", "times"):
+        if not isinstance(body.get(name), list) or not body[name]:
+            raise ContractViolation(
+                f"The body must have a list {name!r} that is not empty.", rule=f"{name}-missing"
+            )
+    if body.get("units") is None:
+        raise ContractViolation(
+            'The body must declare "units": "dBZ" or "mm/h"; it declares none.',
+            rule="units-missing",
+        )
+
+
+def _values(frames: list[Any]) -> FloatArray:
+    """Nested lists as float32 (time, y, x), null as NaN."""
+    height, width = _shape(frames[0])
+    InputContract().check_size((len(frames), height, width), "The body")
+    values = np.empty((len(frames), height, width), np.float32)
+    for index, frame in enumerate(frames):
+        _check_frame(frame, index, (height, width))
+        values[index] = _numbers(frame, index)
+    return values
+
+
+def _shape(frame: Any) -> tuple[int, int]:
+    if not (isinstance(frame, list) and frame and isinstance(frame[0], list) and frame[0]):
+        raise ContractViolation(
+            "Frames must be lists of rows of numbers, but frame 0 is not.", rule="json-shape"
+        )
+    return len(frame), len(frame[0])
+
+
+def _check_frame(frame: Any, index: int, shape: tuple[int, int]) -> None:
+    """Every frame has as many rows and columns as the first, and nothing but numbers and null."""
+    if not isinstance(frame, list) or len(frame) != shape[0]:
+        rows = len(frame) if isinstance(frame, list) else "no"
+        raise ContractViolation(
+            f"All frames must have the same shape, but frame {index} has {rows} rows where frame 0"
+            f" has {shape[0]}.",
+            rule="shape",
+        )
+    for row, values in enumerate(frame):
+        if not isinstance(values, list) or len(values) != shape[1]:
+            columns = len(values) if isinstance(values, list) else "no"
+            raise ContractViolation(
+                f"All rows must have the same length, but row {row} of frame {index} has {columns}"
+                f" values where the first has {shape[1]}.",
+                rule="shape",
+            )
+        if not set(map(type, values)) <= NUMBERS:
+            column = next(i for i, value in enumerate(values) if type(value) not in NUMBERS)
+            raise ContractViolation(
+                f"Values must be numbers or null, but frame {index}, row {row}, column {column}"
+                f" holds {str(values[column])[:40]!r}.",
+                rule="data-type",
+            )
+
+
+def _numbers(frame: list[Any], index: int) -> FloatArray:
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(frame, dtype=np.float64).astype(np.float32)
+    except OverflowError as error:
+        raise ContractViolation(
+            f"Frame {index} holds a whole number too large for any reflectivity.", rule="range"
+        ) from error
+
+
+def _times(values: list[Any]) -> tuple[datetime, ...]:
+    return tuple(_time(value, index) for index, value in enumerate(values))
+
+
+def _time(value: Any, index: int) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is None:
+            raise ContractViolation(
+                f"Times must state their zone, such as Z, but time {index} is {value!r}.",
+                rule="time-zone",
+            )
+        return time.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ContractViolation(
+            f"Times must be ISO 8601, such as 2026-07-01T12:00:00Z, but time {index} is"
+            f" {str(value)[:40]!r}.",
+            rule="time-units",
+        ) from error
+
+
+def _reflectivity(
+    values: FloatArray, body: Mapping[str, Any]
+) -> tuple[FloatArray, float, dict[str, str]]:
+    """Values in dBZ, the floor in dBZ, and the Z-R relation as attributes."""
+    units = str(body["units"])
+    if units.lower() == "dbz":
+        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
+        return values, float(lowest) if np.isfinite(lowest) else 0.0, {}
+    if units.lower().replace(" ", "") not in ("mm/h", "mmh-1"):
+        raise ContractViolation(
+            f"Units must be dBZ or mm/h, but the body declares {units[:40]!r}.", rule="units"
+        )
+    relation = _zr(body.get("zr"))
+    attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
+    return relation.reflectivity_dbz(values), NO_RAIN_DBZ, attributes
+
+
+def _zr(value: Any) -> ZR:
+    if value is None:
+        return ZR()
+    if not isinstance(value, dict) or set(value) != {"a", "b"}:
+        raise ContractViolation('The field "zr" must be {"a": number, "b": number}.', rule="zr")
+    return ZR.of_attributes({"zr_a": value["a"], "zr_b": value["b"]})

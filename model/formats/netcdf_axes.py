@@ -1,0 +1,134 @@
+"""Which dimension of a NetCDF field is time, which is y and which is x."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import netCDF4
+import numpy as np
+
+from model.errors import ContractViolation
+from model.formats.netcdf_access import Variable
+from model.formats.netcdf_time import is_time, read_times
+from model.frames import FloatArray
+
+Y_NAMES = ("projection_y_coordinate", "latitude", "grid_latitude")
+X_NAMES = ("projection_x_coordinate", "longitude", "grid_longitude")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Names of the dimensions; other dimensions of the field have length one.
+
+    Args:
+        time: Dimension of the frames; None for one frame with a scalar time.
+        y: Dimension along rows.
+        x: Dimension along columns.
+    """
+
+    time: str | None
+    y: str
+    x: str
+
+    def frames(self, variable: Variable) -> int:
+        """How many frames the variable holds."""
+        return 1 if self.time is None else self._length(variable, self.time)
+
+    def shape(self, variable: Variable, window: tuple[slice, ...]) -> tuple[int, int, int]:
+        """Shape (time, y, x) of a window of the variable."""
+        lengths = (
+            self.frames(variable),
+            self._length(variable, self.y),
+            self._length(variable, self.x),
+        )
+        frames, height, width = (
+            len(range(length)[part]) for length, part in zip(lengths, window, strict=True)
+        )
+        return frames, height, width
+
+    def index(self, variable: Variable, window: tuple[slice, ...]) -> tuple[slice | int, ...]:
+        """What to put between the brackets of the variable to get the window."""
+        parts = dict(zip((self.time, self.y, self.x), window, strict=True))
+        return tuple(parts.get(dimension, 0) for dimension in variable.dimensions)
+
+    def arranged(self, variable: Variable, values: FloatArray) -> FloatArray:
+        """Values read by :meth:`index`, as (time, y, x)."""
+        wanted = [self.y, self.x] if self.time is None else [self.time, self.y, self.x]
+        have = [dimension for dimension in variable.dimensions if dimension in wanted]
+        ordered = np.transpose(values, [have.index(dimension) for dimension in wanted])
+        return ordered[None] if self.time is None else ordered
+
+    @staticmethod
+    def _length(variable: Variable, dimension: str) -> int:
+        return int(variable.shape[variable.dimensions.index(dimension)])
+
+
+def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
+    """Tell the axes of a field apart by axis, standard name or units, else by their order.
+
+    Args:
+        dataset: An open file.
+        variable: The field.
+        where: Names the file in messages.
+
+    Raises:
+        ContractViolation: The field is not (time, y, x) or (y, x).
+    """
+    dimensions = list(variable.dimensions)
+    times = [d for d in dimensions if _is_time_dimension(dataset, d)]
+    rest = [d for d in dimensions if d not in times]
+    if len(rest) > 2:
+        rest = [d for d in rest if len(dataset.dimensions[d]) > 1]
+    if len(rest) == 3 and not times:
+        times, rest = rest[:1], rest[1:]
+    if len(rest) != 2 or len(times) > 1 or len(set(dimensions)) < len(dimensions):
+        raise ContractViolation(
+            f"The radar field must have the dimensions (time, y, x), but {variable.name!r} of"
+            f" {where} has {variable.dimensions} with lengths {variable.shape}.",
+            rule="shape",
+        )
+    y, x = rest
+    if _is_along(dataset, y, "X", X_NAMES) or _is_along(dataset, x, "Y", Y_NAMES):
+        y, x = x, y
+    return Axes(times[0] if times else None, y, x)
+
+
+def _is_time_dimension(dataset: netCDF4.Dataset, name: str) -> bool:
+    variable = dataset.variables.get(name)
+    return name.lower() in ("time", "t") or (variable is not None and is_time(variable))
+
+
+def _is_along(
+    dataset: netCDF4.Dataset, name: str, axis: str, standard_names: Sequence[str]
+) -> bool:
+    variable = dataset.variables.get(name)
+    if variable is None:
+        return False
+    return (
+        getattr(variable, "axis", "") == axis
+        or getattr(variable, "standard_name", "") in standard_names
+    )
+
+
+def find_times(
+    dataset: netCDF4.Dataset, variable: Variable, axes: Axes, where: str
+) -> tuple[datetime, ...]:
+    """The valid times of all frames of a field, UTC.
+
+    Raises:
+        ContractViolation: There are none, or they are not times that strictly increase.
+    """
+    dimensions = () if axes.time is None else (axes.time,)
+    candidates = [v for v in dataset.variables.values() if v.dimensions == dimensions]
+    named = [v for v in candidates if v.name == axes.time]
+    standard = [v for v in candidates if getattr(v, "standard_name", "") == "time"]
+    clocks = [v for v in candidates if is_time(v) and v.name in ("time", "valid_time")]
+    chosen = next(iter((*named, *standard, *clocks)), None)
+    if chosen is None:
+        raise ContractViolation(
+            f"Every frame needs a time, but {variable.name!r} of {where} has no time coordinate.",
+            rule="time-missing",
+        )
+    return read_times(chosen, f"{chosen.name!r} of {where}")

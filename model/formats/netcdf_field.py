@@ -1,0 +1,145 @@
+"""Which variable of a NetCDF file is the radar field, and in what units it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from model.errors import ContractViolation
+from model.formats.netcdf_access import Variable
+
+REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
+RATE_NAMES = (
+    "rainfall_rate",
+    "lwe_precipitation_rate",
+    "precipitation_flux",
+    "rainfall_flux",
+)
+MM_H = {
+    **dict.fromkeys(("mm/h", "mm h-1", "mm h^-1", "mm.h-1", "mm/hr", "mm hr-1"), 1.0),
+    **dict.fromkeys(("mm hour-1", "mm/hour", "kg m-2 h-1", "kg/m2/h"), 1.0),
+    **dict.fromkeys(("mm s-1", "mm/s", "kg m-2 s-1", "kg/m2/s"), 3600.0),
+    **dict.fromkeys(("m s-1", "m/s"), 3.6e6),
+}
+SPEEDS = {"m s-1", "m/s"}  # a rain rate only where the standard name says so
+
+
+@dataclass(frozen=True)
+class Field:
+    """A radar field in a file.
+
+    Args:
+        variable: The NetCDF variable.
+        mm_h_per_unit: Factor that turns rain rates into mm/h; None for reflectivity in dBZ.
+        attributes: Attributes of the file, overlaid by those of the variable.
+    """
+
+    variable: Variable
+    mm_h_per_unit: float | None
+    attributes: Mapping[str, Any]
+
+
+def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> Field:
+    """The radar field of a file.
+
+    Searched in this order: reflectivity by standard name, by units; rain rate by standard name, by
+    units. The first kind that occurs decides, and must occur once.
+
+    Args:
+        dataset: An open file.
+        name: Name of the variable; None: search.
+        where: Names the file in messages.
+
+    Raises:
+        ContractViolation: There is none, more than one, or it has no known units or no numbers.
+    """
+    variable = _search(dataset, where) if name is None else _named(dataset, name, where)
+    _check_numeric(variable, where)
+    attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
+    attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
+    return Field(variable, _mm_h_per_unit(variable, where), attributes)
+
+
+def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
+    if name not in dataset.variables:
+        raise ContractViolation(
+            f"{where} has no variable {name!r}; it has {_names(dataset)}.", rule="variable-missing"
+        )
+    return dataset.variables[name]
+
+
+def _search(dataset: netCDF4.Dataset, where: str) -> Variable:
+    fields = [v for v in dataset.variables.values() if len(v.dimensions) >= 2]
+    kinds: tuple[Callable[[Variable], bool], ...] = (
+        lambda v: _text(v, "standard_name") == REFLECTIVITY_NAME,
+        lambda v: _text(v, "units").lower() == "dbz",
+        lambda v: _text(v, "standard_name") in RATE_NAMES,
+        lambda v: _text(v, "units").lower() in set(MM_H) - SPEEDS,
+    )
+    for kind in kinds:
+        found = [variable for variable in fields if kind(variable)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ContractViolation(
+                f"{where} has several radar fields"
+                f" ({', '.join(variable.name for variable in found)}); name the one to use.",
+                rule="variable-ambiguous",
+            )
+    raise _nothing_found(fields, where)
+
+
+def _nothing_found(fields: list[Variable], where: str) -> ContractViolation:
+    bare = [variable.name for variable in fields if not _text(variable, "units")]
+    if bare:
+        return ContractViolation(
+            f"The radar field must declare its units (dBZ or mm/h), but {where} has none that does;"
+            f" without units: {', '.join(bare)}.",
+            rule="units-missing",
+        )
+    units = ", ".join(f"{v.name} [{_text(v, 'units')}]" for v in fields) or "no field at all"
+    return ContractViolation(
+        f"{where} has no variable of reflectivity in dBZ or rain rate in mm/h; it has {units}.",
+        rule="variable-missing",
+    )
+
+
+def _mm_h_per_unit(variable: Variable, where: str) -> float | None:
+    units = _text(variable, "units")
+    if not units:
+        raise ContractViolation(
+            f"The radar field must declare its units (dBZ or mm/h), but {variable.name!r} of"
+            f" {where} has none.",
+            rule="units-missing",
+        )
+    if units.lower() == "dbz":
+        return None
+    if units.lower() not in MM_H:
+        raise ContractViolation(
+            f"The radar field must be in dBZ or mm/h, but {variable.name!r} of {where} is in"
+            f" {units!r}.",
+            rule="units",
+        )
+    return MM_H[units.lower()]
+
+
+def _check_numeric(variable: Variable, where: str) -> None:
+    plain = isinstance(variable.datatype, np.dtype) and variable.dtype.kind in "iuf"
+    if not plain:
+        raise ContractViolation(
+            f"The radar field must be an array of numbers, but {variable.name!r} of {where} has the"
+            f" type {variable.datatype!s}.",
+            rule="data-type",
+        )
+
+
+def _text(variable: Variable, attribute: str) -> str:
+    return str(getattr(variable, attribute, "")).strip()
+
+
+def _names(dataset: netCDF4.Dataset) -> str:
+    return ", ".join(dataset.variables) or "none"

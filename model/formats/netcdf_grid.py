@@ -1,0 +1,94 @@
+"""Where the pixels of a NetCDF variable are: coordinates and grid mapping, both optional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ContractViolation
+from model.formats.grids import UNITS, checked_grid
+from model.formats.netcdf_access import Variable
+from model.formats.projections import cf_attributes, completed
+from model.frames import Grid
+
+
+def read_grid(
+    dataset: netCDF4.Dataset,
+    variable: Variable,
+    dimensions: tuple[str, str],
+    window: tuple[slice, slice] = (slice(None), slice(None)),
+) -> Grid:
+    """The grid of a variable's (y, x) dimensions, cut to a window.
+
+    Args:
+        dataset: An open file.
+        variable: The field; its ``grid_mapping`` is followed.
+        dimensions: Names of the dimensions along rows and columns.
+        window: Rows and columns wanted.
+
+    Returns:
+        The grid; plain pixels where the file has no coordinates.
+
+    Raises:
+        ContractViolation: Unknown units, or coordinates that make no grid.
+    """
+    axes = [dataset.variables.get(name) for name in dimensions]
+    where = f"variable {variable.name!r}"
+    if axes[0] is None or axes[1] is None:
+        sizes = [
+            len(range(len(dataset.dimensions[d]))[w])
+            for d, w in zip(dimensions, window, strict=True)
+        ]
+        return Grid.of_pixels(sizes[0], sizes[1])
+    y_units, x_units = (_units(axis) for axis in axes if axis is not None)
+    if y_units != x_units:
+        raise ContractViolation(
+            f"Both coordinates of {where} must have the same units, but y is in {y_units!r} and x"
+            f" in {x_units!r}.",
+            rule="grid-units",
+        )
+    y, x = _values(axes[0], window[0]), _values(axes[1], window[1])
+    return checked_grid(y, x, y_units, _grid_mapping(dataset, variable), where)
+
+
+def _units(axis: Variable) -> str:
+    units = str(getattr(axis, "units", "1"))
+    return UNITS.get(units.strip().lower(), units)
+
+
+def _values(axis: Variable, window: slice) -> NDArray[np.float64]:
+    values = np.ma.asarray(axis[window], dtype=np.float64)
+    return np.asarray(values.filled(np.nan), dtype=np.float64)
+
+
+def _grid_mapping(dataset: netCDF4.Dataset, variable: Variable) -> dict[str, Any]:
+    """Attributes of the grid-mapping variable as plain values; empty where there is none."""
+    name = str(getattr(variable, "grid_mapping", "")).split(":")[0].strip()
+    if name not in dataset.variables:
+        return {}
+    mapping = dataset.variables[name]
+    attributes = {a: _plain(mapping.getncattr(a)) for a in mapping.ncattrs() if a[0] != "_"}
+    return named({a: value for a, value in attributes.items() if value not in ("", [])})
+
+
+def named(crs: Mapping[str, Any]) -> dict[str, Any]:
+    """A grid mapping with its ``grid_mapping_name``, taken from the WKT where it has only that."""
+    wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
+    if "grid_mapping_name" in crs or not wkt:
+        return completed(dict(crs))
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return {**cf_attributes(CRS.from_user_input(str(wkt))), **crs}
+    except CRSError:
+        return dict(crs)
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as JSON knows it."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -1,0 +1,137 @@
+"""CF NetCDF in: find the radar field, check what its header claims, then read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from model.contract import InputContract
+from model.errors import ContractViolation
+from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
+from model.formats.netcdf_axes import Axes, find_axes, find_times
+from model.formats.netcdf_field import Field, find_field
+from model.formats.netcdf_grid import read_grid
+from model.frames import FloatArray, Frames
+from model.reflectivity import NO_RAIN_DBZ, ZR
+
+WHOLE = slice(None)
+BLOCK_PIXELS = 4_000_000  # values unpacked at a time
+PROVENANCE = (
+    "title",
+    "institution",
+    "source",
+    "references",
+    "license",
+    "original_quantity",
+    "zr_a",
+    "zr_b",
+)
+
+
+def read_netcdf(
+    path: Path,
+    *,
+    variable: str | None = None,
+    time_slice: slice | None = None,
+    y_slice: slice | None = None,
+    x_slice: slice | None = None,
+    contract: InputContract | None = None,
+) -> Frames:
+    """Read radar frames, or a window of them, from one CF NetCDF file.
+
+    Only the window is read from disk, so a continent can be read in pieces.
+
+    Args:
+        path: The file; a field (time, y, x), or (y, x) with a scalar time.
+        variable: Name of the field; None: found by standard name or units.
+        time_slice: Frames wanted; None: all.
+        y_slice: Rows wanted; None: all.
+        x_slice: Columns wanted; None: all.
+        contract: Size limits, checked on the window before any value is read; None: the default.
+
+    Returns:
+        Reflectivity in dBZ; rain rates are turned into it by the file's Z-R relation.
+
+    Raises:
+        UnreadableInput: The file is damaged or not NetCDF.
+        InputTooLarge: Its header claims more than the limits allow.
+        ContractViolation: It has no such field, or the field breaks a rule.
+    """
+    window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        field = find_field(dataset, variable, path.name)
+        axes = find_axes(dataset, field.variable, path.name)
+        shape = axes.shape(field.variable, window)
+        limits = contract or InputContract()
+        limits.check_size(shape, f"Variable {field.variable.name!r} of {path.name}")
+        claimed = int(np.prod(shape)) * field.variable.dtype.itemsize
+        limits.check_claim(claimed, path.stat().st_size, f"Variable {field.variable.name!r}")
+        times = find_times(dataset, field.variable, axes, f"{path.name}")[window[0]]
+        grid = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
+        values, floor = _reflectivity(_read(field.variable, axes, window), field)
+        return Frames(values, times, grid, floor, provenance(dataset, field))
+
+
+def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
+    """(time, y, x) of the radar field of a file, read from its header alone.
+
+    Args:
+        path: The file.
+        variable: Name of the field; None: found by standard name or units.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        field = find_field(dataset, variable, path.name)
+        axes = find_axes(dataset, field.variable, path.name)
+        return axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))
+
+
+def _read(variable: Variable, axes: Axes, window: tuple[slice, ...]) -> FloatArray:
+    """Unpacked float32 (time, y, x), NaN where missing; read in blocks to spare memory."""
+    shape = axes.shape(variable, window)
+    values = np.empty(shape, np.float32)
+    frames = range(axes.frames(variable))[window[0]]
+    block = max(1, BLOCK_PIXELS // max(1, shape[1] * shape[2]))
+    for start in range(0, len(frames), block):
+        part = frames[start : start + block]
+        chosen = slice(part.start, None if part.stop < 0 else part.stop, part.step)
+        read = np.ma.asarray(variable[axes.index(variable, (chosen, *window[1:]))])
+        filled = np.ma.filled(np.ma.asarray(read, dtype=np.float32), np.nan)
+        values[start : start + block] = axes.arranged(variable, filled)
+    return values
+
+
+def _reflectivity(values: FloatArray, field: Field) -> tuple[FloatArray, float]:
+    """Values in dBZ, and the floor of the product in dBZ."""
+    if field.mm_h_per_unit is not None:
+        rates = values * np.float32(field.mm_h_per_unit)
+        return ZR.of_attributes(field.attributes).reflectivity_dbz(rates), NO_RAIN_DBZ
+    declared = field.attributes.get("no_rain_value")
+    if declared is None:
+        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
+        return values, float(lowest) if np.isfinite(lowest) else 0.0
+    return _with_floor(values, declared)
+
+
+def _with_floor(values: FloatArray, declared: Any) -> tuple[FloatArray, float]:
+    """Values with the declared floor; one outside -40..95 dBZ is a code and becomes -32 dBZ."""
+    try:
+        code = np.float32(declared)
+    except (TypeError, ValueError) as error:
+        raise ContractViolation(
+            f"The attribute no_rain_value must be a number, not {declared!r}.", rule="no-rain-value"
+        ) from error
+    limits = InputContract()
+    if limits.minimum_dbz <= code <= limits.maximum_dbz:
+        return values, float(code)
+    values[values == code] = NO_RAIN_DBZ
+    return values, NO_RAIN_DBZ
+
+
+def provenance(dataset: netCDF4.Dataset, field: Field) -> dict[str, str]:
+    """What the file says of where its data come from, and its Z-R relation."""
+    given = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+    given.update(field.attributes)
+    return {name: str(given[name]) for name in PROVENANCE if name in given}

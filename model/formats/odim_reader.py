@@ -1,0 +1,189 @@
+"""ODIM_H5 composites in: EUMETNET OPERA's exchange format for radar data.
+
+Source: OPERA Data Information Model for HDF5, versions 2.0 to 2.4 (Michelson et al.). Attributes
+of ``what`` and ``where`` are looked for from the data up to the root, as the versions differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from model.contract import InputContract
+from model.errors import ContractViolation, UnsupportedInput
+from model.formats.netcdf_access import damage_is_unreadable
+from model.formats.netcdf_time import check_order
+from model.formats.odim_grid import odim_grid
+from model.formats.odim_tree import is_odim, look_up, numbered, text
+from model.frames import FloatArray, Frames
+from model.reflectivity import NO_RAIN_DBZ, ZR
+
+QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE")  # the first that a file holds is taken
+
+__all__ = ["is_odim", "read_odim"]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One quantity at one time: the groups datasetN and dataM of the file."""
+
+    dataset: h5py.Group
+    data: h5py.Group
+
+    @property
+    def values(self) -> h5py.Dataset:
+        """The raw values, shape (y, x)."""
+        return self.data["data"]
+
+    def what(self, name: str) -> Any:
+        """An attribute of the nearest ``what`` group, None where there is none."""
+        return look_up("what", name, self.data, self.dataset)
+
+
+def read_odim(
+    path: Path, *, variable: str | None = None, contract: InputContract | None = None
+) -> Frames:
+    """Read a composite of reflectivity or rain rate.
+
+    Args:
+        path: The file.
+        variable: Quantity wanted, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h.
+        contract: Size limits, checked before any value is read; None: the default.
+
+    Returns:
+        Reflectivity in dBZ; ``undetect`` is the floor, ``nodata`` is missing.
+
+    Raises:
+        UnreadableInput: The file is damaged.
+        UnsupportedInput: It is not a composite.
+        InputTooLarge: Its header claims more than the limits allow.
+        ContractViolation: It lacks the quantity or an attribute, or breaks a rule.
+    """
+    with damage_is_unreadable(path), h5py.File(path, "r") as file:
+        _check_composite(file, path)
+        layers = _layers(file, variable, path)
+        _check_sizes(layers, contract or InputContract(), path)
+        times = _times(file, layers, path)
+        grid = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
+        values = np.stack([_reflectivity(layer, path) for layer in layers])
+        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(NO_RAIN_DBZ))
+        return Frames(values, times, grid, float(lowest), _provenance(file, layers[0]))
+
+
+def _check_composite(file: h5py.File, path: Path) -> None:
+    kind = text(look_up("what", "object", file))
+    if kind not in ("COMP", "IMAGE"):
+        raise UnsupportedInput(
+            f"An ODIM_H5 file must be a composite (COMP or IMAGE), but {path.name} is {kind!r}.",
+            rule="odim-object",
+        )
+
+
+def _layers(file: h5py.File, variable: str | None, path: Path) -> list[_Layer]:
+    """The layers of the quantity wanted, in file order."""
+    layers = [
+        _Layer(dataset, data)
+        for dataset in numbered(file, "dataset")
+        for data in numbered(dataset, "data")
+        if isinstance(data.get("data"), h5py.Dataset)
+    ]
+    held = {text(layer.what("quantity")) for layer in layers}
+    wanted = next((q for q in ([variable] if variable else QUANTITIES) if q in held), None)
+    if wanted is None:
+        raise ContractViolation(
+            f"{path.name} must hold {variable or ' or '.join(QUANTITIES)}, but it holds"
+            f" {', '.join(sorted(map(str, held))) or 'nothing'}.",
+            rule="variable-missing",
+        )
+    if wanted not in QUANTITIES:
+        raise ContractViolation(
+            f"The quantity must be reflectivity or rain rate ({', '.join(QUANTITIES)}), not"
+            f" {wanted!r} of {path.name}.",
+            rule="units",
+        )
+    return [layer for layer in layers if text(layer.what("quantity")) == wanted]
+
+
+def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> None:
+    shapes = {layer.values.shape for layer in layers}
+    shape = layers[0].values.shape
+    if len(shapes) > 1 or len(shape) != 2:
+        raise ContractViolation(
+            f"All data of {path.name} must be of one shape (y, x), but there are {sorted(shapes)}.",
+            rule="shape",
+        )
+    dtype = layers[0].values.dtype
+    if dtype.kind not in "iuf":
+        raise ContractViolation(
+            f"Data must be numbers, but those of {path.name} are of type {dtype}.", rule="data-type"
+        )
+    contract.check_size((len(layers), shape[0], shape[1]), path.name)
+    claimed = len(layers) * shape[0] * shape[1] * dtype.itemsize
+    contract.check_claim(claimed, path.stat().st_size, path.name)
+
+
+def _times(file: h5py.File, layers: list[_Layer], path: Path) -> tuple[datetime, ...]:
+    """The nominal time of the file; the end times where it holds several."""
+    if len(layers) == 1:
+        return (_time(look_up("what", "date", file), look_up("what", "time", file), path),)
+    times = tuple(_time(a.what("enddate"), a.what("endtime"), path) for a in layers)
+    check_order(times, path.name)
+    return times
+
+
+def _time(date: Any, clock: Any, path: Path) -> datetime:
+    try:
+        return datetime.strptime(f"{text(date)}{text(clock)}", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ContractViolation(
+            f"ODIM_H5 times must be YYYYMMDD and HHMMSS, but {path.name} has {text(date)!r} and"
+            f" {text(clock)!r}.",
+            rule="time-units",
+        ) from error
+
+
+def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
+    """value = raw * gain + offset, in dBZ (y, x); rain rates through Z-R."""
+    raw = layer.values[...]
+    numbers = {name: layer.what(name) for name in ("gain", "offset", "nodata", "undetect")}
+    for name in ("gain", "offset"):
+        if numbers[name] is None:
+            raise ContractViolation(
+                f"ODIM_H5 data need the attribute {name!r}, but {path.name} has none.",
+                rule="odim-attribute",
+            )
+    values = (raw * float(numbers["gain"]) + float(numbers["offset"])).astype(np.float32)
+    is_rate = text(layer.what("quantity")) == "RATE"
+    _mark(values, raw, numbers["undetect"], 0.0 if is_rate else NO_RAIN_DBZ)
+    _mark(values, raw, numbers["nodata"], np.nan)
+    return ZR.of_attributes(_zr(layer)).reflectivity_dbz(values) if is_rate else values
+
+
+def _mark(values: FloatArray, raw: Any, code: Any, meaning: float) -> None:
+    """Give the pixels that hold a code its meaning; a code that is None or NaN needs none."""
+    if code is not None:
+        values[raw == code] = meaning
+
+
+def _zr(layer: _Layer) -> dict[str, Any]:
+    """The Z-R relation of ``how``, where the file states it."""
+    pair = {
+        f"zr_{n}": look_up("how", f"zr_{n}", layer.data, layer.dataset, layer.dataset.parent)
+        for n in "ab"
+    }
+    return {name: value for name, value in pair.items() if value is not None}
+
+
+def _provenance(file: h5py.File, layer: _Layer) -> dict[str, str]:
+    quantity = f"ODIM_H5 {text(layer.what('quantity'))}"
+    source = text(look_up("what", "source", file))
+    relation = ZR.of_attributes(_zr(layer))
+    attributes = {"source": f"weather radar composite {source}", "original_quantity": quantity}
+    if quantity.endswith("RATE"):
+        attributes |= {"zr_a": str(relation.a), "zr_b": str(relation.b)}
+    return attributes

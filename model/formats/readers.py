@@ -1,0 +1,137 @@
+"""Radar files in: any mix of CF NetCDF and ODIM_H5 composites becomes one sequence of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from model.contract import InputContract
+from model.errors import ContractViolation, UnreadableInput
+from model.formats.hdf5_safety import SIGNATURE, check_self_contained
+from model.formats.json_reader import read_json
+from model.formats.netcdf_access import damage_is_unreadable
+from model.formats.netcdf_reader import read_netcdf
+from model.formats.odim_reader import is_odim, read_odim
+from model.frames import Frames
+
+__all__ = ["merge", "read_frames", "read_json", "read_netcdf"]
+
+CLASSIC_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+
+
+def read_frames(
+    paths: Sequence[Path], *, variable: str | None = None, contract: InputContract | None = None
+) -> Frames:
+    """Read radar files, in any order, one time or many a file.
+
+    Args:
+        paths: CF NetCDF files and ODIM_H5 composites.
+        variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
+        contract: Size limits, checked before any value is read; None: the default.
+
+    Returns:
+        All frames in time order; equal frames of the same time count once.
+
+    Raises:
+        UnreadableInput: A file is damaged or of no format we know.
+        UnsupportedInput: An ODIM_H5 file is no composite.
+        InputTooLarge: A file claims more than the limits allow.
+        ContractViolation: A file or their combination breaks a rule.
+    """
+    remaining = contract or InputContract()
+    parts = []
+    for path in paths:
+        part = _read(path, variable, remaining)
+        remaining = replace(
+            remaining,
+            maximum_frames=remaining.maximum_frames - len(part),
+            maximum_pixels=remaining.maximum_pixels - part.reflectivity_dbz.size,
+        )
+        parts.append(part)
+    return merge(parts)
+
+
+def _read(path: Path, variable: str | None, contract: InputContract) -> Frames:
+    """One file, by what its first bytes say it is."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(CLASSIC_NETCDF):
+        return read_netcdf(path, variable=variable, contract=contract)
+    if start != SIGNATURE:
+        raise UnreadableInput(
+            f"{path.name} must be NetCDF or HDF5, but it starts with {start!r}."
+            if start
+            else f"{path.name} is empty."
+        )
+    check_self_contained(path)
+    with damage_is_unreadable(path), h5py.File(path, "r") as hdf5:
+        odim = is_odim(hdf5)
+    read = read_odim if odim else read_netcdf
+    return read(path, variable=variable, contract=contract)
+
+
+def merge(parts: Sequence[Frames]) -> Frames:
+    """Several sequences on one grid as one, in time order.
+
+    Args:
+        parts: At least one sequence.
+
+    Returns:
+        All frames; the lowest floor; the attributes on which all parts agree.
+
+    Raises:
+        ContractViolation: There is nothing to merge, grids differ, or two frames of the same time
+            differ.
+    """
+    if not parts:
+        raise ContractViolation("There must be at least one file.", rule="frame-count")
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    for part in parts:
+        _check_same_grid(first, part)
+    chosen = _chosen(parts)
+    agreed = set(first.attributes.items()).intersection(*(p.attributes.items() for p in parts))
+    return Frames(
+        np.stack([part.reflectivity_dbz[index] for part, index in chosen]),
+        tuple(part.times[index] for part, index in chosen),
+        first.grid,
+        min(part.no_rain_dbz for part in parts),
+        dict(sorted(agreed)),
+    )
+
+
+def _check_same_grid(first: Frames, part: Frames) -> None:
+    if not first.grid.same_as(part.grid):
+        raise ContractViolation(
+            f"All files must be on one grid, but that of {part.times[0].isoformat()}"
+            f" ({part.grid.shape}, {part.grid.units}) differs from that of"
+            f" {first.times[0].isoformat()} ({first.grid.shape}, {first.grid.units}).",
+            rule="grid",
+        )
+
+
+def _chosen(parts: Sequence[Frames]) -> list[tuple[Frames, int]]:
+    """Every frame once, in time order."""
+    everything = [(part, index) for part in parts for index in range(len(part))]
+    chosen: list[tuple[Frames, int]] = []
+    for part, index in sorted(everything, key=lambda item: item[0].times[item[1]]):
+        if chosen and chosen[-1][0].times[chosen[-1][1]] == part.times[index]:
+            _check_equal(chosen[-1], (part, index))
+        else:
+            chosen.append((part, index))
+    return chosen
+
+
+def _check_equal(first: tuple[Frames, int], second: tuple[Frames, int]) -> None:
+    (part, index), (other, other_index) = first, second
+    one, two = part.reflectivity_dbz[index], other.reflectivity_dbz[other_index]
+    if not np.array_equal(one, two, equal_nan=True):
+        raise ContractViolation(
+            f"Two different frames claim the same time {part.times[index].isoformat()}.",
+            rule="time-conflict",
+        )

@@ -1,0 +1,103 @@
+"""What a child can be asked to do: read an upload, check it, store its frames; render a forecast.
+
+Only the child process calls these; the modules that bring netCDF4, HDF5, OpenCV or matplotlib are
+imported when an operation first needs them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.contract import InputContract, check_frames, split
+from model.errors import ContractViolation
+from model.frames import Frames, Grid
+
+Request = Mapping[str, Any]
+
+
+def decode_inputs(request: Request) -> dict[str, Any]:
+    """Read an upload, split it into inputs and observations, and store both for the archive.
+
+    Raises:
+        InputError: The upload is unreadable or breaks the input contract.
+    """
+    inputs, observed = split(_read(request), InputContract(), _time(request["reference_time"]))
+    directory = Path(request["directory"])
+    return {
+        "inputs": _store(inputs, directory / "inputs"),
+        "observations": _store(observed, directory / "observations") if observed else None,
+    }
+
+
+def decode_observations(request: Request) -> dict[str, Any]:
+    """Read an upload of observations and store those after the reference time.
+
+    Raises:
+        InputError: The upload is unreadable, on another grid, or holds nothing later.
+    """
+    frames = _read(request)
+    check_frames(frames, InputContract())
+    _check_grid(frames, Path(request["description"]))
+    later = frames.after(datetime.fromisoformat(request["after"]))
+    if not len(later):
+        raise ContractViolation(
+            f"Observations must be valid after the reference time {request['after']}, but the"
+            f" newest is of {frames.times[-1].isoformat() if len(frames) else 'no time'}.",
+            rule="observation-times",
+        )
+    return {"observations": _store(later, Path(request["directory"]) / "observations")}
+
+
+def _check_grid(frames: Frames, description: Path) -> None:
+    grid = Grid.from_json(json.loads(description.read_text())["grid"])
+    if not frames.grid.same_as(grid):
+        raise ContractViolation(
+            f"Observations must be on the grid of the forecast ({grid.shape}), but theirs"
+            f" ({frames.grid.shape}) is another.",
+            rule="grid",
+        )
+
+
+def render_forecast(request: Request) -> dict[str, Any]:
+    """Write a forecast file in another format."""
+    from service.intake.renderings import RENDERERS
+
+    RENDERERS[request["format"]](request)
+    return {}
+
+
+OPERATIONS: dict[str, Callable[[Request], dict[str, Any]]] = {
+    "decode": decode_inputs,
+    "observe": decode_observations,
+    "render": render_forecast,
+}
+
+
+def _read(request: Request) -> Frames:
+    from model.formats.readers import read_frames, read_json
+
+    paths = [Path(path) for path in request["paths"]]
+    if request["kind"] == "json":
+        return read_json(paths[0].read_bytes())
+    return read_frames(paths, variable=request["variable"])
+
+
+def _store(frames: Frames, directory: Path) -> dict[str, Any]:
+    directory.mkdir()
+    np.save(directory / "frames.npy", np.ascontiguousarray(frames.reflectivity_dbz))
+    (directory / "frames.json").write_text(json.dumps(frames.description()))
+    return {
+        "directory": str(directory),
+        "newest_time": frames.times[-1].isoformat(),
+        "shape": frames.reflectivity_dbz.shape,
+    }
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,117 @@
+"""A forecast file in other formats: JSON, npz, a picture, a loop. Runs in a child process only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.forecast import Forecast
+from model.formats.cf import read_forecast
+from model.frames import FloatArray, Frames
+from model.verification import Verification
+
+Request = Mapping[str, Any]
+DECIMALS = 2  # forecasts are stored to .01 dBZ
+
+
+def _write_json(request: Request) -> None:
+    forecast = _forecast(request)
+    body = {
+        "frames": _plain(forecast.frames.reflectivity_dbz),
+        **_facts(forecast),
+        "grid": forecast.frames.grid.to_json(),
+    }
+    Path(request["output"]).write_text(json.dumps(body, allow_nan=False, separators=(",", ":")))
+
+
+def _write_npz(request: Request) -> None:
+    forecast = _forecast(request)
+    facts = _facts(forecast)
+    with Path(request["output"]).open("wb") as file:
+        np.savez_compressed(
+            file,
+            reflectivity_dbz=forecast.frames.reflectivity_dbz,
+            extrapolation_dbz=forecast.extrapolation.reflectivity_dbz,
+            times=np.array(facts["times"]),
+            lead_minutes=np.array(forecast.lead_minutes),
+            forecast_reference_time=np.array(facts["forecast_reference_time"]),
+            y=forecast.frames.grid.y,
+            x=forecast.frames.grid.x,
+        )
+
+
+def _write_png(request: Request) -> None:
+    from model.drawing.pictures import forecast_png
+
+    picture = forecast_png(_forecast(request), _observed(request), _verification(request))
+    Path(request["output"]).write_bytes(picture)
+
+
+def _write_webp(request: Request) -> None:
+    from model.drawing.pictures import forecast_loop
+
+    inputs = load_frames(Path(request["inputs"])) if request["inputs"] else None
+    loop = forecast_loop(inputs, _forecast(request), _observed(request))
+    Path(request["output"]).write_bytes(loop)
+
+
+RENDERERS: dict[str, Callable[[Request], None]] = {
+    "json": _write_json,
+    "npz": _write_npz,
+    "png": _write_png,
+    "webp": _write_webp,
+}
+
+
+def load_frames(values: Path) -> Frames:
+    """The archived frames whose ``.npy`` file is ``values``; their ``.json`` lies beside it."""
+    description = json.loads(values.with_suffix(".json").read_text())
+    return Frames.from_description(np.load(values, allow_pickle=False), description)
+
+
+def _forecast(request: Request) -> Forecast:
+    return read_forecast(Path(request["forecast"]))
+
+
+def _observed(request: Request) -> Frames | None:
+    """All observations together; of one time the last that came."""
+    parts = [load_frames(Path(path)) for path in request["observed"]]
+    if not parts:
+        return None
+    frames = {
+        time: values
+        for part in parts
+        for time, values in zip(part.times, part.reflectivity_dbz, strict=True)
+    }
+    times = sorted(frames)
+    return parts[0].with_values(np.stack([frames[time] for time in times]), times)
+
+
+def _verification(request: Request) -> Verification | None:
+    scores = request["verification"]
+    return None if scores is None else Verification.from_json(scores)
+
+
+def _facts(forecast: Forecast) -> dict[str, Any]:
+    return {
+        "times": [time.isoformat().replace("+00:00", "Z") for time in forecast.frames.times],
+        "units": "dBZ",
+        "forecast_reference_time": forecast.forecast_reference_time.isoformat().replace(
+            "+00:00", "Z"
+        ),
+        "lead_minutes": forecast.lead_minutes,
+        "model": {"name": forecast.model.name, "version": forecast.model.version},
+        "no_rain_dbz": forecast.frames.no_rain_dbz,
+    }
+
+
+def _plain(values: FloatArray) -> list[Any]:
+    """Nested lists, rounded, with None where missing."""
+    rounded = np.round(values.astype(float), DECIMALS).astype(object)
+    rounded[np.isnan(values)] = None
+    plain: list[Any] = rounded.tolist()
+    return plain

@@ -1,0 +1,70 @@
+"""The gateway process: ``python -m service.processes.gateway``."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from model.errors import EchocastError
+from service.app import create_app
+from service.errors import StartRefused
+from service.settings import ServiceSettings
+
+BACKLOG = 512
+GRACE_SECONDS = 5
+REFUSED = 78  # EX_CONFIG: starting again would not help
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Answer requests until told to stop.
+
+    Raises:
+        StartRefused: The address is taken, or open to everybody without keys.
+    """
+    app = create_app(settings)
+    listener = bound_socket(settings.host, settings.port)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        StartRefused: The address cannot be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def main() -> None:
+    """Serve with the settings of the environment; a refusal is one sentence."""
+    logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel("WARNING")
+    try:
+        serve(ServiceSettings())
+    except (EchocastError, ValidationError) as error:
+        print(f"echocast: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main()

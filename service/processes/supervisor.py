@@ -1,0 +1,120 @@
+"""A tree of processes: what dies is started again, and all end together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.errors import StartRefused
+from service.processes.gateway import REFUSED
+from service.processes.lifeline import command
+
+log = logging.getLogger("echocast.supervisor")
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
+HEALTHY_AFTER_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+@dataclass
+class Role:
+    """One process of the tree.
+
+    Args:
+        name: For people.
+        module: Run as ``python -m`` would.
+    """
+
+    name: str
+    module: str
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    due: float = 0.0
+    pause: float = field(default=FIRST_PAUSE_SECONDS)
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the process; it ends with us, by the pipe on its standard input."""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            command(self.module),
+            stdin=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,  # Ctrl-C is for the supervisor to handle
+        )
+
+    def died(self) -> int:
+        """Note a death: when to start again."""
+        assert self.process is not None
+        code = self.process.wait()
+        self._close_pipe()
+        healthy = time.monotonic() - self.started > HEALTHY_AFTER_SECONDS
+        self.pause = FIRST_PAUSE_SECONDS if healthy else self.pause
+        self.due = time.monotonic() + self.pause
+        self.pause = min(2 * self.pause, LONGEST_PAUSE_SECONDS)
+        self.process = None
+        return code
+
+    def stop(self) -> None:
+        """Ask the process to end, and make it."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._close_pipe()
+        self.process = None
+
+    def _close_pipe(self) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+
+class Supervisor:
+    """Starts roles in order, keeps them alive, and stops them in reverse order.
+
+    Args:
+        roles: What to run.
+        settings: ``ECHOCAST_`` variables for all of them.
+    """
+
+    def __init__(self, roles: Sequence[Role], settings: Mapping[str, str]) -> None:
+        self.roles = list(roles)
+        self.environment = {**os.environ, **settings}
+
+    def start(self) -> None:
+        """Start everything."""
+        for role in self.roles:
+            role.start(self.environment)
+
+    def tend(self) -> None:
+        """Notice what died and start what is due; call this several times a second.
+
+        Raises:
+            StartRefused: A role refused to start; it has said why.
+        """
+        for role in self.roles:
+            if role.process is None and time.monotonic() >= role.due:
+                role.start(self.environment)
+            elif role.process is not None and role.process.poll() is not None:
+                self._bury(role)
+
+    def _bury(self, role: Role) -> None:
+        code = role.died()
+        if code == REFUSED:
+            raise StartRefused(f"The {role.name} refused to start.")
+        pause = role.due - time.monotonic()
+        log.warning("The %s ended (%d) and is started again in %.1f s", role.name, code, pause)
+
+    def stop(self) -> None:
+        """Stop everything, the last first."""
+        for role in reversed(self.roles):
+            role.stop()

@@ -1,0 +1,214 @@
+"""``echocast benchmark``: how fast the whole chain is on this machine, and what it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from service.errors import ServiceError
+from service.processes.lifeline import command
+from service.processes.readying import stop_process, wait_until
+from service.processes.up import free_port
+from service.shows.benchmark_input import draw_bodies
+from workers.engine_url import embedded_url
+from workers.jobs import JobStore
+
+SMALL = (64, 64)
+LARGE = (640, 710)
+SINGLE_REQUESTS = 100
+CONCURRENCY = 16
+PARALLEL_REQUESTS = 128
+WARMING_REQUESTS = 3
+START_SECONDS = 60.0
+REQUEST_SECONDS = 300.0
+HEADERS = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
+Processes = dict[str, subprocess.Popen[bytes]]
+
+
+class BenchmarkFailed(ServiceError):
+    """A measurement could not be made."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One figure: what, how much, and the goal it is judged by."""
+
+    name: str
+    value: float | None
+    unit: str
+    goal: str = ""
+
+
+def run_benchmark(as_json: bool = False) -> None:
+    """Measure everything; takes a few minutes.
+
+    Raises:
+        BenchmarkFailed: The service refused what it should do.
+    """
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Starting")
+        figures = measure(lambda step: bar.update(task, description=step))
+    if as_json:
+        print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}, indent=1))
+    else:
+        Console().print(_table(figures))
+
+
+def measure(say: Callable[[str], None]) -> list[Measured]:
+    """All figures, in the order they were measured."""
+    with tempfile.TemporaryDirectory(prefix="ec-") as name:
+        root = Path(name)
+        say("Drawing storms")
+        small = draw_bodies(root / "small", SINGLE_REQUESTS + PARALLEL_REQUESTS + 3, *SMALL)
+        large = draw_bodies(root / "large", 1, *LARGE)
+        say("Timing the bare network")
+        bare = _bare_network()
+        with _service(root / "data", say) as (client, processes, starts):
+            say("One request at a time")
+            single = [_timed(client, body) for body in small[: SINGLE_REQUESTS + 3]]
+            say(f"{CONCURRENCY} requests at a time")
+            rate = _throughput(client, small[SINGLE_REQUESTS + 3 :])
+            say("A country: 640 x 710 pixels")
+            seconds, _ = _timed(client, large[0])
+            memory = _peak_memory_mib(processes["worker"].pid)
+    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(rate, bare),
+            Measured("640x710 forecast", seconds, "s", "<= 30"),
+            Measured("worker peak memory", memory, "MiB", "<= 3072")]  # fmt: skip
+
+
+def _overheads(single: Sequence[tuple[float, Mapping[str, float]]]) -> list[Measured]:
+    """What a request costs beyond the network, in ms."""
+    beyond = sorted(1000 * (total - timings["network"]) for total, timings in single)
+    wholes = [1000 * total for total, _ in single]
+    return [
+        Measured("64x64 forecast, p50", statistics.median(wholes), "ms", "<= 400"),
+        Measured("overhead, p50", statistics.median(beyond), "ms", "<= 50"),
+        Measured("overhead, p99", beyond[round(0.99 * (len(beyond) - 1))], "ms", "<= 150"),
+    ]
+
+
+def _rates(rate: float, bare: float) -> list[Measured]:
+    return [
+        Measured("bare network, batch 16", bare, "forecasts/s"),
+        Measured("throughput at concurrency 16", rate, "forecasts/s"),
+        Measured("share of the bare network", 100 * rate / bare, "%", ">= 75 small, >= 90 radar"),
+    ]
+
+
+@contextmanager
+def _service(
+    data: Path, say: Callable[[str], None]
+) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
+    """Engine, gateway and worker, started one after the other and timed."""
+    port = free_port("127.0.0.1")
+    url = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "ECHOCAST_DATA_DIR": str(data), "ECHOCAST_PORT": str(port)}
+    processes: Processes = {}
+
+    def start(name: str, module: str) -> subprocess.Popen[bytes]:
+        say(f"Starting the {name}")
+        processes[name] = subprocess.Popen(
+            command(module), stdin=subprocess.PIPE, env=environment, stderr=subprocess.DEVNULL
+        )
+        return processes[name]
+
+    try:
+        start("engine", "service.processes.engine")
+        _wait_for_engine(data)
+        gateway = wait_until(
+            f"{url}/healthz", start("gateway", "service.processes.gateway"), START_SECONDS
+        )
+        worker = wait_until(f"{url}/readyz", start("worker", "workers"), START_SECONDS)
+        starts = [
+            Measured("gateway start to /healthz", gateway, "s", "<= 2"),
+            Measured("worker start to /readyz", worker, "s", "<= 8"),
+        ]
+        with httpx.Client(base_url=url, timeout=REQUEST_SECONDS, trust_env=False) as client:
+            yield client, processes, starts
+    finally:
+        for process in reversed(processes.values()):
+            stop_process(process)
+
+
+def _wait_for_engine(data: Path) -> None:
+    url = embedded_url(data / "engine")
+    store = JobStore(url, patience_seconds=START_SECONDS)
+    store.ping()
+    store.close()
+
+
+def _timed(client: httpx.Client, body: bytes) -> tuple[float, dict[str, float]]:
+    """Seconds from request to finished job, and the job's own timings."""
+    started = time.perf_counter()
+    answer = client.post("/nowcast", content=body, headers=HEADERS)
+    seconds = time.perf_counter() - started
+    while answer.status_code == 202:
+        answer = client.post("/nowcast", content=body, headers=HEADERS)
+        seconds = time.perf_counter() - started
+    if answer.status_code != 200 or answer.json()["status"] != "succeeded":
+        raise BenchmarkFailed(f"A nowcast did not succeed: {answer.text[:300]}")
+    return seconds, answer.json()["timings"]
+
+
+def _throughput(client: httpx.Client, bodies: Sequence[bytes]) -> float:
+    """Forecasts a second with many clients at once."""
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        list(pool.map(lambda body: _timed(client, body), bodies[:CONCURRENCY]))
+        started = time.perf_counter()
+        list(pool.map(lambda body: _timed(client, body), bodies[CONCURRENCY:]))
+    return (len(bodies) - CONCURRENCY) / (time.perf_counter() - started)
+
+
+def _bare_network() -> float:
+    """Forecasts a second of the network alone, in batches."""
+    arguments = ["--batch", str(CONCURRENCY), "--height", str(SMALL[0]), "--width", str(SMALL[1])]
+    models = os.environ.get("ECHOCAST_MODELS_DIR")
+    arguments += ["--models-dir", models] if models else []
+    arguments += ["--threads", os.environ.get("ECHOCAST_THREADS", "0")]
+    done = subprocess.run(
+        [sys.executable, "-m", "model", "benchmark", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkFailed(f"The bare network could not be timed: {done.stderr.strip()[-300:]}")
+    return float(json.loads(done.stdout)["network_forecasts_per_second"])
+
+
+def _peak_memory_mib(pid: int) -> float | None:
+    """Largest resident size of a process so far; None where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found.group(1)) / 1024 if found else None
+
+
+def _table(figures: Sequence[Measured]) -> Table:
+    table = Table(title="Echocast on this machine", title_justify="left")
+    for heading, justify in (("what", "left"), ("measured", "right"), ("goal", "right")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for figure in figures:
+        value = "not known here" if figure.value is None else f"{figure.value:.1f} {figure.unit}"
+        table.add_row(figure.name, value, figure.goal)
+    return table
