@@ -1,7 +1,8 @@
 """A process that ends when its parent does, however the parent ends.
 
 ``python -m service.processes.lifeline MODULE ARGUMENTS...`` runs a module as ``python -m`` would,
-and ends it when standard input ends: the pipe of a parent that was killed closes by itself, on every system.
+and ends it when standard input ends: the pipe of a parent that was killed closes by itself, on
+every system.
 """
 
 from __future__ import annotations
