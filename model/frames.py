@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -121,13 +121,7 @@ class Frames:
         object.__setattr__(self, "times", tuple(self.times))
         self._check_shape()
         self._check_times()
-        if np.isinf(values).any():
-            t, y, x = (int(i[0]) for i in np.nonzero(np.isinf(values)))
-            raise ContractViolation(
-                f"Reflectivity must be finite or missing, but frame {t} holds an infinity"
-                f" at row {y}, column {x}.",
-                rule="infinite-value",
-            )
+        self._check_finite()
 
     def _check_shape(self) -> None:
         values = self.reflectivity_dbz
@@ -150,6 +144,16 @@ class Frames:
                     f"Times must strictly increase, but time {index} ({time.isoformat()}) does not"
                     f" come after {self.times[index - 1].isoformat()}.",
                     rule="time-order",
+                )
+
+    def _check_finite(self) -> None:
+        for t, frame in enumerate(self.reflectivity_dbz):  # one by one: few masks in memory
+            if (infinite := np.isinf(frame)).any():
+                y, x = (int(index[0]) for index in np.nonzero(infinite))
+                raise ContractViolation(
+                    f"Reflectivity must be finite or missing, but frame {t} holds an infinity"
+                    f" at row {y}, column {x}.",
+                    rule="infinite-value",
                 )
 
     def __len__(self) -> int:
@@ -210,6 +214,18 @@ class Frames:
 
     def sha256(self) -> str:
         """Hash of values, times, grid and floor: equal frames have equal names."""
-        digest = hashlib.sha256(json.dumps(self.description(), sort_keys=True).encode())
-        digest.update(np.ascontiguousarray(self.reflectivity_dbz).tobytes())
-        return digest.hexdigest()
+        values = np.ascontiguousarray(self.reflectivity_dbz).reshape(-1).view(np.uint8)
+        return content_sha256(self.description(), [values.data])
+
+
+def content_sha256(description: Mapping[str, Any], values: Iterable[bytes | memoryview]) -> str:
+    """Hash of frames told in parts.
+
+    Args:
+        description: As :meth:`Frames.description` gives it.
+        values: The float32 values in C order, in blocks of any size.
+    """
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for block in values:
+        digest.update(block)
+    return digest.hexdigest()

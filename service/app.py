@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -33,8 +32,6 @@ from workers.settings import WorkerSettings
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
 
-ADOPTERS = 2
-
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """The gateway with these settings; it reaches for the engine only when it runs.
@@ -57,9 +54,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     board = Board(client_url(work.engine_url), DONE_CHANNEL)
     attendance = Attendance(store.alive_workers, settings.worker_tolerance_seconds)
-    adopters = ThreadPoolExecutor(ADOPTERS, "adopt")
     catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
-    desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics, adopters)
+    desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +66,6 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         )
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
-            stack.callback(adopters.shutdown)
             stack.callback(scratch.close)
             for part in (decoders, renderers, board, attendance):
                 await stack.enter_async_context(part.running())

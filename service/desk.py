@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +41,7 @@ class UploadOptions:
 
 @dataclass(frozen=True)
 class Desk:
-    """Everything that the routes call; one method each.
-
-    ``adopters`` are few threads that alone hold whole frames in memory for a moment, so that what
-    the allocator keeps for each thread stays small.
-    """
+    """Everything that the routes call; one method each."""
 
     store: JobStore
     archive: Archive
@@ -55,7 +50,6 @@ class Desk:
     board: Board
     attendance: Attendance
     metrics: GatewayMetrics
-    adopters: ThreadPoolExecutor
 
     async def submit(self, upload: Upload, options: UploadOptions) -> Submission:
         """Decode an upload, keep its frames, and take the job on.
@@ -143,8 +137,7 @@ class Desk:
             self.metrics.decoded.observe(time.perf_counter() - started)
 
     async def _adopt(self, stored: Mapping[str, Any]) -> str:
-        loop, directory = asyncio.get_running_loop(), Path(stored["directory"])
-        return await loop.run_in_executor(self.adopters, self.archive.adopt_frames, directory)
+        return await asyncio.to_thread(self.archive.adopt_frames, Path(stored["directory"]))
 
 
 def finished(job: Job) -> bool:

@@ -25,8 +25,9 @@ from typing import IO, Any
 import numpy as np
 
 from model.frames import Frames
-from workers.errors import ArchiveError, DiskFull, NotInArchive
+from workers.errors import DiskFull, NotInArchive
 from workers.job import Job
+from workers.stored_frames import read_stored, stored_sha256
 
 DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
 SHA_PATTERN = re.compile(r"[0-9a-f]{64}")
@@ -83,7 +84,7 @@ class Archive:
     def adopt_frames(self, directory: Path) -> str:
         """Take ``frames.npy`` and ``frames.json`` of a decoding child over, by renaming.
 
-        The hash is computed here: a child that read a hostile file is not believed.
+        The hash is computed here, block by block: a child that read a hostile file is not believed.
 
         Raises:
             DiskFull: Less space is free than the floor.
@@ -91,7 +92,7 @@ class Archive:
         """
         self.check_space()
         values, description = directory / "frames.npy", directory / "frames.json"
-        sha = _read_frames(values, description).sha256()
+        sha = stored_sha256(values, description)
         values_place, description_place = self._frames_paths(sha)
         if not description_place.exists():
             _settle(values, values_place)
@@ -104,7 +105,7 @@ class Archive:
         Raises:
             NotInArchive: There are none.
         """
-        return _read_frames(*self._existing(sha))
+        return read_stored(*self._existing(sha))
 
     def describe_frames(self, sha: str) -> Mapping[str, Any]:
         """Times, grid and provenance of frames, without their values.
@@ -185,14 +186,6 @@ def _utc(job: Job) -> datetime:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False).encode()
-
-
-def _read_frames(values: Path, description: Path) -> Frames:
-    try:
-        array = np.load(values, allow_pickle=False)
-        return Frames.from_description(array, json.loads(description.read_bytes()))
-    except (OSError, ValueError, KeyError) as error:
-        raise ArchiveError(f"{values} and {description.name} hold no frames: {error}.") from error
 
 
 def _settle(path: Path, place: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import httpx
+import numpy as np
 import pytest
 
+from model.frames import Frames, Grid
+from model.synthetic import storm
 from tests.service.bodies import (
     NETCDF,
     body,
@@ -14,6 +17,7 @@ from tests.service.bodies import (
     netcdf,
     other_storm,
     post,
+    written,
 )
 from tests.service.processes import Gateway
 
@@ -99,6 +103,20 @@ def test_a_full_queue_is_refused_and_says_when_to_come_back(door: Gateway) -> No
     for answer in answers:
         if answer.status_code == 202:
             door.client.delete(answer.headers["location"])
+
+
+def test_large_frames_never_lie_in_the_gateway(door: Gateway) -> None:
+    """Its highest memory during the upload is told by the system, not sampled."""
+    frames = storm(3, frames=10, height=32, width=32)
+    wide = np.full((10, 1400, 1400), 20, np.float32)
+    content = written(Frames(wide, frames.times, Grid.of_pixels(1400, 1400)))
+    post(door.client, netcdf())
+    door.forget_peak()
+    before = door.peak_bytes()
+    answer = post(door.client, content)
+    assert answer.status_code == 202, answer.text
+    assert door.peak_bytes() - before < wide.nbytes / 4
+    door.client.delete(answer.headers["location"])
 
 
 def test_the_gateway_stays_as_small_as_it_was(door: Gateway) -> None:

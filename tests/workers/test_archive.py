@@ -84,6 +84,21 @@ def test_what_a_child_left_is_not_believed(archive: Archive, tmp_path: Path) -> 
     (tmp_path / "frames.json").write_text(json.dumps(storm().description()))
     with pytest.raises(ArchiveError, match="hold no frames"):
         archive.adopt_frames(tmp_path)
+    for kind, order in (("<f8", "C"), ("<f4", "F")):
+        np.save(tmp_path / "frames.npy", np.asarray(storm().reflectivity_dbz, kind, order=order))
+        with pytest.raises(ArchiveError, match="not float32 in C order"):
+            archive.adopt_frames(tmp_path)
+    np.save(tmp_path / "frames.npy", storm().reflectivity_dbz)
+    content = (tmp_path / "frames.npy").read_bytes()
+    for damaged in (content[:-1], content + b"x", content[:60], b""):
+        (tmp_path / "frames.npy").write_bytes(damaged)
+        with pytest.raises(ArchiveError, match="hold no frames"):
+            archive.adopt_frames(tmp_path)
+    for told in ("{", "[]", '{"times": 3}', json.dumps({**storm().description(), "times": []})):
+        (tmp_path / "frames.json").write_text(told)
+        np.save(tmp_path / "frames.npy", storm().reflectivity_dbz)
+        with pytest.raises(ArchiveError, match="hold no frames"):
+            archive.adopt_frames(tmp_path)
     (tmp_path / "frames.json").write_text("{")
     np.save(tmp_path / "frames.npy", storm().reflectivity_dbz)
     with pytest.raises(ArchiveError):
