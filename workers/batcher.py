@@ -84,14 +84,14 @@ class Batcher:
 
     Args:
         limits: How much goes into one launch.
-        guard: Context of every launch, e.g. a watchdog.
+        guard: Makes the context of a launch of so many pixels x frames, e.g. a watchdog.
         listener: Hears about launches.
     """
 
     def __init__(
         self,
         limits: BatchLimits,
-        guard: Callable[[], AbstractContextManager[None]],
+        guard: Callable[[int], AbstractContextManager[None]],
         listener: BatchListener,
     ) -> None:
         self._limits = limits
@@ -139,9 +139,15 @@ class Batcher:
             self._changed.notify_all()
 
     def _loop(self) -> None:
-        while batch := self._take():
-            if wanted := [item for item in batch if _still_wanted(item)]:
-                self._launch(wanted)
+        while self._serve():
+            pass
+
+    def _serve(self) -> bool:
+        """Launch the next batch; nothing of it is kept while the next one is waited for."""
+        batch = self._take()
+        if wanted := [item for item in batch if _still_wanted(item)]:
+            self._launch(wanted)
+        return bool(batch)
 
     def _take(self) -> list[BatchItem]:
         """The next batch; empty when the batcher stops."""
@@ -184,7 +190,7 @@ class Batcher:
 
     def _predict(self, batch: Sequence[BatchItem]) -> list[tuple[Any]]:
         """Predictions in one-tuples, so that none of them is taken for an exception."""
-        with self._guard():
+        with self._guard(sum(item.prepared.cost for item in batch)):
             predictions = batch[0].network.predict([item.prepared for item in batch])
         return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
 

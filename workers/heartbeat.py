@@ -24,7 +24,7 @@ class Heartbeat:
         held: The jobs whose leases are renewed.
         describe: Who is alive, with the models loaded at the moment.
         every_seconds: Time between two beats.
-        job_timeout_seconds: A job held longer than this hangs, and the process ends.
+        job_timeout_seconds: A phase of a job that takes longer hangs, and the process ends.
         end_process: How; the leases lapse then and another worker takes over.
     """
 
@@ -66,7 +66,9 @@ class Heartbeat:
     def _loop(self) -> None:
         while not self._stopping.wait(self._every):
             if self._held.longest_seconds() > self._job_timeout:
-                log.critical("A job ran longer than %s s; the worker ends.", self._job_timeout)
+                log.critical(
+                    "A phase of a job took longer than %s s; the worker ends.", self._job_timeout
+                )
                 self._end_process(HUNG_EXIT_CODE)
             try:
                 self.beat()

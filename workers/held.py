@@ -19,7 +19,8 @@ class HeldJobs:
     def __init__(self, incarnation: str) -> None:
         self.incarnation = incarnation
         self._numbers = itertools.count(1)
-        self._held: dict[str, tuple[str, float]] = {}
+        self._held: dict[str, str] = {}
+        self._working: dict[str, float] = {}
         self._lost: set[str] = set()
         self._lock = threading.Lock()
 
@@ -31,7 +32,7 @@ class HeldJobs:
     def holding(self, claim: str, job_id: str) -> Iterator[None]:
         """Have the claim renewed while the context lasts."""
         with self._lock:
-            self._held[claim] = (job_id, time.monotonic())
+            self._held[claim] = job_id
         try:
             yield
         finally:
@@ -39,10 +40,21 @@ class HeldJobs:
                 del self._held[claim]
                 self._lost.discard(claim)
 
+    @contextmanager
+    def working(self, claim: str) -> Iterator[None]:
+        """Note that work on a job goes on: who waits for others does not hang."""
+        with self._lock:
+            self._working[claim] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._working[claim]
+
     def claims(self) -> dict[str, str]:
         """Claim -> job id of everything held."""
         with self._lock:
-            return {claim: job_id for claim, (job_id, _) in self._held.items()}
+            return dict(self._held)
 
     def lose(self, claims: Iterable[str]) -> None:
         """Note claims that can't be renewed any more."""
@@ -54,7 +66,7 @@ class HeldJobs:
         return claim in self._lost
 
     def longest_seconds(self) -> float:
-        """How long the oldest claim is held; 0 without any."""
+        """How long the oldest piece of work goes on; 0 without any."""
         with self._lock:
-            since = [start for _, start in self._held.values()]
-        return time.monotonic() - min(since) if since else 0.0
+            since = min(self._working.values(), default=None)
+        return 0.0 if since is None else time.monotonic() - since

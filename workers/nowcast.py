@@ -13,7 +13,7 @@ from typing import Any
 
 from model.errors import EchocastError, InputError
 from model.forecast import Forecast
-from model.formats.cf import as_written, write_forecast
+from model.formats.cf import write_forecast
 from workers.archive import Archive
 from workers.batcher import Batcher, BatchItem
 from workers.claims import ClaimStore
@@ -101,7 +101,8 @@ class _Run:
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         start = time.monotonic()
-        yield
+        with self.shop.held.working(self.claim):
+            yield
         self.timings[name] = time.monotonic() - start
 
     def _forecast(self) -> Forecast:
@@ -129,24 +130,24 @@ class _Run:
         """Write the forecast, then score it until no observation came meanwhile."""
         with self._phase("write"):
             path = self.shop.archive.put_forecast(self.job, partial(write_forecast, forecast))
+        result = _result(forecast, path)
+        del forecast  # the file is scored; memory is wanted by others
         job = self.job
         while True:
-            scores = self._scores(job, forecast)
-            outcome = self._end(
-                "succeeded", job.observation_shas, **scores, result=_result(forecast, path)
-            )
+            scores = self._scores(job, path)
+            outcome = self._end("succeeded", job.observation_shas, **scores, result=result)
             if not isinstance(outcome, tuple):
                 break
             job = replace(job, observation_shas=outcome)
         if outcome == "finished" and "verification" in scores:
             self.shop.metrics.on_scores(scores["verification"], None)
 
-    def _scores(self, job: Job, forecast: Forecast) -> dict[str, Any]:
+    def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
         """The fields of the job hash that tell how good the forecast is."""
         if not job.observation_shas:
             return {}
         with self._phase("verify"):
-            scores, problem = score(self.shop.archive, job, as_written(forecast))
+            scores, problem = score(self.shop.archive, job, forecast_path)
         if problem is None:
             return {"verification": scores}
         return {"verification": scores, "verification_error": problem.__dict__}

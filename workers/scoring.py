@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.forecast import Forecast
+from model.formats.cf import read_forecast
 from model.frames import Frames, Grid
 from model.verification import verify
 from workers.archive import Archive
@@ -19,14 +19,21 @@ from workers.errors import ArchiveError
 from workers.job import Job, JobError
 
 
-def score(archive: Archive, job: Job, forecast: Forecast) -> tuple[dict[str, Any], JobError | None]:
+def score(archive: Archive, job: Job, forecast_path: str) -> tuple[dict[str, Any], JobError | None]:
     """The job's scores as JSON, stored in the archive, and what was wrong with observations.
 
+    The values in the forecast's file are scored, as a reader gets them after packing.
+
     Args:
-        archive: Holds the observations and takes the scores.
+        archive: Holds the forecast and the observations and takes the scores.
         job: Whose observations count.
-        forecast: Its forecast with the values as written.
+        forecast_path: Where its forecast lies in the archive.
+
+    Raises:
+        NotInArchive: There is no such file.
+        InputError: The file is damaged.
     """
+    forecast = read_forecast(archive.path(forecast_path), only_methods=True)
     observed, problem = _observations(archive, job.observation_shas, forecast.frames.grid)
     scores = verify(forecast, observed).to_json()
     archive.put_verification(job, scores)

@@ -62,8 +62,10 @@ class WorkerSettings(BaseSettings):
     """Longest wait for more jobs before a launch, only while others are being prepared."""
     launch_timeout_seconds: float = Field(default=300.0, gt=0)
     """Seconds after which a launch of the network counts as hung and the worker exits."""
+    launch_seconds_per_megapixel: float = Field(default=60.0, ge=0)
+    """Seconds that a launch has on top of that for each million pixels x frames."""
     job_timeout_seconds: float = Field(default=1800.0, gt=0)
-    """Seconds after which a job of any phase counts as hung and the worker exits."""
+    """Seconds after which a phase of a job, waiting apart, counts as hung and the worker exits."""
     pixels_in_work: int = Field(default=160_000_000, ge=1)
     """Most pixels x frames of all jobs in one worker; a single larger job still runs, alone."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from model.errors import EchocastError
-from model.formats.cf import read_forecast
 from workers.errors import EngineUnavailable
 from workers.job import Job, JobError
 from workers.nowcast import Workshop
@@ -28,8 +27,7 @@ def _score_once(shop: Workshop, job: Job, claim: str) -> Job | None:
     if job.forecast_path is None:
         return None
     try:
-        forecast = read_forecast(shop.archive.path(job.forecast_path))
-        scores, problem = score(shop.archive, job, forecast)
+        scores, problem = score(shop.archive, job, job.forecast_path)
     except EngineUnavailable:
         raise
     except EchocastError as error:

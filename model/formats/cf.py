@@ -1,13 +1,12 @@
 """CF NetCDF files: a forecast with everything needed to verify it, or plain frames.
 
-Values are packed to 0.01 dBZ; what is read back is the forecast that is scored, see
-:func:`as_written`.
+Values are packed to 0.01 dBZ; what :func:`read_forecast` reads back is the forecast that is scored.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,9 @@ from model.formats.cf_layout import (
     PROBABILITY_MISSING,
     PROBABILITY_OFFSET,
     PROBABILITY_PACKING,
-    floor_as_written,
     packed_dbz,
     packed_probability,
     reflectivity_attributes,
-    unpacked_dbz,
-    unpacked_probability,
     write_grid,
     write_packed,
     write_scalar_time,
@@ -37,7 +33,7 @@ from model.formats.cf_reader import read_forecast
 from model.formats.netcdf_access import open_netcdf
 from model.frames import FloatArray, Frames
 
-__all__ = ["as_written", "read_forecast", "write_forecast", "write_frames"]
+__all__ = ["read_forecast", "write_forecast", "write_frames"]
 
 REFLECTIVITY = "equivalent_reflectivity_factor"
 LEADS = "forecast_reference_time forecast_period"
@@ -59,8 +55,8 @@ def write_frames(frames: Frames, path: Path) -> None:
         _write_axes(dataset, frames)
         attributes = reflectivity_attributes(frames, "radar reflectivity")
         attributes["standard_name"] = REFLECTIVITY
-        counts = packed_dbz(frames.reflectivity_dbz)
-        write_packed(dataset, "reflectivity", counts, ("time", "y", "x"), attributes)
+        values = frames.reflectivity_dbz
+        write_packed(dataset, "reflectivity", values, packed_dbz, ("time", "y", "x"), attributes)
 
 
 def write_forecast(forecast: Forecast, path: Path) -> None:
@@ -94,13 +90,13 @@ def _write_leads(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
 
 def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
     """The forecast, first and alone with its standard name; then extrapolation and persistence."""
-    axes = ("time", "y", "x")
-    frames = forecast.frames
-    for name, long_name, counts, dimensions, more in (
+    axes, frames = ("time", "y", "x"), forecast.frames
+    pack = partial(_dried, no_rain_dbz=frames.no_rain_dbz)
+    for name, long_name, values, dimensions, more in (
         (
             "reflectivity",
             "forecast radar reflectivity",
-            _dried(frames, frames.no_rain_dbz),
+            frames.reflectivity_dbz,
             axes,
             {"standard_name": REFLECTIVITY, "coordinates": LEADS},
         ),
@@ -108,36 +104,35 @@ def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
         (
             "reflectivity_extrapolation",
             "radar reflectivity extrapolated along the motion of the echoes",
-            _dried(forecast.extrapolation, frames.no_rain_dbz),
+            forecast.extrapolation.reflectivity_dbz,
             axes,
             {"coordinates": LEADS},
         ),
         (
             "reflectivity_last_observed",
             "newest observed radar reflectivity where there is a forecast",
-            packed_dbz(_last_observed(forecast)),
+            _last_observed(forecast),
             axes[1:],
             {"coordinates": "forecast_reference_time"},
         ),
     ):
         attributes = {**reflectivity_attributes(frames, long_name), **more}
-        write_packed(dataset, name, counts, dimensions, attributes)
+        write_packed(dataset, name, values, pack, dimensions, attributes)
 
 
 def _expected(
     forecast: Forecast, axes: tuple[str, ...]
-) -> list[tuple[str, str, NDArray[np.int16], tuple[str, ...], dict[str, str]]]:
+) -> list[tuple[str, str, FloatArray, tuple[str, ...], dict[str, str]]]:
     """The expected product, where it is not the default one already."""
     if forecast.expected is None:
         return []
-    counts = _dried(forecast.expected, forecast.frames.no_rain_dbz)
     name = "forecast radar reflectivity of least expected error"
-    return [("reflectivity_expected", name, counts, axes, {"coordinates": LEADS})]
+    values = forecast.expected.reflectivity_dbz
+    return [("reflectivity_expected", name, values, axes, {"coordinates": LEADS})]
 
 
-def _dried(frames: Frames, no_rain_dbz: float) -> NDArray[np.int16]:
+def _dried(values: FloatArray, no_rain_dbz: float) -> NDArray[np.int16]:
     """Packed counts where dry pixels, 0 dBZ or less, hold the floor of the product."""
-    values = frames.reflectivity_dbz
     return packed_dbz(np.where(values <= 0, np.float32(no_rain_dbz), values))
 
 
@@ -164,7 +159,7 @@ def _write_exceedance(
     }
     axes = ("threshold", "time", "y", "x")
     write_packed(
-        dataset, "exceedance_probability", packed_probability(probability), axes, attributes
+        dataset, "exceedance_probability", probability, packed_probability, axes, attributes
     )
 
 
@@ -191,32 +186,3 @@ def _global_attributes(forecast: Forecast) -> dict[str, Any]:
         "extrapolation_method": EXTRAPOLATION,
         "quality": json.dumps(dict(forecast.quality), sort_keys=True),
     }
-
-
-def as_written(forecast: Forecast) -> Forecast:
-    """The forecast as :func:`read_forecast` gives it back after writing, without the file.
-
-    Args:
-        forecast: Any forecast.
-
-    Returns:
-        Reflectivity rounded to 0.01 dBZ, dry pixels at the floor; probabilities rounded too.
-    """
-    frames = replace(forecast.frames, no_rain_dbz=floor_as_written(forecast.frames.no_rain_dbz))
-    values = unpacked_dbz(_dried(frames, frames.no_rain_dbz))
-    extrapolated = unpacked_dbz(_dried(forecast.extrapolation, frames.no_rain_dbz))
-    last = unpacked_dbz(packed_dbz(_last_observed(forecast)))
-    repeated = np.where(np.isnan(values), np.float32(np.nan), last)
-    chances, expected = forecast.exceedance_probability, forecast.expected
-    return replace(
-        forecast,
-        expected=None
-        if expected is None
-        else frames.with_values(unpacked_dbz(_dried(expected, frames.no_rain_dbz)), frames.times),
-        exceedance_probability=None
-        if chances is None
-        else unpacked_probability(packed_probability(chances)),
-        frames=frames.with_values(values, frames.times),
-        extrapolation=frames.with_values(extrapolated, frames.times),
-        persistence=frames.with_values(repeated, frames.times),
-    )

@@ -5,7 +5,7 @@ Source: CF conventions 1.11, chapters 4 (coordinates), 5.6 (grid mappings) and 8
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ PROBABILITY_PACKING = 0.004  # -125 counts are 0, 125 are 1: CF packs into signe
 PROBABILITY_OFFSET = 0.5
 PROBABILITY_MISSING = np.int8(-128)
 GRID_MAPPING = "crs"
+ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk a frame or more
 
 _PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
 _GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}
@@ -84,29 +85,63 @@ def _clock(standard_name: str, long_name: str) -> dict[str, str]:
 def write_packed(
     dataset: netCDF4.Dataset,
     name: str,
-    counts: NDArray[np.int16] | NDArray[np.int8],
+    values: FloatArray,
+    pack: Callable[[FloatArray], NDArray[Any]],
     dimensions: tuple[str, ...],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Add a compressed variable of packed counts; ``attributes`` hold scale and ``_FillValue``."""
-    shape = tuple(len(dataset.dimensions[dimension]) for dimension in dimensions)
-    chunks = (*(1 for _ in shape[:-2]), *(min(side, 512) for side in shape[-2:]))
+    """Add a compressed variable; of large values one frame at a time lies packed in memory.
+
+    Args:
+        dataset: The open file.
+        name: Of the variable.
+        values: (..., y, x), NaN where missing.
+        pack: Values to counts.
+        dimensions: One name per axis.
+        attributes: With scale and ``_FillValue``, whose type is that of the counts.
+    """
     rest = dict(attributes)
+    missing = rest.pop("_FillValue")
+    small = values.size * missing.dtype.itemsize < ONE_CHUNK_BYTES
+    chunks = (*(1 for _ in values.shape[:-2]), *(min(side, 512) for side in values.shape[-2:]))
     variable = dataset.createVariable(
         name,
-        counts.dtype,
+        missing.dtype,
         dimensions,
         compression="zlib",
         complevel=1,
         shuffle=True,
-        chunksizes=shape if counts.nbytes < 2**20 else chunks,
-        fill_value=rest.pop("_FillValue"),
+        chunksizes=values.shape if small else chunks,
+        fill_value=missing,
     )
     variable.set_auto_maskandscale(False)
     if GRID_MAPPING in dataset.variables:
         rest["grid_mapping"] = GRID_MAPPING
     variable.setncatts(rest)
-    variable[...] = counts
+    for part in _parts(values.shape, small=small):
+        variable[part] = pack(values[part])
+
+
+def read_packed(
+    variable: netCDF4.Variable[Any], unpack: Callable[[NDArray[Any]], FloatArray]
+) -> FloatArray:
+    """Values that :func:`write_packed` wrote, NaN where missing; large ones frame by frame.
+
+    Args:
+        variable: Of an open file.
+        unpack: Counts to values.
+    """
+    variable.set_auto_maskandscale(False)
+    values = np.empty(variable.shape, np.float32)
+    small = values.size * variable.dtype.itemsize < ONE_CHUNK_BYTES
+    for part in _parts(values.shape, small=small):
+        values[part] = unpack(np.asarray(variable[part]))
+    return values
+
+
+def _parts(shape: tuple[int, ...], *, small: bool) -> Iterable[Any]:
+    """Indices of everything at once, or of frame after frame."""
+    return [...] if small else np.ndindex(shape[:-2])
 
 
 def packed_dbz(values: FloatArray) -> NDArray[np.int16]:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import netCDF4
 import numpy as np
-from numpy.typing import NDArray
 
 from model.errors import UnsupportedInput
 from model.forecast import Forecast, ModelIdentity
-from model.formats.cf_layout import unpacked_dbz, unpacked_probability
+from model.formats.cf_layout import read_packed, unpacked_dbz, unpacked_probability
 from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
 from model.formats.netcdf_grid import read_grid
 from model.formats.netcdf_time import read_scalar_time, read_times
 from model.frames import FloatArray, Frames
 
 
-def read_forecast(path: Path) -> Forecast:
+def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
     """The forecast in a file that :func:`write_forecast` wrote.
 
     Args:
         path: The file.
+        only_methods: Leave out what is not scored: the expected reflectivity and probabilities.
 
     Returns:
         The forecast with values as packed in the file.
@@ -36,10 +37,12 @@ def read_forecast(path: Path) -> Forecast:
     with damage_is_unreadable(path), open_netcdf(path) as dataset:
         if "reflectivity_last_observed" not in dataset.variables:
             raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
-        return _forecast(dataset, {name: dataset.getncattr(name) for name in dataset.ncattrs()})
+        attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+        methods = _methods(dataset, attributes)
+        return methods if only_methods else _with_products(dataset, methods)
 
 
-def _forecast(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Forecast:
+def _methods(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Forecast:
     reflectivity = dataset.variables["reflectivity"]
     frames = Frames(
         _dbz(dataset, "reflectivity"),
@@ -50,7 +53,6 @@ def _forecast(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Foreca
     )
     last = _dbz(dataset, "reflectivity_last_observed")
     repeated = np.where(frames.missing, np.float32(np.nan), last)
-    thresholds, probability = _exceedance(dataset)
     return Forecast(
         frames=frames,
         extrapolation=frames.with_values(_dbz(dataset, "reflectivity_extrapolation"), frames.times),
@@ -62,26 +64,26 @@ def _forecast(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Foreca
             attributes["model_weights_sha256"],
         ),
         input_sha256=attributes["input_sha256"],
+        quality=json.loads(attributes["quality"]),
+    )
+
+
+def _with_products(dataset: netCDF4.Dataset, methods: Forecast) -> Forecast:
+    frames, probability = methods.frames, None
+    thresholds: tuple[float, ...] = ()
+    if "exceedance_probability" in dataset.variables:
+        thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
+        chances = dataset.variables["exceedance_probability"]
+        probability = read_packed(chances, unpacked_probability)
+    return replace(
+        methods,
         expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
         if "reflectivity_expected" in dataset.variables
         else None,
         exceedance_thresholds_dbz=thresholds,
         exceedance_probability=probability,
-        quality=json.loads(attributes["quality"]),
     )
 
 
 def _dbz(dataset: netCDF4.Dataset, name: str) -> FloatArray:
-    variable = dataset.variables[name]
-    variable.set_auto_maskandscale(False)
-    return unpacked_dbz(np.asarray(variable[...], dtype=np.int16))
-
-
-def _exceedance(dataset: netCDF4.Dataset) -> tuple[tuple[float, ...], NDArray[np.float32] | None]:
-    if "exceedance_probability" not in dataset.variables:
-        return (), None
-    variable = dataset.variables["exceedance_probability"]
-    variable.set_auto_maskandscale(False)
-    counts = np.asarray(variable[...])
-    thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
-    return thresholds, unpacked_probability(counts)
+    return read_packed(dataset.variables[name], unpacked_dbz)

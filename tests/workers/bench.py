@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from workers.batcher import Batcher, BatchItem, BatchLimits
@@ -55,10 +55,15 @@ class Bench:
 
     def __init__(self, network: Network, **limits: float) -> None:
         self.network, self.listener = network, Listener()
+        self.guarded: list[int] = []
         limits = {"items": 8, "cost": 100, "linger_seconds": 0.005, **limits}
-        self.batcher = Batcher(BatchLimits(**limits), nullcontext, self.listener)
+        self.batcher = Batcher(BatchLimits(**limits), self.guard, self.listener)
         self.pool = ThreadPoolExecutor(16)
         self.batcher.start()
+
+    def guard(self, cost: int) -> AbstractContextManager[None]:
+        self.guarded.append(cost)
+        return nullcontext()
 
     def send(self, *parcels: Parcel, **fields: object) -> list:
         answers = []

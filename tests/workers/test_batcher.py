@@ -2,12 +2,14 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from tests.workers.bench import Bench, Network, Parcel
+from tests.workers.conftest import until
 from workers.batcher import BatchItem
 from workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
 from workers.launching import is_out_of_memory
@@ -36,6 +38,25 @@ def test_a_lone_job_runs_at_once(bench) -> None:
     result = made.send(Parcel("a"))[0].result(5)
     assert result.prediction == "A"
     assert time.monotonic() - started < 0.5
+
+
+def test_nothing_of_a_launch_is_kept_while_the_next_one_is_waited_for(bench) -> None:
+    made = bench()
+    made.network.gate.set()
+    parcel = Parcel("a")
+    known = weakref.ref(parcel)
+    (answer,) = made.send(parcel)
+    assert answer.result(5).prediction == "A"
+    del parcel, answer
+    until(lambda: known() is None, 5)
+
+
+def test_the_guard_is_told_how_much_is_launched(bench) -> None:
+    made = bench()
+    made.occupy()
+    made.send(*parcels("ab", cost=7))
+    made.network.gate.set()
+    until(lambda: made.guarded == [1, 14], 5)
 
 
 def test_what_waits_goes_together(bench) -> None:

@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.workers.conftest import World, until
 from tests.workers.test_jobs import ME, claimed, request
 from workers.heartbeat import HUNG_EXIT_CODE, Heartbeat
 from workers.held import HeldJobs
 from workers.janitor import Janitor
 from workers.job import WorkerInfo
+from workers.settings import WorkerSettings
+from workers.worker import launch_guard
 
 
 def heartbeat(world: World, held: HeldJobs, **fields: object) -> Heartbeat:
@@ -48,14 +52,34 @@ def test_a_cancelled_job_is_noticed_by_the_heartbeat(world: World) -> None:
     assert held.claims() == {}
 
 
-def test_a_job_held_too_long_ends_the_process(world: World) -> None:
+def test_a_job_worked_on_too_long_ends_the_process(world: World) -> None:
     held, codes = HeldJobs(ME), []
     beats = heartbeat(world, held, job_timeout_seconds=0.1, end_process=codes.append)
-    with held.holding(f"{ME}:1", "some job"):
+    with held.holding(f"{ME}:1", "some job"), held.working(f"{ME}:1"):
         beats.start()
         until(lambda: codes)
     beats.stop()
     assert codes[0] == HUNG_EXIT_CODE
+
+
+def test_a_job_that_waits_for_others_does_not_hang() -> None:
+    held = HeldJobs(ME)
+    with held.holding(f"{ME}:1", "some job"):
+        assert held.longest_seconds() == 0
+        with held.working(f"{ME}:1"):
+            time.sleep(0.01)
+            assert held.longest_seconds() >= 0.01
+        assert held.longest_seconds() == 0
+        assert held.claims() == {f"{ME}:1": "some job"}
+
+
+def test_a_large_launch_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    granted: list[float] = []
+    monkeypatch.setattr("workers.worker.hang_guard", granted.append)
+    settings = WorkerSettings(launch_timeout_seconds=300, launch_seconds_per_megapixel=60)
+    for pixels_times_frames in (0, 4_500_000, 41_800_000):
+        launch_guard(settings, pixels_times_frames)
+    assert granted == [300, 570, 2808]
 
 
 def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
