@@ -21,6 +21,15 @@ FAMILIES = (
 PAPER_ONLY = ("mim_star", "mim_without_n", "mim_without_s", "predrnn_memory")
 ANY_WIDTHS = ("predrnn_plus", "convlstm")
 
+TUPLES = (  # arrive from JSON as lists
+    "exceedance_thresholds_dbz",
+    "hidden_channels",
+    "grid",
+    "trained_pixel_km",
+    "trained_step_minutes",
+    "trained_lead_minutes",
+)
+
 Coordinates = Literal["lagrangian", "eulerian"]
 
 
@@ -44,6 +53,10 @@ class NetworkConfig:
             validity, lead time, time step and pixel size; else it sees the last frame alone.
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
             forecasts are carried out along it; ``eulerian``: frames as they are.
+        trained_pixel_km: Smallest and largest pixel that training covers; a size outside is shown
+            to the network as the nearest inside. None: any.
+        trained_step_minutes: The same of the time step.
+        trained_lead_minutes: The same of the lead time.
         exceedance_thresholds_dbz: Thresholds of the ordinal probability head; empty for none.
         input_frames: Frames that go in.
         output_frames: Frames that come out.
@@ -63,12 +76,15 @@ class NetworkConfig:
     image_channels: int = 1
     residual: bool = False
     coordinates: Coordinates = "eulerian"
+    trained_pixel_km: tuple[float, float] | None = None
+    trained_step_minutes: tuple[float, float] | None = None
+    trained_lead_minutes: tuple[float, float] | None = None
     exceedance_thresholds_dbz: tuple[float, ...] = ()
     input_frames: int = 10
     output_frames: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("exceedance_thresholds_dbz", "hidden_channels", "grid"):
+        for name in TUPLES:
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         self._check_family()
@@ -142,6 +158,9 @@ RADAR = NetworkConfig(
     kernel=3,
     residual=True,
     coordinates="lagrangian",
+    trained_pixel_km=(1.0, 2.0),
+    trained_step_minutes=(2.0, 15.0),
+    trained_lead_minutes=(0.0, 60.0),
     exceedance_thresholds_dbz=(20.0, 30.0, 35.0, 40.0, 45.0, 50.0),
 )
 RADAR_SMALL = replace(RADAR, hidden_channels=32)

@@ -169,8 +169,10 @@ class Network(nn.Module):
         if not self.config.residual:
             return fold(frame, patch)
         folded = F.pixel_unshuffle(torch.cat([frame, base, valid], 1), patch)
-        minutes = context.step_minutes
-        scalars = torch.stack([ahead * minutes / 60, minutes / 10, context.pixel_km.log2()], 1)
+        lead = _inside(ahead * context.step_minutes, self.config.trained_lead_minutes)
+        step = _inside(context.step_minutes, self.config.trained_step_minutes)
+        pixel = _inside(context.pixel_km, self.config.trained_pixel_km)
+        scalars = torch.stack([lead / 60, step / 10, pixel.log2()], 1)
         constant = scalars[:, :, None, None].expand(-1, -1, *folded.shape[2:])
         planes = torch.cat([folded, constant.to(folded.dtype)], 1)
         return planes.contiguous(memory_format=torch.channels_last)
@@ -195,6 +197,11 @@ class Network(nn.Module):
         first = gain[0] * (SCALE_DBZ * base - thresholds[0]) + raw[:, :1]
         falls = (gain * spacing)[1:, None, None] * (F.softplus(raw[:, 1:]) / SOFTPLUS_OF_ZERO)
         return Prediction(frame, torch.cat([first, first - falls.cumsum(1)], 1))
+
+
+def _inside(values: Tensor, bounds: tuple[float, float] | None) -> Tensor:
+    """The nearest values that training covers: a plane never seen would steer anywhere."""
+    return values if bounds is None else values.clamp(*bounds)
 
 
 def _fed(truth: Tensor, predicted: Tensor, share: Tensor | None) -> Tensor:

@@ -133,3 +133,30 @@ def test_gradients_flow_back_along_every_memory(memory):
         out, state = network.step(X, state)
     out.sum().backward()
     assert all(mark.grad is not None and mark.grad.abs().max() > 0 for mark in marks)
+
+
+def test_what_training_never_saw_is_shown_as_the_nearest_it_saw():
+    trained = replace(RADAR, trained_pixel_km=(1.0, 2.0), trained_lead_minutes=(0.0, 10.0))
+    network, frames = random_network(trained), frames_of(4)
+    ones = torch.ones_like(frames)
+
+    def rolled(pixel_km, steps=3):
+        shown = [frames[:, t] for t in range(4)]
+        context = Context(torch.tensor([10.0]).double(), torch.tensor([pixel_km]).double())
+        bases = [*shown, *[frames[:, -1]] * (steps - 1)]
+        return torch.stack([p.frame for p in network.roll_out(frames, bases, ones, context)])
+
+    assert torch.equal(rolled(0.5), rolled(1.0))
+    assert not torch.equal(rolled(1.5), rolled(1.0))
+    first, second, third = (
+        network._planes(
+            frames[:, 0],
+            frames[:, 0],
+            ones[:, 0],
+            Context(torch.tensor([10.0]).double(), torch.tensor([1.0]).double()),
+            ahead,
+        )
+        for ahead in (0, 1, 2)
+    )
+    assert not torch.equal(first, second)
+    assert torch.equal(second, third)
