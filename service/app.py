@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from model.registry import SHIPPED, Registry
 from service import problems
@@ -23,6 +24,7 @@ from service.keys import load_keys
 from service.metrics import CountRequests, GatewayMetrics
 from service.rate import RateLimit
 from service.routes import forecast, nowcast, system, verification
+from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
 from service.waiting import Board
 from workers.archive import Archive
@@ -71,13 +73,21 @@ def create_app(settings: ServiceSettings) -> FastAPI:
                 await stack.enter_async_context(part.running())
             yield
 
-    app = FastAPI(
-        title="Echocast", description=DESCRIPTION, version=version("echocast"), lifespan=lifespan
+    app = FastAPIOffline(
+        redoc_url=None,
+        static_url="/docs/assets",
+        swagger_ui_parameters={"validatorUrl": None},  # no host but ours is asked
+        title="Echocast",
+        description=DESCRIPTION,
+        version=version("echocast"),
+        lifespan=lifespan,
     )
     problems.install(app, settings.retry_after_seconds)
     for router in (nowcast.router, forecast.router, verification.router, system.router):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    if not keys:
+        app.add_middleware(SameOrigin)
     app.add_middleware(CountRequests, metrics=metrics)
     return app
 

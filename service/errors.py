@@ -2,7 +2,7 @@
 
     EchocastError
     └── ServiceError
-        ├── NotPermitted           MissingKey, MissingScope
+        ├── NotPermitted           MissingKey, MissingScope, CrossSite
         ├── RequestRefused         UnknownJob, UnknownFormat, NotAcceptable, UnsupportedMediaType,
         │                          BodyTooLarge, BodyTooSlow, MalformedBody, ForecastNotReady,
         │                          RateExceeded
@@ -31,6 +31,10 @@ class MissingKey(NotPermitted):
 
 class MissingScope(NotPermitted):
     """The key is known but does not cover this."""
+
+
+class CrossSite(NotPermitted):
+    """A browser sent this on behalf of a page of another site."""
 
 
 class RequestRefused(ServiceError):

@@ -56,6 +56,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.MalformedBody: Kind(400, "malformed-body", "The body is malformed"),
     errors.MissingKey: Kind(401, "missing-key", "An API key is needed", CHALLENGE),
     errors.MissingScope: Kind(403, "missing-scope", "The API key does not cover this"),
+    errors.CrossSite: Kind(403, "cross-site", "Pages of other sites may not do this"),
     errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
     NotInArchive: Kind(410, "no-longer-stored", "No longer stored"),
     errors.NotAcceptable: Kind(406, "not-acceptable", "None of the accepted formats exists"),

@@ -1,0 +1,60 @@
+"""What browsers see and what pages of other sites may make them do."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+
+from service.same_origin import is_same_origin
+from tests.service.bodies import NETCDF, is_problem, netcdf
+from tests.service.processes import Gateway
+
+
+def test_the_api_page_needs_no_other_host(door: Gateway) -> None:
+    page = door.client.get("/docs")
+    assert page.status_code == 200
+    assert "://" not in page.text.replace("http://www.w3.org", "")
+    assert '"validatorUrl": null' in page.text
+    linked = re.findall(r'(?:src|href|url)(?:=|: )["\']([^"\']+)', page.text)
+    assert "/openapi.json" in linked
+    assert sum(path.endswith((".js", ".css")) for path in linked) == 2
+    for path in linked:
+        assert door.client.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("told", "same"),
+    [
+        ({}, True),  # curl
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "none"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:8000"}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "https://radar.example"}, True),  # proxied
+        ({"origin": "http://127.0.0.1:8000"}, True),
+        ({"origin": "http://127.0.0.1:9000"}, False),
+        ({"origin": "https://weather.example"}, False),
+        ({"origin": "null"}, False),
+    ],
+)
+def test_browsers_tell_whose_page_sends(told: dict[str, str], same: bool) -> None:
+    assert is_same_origin(Headers({"host": "127.0.0.1:8000", **told})) is same
+
+
+def test_pages_of_other_sites_may_not_submit(door: Gateway) -> None:
+    elsewhere = {**NETCDF, "Origin": "https://weather.example", "Sec-Fetch-Site": "cross-site"}
+    answer = door.client.post("/nowcast", content=netcdf(), headers=elsewhere)
+    is_problem(answer, 403, "cross-site")
+    is_problem(door.client.delete("/nowcast/x", headers=elsewhere), 403, "cross-site")
+    assert door.client.get("/healthz", headers=elsewhere).status_code == 200
+
+
+def test_our_own_page_and_curl_may_submit(door: Gateway) -> None:
+    ours = {**NETCDF, "Origin": door.url.rstrip("/")}
+    for headers in (NETCDF, ours, {**ours, "Sec-Fetch-Site": "same-origin"}):
+        answer = door.client.post("/nowcast", content=netcdf(), headers=headers)
+        assert answer.status_code == 202, answer.text
+    httpx.delete(door.url.rstrip("/") + answer.headers["location"], trust_env=False)
