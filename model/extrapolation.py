@@ -150,10 +150,30 @@ def carry(field_dbz: FloatArray, at: Trajectory) -> FloatArray:
         pixels or from beyond the grid.
     """
     seen = np.isfinite(field_dbz)
-    weight = sample(seen.astype(np.float32), at)
-    values = sample(np.where(seen, field_dbz, 0).astype(np.float32), at)
+    values = np.where(seen, field_dbz, 0).astype(np.float32)
+    return carry_seen(values, seen_share(seen, at), at)
+
+
+def seen_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
+    """How much of each carried value comes from pixels that were seen, 0..1, (height, width)."""
+    return sample(seen.astype(np.float32), at)
+
+
+def carry_seen(values: FloatArray, share: FloatArray, at: Trajectory) -> FloatArray:
+    """What :func:`carry` does, for several fields with the same missing pixels.
+
+    Args:
+        values: (height, width), 0 where missing.
+        share: Of :func:`seen_share`.
+        at: Where the rain at each pixel came from.
+
+    Returns:
+        (height, width), NaN where less than half was seen.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(weight >= 0.5, values / weight, np.nan).astype(np.float32)
+        carried = sample(values, at) / share
+    carried[share < 0.5] = np.nan
+    return carried
 
 
 def extrapolate(newest_dbz: FloatArray, motion: Motion, steps: int) -> FloatArray:

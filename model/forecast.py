@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Forecast:
         model: Which weights answered.
         expected: The network's own reflectivity in dBZ; None where ``frames`` is just that.
         exceedance_thresholds_dbz: Thresholds of ``exceedance_probability``; may be empty.
-        exceedance_probability: float32 (threshold, time, y, x) in 0..1, NaN where missing.
+        exceedance_probability: Floating (threshold, time, y, x) in 0..1, NaN where missing.
         quality: Notes for the reader, e.g. ``{"pixel_size_km": "assumed 1.0"}``.
         input_sha256: Hash of the input frames.
     """
@@ -56,7 +57,7 @@ class Forecast:
     input_sha256: str
     expected: Frames | None = None
     exceedance_thresholds_dbz: tuple[float, ...] = ()
-    exceedance_probability: NDArray[np.float32] | None = None
+    exceedance_probability: NDArray[np.floating[Any]] | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -11,11 +11,11 @@ the reference time, and its forecast frames are carried out to their lead times.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -28,7 +28,9 @@ from model.extrapolation import (
     FloatArray,
     Motion,
     carry,
+    carry_seen,
     estimate_motion,
+    seen_share,
     trajectories,
 )
 from model.forecast import Forecast, ModelIdentity
@@ -73,8 +75,7 @@ class Prepared:
         return self.inputs.size
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(NamedTuple):
     """What the network said, before it is carried out.
 
     Args:
@@ -218,65 +219,62 @@ class Nowcaster:
         return Prediction(frames_dbz, chances)
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
-        """Carry the prediction out along the motion; mask what nobody can know."""
-        fields = self._carried(prepared, prediction)
-        frames_dbz, extrapolation, chances = (
-            np.stack(parts) for parts in zip(*fields, strict=True)
-        )
-        unknown = np.isnan(extrapolation) | np.isnan(prepared.newest_dbz)
-        persistence = np.broadcast_to(prepared.newest_dbz, unknown.shape)
-        thresholds = self.config.exceedance_thresholds_dbz
-        chances = np.where(unknown[:, None], np.nan, chances).transpose(1, 0, 2, 3)
-        expected, reference, still = (
-            self._frames(prepared.frames, np.where(unknown, np.nan, values))
-            for values in (frames_dbz, extrapolation, persistence)
-        )
-        decided = self._decided(expected, chances) if self.cuts else None
+        """Carry the prediction out along the motion; mask what nobody can know.
+
+        Lead by lead and in place, for large grids: the prediction's arrays become the forecast's.
+        """
+        expected, chances = prediction
+        decided, extrapolation, persistence = (np.empty_like(expected) for _ in range(3))
+        missing = np.isnan(prepared.newest_dbz)
+        for lead, at in enumerate(islice(trajectories(prepared.motion), self.output_frames)):
+            extrapolation[lead] = carry(prepared.newest_dbz, at)
+            if self.config.coordinates == "lagrangian":
+                share = seen_share(~missing, at)
+                for plane in (expected[lead], *chances[lead]):
+                    seen = np.where(missing, 0, plane.astype(np.float32))
+                    plane[:] = carry_seen(seen, share, at)
+            unknown = missing | np.isnan(extrapolation[lead])
+            persistence[lead] = prepared.newest_dbz
+            for plane in (expected[lead], extrapolation[lead], persistence[lead], *chances[lead]):
+                plane[unknown] = np.nan
+            decided[lead] = self._decided(expected[lead], chances[lead])
+        return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
+
+    def _decided(self, expected_dbz: FloatArray, chances: NDArray[np.float16]) -> FloatArray:
+        """One frame of the default product."""
+        if not self.cuts:
+            return expected_dbz
+        return csi_optimal(expected_dbz, chances, self.config.exceedance_thresholds_dbz, self.cuts)
+
+    def _forecast(
+        self,
+        prepared: Prepared,
+        decided: FloatArray,
+        expected: FloatArray,
+        extrapolation: FloatArray,
+        persistence: FloatArray,
+        chances: NDArray[np.float16],
+    ) -> Forecast:
+        """All fields, each (lead, height, width), in one value; probabilities by threshold."""
+        observed, thresholds = prepared.frames, self.config.exceedance_thresholds_dbz
+        ahead = range(1, self.output_frames + 1)
+        times = [observed.times[-1] + observed.step * k for k in ahead]
+        fields = []
+        for values in (decided, expected, extrapolation, persistence):
+            values[values <= 0] = observed.no_rain_dbz
+            fields.append(observed.with_values(values, times))
         return Forecast(
-            frames=decided or expected,
-            expected=expected if decided else None,
-            extrapolation=reference,
-            persistence=still,
-            forecast_reference_time=prepared.frames.times[-1],
+            frames=fields[0],
+            expected=fields[1] if self.cuts else None,
+            extrapolation=fields[2],
+            persistence=fields[3],
+            forecast_reference_time=observed.times[-1],
             model=self.identity,
-            input_sha256=prepared.frames.sha256(),
+            input_sha256=observed.sha256(),
             exceedance_thresholds_dbz=thresholds,
-            exceedance_probability=chances.astype(np.float32) if thresholds else None,
+            exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
             quality=_quality(prepared),
         )
-
-    def _decided(self, expected: Frames, chances: FloatArray) -> Frames:
-        """The expected frames raised or lowered to what the exceedance probabilities demand."""
-        thresholds = self.config.exceedance_thresholds_dbz
-        values = csi_optimal(expected.reflectivity_dbz, chances, thresholds, self.cuts)
-        return expected.with_values(values, expected.times)
-
-    def _carried(
-        self, prepared: Prepared, prediction: Prediction
-    ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-        """Per lead: forecast, extrapolation and exceedance chances in place, NaN where unknown."""
-        missing = np.isnan(prepared.newest_dbz)
-        path = trajectories(prepared.motion)
-        for frame, chances, at in zip(
-            prediction.frames_dbz, prediction.exceedance_probability, path, strict=False
-        ):
-            extrapolated = carry(prepared.newest_dbz, at)
-            if self.config.coordinates == "eulerian":
-                yield frame, extrapolated, chances.astype(np.float32)
-                continue
-            moved = [
-                carry(np.where(missing, np.nan, field.astype(np.float32)), at)
-                for field in (frame, *chances)
-            ]
-            shape = (0, *missing.shape)
-            yield moved[0], extrapolated, np.stack(moved[1:]) if moved[1:] else np.empty(shape)
-
-    def _frames(self, observed: Frames, values_dbz: FloatArray) -> Frames:
-        """Forecast frames at their valid times; dry pixels get the product's floor."""
-        times = [observed.times[-1] + observed.step * (k + 1) for k in range(self.output_frames)]
-        dry = values_dbz <= 0
-        floored = np.where(dry, observed.no_rain_dbz, values_dbz).astype(np.float32)
-        return observed.with_values(floored, times)
 
 
 def reach(inputs: FloatArray) -> NDArray[np.bool_]:

@@ -11,8 +11,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.extrapolation import FloatArray
 
@@ -22,7 +24,7 @@ JUST_ABOVE_DB = 0.05  # one raised into a band ends this far above; files round 
 
 def csi_optimal(
     expected_dbz: FloatArray,
-    exceedance_probability: FloatArray,
+    exceedance_probability: NDArray[np.floating[Any]],
     thresholds_dbz: Sequence[float],
     cuts: Sequence[float],
 ) -> FloatArray:
