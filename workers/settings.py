@@ -56,8 +56,9 @@ class WorkerSettings(BaseSettings):
     """Jobs one worker prepares and writes at the same time."""
     batch_items: int = Field(default=16, ge=1)
     """Most jobs in one launch of the network."""
-    batch_cost: int = Field(default=80_000_000, ge=1)
-    """Most pixels x frames in one launch; a single larger job still runs, alone."""
+    batch_cost: int = Field(default=16_000_000, ge=1)
+    """Most pixels x frames in one launch; a single larger job still runs, alone. On a CPU a million
+    takes about 150 MB while the network runs; a GPU with much memory can be given more."""
     linger_seconds: float = Field(default=0.005, ge=0, le=1)
     """Longest wait for more jobs before a launch, only while others are being prepared."""
     launch_timeout_seconds: float = Field(default=300.0, gt=0)
@@ -66,8 +67,9 @@ class WorkerSettings(BaseSettings):
     """Seconds that a launch has on top of that for each million pixels x frames."""
     job_timeout_seconds: float = Field(default=1800.0, gt=0)
     """Seconds after which a phase of a job, waiting apart, counts as hung and the worker exits."""
-    pixels_in_work: int = Field(default=160_000_000, ge=1)
-    """Most pixels x frames of all jobs in one worker; a single larger job still runs, alone."""
+    pixels_in_work: int = Field(default=40_000_000, ge=1)
+    """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
+    alone. A million holds about 50 MB outside the network."""
 
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""

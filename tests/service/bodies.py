@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import netCDF4
 import numpy as np
 
 from model.formats.cf import write_frames
@@ -17,6 +19,7 @@ from model.synthetic import storm
 from service.examples import shower
 
 NETCDF = {"Content-Type": "application/x-netcdf"}
+JSON = {"Content-Type": "application/json"}
 HDF5 = {"Content-Type": "application/x-hdf5"}
 WAIT = {"Prefer": "wait=30"}
 STORM_STEP = timedelta(minutes=6)
@@ -46,6 +49,32 @@ def uniform(frames: int = 10, side: int = 16, dbz: float | None = 20) -> list[An
 
 def post(client: httpx.Client, content: bytes, **headers: str) -> httpx.Response:
     return client.post("/nowcast", content=content, headers={**NETCDF, **headers})
+
+
+def post_json(client: httpx.Client, content: bytes | str) -> httpx.Response:
+    return client.post("/nowcast", content=content, headers=JSON)
+
+
+def small_netcdf(
+    folder: Path,
+    *,
+    units: str | None = "dBZ",
+    minutes: Sequence[float] = tuple(range(0, 50, 5)),
+    one_pixel: float = 20,
+) -> bytes:
+    """Ten frames as some other program would write them."""
+    path = folder / "small.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        for name, size in (("time", 10), ("y", 16), ("x", 16)):
+            file.createDimension(name, size)
+        file.createVariable("time", "f8", ("time",)).units = "minutes since 2025-07-01"
+        file["time"][:] = minutes
+        rain = file.createVariable("rain", "f4", ("time", "y", "x"))
+        rain[:] = 20
+        rain[2, 3, 4] = one_pixel
+        if units:
+            rain.units = units
+    return path.read_bytes()
 
 
 def other_storm(seed: int) -> bytes:
