@@ -3,11 +3,13 @@
 EchocastError
 ├── QueueFull              more jobs wait than the limit allows
 ├── IdempotencyConflict    one key, two bodies
+├── StreamConflict         a stream or a frame of it is there already, and differs
 ├── EngineUnavailable      no Redis or Valkey answers
 ├── EngineError            the embedded engine can't be started here
 └── ArchiveError           the archive can't give or take what it was asked for
     ├── DiskFull           too little free space to accept work
     └── NotInArchive       nothing is stored under that name
+        └── UnknownStream  no stream was declared under that name
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ class QueueFull(EchocastError):
 
 class IdempotencyConflict(EchocastError):
     """An idempotency key came a second time with another body."""
+
+
+class StreamConflict(EchocastError):
+    """A stream was declared differently before, or a frame came with other values."""
 
 
 class EngineUnavailable(EchocastError):
@@ -53,3 +59,7 @@ class DiskFull(ArchiveError):
 
 class NotInArchive(ArchiveError):
     """Nothing is stored under that name."""
+
+
+class UnknownStream(NotInArchive):
+    """No stream was declared under that name."""

@@ -43,6 +43,8 @@ class JobRequest:
         product: Product settings; different ones are different forecasts.
         idempotency_key: The caller's own name for this request.
         body_sha: Hash of everything the caller sent, compared when the key comes again.
+        stream: The stream whose frames are the input, up to the reference time; empty: the input
+            is in the archive as ``input_sha``.
     """
 
     input_sha: str
@@ -54,6 +56,7 @@ class JobRequest:
     product: str = DEFAULT_PRODUCT
     idempotency_key: str | None = None
     body_sha: str = ""
+    stream: str = ""
 
     @property
     def job_id(self) -> str:
@@ -71,6 +74,7 @@ class JobRequest:
                 "model": [self.model_name, self.model_version],
                 "shape": self.shape,
                 "product": self.product,
+                "stream": self.stream,
             }
         )
 
@@ -107,6 +111,7 @@ class Job:
     shape: tuple[int, int, int]
     product: str
     created: datetime
+    stream: str = ""
     started: datetime | None = None
     finished: datetime | None = None
     observation_shas: tuple[str, ...] = ()
@@ -147,6 +152,7 @@ class Job:
             model=ModelIdentity(name, version, result.get("weights_sha256", "")),
             shape=tuple(request["shape"]),
             product=request["product"],
+            stream=request.get("stream", ""),
             created=_time(values["created"]) or datetime.fromtimestamp(0, UTC),
             started=_time(values.get("started")),
             finished=_time(values.get("finished")),

@@ -20,10 +20,12 @@ from workers.claims import ClaimStore
 from workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
 from workers.held import HeldJobs
 from workers.job import Job, JobError
+from workers.job_input import JobInput
 from workers.metrics import WorkerMetrics
 from workers.network import LoadedNetworks, Network
 from workers.room import Room
 from workers.scoring import score
+from workers.streams.desk import StreamDesk
 
 log = logging.getLogger("echocast.nowcast")
 
@@ -41,6 +43,7 @@ class Workshop:
         floor: Place for jobs; who must run alone takes all of it.
         pixels: Place for pixels x frames.
         metrics: Hears what happened.
+        streams: Input and output of the jobs of streams.
     """
 
     jobs: ClaimStore
@@ -51,6 +54,7 @@ class Workshop:
     floor: Room
     pixels: Room
     metrics: WorkerMetrics
+    streams: StreamDesk
 
 
 def nowcast(shop: Workshop, job_id: str) -> None:
@@ -108,18 +112,25 @@ class _Run:
     def _forecast(self) -> Forecast:
         with self._phase("load"):
             network = self.shop.networks.get(self.job.model)
-            frames = self.shop.archive.load_frames(self.job.input_sha)
+            given = self._input()
+        if given.without_network is not None:
+            return given.without_network
         prepared: list[Any] = []
 
         def prepare() -> BatchItem:
             with self._phase("prepare"):
-                prepared.append(network.prepare(frames))
+                prepared.append(network.prepare(given.frames))
             return self._item(network, prepared[0])
 
         result = self.shop.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
         with self._phase("finish"):
-            return network.finish(prepared[0], result.prediction)
+            return given.noted(network.finish(prepared[0], result.prediction))
+
+    def _input(self) -> JobInput:
+        if self.job.stream:
+            return self.shop.streams.forecasting.inputs(self.job)
+        return JobInput(self.shop.archive.load_frames(self.job.input_sha))
 
     def _item(self, network: Network, prepared: Any) -> BatchItem:
         left = self.shop.jobs.policy.deadline_seconds - _queue_seconds(self.job)
@@ -129,7 +140,7 @@ class _Run:
     def _succeed(self, forecast: Forecast) -> None:
         """Write the forecast, then score it until no observation came meanwhile."""
         with self._phase("write"):
-            path = self.shop.archive.put_forecast(self.job, partial(write_forecast, forecast))
+            path = self._kept(forecast)
         result = _result(forecast, path)
         del forecast  # the file is scored; memory is wanted by others
         job = self.job
@@ -141,6 +152,12 @@ class _Run:
             job = replace(job, observation_shas=outcome)
         if outcome == "finished" and "verification" in scores:
             self.shop.metrics.on_scores(scores["verification"], None)
+
+    def _kept(self, forecast: Forecast) -> str:
+        """Where the forecast's file lies in the archive."""
+        if self.job.stream:
+            return self.shop.streams.issue(self.job, forecast)
+        return self.shop.archive.put_forecast(self.job, partial(write_forecast, forecast))
 
     def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
         """The fields of the job hash that tell how good the forecast is."""

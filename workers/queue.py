@@ -21,7 +21,8 @@ from workers.engine_url import broker_url
 
 NOWCAST: Final = "echocast.nowcast"
 VERIFY: Final = "echocast.verify"
-TASKS: Final = (NOWCAST, VERIFY)
+STREAM: Final = "echocast.stream"  # names a frame, not a job
+TASKS: Final = (NOWCAST, VERIFY, STREAM)
 PUBLISH_RETRY: Final = {"max_retries": 3, "interval_start": 0.05, "interval_step": 0.2}
 
 log = logging.getLogger("echocast.queue")

@@ -71,6 +71,9 @@ class WorkerSettings(BaseSettings):
     """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
     alone. A million holds about 50 MB outside the network."""
 
+    stream_sweep_seconds: float = Field(default=10.0, gt=0)
+    """Seconds between two looks for work on streams that was left undone."""
+
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
     worker_metrics_host: str = "127.0.0.1"

@@ -23,12 +23,16 @@ from workers.held import HeldJobs
 from workers.janitor import Janitor
 from workers.job import WorkerInfo
 from workers.launching import hang_guard
+from workers.memory import Trimmer
 from workers.metrics import WorkerMetrics
 from workers.network import LoadedNetworks, Network
 from workers.nowcast import Workshop, nowcast
-from workers.queue import NOWCAST, VERIFY, celery_app
+from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
 from workers.room import Room
 from workers.settings import WorkerSettings
+from workers.streams.rooms import stream_desk
+from workers.streams.sweeper import Sweeper
+from workers.streams.tasks import frame_arrived
 from workers.verify import verify_late
 
 LoadNowcaster = Callable[[WorkerSettings, str], Network]
@@ -86,8 +90,9 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         floor=Room(settings.worker_concurrency),
         pixels=Room(settings.pixels_in_work),
         metrics=metrics,
+        streams=stream_desk(settings, settings.engine_patience_seconds),
     )
-    caretakers = _heartbeat(settings, shop), _janitor(settings, shop)
+    caretakers = _heartbeat(settings, shop), _janitor(settings, shop), _sweeper(settings, shop)
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
     for part in (batcher, *caretakers):
@@ -98,6 +103,7 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         for part in (*caretakers[::-1], batcher):
             part.stop()
         shop.jobs.close()
+        shop.streams.close()
 
 
 def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
@@ -138,6 +144,11 @@ def _janitor(settings: WorkerSettings, shop: Workshop) -> Janitor:
     )
 
 
+def _sweeper(settings: WorkerSettings, shop: Workshop) -> Sweeper:
+    elect = partial(shop.jobs.elect, shop.held.incarnation)
+    return Sweeper(shop.streams, elect, settings.stream_sweep_seconds)
+
+
 def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
     """Celery takes messages and hands them to threads until a signal says stop."""
     app = celery_app(settings.engine_url)
@@ -160,12 +171,16 @@ def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
 def _register(app: Celery, shop: Workshop) -> None:
     app.task(name=NOWCAST)(partial_task(nowcast, shop))
     app.task(name=VERIFY)(partial_task(verify_late, shop))
+    app.task(name=STREAM)(partial_task(frame_arrived, shop))
 
 
 def partial_task(body: Callable[[Workshop, str], None], shop: Workshop) -> Callable[[str], None]:
     """A task body as Celery wants it: a plain function of the job id."""
+    trimmer = Trimmer()
 
     def task(job_id: str) -> None:
         body(shop, job_id)
+        if not shop.held.claims():
+            trimmer.trim()
 
     return task

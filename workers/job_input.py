@@ -1,0 +1,28 @@
+"""JobInput: the frames of a job with what a reader should know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from model.forecast import Forecast
+from model.frames import Frames
+
+
+@dataclass(frozen=True, eq=False)
+class JobInput:
+    """What a job is forecast from.
+
+    Args:
+        frames: The input frames.
+        quality: Notes that the forecast carries on, e.g. that a frame was interpolated.
+        without_network: The forecast, where there are too few frames for the network.
+    """
+
+    frames: Frames
+    quality: Mapping[str, str] = field(default_factory=dict)
+    without_network: Forecast | None = None
+
+    def noted(self, forecast: Forecast) -> Forecast:
+        """A forecast from these frames, with the notes on them."""
+        return replace(forecast, quality={**forecast.quality, **self.quality})

@@ -1,0 +1,54 @@
+"""CountStore: the counts of every pair of a forecast and a frame, one object a pair."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from workers.errors import NotInArchive
+from workers.streams.files import Files
+from workers.streams.layout import Pair, Span, encoded
+
+Counts = Mapping[str, list[int]]
+
+
+class CountStore:
+    """Counts as files; safe to share among threads and processes.
+
+    Args:
+        files: Where they lie.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def put(self, stream: str, pair: Pair, counts: Counts) -> None:
+        """Keep the counts of a pair; writing them again writes the same."""
+        self._files.put(pair.path(stream), encoded(counts))
+
+    def get(self, stream: str, pair: Pair) -> Counts | None:
+        """The counts of a pair, None where there are none."""
+        try:
+            counts: Counts = json.loads(self._files.get(pair.path(stream)))
+        except (NotInArchive, ValueError):
+            return None
+        return counts
+
+    def drop(self, stream: str, pair: Pair) -> None:
+        """Remove the counts of a pair whose frame was replaced."""
+        self._files.delete(pair.path(stream))
+
+    def pairs(self, stream: str, span: Span) -> set[Pair]:
+        """The pairs with counts whose frames are valid within a span."""
+        found = (
+            Pair.of(entry)
+            for day in span.days()
+            for entry in self._files.listing(f"verification/{stream}/{day:%Y-%m-%d}")
+        )
+        return {pair for pair in found if pair.valid_time in span}
+
+    def days(self, stream: str) -> list[datetime]:
+        """Every UTC day that has counts, in order."""
+        days = self._files.folders(f"verification/{stream}")
+        return [datetime.fromisoformat(day).replace(tzinfo=UTC) for day in days]

@@ -1,0 +1,140 @@
+"""StreamDesk: what a worker does for streams: frames that arrived, forecasts that were made."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from model.errors import EchocastError
+from model.forecast import Forecast
+from workers.engine_client import EngineClient
+from workers.errors import ArchiveError, EngineUnavailable, QueueFull
+from workers.job import Job
+from workers.jobs import JobStore
+from workers.queue import STREAM, Publisher
+from workers.streams.declaration import Stream
+from workers.streams.forecasting import Forecasting
+from workers.streams.layout import Span, stamp, time_of
+from workers.streams.library import Library
+from workers.streams.observing import mean_speed_m_s
+from workers.streams.retention import remove_old
+from workers.streams.scorer import Scorer
+from workers.streams.sums import Sums
+
+SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
+MOST_PUBLISHED = 100  # frames a sweep asks to be seen to again
+log = logging.getLogger("echocast.streams")
+
+
+@dataclass(frozen=True)
+class StreamDesk:
+    """The work that streams make; every method may be called again and does nothing then.
+
+    Args:
+        library: The files.
+        scorer: Counts.
+        forecasting: Orders and issues nowcasts.
+        sums: The engine's sums.
+        engine: Where gauges and the queue are.
+        publisher: Tells the workers.
+        jobs: Takes the nowcasts.
+    """
+
+    library: Library
+    scorer: Scorer
+    forecasting: Forecasting
+    sums: Sums
+    engine: EngineClient
+    publisher: Publisher
+    jobs: JobStore
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.jobs.close()
+        self.publisher.close()
+        self.engine.close()
+
+    def arrived(self, name: str, time: datetime) -> None:
+        """A frame came or was replaced: forecast from it, and score what it shows."""
+        stream = self.library.register.stream(name)
+        self._order(stream, [time])
+        self.scorer.settle(name, Span(time, time))
+        if time == self.library.frames.newest_time(name):
+            self._note_speed(stream, time)
+
+    def _order(self, stream: Stream, times: Iterable[datetime]) -> None:
+        """Order nowcasts; where the queue is full, the next sweep does it."""
+        try:
+            for time in times:
+                self.forecasting.order(stream, time)
+        except QueueFull as error:
+            log.warning("Nowcasts of %s wait: %s", stream.name, error)
+
+    def issue(self, job: Job, forecast: Forecast) -> str:
+        """Issue a forecast and score it against frames that came before it; its path."""
+        issued = self.forecasting.issue(job, forecast)
+        span = Span(issued.valid_times[0], issued.valid_times[-1])
+        try:
+            self.scorer.settle(issued.stream, span)
+        except (EngineUnavailable, ArchiveError) as error:
+            log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
+        return issued.path
+
+    def sweep(self) -> int:
+        """Have undone work done and old files removed; how many frames were published again.
+
+        Nothing is published while messages wait: they may be about just that work.
+        """
+        published = 0
+        if self.engine.call(lambda: self.engine.redis.llen(STREAM)):
+            return 0
+        for name in self.library.register.names():
+            try:
+                published += self._sweep(name)
+            except EngineUnavailable:
+                raise
+            except EchocastError as error:
+                log.error("The stream %s can't be swept: %s", name, error)
+        return published
+
+    def _sweep(self, name: str) -> int:
+        newest = self.library.frames.newest_time(name)
+        if newest is None:
+            return 0
+        stream = self.library.register.stream(name)
+        span = Span(newest - SWEPT, newest)
+        work = self.scorer.work(name, span)
+        added = self.sums.added_pairs(name, span)
+        undone = {pair.valid_time for pair in work.due if pair not in added}
+        undone |= {pair.valid_time for pair in (*work.missing, *work.outdated)}
+        times = sorted(undone, reverse=True)[:MOST_PUBLISHED]
+        for time in times:
+            self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
+        self._order(stream, self.forecasting.due(stream, span))
+        remove_old(self.library, stream, newest)
+        return len(times)
+
+    def _note_speed(self, stream: Stream, time: datetime) -> None:
+        """How fast the rain moves between the two newest frames, for the gauges."""
+        name = stream.name
+        origin = self.library.register.origin(name)
+        later = self.library.frames.get(name, time)
+        earlier = self.library.frames.get(name, time - stream.step)
+        if origin is None or earlier is None or later is None:
+            return
+        size = origin.grid.pixel_size_km or 1.0
+        speed = mean_speed_m_s(
+            earlier.reflectivity_dbz, later.reflectivity_dbz, stream.step.total_seconds(), size
+        )
+        note = json.dumps({"mean_speed_m_s": speed, "time": time.isoformat()})
+        self.engine.call(lambda: self.engine.redis.set(f"echocast:stream:{name}:speed", note))
+
+
+def arrival(message: str) -> tuple[str, datetime]:
+    """Stream and time of a message ``<stream>/<time>``."""
+    name, _, time = message.partition("/")
+    return name, time_of(time)

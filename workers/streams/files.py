@@ -1,0 +1,198 @@
+"""Files of the archive as whole objects: written at once, never changed by halves."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from workers.archive import Archive
+from workers.errors import NotInArchive
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a listing.
+
+    Args:
+        path: Below the root, with ``/``.
+        version: Changes when the content does.
+    """
+
+    path: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+class Files(Protocol):
+    """Whole objects below a root; safe to share among threads and processes."""
+
+    def check_space(self) -> None:
+        """Return where there is room for more.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write an object, over an earlier one if need be."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object that is not there yet; False where it is, and stays as it is."""
+
+    def get(self, path: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            NotInArchive: There is none.
+        """
+
+    def version(self, path: str) -> str | None:
+        """Version of one object, None where there is none."""
+
+    def listing(self, folder: str) -> list[Entry]:
+        """All objects directly in a folder, by name."""
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder, sorted."""
+
+    def delete(self, path: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder that has become empty; nothing happens where it has not."""
+
+    def writing(self, path: str) -> AbstractContextManager[Path]:
+        """A context with a local path to write to, which becomes the object at its end."""
+
+    def local(self, path: str) -> Path:
+        """A local file with the content of an object.
+
+        Raises:
+            NotInArchive: There is none.
+        """
+
+
+class LocalFiles:
+    """Objects as files of an archive on a local or shared disk.
+
+    Args:
+        archive: Whose root and floor of free space hold.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._root = archive.root
+
+    def check_space(self) -> None:
+        """See :class:`Files`."""
+        self._archive.check_space()
+
+    def put(self, path: str, content: bytes) -> None:
+        """See :class:`Files`."""
+        with self.writing(path) as local:
+            local.write_bytes(content)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """See :class:`Files`."""
+        place = self._root / path
+        if place.exists():
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with self._scratch(place.suffix) as local:
+            local.write_bytes(content)
+            _flush(local)
+            try:
+                os.link(local, place)  # fails where another process was first
+            except FileExistsError:
+                return False
+        _flush(place.parent)
+        return True
+
+    def get(self, path: str) -> bytes:
+        """See :class:`Files`."""
+        return self.local(path).read_bytes()
+
+    def version(self, path: str) -> str | None:
+        """See :class:`Files`."""
+        try:
+            return _version((self._root / path).stat())
+        except FileNotFoundError:
+            return None
+
+    def listing(self, folder: str) -> list[Entry]:
+        """See :class:`Files`."""
+        try:
+            with os.scandir(self._root / folder) as found:
+                entries = [
+                    Entry(f"{folder}/{item.name}", _version(item.stat()))
+                    for item in found
+                    if item.is_file()
+                ]
+        except FileNotFoundError:
+            return []
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def folders(self, folder: str) -> list[str]:
+        """See :class:`Files`."""
+        try:
+            with os.scandir(self._root / folder) as found:
+                return sorted(item.name for item in found if item.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def delete(self, path: str) -> None:
+        """See :class:`Files`."""
+        (self._root / path).unlink(missing_ok=True)
+
+    def remove_folder(self, folder: str) -> None:
+        """See :class:`Files`."""
+        with suppress(OSError):
+            (self._root / folder).rmdir()
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """See :class:`Files`."""
+        with self._scratch(Path(path).suffix) as local:
+            yield local
+            place = self._root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _flush(local)
+            local.replace(place)
+            _flush(place.parent)
+
+    def local(self, path: str) -> Path:
+        """See :class:`Files`."""
+        place = self._root / path
+        if not place.is_file():
+            raise NotInArchive(f"The archive holds no {path!r}.")
+        return place
+
+    @contextmanager
+    def _scratch(self, suffix: str) -> Iterator[Path]:
+        handle, name = tempfile.mkstemp(suffix=suffix, dir=self._archive.scratch)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,149 @@
+"""ForecastStore: the forecasts of streams, each with a description beside its file."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from workers.streams.files import Entry, Files
+from workers.streams.layout import Span, day_folder, day_folders, encoded, stamp, time_of
+
+UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+REMEMBERED = 20_000  # descriptions, about a kilobyte each
+MODEL, CANARY, FALLBACK = "model", "canary", "fallback"
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A forecast that a stream has issued; it never changes.
+
+    Args:
+        id: That of its job.
+        stream: Name of the stream.
+        forecast_reference_time: Valid time of the newest input frame, UTC.
+        valid_times: What its frames depict, UTC.
+        model_name: What made it: a model, ``extrapolation`` or ``persistence``.
+        model_version: Its version.
+        roles: As what it is scored: ``model``, ``canary``, ``fallback``.
+        quality: Notes for the reader: bridged frames, degradation.
+        issued: When, by the clock of the worker, UTC.
+        path: Its NetCDF file in the archive.
+    """
+
+    id: str
+    stream: str
+    forecast_reference_time: datetime
+    valid_times: tuple[datetime, ...]
+    model_name: str
+    model_version: str
+    roles: tuple[str, ...]
+    quality: Mapping[str, str]
+    issued: datetime
+    path: str = ""
+
+    @property
+    def served(self) -> bool:
+        """False for the canary, which is made for comparison only."""
+        return self.roles != (CANARY,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_json` gives an equal description back."""
+        return {
+            **asdict(self),
+            "forecast_reference_time": self.forecast_reference_time.isoformat(),
+            "valid_times": [time.isoformat() for time in self.valid_times],
+            "issued": self.issued.isoformat(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The description that :meth:`to_json` wrote."""
+        read = datetime.fromisoformat
+        return cls(
+            **{
+                **value,
+                "forecast_reference_time": read(value["forecast_reference_time"]),
+                "valid_times": tuple(map(read, value["valid_times"])),
+                "roles": tuple(value["roles"]),
+                "issued": read(value["issued"]),
+            }
+        )
+
+
+class ForecastStore:
+    """Issued forecasts as files; safe to share among threads and processes.
+
+    Args:
+        files: Where they lie.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._remembered = lru_cache(REMEMBERED)(self._read)
+
+    def issue(self, issued: Issued, write: Callable[[Path], object]) -> Issued:
+        """Write a forecast's file, then the description that makes it issued; what holds.
+
+        Of two workers that run the same job, the forecast of the first holds: scores of a
+        forecast that changes later would be scores of nothing.
+        """
+        description = f"{forecast_path(issued)}.json"
+        if self._files.version(description) is None:
+            name = UNSAFE.sub("-", f"{issued.model_name}-{issued.model_version}")
+            path = f"{forecast_path(issued)}_{name}_{uuid.uuid4().hex[:8]}.nc"
+            issued = replace(issued, path=path)
+            with self._files.writing(path) as local:
+                write(local)
+            if self._files.create(description, encoded(issued.to_json())):
+                return issued
+            self._files.delete(path)
+        return self._read(description, "")
+
+    def listing(self, stream: str, span: Span) -> list[Issued]:
+        """Forecasts whose reference times lie in a span, oldest first."""
+        return [
+            self._remembered(entry.path, entry.version)
+            for day in span.days()
+            for entry in self._descriptions(day_folder("forecasts", stream, day))
+            if time_of(entry.name) in span
+        ]
+
+    def of_time(self, stream: str, reference: datetime) -> list[Issued]:
+        """The forecasts of one reference time."""
+        return self.listing(stream, Span(reference, reference))
+
+    def latest(self, stream: str) -> Issued | None:
+        """The served forecast of the newest reference time, None before the first."""
+        for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
+            for entry in reversed(self._descriptions(folder)):
+                issued = self._remembered(entry.path, entry.version)
+                if issued.served:
+                    return issued
+        return None
+
+    def local_file(self, issued: Issued) -> Path:
+        """A local copy of a forecast's file.
+
+        Raises:
+            NotInArchive: It was removed.
+        """
+        return self._files.local(issued.path)
+
+    def _descriptions(self, folder: str) -> list[Entry]:
+        return [entry for entry in self._files.listing(folder) if entry.name.endswith(".json")]
+
+    def _read(self, path: str, _version: str) -> Issued:
+        return Issued.from_json(json.loads(self._files.get(path)))
+
+
+def forecast_path(issued: Issued) -> str:
+    """Where a forecast lies, without suffix."""
+    reference = issued.forecast_reference_time
+    return f"{day_folder('forecasts', issued.stream, reference)}/{stamp(reference)}_{issued.id}"

@@ -1,0 +1,150 @@
+"""Forecasting: which nowcast a frame asks for, from which frames, and how it is issued."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from model.errors import ContractViolation
+from model.forecast import Forecast
+from model.formats.cf import write_forecast
+from model.registry import Registry
+from workers.job import Job, JobRequest
+from workers.job_input import JobInput
+from workers.jobs import JobStore
+from workers.streams.declaration import Stream
+from workers.streams.fallback import degraded
+from workers.streams.forecast_store import CANARY, FALLBACK, MODEL, Issued
+from workers.streams.frame import StreamFrame
+from workers.streams.inputs import INPUT_FRAMES, assemble, choose
+from workers.streams.layout import Span
+from workers.streams.library import Library
+
+ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
+CANARY_PRODUCT = "canary"
+
+
+class Forecasting:
+    """Nowcasts of streams, run through the same queue as all others.
+
+    Args:
+        library: The files.
+        jobs: Takes the jobs.
+        registry: Knows the champion.
+    """
+
+    def __init__(self, library: Library, jobs: JobStore, registry: Registry) -> None:
+        self._library = library
+        self._jobs = jobs
+        self._registry = registry
+
+    def due(self, stream: Stream, span: Span) -> list[datetime]:
+        """Frames of a span that ask for a nowcast and have none."""
+        if not stream.auto_nowcast:
+            return []
+        issued = self._library.forecasts.listing(stream.name, span)
+        served = {forecast.forecast_reference_time for forecast in issued if forecast.served}
+        headers = self._library.frames.headers(stream.name, span)
+        return [h.time for h in headers if not h.late and h.time not in served]
+
+    def order(self, stream: Stream, time: datetime) -> None:
+        """Have a nowcast made from the frames up to a time, unless there is one.
+
+        Raises:
+            QueueFull: Too many jobs wait; whoever sweeps next orders again.
+        """
+        origin = self._library.register.origin(stream.name)
+        if origin is None or not self.due(stream, Span(time, time)):
+            return
+        champion = self._registry.resolve()
+        reference = f"{champion.parent.name}/{champion.name}"
+        canary = self._library.register.canary(stream.name, reference)
+        request = _request(stream, time, origin.grid.shape, reference)
+        self._submit(request)
+        if canary != reference and self._exists(canary):
+            self._submit(replace(_named(request, canary), product=CANARY_PRODUCT))
+
+    def _submit(self, request: JobRequest) -> None:
+        job = self._jobs.get(request.job_id)
+        if job is None or job.status in ENDED_WITHOUT:
+            self._jobs.submit(request)
+
+    def _exists(self, reference: str) -> bool:
+        cards = self._registry.models()
+        return any(f"{card.name}/{card.version}" == reference for card in cards)
+
+    def inputs(self, job: Job) -> JobInput:
+        """The frames of a stream's job as they are now.
+
+        Raises:
+            ContractViolation: The newest frame is gone.
+        """
+        stream = self._library.register.stream(job.stream)
+        reference = job.forecast_reference_time
+        reach = Span(reference - (INPUT_FRAMES + 20) * stream.step, reference)
+        known = {header.time for header in self._library.frames.headers(stream.name, reach)}
+        origin = self._library.register.origin(stream.name)
+        if reference not in known or origin is None:
+            raise ContractViolation(
+                f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
+                rule="frame-count",
+            )
+        choice = choose(stream, reference, known)
+        frames = assemble(origin.grid, choice, partial(self._frame, stream.name))
+        if choice.complete:
+            return JobInput(frames, choice.quality)
+        return JobInput(frames, choice.quality, degraded(frames, stream.step, choice.quality))
+
+    def _frame(self, stream: str, time: datetime) -> StreamFrame:
+        frame = self._library.frames.get(stream, time)
+        if frame is None:
+            raise ContractViolation(
+                f"The stream {stream!r} has no frame of {time.isoformat()} any more.",
+                rule="frame-count",
+            )
+        return frame
+
+    def issue(self, job: Job, forecast: Forecast) -> Issued:
+        """Write the forecast of a stream's job; what holds, if another worker was first."""
+        issued = Issued(
+            id=job.id,
+            stream=job.stream,
+            forecast_reference_time=job.forecast_reference_time,
+            valid_times=forecast.frames.times,
+            model_name=forecast.model.name,
+            model_version=forecast.model.version,
+            roles=self._roles(job, forecast),
+            quality=dict(forecast.quality),
+            issued=datetime.now(UTC),
+        )
+        return self._library.forecasts.issue(issued, partial(write_forecast, forecast))
+
+    def _roles(self, job: Job, forecast: Forecast) -> tuple[str, ...]:
+        """As what the forecast is scored: without the network it is no model's."""
+        if "degraded" in forecast.quality:
+            return (FALLBACK,)
+        if job.product == CANARY_PRODUCT:
+            return (CANARY,)
+        reference = f"{job.model.name}/{job.model.version}"
+        same = self._library.register.canary(job.stream, reference) == reference
+        return (MODEL, CANARY) if same else (MODEL,)
+
+
+def _request(stream: Stream, reference: datetime, shape: tuple[int, int], model: str) -> JobRequest:
+    """A job whose identity is the stream and the time: late frames make no second forecast."""
+    request = JobRequest(
+        input_sha=hashlib.sha256(f"{stream.name}\n{reference.isoformat()}".encode()).hexdigest(),
+        forecast_reference_time=reference,
+        model_name="",
+        model_version="",
+        shape=(INPUT_FRAMES, *shape),
+        stream=stream.name,
+    )
+    return _named(request, model)
+
+
+def _named(request: JobRequest, model: str) -> JobRequest:
+    name, _, version = model.partition("/")
+    return replace(request, model_name=name, model_version=version)

@@ -1,0 +1,83 @@
+"""FrameStore: the observed frames of streams as files, one object a frame."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from workers.errors import NotInArchive, StreamConflict
+from workers.streams.files import Files
+from workers.streams.frame import FrameHeader, StreamFrame, read_header
+from workers.streams.layout import Span, day_folder, day_folders, frame_path, time_of
+
+REMEMBERED = 20_000  # headers, about a kilobyte each
+
+
+class FrameStore:
+    """Frames as files; safe to share among threads and processes.
+
+    Args:
+        files: Where they lie.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._remembered = lru_cache(REMEMBERED)(self._read)
+
+    def put(self, stream: str, frame: StreamFrame, *, replace: bool) -> str:
+        """Store a frame: ``created``, ``same`` or ``replaced``.
+
+        Raises:
+            StreamConflict: Another frame is there and must not be replaced.
+        """
+        path = frame_path(stream, frame.header.time)
+        if self._files.create(path, frame.to_bytes()):
+            return "created"
+        if read_header(self._files.get(path)).sha256 == frame.header.sha256:
+            return "same"
+        if not replace:
+            raise StreamConflict(
+                f"The stream {stream!r} has another frame of {frame.header.time.isoformat()}"
+                " already; send it with replace=true to replace it."
+            )
+        self._files.put(path, frame.to_bytes())
+        return "replaced"
+
+    def get(self, stream: str, time: datetime) -> StreamFrame | None:
+        """The frame of a time, None where there is none."""
+        try:
+            return StreamFrame.from_bytes(self._files.get(frame_path(stream, time)))
+        except NotInArchive:
+            return None
+
+    def header(self, stream: str, time: datetime) -> FrameHeader | None:
+        """What is known of the frame of a time, None where there is none."""
+        path = frame_path(stream, time)
+        version = self._files.version(path)
+        return None if version is None else self._remembered(path, version)
+
+    def headers(self, stream: str, span: Span) -> list[FrameHeader]:
+        """The frames of a span, oldest first."""
+        return [
+            self._remembered(entry.path, entry.version)
+            for day in span.days()
+            for entry in self._files.listing(day_folder("frames", stream, day))
+            if time_of(entry.name) in span
+        ]
+
+    def newest_time(self, stream: str) -> datetime | None:
+        """When the newest frame is valid, None before the first."""
+        for folder in day_folders(self._files, f"frames/{stream}", newest_first=True):
+            if entries := self._files.listing(folder):
+                return time_of(entries[-1].name)
+        return None
+
+    def oldest_time(self, stream: str) -> datetime | None:
+        """When the oldest frame is valid, None before the first."""
+        for folder in day_folders(self._files, f"frames/{stream}"):
+            if entries := self._files.listing(folder):
+                return time_of(entries[0].name)
+        return None
+
+    def _read(self, path: str, _version: str) -> FrameHeader:
+        return read_header(self._files.get(path))

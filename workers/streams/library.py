@@ -1,0 +1,30 @@
+"""Library: everything that is kept of streams, as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from workers.streams.count_store import CountStore
+from workers.streams.files import Files
+from workers.streams.forecast_store import ForecastStore
+from workers.streams.frame_store import FrameStore
+from workers.streams.register import Register
+
+
+@dataclass(frozen=True)
+class Library:
+    """The files of all streams, by what they hold; safe to share among threads."""
+
+    files: Files
+    register: Register
+    frames: FrameStore
+    forecasts: ForecastStore
+    counts: CountStore
+
+    @classmethod
+    def of(cls, files: Files) -> Self:
+        """The library that lies in some files."""
+        return cls(
+            files, Register(files), FrameStore(files), ForecastStore(files), CountStore(files)
+        )

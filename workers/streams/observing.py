@@ -1,0 +1,64 @@
+"""What a frame itself is like: missing pixels and how often each intensity occurs.
+
+The population stability index compares two histograms, sum of (p - q) ln(p / q) over the classes:
+0 where they are equal, above .2 where the input has changed (radar recalibrated, clutter filter,
+another product), and on stormy days after dry ones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from model.extrapolation import FloatArray, estimate_motion
+from workers.streams.count_store import Counts
+
+OBSERVED = "observed"  # stands where else the id of a forecast stands
+HISTOGRAM, PIXELS = "histogram|dbz", "pixels|missing"
+EDGES_DBZ = tuple(range(5, 65, 5))  # below 5 dBZ is one class, from 60 dBZ on another
+SMALLEST_SHARE = 1e-4  # an empty class counts as this share
+WET_DBZ = 10.0
+
+
+def describe(observed_dbz: FloatArray) -> Counts:
+    """Counts of a frame, (height, width) in dBZ, NaN where missing."""
+    seen = observed_dbz[np.isfinite(observed_dbz)]
+    classes = np.digitize(seen, EDGES_DBZ)
+    return {
+        HISTOGRAM: np.bincount(classes, minlength=len(EDGES_DBZ) + 1).tolist(),
+        PIXELS: [observed_dbz.size, observed_dbz.size - seen.size],
+    }
+
+
+def stability_index(now: Sequence[int], before: Sequence[int]) -> float | None:
+    """Population stability index of two histograms; None where one of them is empty."""
+    if not sum(now) or not sum(before):
+        return None
+    p, q = (np.maximum(np.asarray(h) / sum(h), SMALLEST_SHARE) for h in (now, before))
+    return float(np.sum((p - q) * np.log(p / q)))
+
+
+def percentile_dbz(histogram: Sequence[int], share: float = 0.95) -> float | None:
+    """Reflectivity that a share of the pixels with echo does not reach; None without echo.
+
+    Interpolated within classes of 5 dB from 5 dBZ on.
+    """
+    wet = np.asarray(histogram[1:], dtype=float)
+    if not wet.sum():
+        return None
+    reached = np.concatenate([[0.0], np.cumsum(wet) / wet.sum()])
+    edges = [*EDGES_DBZ, EDGES_DBZ[-1] + 5]
+    return float(np.interp(share, reached, edges))
+
+
+def mean_speed_m_s(
+    earlier_dbz: FloatArray, later_dbz: FloatArray, seconds: float, pixel_km: float
+) -> float | None:
+    """Mean speed of the rain between two frames, weighted by wet pixels; None without rain."""
+    wet = np.nan_to_num(later_dbz, nan=0.0) >= WET_DBZ
+    if not wet.any():
+        return None
+    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]))
+    pixels = np.hypot(motion.u[wet], motion.v[wet])
+    return float(pixels.mean()) * pixel_km * 1000 / seconds

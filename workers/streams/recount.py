@@ -1,0 +1,112 @@
+"""Reindex: make the engine's sums again from the counts in the archive, and check those.
+
+A recount reads every forecast and every frame again and believes no counts that are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from workers.streams.count_store import Counts
+from workers.streams.counting import added
+from workers.streams.layout import Pair, Span
+from workers.streams.library import Library
+from workers.streams.scorer import Scorer, lead_minutes
+from workers.streams.sums import Sums, with_lead
+
+DAY = timedelta(days=1)
+Totals = dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What was found of a stream.
+
+    Args:
+        frames: Frames in the archive.
+        forecasts: Issued forecasts.
+        pairs: Pairs of forecast and frame with counts.
+        counted: Pairs that had no counts and were counted now.
+        differing: Pairs whose stored counts a recount did not reproduce; None: not recounted.
+    """
+
+    frames: int
+    forecasts: int
+    pairs: int
+    counted: int
+    differing: int | None = None
+
+
+def reindex(library: Library, scorer: Scorer, sums: Sums, stream: str) -> Reindexed:
+    """Forget a stream's sums and make them again from its files, one day after the other."""
+    sums.forget(stream)
+    frames = forecasts = pairs = counted = 0
+    for span in whole_days(library, stream):
+        counted += scorer.settle(stream, span)
+        frames += len(library.frames.headers(stream, span))
+        forecasts += len(library.forecasts.listing(stream, span))
+        pairs += len(library.counts.pairs(stream, span))
+    return Reindexed(frames, forecasts, pairs, counted)
+
+
+def stored(library: Library, scorer: Scorer, stream: str) -> Totals:
+    """The sum of the counts in the archive."""
+    return added(
+        with_lead(counts, minutes)
+        for pair, minutes in _pairs(library, scorer, stream)
+        if (counts := library.counts.get(stream, pair)) is not None
+    )
+
+
+def recounted(library: Library, scorer: Scorer, stream: str) -> Totals:
+    """The sum of counts made anew from every forecast and every frame."""
+    return added(
+        with_lead(counts, minutes) for _, counts, minutes in recount(library, scorer, stream)
+    )
+
+
+def recount(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, Counts, float]]:
+    """Every pair with counts made anew and its lead in minutes."""
+    for span in whole_days(library, stream):
+        due = scorer.work(stream, span).due
+        for pair, issued in sorted(due.items(), key=lambda item: item[0]):
+            frame = library.frames.get(stream, pair.valid_time)
+            if frame is None:
+                continue
+            counts = scorer.counts_of(stream, issued, frame)
+            if counts is not None:
+                yield pair, counts, lead_minutes(issued, pair.valid_time)
+
+
+def differing(library: Library, scorer: Scorer, stream: str) -> int:
+    """Pairs whose stored counts are not what a recount gives."""
+    return sum(
+        library.counts.get(stream, pair) != counts
+        for pair, counts, _ in recount(library, scorer, stream)
+    )
+
+
+def whole_days(library: Library, stream: str) -> Iterator[Span]:
+    """Every day that may have frames."""
+    oldest, newest = library.frames.oldest_time(stream), library.frames.newest_time(stream)
+    if oldest is None or newest is None:
+        return
+    for day in Span(oldest, newest).days():
+        yield Span(day, day + DAY - timedelta(seconds=1))
+
+
+def span_of(library: Library, stream: str) -> Span | None:
+    """From the oldest to the newest frame; None without frames."""
+    times: list[datetime | None] = [
+        library.frames.oldest_time(stream),
+        library.frames.newest_time(stream),
+    ]
+    return Span(times[0], times[1]) if times[0] and times[1] else None
+
+
+def _pairs(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, float]]:
+    for span in whole_days(library, stream):
+        for pair, issued in scorer.work(stream, span).due.items():
+            yield pair, lead_minutes(issued, pair.valid_time)

@@ -1,0 +1,45 @@
+"""Put a stream desk together from settings."""
+
+from __future__ import annotations
+
+from model.registry import SHIPPED, Registry
+from workers.archive import Archive
+from workers.engine_client import EngineClient
+from workers.jobs import JobStore
+from workers.queue import Publisher
+from workers.settings import WorkerSettings
+from workers.streams.desk import StreamDesk
+from workers.streams.files import Files, LocalFiles
+from workers.streams.forecasting import Forecasting
+from workers.streams.library import Library
+from workers.streams.scorer import Scorer
+from workers.streams.sums import Sums
+
+
+def stream_files(settings: WorkerSettings) -> Files:
+    """Where the files of streams lie."""
+    return LocalFiles(
+        Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
+    )
+
+
+def stream_desk(settings: WorkerSettings, patience_seconds: float) -> StreamDesk:
+    """The desk; it connects when it is first used.
+
+    Args:
+        settings: Where engine, archive and models are.
+        patience_seconds: How long a call tries again while the engine is away.
+    """
+    library = Library.of(stream_files(settings))
+    jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
+    engine = EngineClient(settings.engine_url, patience_seconds)
+    sums = Sums(engine)
+    return StreamDesk(
+        library=library,
+        scorer=Scorer(library, sums),
+        forecasting=Forecasting(library, jobs, Registry(settings.models_dir or SHIPPED)),
+        sums=sums,
+        engine=engine,
+        publisher=Publisher(settings.engine_url),
+        jobs=jobs,
+    )

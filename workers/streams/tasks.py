@@ -1,0 +1,24 @@
+"""The stream task: a frame came, was replaced, or has work left undone."""
+
+from __future__ import annotations
+
+import logging
+
+from model.errors import EchocastError
+from workers.errors import EngineUnavailable
+from workers.nowcast import Workshop
+from workers.streams.desk import arrival
+
+log = logging.getLogger("echocast.streams")
+
+
+def frame_arrived(shop: Workshop, message: str) -> None:
+    """See to the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
+    name, time = arrival(message)
+    try:
+        with shop.floor.take(1):
+            shop.streams.arrived(name, time)
+    except EngineUnavailable:
+        raise
+    except EchocastError as error:
+        log.error("The frame %s can't be seen to: %s", message, error)
