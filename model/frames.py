@@ -20,6 +20,7 @@ from model.errors import ContractViolation
 
 KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 km
 KM_PER_UNIT = {"m": 1e-3, "km": 1.0}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FloatArray = NDArray[np.float32]
 
@@ -44,6 +45,11 @@ class Grid:
     def of_pixels(cls, height: int, width: int) -> Self:
         """A grid that knows nothing but its size."""
         return cls(y=np.arange(height, dtype=float), x=np.arange(width, dtype=float))
+
+    @classmethod
+    def of_squares(cls, height: int, width: int, km: float) -> Self:
+        """Squares of known size at an unknown place."""
+        return cls(y=np.arange(height) * km, x=np.arange(width) * km, units="km")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -158,6 +164,34 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @classmethod
+    def of_array(
+        cls, reflectivity_dbz: FloatArray, *, step_minutes: float, km_per_pixel: float
+    ) -> Self:
+        """Frames of an array that knows neither its place nor its time.
+
+        Args:
+            reflectivity_dbz: (time, height, width) in dBZ, NaN where missing.
+            step_minutes: Time between frames.
+            km_per_pixel: Side of a pixel.
+
+        Raises:
+            ContractViolation: Not three axes, an infinity, or a step or pixel that is not positive.
+        """
+        values = np.asarray(reflectivity_dbz, dtype=np.float32)
+        if values.ndim != 3:
+            raise ContractViolation(
+                f"Frames must have the shape (time, y, x), not {values.shape}.", rule="shape"
+            )
+        if not (step_minutes > 0 and km_per_pixel > 0):
+            raise ContractViolation(
+                f"Step and pixel size must be positive, not {step_minutes} min and"
+                f" {km_per_pixel} km.",
+                rule="step",
+            )
+        times = [EPOCH + k * timedelta(minutes=step_minutes) for k in range(len(values))]
+        return cls(values, tuple(times), Grid.of_squares(*values.shape[1:], km=km_per_pixel))
 
     @property
     def missing(self) -> NDArray[np.bool_]:
