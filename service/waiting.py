@@ -19,6 +19,8 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from workers.errors import EngineUnavailable
+
 log = logging.getLogger("echocast.waiting")
 State = TypeVar("State")
 
@@ -41,12 +43,21 @@ class Board:
         done: Callable[[State], bool],
         seconds: float,
     ) -> State:
-        """The newest state of a job: as soon as it is ``done``, or after ``seconds``."""
+        """The newest state of a job: as soon as it is ``done``, or after ``seconds``.
+
+        Raises:
+            EngineUnavailable: The engine was away, and did not come back in time.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
         with self.listening(job_id) as event:
             while True:
                 event.clear()
-                state = await read()
+                try:
+                    state = await read()
+                except EngineUnavailable:
+                    if not await self._signalled(event, deadline):
+                        raise
+                    continue
                 if done(state) or not await self._signalled(event, deadline):
                     return state
 
