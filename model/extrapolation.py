@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float32]
 FLOW_PAIRS = 3  # newest frame pairs whose flows are averaged
 SMOOTHING_PIXELS = 15.0  # Gaussian that spreads the motion of rain over its surroundings
 DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the flow is found on
+FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not believed
 RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
 
@@ -55,14 +56,31 @@ def estimate_motion(frames_dbz: FloatArray) -> Motion:
     Returns:
         One velocity for every pixel; zero where no rain ever was near.
     """
-    newest = np.nan_to_num(frames_dbz[-FLOW_PAIRS - 1 :], nan=0.0)
-    bright = (newest - DARK_DBZ) / (BRIGHT_DBZ - DARK_DBZ)
+    newest = frames_dbz[-FLOW_PAIRS - 1 :]
+    height, width = newest.shape[1:]
+    if len(newest) < 2 or min(height, width) < SMALLEST_SIDE_FOR_FLOW:
+        return still(height, width)
+    bright = (np.nan_to_num(newest, nan=0.0) - DARK_DBZ) / (BRIGHT_DBZ - DARK_DBZ)
     pictures = (np.clip(bright, 0, 1) * 255).astype(np.uint8)
-    if len(pictures) < 2 or min(pictures.shape[1:]) < SMALLEST_SIDE_FOR_FLOW:
-        return still(*pictures.shape[1:])
-    flow = np.mean([_flow(a, b) for a, b in pairwise(pictures)], axis=0)
-    weight = np.clip((newest[-1] - RAIN_DBZ) / (BRIGHT_DBZ - RAIN_DBZ), 0, 1) + 1e-6
-    return _smooth(flow.astype(np.float32), weight.astype(np.float32))
+    rain = np.clip((np.nan_to_num(newest[-1]) - RAIN_DBZ) / (BRIGHT_DBZ - RAIN_DBZ), 0, 1) + 1e-6
+    total, shares = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
+    for (earlier, later), (before, after) in zip(pairwise(newest), pairwise(pictures), strict=True):
+        weight = rain.astype(np.float32) * _comparable(earlier, later)
+        total += weight[..., None] * _flow(before, after)
+        shares += weight
+    return _smooth(total, shares)
+
+
+def _comparable(earlier: FloatArray, later: FloatArray) -> FloatArray:
+    """1 where both frames were looked at, or neither; 0 around what only one of them saw.
+
+    Missing is not dry: the edge of a view that comes or goes would pass for rain that moves.
+    """
+    changed = np.isnan(earlier) != np.isnan(later)
+    if not changed.any():
+        return np.ones(earlier.shape, np.float32)
+    near = cv2.dilate(changed.astype(np.uint8), np.ones((FLOW_REACH,) * 2, np.uint8))
+    return (1 - near).astype(np.float32)
 
 
 def still(height: int, width: int) -> Motion:
@@ -79,15 +97,15 @@ def _flow(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> FloatArray:
     return flow
 
 
-def _smooth(flow: FloatArray, weight: FloatArray) -> Motion:
-    """Rain-weighted Gaussian mean of the flow."""
+def _smooth(weighted_flow: FloatArray, weight: FloatArray) -> Motion:
+    """Weighted Gaussian mean of the flow."""
 
     def blur(field: FloatArray) -> FloatArray:
         blurred: FloatArray = cv2.GaussianBlur(field, (0, 0), SMOOTHING_PIXELS)
         return blurred
 
-    total = blur(weight)
-    return Motion(*(blur(flow[..., i] * weight) / total for i in (0, 1)))
+    total = blur(weight) + np.float32(1e-12)
+    return Motion(*(blur(weighted_flow[..., i]) / total for i in (0, 1)))
 
 
 def sample(field: FloatArray, at: Trajectory, *, outside: float = 0.0) -> FloatArray:

@@ -36,12 +36,13 @@ from model.extrapolation import (
     trajectories,
 )
 from model.forecast import Forecast, ModelIdentity
+from model.formats.cf_layout import floor_as_written, packed_dbz, unpacked_dbz
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
 from model.products import csi_optimal, sharp
 from model.registry import Registry, read_manifest
 
-ECHO_DBZ = 5.0  # an echo that can grow
+ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
 GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
 DEFAULT_PIXEL_KM = 1.0
 
@@ -155,7 +156,8 @@ class Nowcaster:
                 f"The model needs {self.input_frames} frames, but {len(frames)} came.",
                 rule="frame-count",
             )
-        observed = np.clip(frames.reflectivity_dbz, 0, None)
+        values = frames.reflectivity_dbz
+        observed = np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
         motion = estimate_motion(observed)
         seen = self._seen_by_the_network(observed, motion)
         inputs = np.clip(np.nan_to_num(seen, nan=0.0) / SCALE_DBZ, 0, 1)
@@ -245,10 +247,13 @@ class Nowcaster:
         return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
 
     def _decided(self, expected_dbz: FloatArray, chances: NDArray[np.float16]) -> FloatArray:
-        """One frame of the default product."""
+        """One frame of the default product: what is too faint for an echo is dry in it."""
         if not self.cuts:
             return expected_dbz
-        return csi_optimal(expected_dbz, chances, self.config.exceedance_thresholds_dbz, self.cuts)
+        thresholds = self.config.exceedance_thresholds_dbz
+        decided = csi_optimal(expected_dbz, chances, thresholds, self.cuts)
+        decided[decided < ECHO_DBZ] = 0
+        return decided
 
     def _forecast(
         self,
@@ -259,13 +264,18 @@ class Nowcaster:
         persistence: FloatArray,
         chances: NDArray[np.float16],
     ) -> Forecast:
-        """All fields, each (lead, height, width), in one value; probabilities by threshold."""
+        """All fields, each (lead, height, width), in one value; probabilities by threshold.
+
+        Reflectivity is rounded as files hold it, so that every reader scores the same numbers.
+        """
         observed, thresholds = prepared.frames, self.config.exceedance_thresholds_dbz
-        ahead = range(1, self.output_frames + 1)
+        ahead, floor = range(1, self.output_frames + 1), floor_as_written(observed.no_rain_dbz)
         times = [observed.times[-1] + observed.step * k for k in ahead]
         fields = []
         for values in (decided, expected, extrapolation, persistence):
-            values[values <= 0] = observed.no_rain_dbz
+            for frame in values:
+                frame[:] = unpacked_dbz(packed_dbz(frame))
+            values[values <= max(0.0, floor)] = floor
             fields.append(observed.with_values(values, times))
         return Forecast(
             frames=fields[0],

@@ -83,3 +83,14 @@ def test_forward_and_backward_trajectories_undo_each_other():
 def test_persistence_is_extrapolation_without_motion():
     field = blob()
     assert np.array_equal(extrapolate(field, still(*field.shape), 1)[0], field)
+
+
+@pytest.mark.parametrize("gap", [-2, -3])
+def test_a_view_that_comes_and_goes_is_no_motion(gap):
+    base = textured(np.random.default_rng(5), 160, 200)
+    frames = np.stack([np.roll(base, (2 * t, 3 * t), (0, 1)) for t in range(4)])
+    frames[gap, :, 100:] = np.nan
+    motion = estimate_motion(frames)
+    inner = (slice(30, -30), slice(30, -30))
+    assert np.abs(motion.u[inner] - 3).max() < 0.7
+    assert np.abs(motion.v[inner] - 2).max() < 0.7

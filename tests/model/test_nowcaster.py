@@ -10,6 +10,7 @@ import torch
 from model.config import RADAR_SMALL, NetworkConfig
 from model.errors import ContractViolation
 from model.forecast import ModelIdentity
+from model.formats.cf import read_forecast, write_forecast
 from model.frames import Frames, Grid
 from model.networks import Network
 from model.nowcaster import Nowcaster, reach
@@ -143,3 +144,24 @@ def test_reach_is_a_disc_around_every_echo():
     near = reach(inputs)
     assert near[50, 82]
     assert not near[50, 83]
+
+
+def test_the_floor_of_the_product_is_dry_wherever_it_lies():
+    frames = storm(9, frames=10, height=64, width=64)
+    values = np.clip(frames.reflectivity_dbz, 10, None)
+    low = replace(frames, reflectivity_dbz=np.where(values <= 10, -32, values), no_rain_dbz=-32.0)
+    high = replace(frames, reflectivity_dbz=values, no_rain_dbz=10.0)
+    first, second = (nowcaster().nowcast(each) for each in (low, high))
+    assert np.array_equal(
+        first.exceedance_probability, second.exceedance_probability, equal_nan=True
+    )
+    assert np.nanmin(second.frames.reflectivity_dbz) == 10
+
+
+def test_values_are_those_that_files_hold(tmp_path):
+    forecast = nowcaster().nowcast(storm(9, frames=10, height=64, width=64))
+    write_forecast(forecast, tmp_path / "f.nc")
+    back = read_forecast(tmp_path / "f.nc")
+    for method, frames in forecast.methods().items():
+        written = back.methods()[method].reflectivity_dbz
+        assert np.array_equal(frames.reflectivity_dbz, written, equal_nan=True)
