@@ -16,7 +16,17 @@ from workers.transitions import PRELUDE
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
-PASSING = (redis.exceptions.NoScriptError,)  # an engine that just came back knows no scripts yet
+# A script starts only where all of its writes are allowed; else it would stop half-way.
+WHOLE = "#!lua\n"
+PASSING = (
+    redis.exceptions.NoScriptError,  # an engine that just came back knows no scripts yet
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.ClusterDownError,
+)
+PASSING_CODES = ("MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED")  # those without a class of their own
 Answer = TypeVar("Answer")
 Script = Callable[..., Any]
 
@@ -41,14 +51,15 @@ class EngineClient:
 
     def script(self, body: str) -> Script:
         """A script as a function of its arguments."""
-        run = self.redis.register_script(PRELUDE + body)
+        run = self.redis.register_script(WHOLE + PRELUDE + body)
         return lambda *values: self.call(lambda: run(args=list(values)))
 
     def call(self, command: Callable[[], Answer]) -> Answer:
         """The answer of a command.
 
         Raises:
-            EngineUnavailable: The engine stayed away longer than the patience.
+            EngineUnavailable: The engine stayed away, or refused as it does for a while (out of
+                memory, disk full, read only), longer than the patience.
         """
         give_up = time.monotonic() + self.patience_seconds
         pause = FIRST_PAUSE_SECONDS
@@ -56,13 +67,25 @@ class EngineClient:
             try:
                 return command()
             except (redis.RedisError, OSError) as error:
-                if isinstance(error, redis.ResponseError) and not isinstance(error, PASSING):
+                if not is_passing(error):
                     raise
                 if time.monotonic() + pause > give_up:
-                    raise EngineUnavailable(f"The engine does not answer: {error}.") from error
+                    raise EngineUnavailable(_sentence(error)) from error
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Close all connections."""
         self.redis.close()
+
+
+def is_passing(error: Exception) -> bool:
+    """True where the same command may succeed later."""
+    if not isinstance(error, redis.ResponseError) or isinstance(error, PASSING):
+        return True
+    return str(error).startswith(PASSING_CODES)
+
+
+def _sentence(error: Exception) -> str:
+    refused = isinstance(error, redis.ResponseError)
+    return f"The engine {'refuses' if refused else 'does not answer'}: {error}."

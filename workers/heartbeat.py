@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 
 from workers.claims import ClaimStore
-from workers.errors import EngineUnavailable
 from workers.held import HeldJobs
 from workers.job import WorkerInfo
+from workers.periodic import Periodic
 
 HUNG_EXIT_CODE = 70
 log = logging.getLogger("echocast.heartbeat")
@@ -40,21 +39,18 @@ class Heartbeat:
         self._jobs = jobs
         self._held = held
         self._describe = describe
-        self._every = every_seconds
         self._job_timeout = job_timeout_seconds
         self._end_process = end_process
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="heartbeat", daemon=True)
+        self._periodic = Periodic("heartbeat", self._watch, every_seconds, end_process)
 
     def start(self) -> None:
         """Beat once, then start the thread."""
         self.beat()
-        self._thread.start()
+        self._periodic.start()
 
     def stop(self) -> None:
         """End the thread and take leave."""
-        self._stopping.set()
-        self._thread.join()
+        self._periodic.stop()
         self._jobs.say_goodbye(self._held.incarnation)
 
     def beat(self) -> None:
@@ -63,14 +59,8 @@ class Heartbeat:
             self._held.lose(self._jobs.renew(claims))
         self._jobs.beat(self._describe())
 
-    def _loop(self) -> None:
-        while not self._stopping.wait(self._every):
-            if self._held.longest_seconds() > self._job_timeout:
-                log.critical(
-                    "A phase of a job took longer than %s s; the worker ends.", self._job_timeout
-                )
-                self._end_process(HUNG_EXIT_CODE)
-            try:
-                self.beat()
-            except EngineUnavailable as error:
-                log.error("The heartbeat failed and is tried again: %s", error)
+    def _watch(self) -> None:
+        if self._held.longest_seconds() > self._job_timeout:
+            log.critical("A phase of a job took longer than %s s.", self._job_timeout)
+            self._end_process(HUNG_EXIT_CODE)
+        self.beat()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import threading
+import os
 from collections.abc import Callable
 
 from workers.claims import ClaimStore, Sweep
-from workers.errors import EngineUnavailable
+from workers.periodic import Periodic
 
 ELECTED_PERIODS = 3  # periods after which a silent janitor's office is open to others
-log = logging.getLogger("echocast.janitor")
 
 
 class Janitor:
@@ -22,6 +20,7 @@ class Janitor:
         every_seconds: Time between two sweeps.
         unclaimed_seconds: How long a job may wait before its message may count as lost.
         on_sweep: Hears what was found.
+        end_process: How to end the process when sweeping is broken.
     """
 
     def __init__(
@@ -31,23 +30,22 @@ class Janitor:
         every_seconds: float,
         unclaimed_seconds: float,
         on_sweep: Callable[[Sweep], None],
+        end_process: Callable[[int], object] = os._exit,
     ) -> None:
         self._jobs = jobs
         self._incarnation = incarnation
         self._every = every_seconds
         self._unclaimed = unclaimed_seconds
         self._on_sweep = on_sweep
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="janitor", daemon=True)
+        self._periodic = Periodic("janitor", self.sweep, every_seconds, end_process)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._periodic.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping.set()
-        self._thread.join()
+        self._periodic.stop()
 
     def sweep(self) -> Sweep | None:
         """Sweep once, or None where another worker is elected."""
@@ -56,10 +54,3 @@ class Janitor:
         sweep = self._jobs.sweep(self._unclaimed)
         self._on_sweep(sweep)
         return sweep
-
-    def _loop(self) -> None:
-        while not self._stopping.wait(self._every):
-            try:
-                self.sweep()
-            except EngineUnavailable as error:
-                log.error("The sweep failed and is tried again: %s", error)

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from redis._parsers.base import BaseParser
 
 from tests.workers.conftest import World, until
 from tests.workers.test_jobs import ME, claimed, request
+from workers.engine_client import is_passing
+from workers.errors import EngineUnavailable
 from workers.heartbeat import HUNG_EXIT_CODE, Heartbeat
 from workers.held import HeldJobs
 from workers.janitor import Janitor
 from workers.job import WorkerInfo
+from workers.periodic import BROKEN_EXIT_CODE, Periodic
 from workers.settings import WorkerSettings
 from workers.worker import launch_guard
 
@@ -93,6 +97,70 @@ def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
     engine.start()
     until(world.jobs.alive_workers)
     beats.stop()
+
+
+def test_heartbeat_and_janitor_outlive_an_engine_that_refuses_writes(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    ended: list[int] = []
+    sweeps: list[object] = []
+    beats = heartbeat(world, HeldJobs(ME), end_process=ended.append)
+    janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append, ended.append)
+    beats.start()
+    janitor.start()
+    refuse_writes(world, True)
+    until(lambda: not world.jobs.engine.redis.exists("echocast:janitor"))
+    refuse_writes(world, False)
+    sweeps.clear()
+    until(lambda: sweeps)
+    until(world.jobs.alive_workers)
+    beats.stop()
+    janitor.stop()
+    assert ended == []
+
+
+def test_nothing_is_done_half_when_the_engine_refuses_writes(world: World) -> None:
+    world.claims.engine.patience_seconds = world.jobs.engine.patience_seconds = 0.05
+    failed = claimed(world, request())
+    world.claims.finish(failed, f"{ME}:1", "failed")
+    held = claimed(world, request("b"))
+    before = world.jobs.get(failed.id)
+    refuse_writes(world, True)
+    with pytest.raises(EngineUnavailable, match="refuses"):
+        world.jobs.submit(request())
+    with pytest.raises(EngineUnavailable, match="refuses"):
+        world.claims.finish(held, f"{ME}:1", "succeeded")
+    refuse_writes(world, False)
+    assert world.jobs.get(failed.id) == before
+    assert world.claims.finish(held, f"{ME}:1", "succeeded") == "finished"
+
+
+def refuse_writes(world: World, yes: bool) -> None:
+    world.jobs.engine.redis.config_set("maxmemory", 1 if yes else 0)
+
+
+@pytest.mark.parametrize(
+    "code", ["OOM", "READONLY", "LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "MISCONF"]
+)
+def test_a_refusal_that_passes_is_an_engine_that_is_away(code: str) -> None:
+    refusal = BaseParser.parse_error(f"{code} just now")
+    assert is_passing(refusal)
+    assert not is_passing(BaseParser.parse_error("WRONGTYPE Operation against a key"))
+
+
+@pytest.mark.parametrize("broken", ["heartbeat", "janitor"])
+def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
+    ended: list[int] = []
+    world.jobs.engine.redis.set("echocast:workers", "no hash")
+    world.jobs.engine.redis.set("echocast:running", "no sorted set")
+    caretaker = {
+        "heartbeat": Periodic("heartbeat", heartbeat(world, HeldJobs(ME)).beat, 0.05, ended.append),
+        "janitor": Janitor(world.claims, "x", 0.05, 0.1, lambda _: None, ended.append),
+    }[broken]
+    world.claims._leases_may_lapse = lambda: True
+    caretaker.start()
+    until(lambda: ended)
+    caretaker.stop()
+    assert ended[0] == BROKEN_EXIT_CODE
 
 
 def test_claims_are_never_the_same() -> None:
