@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,16 @@ class Prediction(NamedTuple):
     exceedance_logits: Tensor
 
 
+class Recurrence(Protocol):
+    """Whatever computes a network's steps; its state is its own affair."""
+
+    def initial_state(self, batch: int, height: int, width: int) -> Any:
+        """Memories before the first step, for grids of ``height`` x ``width`` patches."""
+
+    def step(self, X: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Patches and memories at t-1 to head output and memories at t."""
+
+
 class Network(nn.Module):
     """A stack of recurrent layers between patches in and patches out.
 
@@ -72,6 +82,7 @@ class Network(nn.Module):
         cell = config.image_channels * config.patch**2
         planes = INPUT_IMAGES * cell + CONTEXT_PLANES if config.residual else cell
         self.layers = nn.ModuleList(build_layers(config, planes))
+        self.planes = planes
         outputs = 1 + len(config.exceedance_thresholds_dbz)
         self.head = nn.Conv2d(config.widths[-1], outputs * cell, 1, bias=config.residual)
         self.log_gain = nn.Parameter(torch.full((outputs - 1,), INITIAL_GAIN).log())
@@ -85,16 +96,27 @@ class Network(nn.Module):
         Raises:
             ModelError: The weights are tied to another grid.
         """
+        self.check_grid(height, width)
+        *layers, M = (self._zeros(batch, C, height, width) for C in self.memory_channels())
+        return State(tuple(LayerState(*[zero] * 5) for zero in layers), M, started=False)
+
+    def check_grid(self, height: int, width: int) -> None:
+        """Refuse a grid of patches that the weights do not belong to.
+
+        Raises:
+            ModelError: The weights are tied to another grid.
+        """
         if self.config.grid not in (None, (height, width)):
             raise ModelError(
                 f"The weights of this network belong to a grid of {self.config.grid} patches, so"
                 f" it cannot forecast on {(height, width)}. Use a network of the paper's equations."
             )
-        widths = list(self.config.widths)
-        if self.config.family == "predrnn_plus":
-            widths.insert(1, widths[0])  # the gradient highway's z
-        *layers, M = (self._zeros(batch, C, height, width) for C in (*widths, widths[-1]))
-        return State(tuple(LayerState(*[zero] * 5) for zero in layers), M, started=False)
+
+    def memory_channels(self) -> tuple[int, ...]:
+        """Channels of the memories: of each layer, and of M as it reaches the first layer."""
+        first, *others = self.config.widths
+        highway = [first] if self.config.family == "predrnn_plus" else []  # its z
+        return (first, *highway, *others, self.config.widths[-1])
 
     def _zeros(self, batch: int, channels: int, height: int, width: int) -> Tensor:
         zero = self.head.weight.new_zeros(batch, channels, height, width)
@@ -129,6 +151,7 @@ class Network(nn.Module):
         context: Context,
         *,
         truth_share: Tensor | None = None,
+        recurrence: Recurrence | None = None,
     ) -> Iterator[Prediction]:
         """Predict frame after frame: the successor of every input, then on from its own output.
 
@@ -142,12 +165,14 @@ class Network(nn.Module):
             truth_share: (batch, predictions): how much of a step's input is the frame, the rest is
                 the prediction before it (scheduled sampling); by default all of it as long as
                 there are frames, and nothing afterwards.
+            recurrence: Computes the steps; by default the network itself.
 
         Yields:
             Entry t predicts frame t + 1.
         """
         batch, inputs, _, height, width = frames.shape
-        state = self.initial_state(batch, height // self.config.patch, width // self.config.patch)
+        steps: Recurrence = recurrence or self
+        state = steps.initial_state(batch, height // self.config.patch, width // self.config.patch)
         frame = frames[:, 0]
         for t, base in enumerate(bases):
             if t < inputs:
@@ -156,7 +181,7 @@ class Network(nn.Module):
                 )
             newest = min(t, inputs - 1)
             X = self._planes(frame, base, valid[:, newest], context, t - newest)
-            out, state = self.step(X, state)
+            out, state = steps.step(X, state)
             prediction = self._interpret(out, base)
             frame = prediction.frame.clamp(0, 1) if self.config.residual else prediction.frame
             yield prediction

@@ -1,0 +1,69 @@
+"""The steps of a network in their fast form, in place of the plain ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from model.fast.program import Field, Program, Workspace
+from model.fast.symbols import trace
+from model.fast.winograd import Tiling
+from model.networks import Network
+
+
+@dataclass(frozen=True, eq=False)
+class FastState:
+    """All memories of a sequence.
+
+    Args:
+        memories: By name; empty before the first step.
+        work: What the steps of this sequence share.
+    """
+
+    memories: dict[str, Field]
+    work: Workspace
+
+
+class FastSteps:
+    """The steps of a network by Winograd's algorithm, F(m x m, k x k).
+
+    Args:
+        network: In evaluation mode; its parameters are read once, here.
+        m: Side of a tile.
+        chunk: Tiles computed at a time, about.
+
+    Raises:
+        Untraceable: The network does something that has no fast form.
+    """
+
+    def __init__(self, network: Network, m: int = 4, chunk: int = 128) -> None:
+        self._network, self._chunk = network, chunk
+        self._first = trace(network, network.planes, started=False)
+        self._next = trace(network, network.planes, started=True)
+        self._m, k = m, network.config.kernel
+        read = self._next.read()
+        self._programs = [
+            Program(traced.out, {name: traced.new_memories[name] for name in read}, m, k)
+            for traced in (self._first, self._next)
+        ]
+        self._channels = {name: self._next.memories[name].channels for name in read}
+
+    def initial_state(self, batch: int, height: int, width: int) -> FastState:
+        """Memories before the first step, for grids of ``height`` x ``width`` patches."""
+        self._network.check_grid(height, width)
+        tiling = Tiling(self._m, batch, height, width)
+        return FastState({}, Workspace.of(tiling, self._chunk))
+
+    def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
+        """One time step: (batch, planes, height, width) and the memories at t-1."""
+        traced = self._next if state.memories else self._first
+        program = self._programs[bool(state.memories)]
+        tiling = state.work.tiling
+        given = {traced.memories[name]: memory for name, memory in state.memories.items()}
+        given[traced.X] = Field(tiling.cut(X))
+        out, memories = program.run(given, state.work)
+        for name, channels in self._channels.items():
+            if name not in memories:  # still zero
+                memories[name] = Field(X.new_zeros(self._m**2, tiling.tiles, channels))
+        return tiling.join(out), replace(state, memories=memories)
