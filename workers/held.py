@@ -22,11 +22,16 @@ class HeldJobs:
         self._held: dict[str, str] = {}
         self._working: dict[str, float] = {}
         self._lost: set[str] = set()
+        self.closed = False
         self._lock = threading.Lock()
 
     def new_claim(self) -> str:
         """A claim that nobody ever made: a worker that runs a job twice makes two claims."""
         return f"{self.incarnation}:{next(self._numbers)}"
+
+    def close(self) -> None:
+        """Claim nothing more: the worker leaves."""
+        self.closed = True
 
     @contextmanager
     def holding(self, claim: str, job_id: str) -> Iterator[None]:

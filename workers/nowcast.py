@@ -68,6 +68,8 @@ def nowcast(shop: Workshop, job_id: str) -> None:
 
 def _attempt(shop: Workshop, job_id: str, *, alone: bool) -> bool:
     """Claim the job and run it; True where it can't be had in company."""
+    if shop.held.closed:
+        return False
     claim = shop.held.new_claim()
     job = shop.jobs.claim(job_id, claim, shop.held.incarnation, alone=alone)
     if isinstance(job, str):

@@ -67,6 +67,8 @@ class WorkerSettings(BaseSettings):
     """Seconds that a launch has on top of that for each million pixels x frames."""
     job_timeout_seconds: float = Field(default=1800.0, gt=0)
     """Seconds after which a phase of a job, waiting apart, counts as hung and the worker exits."""
+    stop_grace_seconds: float = Field(default=4.0, ge=0)
+    """Seconds that running jobs may go on after SIGTERM; then they go back into the queue."""
     pixels_in_work: int = Field(default=40_000_000, ge=1)
     """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
     alone. A million holds about 50 MB outside the network."""

@@ -23,6 +23,7 @@ from workers.held import HeldJobs
 from workers.janitor import Janitor
 from workers.job import WorkerInfo
 from workers.launching import hang_guard
+from workers.leaving import leaving
 from workers.memory import Trimmer
 from workers.metrics import WorkerMetrics
 from workers.network import LoadedNetworks, Network
@@ -40,7 +41,7 @@ log = logging.getLogger("echocast.worker")
 
 
 def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
-    """Take jobs until SIGTERM or SIGINT, finish what runs, and return the exit code.
+    """Take jobs until SIGTERM or SIGINT, finish or give back what runs; return the exit code.
 
     Args:
         settings: How.
@@ -164,7 +165,8 @@ def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
         without_heartbeat=True,
     )
     log.info("Worker %s takes jobs with %s.", shop.held.incarnation, shop.networks.names)
-    worker.start()
+    with leaving(shop.jobs, shop.held, settings.stop_grace_seconds):
+        worker.start()
     return int(worker.exitcode or 0)
 
 

@@ -199,6 +199,19 @@ def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: Worl
     assert {world.end_of(job.id).status for job in jobs} == {"succeeded"}
 
 
+def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world) -> None:
+    world = make_world(stop_grace_seconds=0.1)
+    job = world.submit(storm(mood="slow:60")).job
+    for _ in range(4):  # more often than a job may cost a worker
+        worker = world.start_worker()
+        world.running(job.id)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
+        assert world.jobs.alive_workers() == []
+        stopped = world.jobs.get(job.id)
+        assert (stopped.status, stopped.attempts) == ("queued", 0)
+
+
 def test_a_cancelled_job_is_dropped_before_the_network_runs(world: World) -> None:
     world.start_worker()
     first = world.submit(storm(0, mood="slow:1.0")).job
