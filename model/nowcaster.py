@@ -12,11 +12,11 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, NamedTuple, Self, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -46,6 +46,7 @@ ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
 GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
 DEFAULT_PIXEL_KM = 1.0
 
+Item = TypeVar("Item")
 Product = Literal["expected", "csi_optimal", "sharp"]
 
 
@@ -184,8 +185,13 @@ class Nowcaster:
         return np.pad(planes, ((0, 0), (0, rows), (0, columns)))
 
     @torch.inference_mode()
-    def predict(self, batch: Sequence[Prepared]) -> list[Prediction]:
-        """Run the network on frames of equal ``batch_key``; the order is kept."""
+    def predict(
+        self, batch: Sequence[Prepared], progress: Callable[[], None] = lambda: None
+    ) -> list[Prediction]:
+        """Run the network on frames of equal ``batch_key``; the order is kept.
+
+        ``progress`` is called after every step of the roll-out.
+        """
         frames, valid = (
             torch.from_numpy(np.stack(parts)).to(self._device)
             for parts in zip(*((item.inputs, item.valid) for item in batch), strict=True)
@@ -199,7 +205,7 @@ class Nowcaster:
         shown = [frames[:, t] for t in range(self.input_frames)]
         bases = [*shown, *[frames[:, -1]] * (self.output_frames - 1)]
         leads = islice(
-            self._network.roll_out(frames, bases, valid, context),
+            _reported(self._network.roll_out(frames, bases, valid, context), progress),
             len(bases) - self.output_frames,
             None,
         )
@@ -336,6 +342,13 @@ def predict(
 def _shipped() -> Nowcaster:
     """The shipped default model; read-only, so that callers may share it."""
     return Nowcaster.load(Registry().resolve())
+
+
+def _reported(steps: Iterable[Item], progress: Callable[[], None]) -> Iterator[Item]:
+    """The same items, each reported before it is handed on."""
+    for step in steps:
+        progress()
+        yield step
 
 
 def reach(inputs: FloatArray) -> NDArray[np.bool_]:

@@ -84,14 +84,14 @@ class Batcher:
 
     Args:
         limits: How much goes into one launch.
-        guard: Makes the context of a launch of so many pixels x frames, e.g. a watchdog.
+        guard: Makes the context of a launch, e.g. a watchdog, whose value hears of every step.
         listener: Hears about launches.
     """
 
     def __init__(
         self,
         limits: BatchLimits,
-        guard: Callable[[int], AbstractContextManager[None]],
+        guard: Callable[[], AbstractContextManager[Callable[[], None]]],
         listener: BatchListener,
     ) -> None:
         self._limits = limits
@@ -190,8 +190,8 @@ class Batcher:
 
     def _predict(self, batch: Sequence[BatchItem]) -> list[tuple[Any]]:
         """Predictions in one-tuples, so that none of them is taken for an exception."""
-        with self._guard(sum(item.prepared.cost for item in batch)):
-            predictions = batch[0].network.predict([item.prepared for item in batch])
+        with self._guard() as progress:
+            predictions = batch[0].network.predict([item.prepared for item in batch], progress)
         return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
 
 

@@ -55,14 +55,21 @@ def _named(error: Exception) -> Exception:
 
 
 @contextmanager
-def hang_guard(seconds: float) -> Iterator[None]:
-    """End the process with all tracebacks when the context lasts longer.
+def hang_guard(seconds: float) -> Iterator[Callable[[], None]]:
+    """End the process with all tracebacks when that long nothing moves in the context.
+
+    The value of the context is to be called whenever something moved: a launch that is slow goes
+    on, one that hangs ends.
 
     A thread can't be killed, and a hung launch may even hold the interpreter's lock; so a thread
     of the C library watches. The leases of the process lapse and another worker takes its jobs.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+
+    def moved() -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+
+    moved()
     try:
-        yield
+        yield moved
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -34,8 +34,8 @@ class Network(Protocol):
     def prepare(self, frames: Frames) -> Any:
         """Any thread: frames -> :class:`Prepared`."""
 
-    def predict(self, batch: Sequence[Any]) -> list[Any]:
-        """The batching thread: one prediction per prepared item, in order."""
+    def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
+        """The batching thread: one prediction per prepared item; reports every step it makes."""
 
     def finish(self, prepared: Any, prediction: Any) -> Forecast:
         """Any thread: a prediction -> the forecast."""

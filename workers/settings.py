@@ -62,9 +62,7 @@ class WorkerSettings(BaseSettings):
     linger_seconds: float = Field(default=0.005, ge=0, le=1)
     """Longest wait for more jobs before a launch, only while others are being prepared."""
     launch_timeout_seconds: float = Field(default=300.0, gt=0)
-    """Seconds after which a launch of the network counts as hung and the worker exits."""
-    launch_seconds_per_megapixel: float = Field(default=60.0, ge=0)
-    """Seconds that a launch has on top of that for each million pixels x frames."""
+    """Seconds without a step of the network after which it counts as hung and the worker exits."""
     job_timeout_seconds: float = Field(default=1800.0, gt=0)
     """Seconds after which a phase of a job, waiting apart, counts as hung and the worker exits."""
     stop_grace_seconds: float = Field(default=4.0, ge=0)

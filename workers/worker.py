@@ -7,7 +7,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -109,13 +109,7 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
 
 def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
     limits = BatchLimits(settings.batch_items, settings.batch_cost, settings.linger_seconds)
-    return Batcher(limits, partial(launch_guard, settings), metrics)
-
-
-def launch_guard(settings: WorkerSettings, cost: int) -> AbstractContextManager[None]:
-    """The watchdog of a launch: larger ones may take longer."""
-    more = settings.launch_seconds_per_megapixel * cost / 1e6
-    return hang_guard(settings.launch_timeout_seconds + more)
+    return Batcher(limits, partial(hang_guard, settings.launch_timeout_seconds), metrics)
 
 
 def _heartbeat(settings: WorkerSettings, shop: Workshop) -> Heartbeat:

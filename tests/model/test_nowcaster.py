@@ -75,6 +75,12 @@ def test_a_batch_answers_like_one_by_one(frames):
         np.testing.assert_allclose(together.frames_dbz, alone.frames_dbz, atol=1e-3)
 
 
+def test_every_step_of_the_network_is_reported(frames):
+    model, steps = nowcaster(), []
+    model.predict([model.prepare(frames)], lambda: steps.append(1))
+    assert len(steps) == model.input_frames + model.output_frames - 1
+
+
 def test_a_dry_sky_stays_dry_whatever_the_weights():
     start = datetime(2026, 7, 1, tzinfo=UTC)
     times = tuple(start + timedelta(minutes=5 * k) for k in range(10))

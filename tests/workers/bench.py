@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from workers.batcher import Batcher, BatchItem, BatchLimits
@@ -26,7 +26,8 @@ class Network:
     gate: threading.Event = field(default_factory=threading.Event)
     busy: threading.Event = field(default_factory=threading.Event)
 
-    def predict(self, batch: Sequence[Parcel]) -> list[str]:
+    def predict(self, batch: Sequence[Parcel], progress: Callable[[], None]) -> list[str]:
+        progress()
         names = [parcel.name for parcel in batch]
         self.launches.append(names)
         self.busy.set()
@@ -55,15 +56,20 @@ class Bench:
 
     def __init__(self, network: Network, **limits: float) -> None:
         self.network, self.listener = network, Listener()
-        self.guarded: list[int] = []
+        self.steps: list[int] = []
         limits = {"items": 8, "cost": 100, "linger_seconds": 0.005, **limits}
         self.batcher = Batcher(BatchLimits(**limits), self.guard, self.listener)
         self.pool = ThreadPoolExecutor(16)
         self.batcher.start()
 
-    def guard(self, cost: int) -> AbstractContextManager[None]:
-        self.guarded.append(cost)
-        return nullcontext()
+    @contextmanager
+    def guard(self) -> Iterator[Callable[[], None]]:
+        self.steps.append(0)
+
+        def moved() -> None:
+            self.steps[-1] += 1
+
+        yield moved
 
     def send(self, *parcels: Parcel, **fields: object) -> list:
         answers = []

@@ -1,14 +1,14 @@
 """A nowcaster that repeats the last frame, or misbehaves as the frames' ``fake`` attribute says.
 
 ``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
-returns, ``raise`` fails, ``slow:<seconds>`` takes its time, ``greedy`` runs out of memory in
-company, ``hungry`` even alone.
+returns, ``raise`` fails, ``slow:<seconds>`` takes its time, ``steps:<seconds>`` does and reports
+ten steps, ``greedy`` runs out of memory in company, ``hungry`` even alone.
 """
 
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -50,10 +50,12 @@ class FakeNowcaster:
             raise ValueError("These frames can't be prepared.")
         return FakePrepared(frames)
 
-    def predict(self, batch: Sequence[FakePrepared]) -> list[np.ndarray]:
+    def predict(
+        self, batch: Sequence[FakePrepared], progress: Callable[[], None]
+    ) -> list[np.ndarray]:
         self.batches.append(len(batch))
         for item in batch:
-            misbehave(item.mood, len(batch))
+            misbehave(item.mood, len(batch), progress)
         return [item.frames.reflectivity_dbz[-1] for item in batch]
 
     def finish(self, prepared: FakePrepared, prediction: np.ndarray) -> Forecast:
@@ -74,7 +76,7 @@ class FakeNowcaster:
         )
 
 
-def misbehave(mood: str, batch_items: int) -> None:
+def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None:
     verb, _, argument = mood.partition(":")
     if verb == "kill" or (verb == "kill-once" and not Path(argument).exists()):
         if argument:
@@ -84,6 +86,9 @@ def misbehave(mood: str, batch_items: int) -> None:
         time.sleep(600)
     if verb == "slow":
         time.sleep(float(argument))
+    for _ in range(STEPS if verb == "steps" else 0):
+        time.sleep(float(argument))
+        progress()
     if verb == "raise":
         raise ValueError("This item is bad.")
     if verb == "hungry" or (verb == "greedy" and batch_items > 1):

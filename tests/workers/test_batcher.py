@@ -51,12 +51,12 @@ def test_nothing_of_a_launch_is_kept_while_the_next_one_is_waited_for(bench) -> 
     until(lambda: known() is None, 5)
 
 
-def test_the_guard_is_told_how_much_is_launched(bench) -> None:
+def test_the_guard_of_a_launch_hears_of_its_steps(bench) -> None:
     made = bench()
     made.occupy()
-    made.send(*parcels("ab", cost=7))
+    made.send(*parcels("ab"))
     made.network.gate.set()
-    until(lambda: made.guarded == [1, 14], 5)
+    until(lambda: made.steps == [1, 1], 5)
 
 
 def test_what_waits_goes_together(bench) -> None:
@@ -208,7 +208,7 @@ def test_a_preparation_that_fails_leaves_nobody_waiting(bench) -> None:
 
 def test_a_network_that_returns_too_few_predictions_fails_the_job(bench) -> None:
     made = bench()
-    made.network.predict = lambda batch: []
+    made.network.predict = lambda batch, progress: []
     made.network.gate.set()
     with pytest.raises(ValueError, match="zip"):
         made.send(Parcel("a"))[0].result(5)

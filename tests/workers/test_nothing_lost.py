@@ -164,6 +164,14 @@ def test_a_hung_launch_ends_the_worker_and_another_takes_the_job(make_world) -> 
     assert world.end_of(innocent.id).status == "succeeded"
 
 
+def test_a_slow_launch_is_no_hung_one(make_world) -> None:
+    world = make_world(launch_timeout_seconds=1.0)
+    worker = world.start_worker()
+    ended = world.end_of(world.submit(storm(mood="steps:0.2")).job.id)
+    assert (ended.status, ended.attempts) == ("succeeded", 1)
+    assert worker.poll() is None
+
+
 def test_a_worker_that_stood_still_too_long_loses_its_job_and_does_no_harm(world: World) -> None:
     first = world.start_worker()
     with Endings(world) as endings:
