@@ -12,7 +12,8 @@ from torch import Tensor
 from model.fast.product import Product
 from model.fast.schedule import Level, Schedule, bases
 from model.fast.symbols import Symbol
-from model.fast.winograd import Chunk, Tiling, Winograd
+from model.fast.tiles import Surroundings, Tiling, gather
+from model.fast.winograd import Winograd
 
 
 class Field(NamedTuple):
@@ -34,21 +35,21 @@ class Workspace:
 
     Args:
         tiling: How its images are cut.
-        chunks: What is computed at a time.
-        parts: Where the tiles of each chunk are among all tiles.
+        chunks: Tiles computed at a time.
+        surroundings: Of the tiles of each chunk.
         constants: Constants of the step as tiles.
     """
 
     tiling: Tiling
-    chunks: list[Chunk]
-    parts: list[slice]
+    chunks: list[slice]
+    surroundings: list[Surroundings]
     constants: dict[Symbol, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tiling: Tiling, size: int) -> Self:
-        """For chunks of about ``size`` tiles."""
+    def of(cls, tiling: Tiling, size: int, halo: int) -> Self:
+        """For chunks of about ``size`` tiles and kernels that reach ``halo`` far."""
         chunks = tiling.chunks(size)
-        return cls(tiling, chunks, [tiling.part(chunk) for chunk in chunks])
+        return cls(tiling, chunks, [tiling.surroundings(chunk, halo) for chunk in chunks])
 
 
 @dataclass(eq=False)
@@ -132,30 +133,29 @@ class Program:
             for base in bases(source):
                 if base not in fields.spectra:
                     tiles = fields.tiles[base]
-                    work.tiling.clear_outside(tiles)
-                    spectra = [self._spectrum(tiles, chunk, work) for chunk in work.chunks]
+                    spectra = [self._spectrum(tiles, near) for near in work.surroundings]
                     fields.spectra[base] = spectra
             if source.kind == "subtract":
                 pairs = zip(*(fields.spectra[base] for base in bases(source)), strict=True)
                 fields.spectra[source] = [a - b for a, b in pairs]
 
-    def _spectrum(self, tiles: Tensor, chunk: Chunk, work: Workspace) -> Tensor:
-        around = work.tiling.with_surroundings(tiles, chunk, self.winograd.k)
-        n, channels = self.winograd.n, tiles.shape[-1]
-        return torch.mm(self._forth, around.view(n * n, -1)).view(n * n, -1, channels)
+    def _spectrum(self, tiles: Tensor, surroundings: Surroundings) -> Tensor:
+        points = len(self._forth)
+        pixels = gather(tiles, surroundings).view(points, -1)
+        return torch.mm(self._forth, pixels).view(points, -1, tiles.shape[-1])
 
     def _compute(
         self, level: Level, products: list[Product], fields: Fields, work: Workspace
     ) -> None:
         """All of a level but the spectra, in chunks of tiles that stay in cache."""
         kept: dict[Symbol, Tensor] = {}
-        for number, part in enumerate(work.parts):
+        for number, part in enumerate(work.chunks):
             values: dict[Symbol, Tensor] = {}
             for product in products:
                 self._multiply(product, fields, number, values, work)
             for value in level.kept:
                 result = self._value(value, fields, part, values, work)
-                if len(work.parts) == 1:
+                if len(work.chunks) == 1:
                     kept[value] = result.contiguous()
                     continue
                 if number == 0:
@@ -173,7 +173,7 @@ class Program:
         work: Workspace,
     ) -> None:
         """The sums of a group on a chunk, with their nonlinearity."""
-        part = work.parts[number]
+        part = work.chunks[number]
         if product.winograd is None:
             gates = product.of_tiles([fields.tiles[source][:, part] for source in product.sources])
         else:
@@ -223,6 +223,6 @@ class Program:
             if value.weight[0].numel() == 1:
                 work.constants[value] = value.weight.permute(1, 2, 0).contiguous()
             else:
-                images = value.weight.expand(work.tiling.batch, *value.weight.shape)
+                images = value.weight.expand(work.tiling.shape[0], *value.weight.shape)
                 work.constants[value] = work.tiling.cut(images)
         return work.constants[value]

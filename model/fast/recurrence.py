@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from model.fast.program import Field, Program, Workspace
 from model.fast.symbols import trace
-from model.fast.winograd import Tiling
+from model.fast.tiles import Tiling
 from model.networks import Network
 
 
@@ -52,8 +53,25 @@ class FastSteps:
     def initial_state(self, batch: int, height: int, width: int) -> FastState:
         """Memories before the first step, for grids of ``height`` x ``width`` patches."""
         self._network.check_grid(height, width)
-        tiling = Tiling(self._m, batch, height, width)
-        return FastState({}, Workspace.of(tiling, self._chunk))
+        return self._state(Tiling(self._m, (batch, height, width)))
+
+    def _state(self, tiling: Tiling) -> FastState:
+        halo = self._network.config.kernel // 2
+        return FastState({}, Workspace.of(tiling, self._chunk, halo))
+
+    def only(self, active: Tensor) -> Part:
+        """The same steps where it matters; elsewhere the output is zero.
+
+        Args:
+            active: (batch, height, width), the patches that matter.
+        """
+        margin = F.max_pool2d(active[:, None].float(), self._m, ceil_mode=True)
+        return Part(self, margin[:, 0] > 0)
+
+    def part_state(self, batch: int, height: int, width: int, tiles: Tensor) -> FastState:
+        """Memories before the first step, on some tiles alone."""
+        self._network.check_grid(height, width)
+        return self._state(Tiling(self._m, (batch, height, width), tiles))
 
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step: (batch, planes, height, width) and the memories at t-1."""
@@ -67,3 +85,24 @@ class FastSteps:
             if name not in memories:  # still zero
                 memories[name] = Field(X.new_zeros(self._m**2, tiling.tiles, channels))
         return tiling.join(out), replace(state, memories=memories)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Fast steps on some tiles of an image.
+
+    Args:
+        steps: On all of it.
+        tiles: (batch, tile rows, tile columns), those that are computed.
+    """
+
+    steps: FastSteps
+    tiles: Tensor
+
+    def initial_state(self, batch: int, height: int, width: int) -> FastState:
+        """Memories before the first step."""
+        return self.steps.part_state(batch, height, width, self.tiles)
+
+    def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
+        """One time step."""
+        return self.steps.step(X, state)

@@ -11,7 +11,8 @@ from model.errors import ModelError
 from model.fast.choice import Choice, choose_steps, difference, fast_forms, golden_input, outputs
 from model.fast.recurrence import FastSteps
 from model.fast.symbols import Untraceable, trace
-from model.fast.winograd import Tiling, Winograd, matrices
+from model.fast.tiles import Tiling
+from model.fast.winograd import Winograd, matrices
 from model.networks import Network
 
 GRID = (10, 13)
@@ -46,14 +47,14 @@ def test_minimal_filtering_is_filtering(m, k):
 
 def test_an_image_cut_into_tiles_is_joined_again():
     images = torch.rand(2, 3, 9, 14)
-    tiling = Tiling(4, 2, 9, 14)
+    tiling = Tiling(4, (2, 9, 14))
     assert torch.equal(tiling.join(tiling.cut(images)), images)
 
 
 @pytest.mark.parametrize("size", [1, 5, 12, 1000])
 def test_chunks_hold_every_tile_once(size):
-    tiling = Tiling(4, 3, 17, 14)
-    parts = [tiling.part(chunk) for chunk in tiling.chunks(size)]
+    tiling = Tiling(4, (3, 17, 14))
+    parts = tiling.chunks(size)
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(tiling.tiles))
 
 
