@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -29,7 +30,9 @@ from service.settings import ServiceSettings
 from service.waiting import Board
 from workers.archive import Archive
 from workers.engine_url import client_url
+from workers.job import WorkerInfo
 from workers.jobs import DONE_CHANNEL, JobStore
+from workers.same_store import check_same_store
 from workers.settings import WorkerSettings
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
@@ -55,7 +58,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         )
     )
     board = Board(client_url(work.engine_url), DONE_CHANNEL)
-    attendance = Attendance(store.alive_workers, settings.worker_tolerance_seconds)
+    attendance = Attendance(partial(workers_here, store, archive), settings.worker_tolerance_seconds)
     catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
     desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics)
 
@@ -90,6 +93,17 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         app.add_middleware(SameOrigin)
     app.add_middleware(CountRequests, metrics=metrics)
     return app
+
+
+def workers_here(store: JobStore, archive: Archive) -> list[WorkerInfo]:
+    """The live workers, which have their files where we have ours.
+
+    Raises:
+        AnotherStore: They have them in another archive.
+        EngineUnavailable: The engine does not answer.
+    """
+    check_same_store(store.engine, archive)
+    return store.alive_workers()
 
 
 def work_settings(settings: ServiceSettings) -> WorkerSettings:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 
 from service.errors import NoWorker
-from workers.errors import EngineUnavailable
+from workers.errors import AnotherStore, EngineUnavailable
 from workers.job import WorkerInfo
 
 LOOK_EVERY_SECONDS = 5.0
@@ -81,6 +81,6 @@ class Attendance:
 
     async def _look_for_ever(self) -> None:
         while True:
-            with contextlib.suppress(RedisError, EngineUnavailable):
+            with contextlib.suppress(RedisError, EngineUnavailable, AnotherStore):
                 await self.look()
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -24,6 +24,7 @@ from model.errors import (
 )
 from service import errors
 from workers.errors import (
+    AnotherStore,
     ArchiveError,
     DiskFull,
     EngineError,
@@ -77,6 +78,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.Busy: Kind(503, "busy", "Too many uploads at once", RETRY),
     QueueFull: Kind(503, "queue-full", "The queue is full", RETRY),
     EngineUnavailable: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
+    AnotherStore: Kind(503, "another-store", "The engine's jobs have their files elsewhere", RETRY),
     EngineError: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
     RedisError: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
     DiskFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),

@@ -3,6 +3,7 @@
 <root>/inputs/<sha[:2]>/<sha>.npy + .json                 frames, named by their content
 <root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>.nc
 <root>/verification/adhoc/<yyyy-mm-dd>/<id>.json
+<root>/store-id                                           name of this archive
 <root>/scratch/                                           half-written files
 
 Every file is written elsewhere, flushed to the disk and renamed into place, so that a reader never
@@ -16,8 +17,9 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -54,6 +56,16 @@ class Archive:
         path = self.root / "scratch"
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def identity(self) -> str:
+        """The name that this archive gave itself when it was first used; copies share it."""
+        place = self.root / "store-id"
+        if not place.exists():
+            with self._scratch_file("") as path, suppress(FileExistsError):
+                path.write_text(uuid.uuid4().hex)
+                _flush(path)
+                os.link(path, place)  # who comes second takes the first one's
+        return place.read_text()
 
     def check_space(self) -> None:
         """Return where there is room for more.

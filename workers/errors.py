@@ -5,6 +5,7 @@ EchocastError
 ├── IdempotencyConflict    one key, two bodies
 ├── StreamConflict         a stream or a frame of it is there already, and differs
 ├── EngineUnavailable      no Redis or Valkey answers
+├── AnotherStore           the engine's jobs have their files elsewhere
 ├── EngineError            the embedded engine can't be started here
 └── ArchiveError           the archive can't give or take what it was asked for
     ├── DiskFull           too little free space to accept work
@@ -31,6 +32,10 @@ class StreamConflict(EchocastError):
 
 class EngineUnavailable(EchocastError):
     """No Redis or Valkey answers at the configured address."""
+
+
+class AnotherStore(EchocastError):
+    """The engine's jobs have their files in another archive than ours."""
 
 
 class EngineError(EchocastError):

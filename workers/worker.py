@@ -30,6 +30,7 @@ from workers.network import LoadedNetworks, Network
 from workers.nowcast import Workshop, nowcast
 from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
 from workers.room import Room
+from workers.same_store import check_same_store
 from workers.settings import WorkerSettings
 from workers.streams.rooms import stream_desk
 from workers.streams.sweeper import Sweeper
@@ -49,6 +50,7 @@ def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
 
     Raises:
         EngineUnavailable: No engine answered within the time to wait for it.
+        AnotherStore: The engine's jobs have their files in another archive.
         CheckpointError: There is no champion to load.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -58,14 +60,15 @@ def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
 
 
 def await_engine(settings: WorkerSettings) -> None:
-    """Return when the engine answers.
+    """Return when the engine answers, and its jobs have their files in our archive.
 
     Raises:
         EngineUnavailable: It did not within the time to wait for it.
+        AnotherStore: They have them elsewhere.
     """
     store = ClaimStore(settings.engine_url, settings.job_policy, settings.engine_wait_seconds)
     try:
-        store.engine.call(store.engine.redis.ping)
+        check_same_store(store.engine, Archive(settings.archive_root))
     except EngineUnavailable as error:
         raise EngineUnavailable(
             f"No engine answers at {settings.engine_url}: start `echocast up`, or set"

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
 
 from model.errors import EchocastError
-from service.app import create_app
+from service.app import create_app, work_settings
 from service.errors import StartRefused
 from service.settings import ServiceSettings
+from workers.archive import Archive
+from workers.engine_client import EngineClient
+from workers.errors import EngineUnavailable
+from workers.same_store import check_same_store
 
 BACKLOG = 512
 GRACE_SECONDS = 5
@@ -24,7 +29,9 @@ def serve(settings: ServiceSettings) -> None:
 
     Raises:
         StartRefused: The address is taken, or open to everybody without keys.
+        AnotherStore: The engine's jobs have their files in another archive than ours.
     """
+    check_store(settings)
     app = create_app(settings)
     listener = bound_socket(settings.host, settings.port)
     config = uvicorn.Config(
@@ -36,6 +43,21 @@ def serve(settings: ServiceSettings) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def check_store(settings: ServiceSettings) -> None:
+    """Make sure that an engine that answers already belongs to our archive.
+
+    Raises:
+        AnotherStore: It belongs to another one.
+    """
+    work = work_settings(settings)
+    engine = EngineClient(work.engine_url, patience_seconds=0)
+    try:
+        with suppress(EngineUnavailable):
+            check_same_store(engine, Archive(work.archive_root))
+    finally:
+        engine.close()
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
