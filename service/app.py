@@ -24,9 +24,10 @@ from service.intake.scratch import Scratch
 from service.keys import load_keys
 from service.metrics import CountRequests, GatewayMetrics
 from service.rate import RateLimit
-from service.routes import forecast, nowcast, system, verification
+from service.routes import forecast, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
+from service.streams.office_building import stream_office
 from service.waiting import Board
 from workers.archive import Archive
 from workers.engine_url import client_url
@@ -66,11 +67,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         scratch = Scratch(archive.scratch)
         gallery = Gallery(archive, renderers, scratch)
+        office = stream_office(work, decoders, renderers, scratch)
+        rate = RateLimit(settings.rate_per_minute)
         app.state.resources = Resources(
-            settings, keys, RateLimit(settings.rate_per_minute), metrics, scratch, desk, gallery
+            settings, keys, rate, metrics, scratch, desk, gallery, office
         )
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
+            stack.callback(office.close)
             stack.callback(scratch.close)
             for part in (decoders, renderers, board, attendance):
                 await stack.enter_async_context(part.running())
@@ -86,7 +90,13 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app, settings.retry_after_seconds)
-    for router in (nowcast.router, forecast.router, verification.router, system.router):
+    for router in (
+        nowcast.router,
+        forecast.router,
+        verification.router,
+        streams.router,
+        system.router,
+    ):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     if not keys:

@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from model.errors import EchocastError
+from service import stream_commands
 from service.settings import ServiceSettings
 
 app = typer.Typer(
@@ -127,6 +128,9 @@ def _offline(name: str, summary: str) -> None:
 
 for _name, _summary in OFFLINE.items():
     _offline(_name, _summary)
+
+
+stream_commands.install(app)
 
 
 @app.command("version")

@@ -21,6 +21,7 @@ from service.metrics import GatewayMetrics
 from service.prefer import wait_seconds
 from service.rate import RateLimit
 from service.settings import ServiceSettings
+from service.streams.office import StreamOffice
 
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
@@ -38,6 +39,7 @@ class Resources:
     scratch: Scratch
     desk: Desk
     gallery: Gallery
+    streams: StreamOffice
 
 
 def get_resources(request: Request) -> Resources:
@@ -87,14 +89,14 @@ async def get_wait(
     return wait_seconds(prefer, resources.settings.wait_limit_seconds)
 
 
-def _mend_plus(value: Any) -> Any:
+def mend_plus(value: Any) -> Any:
     """``+00:00`` arrives as `` 00:00`` where a caller did not escape the plus sign."""
     if isinstance(value, str) and "T" in value:
         return PLUS_READ_AS_SPACE.sub(r"+\1", value)
     return value
 
 
-ReferenceTime = Annotated[datetime | None, BeforeValidator(_mend_plus)]
+ReferenceTime = Annotated[datetime | None, BeforeValidator(mend_plus)]
 
 
 async def get_options(

@@ -23,6 +23,7 @@ from model.errors import (
     UnsupportedInput,
 )
 from service import errors
+from service.streams.errors import NoForecastYet
 from workers.errors import (
     AnotherStore,
     ArchiveError,
@@ -32,6 +33,8 @@ from workers.errors import (
     IdempotencyConflict,
     NotInArchive,
     QueueFull,
+    StreamConflict,
+    UnknownStream,
 )
 
 log = logging.getLogger("echocast.problems")
@@ -59,6 +62,9 @@ TABLE: dict[type[Exception], Kind] = {
     errors.MissingScope: Kind(403, "missing-scope", "The API key does not cover this"),
     errors.CrossSite: Kind(403, "cross-site", "Pages of other sites may not do this"),
     errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
+    UnknownStream: Kind(404, "unknown-stream", "No such stream"),
+    NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
+    StreamConflict: Kind(409, "stream-conflict", "It is there already, and differs"),
     NotInArchive: Kind(410, "no-longer-stored", "No longer stored"),
     errors.NotAcceptable: Kind(406, "not-acceptable", "None of the accepted formats exists"),
     errors.BodyTooSlow: Kind(408, "body-too-slow", "The body took too long"),

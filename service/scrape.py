@@ -1,4 +1,4 @@
-"""What ``/metrics`` answers: the gateway's metrics, and those of the worker beside it."""
+"""What ``/metrics`` answers: metrics of the gateway, of streams, and of the worker beside it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ WORKER_PATIENCE_SECONDS = 2.0
 
 
 async def scrape(resources: Resources) -> bytes:
-    """Both expositions, one after the other; a silent worker is left out."""
+    """All expositions, one after the other; a silent worker or engine is left out."""
     await _look_at_engine(resources)
     own = resources.metrics.exposition()
+    with contextlib.suppress(RedisError, EngineUnavailable):
+        own += await asyncio.to_thread(resources.streams.exposition)
     if not (port := resources.settings.worker_metrics_port):
         return own
     with contextlib.suppress(OSError):

@@ -72,10 +72,35 @@ def render_forecast(request: Request) -> dict[str, Any]:
     return {}
 
 
+def decode_stream_frame(request: Request) -> dict[str, Any]:
+    """See :func:`service.intake.stream_operations.decode_frame`."""
+    from service.intake.stream_operations import decode_frame
+
+    return decode_frame(request, _read, _store)
+
+
+def read_point(request: Request) -> dict[str, Any]:
+    """See :func:`service.intake.stream_operations.forecast_at`."""
+    from service.intake.stream_operations import forecast_at
+
+    return forecast_at(request)
+
+
+def draw_skill(request: Request) -> dict[str, Any]:
+    """Draw scores by lead time as a PNG."""
+    from model.drawing.skill import skill_png
+
+    Path(request["output"]).write_bytes(skill_png(request["verification"], request["title"]))
+    return {}
+
+
 OPERATIONS: dict[str, Callable[[Request], dict[str, Any]]] = {
     "decode": decode_inputs,
     "observe": decode_observations,
     "render": render_forecast,
+    "frame": decode_stream_frame,
+    "point": read_point,
+    "skill": draw_skill,
 }
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from workers.errors import NotInArchive
 from workers.streams.files import Files
 from workers.streams.layout import Pair, Span, encoded
-
-Counts = Mapping[str, list[int]]
+from workers.streams.tallies import Counts
 
 
 class CountStore:

@@ -1,14 +1,8 @@
-"""Counts of one forecast against one frame: named vectors of whole numbers that add.
-
-``<method>|<threshold>`` holds hits, misses, false alarms and correct negatives;
-``reliability|<threshold>`` holds, for each class of probability, pixels and then how many of them
-exceeded the threshold; ``forecasts|<role>`` holds 1. All methods of a forecast are counted on the
-same pixels.
-"""
+"""Counts of one forecast against one frame; all methods are counted on the same pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +10,18 @@ from numpy.typing import NDArray
 from model.contingency import ContingencyTable
 from model.formats.cf_lead import ForecastLead
 from model.frames import FloatArray
-from workers.streams.count_store import Counts
-from workers.streams.decoding import decoded_events
-from workers.streams.forecast_store import CANARY, FALLBACK, MODEL
+from model.decoding import decoded_events
+from workers.streams.tallies import (
+    CLASSES,
+    DECODED,
+    EXTRAPOLATION,
+    MODEL,
+    PERSISTENCE,
+    RELIABILITY,
+    THRESHOLDS_DBZ,
+    Counts,
+)
 
-THRESHOLDS_DBZ = (20.0, 30.0, 40.0, 50.0)
-EXTRAPOLATION, DECODED, PERSISTENCE = "extrapolation", "decoded_extrapolation", "persistence"
-METHODS = (MODEL, CANARY, EXTRAPOLATION, DECODED, PERSISTENCE, FALLBACK)
-RELIABILITY = "reliability"
-CLASSES = 10  # of probability
 DEFAULT_PIXEL_KM = 1.0
 
 Events = Sequence[NDArray[np.bool_]]
@@ -88,22 +85,3 @@ def _reliability(
             exceeded = np.bincount(classes[happened], minlength=CLASSES)
             counts[f"{RELIABILITY}|{threshold:g}"] = [*pixels.tolist(), *exceeded.tolist()]
     return counts
-
-
-def added(parts: Iterable[Counts]) -> dict[str, list[int]]:
-    """The sum of counts: names that some parts lack count as zeros there."""
-    total: dict[str, list[int]] = {}
-    for part in parts:
-        for name, vector in part.items():
-            before = total.get(name)
-            total[name] = (
-                list(vector)
-                if before is None
-                else [a + b for a, b in zip(before, vector, strict=True)]
-            )
-    return total
-
-
-def table(counts: Mapping[str, Sequence[int]], method: str, threshold: float) -> ContingencyTable:
-    """The contingency table of a method and threshold; empty where nothing was counted."""
-    return ContingencyTable(*counts.get(f"{method}|{threshold:g}", ()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from workers.streams.declaration import Stream
 from workers.streams.forecasting import Forecasting
 from workers.streams.layout import Span, stamp, time_of
 from workers.streams.library import Library
-from workers.streams.observing import mean_speed_m_s
 from workers.streams.retention import remove_old
 from workers.streams.scorer import Scorer
+from workers.streams.speed import mean_speed_m_s
 from workers.streams.sums import Sums
 
 SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
@@ -130,8 +129,7 @@ class StreamDesk:
         speed = mean_speed_m_s(
             earlier.reflectivity_dbz, later.reflectivity_dbz, stream.step.total_seconds(), size
         )
-        note = json.dumps({"mean_speed_m_s": speed, "time": time.isoformat()})
-        self.engine.call(lambda: self.engine.redis.set(f"echocast:stream:{name}:speed", note))
+        self.sums.note_speed(name, speed)
 
 
 def arrival(message: str) -> tuple[str, datetime]:

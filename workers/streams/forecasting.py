@@ -16,11 +16,12 @@ from workers.job_input import JobInput
 from workers.jobs import JobStore
 from workers.streams.declaration import Stream
 from workers.streams.fallback import degraded
-from workers.streams.forecast_store import CANARY, FALLBACK, MODEL, Issued
+from workers.streams.forecast_store import Issued
 from workers.streams.frame import StreamFrame
 from workers.streams.inputs import INPUT_FRAMES, assemble, choose
 from workers.streams.layout import Span
 from workers.streams.library import Library
+from workers.streams.tallies import CANARY, FALLBACK, MODEL
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 CANARY_PRODUCT = "canary"

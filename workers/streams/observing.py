@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.extrapolation import FloatArray, estimate_motion
-from workers.streams.count_store import Counts
+from model.frames import FloatArray
+from workers.streams.tallies import Counts
 
 OBSERVED = "observed"  # stands where else the id of a forecast stands
 HISTOGRAM, PIXELS = "histogram|dbz", "pixels|missing"
 EDGES_DBZ = tuple(range(5, 65, 5))  # below 5 dBZ is one class, from 60 dBZ on another
 SMALLEST_SHARE = 1e-4  # an empty class counts as this share
-WET_DBZ = 10.0
 
 
 def describe(observed_dbz: FloatArray) -> Counts:
@@ -50,15 +49,3 @@ def percentile_dbz(histogram: Sequence[int], share: float = 0.95) -> float | Non
     reached = np.concatenate([[0.0], np.cumsum(wet) / wet.sum()])
     edges = [*EDGES_DBZ, EDGES_DBZ[-1] + 5]
     return float(np.interp(share, reached, edges))
-
-
-def mean_speed_m_s(
-    earlier_dbz: FloatArray, later_dbz: FloatArray, seconds: float, pixel_km: float
-) -> float | None:
-    """Mean speed of the rain between two frames, weighted by wet pixels; None without rain."""
-    wet = np.nan_to_num(later_dbz, nan=0.0) >= WET_DBZ
-    if not wet.any():
-        return None
-    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]))
-    pixels = np.hypot(motion.u[wet], motion.v[wet])
-    return float(pixels.mean()) * pixel_km * 1000 / seconds

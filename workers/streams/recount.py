@@ -6,15 +6,15 @@ A recount reads every forecast and every frame again and believes no counts that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from workers.streams.count_store import Counts
-from workers.streams.counting import added
+from workers.settings import WorkerSettings
 from workers.streams.layout import Pair, Span
 from workers.streams.library import Library
 from workers.streams.scorer import Scorer, lead_minutes
-from workers.streams.sums import Sums, with_lead
+from workers.streams.sums import Sums
+from workers.streams.tallies import Counts, added, with_lead
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[int]]
@@ -37,6 +37,11 @@ class Reindexed:
     pairs: int
     counted: int
     differing: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.frames} frames, {self.forecasts} forecasts, {self.pairs} pairs"
+        text += f", {self.counted} of them counted now" if self.counted else ""
+        return text if self.differing is None else f"{text}; {self.differing} differ from a recount"
 
 
 def reindex(library: Library, scorer: Scorer, sums: Sums, stream: str) -> Reindexed:
@@ -97,13 +102,24 @@ def whole_days(library: Library, stream: str) -> Iterator[Span]:
         yield Span(day, day + DAY - timedelta(seconds=1))
 
 
-def span_of(library: Library, stream: str) -> Span | None:
-    """From the oldest to the newest frame; None without frames."""
-    times: list[datetime | None] = [
-        library.frames.oldest_time(stream),
-        library.frames.newest_time(stream),
-    ]
-    return Span(times[0], times[1]) if times[0] and times[1] else None
+def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str, Reindexed]:
+    """Reindex every stream; with ``recount``, compare what is stored with what a recount gives.
+
+    Raises:
+        EngineUnavailable: No engine answers.
+    """
+    from workers.streams.rooms import stream_desk
+
+    desk = stream_desk(settings, settings.engine_patience_seconds)
+    found = {}
+    try:
+        for name in desk.library.register.names():
+            result = reindex(desk.library, desk.scorer, desk.sums, name)
+            wrong = differing(desk.library, desk.scorer, name) if recount else None
+            found[name] = replace(result, differing=wrong)
+    finally:
+        desk.close()
+    return found
 
 
 def _pairs(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, float]]:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from model.registry import SHIPPED, Registry
-from workers.archive import Archive
 from workers.engine_client import EngineClient
 from workers.jobs import JobStore
 from workers.queue import Publisher
 from workers.settings import WorkerSettings
 from workers.streams.desk import StreamDesk
-from workers.streams.files import Files, LocalFiles
 from workers.streams.forecasting import Forecasting
 from workers.streams.library import Library
+from workers.streams.places import stream_files
 from workers.streams.scorer import Scorer
 from workers.streams.sums import Sums
-
-
-def stream_files(settings: WorkerSettings) -> Files:
-    """Where the files of streams lie."""
-    return LocalFiles(
-        Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
-    )
 
 
 def stream_desk(settings: WorkerSettings, patience_seconds: float) -> StreamDesk:

@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 
 from model.formats.cf_lead import read_lead
 from workers.errors import NotInArchive
-from workers.streams.count_store import Counts
 from workers.streams.counting import count
 from workers.streams.forecast_store import Issued
 from workers.streams.frame import StreamFrame
 from workers.streams.layout import HASH_LENGTH, Pair, Span
 from workers.streams.library import Library
 from workers.streams.observing import OBSERVED, describe
-from workers.streams.sums import Sums, with_lead
+from workers.streams.sums import Sums
+from workers.streams.tallies import Counts, with_lead
 
 LONGEST_LEAD = timedelta(hours=24)
 log = logging.getLogger("echocast.streams")

@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workers.engine_client import EngineClient
-from workers.streams.count_store import Counts
-from workers.streams.counting import added
 from workers.streams.layout import Pair, Span, stamp, time_of
+from workers.streams.tallies import Counts, added
 
 CORRECTIONS = "corrections"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
@@ -76,7 +75,7 @@ class Sums:
         Args:
             stream: Whose.
             pair: Which.
-            counts: Its counts, with the lead in their names (see :func:`with_lead`).
+            counts: Its counts, with the lead in their names (see ``with_lead``).
             before: Frame and counts that were added for it before, to be taken back.
 
         Returns:
@@ -112,6 +111,20 @@ class Sums:
         keys = [sums_key(stream, hour) for hour in hours(span)]
         return added(_vectors(values) for values in self._hashes(keys))
 
+    def vector_over(self, stream: str, span: Span, name: str) -> list[int]:
+        """The sum of one vector over the whole hours that a span touches; empty without any."""
+        keys = [sums_key(stream, hour) for hour in hours(span)]
+
+        def ask() -> list[str | None]:
+            pipeline = self._engine.redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.hget(key, name)
+            answers: list[str | None] = pipeline.execute()
+            return answers
+
+        found = ({name: numbers} for numbers in self._engine.call(ask) if numbers)
+        return added(map(_vectors, found)).get(name, [])
+
     def totals(self, stream: str) -> dict[str, list[int]]:
         """What was ever added, corrections left out."""
         values = self._hash(totals_key(stream))
@@ -122,11 +135,21 @@ class Sums:
         name = totals_key(stream)
         return int(self._engine.call(lambda: self._engine.redis.hget(name, CORRECTIONS)) or 0)
 
+    def note_speed(self, stream: str, speed_m_s: float | None) -> None:
+        """Remember how fast the rain moves, for the gauges."""
+        value = "" if speed_m_s is None else f"{speed_m_s:.3f}"
+        self._engine.call(lambda: self._engine.redis.set(speed_key(stream), value))
+
+    def speed(self, stream: str) -> float | None:
+        """The speed in m/s that was noted last; None without one."""
+        value = self._engine.call(lambda: self._engine.redis.get(speed_key(stream)))
+        return float(value) if value else None
+
     def forget(self, stream: str) -> None:
-        """Forget everything of a stream."""
+        """Forget all sums of a stream."""
         redis = self._engine.redis
         keys = self._engine.call(lambda: list(redis.scan_iter(f"echocast:stream:{stream}:*")))
-        for key in keys:
+        for key in set(keys) - {speed_key(stream)}:
             self._engine.call(lambda key=key: redis.delete(key))  # type: ignore[misc]
 
     def _hash(self, key: str) -> dict[str, str]:
@@ -142,11 +165,6 @@ class Sums:
             return answers
 
         return self._engine.call(ask)
-
-
-def with_lead(counts: Counts, lead_minutes: float) -> dict[str, list[int]]:
-    """Counts under names that say the lead: ``<lead>|<method>|<threshold>``."""
-    return {f"{lead_minutes:g}|{name}": list(vector) for name, vector in counts.items()}
 
 
 def hours(span: Span) -> Iterator[datetime]:
@@ -170,6 +188,11 @@ def sums_key(stream: str, time: datetime) -> str:
 def totals_key(stream: str) -> str:
     """Key of the totals: hash of name -> numbers."""
     return f"echocast:stream:{stream}:totals"
+
+
+def speed_key(stream: str) -> str:
+    """Key of the mean speed of the rain in m/s."""
+    return f"echocast:stream:{stream}:speed"
 
 
 def _vectors(values: Mapping[str, Any]) -> dict[str, list[int]]:

@@ -1,0 +1,170 @@
+"""Streams: declare them, feed them, ask for forecasts and for how good they were."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BeforeValidator
+from starlette.responses import JSONResponse, Response
+
+from service.dependencies import (
+    AppResources,
+    Reader,
+    SentUpload,
+    Submitter,
+    count_submission,
+    mend_plus,
+)
+from service.examples import NOWCAST_BODY
+from service.formats import FORMATS, wanted_format
+from service.refusals import refusals
+from service.routes.forecast import CONTENT
+from service.schemas import ForecastFrames
+from service.streams.office import StreamOffice
+from service.streams.schemas import (
+    FrameView,
+    NowcastList,
+    PointForecast,
+    StreamDeclaration,
+    StreamList,
+    StreamVerification,
+    StreamView,
+)
+from service.streams.tables import wanted_table, written
+from service.streams.times import utc
+
+router = APIRouter(tags=["streams"])
+
+
+async def get_office(resources: AppResources) -> StreamOffice:
+    """The streams of this app."""
+    return resources.streams
+
+
+Office = Annotated[StreamOffice, Depends(get_office)]
+Time = Annotated[datetime, BeforeValidator(mend_plus)]
+From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]
+Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8601.")]
+
+
+@router.put(
+    "/streams/{name}",
+    response_model=StreamView,
+    responses={201: {"model": StreamView}, **refusals(401, 403, 409, 422)},
+)
+async def declare_stream(
+    name: str, body: StreamDeclaration, office: Office, _: Submitter
+) -> JSONResponse:
+    """Declare a stream; retention and nowcasting may change later, the rest may not."""
+    view, new = await office.declare(name, body)
+    return JSONResponse(view.model_dump(mode="json"), 201 if new else 200)
+
+
+@router.get("/streams", dependencies=[Reader], responses=refusals(401))
+async def list_streams(office: Office) -> StreamList:
+    """All streams."""
+    return await office.everything()
+
+
+@router.get("/streams/{name}", dependencies=[Reader], responses=refusals(401, 404))
+async def show_stream(name: str, office: Office) -> StreamView:
+    """One stream as it stands."""
+    return await office.view(name)
+
+
+@router.put(
+    "/streams/{name}/frames/{time}",
+    response_model=FrameView,
+    responses={
+        201: {"model": FrameView, "description": "A new frame."},
+        **refusals(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 507),
+    },
+    openapi_extra=NOWCAST_BODY,
+    dependencies=[Depends(count_submission)],
+)
+async def put_frame(
+    name: str,
+    time: Time,
+    office: Office,
+    _: Submitter,
+    upload: SentUpload,
+    replace: Annotated[bool, Query(description="Replace another frame of that time.")] = False,
+    variable: Annotated[str | None, Query(max_length=200)] = None,
+) -> JSONResponse:
+    """Feed one frame. It is forecast from, and scores the forecasts that are valid at its time."""
+    stream = await office.stream(name)
+    view = await office.intake.take(stream, utc(time), upload, variable, replace=replace)
+    return JSONResponse(view.model_dump(mode="json"), 201 if view.outcome == "created" else 200)
+
+
+@router.get(
+    "/streams/{name}/latest",
+    dependencies=[Reader],
+    response_class=Response,
+    responses={
+        200: {"model": ForecastFrames, "description": "The forecast.", "content": CONTENT},
+        304: {"description": "Not changed since the ETag in If-None-Match."},
+        **refusals(401, 404, 406, 410, 422, 503),
+    },
+)
+async def show_latest(
+    name: str,
+    office: Office,
+    format_name: Annotated[
+        str | None, Query(alias="format", description=f"One of {', '.join(FORMATS)}.")
+    ] = None,
+    accept: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str, Header()] = "",
+) -> Response:
+    """The newest forecast, fresh until the next frame is due."""
+    wanted = wanted_format(format_name, accept)
+    return await office.showcase.show(await office.latest(name), wanted, if_none_match)
+
+
+@router.get(
+    "/streams/{name}/point", dependencies=[Reader], responses=refusals(401, 404, 410, 422, 503)
+)
+async def show_point(
+    name: str,
+    office: Office,
+    latitude: Annotated[float, Query(alias="lat", ge=-90, le=90)],
+    longitude: Annotated[float, Query(alias="lon", ge=-180, le=360)],
+) -> PointForecast:
+    """The newest forecast at one place."""
+    return await office.point(name, latitude, longitude)
+
+
+@router.get("/streams/{name}/nowcasts", dependencies=[Reader], responses=refusals(401, 404, 422))
+async def list_nowcasts(
+    name: str, office: Office, first: From = None, last: Until = None
+) -> NowcastList:
+    """Forecasts by reference time; without bounds, those of the newest day."""
+    return await office.nowcasts(name, first, last)
+
+
+@router.get(
+    "/streams/{name}/verification",
+    dependencies=[Reader],
+    response_model=StreamVerification,
+    responses={
+        200: {"content": {"text/csv": {}, "image/png": {}}},
+        **refusals(401, 404, 406, 422, 503),
+    },
+)
+async def show_verification(
+    name: str,
+    office: Office,
+    first: From = None,
+    last: Until = None,
+    method: Annotated[list[str] | None, Query(description="Only these methods.")] = None,
+    format_name: Annotated[
+        str | None, Query(alias="format", description="json, csv or png.")
+    ] = None,
+    accept: Annotated[str | None, Header()] = None,
+) -> Response:
+    """How good the forecasts were, by whole hours of valid time; without bounds, the newest day."""
+    wanted = wanted_table(format_name, accept)
+    view = await office.verification(name, first, last, method or ())
+    return await written(view, wanted, office)

@@ -1,0 +1,211 @@
+"""What the stream routes call besides the intake of frames: one method each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from model.errors import ContractViolation
+from service.intake.decode import Pool
+from service.streams.errors import NoForecastYet
+from service.streams.intake import FrameIntake
+from service.streams.metrics import exposition
+from service.streams.schemas import (
+    NowcastList,
+    NowcastView,
+    PointForecast,
+    StreamDeclaration,
+    StreamList,
+    StreamVerification,
+    StreamView,
+)
+from service.streams.scores import last_day, verification
+from service.streams.showcase import Showcase
+from service.streams.times import utc
+from workers.engine_client import EngineClient
+from workers.streams.declaration import Stream
+from workers.streams.forecast_store import Issued
+from workers.streams.layout import Span
+from workers.streams.library import Library
+from workers.streams.sums import Sums
+from workers.streams.tallies import METHODS
+
+LONGEST_LISTING = timedelta(days=31)
+LONGEST_VERIFICATION = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class StreamOffice:
+    """Streams as the gateway sees them.
+
+    Args:
+        library: The files.
+        intake: Takes frames in.
+        showcase: Hands forecasts out.
+        renderers: Child processes that read forecasts and draw.
+        sums: The engine's sums.
+        engine: The connection they use.
+    """
+
+    library: Library
+    intake: FrameIntake
+    showcase: Showcase
+    renderers: Pool
+    sums: Sums
+    engine: EngineClient
+
+    async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
+        """Declare a stream; its view and whether it is new.
+
+        Raises:
+            StreamConflict: It was declared with another grid, step or unit.
+        """
+        _, new = await asyncio.to_thread(self.library.register.declare, body.stream(name))
+        return await self.view(name), new
+
+    async def stream(self, name: str) -> Stream:
+        """The stream of that name.
+
+        Raises:
+            UnknownStream: There is none.
+        """
+        return await asyncio.to_thread(self.library.register.stream, name)
+
+    async def view(self, name: str) -> StreamView:
+        """A stream as it stands.
+
+        Raises:
+            UnknownStream: There is none.
+        """
+        return await asyncio.to_thread(self._view, name)
+
+    async def everything(self) -> StreamList:
+        """All streams."""
+
+        def views() -> list[StreamView]:
+            return [self._view(name) for name in self.library.register.names()]
+
+        return StreamList(streams=await asyncio.to_thread(views))
+
+    def _view(self, name: str) -> StreamView:
+        stream = self.library.register.stream(name)
+        origin = self.library.register.origin(name)
+        latest = self.library.forecasts.latest(name)
+        return StreamView.of(
+            stream,
+            origin.grid if origin else stream.grid,
+            self.library.frames.newest_time(name),
+            latest.forecast_reference_time if latest else None,
+        )
+
+    async def latest(self, name: str) -> Issued:
+        """The newest forecast.
+
+        Raises:
+            UnknownStream: There is no such stream.
+            NoForecastYet: It has not issued one.
+        """
+        await self.stream(name)
+        issued = await asyncio.to_thread(self.library.forecasts.latest, name)
+        if issued is None:
+            raise NoForecastYet(f"The stream {name!r} has not issued a forecast yet.")
+        return issued
+
+    async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
+        """The newest forecast at one place.
+
+        Raises:
+            NoForecastYet: There is none.
+            ContractViolation: The place is outside the grid, or the grid has no place on earth.
+        """
+        issued = await self.latest(name)
+        path = await asyncio.to_thread(self.library.forecasts.local_file, issued)
+        place = {"latitude": latitude, "longitude": longitude}
+        answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})
+        reference = issued.forecast_reference_time
+        return PointForecast.model_validate(
+            {"stream": name, "forecast_reference_time": reference, **place, **answer}
+        )
+
+    async def nowcasts(
+        self, name: str, first: datetime | None, last: datetime | None
+    ) -> NowcastList:
+        """Forecasts whose reference times lie in a span; without bounds, the newest day.
+
+        Raises:
+            ContractViolation: The span is longer than a month.
+        """
+        await self.stream(name)
+        span = await self._span(name, first, last, LONGEST_LISTING)
+        found = await asyncio.to_thread(self.library.forecasts.listing, name, span)
+        views = [_nowcast(issued) for issued in found if issued.served]
+        return NowcastList(stream=name, nowcasts=views)
+
+    async def verification(
+        self, name: str, first: datetime | None, last: datetime | None, methods: Sequence[str]
+    ) -> StreamVerification:
+        """How good the forecasts were; without bounds, over the newest day.
+
+        Raises:
+            ContractViolation: There is no such method, or the span is longer than the sums reach.
+            EngineUnavailable: The engine, which holds the sums, does not answer.
+        """
+        await self.stream(name)
+        if unknown := sorted(set(methods) - set(METHODS)):
+            raise ContractViolation(
+                f"The methods are {', '.join(METHODS)}; {unknown[0][:40]!r} is none.", rule="method"
+            )
+        span = await self._span(name, first, last, LONGEST_VERIFICATION)
+        return await asyncio.to_thread(verification, self.sums, name, span, methods or METHODS)
+
+    async def skill_picture(self, view: StreamVerification) -> bytes:
+        """Scores by lead time as a PNG."""
+        title = f"{view.stream}: {view.first:%Y-%m-%d %H:%M} to {view.last:%Y-%m-%d %H:%M} UTC"
+        return await self.showcase.drawn(
+            {"op": "skill", "verification": view.model_dump(mode="json"), "title": title}, ".png"
+        )
+
+    def exposition(self) -> bytes:
+        """What Prometheus reads of streams.
+
+        Raises:
+            EngineUnavailable: The engine does not answer.
+        """
+        return exposition(self.library, self.sums)
+
+    async def _span(
+        self, name: str, first: datetime | None, last: datetime | None, longest: timedelta
+    ) -> Span:
+        newest = await asyncio.to_thread(self.library.frames.newest_time, name)
+        until = utc(last) if last else newest or datetime.now(UTC)
+        since = utc(first) if first else last_day(until).first
+        if since > until:
+            raise ContractViolation(
+                f"'from' ({since.isoformat()}) must not come after 'to' ({until.isoformat()}).",
+                rule="span",
+            )
+        if until - since > longest:
+            raise ContractViolation(
+                f"A span of {(until - since).days} days is asked for; at most {longest.days} can be"
+                " answered at once.",
+                rule="span",
+            )
+        return Span(since, until)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.intake.publisher.close()
+        self.engine.close()
+
+
+def _nowcast(issued: Issued) -> NowcastView:
+    return NowcastView(
+        id=issued.id,
+        forecast_reference_time=issued.forecast_reference_time,
+        valid_times=list(issued.valid_times),
+        model=f"{issued.model_name}/{issued.model_version}",
+        quality=dict(issued.quality),
+        issued=issued.issued,
+    )

@@ -1,0 +1,193 @@
+"""What streams take and answer, as OpenAPI describes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.formats.grids import checked_grid
+from model.frames import Grid
+from service.schemas import Answer, Scores
+from workers.streams.declaration import Stream
+
+
+class GridBody(BaseModel):
+    """Where the pixels are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    y: list[float] = Field(min_length=16, max_length=8192)
+    x: list[float] = Field(min_length=16, max_length=8192)
+    units: str = "1"
+    crs: dict[str, object] = Field(default_factory=dict)
+
+    def grid(self) -> Grid:
+        """The grid; checked.
+
+        Raises:
+            ContractViolation: The coordinates make no grid.
+        """
+        y, x = np.asarray(self.y, dtype=float), np.asarray(self.x, dtype=float)
+        return checked_grid(y, x, self.units, self.crs, "the declaration")
+
+
+class StreamDeclaration(BaseModel):
+    """What is declared of a stream."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    step_minutes: float
+    """Time between frames, in minutes."""
+    units: str = "dBZ"
+    """Of the frames as they are sent: ``dBZ`` or ``mm/h``."""
+    grid: GridBody | None = None
+    """Where the pixels are; left out: the grid of the first frame."""
+    retention_days: float = 30.0
+    """Frames and forecasts that much older than the newest frame are removed."""
+    auto_nowcast: bool = True
+    """Whether every new frame is forecast from."""
+    maximum_gap_minutes: float = 15.0
+    """Longest time between two frames that is bridged; one missing frame always is."""
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name.
+
+        Raises:
+            ContractViolation: Name, numbers or grid are none that a stream can have.
+        """
+        fields = self.model_dump(exclude={"grid"})
+        return Stream(name, grid=self.grid.grid() if self.grid else None, **fields)
+
+
+class StreamView(Answer):
+    """A stream as it stands."""
+
+    name: str
+    step_minutes: float
+    units: str
+    retention_days: float
+    auto_nowcast: bool
+    maximum_gap_minutes: float
+    shape: tuple[int, int] | None
+    """Pixels along y and x; null until the first frame, where no grid was declared."""
+    newest_frame: datetime | None
+    latest_forecast: datetime | None
+    """Reference time of the newest forecast."""
+
+    @classmethod
+    def of(
+        cls, stream: Stream, grid: Grid | None, newest: datetime | None, latest: datetime | None
+    ) -> Self:
+        """The view of a stream."""
+        fields = {name: value for name, value in stream.__dict__.items() if name != "grid"}
+        shape = grid.shape if grid else None
+        return cls(shape=shape, newest_frame=newest, latest_forecast=latest, **fields)
+
+
+class StreamList(Answer):
+    """All streams."""
+
+    streams: list[StreamView]
+
+
+class FrameView(Answer):
+    """A frame that was taken."""
+
+    stream: str
+    time: datetime
+    """The place in the stream's rhythm that it takes, UTC."""
+    sha256: str
+    """Hash of time and values: the same frame always has the same."""
+    outcome: Literal["created", "same", "replaced"]
+    late: bool
+    """A later frame was there already: it is scored, but not forecast from."""
+
+
+class NowcastView(Answer):
+    """A forecast that the stream issued."""
+
+    id: str
+    """That of its job: ``/nowcast/{id}/forecast`` hands it out."""
+    forecast_reference_time: datetime
+    valid_times: list[datetime]
+    model: str
+    """``name/version``; ``extrapolation/1`` or ``persistence/1`` where frames were missing."""
+    quality: dict[str, str]
+    issued: datetime
+
+
+class NowcastList(Answer):
+    """Forecasts of a stream, oldest first."""
+
+    stream: str
+    nowcasts: list[NowcastView]
+
+
+class PointForecast(Answer):
+    """The newest forecast at one place; all lists go with ``valid_times``."""
+
+    stream: str
+    forecast_reference_time: datetime
+    latitude: float
+    longitude: float
+    row: int
+    column: int
+    valid_times: list[datetime]
+    lead_minutes: list[float]
+    reflectivity_dbz: list[float | None]
+    """In dBZ; null where there is no forecast."""
+    extrapolation_dbz: list[float | None]
+    rain_rate_mm_h: list[float | None]
+    """By the stream's Z-R relation."""
+    zr: dict[str, float]
+    exceedance_probability: dict[str, list[float | None]]
+    """Threshold in dBZ -> probabilities; empty where the model has none."""
+    radar_coverage: list[bool]
+    """Whether the radar's view allows a forecast of that time there."""
+    quality: dict[str, str]
+
+
+class StreamLeadScores(Scores):
+    """Scores at one lead time."""
+
+    lead_minutes: float
+    forecasts: int
+    """How many forecasts were compared with a frame (count)."""
+
+
+class StreamThreshold(Answer):
+    """Scores of one method at one threshold."""
+
+    leads: list[StreamLeadScores]
+    pooled: Scores
+    """All leads together; near leads dominate."""
+
+
+class ReliabilityClass(Answer):
+    """One class of forecast probabilities."""
+
+    probability: float
+    """Middle of the class."""
+    pixels: int
+    observed_frequency: float | None
+
+
+class StreamVerification(Answer):
+    """How good a stream's forecasts were: counts, and the scores that are their quotients."""
+
+    stream: str
+    first: datetime
+    """Beginning of the first hour that counts, by valid time."""
+    last: datetime
+    """End of the last hour that counts."""
+    methods: dict[str, dict[str, StreamThreshold]]
+    """Method -> threshold in dBZ -> scores."""
+    paired_skill: dict[str, list[float | None]]
+    """Threshold in dBZ -> for each lead (CSI_model - CSI_ref) / (1 - CSI_ref) against decoded
+    extrapolation; null where fewer than 1000 pixels were events of either."""
+    reliability: dict[str, list[ReliabilityClass]]
+    corrections: int
+    """How often counts were replaced because a frame was, since the index was made."""

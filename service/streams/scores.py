@@ -1,0 +1,172 @@
+"""Scores of a stream from the engine's sums: views, CSV, and what the gauges show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from model.contingency import ContingencyTable
+from service.schemas import Scores
+from service.streams.schemas import (
+    ReliabilityClass,
+    StreamLeadScores,
+    StreamThreshold,
+    StreamVerification,
+)
+from workers.streams.layout import Span
+from workers.streams.sums import Sums, hours
+from workers.streams.tallies import (
+    CLASSES,
+    DECODED,
+    EXTRAPOLATION,
+    METHODS,
+    MODEL,
+    RELIABILITY,
+    THRESHOLDS_DBZ,
+    added,
+    table,
+)
+
+FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
+HOUR = timedelta(hours=1)
+ROLE_OF = dict.fromkeys(METHODS, MODEL) | {"canary": "canary", "fallback": "fallback"}
+Vectors = Mapping[str, Sequence[int]]
+
+
+def verification(
+    sums: Sums, stream: str, span: Span, methods: Sequence[str] = METHODS
+) -> StreamVerification:
+    """How good a stream's forecasts were over the whole hours that a span touches.
+
+    Args:
+        sums: The engine's sums.
+        stream: Name.
+        span: Valid times.
+        methods: Those wanted.
+    """
+    vectors = sums.over(stream, span)
+    leads = leads_of(vectors)
+    touched = list(hours(span))
+    return StreamVerification(
+        stream=stream,
+        first=touched[0],
+        last=touched[-1] + HOUR,
+        methods={
+            method: {
+                f"{threshold:g}": _threshold(vectors, leads, method, threshold)
+                for threshold in THRESHOLDS_DBZ
+            }
+            for method in methods
+        },
+        paired_skill={
+            f"{threshold:g}": [
+                paired_skill(
+                    table(vectors, lead, MODEL, threshold), table(vectors, lead, DECODED, threshold)
+                )
+                for lead in leads
+            ]
+            for threshold in THRESHOLDS_DBZ
+        },
+        reliability=_reliability(vectors, leads),
+        corrections=sums.corrections(stream),
+    )
+
+
+def leads_of(vectors: Vectors) -> list[float]:
+    """The lead times in minutes that were counted, in order."""
+    leads = {float(name.partition("|")[0]) for name in vectors}
+    return sorted(leads - {0.0})
+
+
+def paired_skill(model: ContingencyTable, reference: ContingencyTable) -> float | None:
+    """Share of the way from the reference's CSI to a perfect one that the model went.
+
+    (CSI_model - CSI_ref) / (1 - CSI_ref), both on the same pixels. 1 is perfect, 0 as good as the
+    reference; None where either has too few events to tell, or the reference is perfect. Weather
+    moves both scores, so this one tells drift from a hard day.
+    """
+    for counts in (model, reference):
+        if counts.hits + counts.misses + counts.false_alarms < FEWEST_EVENTS:
+            return None
+    gain = model.critical_success_index - reference.critical_success_index
+    left = 1 - reference.critical_success_index
+    return gain / left if left else None
+
+
+def _threshold(
+    vectors: Vectors, leads: Sequence[float], method: str, threshold: float
+) -> StreamThreshold:
+    tables = [table(vectors, lead, method, threshold) for lead in leads]
+    role = ROLE_OF[method]
+    return StreamThreshold(
+        leads=[
+            StreamLeadScores(
+                lead_minutes=lead,
+                forecasts=sum(vectors.get(f"{lead:g}|forecasts|{role}", ())),
+                **_scores(counts).__dict__,
+            )
+            for lead, counts in zip(leads, tables, strict=True)
+        ],
+        pooled=_scores(sum(tables, ContingencyTable())),
+    )
+
+
+def _scores(counts: ContingencyTable) -> Scores:
+    def defined(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return Scores(
+        **counts.to_json(),
+        csi=defined(counts.critical_success_index),
+        pod=defined(counts.probability_of_detection),
+        far=defined(counts.false_alarm_ratio),
+        bias=defined(counts.frequency_bias),
+    )
+
+
+def _reliability(vectors: Vectors, leads: Sequence[float]) -> dict[str, list[ReliabilityClass]]:
+    """All leads together."""
+    classes = {}
+    for threshold in THRESHOLDS_DBZ:
+        name = f"{RELIABILITY}|{threshold:g}"
+        parts = (
+            {name: vectors[f"{lead:g}|{name}"]} for lead in leads if f"{lead:g}|{name}" in vectors
+        )
+        if counts := added(parts).get(name):
+            pairs = zip(counts[:CLASSES], counts[CLASSES:], strict=True)
+            classes[f"{threshold:g}"] = [
+                ReliabilityClass(
+                    probability=(index + 0.5) / CLASSES,
+                    pixels=pixels,
+                    observed_frequency=exceeded / pixels if pixels else None,
+                )
+                for index, (pixels, exceeded) in enumerate(pairs)
+            ]
+    return classes
+
+
+def as_csv(view: StreamVerification) -> str:
+    """One line for each method, threshold and lead."""
+    buffer = io.StringIO()
+    lines = csv.writer(buffer)
+    names = ("hits", "misses", "false_alarms", "correct_negatives", "csi", "pod", "far", "bias")
+    lines.writerow(("stream", "method", "threshold_dbz", "lead_minutes", "forecasts", *names))
+    for method, thresholds in view.methods.items():
+        for threshold, scores in thresholds.items():
+            for lead in scores.leads:
+                values = ["" if (v := getattr(lead, name)) is None else v for name in names]
+                lines.writerow(
+                    (view.stream, method, threshold, lead.lead_minutes, lead.forecasts, *values)
+                )
+    return buffer.getvalue()
+
+
+def last_day(newest: datetime) -> Span:
+    """The twenty-four hours up to the newest frame."""
+    return Span(newest - timedelta(hours=23), newest)
+
+
+__all__ = ["EXTRAPOLATION", "as_csv", "last_day", "leads_of", "paired_skill", "verification"]

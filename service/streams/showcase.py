@@ -1,0 +1,122 @@
+"""Showcase: the newest forecast of a stream in any format, rendered once for all callers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import FileResponse, Response
+
+from model.errors import InputError
+from service.formats import Format
+from service.intake.decode import Pool, RenderingFailed
+from service.intake.scratch import Scratch
+from workers.streams.forecast_store import Issued
+from workers.streams.library import Library
+
+KEPT = 32  # renderings on disk
+
+
+class Showcase:
+    """Hands out forecasts of streams.
+
+    Args:
+        library: The files.
+        renderers: Child processes that render.
+        scratch: Where renderings lie.
+    """
+
+    def __init__(self, library: Library, renderers: Pool, scratch: Scratch) -> None:
+        self._library = library
+        self._renderers = renderers
+        self._folder = scratch.fresh()
+        self._rendered: OrderedDict[str, asyncio.Task[Path]] = OrderedDict()
+
+    async def show(self, issued: Issued, wanted: Format, known_etags: str) -> Response:
+        """A forecast, or 304 where the caller has it already.
+
+        Raises:
+            NotInArchive: It was removed.
+        """
+        tag = f"{Path(issued.path).stem}-{wanted.name}"
+        headers = {"ETag": f'"{tag}"', "Vary": "Accept", **await self._freshness(issued)}
+        if headers["ETag"] in known_etags:
+            return Response(status_code=304, headers=headers)
+        path = await asyncio.to_thread(self._library.forecasts.local_file, issued)
+        if wanted.name != "netcdf":
+            path = await self._rendering(tag, wanted, path)
+        inline = wanted.name in ("png", "webp")
+        return FileResponse(
+            path,
+            headers=headers,
+            media_type=wanted.media_type,
+            filename=f"{issued.stream}_{issued.forecast_reference_time:%Y%m%dT%H%MZ}{wanted.suffix}",
+            content_disposition_type="inline" if inline else "attachment",
+        )
+
+    async def _freshness(self, issued: Issued) -> dict[str, str]:
+        """The forecast is fresh until the next frame is due; a late stream's is stale at once."""
+        stream = await asyncio.to_thread(self._library.register.stream, issued.stream)
+        header = await asyncio.to_thread(
+            self._library.frames.header, issued.stream, issued.forecast_reference_time
+        )
+        now = datetime.now(UTC)
+        received = header.received if header else issued.issued
+        left = max(received + stream.step - now, timedelta(0))
+        return {
+            "Expires": format_datetime(now + left, usegmt=True),
+            "Last-Modified": format_datetime(issued.issued, usegmt=True),
+            "Cache-Control": f"private, max-age={int(left.total_seconds())}",
+        }
+
+    async def _rendering(self, tag: str, wanted: Format, source: Path) -> Path:
+        """A rendering, made by the first who asks; those who ask meanwhile wait for it."""
+        if tag not in self._rendered:
+            request: dict[str, Any] = {
+                "op": "render",
+                "format": wanted.name,
+                "forecast": str(source),
+                "inputs": None,
+                "observed": [],
+                "verification": None,
+            }
+            output = self._folder / f"{tag}{wanted.suffix}"
+            self._rendered[tag] = asyncio.create_task(self._made(request, output))
+            await self._forget_oldest()
+        self._rendered.move_to_end(tag)
+        try:
+            return await asyncio.shield(self._rendered[tag])
+        except Exception:
+            self._rendered.pop(tag, None)
+            raise
+
+    async def _forget_oldest(self) -> None:
+        while len(self._rendered) > KEPT:
+            _, task = self._rendered.popitem(last=False)
+            task.add_done_callback(_remove)
+
+    async def _made(self, request: Mapping[str, Any], output: Path) -> Path:
+        try:
+            await self._renderers.ask({**request, "output": str(output)})
+        except InputError as error:  # our own file: not the caller's fault
+            raise RenderingFailed(f"The forecast could not be rendered: {error}") from error
+        return output
+
+    async def drawn(self, request: Mapping[str, Any], suffix: str) -> bytes:
+        """A picture made by a child."""
+        output = self._folder / f"{id(request)}{suffix}"
+        try:
+            path = await self._made(request, output)
+            return await asyncio.to_thread(path.read_bytes)
+        finally:
+            output.unlink(missing_ok=True)
+
+
+def _remove(task: asyncio.Task[Path]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().unlink(missing_ok=True)
