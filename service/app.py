@@ -59,7 +59,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         )
     )
     board = Board(client_url(work.engine_url), DONE_CHANNEL)
-    attendance = Attendance(partial(workers_here, store, archive), settings.worker_tolerance_seconds)
+    here = partial(workers_here, store, archive)
+    attendance = Attendance(here, settings.worker_tolerance_seconds)
     catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
     desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics)
 

@@ -86,6 +86,7 @@ class JobStore:
             request.idempotency_key or "",
             request.body_sha,
             policy.idempotency_ttl_seconds,
+            policy.ttl_seconds,
         )
 
     def _queued(self, job: Job) -> Job:
@@ -110,7 +111,7 @@ class JobStore:
 
         A job that failed, was cancelled or expired is returned as it is.
         """
-        unscored, values = self._observe(job_id, observation_sha)
+        unscored, values = self._observe(job_id, observation_sha, self.policy.ttl_seconds)
         if unscored:
             self.publisher.publish(VERIFY, job_id)
         return job_of(values) if values else None

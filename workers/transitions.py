@@ -64,13 +64,16 @@ local function observe(id, sha)
     redis.call('ZADD', VERIFYING, exact(clock()), id)
   end
 end
+local function keep(id, ttl)
+  if is_terminal(get(id, 'status')) then redis.call('EXPIRE', job_key(id), ttl) end
+end
 local function unscored(id)
   return redis.call('ZSCORE', VERIFYING, id) and 1 or 0
 end
 """
 
 SUBMIT: Final = """
--- id, request, observation, token, limit, deadline, idempotency key, body hash, its ttl
+-- id, request, observation, token, limit, deadline, idempotency key, body hash, its ttl, job's ttl
 local id, request, sha, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local remembered = ARGV[7] ~= '' and 'echocast:idempotency:' .. ARGV[7]
 local earlier = remembered and redis.call('GET', remembered)
@@ -78,6 +81,7 @@ if earlier then
   local body, other = string.match(earlier, '^(%S*) (%S+)$')
   if body ~= ARGV[8] then return {'conflict', 0, {}} end
   if redis.call('EXISTS', job_key(other)) == 1 then
+    keep(other, ARGV[10])
     local mine = get(other, 'token') == token and 1 or 0
     return {mine == 1 and 'created' or 'held', unscored(other), whole(other)}
   end
@@ -89,6 +93,7 @@ if status and get(id, 'token') == token then
 elseif status and (status == 'succeeded' or not is_terminal(status)) then
   redis.call('HINCRBY', job_key(id), 'holders', 1)
   observe(id, sha)
+  keep(id, ARGV[10])
 else
   if redis.call('ZCARD', WAITING) >= tonumber(ARGV[5]) then return {'full', 0, {}} end
   local generation = tonumber(get(id, 'generation') or 0) + 1
@@ -180,11 +185,12 @@ return whole(id)
 """
 
 OBSERVE: Final = """
--- id, observation
+-- id, observation, ttl
 local id = ARGV[1]
 local status = get(id, 'status')
 if not status then return {0, {}} end
 if status == 'succeeded' or not is_terminal(status) then observe(id, ARGV[2]) end
+keep(id, ARGV[3])
 return {unscored(id), whole(id)}
 """
 

@@ -160,6 +160,21 @@ def test_only_the_claim_ends_the_job_and_only_once(world: World) -> None:
     assert 0 < world.jobs.engine.redis.ttl(f"echocast:job:{job.id}") <= 7 * 86400
 
 
+@pytest.mark.parametrize("use", ["submit", "submit with the same key", "observe"])
+def test_a_job_that_is_used_again_is_remembered_as_long_again(world: World, use: str) -> None:
+    keyed = request(idempotency_key="k", body_sha="x")
+    job = claimed(world, keyed)
+    world.claims.finish(job, f"{ME}:1", "succeeded")
+    redis, key = world.jobs.engine.redis, f"echocast:job:{job.id}"
+    redis.expire(key, 60)
+    {
+        "submit": lambda: world.jobs.submit(request()),
+        "submit with the same key": lambda: world.jobs.submit(keyed),
+        "observe": lambda: world.jobs.add_observations(job.id, OBSERVED),
+    }[use]()
+    assert redis.ttl(key) > 6 * 86400
+
+
 def test_a_job_can_not_end_in_a_state_that_is_no_end(world: World) -> None:
     with pytest.raises(ValueError, match="terminal"):
         world.claims.finish(claimed(world, request()), f"{ME}:1", "running")
