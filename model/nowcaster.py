@@ -12,11 +12,11 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, TypeVar, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from model import checkpoint
 from model.contract import InputContract, split
+from model.domain import MARGIN, Domain, Window
 from model.errors import ContractViolation
 from model.extrapolation import (
     FloatArray,
@@ -35,6 +36,7 @@ from model.extrapolation import (
     seen_share,
     trajectories,
 )
+from model.fast.choice import Choice, choose_steps
 from model.forecast import Forecast, ModelIdentity
 from model.formats.cf_layout import floor_as_written, packed_dbz, unpacked_dbz
 from model.frames import Frames
@@ -46,7 +48,6 @@ ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
 GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
 DEFAULT_PIXEL_KM = 1.0
 
-Item = TypeVar("Item")
 Product = Literal["expected", "csi_optimal", "sharp"]
 
 
@@ -102,6 +103,7 @@ class Nowcaster:
         device: Where it runs.
         cuts: Probability from which on an exceedance of each threshold is forecast; empty: the
             default product is the network's own reflectivity.
+        choice: How its steps are computed; by default plainly.
     """
 
     def __init__(
@@ -110,12 +112,15 @@ class Nowcaster:
         identity: ModelIdentity,
         device: str = "cpu",
         cuts: Sequence[float] = (),
+        choice: Choice | None = None,
     ) -> None:
         self.identity = identity
         self.cuts = tuple(cuts)
         self.config = network.config
         self._network = network.to(device)
         self._device = torch.device(device)
+        self.choice = choice or Choice(self._network)
+        self._domain = Domain(self._network, self.choice.steps)
 
     @classmethod
     def load(cls, directory: Path, device: str = "cpu") -> Self:
@@ -124,8 +129,9 @@ class Nowcaster:
         Raises:
             CheckpointError: The checkpoint is missing or damaged.
         """
+        network, identity = checkpoint.load(directory)
         cuts = read_manifest(directory).get("cuts", ())
-        return cls(*checkpoint.load(directory), device, cuts)
+        return cls(network, identity, device, cuts, choose_steps(network.to(device)))
 
     @property
     def input_frames(self) -> int:
@@ -201,31 +207,43 @@ class Nowcaster:
             torch.tensor(minutes, dtype=torch.float32, device=self._device),
             torch.tensor([item.pixel_km for item in batch], device=self._device),
         )
-        frames, valid = frames[:, :, None], valid[:, :, None]
-        shown = [frames[:, t] for t in range(self.input_frames)]
-        bases = [*shown, *[frames[:, -1]] * (self.output_frames - 1)]
-        leads = islice(
-            _reported(self._network.roll_out(frames, bases, valid, context), progress),
-            len(bases) - self.output_frames,
-            None,
+        near = [self._near(item) for item in batch]
+        window = Window(
+            frames[:, :, None],
+            valid[:, :, None],
+            context,
+            torch.from_numpy(np.stack(near)),
+            self._margin(batch),
         )
-        parts = [
-            (p.frame[:, 0].clamp(0, 1).cpu(), p.exceedance_logits.sigmoid().half().cpu())
-            for p in leads
-        ]
-        predicted = SCALE_DBZ * torch.stack([frame for frame, _ in parts], 1).numpy()
-        chances = torch.stack([chance for _, chance in parts], 1).numpy()
-        return [self._cropped(item, predicted[i], chances[i]) for i, item in enumerate(batch)]
+        leads = self._domain.run(window, progress)
+        predicted, chances = SCALE_DBZ * leads.frames.numpy(), leads.chances.numpy()
+        parts = zip(batch, predicted, chances, near, strict=True)
+        return [self._cropped(*part) for part in parts]
+
+    def _near(self, item: Prepared) -> NDArray[np.bool_]:
+        """Where the network's word counts: elsewhere the forecast is extrapolation."""
+        if self.config.residual:
+            return reach(item.inputs)
+        return np.ones(item.inputs.shape[1:], bool)
+
+    def _margin(self, batch: Sequence[Prepared]) -> int:
+        """Pixels around a tile that its forecast depends on: where its rain may come from."""
+        if self.config.coordinates == "lagrangian":
+            return MARGIN
+        fastest = max(float(np.abs(part).max()) for item in batch for part in item.motion)
+        return MARGIN + round(fastest * self.output_frames)
 
     def _cropped(
-        self, item: Prepared, frames_dbz: FloatArray, chances: NDArray[np.float16]
+        self,
+        item: Prepared,
+        frames_dbz: FloatArray,
+        chances: NDArray[np.float16],
+        near: NDArray[np.bool_],
     ) -> Prediction:
         """Without the padding, and extrapolation where no echo is near."""
         height, width = item.newest_dbz.shape
         frames_dbz, chances = frames_dbz[:, :height, :width], chances[..., :height, :width]
-        if not self.config.residual:
-            return Prediction(frames_dbz, chances)
-        far = ~reach(item.inputs[:, :height, :width])
+        far = ~near[:height, :width]
         frames_dbz[:, far] = np.nan_to_num(item.newest_dbz, nan=0.0)[far]
         chances[..., far] = 0
         return Prediction(frames_dbz, chances)
@@ -342,13 +360,6 @@ def predict(
 def _shipped() -> Nowcaster:
     """The shipped default model; read-only, so that callers may share it."""
     return Nowcaster.load(Registry().resolve())
-
-
-def _reported(steps: Iterable[Item], progress: Callable[[], None]) -> Iterator[Item]:
-    """The same items, each reported before it is handed on."""
-    for step in steps:
-        progress()
-        yield step
 
 
 def reach(inputs: FloatArray) -> NDArray[np.bool_]:

@@ -1,0 +1,205 @@
+"""A network on a grid of any size: whole where it fits, in blended tiles beyond, never in vain.
+
+What no echo can reach is not computed where the steps can leave it out. A grid beyond the memory
+budget is cut into overlapping tiles whose forecasts are blended with raised-cosine weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.config import NetworkConfig
+from model.fast.recurrence import FastSteps
+from model.networks import Context, Network, Prediction, Recurrence
+
+MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about
+MEMORIES = 6  # values kept per channel and layer: H, C, N, S, M and one in the making
+POINTS_PER_PIXEL = {3: 2.25, 5: 4.0}  # of the minimal filtering, by kernel
+MARGIN = 32  # pixels that a tile has around what it answers for, at least
+SURROUNDINGS = 16  # pixels around what matters that are computed too
+
+log = logging.getLogger(__name__)
+
+
+class Window(NamedTuple):
+    """What a roll-out reads.
+
+    Args:
+        frames: (batch, time, 1, height, width) in network scale, missing 0, whole patches.
+        valid: Like ``frames``: 1 where observed.
+        context: Of every window.
+        near: (batch, height, width), where the network's word counts.
+        margin: Pixels that a tile needs around what it answers for.
+    """
+
+    frames: Tensor
+    valid: Tensor
+    context: Context
+    near: Tensor
+    margin: int = MARGIN
+
+    def crop(self, rows: slice, columns: slice) -> Window:
+        """A part of the grid."""
+        parts = (self.frames, self.valid, self.near)
+        frames, valid, near = (part[..., rows, columns] for part in parts)
+        return self._replace(frames=frames, valid=valid, near=near)
+
+
+class Leads(NamedTuple):
+    """Forecast frames.
+
+    Args:
+        frames: (batch, lead, height, width) in network scale, 0 to 1.
+        chances: float16 (batch, lead, threshold, height, width).
+    """
+
+    frames: Tensor
+    chances: Tensor
+
+
+class Domain:
+    """A network on grids of any size.
+
+    Args:
+        network: In evaluation mode.
+        steps: What computes its steps.
+        memory: Bytes that the memories of a roll-out may take.
+    """
+
+    def __init__(
+        self, network: Network, steps: Recurrence | None = None, memory: int = MEMORY_BUDGET
+    ) -> None:
+        self._network, self._steps = network, steps or network
+        self.most_pixels = memory // bytes_per_pixel(network.config)
+
+    @torch.inference_mode()
+    def run(self, window: Window, progress: Callable[[], None] = lambda: None) -> Leads:
+        """The forecast frames of a window; where nothing is near, of no meaning.
+
+        ``progress`` is called after every step of a roll-out. When memory runs out, one window is
+        computed in smaller and smaller tiles.
+
+        Raises:
+            MemoryError, RuntimeError: Memory ran out on several windows, or on the smallest tile.
+        """
+        batch, _, _, height, width = window.frames.shape
+        most = self.most_pixels // batch
+        while True:
+            try:
+                return self._in_tiles(window, most, progress)
+            except (MemoryError, RuntimeError) as error:
+                side = min(most, height * width) ** 0.5
+                if batch > 1 or side < 6 * window.margin or not _out_of_memory(error):
+                    raise
+                log.warning("Memory ran out on %d x %d pixels; trying tiles.", height, width)
+            most = min(most, height * width) // 4
+
+    def _in_tiles(self, window: Window, most: int, progress: Callable[[], None]) -> Leads:
+        height, width = window.frames.shape[-2:]
+        if height * width <= most:
+            return self._roll_out(window, progress)
+        overlap = 2 * window.margin
+        side, patch = max(math.isqrt(most), 3 * overlap), self._network.config.patch
+        blended = _nothing(window, self._network.config)
+        for (rows, down), (columns, across) in itertools.product(
+            pieces(height, side, overlap, patch), pieces(width, side, overlap, patch)
+        ):
+            part = window.crop(rows, columns)
+            if not part.near.any():
+                continue
+            leads = self._roll_out(part, progress)
+            for total, of_part in zip(blended, leads, strict=True):
+                total[..., rows, columns] += (of_part * (down[:, None] * across)).to(total.dtype)
+        return blended
+
+    def _roll_out(self, window: Window, progress: Callable[[], None]) -> Leads:
+        """The network on a whole window."""
+        frames, config = window.frames, self._network.config
+        newest = frames[:, -1]
+        bases = [*frames.unbind(1), *[newest] * (config.output_frames - 1)]
+        steps = self._where_near(window.near)
+        predictions = self._network.roll_out(
+            frames, bases, window.valid, window.context, recurrence=steps
+        )
+        leads = itertools.islice(
+            _reported(predictions, progress), len(bases) - config.output_frames, None
+        )
+        parts = [(p.frame[:, 0].clamp(0, 1), p.exceedance_logits.sigmoid().half()) for p in leads]
+        found, chances = (torch.stack(kind, 1) for kind in zip(*parts, strict=True))
+        return Leads(found.cpu(), chances.cpu())
+
+    def _where_near(self, near: Tensor) -> Recurrence:
+        """The steps, without what lies far from all that matters, if they can do that."""
+        if not isinstance(self._steps, FastSteps) or bool(near.all()):
+            return self._steps
+        patches = in_patches(near, self._network.config.patch)
+        return self._steps.only(patches) if patches.any() else self._steps
+
+
+def in_patches(near: Tensor, patch: int) -> Tensor:
+    """What is computed for what matters, (batch, rows, columns) in patches, with surroundings."""
+    coarse = F.max_pool2d(near[:, None].float(), patch, ceil_mode=True)
+    around = 2 * (SURROUNDINGS // patch) + 1
+    return F.max_pool2d(coarse, around, 1, around // 2)[:, 0] > 0
+
+
+def bytes_per_pixel(config: NetworkConfig) -> int:
+    """What the memories of a roll-out take, about."""
+    points = POINTS_PER_PIXEL.get(config.kernel, 1.0) + 1
+    return math.ceil(4 * MEMORIES * sum(config.widths) * points / config.patch**2)
+
+
+def pieces(size: int, most: int, overlap: int, multiple: int) -> list[tuple[slice, Tensor]]:
+    """One axis in overlapping pieces, with raised-cosine weights that add up to 1.
+
+    Args:
+        size: Its pixels.
+        most: Pixels of a piece, at most, but for rounding up; at least two overlaps.
+        overlap: Pixels that neighbours share, at least.
+        multiple: Pieces begin at multiples of this.
+    """
+    if size <= most:
+        return [(slice(0, size), torch.ones(size))]
+    count = math.ceil((size - overlap) / (most - overlap))
+    length = math.ceil((size + (count - 1) * (overlap + multiple)) / count / multiple) * multiple
+    starts = [(size - length) * k // (count - 1) // multiple * multiple for k in range(count)]
+    spans = [slice(start, min(start + length, size)) for start in starts]
+    spans[-1] = slice(starts[-1], size)
+    weights = [torch.ones(span.stop - span.start) for span in spans]
+    for k in range(count - 1):
+        shared = spans[k].stop - spans[k + 1].start
+        rising = torch.sin(math.pi / 2 * (torch.arange(shared) + 0.5) / shared).square()
+        weights[k][-shared:] = 1 - rising
+        weights[k + 1][:shared] = rising
+    return list(zip(spans, weights, strict=True))
+
+
+def _nothing(window: Window, config: NetworkConfig) -> Leads:
+    batch, height, width = window.near.shape
+    leads, thresholds = config.output_frames, len(config.exceedance_thresholds_dbz)
+    return Leads(
+        torch.zeros(batch, leads, height, width),
+        torch.zeros(batch, leads, thresholds, height, width, dtype=torch.float16),
+    )
+
+
+def _reported(
+    predictions: Iterator[Prediction], progress: Callable[[], None]
+) -> Iterator[Prediction]:
+    for prediction in predictions:
+        progress()
+        yield prediction
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Python's, PyTorch's and CUDA's ways to say that memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
