@@ -27,6 +27,7 @@ log = logging.getLogger("echocast.decode")
 
 ANSWERS_PER_LIFE = 2000
 PAUSE_SECONDS = 0.2  # before a child that died is replaced: it may be dying at its start
+LONGEST_PAUSE_SECONDS = 10.0
 REFUSALS: dict[str, type[InputError]] = {
     cls.__name__: cls
     for cls in (ContractViolation, InputError, InputTooLarge, UnreadableInput, UnsupportedInput)
@@ -138,9 +139,20 @@ class Pool:
 
     async def _add(self, after_seconds: float = 0.0) -> None:
         await asyncio.sleep(after_seconds)
-        child = await ChildProcess.start(self.role, self.limits)
+        child = await self._started()
         self.children.add(child)
         self.idle.put_nowait(child)
+
+    async def _started(self) -> ChildProcess:
+        """A child, as soon as the system lets us start one: no place stays empty for ever."""
+        pause = PAUSE_SECONDS
+        while True:
+            try:
+                return await ChildProcess.start(self.role, self.limits)
+            except OSError as error:
+                log.error("A %s process can't be started and is tried again: %s", self.role, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _in_background(self, work: Any) -> None:
         task = asyncio.create_task(work)

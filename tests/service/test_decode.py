@@ -15,7 +15,7 @@ import pytest
 
 from model.errors import InputError, InputTooLarge, UnreadableInput
 from service.errors import Busy
-from service.intake.child_process import ChildLimits
+from service.intake.child_process import ChildLimits, ChildProcess
 from service.intake.decode import Pool
 from tests.service.bodies import netcdf
 
@@ -149,3 +149,22 @@ def test_the_child_has_no_secrets(good: Path, monkeypatch: pytest.MonkeyPatch) -
         assert b"ECHOCAST" not in environment
 
     with_pool(work)
+
+
+def test_a_child_that_can_not_be_started_is_tried_again(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, failures = ChildProcess.start, [OSError("no memory"), OSError("no processes")]
+
+    async def start_later(role: str, limits: ChildLimits) -> ChildProcess:
+        if failures:
+            raise failures.pop()
+        return await start(role, limits)
+
+    monkeypatch.setattr(ChildProcess, "start", start_later)
+
+    async def work(pool: Pool) -> None:
+        assert (await pool.ask(request(good, tmp_path / "a")))["inputs"]
+
+    assert with_pool(work) == []
+    assert failures == []
