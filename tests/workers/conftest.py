@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +89,30 @@ class World:
         self.engine.stop()
 
 
-@pytest.fixture
-def make_world() -> Iterator[Callable[..., World]]:
+@contextmanager
+def worlds() -> Iterator[Callable[..., World]]:
     """Worlds with settings of one's own; the engine runs."""
     root = Path(tempfile.mkdtemp(prefix="echocast-"))
-    worlds: list[World] = []
+    made: list[World] = []
 
     def make(**settings: Any) -> World:
-        world = World(root / str(len(worlds)), **settings)
-        worlds.append(world)
+        world = World(root / str(len(made)), **settings)
+        made.append(world)
         world.engine.start()
         return world
 
-    yield make
-    for world in worlds:
-        world.close()
-    shutil.rmtree(root)
+    try:
+        yield make
+    finally:
+        for world in made:
+            world.close()
+        shutil.rmtree(root)
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    with worlds() as make:
+        yield make
 
 
 @pytest.fixture

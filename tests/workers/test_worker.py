@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 import urllib.request
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from model.formats.cf import read_forecast
 from model.verification import verify
-from tests.workers.conftest import World, until
+from tests.workers.conftest import World, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
 from workers.errors import EngineUnavailable
@@ -27,10 +28,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def test_a_job_ends_with_a_forecast_file_and_its_timings(world: World) -> None:
-    world.start_worker()
-    frames = storm()
-    job = world.end_of(world.submit(frames).job.id)
+@pytest.fixture(scope="module")
+def served() -> Iterator[World]:
+    """A world whose one worker serves many tests; each sends storms of its own."""
+    with worlds() as make:
+        world = make()
+        world.start_worker()
+        yield world
+
+
+def test_a_job_ends_with_a_forecast_file_and_its_timings(served: World) -> None:
+    frames = storm(10)
+    job = served.end_of(served.submit(frames).job.id)
     assert job.status == "succeeded"
     assert job.attempts == 1
     assert job.error is None
@@ -43,7 +52,7 @@ def test_a_job_ends_with_a_forecast_file_and_its_timings(world: World) -> None:
     parts = sum(seconds for phase, seconds in job.timings.items() if phase != "total")
     assert parts <= job.timings["total"] < parts + 1
     assert job.verification is None
-    forecast = read_forecast(world.archive.path(job.forecast_path))
+    forecast = read_forecast(served.archive.path(job.forecast_path))
     np.testing.assert_allclose(
         forecast.frames.reflectivity_dbz[0], frames.reflectivity_dbz[-1], atol=0.006
     )
@@ -51,32 +60,30 @@ def test_a_job_ends_with_a_forecast_file_and_its_timings(world: World) -> None:
 
 
 def test_observations_of_the_request_are_scored_before_the_job_has_succeeded(
-    world: World,
+    served: World,
 ) -> None:
-    world.start_worker()
-    observed = storm(1, frames=4, first=10)
-    sha = world.archive.put_frames(observed)
-    job = world.end_of(world.submit(storm(0), observation_sha=sha).job.id)
+    observed = storm(21, frames=4, first=10)
+    sha = served.archive.put_frames(observed)
+    job = served.end_of(served.submit(storm(20), observation_sha=sha).job.id)
     assert job.status == "succeeded"
     assert job.verified == 1
     assert not job.awaits_verification
     assert "verify" in job.timings
-    as_written = read_forecast(world.archive.path(job.forecast_path))
+    as_written = read_forecast(served.archive.path(job.forecast_path))
     assert job.verification == verify(as_written, observed).to_json()
-    stored = world.archive.path(f"verification/adhoc/2026-07-01/{job.id}.json")
+    stored = served.archive.path(f"verification/adhoc/2026-07-01/{job.id}.json")
     assert json.loads(stored.read_text()) == job.verification
 
 
-def test_late_observations_are_scored_together_with_the_earlier_ones(world: World) -> None:
-    world.start_worker()
-    early, late = storm(1, frames=2, first=10), storm(2, frames=3, first=12)
-    first = world.archive.put_frames(early)
-    job = world.end_of(world.submit(storm(0), observation_sha=first).job.id)
-    with world.jobs.engine.redis.pubsub() as heard:
+def test_late_observations_are_scored_together_with_the_earlier_ones(served: World) -> None:
+    early, late = storm(31, frames=2, first=10), storm(32, frames=3, first=12)
+    first = served.archive.put_frames(early)
+    job = served.end_of(served.submit(storm(30), observation_sha=first).job.id)
+    with served.jobs.engine.redis.pubsub() as heard:
         heard.subscribe(DONE_CHANNEL)
-        world.jobs.add_observations(job.id, world.archive.put_frames(late))
-        world.jobs.add_observations(job.id, world.archive.put_frames(late))
-        scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 2 and now)
+        served.jobs.add_observations(job.id, served.archive.put_frames(late))
+        served.jobs.add_observations(job.id, served.archive.put_frames(late))
+        scored = until(lambda: (now := served.jobs.get(job.id)) and now.verified == 2 and now)
         message = until(
             lambda: (m := heard.get_message(timeout=0.1)) and m["type"] == "message" and m
         )
@@ -85,68 +92,61 @@ def test_late_observations_are_scored_together_with_the_earlier_ones(world: Worl
         np.concatenate([early.reflectivity_dbz, late.reflectivity_dbz]),
         [*early.times, *late.times],
     )
-    forecast = read_forecast(world.archive.path(job.forecast_path))
+    forecast = read_forecast(served.archive.path(job.forecast_path))
     assert scored.verification == verify(forecast, both).to_json()
 
 
-def test_many_who_bring_observations_at_once_do_not_poison_the_job(world: World) -> None:
-    world.start_worker()
-    job = world.end_of(world.submit(storm(0)).job.id)
+def test_many_who_bring_observations_at_once_do_not_poison_the_job(served: World) -> None:
+    job = served.end_of(served.submit(storm(40)).job.id)
     for lead in range(10):
-        sha = world.archive.put_frames(storm(lead, frames=1, first=10 + lead))
-        world.jobs.add_observations(job.id, sha)
-    scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 10 and now)
+        sha = served.archive.put_frames(storm(40 + lead, frames=1, first=10 + lead))
+        served.jobs.add_observations(job.id, sha)
+    scored = until(lambda: (now := served.jobs.get(job.id)) and now.verified == 10 and now)
     assert scored.verification_error is None
     assert scored.verification["sample"]["frames"] == 10
 
 
-def test_observations_that_come_while_the_job_runs_are_scored_with_it(world: World) -> None:
-    world.start_worker()
-    job = world.submit(storm(mood="slow:0.6")).job
-    running = world.running(job.id)
-    world.jobs.add_observations(job.id, world.archive.put_frames(storm(frames=2, first=10)))
-    ended = world.end_of(job.id)
+def test_observations_that_come_while_the_job_runs_are_scored_with_it(served: World) -> None:
+    job = served.submit(storm(50, mood="slow:0.6")).job
+    running = served.running(job.id)
+    served.jobs.add_observations(job.id, served.archive.put_frames(storm(50, frames=2, first=10)))
+    ended = served.end_of(job.id)
     assert (ended.verified, ended.started) == (1, running.started)
     assert ended.verification["sample"]["frames"] == 2
 
 
-def test_observations_on_another_grid_are_named_and_do_not_count(world: World) -> None:
-    world.start_worker()
-    job = world.end_of(world.submit(storm(0)).job.id)
-    other = world.archive.put_frames(storm(size=20, frames=2, first=10))
-    world.jobs.add_observations(job.id, other)
-    scored = until(lambda: (now := world.jobs.get(job.id)) and now.verified == 1 and now)
+def test_observations_on_another_grid_are_named_and_do_not_count(served: World) -> None:
+    job = served.end_of(served.submit(storm(60)).job.id)
+    other = served.archive.put_frames(storm(60, size=20, frames=2, first=10))
+    served.jobs.add_observations(job.id, other)
+    scored = until(lambda: (now := served.jobs.get(job.id)) and now.verified == 1 and now)
     assert scored.verification_error.type == "grid"
     assert scored.verification["sample"]["frames"] == 0
 
 
-def test_an_unexpected_error_fails_the_job_and_not_the_worker(world: World) -> None:
-    world.start_worker()
-    bad = world.end_of(world.submit(storm(0, mood="raise")).job.id)
+def test_an_unexpected_error_fails_the_job_and_not_the_worker(served: World) -> None:
+    bad = served.end_of(served.submit(storm(70, mood="raise")).job.id)
     assert (bad.status, bad.error.type) == ("failed", "internal")
     assert "ValueError" in bad.error.message
-    unprepared = world.end_of(world.submit(storm(1, mood="bad-frames")).job.id)
+    unprepared = served.end_of(served.submit(storm(71, mood="bad-frames")).job.id)
     assert unprepared.error.type == "internal"
-    assert world.end_of(world.submit(storm(2)).job.id).status == "succeeded"
+    assert served.end_of(served.submit(storm(72)).job.id).status == "succeeded"
 
 
-def test_what_does_not_fit_even_alone_is_out_of_memory(world: World) -> None:
-    world.start_worker()
-    job = world.end_of(world.submit(storm(mood="hungry")).job.id)
+def test_what_does_not_fit_even_alone_is_out_of_memory(served: World) -> None:
+    job = served.end_of(served.submit(storm(80, mood="hungry")).job.id)
     assert (job.status, job.error.type) == ("failed", "out-of-memory")
 
 
-def test_an_unknown_model_fails_the_job(world: World) -> None:
-    world.start_worker()
-    job = world.end_of(world.submit(storm(), model_name="nobody").job.id)
+def test_an_unknown_model_fails_the_job(served: World) -> None:
+    job = served.end_of(served.submit(storm(90), model_name="nobody").job.id)
     assert (job.status, job.error.type) == ("failed", "checkpoint-error")
 
 
-def test_missing_input_fails_the_job(world: World) -> None:
-    world.start_worker()
-    wanted = request(world.archive, storm())
-    (world.archive.root / "inputs" / wanted.input_sha[:2] / f"{wanted.input_sha}.json").unlink()
-    job = world.end_of(world.jobs.submit(wanted).job.id)
+def test_missing_input_fails_the_job(served: World) -> None:
+    wanted = request(served.archive, storm(100))
+    (served.archive.root / "inputs" / wanted.input_sha[:2] / f"{wanted.input_sha}.json").unlink()
+    job = served.end_of(served.jobs.submit(wanted).job.id)
     assert (job.status, job.error.type) == ("failed", "not-in-archive")
 
 
@@ -212,18 +212,17 @@ def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world
         assert (stopped.status, stopped.attempts) == ("queued", 0)
 
 
-def test_a_cancelled_job_is_dropped_before_the_network_runs(world: World) -> None:
-    world.start_worker()
-    first = world.submit(storm(0, mood="slow:1.0")).job
-    world.running(first.id)
-    second = world.submit(storm(1, mood="slow:30")).job
-    world.running(second.id)
-    assert world.jobs.release(second.id).status == "cancelled"
-    third = world.submit(storm(2)).job
+def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World) -> None:
+    first = served.submit(storm(110, mood="slow:1.0")).job
+    served.running(first.id)
+    second = served.submit(storm(111, mood="slow:30")).job
+    served.running(second.id)
+    assert served.jobs.release(second.id).status == "cancelled"
+    third = served.submit(storm(112)).job
     started = time.monotonic()
-    assert world.end_of(third.id).status == "succeeded"
+    assert served.end_of(third.id).status == "succeeded"
     assert time.monotonic() - started < 10
-    assert world.jobs.get(second.id).status == "cancelled"
+    assert served.jobs.get(second.id).status == "cancelled"
 
 
 def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
