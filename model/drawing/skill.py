@@ -17,6 +17,10 @@ STYLES = {
     "persistence": {"color": "#7f7f7f", "linewidth": 1.5, "linestyle": ":"},
     "fallback": {"color": "#7d3c98", "linewidth": 1.0, "linestyle": "-."},
 }
+LABELS = {
+    "decoded_extrapolation": "decoded extrapolation",
+    "fallback": "fallback (where frames were missing)",
+}
 
 
 def skill_png(verification: Mapping[str, Any], title: str) -> bytes:
@@ -59,7 +63,7 @@ def _draw(panel: Axes, methods: Mapping[str, Any], threshold: str) -> None:
         csi = [float("nan") if lead["csi"] is None else lead["csi"] for lead in leads]
         minutes = [lead["lead_minutes"] for lead in leads]
         style = STYLES.get(method, {})
-        panel.plot(minutes, csi, label=method.replace("_", " "), markersize=4, **style)
+        panel.plot(minutes, csi, label=LABELS.get(method, method), markersize=4, **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
     panel.grid(color="0.9")
@@ -78,5 +82,5 @@ def _sample(methods: Mapping[str, Any], threshold: str) -> str:
         if forecasts := sum(lead["forecasts"] for lead in leads):
             pooled = scores[threshold]["pooled"]
             events = pooled["hits"] + pooled["misses"]
-            return f"n = {forecasts} pairs of frames, {events} pixels with the event observed"
+            return f"n = {forecasts} forecast frames, {events:,} pixels observed so"
     return "n = 0"

@@ -156,7 +156,8 @@ def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, f
 
     projected = grid.crs and grid.crs.get("grid_mapping_name") != "latitude_longitude"
     if grid.units == "degree" and not projected:
-        return latitude, longitude
+        turns = round((float(grid.x.mean()) - longitude) / 360)
+        return latitude, longitude + 360 * turns
     if grid.units == "1" or not grid.crs:
         raise ContractViolation(
             "The stream's grid does not say where on earth it is: it has no projection.",

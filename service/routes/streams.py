@@ -120,7 +120,7 @@ async def show_latest(
 ) -> Response:
     """The newest forecast, fresh until the next frame is due."""
     wanted = wanted_format(format_name, accept)
-    return await office.showcase.show(await office.latest(name), wanted, if_none_match)
+    return await office.showcase.show(name, wanted, if_none_match)
 
 
 @router.get(

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from model.errors import ContractViolation
 from service.intake.decode import Pool
-from service.streams.errors import NoForecastYet
 from service.streams.intake import FrameIntake
 from service.streams.metrics import exposition
 from service.streams.schemas import (
@@ -100,19 +99,6 @@ class StreamOffice:
             latest.forecast_reference_time if latest else None,
         )
 
-    async def latest(self, name: str) -> Issued:
-        """The newest forecast.
-
-        Raises:
-            UnknownStream: There is no such stream.
-            NoForecastYet: It has not issued one.
-        """
-        await self.stream(name)
-        issued = await asyncio.to_thread(self.library.forecasts.latest, name)
-        if issued is None:
-            raise NoForecastYet(f"The stream {name!r} has not issued a forecast yet.")
-        return issued
-
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
         """The newest forecast at one place.
 
@@ -120,7 +106,7 @@ class StreamOffice:
             NoForecastYet: There is none.
             ContractViolation: The place is outside the grid, or the grid has no place on earth.
         """
-        issued = await self.latest(name)
+        issued = await asyncio.to_thread(self.showcase.latest, name)
         path = await asyncio.to_thread(self.library.forecasts.local_file, issued)
         place = {"latitude": latitude, "longitude": longitude}
         answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})

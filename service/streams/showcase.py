@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -16,10 +17,26 @@ from model.errors import InputError
 from service.formats import Format
 from service.intake.decode import Pool, RenderingFailed
 from service.intake.scratch import Scratch
+from service.streams.errors import NoForecastYet
 from workers.streams.forecast_store import Issued
 from workers.streams.library import Library
 
 KEPT = 32  # renderings on disk
+
+
+class _LargeFile(FileResponse):
+    """A file sent in few pieces: each one costs a change of threads."""
+
+    chunk_size = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The newest forecast, where its file lies, and headers that say how long it is fresh."""
+
+    issued: Issued
+    path: Path
+    freshness: Mapping[str, str]
 
 
 class Showcase:
@@ -37,42 +54,58 @@ class Showcase:
         self._folder = scratch.fresh()
         self._rendered: OrderedDict[str, asyncio.Task[Path]] = OrderedDict()
 
-    async def show(self, issued: Issued, wanted: Format, known_etags: str) -> Response:
-        """A forecast, or 304 where the caller has it already.
+    async def show(self, name: str, wanted: Format, known_etags: str) -> Response:
+        """The newest forecast of a stream, or 304 where the caller has it already.
 
         Raises:
+            UnknownStream: There is no such stream.
+            NoForecastYet: It has not issued one.
             NotInArchive: It was removed.
         """
-        tag = f"{Path(issued.path).stem}-{wanted.name}"
-        headers = {"ETag": f'"{tag}"', "Vary": "Accept", **await self._freshness(issued)}
+        shown = await asyncio.to_thread(self._look, name)
+        tag = f"{shown.path.stem}-{wanted.name}"
+        headers = {"ETag": f'"{tag}"', "Vary": "Accept", **shown.freshness}
         if headers["ETag"] in known_etags:
             return Response(status_code=304, headers=headers)
-        path = await asyncio.to_thread(self._library.forecasts.local_file, issued)
+        path = shown.path
         if wanted.name != "netcdf":
             path = await self._rendering(tag, wanted, path)
         inline = wanted.name in ("png", "webp")
-        return FileResponse(
+        time = shown.issued.forecast_reference_time
+        return _LargeFile(
             path,
             headers=headers,
             media_type=wanted.media_type,
-            filename=f"{issued.stream}_{issued.forecast_reference_time:%Y%m%dT%H%MZ}{wanted.suffix}",
+            filename=f"{name}_{time:%Y%m%dT%H%MZ}{wanted.suffix}",
             content_disposition_type="inline" if inline else "attachment",
         )
 
-    async def _freshness(self, issued: Issued) -> dict[str, str]:
-        """The forecast is fresh until the next frame is due; a late stream's is stale at once."""
-        stream = await asyncio.to_thread(self._library.register.stream, issued.stream)
-        header = await asyncio.to_thread(
-            self._library.frames.header, issued.stream, issued.forecast_reference_time
-        )
+    def latest(self, name: str) -> Issued:
+        """The newest forecast that was served.
+
+        Raises:
+            UnknownStream: There is no such stream.
+            NoForecastYet: It has not issued one.
+        """
+        self._library.register.stream(name)
+        issued = self._library.forecasts.latest(name)
+        if issued is None:
+            raise NoForecastYet(f"The stream {name!r} has not issued a forecast yet.")
+        return issued
+
+    def _look(self, name: str) -> _Shown:
+        """The newest forecast: fresh until the next frame is due, stale where that is late."""
+        issued = self.latest(name)
+        step = self._library.register.stream(name).step
+        header = self._library.frames.header(name, issued.forecast_reference_time)
         now = datetime.now(UTC)
-        received = header.received if header else issued.issued
-        left = max(received + stream.step - now, timedelta(0))
-        return {
+        left = max((header.received if header else issued.issued) + step - now, timedelta(0))
+        freshness = {
             "Expires": format_datetime(now + left, usegmt=True),
             "Last-Modified": format_datetime(issued.issued, usegmt=True),
             "Cache-Control": f"private, max-age={int(left.total_seconds())}",
         }
+        return _Shown(issued, self._library.forecasts.local_file(issued), freshness)
 
     async def _rendering(self, tag: str, wanted: Format, source: Path) -> Path:
         """A rendering, made by the first who asks; those who ask meanwhile wait for it."""

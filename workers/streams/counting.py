@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.contingency import ContingencyTable
+from model.decoding import decoded_events
 from model.formats.cf_lead import ForecastLead
 from model.frames import FloatArray
-from model.decoding import decoded_events
 from workers.streams.tallies import (
     CLASSES,
     DECODED,
