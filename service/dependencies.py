@@ -68,6 +68,14 @@ Reader = Depends(require("read"))
 Submitter = Annotated[Key | None, Depends(require("submit"))]
 
 
+async def get_caller(key: Submitter) -> str:
+    """Who asks, by the name of the key; empty where there are no keys."""
+    return key.name if key else ""
+
+
+Caller = Annotated[str, Depends(get_caller)]
+
+
 async def count_submission(request: Request, resources: AppResources, key: Submitter) -> None:
     """Let a caller submit only so often."""
     address = request.client.host if request.client else "unknown"

@@ -51,7 +51,7 @@ class Desk:
     attendance: Attendance
     metrics: GatewayMetrics
 
-    async def submit(self, upload: Upload, options: UploadOptions) -> Submission:
+    async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
         """Decode an upload, keep its frames, and take the job on.
 
         Raises:
@@ -70,6 +70,7 @@ class Desk:
             model_name=name,
             model_version=version,
             shape=tuple(inputs["shape"]),
+            caller=caller,
             idempotency_key=options.idempotency_key,
             body_sha=upload.sha256(options.variable, options.reference_time),
         )
@@ -104,13 +105,13 @@ class Desk:
         """
         return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
 
-    async def release(self, job_id: str) -> Job:
-        """Let go of a job; it is cancelled when nobody else holds it.
+    async def release(self, job_id: str, caller: str) -> Job:
+        """Let a caller go of a job; it is cancelled when nobody else holds it.
 
         Raises:
             UnknownJob: There is no such job.
         """
-        return _known(await asyncio.to_thread(self.store.release, job_id), job_id)
+        return _known(await asyncio.to_thread(self.store.release, job_id, caller), job_id)
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is finished and scored, or as it stands after ``seconds``."""

@@ -41,6 +41,7 @@ class JobRequest:
         shape: (frames, height, width) of the input.
         observation_sha: Archive name of frames after the reference time, to score against.
         product: Product settings; different ones are different forecasts.
+        caller: Who asks, by the name of the API key; empty: there are no keys.
         idempotency_key: The caller's own name for this request.
         body_sha: Hash of everything the caller sent, compared when the key comes again.
         stream: The stream whose frames are the input, up to the reference time; empty: the input
@@ -54,6 +55,7 @@ class JobRequest:
     shape: tuple[int, int, int]
     observation_sha: str | None = None
     product: str = DEFAULT_PRODUCT
+    caller: str = ""
     idempotency_key: str | None = None
     body_sha: str = ""
     stream: str = ""

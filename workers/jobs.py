@@ -83,10 +83,11 @@ class JobStore:
             uuid.uuid4().hex,
             policy.queue_limit,
             policy.deadline_seconds,
-            request.idempotency_key or "",
+            f"{request.caller}\n{request.idempotency_key}" if request.idempotency_key else "",
             request.body_sha,
             policy.idempotency_ttl_seconds,
             policy.ttl_seconds,
+            request.caller,
         )
 
     def _queued(self, job: Job) -> Job:
@@ -101,9 +102,12 @@ class JobStore:
         values = self.engine.call(lambda: self.engine.redis.hgetall(f"echocast:job:{job_id}"))
         return Job.from_hash(values) if values else None
 
-    def release(self, job_id: str) -> Job | None:
-        """One holder lets go; when the last one does, a job that is not done is cancelled."""
-        values = self._release(job_id, uuid.uuid4().hex, self.policy.ttl_seconds)
+    def release(self, job_id: str, caller: str = "") -> Job | None:
+        """One request of a caller lets go; nobody else's does, so nobody else's job ends.
+
+        When the last one does, a job that is not done is cancelled.
+        """
+        values = self._release(job_id, uuid.uuid4().hex, self.policy.ttl_seconds, caller)
         return job_of(values) if values else None
 
     def add_observations(self, job_id: str, observation_sha: str) -> Job | None:

@@ -64,6 +64,15 @@ local function observe(id, sha)
     redis.call('ZADD', VERIFYING, exact(clock()), id)
   end
 end
+local function hold(id, caller)
+  redis.call('HINCRBY', job_key(id), 'holders', 1)
+  redis.call('HINCRBY', job_key(id), 'held:' .. caller, 1)
+end
+local function let_go(id, caller)
+  if tonumber(get(id, 'held:' .. caller) or 0) < 1 then return false end
+  redis.call('HINCRBY', job_key(id), 'held:' .. caller, -1)
+  return redis.call('HINCRBY', job_key(id), 'holders', -1) == 0
+end
 local function keep(id, ttl)
   if is_terminal(get(id, 'status')) then redis.call('EXPIRE', job_key(id), ttl) end
 end
@@ -73,7 +82,8 @@ end
 """
 
 SUBMIT: Final = """
--- id, request, observation, token, limit, deadline, idempotency key, body hash, its ttl, job's ttl
+-- id, request, observation, token, limit, deadline, idempotency key, body hash, its ttl, job's ttl,
+-- caller
 local id, request, sha, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local remembered = ARGV[7] ~= '' and 'echocast:idempotency:' .. ARGV[7]
 local earlier = remembered and redis.call('GET', remembered)
@@ -91,7 +101,7 @@ local outcome = 'held'
 if status and get(id, 'token') == token then
   outcome = 'created'
 elseif status and (status == 'succeeded' or not is_terminal(status)) then
-  redis.call('HINCRBY', job_key(id), 'holders', 1)
+  hold(id, ARGV[11])
   observe(id, sha)
   keep(id, ARGV[10])
 else
@@ -100,9 +110,10 @@ else
   local now = clock()
   redis.call('DEL', job_key(id))
   redis.call('ZREM', VERIFYING, id)
-  set(id, 'id', id, 'status', 'accepted', 'generation', generation, 'holders', 1, 'attempts', 0,
+  set(id, 'id', id, 'status', 'accepted', 'generation', generation, 'holders', 0, 'attempts', 0,
     'request', request, 'observations', sha, 'token', token, 'created', exact(now),
     'deadline', exact(now + tonumber(ARGV[6])))
+  hold(id, ARGV[11])
   redis.call('ZADD', WAITING, exact(now), id)
   outcome = 'created'
 end
@@ -172,14 +183,13 @@ return 1
 """
 
 RELEASE: Final = """
--- id, token, ttl
+-- id, token, ttl, caller
 local id = ARGV[1]
 local status = get(id, 'status')
 if not status then return {} end
 if get(id, 'released_by') ~= ARGV[2] then
-  local holders = math.max(tonumber(get(id, 'holders')) - 1, 0)
-  set(id, 'released_by', ARGV[2], 'holders', holders)
-  if holders == 0 and not is_terminal(status) then finish(id, 'cancelled', ARGV[3]) end
+  set(id, 'released_by', ARGV[2])
+  if let_go(id, ARGV[4]) and not is_terminal(status) then finish(id, 'cancelled', ARGV[3]) end
 end
 return whole(id)
 """

@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 from service.dependencies import (
     Accepting,
     AppDesk,
+    Caller,
     Options,
     Reader,
     SentUpload,
-    Submitter,
     Wait,
 )
 from service.desk import finished
@@ -36,10 +36,10 @@ router = APIRouter(tags=["nowcast"])
     dependencies=Accepting,
 )
 async def submit_nowcast(
-    desk: AppDesk, wait: Wait, options: Options, _: Submitter, upload: SentUpload
+    desk: AppDesk, wait: Wait, options: Options, caller: Caller, upload: SentUpload
 ) -> JSONResponse:
     """Forecast the ten frames after the newest ten that were sent."""
-    job = (await desk.submit(upload, options)).job
+    job = (await desk.submit(upload, options, caller)).job
     if wait is not None:
         job = await desk.wait(job.id, wait)
     done = wait is not None and finished(job)
@@ -60,6 +60,6 @@ async def show_nowcast(job_id: str, desk: AppDesk) -> JSONResponse:
 
 
 @router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404, 503))
-async def cancel_nowcast(job_id: str, desk: AppDesk, _: Submitter) -> JSONResponse:
+async def cancel_nowcast(job_id: str, desk: AppDesk, caller: Caller) -> JSONResponse:
     """Let go of a nowcast; it is cancelled unless another request holds it or it has ended."""
-    return JSONResponse(job_body(await desk.release(job_id)))
+    return JSONResponse(job_body(await desk.release(job_id, caller)))

@@ -18,6 +18,7 @@ from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.processes import Gateway, engine, gateway, place, pretend_worker
 
 SECRETS = {scope: new_key(scope, scope) for scope in ("read", "submit", "admin")}
+SECRETS |= {name: new_key("submit", name) for name in ("one", "other")}
 STORED = ";".join(line for _, line in SECRETS.values())
 
 
@@ -74,6 +75,21 @@ def test_submissions_are_limited_by_the_minute(locked: Gateway) -> None:
     assert "retry-after" in answers[3].headers
     admin = locked.client.post("/nowcast", content=netcdf(), headers={**NETCDF, **bearer("admin")})
     assert admin.status_code == 202
+
+
+def test_callers_do_not_share_idempotency_keys_or_the_right_to_cancel(locked: Gateway) -> None:
+    named = {"Idempotency-Key": "my first"}
+    one, other = ({**NETCDF, **bearer(name)} for name in ("one", "other"))
+    path = "/nowcast"
+    theirs = locked.client.post(path, content=netcdf(seed=5), headers={**one, **named})
+    ours = locked.client.post(path, content=netcdf(seed=6), headers={**other, **named})
+    assert [theirs.status_code, ours.status_code] == [202, 202]
+    location = ours.headers["location"]
+    shared = locked.client.post(path, content=netcdf(seed=6), headers=one)
+    assert shared.headers["location"] == location
+    for _ in range(2):
+        assert locked.client.delete(location, headers=one).json()["status"] == "queued"
+    assert locked.client.delete(location, headers=other).json()["status"] == "cancelled"
 
 
 def test_no_origin_is_invited(locked: Gateway) -> None:

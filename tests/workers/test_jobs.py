@@ -123,6 +123,22 @@ def test_an_idempotency_key_gives_the_same_job_without_another_holder(world: Wor
     assert (again.job.id, again.job.holders) == (first.job.id, 1)
 
 
+def test_an_idempotency_key_belongs_to_its_caller(world: World) -> None:
+    first = world.jobs.submit(request(caller="a", idempotency_key="k", body_sha="x"))
+    second = world.jobs.submit(request("d", caller="b", idempotency_key="k", body_sha="y"))
+    assert second.created
+    assert second.job.id != first.job.id
+
+
+def test_one_caller_can_not_cancel_what_another_holds(world: World) -> None:
+    job = world.jobs.submit(request(caller="a")).job
+    world.jobs.submit(request(caller="b"))
+    for _ in range(3):
+        assert world.jobs.release(job.id, "a").status == "queued"
+    assert world.jobs.release(job.id, "nobody").holders == 1
+    assert world.jobs.release(job.id, "b").status == "cancelled"
+
+
 def test_an_idempotency_key_with_another_body_is_refused(world: World) -> None:
     world.jobs.submit(request(idempotency_key="k", body_sha="x"))
     with pytest.raises(IdempotencyConflict, match="'k'"):
