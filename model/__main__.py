@@ -25,9 +25,11 @@ from model.config import PRESETS
 from model.contract import InputContract, split
 from model.dataset import WindowStore
 from model.errors import EchocastError
-from model.evaluation import evaluate, exceedance_counts, markdown
 from model.formats.cf import write_forecast
 from model.formats.readers import read_frames
+from model.judging import report
+from model.judging.evaluation import evaluate, exceedance_counts
+from model.judging.references import installed
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.progress import progress
@@ -171,18 +173,27 @@ def import_weights_command(
 @app.command("evaluate")
 def evaluate_command(
     files: Annotated[list[Path], typer.Argument(help="Radar files; each is one event.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for a page with plots, CSV and JSON.")
+    ] = None,
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     stride: Annotated[int, typer.Option(help="Frames between reference times.")] = 6,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a model beside extrapolation and persistence on whole events."""
+    """Score a model beside its references on whole events; beside pysteps where it is installed."""
     _use_threads(threads)
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    events = []
     with progress() as bar:
-        scores = evaluate(nowcaster, files, stride, bar)
-    typer.echo(json.dumps(scores) if as_json else markdown(scores))
+        for file in files:
+            events.append(evaluate(nowcaster, file, stride, bar, installed()))
+            if output:
+                report.write(output, name, stride, events)
+    scores = report.to_json(name, stride, events)
+    typer.echo(json.dumps(scores) if as_json else report.markdown(events))
 
 
 @app.command("calibrate")

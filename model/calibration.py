@@ -77,6 +77,18 @@ class ExceedanceCounts:
             correct_negatives=int(no[:, 0].sum()),
         )
 
+    def reliability(self, threshold: int, *, fewest: int = 100) -> tuple[list[float], list[float]]:
+        """Middles of the probability classes with enough pixels, and how often yes followed.
+
+        Args:
+            threshold: Index of the threshold.
+            fewest: Pixels below which a class is left out.
+        """
+        totals = self.counts[threshold].sum(1)
+        telling = np.flatnonzero(totals >= fewest)
+        middles = ((telling + 0.5) / BINS).tolist()
+        return middles, (self.counts[threshold, telling, 1] / totals[telling]).tolist()
+
     def observed(self, threshold: int) -> int:
         """Pixels where the threshold was exceeded."""
         return int(self.counts[threshold, :, 1].sum())

@@ -79,8 +79,9 @@ def _comparable(earlier: FloatArray, later: FloatArray) -> FloatArray:
     changed = np.isnan(earlier) != np.isnan(later)
     if not changed.any():
         return np.ones(earlier.shape, np.float32)
-    near = cv2.dilate(changed.astype(np.uint8), np.ones((FLOW_REACH,) * 2, np.uint8))
-    return (1 - near).astype(np.float32)
+    square = np.ones((FLOW_REACH, FLOW_REACH), np.uint8)
+    near = cv2.dilate(changed.astype(np.uint8), square).astype(bool)
+    return np.where(near, np.float32(0), np.float32(1))
 
 
 def still(height: int, width: int) -> Motion:

@@ -49,7 +49,8 @@ class Grid:
     @classmethod
     def of_squares(cls, height: int, width: int, km: float) -> Self:
         """Squares of known size at an unknown place."""
-        return cls(y=np.arange(height) * km, x=np.arange(width) * km, units="km")
+        y, x = (np.arange(size, dtype=float) * km for size in (height, width))
+        return cls(y=y, x=x, units="km")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -191,7 +192,8 @@ class Frames:
                 rule="step",
             )
         times = [EPOCH + k * timedelta(minutes=step_minutes) for k in range(len(values))]
-        return cls(values, tuple(times), Grid.of_squares(*values.shape[1:], km=km_per_pixel))
+        height, width = values.shape[1:]
+        return cls(values, tuple(times), Grid.of_squares(height, width, km_per_pixel))
 
     @property
     def missing(self) -> NDArray[np.bool_]:

@@ -1,0 +1,1 @@
+"""Judging forecasts over whole events: counts per start time, scores and intervals from them."""
