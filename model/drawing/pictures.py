@@ -38,7 +38,10 @@ class _Row:
 
 
 def forecast_png(
-    forecast: Forecast, observed: Frames | None = None, verification: Verification | None = None
+    forecast: Forecast,
+    observed: Frames | None = None,
+    verification: Verification | None = None,
+    inputs: Frames | None = None,
 ) -> bytes:
     """A sheet of maps: last observed frame, then five leads; observations, extrapolation below.
 
@@ -46,6 +49,8 @@ def forecast_png(
         forecast: What to show.
         observed: Frames at the valid times, shown where they match one; None: no such row.
         verification: Its pooled CSI goes into the caption; None: no scores.
+        inputs: Their newest frame is the last observed one; None: as far as the forecast tells it,
+            missing where there is no forecast.
 
     Returns:
         A PNG file.
@@ -53,7 +58,7 @@ def forecast_png(
     leads = _leads(forecast)
     rows = _rows(forecast, observed, leads)
     figure, newest, axes = _sheet(forecast.frames.grid, len(rows), len(leads))
-    _draw_newest(newest, forecast)
+    _draw_newest(newest, forecast, inputs)
     _draw_rows(axes, rows, [_lead_title(forecast, lead) for lead in leads])
     _colour_bar(figure)
     _words(figure, forecast, verification)
@@ -115,10 +120,11 @@ def _sheet(grid: Grid, rows: int, columns: int) -> tuple[Figure, Axes, Any]:
     return figure, newest, leads
 
 
-def _draw_newest(panel: Axes, forecast: Forecast) -> None:
+def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None:
     """The last observed frame, the only map with numbers along its axes."""
     grid = forecast.frames.grid
-    newest = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
+    told = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
+    newest = told if inputs is None else inputs.reflectivity_dbz[-1]
     _draw(panel, north_up(newest, grid))
     panel.images[0].set_extent(_extent(grid))
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")

@@ -50,6 +50,25 @@ def test_the_sheet_is_taller_with_observations():
     assert beside.height > alone.height + 100
 
 
+def test_the_last_observed_frame_is_shown_whole_where_it_is_known():
+    """The forecast alone does not tell what was observed where nothing can be forecast."""
+    forecast, _ = forecast_of(STORM)
+    blind = forecast.frames.with_values(
+        np.full_like(forecast.frames.reflectivity_dbz, np.nan), forecast.frames.times
+    )
+    nothing = replace(forecast, frames=blind, extrapolation=blind, persistence=blind)
+    rain = forecast.frames.with_values(
+        np.full_like(forecast.frames.reflectivity_dbz, 50), forecast.frames.times
+    )
+
+    def reds(picture: Image.Image) -> int:
+        red, green, blue = np.asarray(picture.convert("RGB"), int).transpose(2, 0, 1)
+        return int(np.count_nonzero((red > 190) & (green < 60) & (blue < 60)))
+
+    assert reds(opened(forecast_png(nothing))) < 2000  # the colour bar
+    assert reds(opened(forecast_png(nothing, inputs=rain))) > 20_000
+
+
 @pytest.mark.parametrize(
     "grid", [Grid.of_pixels(24, 20), projected_grid("longitude latitude"), projected_grid("albers")]
 )
