@@ -58,10 +58,10 @@ def _write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def equals_extrapolation(network: Network) -> bool:
-    """True while the head is zero: the forecast is pure extrapolation."""
-    return network.config.residual and not any(
-        bool(part.any()) for part in network.head.state_dict().values()
-    )
+    """True while the head is zero on the newest frame: the forecast is pure extrapolation."""
+    config = network.config
+    untrained = not any(bool(part.any()) for part in network.head.state_dict().values())
+    return config.residual and config.base == "newest" and untrained
 
 
 def load(directory: Path) -> tuple[Network, ModelIdentity]:

@@ -31,6 +31,7 @@ TUPLES = (  # arrive from JSON as lists
 )
 
 Coordinates = Literal["lagrangian", "eulerian"]
+Base = Literal["newest", "damped"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class NetworkConfig:
             validity, lead time, time step and pixel size; else it sees the last frame alone.
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
             forecasts are carried out along it; ``eulerian``: frames as they are.
+        base: What the residual is added to: the ``newest`` frame, carried along (extrapolation), or
+            its ``damped`` continuation (scale-damped extrapolation, model/cascade.py).
         trained_pixel_km: Smallest and largest pixel that training covers; a size outside is shown
             to the network as the nearest inside. None: any.
         trained_step_minutes: The same of the time step.
@@ -76,6 +79,7 @@ class NetworkConfig:
     image_channels: int = 1
     residual: bool = False
     coordinates: Coordinates = "eulerian"
+    base: Base = "newest"
     trained_pixel_km: tuple[float, float] | None = None
     trained_step_minutes: tuple[float, float] | None = None
     trained_lead_minutes: tuple[float, float] | None = None
@@ -95,6 +99,8 @@ class NetworkConfig:
             raise ModelError(f"Exceedance thresholds must increase, not {thresholds}.")
         if self.coordinates == "lagrangian" and not self.residual:
             raise ModelError("Lagrangian coordinates need the residual on extrapolation.")
+        if self.base == "damped" and self.coordinates != "lagrangian":
+            raise ModelError("The damped base lives in Lagrangian coordinates.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -158,6 +164,7 @@ RADAR = NetworkConfig(
     kernel=3,
     residual=True,
     coordinates="lagrangian",
+    base="damped",
     trained_pixel_km=(1.0, 2.0),
     trained_step_minutes=(2.0, 15.0),
     trained_lead_minutes=(0.0, 60.0),

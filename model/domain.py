@@ -23,8 +23,8 @@ from model.networks import Context, Network, Prediction, Recurrence
 MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about
 MEMORIES = 6  # values kept per channel and layer: H, C, N, S, M and one in the making
 POINTS_PER_PIXEL = {3: 2.25, 5: 4.0}  # of the minimal filtering, by kernel
-MARGIN = 32  # pixels that a tile has around what it answers for, at least
-SURROUNDINGS = 16  # pixels around what matters that are computed too
+MARGIN = 48  # pixels that a tile has around what it answers for, at least
+SURROUNDINGS = 20  # pixels around what matters that are computed too
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ class Window(NamedTuple):
         context: Of every window.
         near: (batch, height, width), where the network's word counts.
         margin: Pixels that a tile needs around what it answers for.
+        bases: (batch, lead, 1, height, width): what the residuals are added to; None: the newest
+            frame.
     """
 
     frames: Tensor
@@ -45,12 +47,14 @@ class Window(NamedTuple):
     context: Context
     near: Tensor
     margin: int = MARGIN
+    bases: Tensor | None = None
 
     def crop(self, rows: slice, columns: slice) -> Window:
         """A part of the grid."""
         parts = (self.frames, self.valid, self.near)
         frames, valid, near = (part[..., rows, columns] for part in parts)
-        return self._replace(frames=frames, valid=valid, near=near)
+        bases = None if self.bases is None else self.bases[..., rows, columns]
+        return self._replace(frames=frames, valid=valid, near=near, bases=bases)
 
 
 class Leads(NamedTuple):
@@ -123,9 +127,11 @@ class Domain:
     def _roll_out(self, window: Window, progress: Callable[[], None]) -> Leads:
         """The network on a whole window."""
         frames, config = window.frames, self._network.config
-        newest = frames[:, -1]
-        bases = [*frames.unbind(1), *[newest] * (config.output_frames - 1)]
-        steps = self._where_near(window.near)
+        ahead = [frames[:, -1]] * config.output_frames
+        if window.bases is not None:
+            ahead = [base.to(frames.device) for base in window.bases.unbind(1)]
+        bases = [*frames[:, :-1].unbind(1), *ahead]
+        steps = self._where_near(window)
         predictions = self._network.roll_out(
             frames, bases, window.valid, window.context, recurrence=steps
         )
@@ -136,12 +142,21 @@ class Domain:
         found, chances = (torch.stack(kind, 1) for kind in zip(*parts, strict=True))
         return Leads(found.cpu(), chances.cpu())
 
-    def _where_near(self, near: Tensor) -> Recurrence:
-        """The steps, without what lies far from all that matters, if they can do that."""
-        if not isinstance(self._steps, FastSteps) or bool(near.all()):
+    def _where_near(self, window: Window) -> Recurrence:
+        """The steps, without what lies far from all that matters, if they can do that.
+
+        What is left out is dry sky, seen or not: that is its kind.
+        """
+        patches = in_patches(window.near, patch := self._network.config.patch)
+        if not isinstance(self._steps, FastSteps) or bool(patches.all()):
             return self._steps
-        patches = in_patches(near, self._network.config.patch)
-        return self._steps.only(patches) if patches.any() else self._steps
+        seen = F.avg_pool2d(window.valid[:, -1], patch)[:, 0]
+        return self._steps.only(patches, seen)
+
+
+def skipped_share(near: Tensor, patch: int) -> float:
+    """Share of the grid that need not be computed, given (batch, height, width) where it counts."""
+    return 1 - float(in_patches(near, patch).float().mean())
 
 
 def in_patches(near: Tensor, patch: int) -> Tensor:

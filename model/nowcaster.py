@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from model import checkpoint
+from model.cascade import damped
 from model.contract import InputContract, split
 from model.domain import MARGIN, Domain, Window
 from model.errors import ContractViolation
@@ -61,6 +62,7 @@ class Prepared:
         motion: Pixels per step.
         inputs: (time, height, width) in network scale, padded to the patch, missing 0.
         valid: Like ``inputs``: 1 where observed.
+        bases: (lead, height, width), padded too: what the network's residuals are added to.
         pixel_km: Side of a pixel.
     """
 
@@ -69,6 +71,7 @@ class Prepared:
     motion: Motion
     inputs: FloatArray
     valid: FloatArray
+    bases: FloatArray
     pixel_km: float
 
     @property
@@ -174,6 +177,7 @@ class Nowcaster:
             motion,
             self._padded(inputs),
             self._padded(np.isfinite(seen).astype(np.float32)),
+            self._padded(self._bases(seen)),
             frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
         )
 
@@ -184,6 +188,16 @@ class Nowcaster:
         past = zip(observed_dbz[-2::-1], trajectories(motion), strict=False)
         moved = [carry(frame, at) for frame, at in past]
         return np.stack([*moved[::-1], observed_dbz[-1]])
+
+    def _bases(self, seen_dbz: FloatArray) -> FloatArray:
+        """What the forecast is before the network adds to it, (lead, height, width)."""
+        if self.config.base == "damped":
+            ahead = damped(seen_dbz, self.output_frames)
+        else:
+            newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
+            ahead = np.broadcast_to(newest, (self.output_frames, *newest.shape))
+        bases: FloatArray = np.clip(ahead / np.float32(SCALE_DBZ), 0, 1)
+        return bases
 
     def _padded(self, planes: FloatArray) -> FloatArray:
         """Zeros below and right, up to whole patches."""
@@ -214,6 +228,7 @@ class Nowcaster:
             context,
             torch.from_numpy(np.stack(near)),
             self._margin(batch),
+            torch.from_numpy(np.stack([item.bases for item in batch])[:, :, None]),
         )
         leads = self._domain.run(window, progress)
         predicted, chances = SCALE_DBZ * leads.frames.numpy(), leads.chances.numpy()

@@ -16,10 +16,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from model.cascade import damped
 from model.config import NetworkConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from model.losses import prediction_loss
@@ -82,12 +84,14 @@ class Batch:
     Args:
         frames: (batch, time, 1, height, width) in network scale, missing 0.
         valid: 1 where observed.
+        bases: (batch, output, 1, height, width): what the residual of each output is added to.
         inputs: Frames that are input.
         context: Step and pixel size of each.
     """
 
     frames: Tensor
     valid: Tensor
+    bases: Tensor
     inputs: int
     context: Context
 
@@ -135,7 +139,16 @@ class Sampler:
             torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
             torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
         )
-        return Batch(frames[:, :, None], valid[:, :, None], inputs, context)
+        bases = torch.from_numpy(
+            np.stack([self._bases(frames[:inputs], outputs) for frames in frames.numpy()])
+        )
+        return Batch(frames[:, :, None], valid[:, :, None], bases[:, :, None], inputs, context)
+
+    def _bases(self, seen: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
+        """(output, height, width) in network scale, of frames in network scale."""
+        if self.config.network.base == "newest":
+            return np.repeat(seen[-1:], outputs, 0)
+        return damped(seen * SCALE_DBZ, outputs) / np.float32(SCALE_DBZ)
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator
@@ -157,9 +170,9 @@ class Sampler:
 
 def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
     """Mean loss over the forecast frames, plus a little of the input phase."""
-    inputs, length = batch.inputs, batch.frames.shape[1]
+    inputs = batch.inputs
     frames, valid = batch.frames[:, :inputs], batch.valid[:, :inputs]
-    bases = [frames[:, min(t, inputs - 1)] for t in range(length - 1)]
+    bases = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
     total = frames.new_zeros(())
     weights = 0.0
     predictions = network.roll_out(frames, bases, valid, batch.context)

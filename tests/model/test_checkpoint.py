@@ -43,9 +43,10 @@ def test_the_manifest_says_what_the_weights_are(stored):
 
 
 def test_a_zero_head_is_said_to_equal_extrapolation(tmp_path):
-    checkpoint.save(Network(TINY), tmp_path / "zero" / "1", {})
-    manifest = json.loads((tmp_path / "zero" / "1" / "manifest.json").read_text())
-    assert manifest["equals_extrapolation"] is True
+    for base, equal in (("newest", True), ("damped", False)):
+        checkpoint.save(Network(replace(TINY, base=base)), tmp_path / base / "1", {})
+        manifest = json.loads((tmp_path / base / "1" / "manifest.json").read_text())
+        assert manifest["equals_extrapolation"] is equal
 
 
 def test_a_flipped_bit_is_found(stored):

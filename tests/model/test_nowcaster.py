@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from model.cascade import damped
 from model.config import RADAR_SMALL, NetworkConfig
 from model.errors import ContractViolation
+from model.extrapolation import carry, estimate_motion, trajectories
 from model.forecast import ModelIdentity
 from model.formats.cf import read_forecast, write_forecast
 from model.frames import Frames, Grid
@@ -49,8 +51,20 @@ def test_ten_frames_go_in_and_the_next_ten_come_out(frames):
 
 
 def test_untrained_weights_forecast_exactly_the_extrapolation(frames):
+    forecast = nowcaster(replace(TINY, base="newest"), trained=False).nowcast(frames)
+    np.testing.assert_allclose(dbz(forecast.frames), dbz(forecast.extrapolation), atol=0.011)
+
+
+def test_on_the_damped_base_they_forecast_scale_damped_extrapolation(frames):
     forecast = nowcaster(trained=False).nowcast(frames)
-    np.testing.assert_allclose(dbz(forecast.frames), dbz(forecast.extrapolation), atol=1e-4)
+    observed = np.clip(frames.reflectivity_dbz, 0, None)
+    motion = estimate_motion(observed)
+    past = zip(observed[-2::-1], trajectories(motion), strict=False)
+    aligned = np.stack([*[carry(frame, at) for frame, at in past][::-1], observed[-1]])
+    for lead, (frame, at) in enumerate(
+        zip(damped(aligned, 10), trajectories(motion), strict=False)
+    ):
+        np.testing.assert_allclose(dbz(forecast.frames)[lead], carry(frame, at), atol=0.011)
 
 
 def test_trained_weights_do_not(frames):
