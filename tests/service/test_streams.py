@@ -92,7 +92,11 @@ def test_the_newest_forecast_at_a_place(fed: httpx.Client) -> None:
     lists = ("valid_times", "lead_minutes", "rain_rate_mm_h", "extrapolation_dbz")
     assert {len(point[name]) for name in lists} == {10}
     assert set(point["exceedance_probability"]) >= {"20", "30", "40", "50"}
-    wet = [r for r, z in zip(point["rain_rate_mm_h"], point["reflectivity_dbz"]) if z and z > 0]
+    wet = [
+        r
+        for r, z in zip(point["rain_rate_mm_h"], point["reflectivity_dbz"], strict=True)
+        if z and z > 0
+    ]
     assert all(rate > 0 for rate in wet)
 
 
