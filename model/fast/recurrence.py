@@ -39,7 +39,7 @@ class FastSteps:
     """
 
     def __init__(self, network: Network, m: int = 4, chunk: int = 128) -> None:
-        self._network, self._chunk = network, chunk
+        self.network, self._chunk = network, chunk
         self._first = trace(network, network.planes, started=False)
         self._next = trace(network, network.planes, started=True)
         self._m, k = m, network.config.kernel
@@ -52,26 +52,32 @@ class FastSteps:
 
     def initial_state(self, batch: int, height: int, width: int) -> FastState:
         """Memories before the first step, for grids of ``height`` x ``width`` patches."""
-        self._network.check_grid(height, width)
-        return self._state(Tiling(self._m, (batch, height, width)))
+        return self.begin(self.tiling(batch, height, width))
 
-    def _state(self, tiling: Tiling) -> FastState:
-        halo = self._network.config.kernel // 2
-        return FastState({}, Workspace.of(tiling, self._chunk, halo))
-
-    def only(self, active: Tensor) -> Part:
-        """The same steps where it matters; elsewhere the output is zero.
+    def only(self, active: Tensor, kinds: Tensor) -> Part:
+        """The same steps where it matters; what is left out is computed once for each kind.
 
         Args:
             active: (batch, height, width), the patches that matter.
+            kinds: Like ``active``, from 0 to 1: patches that are equally so are alike elsewhere.
         """
-        margin = F.max_pool2d(active[:, None].float(), self._m, ceil_mode=True)
-        return Part(self, margin[:, 0] > 0)
+        whole = [F.max_pool2d(active[:, None].float(), self._m, ceil_mode=True)]
+        whole.append(F.avg_pool2d(kinds[:, None].float(), self._m, ceil_mode=True).round())
+        tiles, alike = (part[:, 0].long() for part in whole)
+        return Part(self, tiles > 0, alike)
 
-    def part_state(self, batch: int, height: int, width: int, tiles: Tensor) -> FastState:
-        """Memories before the first step, on some tiles alone."""
-        self._network.check_grid(height, width)
-        return self._state(Tiling(self._m, (batch, height, width), tiles))
+    def begin(self, tiling: Tiling) -> FastState:
+        """Memories before the first step."""
+        return FastState({}, Workspace.of(tiling, self._chunk, self.network.config.kernel // 2))
+
+    def tiling(self, batch: int, height: int, width: int, *parts: Tensor) -> Tiling:
+        """How grids of patches are cut.
+
+        Raises:
+            ModelError: The weights are tied to another grid.
+        """
+        self.network.check_grid(height, width)
+        return Tiling(self._m, (batch, height, width), *parts)
 
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step: (batch, planes, height, width) and the memories at t-1."""
@@ -93,15 +99,17 @@ class Part:
 
     Args:
         steps: On all of it.
-        tiles: (batch, tile rows, tile columns), those that are computed.
+        active: (batch, tile rows, tile columns), those that are computed.
+        kinds: Of what kind the others are.
     """
 
     steps: FastSteps
-    tiles: Tensor
+    active: Tensor
+    kinds: Tensor
 
     def initial_state(self, batch: int, height: int, width: int) -> FastState:
         """Memories before the first step."""
-        return self.steps.part_state(batch, height, width, self.tiles)
+        return self.steps.begin(self.steps.tiling(batch, height, width, self.active, self.kinds))
 
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step."""

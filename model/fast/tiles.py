@@ -1,12 +1,13 @@
 """Images cut into small squares, all of them or only those that matter.
 
-Tiles of several images are one list, (m * m, tiles, channels). What lies beyond the images, and
-what lies in a square that is left out, is zero to its neighbours.
+Tiles of several images are one list, (m * m, tiles, channels). What lies beyond the images is zero
+to its neighbours. Tiles that are left out are alike in kinds, dry sky above all: one of each kind
+is computed as if its like surrounded it, and stands for all of them.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -32,15 +33,38 @@ class Tiling:
     Args:
         m: Side of a tile.
         shape: (batch, rows, columns) of the images; the last tiles may reach beyond them.
-        active: (batch, tile rows, tile columns), which tiles there are; by default all.
+        active: (batch, tile rows, tile columns), which tiles are computed; by default all.
+        kinds: Like ``active``, integers: of what kind a tile is that is left out; by default 0.
     """
 
-    def __init__(self, m: int, shape: tuple[int, int, int], active: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        m: int,
+        shape: tuple[int, int, int],
+        active: Tensor | None = None,
+        kinds: Tensor | None = None,
+    ) -> None:
         self.m, self.shape = m, shape
         batch, rows, columns = shape
         self.grid = (batch, -(-rows // m), -(-columns // m))
-        self.active = torch.ones(self.grid, dtype=torch.bool) if active is None else active
-        self.tiles = int(self.active.sum())
+        self._active = torch.ones(self.grid, dtype=torch.bool) if active is None else active
+        self._places = self._active.flatten().nonzero().flatten()  # of the tiles in the list
+        self._computed = len(self._places)
+        self._numbers = torch.zeros(self.grid, dtype=torch.long)  # in the list, of all tiles
+        self._numbers[self._active] = torch.arange(self._computed)
+        if self._computed < self._active.numel():
+            self._stand_in(torch.zeros_like(self._numbers) if kinds is None else kinds)
+        self.tiles = len(self._places)
+
+    def _stand_in(self, kinds: Tensor) -> None:
+        """Find a tile for every kind that is left out: amid as many of its like as there are."""
+        for image, kind in itertools.product(range(self.grid[0]), torch.unique(kinds).tolist()):
+            alike = (kinds[image] == kind) & ~self._active[image]
+            if alike.any():
+                crowd = F.avg_pool2d(alike[None].float(), 7, 1, 3)[0]
+                place = (crowd * alike).argmax() + image * alike.numel()
+                self._numbers[image][alike] = len(self._places)
+                self._places = torch.cat([self._places, place[None]])
 
     def cut(self, images: Tensor) -> Tensor:
         """(batch, channels, rows, columns) into tiles (m * m, tiles, channels)."""
@@ -48,14 +72,12 @@ class Tiling:
         padded = F.pad(images, (0, -columns % m, 0, -rows % m))
         squares = padded.reshape(batch, -1, self.grid[1], m, self.grid[2], m)
         tiles = squares.permute(3, 5, 0, 2, 4, 1).flatten(2, 4).flatten(0, 1)
-        return tiles if self.tiles == tiles.shape[1] else tiles[:, self.active.flatten()]
+        return tiles if self._active.all() else tiles[:, self._places]
 
     def join(self, tiles: Tensor) -> Tensor:
-        """What :meth:`cut` cut; zero where a tile is left out."""
-        if self.tiles < self.active.numel():
-            all_tiles = tiles.new_zeros(len(tiles), self.active.numel(), tiles.shape[-1])
-            all_tiles[:, self.active.flatten()] = tiles
-            tiles = all_tiles
+        """What :meth:`cut` cut; a tile that is left out is like its kind."""
+        if not self._active.all():
+            tiles = tiles[:, self._numbers.flatten()]
         squares = tiles.reshape(self.m, self.m, *self.grid, -1).permute(2, 5, 3, 0, 4, 1)
         return squares.flatten(4, 5).flatten(2, 3)[..., : self.shape[1], : self.shape[2]]
 
@@ -63,21 +85,22 @@ class Tiling:
         """All tiles in pieces of equal size, about ``size``."""
         count = max(1, round(self.tiles / size))
         bounds = [self.tiles * k // count for k in range(count + 1)]
-        return [slice(a, b) for a, b in pairwise(bounds)]
+        return [slice(a, b) for a, b in itertools.pairwise(bounds)]
 
     def surroundings(self, chunk: slice, halo: int) -> Surroundings:
         """Of the tiles of a chunk, ``halo`` pixels to each side."""
-        image, tile_row, tile_column = (part[chunk] for part in self.active.nonzero(as_tuple=True))
-        numbers = torch.full(self.grid, -1)
-        numbers[self.active] = torch.arange(self.tiles)
-        reach = torch.arange(-halo, self.m + halo)
-        row = (tile_row * self.m + reach[:, None])[:, None]  # (row in tile, 1, tile)
-        column = (tile_column * self.m + reach[:, None])[None]
+        image, tile_row, tile_column = torch.unravel_index(self._places[chunk], self.grid)
+        reach = torch.arange(-halo, self.m + halo)[:, None]
+        row = (tile_row * self.m + reach)[:, None]  # (row around tile, 1, tile)
+        column = (tile_column * self.m + reach)[None]
         inside = (row >= 0) & (row < self.shape[1]) & (column >= 0) & (column < self.shape[2])
-        row, column = row.clamp(0, self.shape[1] - 1), column.clamp(0, self.shape[2] - 1)
-        tile = numbers[image, row // self.m, column // self.m]
-        pixel = (row % self.m * self.m + column % self.m) * self.tiles + tile.clamp(0)
-        absent = ~inside | (tile < 0)
+        near_row = (row // self.m).clamp(0, self.grid[1] - 1)
+        near_column = (column // self.m).clamp(0, self.grid[2] - 1)
+        number = torch.arange(chunk.start, chunk.stop)
+        stands_in = number >= self._computed
+        tile = torch.where(stands_in, number, self._numbers[image, near_row, near_column])
+        pixel = (row % self.m * self.m + column % self.m) * self.tiles + tile
+        absent = ~(inside | stands_in)
         return Surroundings(pixel.flatten(), absent.flatten().nonzero().flatten())
 
 

@@ -178,3 +178,21 @@ def test_kernels_are_transformed_in_float64():
 def each_with(G, weight):
     points = torch.from_numpy(G)
     return points, weight, points
+
+
+def test_on_some_tiles_the_steps_say_there_what_they_say_on_all():
+    """Dry sky that is left out stands around what is not as if it had been computed."""
+    network = random_network(replace(SMALL, layers=2))
+    inputs = inputs_of(network, grid=(40, 44))
+    active = torch.zeros(2, 40, 44, dtype=torch.bool)
+    active[:, 8:32, 8:36] = True
+    seen = torch.ones(2, 40, 44)
+    seen[:, :, 40:] = 0
+    inputs = [X * active[:, None] + 0.1 * seen[:, None] for X in inputs]
+    steps = FastSteps(network)
+    with torch.inference_mode():
+        part = outputs(steps.only(active, seen), inputs)
+        whole = outputs(steps, inputs)
+        inside = (..., slice(8, 32), slice(8, 36))
+        cut_out = outputs(network, [X[inside] for X in inputs])
+    assert difference(whole[inside], part[inside]) < 0.3 * difference(whole[inside], cut_out)
