@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from service.attendance import Attendance
 from service.catalogue import Catalogue
 from service.errors import ForecastNotReady, UnknownJob
 from service.intake.decode import Pool
-from service.intake.storage import frames_file
 from service.intake.uploads import Upload
 from service.metrics import GatewayMetrics
 from service.waiting import Board
@@ -74,7 +73,15 @@ class Desk:
             idempotency_key=options.idempotency_key,
             body_sha=upload.sha256(options.variable, options.reference_time),
         )
-        return await asyncio.to_thread(self.store.submit, request)
+        return await asyncio.to_thread(self._take_on, request)
+
+    def _take_on(self, request: JobRequest) -> Submission:
+        """The job of a request; one whose forecast was removed meanwhile runs again."""
+        taken = self.store.submit(request)
+        path = taken.job.forecast_path
+        if path is None or self.archive.holds(path):
+            return taken
+        return self.store.submit(replace(request, lost_generation=taken.job.generation))
 
     async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> Job:
         """Add observations to a job and have them scored.
@@ -91,7 +98,7 @@ class Desk:
             "observe",
             upload,
             options,
-            description=str(frames_file(self.archive, job.input_sha).with_suffix(".json")),
+            description=str(self.archive.frames_file(job.input_sha).with_suffix(".json")),
             after=job.forecast_reference_time.isoformat(),
         )
         sha = await self._adopt(decoded["observations"])

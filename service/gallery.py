@@ -13,9 +13,9 @@ from model.errors import InputError
 from service.formats import Format
 from service.intake.decode import Pool, RenderingFailed
 from service.intake.scratch import Scratch
-from service.intake.storage import frames_file
 from service.views import forecast_path
 from workers.archive import Archive
+from workers.errors import NotInArchive
 from workers.job import Job
 
 PICTURES = ("png", "webp")
@@ -63,14 +63,21 @@ class Gallery:
             "format": wanted.name,
             "forecast": str(source),
             "output": str(output),
-            "inputs": str(frames_file(self.archive, job.input_sha)),
-            "observed": [str(frames_file(self.archive, sha)) for sha in job.observation_shas],
+            "inputs": self._kept(job.input_sha),
+            "observed": [kept for sha in job.observation_shas if (kept := self._kept(sha))],
             "verification": job.verification,
         }
         try:
             await self.renderers.ask(request)
         except InputError as error:  # our own file: not the caller's fault
             raise RenderingFailed(f"The forecast could not be rendered: {error}") from error
+
+    def _kept(self, sha: str) -> str | None:
+        """The file of frames, or None where they were removed: the rest can still be shown."""
+        try:
+            return str(self.archive.frames_file(sha))
+        except NotInArchive:
+            return None
 
 
 def etag(job: Job, wanted: Format) -> str:

@@ -158,6 +158,18 @@ class Archive:
             raise NotInArchive(f"The archive holds no {relative!r}.")
         return path
 
+    def frames_file(self, sha: str) -> Path:
+        """The ``.npy`` file of frames; their description lies beside it as ``.json``.
+
+        Raises:
+            NotInArchive: They are not stored (any more).
+        """
+        return self._existing(sha)[0].resolve()
+
+    def holds(self, relative: str) -> bool:
+        """True where a file of the archive is still there."""
+        return (self.root / relative).is_file()
+
     def _frames_paths(self, sha: str) -> tuple[Path, Path]:
         folder = self.root / "inputs" / sha[:2]
         return folder / f"{sha}.npy", folder / f"{sha}.json"

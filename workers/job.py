@@ -44,6 +44,7 @@ class JobRequest:
         caller: Who asks, by the name of the API key; empty: there are no keys.
         idempotency_key: The caller's own name for this request.
         body_sha: Hash of everything the caller sent, compared when the key comes again.
+        lost_generation: The generation whose forecast is gone, so that another one is to be made.
         stream: The stream whose frames are the input, up to the reference time; empty: the input
             is in the archive as ``input_sha``.
     """
@@ -58,6 +59,7 @@ class JobRequest:
     caller: str = ""
     idempotency_key: str | None = None
     body_sha: str = ""
+    lost_generation: int = 0
     stream: str = ""
 
     @property

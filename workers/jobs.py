@@ -88,6 +88,7 @@ class JobStore:
             policy.idempotency_ttl_seconds,
             policy.ttl_seconds,
             request.caller,
+            request.lost_generation,
         )
 
     def _queued(self, job: Job) -> Job:

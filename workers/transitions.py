@@ -4,7 +4,7 @@ Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` i
 queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet. Terminal
 states never change, except that a new request starts the next generation of a job that did not
-succeed. Times come from the engine's clock, so that the hosts' clocks don't matter.
+succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks don't matter.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ local function is_waiting(status) return status == 'accepted' or status == 'queu
 local function is_terminal(status)
   return status and not is_waiting(status) and status ~= 'running'
 end
+local function is_alive(status) return status and not is_terminal(status) end
 local function pairs_of(key)
   local flat, pairs_found = redis.call('HGETALL', key), {}
   for i = 1, #flat, 2 do pairs_found[flat[i]] = flat[i + 1] end
@@ -83,14 +84,14 @@ end
 
 SUBMIT: Final = """
 -- id, request, observation, token, limit, deadline, idempotency key, body hash, its ttl, job's ttl,
--- caller
+-- caller, generation whose forecast is lost
 local id, request, sha, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local remembered = ARGV[7] ~= '' and 'echocast:idempotency:' .. ARGV[7]
 local earlier = remembered and redis.call('GET', remembered)
 if earlier then
   local body, other = string.match(earlier, '^(%S*) (%S+)$')
   if body ~= ARGV[8] then return {'conflict', 0, {}} end
-  if redis.call('EXISTS', job_key(other)) == 1 then
+  if redis.call('EXISTS', job_key(other)) == 1 and get(other, 'generation') ~= ARGV[12] then
     keep(other, ARGV[10])
     local mine = get(other, 'token') == token and 1 or 0
     return {mine == 1 and 'created' or 'held', unscored(other), whole(other)}
@@ -100,7 +101,7 @@ local status = get(id, 'status')
 local outcome = 'held'
 if status and get(id, 'token') == token then
   outcome = 'created'
-elseif status and (status == 'succeeded' or not is_terminal(status)) then
+elseif status == 'succeeded' and get(id, 'generation') ~= ARGV[12] or is_alive(status) then
   hold(id, ARGV[11])
   observe(id, sha)
   keep(id, ARGV[10])

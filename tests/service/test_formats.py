@@ -15,9 +15,14 @@ from PIL import Image
 
 from model.formats.cf import read_forecast
 from tests.service.bodies import (
+    NETCDF,
+    REFERENCE,
+    WAIT,
     forecast,
     is_problem,
+    netcdf,
 )
+from tests.service.processes import Place
 
 
 def test_netcdf_opens_in_xarray(client: httpx.Client, job: dict[str, Any], tmp_path: Path) -> None:
@@ -32,6 +37,25 @@ def test_netcdf_opens_in_xarray(client: httpx.Client, job: dict[str, Any], tmp_p
         assert dataset["reflectivity"].dims == ("time", "y", "x")
         assert dataset.sizes["time"] == 10
         assert {"forecast_reference_time", "forecast_period"} <= set(dataset.coords)
+
+
+def test_a_forecast_is_shown_after_its_inputs_were_removed_and_made_again_when_it_is_lost(
+    home: Place, client: httpx.Client
+) -> None:
+    upload = {"params": {"reference_time": REFERENCE}, "content": netcdf(seed=77, frames=20)}
+    headers = {**NETCDF, **WAIT, "Idempotency-Key": "lost"}
+    job = client.post("/nowcast", **upload, headers=headers).json()
+    for path in (home.data / "store" / "inputs").rglob("*.*"):
+        path.unlink()
+    for name in ("netcdf", "json", "npz", "png", "webp"):
+        assert forecast(client, job, name).content
+    for path in (home.data / "store" / "forecasts").rglob(f"*{job['id']}.nc"):
+        path.unlink()
+    is_problem(client.get(job["links"]["forecast"]), 410, "no-longer-stored")
+    again = client.post("/nowcast", **upload, headers=headers).json()
+    assert (again["id"], again["status"]) == (job["id"], "succeeded")
+    assert again["started"] != job["started"]
+    assert forecast(client, again, "json").json()["frames"]
 
 
 def test_all_formats_hold_the_same_forecast(

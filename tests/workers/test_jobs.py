@@ -104,6 +104,18 @@ def test_a_job_that_did_not_succeed_is_started_afresh(world: World, end: str) ->
     assert world.jobs.engine.redis.ttl(f"echocast:job:{job.id}") == -1
 
 
+def test_a_job_whose_forecast_is_lost_is_started_afresh_once(world: World) -> None:
+    keyed = request(idempotency_key="k", body_sha="x")
+    job = claimed(world, keyed)
+    world.claims.finish(job, f"{ME}:1", "succeeded")
+    lost = replace(keyed, lost_generation=1)
+    again = world.jobs.submit(lost)
+    assert again.created
+    assert (again.job.status, again.job.generation) == ("queued", 2)
+    assert not world.jobs.submit(lost).created
+    assert world.jobs.get(job.id).generation == 2
+
+
 def test_a_claim_of_an_earlier_generation_can_not_end_the_next(world: World) -> None:
     old = claimed(world, request(), f"{ME}:1")
     world.jobs.release(old.id)
