@@ -4,7 +4,8 @@ Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` i
 queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet. Terminal
 states never change, except that a new request starts the next generation of a job that did not
-succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks don't matter.
+succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts'
+clocks don't matter.
 """
 
 from __future__ import annotations
