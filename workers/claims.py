@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from workers import transitions, upkeep
 from workers.engine_client import EngineClient
-from workers.job import TERMINAL, Job, JobError, JobPolicy, WorkerInfo
+from workers.job import TERMINAL, WAITING, Job, JobError, JobPolicy, WorkerInfo
 from workers.jobs import job_of
 from workers.queue import NOWCAST, VERIFY, Publisher
 
@@ -49,6 +49,11 @@ class ClaimStore:
         self._beat = self.engine.script(upkeep.BEAT)
         self._elect = self.engine.script(upkeep.ELECT)
         self._sweep = self.engine.script(upkeep.SWEEP)
+
+    def look(self, job_id: str) -> Job | None:
+        """The job as it stands, where it waits for a worker."""
+        values = self.engine.call(lambda: self.engine.redis.hgetall(f"echocast:job:{job_id}"))
+        return Job.from_hash(values) if values.get("status") in WAITING else None
 
     def claim(
         self, job_id: str, claim: str, incarnation: str, *, alone: bool

@@ -22,6 +22,7 @@ class HeldJobs:
         self._held: dict[str, str] = {}
         self._working: dict[str, float] = {}
         self._lost: set[str] = set()
+        self._expected: set[str] = set()
         self.closed = False
         self._lock = threading.Lock()
 
@@ -34,10 +35,24 @@ class HeldJobs:
         self.closed = True
 
     @contextmanager
+    def expecting(self, job_id: str) -> Iterator[bool]:
+        """Note that a thread waits for room to claim a job; False where another one does so."""
+        with self._lock:
+            first = job_id not in self._expected
+            self._expected.add(job_id)
+        try:
+            yield first
+        finally:
+            if first:
+                with self._lock:
+                    self._expected.discard(job_id)
+
+    @contextmanager
     def holding(self, claim: str, job_id: str) -> Iterator[None]:
         """Have the claim renewed while the context lasts."""
         with self._lock:
             self._held[claim] = job_id
+            self._expected.discard(job_id)
         try:
             yield
         finally:

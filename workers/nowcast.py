@@ -59,6 +59,12 @@ class Workshop:
 
 def nowcast(shop: Workshop, job_id: str) -> None:
     """Run a job if it is still to be had; a job whose worker died once runs with no other."""
+    with shop.held.expecting(job_id) as first:
+        if first:
+            _when_there_is_room(shop, job_id)
+
+
+def _when_there_is_room(shop: Workshop, job_id: str) -> None:
     with shop.floor.take(1):
         must_be_alone = _attempt(shop, job_id, alone=False)
     if must_be_alone:
@@ -67,15 +73,23 @@ def nowcast(shop: Workshop, job_id: str) -> None:
 
 
 def _attempt(shop: Workshop, job_id: str, *, alone: bool) -> bool:
-    """Claim the job and run it; True where it can't be had in company."""
-    if shop.held.closed:
+    """Claim the job and run it; True where it can't be had in company.
+
+    It is claimed when there is room for it: until then it waits in the queue, where its deadline
+    counts, any worker may take it, and nobody holds the wait against it.
+    """
+    waiting = shop.jobs.look(job_id)
+    if waiting is None:
         return False
-    claim = shop.held.new_claim()
-    job = shop.jobs.claim(job_id, claim, shop.held.incarnation, alone=alone)
-    if isinstance(job, str):
-        return job == "alone"
-    with shop.held.holding(claim, job.id), shop.pixels.take(_cost(job)):
-        _Run(shop, job, claim, alone=alone).to_the_end()
+    with shop.pixels.take(_cost(waiting)):
+        if shop.held.closed:
+            return False
+        claim = shop.held.new_claim()
+        job = shop.jobs.claim(job_id, claim, shop.held.incarnation, alone=alone)
+        if isinstance(job, str):
+            return job == "alone"
+        with shop.held.holding(claim, job.id):
+            _Run(shop, job, claim, alone=alone).to_the_end()
     return False
 
 

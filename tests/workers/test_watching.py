@@ -152,6 +152,15 @@ def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
     assert ended[0] == BROKEN_EXIT_CODE
 
 
+def test_only_one_thread_waits_to_claim_a_job() -> None:
+    held = HeldJobs(ME)
+    with held.expecting("a") as first, held.expecting("a") as second, held.expecting("b") as other:
+        assert (first, second, other) == (True, False, True)
+    with held.expecting("a") as first, held.holding(f"{ME}:1", "a"), held.expecting("a") as next_:
+        assert first
+        assert next_  # the job may have been cancelled and asked for again
+
+
 def test_claims_are_never_the_same() -> None:
     held = HeldJobs(ME)
     assert len({held.new_claim() for _ in range(100)}) == 100

@@ -236,6 +236,19 @@ def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
     assert (late.status, late.error.type) == ("expired", "deadline")
 
 
+def test_a_job_that_waits_for_room_is_not_claimed_and_expires(make_world) -> None:
+    large = storm().reflectivity_dbz.size
+    world = make_world(job_deadline_seconds=0.5, pixels_in_work=large, unclaimed_seconds=0.1)
+    world.start_worker()
+    first = world.submit(storm(0, mood="slow:1.5")).job
+    world.running(first.id)
+    others = [world.submit(storm(seed)).job for seed in range(1, 3)]
+    ends = [world.end_of(job.id) for job in others]
+    assert [(end.status, end.attempts, end.started) for end in ends] == [("expired", 0, None)] * 2
+    assert world.end_of(first.id).status == "succeeded"
+    assert world.end_of(world.submit(storm(9)).job.id).status == "succeeded"
+
+
 def test_two_engines_side_by_side_do_not_disturb_each_other(make_world) -> None:
     here, there = make_world(), make_world()
     here.start_worker()
