@@ -111,8 +111,11 @@ class ClaimStore:
         claim: str,
         verification: Mapping[str, Any] | None,
         error: JobError | None,
-    ) -> Job | None:
-        """Store the scores, or return the job as it is with the observations that came since."""
+    ) -> Literal["recorded", "lost"] | Job:
+        """Store the scores, or return the job as it is with the observations that came since.
+
+        ``lost`` where the engine has forgotten the job: nothing was stored.
+        """
         outcome, values = self._record_verification(
             job.id,
             claim,
@@ -121,7 +124,9 @@ class ClaimStore:
             json.dumps(verification),
             json.dumps(error.__dict__) if error else "",
         )
-        return job_of(values) if outcome == "observed" else None
+        if outcome == "observed":
+            return job_of(values)
+        return "lost" if outcome == "lost" else "recorded"
 
     def beat(self, worker: WorkerInfo) -> None:
         """A worker's sign of life, good for one lease time."""

@@ -17,13 +17,13 @@ def verify_late(shop: Workshop, job_id: str) -> None:
     """Score until no further observations came meanwhile; one scorer per job at a time."""
     claim = shop.held.new_claim()
     with shop.floor.take(1):
-        job = shop.jobs.begin_verification(job_id, claim)
-        while job is not None:
+        job: Job | str | None = shop.jobs.begin_verification(job_id, claim)
+        while isinstance(job, Job):
             job = _score_once(shop, job, claim)
 
 
-def _score_once(shop: Workshop, job: Job, claim: str) -> Job | None:
-    """The job with the observations that came meanwhile, or None where all are scored."""
+def _score_once(shop: Workshop, job: Job, claim: str) -> Job | str | None:
+    """The job with the observations that came meanwhile; no job where all are scored."""
     if job.forecast_path is None:
         return None
     try:
@@ -34,7 +34,7 @@ def _score_once(shop: Workshop, job: Job, claim: str) -> Job | None:
         log.error("Job %s can't be scored: %s", job.id, error)
         problem = JobError("verification", str(error))
         return shop.jobs.record_verification(job, claim, job.verification, problem)
-    newer = shop.jobs.record_verification(job, claim, scores, problem)
-    if newer is None:
+    outcome = shop.jobs.record_verification(job, claim, scores, problem)
+    if outcome == "recorded":
         shop.metrics.on_scores(scores, job.verification)
-    return newer
+    return outcome

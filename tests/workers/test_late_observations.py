@@ -1,11 +1,16 @@
 """Observations that come after the forecast: scored by one at a time, none forgotten."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from tests.workers.conftest import World, until
 from tests.workers.test_jobs import ME, OBSERVED, OBSERVED_LATER, claimed, request
+from workers.held import HeldJobs
+from workers.room import Room
+from workers.verify import verify_late
 
 
 def test_late_observations_wait_until_they_are_scored(world: World) -> None:
@@ -17,11 +22,32 @@ def test_late_observations_wait_until_they_are_scored(world: World) -> None:
     world.jobs.add_observations(job.id, OBSERVED_LATER)
     newer = world.claims.record_verification(mine, "x:1", {"n": 1}, None)
     assert newer.observation_shas == (OBSERVED, OBSERVED_LATER)
-    assert world.claims.record_verification(newer, "x:1", {"n": 2}, None) is None
+    assert world.claims.record_verification(newer, "x:1", {"n": 2}, None) == "recorded"
     scored = world.jobs.get(job.id)
     assert (scored.verification, scored.verified) == ({"n": 2}, 2)
     assert not scored.awaits_verification
     assert world.claims.begin_verification(job.id, "z:1") is None
+
+
+def test_scores_of_a_forgotten_job_are_not_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = claimed(world, request())
+    result = {"forecast_path": "forecasts/a.nc"}
+    world.claims.finish(job, f"{ME}:1", "succeeded", result=result)
+    world.jobs.add_observations(job.id, OBSERVED)
+    counted = Mock()
+    shop = SimpleNamespace(
+        held=HeldJobs(ME), floor=Room(1), jobs=world.claims, archive=None, metrics=counted
+    )
+
+    def score_while_the_job_is_forgotten(*_: object) -> tuple[dict[str, int], None]:
+        world.jobs.engine.redis.delete(f"echocast:job:{job.id}")
+        return {"n": 1}, None
+
+    monkeypatch.setattr("workers.verify.score", score_while_the_job_is_forgotten)
+    verify_late(shop, job.id)
+    counted.on_scores.assert_not_called()
 
 
 def test_scoring_that_ends_its_worker_each_time_is_given_up(

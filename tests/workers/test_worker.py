@@ -238,9 +238,9 @@ def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
 
 def test_a_job_that_waits_for_room_is_not_claimed_and_expires(make_world) -> None:
     large = storm().reflectivity_dbz.size
-    world = make_world(job_deadline_seconds=0.5, pixels_in_work=large, unclaimed_seconds=0.1)
+    world = make_world(job_deadline_seconds=2.0, pixels_in_work=large, unclaimed_seconds=0.1)
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:1.5")).job
+    first = world.submit(storm(0, mood="slow:4")).job
     world.running(first.id)
     others = [world.submit(storm(seed)).job for seed in range(1, 3)]
     ends = [world.end_of(job.id) for job in others]
