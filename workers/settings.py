@@ -71,6 +71,8 @@ class WorkerSettings(BaseSettings):
     """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
     alone. A million holds about 50 MB outside the network."""
 
+    streams_url: str | None = None
+    """Object store of streams, e.g. ``s3://bucket/prefix``; unset: the archive in ``data_dir``."""
     stream_sweep_seconds: float = Field(default=10.0, gt=0)
     """Seconds between two looks for work on streams that was left undone."""
 

@@ -53,7 +53,10 @@ class Bench:
         self.sums = Sums(engine)
         self.scorer = Scorer(self.library, self.sums)
         self.stream, _ = self.library.register.declare(Stream(name, 5))
-        self.library.register.settled(self.stream, Origin(GRID, 0.0))
+        self.settle_origin(GRID)
+
+    def settle_origin(self, grid: Grid) -> None:
+        self.library.register.settled(self.stream, Origin(grid, 0.0))
 
     def put(self, slot: int, seed: int) -> str:
         return self.library.frames.put(self.name, stream_frame(slot, seed), replace=True)

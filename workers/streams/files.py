@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from typing import Protocol
 
 from workers.archive import Archive
 from workers.errors import NotInArchive
+
+REMEMBERED_FOLDERS = 256  # listings
+SETTLED_NS = 2_000_000_000  # a folder that changed later than that is listed anew
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class LocalFiles:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._root = archive.root
+        self._listed: dict[str, tuple[int, list[Entry]]] = {}
+        self._lock = threading.Lock()
 
     def check_space(self) -> None:
         """See :class:`Files`."""
@@ -131,6 +138,19 @@ class LocalFiles:
     def listing(self, folder: str) -> list[Entry]:
         """See :class:`Files`."""
         try:
+            changed = (self._root / folder).stat().st_mtime_ns
+        except FileNotFoundError:
+            return []
+        known = self._listed.get(folder)
+        if known is None or known[0] != changed:
+            now = time.time_ns()
+            known = changed, self._entries(folder)
+            if now - changed > SETTLED_NS:  # else another change may carry the same time
+                self._remember(folder, known)
+        return list(known[1])
+
+    def _entries(self, folder: str) -> list[Entry]:
+        try:
             with os.scandir(self._root / folder) as found:
                 entries = [
                     Entry(f"{folder}/{item.name}", _version(item.stat()))
@@ -140,6 +160,12 @@ class LocalFiles:
         except FileNotFoundError:
             return []
         return sorted(entries, key=lambda entry: entry.path)
+
+    def _remember(self, folder: str, listed: tuple[int, list[Entry]]) -> None:
+        with self._lock:
+            while len(self._listed) >= REMEMBERED_FOLDERS:
+                del self._listed[next(iter(self._listed))]
+            self._listed[folder] = listed
 
     def folders(self, folder: str) -> list[str]:
         """See :class:`Files`."""

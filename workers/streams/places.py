@@ -5,10 +5,17 @@ from __future__ import annotations
 from workers.archive import Archive
 from workers.settings import WorkerSettings
 from workers.streams.files import Files, LocalFiles
+from workers.streams.object_files import ObjectFiles
 
 
 def stream_files(settings: WorkerSettings) -> Files:
-    """Where the files of streams lie."""
+    """Where the files of streams lie: the archive's disk, or the object store that is set.
+
+    Raises:
+        ArchiveError: The store is of a kind that is not known here.
+    """
+    if settings.streams_url:
+        return ObjectFiles(settings.streams_url, settings.data_dir / "copies")
     return LocalFiles(
         Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
     )
