@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -172,8 +172,13 @@ def _match(observed: Frames, forecast: Forecast, lead: int) -> NDArray[np.float3
         return None
     gaps = [abs(time - valid_time) for time in observed.times]
     nearest = int(np.argmin([gap.total_seconds() for gap in gaps]))
-    close = gaps[nearest] <= _step(forecast) / 10
+    close = fits(observed.times[nearest], valid_time, _step(forecast))
     return observed.reflectivity_dbz[nearest] if close else None
+
+
+def fits(time: datetime, valid_time: datetime, step: timedelta) -> bool:
+    """True where an observation is within a tenth of a step of a valid time."""
+    return abs(time - valid_time) <= step / 10
 
 
 def _step(forecast: Forecast) -> timedelta:

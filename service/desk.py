@@ -83,13 +83,13 @@ class Desk:
             return taken
         return self.store.submit(replace(request, lost_generation=taken.job.generation))
 
-    async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> Job:
-        """Add observations to a job and have them scored.
+    async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> list[datetime]:
+        """Add observations to a job and have them scored; the later times that fit no lead.
 
         Raises:
             UnknownJob: There is no such job.
             ForecastNotReady: The job ended without a forecast.
-            InputError: The upload is unreadable, on another grid, or not later.
+            InputError: The upload is unreadable, on another grid, or fits no lead.
         """
         job = await self.job(job_id)
         if job.terminal and job.status != "succeeded":
@@ -99,10 +99,10 @@ class Desk:
             upload,
             options,
             description=str(self.archive.frames_file(job.input_sha).with_suffix(".json")),
-            after=job.forecast_reference_time.isoformat(),
         )
         sha = await self._adopt(decoded["observations"])
-        return _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
+        _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
+        return [datetime.fromisoformat(time) for time in decoded["ignored_times"]]
 
     async def job(self, job_id: str) -> Job:
         """The job as it stands.

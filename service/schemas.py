@@ -135,6 +135,20 @@ class JobView(Answer):
     links: Links
 
 
+class ObservationsAccepted(JobAccepted):
+    """Observations that have been taken on."""
+
+    ignored_times: list[datetime]
+    """Later times that fit no lead of the forecast; those observations are not scored."""
+
+
+class ObservationScores(VerificationScores):
+    """Scores with the new observations."""
+
+    ignored_times: list[datetime]
+    """Later times that fit no lead of the forecast; those observations are not scored."""
+
+
 class ForecastFrames(Answer):
     """A forecast as JSON; its fields are those that ``POST /nowcast`` takes."""
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from model.contingency import ContingencyTable
 from model.verification import THRESHOLDS_DBZ, Verification
 from service.errors import ForecastNotReady
-from service.schemas import Failure, JobAccepted, JobView, Links, ModelName, VerificationScores
+from service.schemas import (
+    Failure,
+    JobAccepted,
+    JobView,
+    Links,
+    ModelName,
+    ObservationsAccepted,
+    ObservationScores,
+    VerificationScores,
+)
 from workers.job import Job, JobError
 
 METHODS = ("model", "extrapolation", "persistence")
@@ -71,6 +81,16 @@ def verification_view(job: Job) -> VerificationScores:
     if not job.lead_minutes:
         forecast_path(job)
     return VerificationScores.model_validate(no_scores(job.lead_minutes))
+
+
+def observed_view(job: Job, ignored: list[datetime]) -> ObservationScores:
+    """The scores of a job, and which of the new observations have no part in them."""
+    return ObservationScores(**dict(verification_view(job)), ignored_times=ignored)
+
+
+def observations_view(job: Job, ignored: list[datetime]) -> ObservationsAccepted:
+    """The short answer to observations that are not scored yet."""
+    return ObservationsAccepted(**dict(accepted_view(job)), ignored_times=ignored)
 
 
 def no_scores(lead_minutes: Sequence[float]) -> dict[str, Any]:

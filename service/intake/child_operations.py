@@ -17,6 +17,7 @@ import numpy as np
 from model.contract import InputContract, check_frames, split
 from model.errors import ContractViolation
 from model.frames import Frames, Grid
+from service.intake.fitting import split_by_fit
 
 Request = Mapping[str, Any]
 
@@ -36,26 +37,23 @@ def decode_inputs(request: Request) -> dict[str, Any]:
 
 
 def decode_observations(request: Request) -> dict[str, Any]:
-    """Read an upload of observations and store those after the reference time.
+    """Read an upload of observations and store those that fit a lead of the forecast.
 
     Raises:
-        InputError: The upload is unreadable, on another grid, or holds nothing later.
+        InputError: The upload is unreadable, on another grid, or holds nothing that fits.
     """
+    inputs = json.loads(Path(request["description"]).read_text())
     frames = _read(request)
     check_frames(frames, InputContract())
-    _check_grid(frames, Path(request["description"]))
-    later = frames.after(datetime.fromisoformat(request["after"]))
-    if not len(later):
-        raise ContractViolation(
-            f"Observations must be valid after the reference time {request['after']}, but the"
-            f" newest is of {frames.times[-1].isoformat() if len(frames) else 'no time'}.",
-            rule="observation-times",
-        )
-    return {"observations": _store(later, Path(request["directory"]) / "observations")}
+    _check_grid(frames, Grid.from_json(inputs["grid"]))
+    fitting, ignored = split_by_fit(frames, inputs["times"])
+    return {
+        "observations": _store(fitting, Path(request["directory"]) / "observations"),
+        "ignored_times": [time.isoformat() for time in ignored],
+    }
 
 
-def _check_grid(frames: Frames, description: Path) -> None:
-    grid = Grid.from_json(json.loads(description.read_text())["grid"])
+def _check_grid(frames: Frames, grid: Grid) -> None:
     if not frames.grid.same_as(grid):
         raise ContractViolation(
             f"Observations must be on the grid of the forecast ({grid.shape}), but theirs"

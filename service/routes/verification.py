@@ -18,17 +18,17 @@ from service.desk import check_scored, finished
 from service.examples import OBSERVATIONS_BODY
 from service.prefer import applied
 from service.refusals import refusals
-from service.schemas import JobAccepted, VerificationScores
-from service.views import accepted_view, verification_view
+from service.schemas import ObservationsAccepted, ObservationScores, VerificationScores
+from service.views import observations_view, observed_view, verification_view
 
 router = APIRouter(tags=["verification"])
 
 
 @router.post(
     "/nowcast/{job_id}/observations",
-    response_model=VerificationScores,
+    response_model=ObservationScores,
     responses={
-        202: {"model": JobAccepted, "description": "Taken on, but not scored yet."},
+        202: {"model": ObservationsAccepted, "description": "Taken on, but not scored yet."},
         **refusals(400, 401, 403, 404, 409, 413, 415, 422, 503, 507),
     },
     openapi_extra=OBSERVATIONS_BODY,
@@ -42,12 +42,12 @@ async def add_observations(
     upload: SentUpload,
 ) -> JSONResponse:
     """Score the forecast against later frames; answers when done, within ``Prefer: wait=N``."""
-    await resources.desk.observe(job_id, upload, options)
+    ignored = await resources.desk.observe(job_id, upload, options)
     patience = resources.settings.wait_limit_seconds if wait is None else wait
     job = await resources.desk.wait(job_id, patience)
     check_scored(job)
     scored = finished(job)
-    view = verification_view(job) if scored else accepted_view(job)
+    view = observed_view(job, ignored) if scored else observations_view(job, ignored)
     return JSONResponse(view.model_dump(mode="json"), 200 if scored else 202, applied(wait))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,28 @@ def test_observations_are_scored_when_they_come(client: httpx.Client) -> None:
         answer = client.post(path, content=written(frames[:last]), headers=NETCDF)
         assert answer.status_code == 200, answer.text
         assert answer.json()["sample"]["frames"] == count
-    assert client.get(job["links"]["verification"]).json() == answer.json()
+    assert client.get(job["links"]["verification"]).json() == {
+        name: value for name, value in answer.json().items() if name != "ignored_times"
+    }
     early = client.post(path, content=written(frames[:10]), headers=NETCDF)
     is_problem(early, 422, "contract-violation", "observation-times")
     elsewhere = storm(46, frames=12, height=32, width=32)
     other = client.post(path, content=written(elsewhere), headers=NETCDF)
     is_problem(other, 422, "contract-violation", "grid")
+
+
+def test_observations_that_fit_no_lead_are_refused_or_named(client: httpx.Client) -> None:
+    frames = storm(47, frames=22, height=48, width=48)
+    job = client.post("/nowcast", content=written(frames[:10]), headers={**NETCDF, **WAIT}).json()
+    path = job["links"]["observations"]
+    between = frames.with_values(
+        frames.reflectivity_dbz[10:14], [time + frames.step / 2 for time in frames.times[10:14]]
+    )
+    for unfit in (between, frames[20:22]):
+        answer = client.post(path, content=written(unfit), headers=NETCDF)
+        is_problem(answer, 422, "contract-violation", "observation-times")
+    some = client.post(path, content=written(frames[18:22]), headers=NETCDF)
+    assert some.status_code == 200, some.text
+    assert some.json()["sample"]["frames"] == 2
+    ignored = [datetime.fromisoformat(time) for time in some.json()["ignored_times"]]
+    assert ignored == list(frames.times[20:22])
