@@ -34,10 +34,14 @@ class Catalogue:
 
 
 def _view(card: ModelCard, loaded: Counter[str]) -> ModelView:
+    network = card.manifest.get("network", {})
     return ModelView(
         name=card.name,
         version=card.version,
         aliases=list(card.aliases),
+        family=network.get("family"),
+        equations=network.get("equations"),
+        parameters=card.manifest.get("parameters"),
         equals_extrapolation=bool(card.manifest.get("equals_extrapolation", False)),
         loaded_by=loaded[f"{card.name}/{card.version}"],
         manifest=dict(card.manifest),

@@ -86,12 +86,17 @@ def demo(
     run_demo(files or [], output, as_json)
 
 
-@app.command()
-def benchmark(as_json: Json = False) -> None:
-    """Measure start times, overhead, throughput and memory on this machine."""
-    from service.shows.benchmark import run_benchmark
+benchmark = typer.Typer(help="Measure this machine: the whole chain; or a part of it.")
+app.add_typer(benchmark, name="benchmark")
 
-    run_benchmark(as_json)
+
+@benchmark.callback(invoke_without_command=True)
+def benchmark_chain(context: typer.Context, as_json: Json = False) -> None:
+    """Measure start times, overhead, throughput and memory; or one part by name."""
+    if context.invoked_subcommand is None:
+        from service.shows.benchmark import run_benchmark
+
+        run_benchmark(as_json)
 
 
 @app.command()
@@ -117,17 +122,26 @@ OFFLINE = {
 }
 
 
-def _offline(name: str, summary: str) -> None:
-    """A command of ``python -m model`` under our own name; all arguments are handed on."""
+BENCHMARKS = {
+    "network": "Plain against fast steps, per family, width, kernel and batch.",
+    "gpu": "Build, check and time the network on a GPU; without one, say so.",
+    "domain": "Seconds of a nowcast against pixels and wet share; S-PROG beside it.",
+}
+
+
+def _offline(home: typer.Typer, name: str, summary: str, module: str) -> None:
+    """A command of ``python -m module`` under our own name; all arguments are handed on."""
     settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-    @app.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")
+    @home.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")
     def command(context: typer.Context) -> None:
-        run_model([name, *context.args])
+        run_model([name, *context.args], module)
 
 
 for _name, _summary in OFFLINE.items():
-    _offline(_name, _summary)
+    _offline(app, _name, _summary, "model")
+for _name, _summary in BENCHMARKS.items():
+    _offline(benchmark, _name, _summary, "model.benchmarks")
 
 
 stream_commands.install(app)
@@ -140,9 +154,9 @@ def version_command(as_json: Json = False) -> None:
     typer.echo(json.dumps({"echocast": number}) if as_json else f"echocast {number}")
 
 
-def run_model(arguments: list[str]) -> None:
-    """``python -m model`` as a child; its output and its end are ours."""
-    done = subprocess.run([sys.executable, "-m", "model", *arguments], check=False)
+def run_model(arguments: list[str], module: str = "model") -> None:
+    """``python -m model``, or a part of it, as a child; its output and its end are ours."""
+    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
     if done.returncode:
         raise typer.Exit(done.returncode if done.returncode > 0 else 1)
 

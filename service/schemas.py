@@ -171,6 +171,12 @@ class ModelView(Answer):
     version: str
     aliases: list[str]
     """Roles: ``champion`` is the one that answers."""
+    family: str | None
+    """Which recurrent cells it is made of, e.g. ``mim``."""
+    equations: str | None
+    """``paper``, the printed equations, or ``reference``, those of the public implementations."""
+    parameters: int | None
+    """Trained numbers (count)."""
     equals_extrapolation: bool
     """True where the network adds nothing: its forecast is pure extrapolation."""
     loaded_by: int

@@ -113,6 +113,8 @@ def test_models_and_health(gate: Gateway) -> None:
     assert models[0]["equals_extrapolation"] is True
     assert models[0]["loaded_by"] == 1
     assert models[0]["aliases"] == ["champion"]
+    assert (models[0]["family"], models[0]["equations"]) == ("mim", "paper")
+    assert models[0]["parameters"] > 0
     assert gate.client.get("/healthz").json() == {"status": "ok"}
     assert gate.client.get("/readyz").json()["workers"][0]["models"] == ["tiny/1"]
 

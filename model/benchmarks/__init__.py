@@ -1,0 +1,1 @@
+"""How fast the network is on this machine: per family, per domain, on a GPU."""

@@ -1,0 +1,128 @@
+"""``python -m model.benchmarks``: time the network, no server needed."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not spin
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from model.benchmarks import domain as of_domain
+from model.benchmarks import network as of_network
+from model.benchmarks.machine import convolution_peak, describe
+from model.config import FAMILIES
+from model.errors import EchocastError
+from model.nowcaster import Nowcaster
+from model.progress import progress
+from model.registry import SHIPPED, Registry
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Threads = Annotated[int, typer.Option(help="CPU threads; 0 lets torch choose.")]
+
+
+@app.command("network")
+def network_command(
+    family: Annotated[list[str] | None, typer.Option(help="Only these families.")] = None,
+    width: Annotated[list[int] | None, typer.Option(help="Only these widths.")] = None,
+    kernel: Annotated[list[int] | None, typer.Option(help="Only these kernels.")] = None,
+    batch: Annotated[list[int] | None, typer.Option(help="Only these batches.")] = None,
+    rounds: Annotated[int, typer.Option(help="Timed steps of each form.")] = 6,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Plain against fast steps, per family, width, kernel and batch."""
+    _use_threads(threads)
+    cases = list(
+        of_network.cases(family or FAMILIES, width or (64, 128), kernel or (5, 3), batch or (1, 4))
+    )
+    devices: dict[str, object] = {}
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        peak, rows = convolution_peak(device), []
+        with progress() as bar:
+            for case in bar.track(cases, description=f"{device}, peak {peak:.0f} GFLOP/s"):
+                rows.append(of_network.measure(case, peak, rounds, device))
+        devices[device] = {"convolution_peak_gflops": peak, "rows": rows}
+        if not as_json:
+            typer.echo(f"{device}, convolution peak {peak:.0f} GFLOP/s, {describe()}\n")
+            typer.echo(of_network.markdown(rows))
+    if as_json:
+        typer.echo(json.dumps({"machine": describe(), "devices": devices}))
+
+
+@app.command("domain")
+def domain_command(
+    files: Annotated[list[Path] | None, typer.Argument(help="Radar files; each an event.")] = None,
+    height: Annotated[int, typer.Option(help="Leave out storms on larger domains.")] = 1226,
+    repeats: Annotated[int, typer.Option(help="Timed nowcasts of each row.")] = 1,
+    with_pysteps: Annotated[bool, typer.Option(help="S-PROG beside it, if installed.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="PNG to draw.")] = None,
+    models_dir: Annotated[Path, typer.Option(help="Folder of the models.")] = SHIPPED,
+    model: Annotated[str, typer.Option(help="Alias or name/version.")] = "champion",
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Seconds of a nowcast against pixels, wet share, and events of your own."""
+    _use_threads(threads)
+    if with_pysteps and importlib.util.find_spec("pysteps") is None:
+        raise EchocastError("--with-pysteps needs the package pysteps, which is not installed.")
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    options = {"repeats": repeats, "pysteps": with_pysteps}
+    shapes = [shape for shape in of_domain.SHAPES if shape[0] <= height]
+    rows = {
+        "pixels": of_domain.against_pixels(nowcaster, shapes, **options),
+        "wet_share": of_domain.against_wet_share(
+            nowcaster, min(shapes[-1], of_domain.WET_SHAPE), **options
+        ),
+        "events": of_domain.of_files(nowcaster, files or [], **options),
+    }
+    if plot:
+        of_domain.plot(rows["pixels"], rows["wet_share"], plot)
+    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    if as_json:
+        facts = {"model": name, "steps": nowcaster.choice.name, "machine": describe()}
+        typer.echo(json.dumps({**facts, "rows": rows}))
+        return
+    typer.echo(f"{name}, steps {nowcaster.choice.name}, {describe()}\n")
+    typer.echo(of_domain.markdown([row for part in rows.values() for row in part]))
+
+
+@app.command("gpu")
+def gpu_command(
+    output: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Build, check and time bfloat16 sequences as CUDA graphs; without a GPU, say so."""
+    if not torch.cuda.is_available():
+        typer.echo("There is no GPU here; nothing was measured.")
+        return
+    from model.benchmarks.gpu import measure
+
+    result = json.dumps(measure(), indent=2)
+    if output:
+        output.write_text(result + "\n")
+    typer.echo(result)
+
+
+def _use_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def main() -> None:
+    """Run a command; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except (EchocastError, OSError) as error:
+        sys.exit(f"echocast: {error}")
+
+
+if __name__ == "__main__":
+    main()

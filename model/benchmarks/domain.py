@@ -1,0 +1,162 @@
+"""A whole nowcast against the size of the domain and against how much of it is wet."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.contract import InputContract, split
+from model.domain import skipped_share
+from model.errors import EchocastError
+from model.formats.readers import read_frames
+from model.frames import Frames
+from model.nowcaster import Nowcaster, reach
+from model.synthetic import storm
+
+SHAPES = ((128, 128), (256, 256), (512, 512), (640, 710), (1226, 760))
+WET_SHAPE = (512, 512)
+WET_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the columns that keep their rain
+WET_DBZ = 5.0
+LEADS = 10
+SPROG_LEVELS = 6
+SPROG_DRY_DBZ = -15.0
+
+
+def against_pixels(
+    nowcaster: Nowcaster, shapes: Sequence[tuple[int, int]], **options: Any
+) -> list[dict[str, Any]]:
+    """Rows for storms on domains of several sizes; options as of :func:`measure`."""
+    return [measure(nowcaster, _storm(shape), f"storm {shape}", **options) for shape in shapes]
+
+
+def against_wet_share(
+    nowcaster: Nowcaster, shape: tuple[int, int], **options: Any
+) -> list[dict[str, Any]]:
+    """Rows for one storm of which more and more columns are wet; options as of :func:`measure`."""
+    frames, rows = _storm(shape), []
+    for share in WET_SHARES:
+        values = frames.reflectivity_dbz.copy()
+        values[:, :, round(share * shape[1]) :] = frames.no_rain_dbz
+        wet = frames.with_values(values, frames.times)
+        rows.append(measure(nowcaster, wet, f"{share:.0%} of the columns", **options))
+    return rows
+
+
+def of_files(nowcaster: Nowcaster, files: Sequence[Path], **options: Any) -> list[dict[str, Any]]:
+    """Rows for the middle of radar events; options as of :func:`measure`."""
+    rows = []
+    for file in files:
+        frames = read_frames([file])
+        middle = frames.times[len(frames) // 2]
+        inputs, _ = split(frames, InputContract(), reference_time=middle)
+        rows.append(measure(nowcaster, inputs, file.stem, **options))
+    return rows
+
+
+def measure(
+    nowcaster: Nowcaster, frames: Frames, name: str, *, repeats: int = 1, pysteps: bool = False
+) -> dict[str, Any]:
+    """One row: median seconds of the phases, and of pysteps' S-PROG taking turns with ours."""
+    seconds: dict[str, list[float]] = {}
+
+    def timed(phase: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        started = time.perf_counter()
+        result = call(*arguments)
+        seconds.setdefault(phase, []).append(time.perf_counter() - started)
+        return result
+
+    for _ in range(repeats):
+        prepared = timed("prepare", nowcaster.prepare, frames)
+        (prediction,) = timed("network", nowcaster.predict, [prepared])
+        timed("finish", nowcaster.finish, prepared, prediction)
+        if pysteps:
+            timed("sprog", sprog, frames)
+    near = reach(prepared.inputs)
+    row: dict[str, Any] = {
+        "name": name,
+        "height": frames.reflectivity_dbz.shape[1],
+        "width": frames.reflectivity_dbz.shape[2],
+        "wet_share": float((prepared.newest_dbz >= WET_DBZ).mean()),
+        "skipped_share": skipped_share(torch.from_numpy(near[None]), nowcaster.config.patch),
+        "seconds": {phase: statistics.median(times) for phase, times in seconds.items()},
+    }
+    phases = ("prepare", "network", "finish")
+    row["seconds"]["nowcast"] = sum(row["seconds"][phase] for phase in phases)
+    return row
+
+
+def sprog(frames: Frames) -> NDArray[np.float32]:
+    """S-PROG of pysteps with Lucas-Kanade motion, as its documentation does it.
+
+    Raises:
+        EchocastError: pysteps is not installed.
+    """
+    if importlib.util.find_spec("pysteps") is None:
+        raise EchocastError("--with-pysteps needs the package pysteps, which is not installed.")
+    with contextlib.redirect_stdout(io.StringIO()):  # pysteps tells of every step
+        return _sprog(frames)
+
+
+def _sprog(frames: Frames) -> NDArray[np.float32]:
+    from pysteps import motion, nowcasts
+
+    dbz = np.nan_to_num(frames.reflectivity_dbz, nan=SPROG_DRY_DBZ)
+    rain = np.where(dbz >= WET_DBZ, dbz, SPROG_DRY_DBZ).astype(float)
+    velocity = motion.get_method("LK")(rain[-3:])
+    forecast: NDArray[np.float32] = nowcasts.get_method("sprog")(
+        rain[-3:], velocity, LEADS, n_cascade_levels=SPROG_LEVELS, precip_thr=WET_DBZ
+    )
+    return forecast
+
+
+def _storm(shape: tuple[int, int]) -> Frames:
+    return storm(1, frames=10, height=shape[0], width=shape[1])
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as a table for people."""
+    lines = [
+        "| domain | pixels | wet | skipped"
+        " | prepare s | network s | finish s | nowcast s | S-PROG s |",
+        "|---" * 9 + "|",
+    ]
+    for row in rows:
+        seconds = row["seconds"]
+        times = [f"{seconds[p]:.2f}" for p in ("prepare", "network", "finish", "nowcast")]
+        other = f"{seconds['sprog']:.2f}" if "sprog" in seconds else "-"
+        cells = [row["name"], f"{row['height']} x {row['width']}", f"{row['wet_share']:.0%}"]
+        cells += [f"{row['skipped_share']:.0%}", *times, other]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def plot(by_pixels: Sequence[dict[str, Any]], by_wet: Sequence[dict[str, Any]], file: Path) -> None:
+    """Seconds against pixels and against the share that is computed."""
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    pixels = [row["height"] * row["width"] / 1e6 for row in by_pixels]
+    for name, label in (("nowcast", "nowcast"), ("network", "network alone"), ("sprog", "S-PROG")):
+        if all(name in row["seconds"] for row in by_pixels):
+            seconds = [row["seconds"][name] for row in by_pixels]
+            left.plot(pixels, seconds, marker="o", label=label)
+    left.set(xlabel="million pixels", ylabel="seconds", ylim=(0, None))
+    left.legend()
+    computed = [1 - row["skipped_share"] for row in by_wet]
+    right.plot(computed, [row["seconds"]["network"] for row in by_wet], marker="o")
+    right.set(xlabel="share of the domain that is computed", ylabel="seconds of the network")
+    right.set(xlim=(0, 1), ylim=(0, None))
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
