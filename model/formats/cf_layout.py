@@ -13,6 +13,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
+from model.formats.netcdf_access import Variable
 from model.frames import FloatArray, Frames, Grid
 
 CONVENTIONS = "CF-1.11"
@@ -122,9 +123,7 @@ def write_packed(
         variable[part] = pack(values[part])
 
 
-def read_packed(
-    variable: netCDF4.Variable[Any], unpack: Callable[[NDArray[Any]], FloatArray]
-) -> FloatArray:
+def read_packed(variable: Variable, unpack: Callable[[NDArray[Any]], FloatArray]) -> FloatArray:
     """Values that :func:`write_packed` wrote, NaN where missing; large ones frame by frame.
 
     Args:

@@ -128,11 +128,12 @@ def _mm_h_per_unit(variable: Variable, where: str) -> float | None:
 
 
 def _check_numeric(variable: Variable, where: str) -> None:
-    plain = isinstance(variable.datatype, np.dtype) and variable.dtype.kind in "iuf"
-    if not plain:
+    plain = isinstance(variable.datatype, np.dtype)
+    if not plain or variable.dtype.kind not in "iuf":
+        kind = str(variable.datatype) if plain else type(variable.datatype).__name__
         raise ContractViolation(
             f"The radar field must be an array of numbers, but {variable.name!r} of {where} has the"
-            f" type {variable.datatype!s}.",
+            f" type {kind}.",
             rule="data-type",
         )
 
