@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from model.registry import SHIPPED, Registry
@@ -23,6 +23,7 @@ from service.intake.decode import Pool
 from service.intake.scratch import Scratch
 from service.keys import load_keys
 from service.metrics import CountRequests, GatewayMetrics
+from service.parameters import check_parameters
 from service.rate import RateLimit
 from service.routes import forecast, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
@@ -89,6 +90,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         description=DESCRIPTION,
         version=version("echocast"),
         lifespan=lifespan,
+        dependencies=[Depends(check_parameters)],
     )
     problems.install(app, settings.retry_after_seconds)
     for router in (

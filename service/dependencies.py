@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator
 
 from service.desk import Desk, UploadOptions
 from service.gallery import Gallery
@@ -104,7 +103,7 @@ def mend_plus(value: Any) -> Any:
     return value
 
 
-ReferenceTime = Annotated[datetime | None, BeforeValidator(mend_plus)]
+ReferenceTime = Annotated[AwareDatetime | None, BeforeValidator(mend_plus)]
 
 
 async def get_options(

@@ -170,6 +170,4 @@ def _known(job: Job | None, job_id: str) -> Job:
 
 
 def _utc(time: datetime | None) -> str | None:
-    if time is None:
-        return None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return None if time is None else time.astimezone(UTC).isoformat()

@@ -3,9 +3,9 @@
     EchocastError
     └── ServiceError
         ├── NotPermitted           MissingKey, MissingScope, CrossSite
-        ├── RequestRefused         UnknownJob, UnknownFormat, NotAcceptable, UnsupportedMediaType,
-        │                          BodyTooLarge, BodyTooSlow, MalformedBody, ForecastNotReady,
-        │                          RateExceeded
+        ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
+        │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
+        │                          MalformedBody, ForecastNotReady, RateExceeded
         ├── Unavailable            NoWorker, Busy
         └── StartRefused           the gateway must not start like this
 
@@ -43,6 +43,10 @@ class RequestRefused(ServiceError):
 
 class UnknownJob(RequestRefused):
     """No job has this id."""
+
+
+class UnknownParameter(RequestRefused):
+    """The query names a parameter that the route does not have."""
 
 
 class UnknownFormat(RequestRefused):

@@ -76,6 +76,7 @@ TABLE: dict[type[Exception], Kind] = {
     UnsupportedInput: Kind(422, "unsupported-input", "The input is of a kind we do not know"),
     InputError: Kind(422, "unusable-input", "The input cannot be used"),
     errors.UnknownFormat: Kind(422, "unknown-format", "Unknown forecast format"),
+    errors.UnknownParameter: Kind(422, "unknown-parameter", "No such parameter"),
     IdempotencyConflict: Kind(422, "idempotency-conflict", "The idempotency key was used before"),
     RequestValidationError: Kind(422, "invalid-parameter", "A parameter is invalid"),
     errors.RateExceeded: Kind(429, "rate-exceeded", "Too many submissions", RETRY),

@@ -96,6 +96,20 @@ def test_unknown_paths_methods_and_parameters(door: Gateway) -> None:
     assert "reference_time" in answer.json()["detail"]
 
 
+def test_a_misspelt_parameter_is_refused_with_the_known_ones(door: Gateway) -> None:
+    answer = door.client.post("/nowcast?refrence_time=2026-07-01T12:00:00Z", json=body())
+    is_problem(answer, 422, "unknown-parameter")
+    for name in ("'refrence_time'", "reference_time", "variable"):
+        assert name in answer.json()["detail"]
+    is_problem(door.client.get("/healthz?verbose=1"), 422, "unknown-parameter")
+
+
+def test_a_reference_time_without_a_time_zone_is_refused(door: Gateway) -> None:
+    answer = door.client.post("/nowcast?reference_time=2026-07-01T12:00:00", json=body())
+    is_problem(answer, 422, "invalid-parameter")
+    assert "timezone" in answer.json()["detail"]
+
+
 def test_a_full_queue_is_refused_and_says_when_to_come_back(door: Gateway) -> None:
     answers = [post(door.client, other_storm(seed)) for seed in range(20, 24)]
     is_problem(answers[-1], 503, "queue-full")
