@@ -144,7 +144,7 @@ for _name, _summary in BENCHMARKS.items():
     _offline(benchmark, _name, _summary, "model.benchmarks")
 
 
-stream_commands.install(app)
+stream_commands.install(app, benchmark)
 
 
 @app.command("version")

@@ -24,10 +24,19 @@ Url = Annotated[str | None, typer.Option(help="Base URL of the service (default:
 FORECAST_SECONDS = 300.0
 
 
-def install(app: typer.Typer) -> None:
-    """Add the commands."""
+def install(app: typer.Typer, benchmark: typer.Typer | None = None) -> None:
+    """Add the commands, and the measurement of streams to those of ``benchmark``."""
     for command in (watch, replay, reindex):
         app.command(rich_help_panel="Streams")(command)
+    if benchmark is not None:
+        benchmark.command("streams")(benchmark_streams)
+
+
+def benchmark_streams(as_json: Json = False) -> None:
+    """What a stream of 640 x 710 pixels costs: frames, scores, the newest forecast."""
+    from service.shows.benchmark_streams import run_stream_benchmark
+
+    run_stream_benchmark(as_json)
 
 
 def watch(

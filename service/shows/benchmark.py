@@ -69,7 +69,7 @@ def run_benchmark(as_json: bool = False) -> None:
     if as_json:
         print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}, indent=1))
     else:
-        Console().print(_table(figures))
+        Console().print(figure_table(figures))
 
 
 def measure(say: Callable[[str], None]) -> list[Measured]:
@@ -204,7 +204,8 @@ def _peak_memory_mib(pid: int) -> float | None:
     return int(found.group(1)) / 1024 if found else None
 
 
-def _table(figures: Sequence[Measured]) -> Table:
+def figure_table(figures: Sequence[Measured]) -> Table:
+    """Figures for people."""
     table = Table(title="Echocast on this machine", title_justify="left")
     for heading, justify in (("what", "left"), ("measured", "right"), ("goal", "right")):
         table.add_column(heading, justify="right" if justify == "right" else "left")

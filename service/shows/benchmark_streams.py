@@ -1,0 +1,160 @@
+"""``echocast benchmark streams``: what a stream of 640 x 710 pixels costs on this machine.
+
+A whole service takes twenty frames with their nowcasts, so that ten forecasts of the network wait
+for their observations. Then frames are taken without nowcasts: their CPU time is that of decoding,
+storing and scoring ten forecasts by five methods at four thresholds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from model.frames import Frames
+from service.processes.readying import running_service, wait_until
+from service.processes.up import free_port
+from service.shows.benchmark import BenchmarkFailed, Measured, figure_table
+from service.streams.feeding import Feeder, one_by_one
+
+HEIGHT, WIDTH = 640, 710
+PENDING = 10
+SCORED = 5
+STEP_SECONDS = 300.0
+START_SECONDS = 120.0
+FORECAST_SECONDS = 600.0
+LATEST_REQUESTS = 200
+POLL_SECONDS = 0.5  # asking costs the service some CPU time too
+STREAM = "benchmark"
+
+
+def run_stream_benchmark(as_json: bool = False) -> None:
+    """Measure and print; takes some minutes.
+
+    Raises:
+        BenchmarkFailed: The service did not do what it should.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting")
+        figures = measure(lambda step: bar.update(task, description=step))
+    if as_json:
+        print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}, indent=1))
+    else:
+        Console().print(figure_table(figures))
+
+
+def measure(say: Callable[[str], None]) -> list[Measured]:
+    """All figures, in the order they were measured."""
+    from model.synthetic import storm
+
+    say("Drawing a storm")
+    count = 9 + PENDING + SCORED + 1
+    frames = list(one_by_one(storm(1, frames=count, height=HEIGHT, width=WIDTH, step_minutes=5)))
+    with tempfile.TemporaryDirectory(prefix="ec-") as name:
+        root, port = Path(name), free_port("127.0.0.1")
+        url = f"http://127.0.0.1:{port}"
+        with (
+            running_service(root, port, root / "log") as process,
+            httpx.Client(base_url=url, timeout=60, trust_env=False) as client,
+        ):
+            wait_until(f"{url}/readyz", process, START_SECONDS)
+            return _measured(client, frames, process.pid, say)
+
+
+def _measured(
+    client: httpx.Client, frames: list[Frames], pid: int, say: Callable[[str], None]
+) -> list[Measured]:
+    feeder = Feeder(client, STREAM)
+    feeder.declare(STEP_SECONDS / 60)
+    with_nowcast = []
+    for number, frame in enumerate(frames[:-SCORED]):
+        say(f"Nowcast {number + 1} of {len(frames) - SCORED}")
+        before = cpu_seconds(pid)
+        feeder.send(frame)
+        if not feeder.await_forecast(frame.times[0], FORECAST_SECONDS):
+            raise BenchmarkFailed(f"No forecast came within {FORECAST_SECONDS:g} seconds.")
+        _await_scores(client, number)
+        if number >= 9:
+            with_nowcast.append(cpu_seconds(pid) - before)
+    say("Scoring without nowcasts")
+    declaration = {"step_minutes": STEP_SECONDS / 60, "auto_nowcast": False}
+    client.put(f"/streams/{STREAM}", json=declaration).raise_for_status()
+    scored = []
+    for number, frame in enumerate(frames[-SCORED:]):
+        before = cpu_seconds(pid)
+        feeder.send(frame)
+        _await_scores(client, len(frames) - SCORED + number)
+        scored.append(cpu_seconds(pid) - before)
+    say("Asking for the newest forecast")
+    nowcast = statistics.median(with_nowcast)
+    keeps_up = len(os.sched_getaffinity(0)) * STEP_SECONDS / nowcast
+    return [
+        Measured("a frame taken and scored, CPU", max(scored), "s", "<= 1.5"),
+        Measured("a frame taken, forecast and scored, CPU", nowcast, "s"),
+        Measured("streams of 5 min that keep up", keeps_up, "", ">= 3 on two cores"),
+        Measured(
+            "newest forecast unchanged (304), p50", 1000 * _latest(client, True), "ms", "<= 5"
+        ),
+        Measured("newest forecast as PNG, p50", 1000 * _latest(client, False), "ms", "<= 5"),
+    ]
+
+
+def _await_scores(client: httpx.Client, number: int) -> None:
+    """Wait until a frame has met every forecast that was valid at its time."""
+    give_up = time.monotonic() + FORECAST_SECONDS
+    wanted = min(number, PENDING)
+    while _compared(client) < sum(min(n, PENDING) for n in range(number)) + wanted:
+        if time.monotonic() > give_up:
+            raise BenchmarkFailed("The scores of a frame did not come.")
+        time.sleep(POLL_SECONDS)
+
+
+def _compared(client: httpx.Client) -> int:
+    """Pairs of forecast and frame so far, with the network or without."""
+    methods = client.get(f"/streams/{STREAM}/verification").json()["methods"]
+    return sum(
+        lead["forecasts"] for role in ("model", "fallback") for lead in methods[role]["30"]["leads"]
+    )
+
+
+def _latest(client: httpx.Client, unchanged: bool) -> float:
+    """Median seconds of ``GET /latest``."""
+    path, params = f"/streams/{STREAM}/latest", {"format": "png"}
+    tag = client.get(path, params=params).headers["etag"]
+    seconds = []
+    for _ in range(LATEST_REQUESTS):
+        started = time.perf_counter()
+        client.get(path, params=params, headers={"If-None-Match": tag} if unchanged else {})
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and all its descendants, as the system tells (Linux)."""
+    parents, times = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(fields[1])
+            times[int(folder.name)] = sum(map(int, fields[11:15]))
+    ticks = sum(spent for child, spent in times.items() if _descends(child, pid, parents))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
+    while pid != ancestor:
+        if (pid := parents.get(pid, 0)) == 0:
+            return False
+    return True
