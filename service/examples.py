@@ -34,6 +34,7 @@ def _dbz(dy: int, dx: int) -> int:
 FRAMES_SCHEMA = {
     "type": "object",
     "required": ["frames", "times", "units"],
+    "additionalProperties": False,
     "properties": {
         "frames": {
             "type": "array",
@@ -49,6 +50,19 @@ FRAMES_SCHEMA = {
             "items": {"type": "string", "format": "date-time"},
         },
         "units": {"type": "string", "description": "dBZ (-40..95) or mm/h.", "examples": ["dBZ"]},
+        "zr": {
+            "type": "object",
+            "description": "Z = a R^b, by which mm/h become dBZ; 200 and 1.6 unless given.",
+            "required": ["a", "b"],
+            "properties": {"a": {"type": "number"}, "b": {"type": "number"}},
+            "additionalProperties": False,
+        },
+        "no_rain_dbz": {
+            "type": "number",
+            "description": "Value of dry pixels, for dBZ; the lowest value sent unless given.",
+            "minimum": -40,
+            "maximum": 95,
+        },
         "grid": {"type": "object", "description": "Pixel centres y, x; units; crs. Optional."},
     },
 }

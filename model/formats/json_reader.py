@@ -1,9 +1,11 @@
 """The JSON body of ``POST /nowcast``: frames as nested lists.
 
     {"frames": [[[dBZ or null]]], "times": ["2026-07-01T12:00:00Z", ...], "units": "dBZ" or "mm/h",
-     "zr": {"a": 200, "b": 1.6}, "grid": {"y": [...], "x": [...], "units": "m", "crs": {...}}}
+     "zr": {"a": 200, "b": 1.6}, "no_rain_dbz": -32,
+     "grid": {"y": [...], "x": [...], "units": "m", "crs": {...}}}
 
-``zr`` and ``grid`` are optional.
+``zr`` (the Z-R relation of rain rates), ``no_rain_dbz`` (the value of dry pixels, for dBZ only) and
+``grid`` are optional.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from model.formats.json_grid import json_grid
 from model.frames import FloatArray, Frames, Grid
 from model.reflectivity import NO_RAIN_DBZ, ZR
 
-FIELDS = {"frames", "times", "units", "zr", "grid"}
+FIELDS = {"frames", "times", "units", "zr", "no_rain_dbz", "grid"}
 NUMBERS = {int, float, type(None)}
 
 
@@ -168,16 +170,38 @@ def _reflectivity(
 ) -> tuple[FloatArray, float, dict[str, str]]:
     """Values in dBZ, the floor in dBZ, and the Z-R relation as attributes."""
     units = str(body["units"])
+    relation = _zr(body.get("zr"))
+    attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
     if units.lower() == "dbz":
-        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
-        return values, float(lowest) if np.isfinite(lowest) else 0.0, {}
+        return values, _floor(values, body.get("no_rain_dbz")), attributes if "zr" in body else {}
     if units.lower().replace(" ", "") not in ("mm/h", "mmh-1"):
         raise ContractViolation(
             f"Units must be dBZ or mm/h, but the body declares {units[:40]!r}.", rule="units"
         )
-    relation = _zr(body.get("zr"))
-    attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
+    if body.get("no_rain_dbz") is not None:
+        raise ContractViolation(
+            'The field "no_rain_dbz" goes with dBZ; a dry rain rate is 0 mm/h.',
+            rule="no-rain-value",
+        )
     return relation.reflectivity_dbz(values), NO_RAIN_DBZ, attributes
+
+
+def _floor(values: FloatArray, declared: Any) -> float:
+    """The value of dry pixels in dBZ: as declared, else the lowest there is."""
+    if declared is None:
+        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
+        return float(lowest) if np.isfinite(lowest) else 0.0
+    limits = InputContract()
+    allowed = f"{limits.minimum_dbz:g}..{limits.maximum_dbz:g}"
+    if type(declared) not in (int, float) or not (
+        limits.minimum_dbz <= declared <= limits.maximum_dbz
+    ):
+        raise ContractViolation(
+            f'The field "no_rain_dbz" must be a number in {allowed} dBZ, not'
+            f" {str(declared)[:40]!r}.",
+            rule="no-rain-value",
+        )
+    return float(np.float32(declared))
 
 
 def _zr(value: Any) -> ZR:

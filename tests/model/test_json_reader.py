@@ -45,6 +45,21 @@ def test_rain_rates_with_their_relation():
     assert frames.reflectivity_dbz[0, 0, 0] == frames.no_rain_dbz == -32
 
 
+def test_the_relation_of_reflectivities_is_checked_and_carried_on():
+    frames = read_json(body(zr={"a": 316, "b": 1.5}))
+    assert (frames.attributes["zr_a"], frames.attributes["zr_b"]) == ("316.0", "1.5")
+    assert rule_of(body(zr={"a": "many", "b": 1.5})) == "zr"
+    assert rule_of(body(zr=7)) == "zr"
+
+
+def test_a_declared_floor_is_the_value_of_dry_pixels():
+    assert read_json(body(no_rain_dbz=-19.5)).no_rain_dbz == -19.5
+    assert read_json(body(no_rain_dbz=5)).no_rain_dbz == 5
+    for wrong in ("dry", True, -99, 1e9, [0]):
+        assert rule_of(body(no_rain_dbz=wrong)) == "no-rain-value"
+    assert rule_of(body(units="mm/h", no_rain_dbz=0)) == "no-rain-value"
+
+
 def test_a_grid_with_projection():
     crs = {
         "grid_mapping_name": "polar_stereographic",
