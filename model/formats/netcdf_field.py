@@ -64,6 +64,19 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> Field:
     return Field(variable, _mm_h_per_unit(variable, where), attributes)
 
 
+def valid_limits(variable: Variable) -> tuple[float, float]:
+    """The lowest and highest value, unpacked, that does not count as missing (CF section 2.5.1)."""
+    told = {name: variable.getncattr(name) for name in variable.ncattrs()}
+    if "_Unsigned" in told:
+        return -np.inf, np.inf  # the limits are of the other sign; the library knows
+    bounds = told.get(
+        "valid_range", (told.get("valid_min", -np.inf), told.get("valid_max", np.inf))
+    )
+    scale, offset = float(told.get("scale_factor", 1)), float(told.get("add_offset", 0))
+    low, high = sorted(float(bound) * scale + offset for bound in bounds)
+    return low, high
+
+
 def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
     if name not in dataset.variables:
         raise ContractViolation(

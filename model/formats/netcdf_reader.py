@@ -12,12 +12,13 @@ from model.contract import InputContract
 from model.errors import ContractViolation
 from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from model.formats.netcdf_axes import Axes, find_axes, find_times
-from model.formats.netcdf_field import Field, find_field
+from model.formats.netcdf_field import Field, find_field, valid_limits
 from model.formats.netcdf_grid import read_grid
 from model.frames import FloatArray, Frames
 from model.reflectivity import NO_RAIN_DBZ, ZR
 
 WHOLE = slice(None)
+ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
 BLOCK_PIXELS = 4_000_000  # values unpacked at a time
 PROVENANCE = (
     "title",
@@ -112,10 +113,12 @@ def _reflectivity(values: FloatArray, field: Field) -> tuple[FloatArray, float]:
     if declared is None:
         lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
         return values, float(lowest) if np.isfinite(lowest) else 0.0
-    return _with_floor(values, declared)
+    return _with_floor(values, declared, valid_limits(field.variable))
 
 
-def _with_floor(values: FloatArray, declared: Any) -> tuple[FloatArray, float]:
+def _with_floor(
+    values: FloatArray, declared: Any, valid: tuple[float, float]
+) -> tuple[FloatArray, float]:
     """Values with the declared floor; one outside -40..95 dBZ is a code and becomes -32 dBZ."""
     try:
         code = np.float32(declared)
@@ -123,6 +126,12 @@ def _with_floor(values: FloatArray, declared: Any) -> tuple[FloatArray, float]:
         raise ContractViolation(
             f"The attribute no_rain_value must be a number, not {declared!r}.", rule="no-rain-value"
         ) from error
+    if not valid[0] - ROUNDING_DBZ <= code <= valid[1] + ROUNDING_DBZ:
+        raise ContractViolation(
+            f"Dry pixels would be read as missing: no_rain_value is {code:g}, but the field's valid"
+            f" values are {valid[0]:g}..{valid[1]:g}.",
+            rule="no-rain-value",
+        )
     limits = InputContract()
     if limits.minimum_dbz <= code <= limits.maximum_dbz:
         return values, float(code)

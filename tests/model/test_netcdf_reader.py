@@ -71,6 +71,21 @@ def test_the_declared_no_rain_value_is_the_floor(tmp_path, declared, floor):
     assert (frames.reflectivity_dbz[0, 0] == np.float32(frames.no_rain_dbz)).all()
 
 
+@pytest.mark.parametrize(
+    "limits", [{"valid_range": [0.0, 80.0]}, {"valid_min": -10.0}, {"valid_max": -20.0}]
+)
+def test_a_floor_that_counts_as_missing_is_refused(tmp_path, limits):
+    limits = {name: np.float32(bounds) for name, bounds in limits.items()}
+    path = raw_netcdf(tmp_path / "a.nc", VALUES, no_rain_value=-19.56, **limits)
+    assert rule_of(read_netcdf, path) == "no-rain-value"
+
+
+def test_limits_of_packed_values_are_unpacked_like_them(tmp_path):
+    packed = {"scale_factor": 0.5, "add_offset": -32.0, "valid_range": np.uint8([0, 200])}
+    path = raw_netcdf(tmp_path / "a.nc", VALUES, dtype="u1", no_rain_value=-32.0, **packed)
+    assert read_netcdf(path).no_rain_dbz == -32
+
+
 def test_a_floor_of_words_is_refused(tmp_path):
     path = raw_netcdf(tmp_path / "a.nc", VALUES, no_rain_value="none")
     assert rule_of(read_netcdf, path) == "no-rain-value"
