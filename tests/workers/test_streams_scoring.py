@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.workers.stream_bench import ALL, Bench
+from tests.workers.stream_bench import ALL, START, Bench
 from workers.embedded import EmbeddedEngine
 from workers.engine_client import EngineClient
 from workers.engine_url import embedded_url
-from workers.streams.recount import differing, reindex
+from workers.streams.declaration import Stream
+from workers.streams.recount import differing, reindex, stored
+from workers.streams.retention import remove_old
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,7 @@ def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     bench.put(1, seed=6)
     bench.settle()
     for pair in counted:
-        bench.scorer._add("radar", pair, work)
+        bench.scorer._add("radar", pair)
     bench.settle()
     assert bench.agrees()
 
@@ -114,9 +117,33 @@ def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     assert differing(bench.library, bench.scorer, "radar") == 0
     pair = next(p for p in bench.library.counts.pairs("radar", ALL) if p.forecast_id != "observed")
     counts = dict(bench.library.counts.get("radar", pair) or {})
-    counts["model|30"] = [1, 2, 3, 4]
+    counts["5|model|30"] = [1, 2, 3, 4]
     bench.library.counts.put("radar", pair, counts)
     assert differing(bench.library, bench.scorer, "radar") == 1
+
+
+def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
+    for slot in range(3):
+        bench.put(slot, seed=slot)
+        bench.issue(slot)
+    bench.settle()
+    before = bench.sums.over("radar", ALL)
+    remove_old(bench.library, Stream("radar", 5, retention_days=1), START + timedelta(days=9))
+    assert bench.library.frames.newest_time("radar") is None
+    assert bench.settle() == 0
+    assert bench.sums.over("radar", ALL) == before
+    reindex(bench.library, bench.scorer, bench.sums, "radar")
+    assert bench.sums.over("radar", ALL) == before
+    assert stored(bench.library, bench.scorer, "radar") == before
+
+
+def test_a_damaged_forecast_keeps_no_other_from_its_scores(bench: Bench) -> None:
+    damaged = bench.issue(0)
+    bench.issue(1)
+    bench.library.forecasts.local_file(damaged).write_bytes(b"rain")
+    bench.put(2, seed=5)
+    bench.settle()
+    assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
 
 
 class Killed(BaseException):

@@ -12,9 +12,9 @@ from datetime import timedelta
 from workers.settings import WorkerSettings
 from workers.streams.layout import Pair, Span
 from workers.streams.library import Library
-from workers.streams.scorer import Scorer, lead_minutes
+from workers.streams.scorer import Scorer, Work
 from workers.streams.sums import Sums
-from workers.streams.tallies import Counts, added, with_lead
+from workers.streams.tallies import Counts, added
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[int]]
@@ -59,46 +59,49 @@ def reindex(library: Library, scorer: Scorer, sums: Sums, stream: str) -> Reinde
 def stored(library: Library, scorer: Scorer, stream: str) -> Totals:
     """The sum of the counts in the archive."""
     return added(
-        with_lead(counts, minutes)
-        for pair, minutes in _pairs(library, scorer, stream)
+        counts
+        for span in whole_days(library, stream)
+        for pair in _counting(scorer.work(stream, span))
         if (counts := library.counts.get(stream, pair)) is not None
     )
 
 
+def _counting(work: Work) -> frozenset[Pair]:
+    """Pairs whose counts hold: those of frames as they are, and of frames that were removed."""
+    return (work.counted & work.due.keys()) | work.remembered
+
+
 def recounted(library: Library, scorer: Scorer, stream: str) -> Totals:
     """The sum of counts made anew from every forecast and every frame."""
-    return added(
-        with_lead(counts, minutes) for _, counts, minutes in recount(library, scorer, stream)
-    )
+    return added(counts for _, counts in recount(library, scorer, stream))
 
 
-def recount(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, Counts, float]]:
-    """Every pair with counts made anew and its lead in minutes."""
+def recount(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, Counts]]:
+    """Every pair whose forecast and frame are kept, with counts made anew."""
     for span in whole_days(library, stream):
         due = scorer.work(stream, span).due
         for pair, issued in sorted(due.items(), key=lambda item: item[0]):
             frame = library.frames.get(stream, pair.valid_time)
-            if frame is None:
-                continue
-            counts = scorer.counts_of(stream, issued, frame)
-            if counts is not None:
-                yield pair, counts, lead_minutes(issued, pair.valid_time)
+            counts = frame and scorer.counts_of(stream, issued, frame)
+            if counts:
+                yield pair, counts
 
 
 def differing(library: Library, scorer: Scorer, stream: str) -> int:
     """Pairs whose stored counts are not what a recount gives."""
     return sum(
         library.counts.get(stream, pair) != counts
-        for pair, counts, _ in recount(library, scorer, stream)
+        for pair, counts in recount(library, scorer, stream)
     )
 
 
 def whole_days(library: Library, stream: str) -> Iterator[Span]:
-    """Every day that may have frames."""
+    """Every day that has frames, or counts of frames that were removed."""
     oldest, newest = library.frames.oldest_time(stream), library.frames.newest_time(stream)
-    if oldest is None or newest is None:
-        return
-    for day in Span(oldest, newest).days():
+    days = set(library.counts.days(stream))
+    if oldest and newest:
+        days |= set(Span(oldest, newest).days())
+    for day in sorted(days):
         yield Span(day, day + DAY - timedelta(seconds=1))
 
 
@@ -120,9 +123,3 @@ def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str,
     finally:
         desk.close()
     return found
-
-
-def _pairs(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, float]]:
-    for span in whole_days(library, stream):
-        for pair, issued in scorer.work(stream, span).due.items():
-            yield pair, lead_minutes(issued, pair.valid_time)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from model.errors import InputError
 from model.formats.cf_lead import read_lead
 from workers.errors import NotInArchive
 from workers.streams.counting import count
@@ -43,6 +44,12 @@ class Work:
     def missing(self) -> list[Pair]:
         """Pairs without counts."""
         return sorted(self.due.keys() - self.counted)
+
+    @property
+    def remembered(self) -> set[Pair]:
+        """Counted pairs whose frame is not kept any more: they still count."""
+        times = {pair.valid_time for pair in self.due}
+        return {pair for pair in self.counted if pair.valid_time not in times}
 
     @property
     def outdated(self) -> list[Pair]:
@@ -87,10 +94,12 @@ class Scorer:
         """Count and add whatever is missing in a span; how many pairs were counted."""
         work = self.work(stream, span)
         for pair in self._count(stream, work):
-            self._add(stream, pair, work)
+            self._add(stream, pair)
         added = self._sums.added_pairs(stream, span)
         for pair in sorted((work.due.keys() & work.counted) - added):
-            self._add(stream, pair, work)
+            self._add(stream, pair)
+        for pair in sorted(work.remembered - added):
+            self._sums.add(stream, pair, self._library.counts.get(stream, pair) or {})
         self._tidy(stream, span, work)
         return len(work.missing)
 
@@ -116,41 +125,42 @@ class Scorer:
                 yield pair
 
     def counts_of(self, stream: str, issued: Issued | None, frame: StreamFrame) -> Counts | None:
-        """Counts of a forecast and a frame, or of the frame itself; None where neither is kept."""
+        """Counts of a forecast and a frame, or of the frame itself, with the lead in their names.
+
+        None where the forecast is not kept any more, or is damaged.
+        """
         if issued is None:
-            return describe(frame.reflectivity_dbz)
+            return with_lead(describe(frame.reflectivity_dbz), 0)
         try:
             path = self._library.forecasts.local_file(issued)
         except NotInArchive:
             return None
-        lead = read_lead(path, frame.header.time)
+        try:
+            lead = read_lead(path, frame.header.time)
+        except InputError as error:
+            log.error("Forecast %s can't be scored: %s", issued.id, error)
+            return None
         if lead is None:
             log.error("Forecast %s has no lead at %s.", issued.id, frame.header.time)
             return None
         minutes = lead_minutes(issued, frame.header.time)
         origin = self._library.register.origin(stream)
         pixel_km = origin.grid.pixel_size_km if origin else None
-        return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
+        counts = count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
+        return with_lead(counts, minutes)
 
-    def _add(self, stream: str, pair: Pair, work: Work) -> None:
+    def _add(self, stream: str, pair: Pair) -> None:
         """Add the counts of a pair to the sums, taking those of a replaced frame back."""
-        issued = work.due[pair]
-        minutes = lead_minutes(issued, pair.valid_time)
         counts = self._library.counts.get(stream, pair)
         header = self._library.frames.header(stream, pair.valid_time)
         if counts is None or header is None or not header.sha256.startswith(pair.frame_sha):
             return
         before: tuple[str, Counts] | None = None
-        while (
-            known := self._sums.add(stream, pair, with_lead(counts, minutes), before)
-        ) is not None:
+        while (known := self._sums.add(stream, pair, counts, before)) is not None:
             earlier = Pair(pair.valid_time, pair.forecast_id, known)
-            taken_back = self._library.counts.get(stream, earlier) if known else None
-            before = (known, with_lead(taken_back or {}, minutes)) if known else None
+            before = (known, self._library.counts.get(stream, earlier) or {}) if known else None
 
 
-def lead_minutes(issued: Issued | None, valid_time: datetime) -> float:
-    """Lead time of a forecast's frame; 0 for what was observed."""
-    if issued is None:
-        return 0.0
+def lead_minutes(issued: Issued, valid_time: datetime) -> float:
+    """Lead time of a forecast's frame."""
     return (valid_time - issued.forecast_reference_time).total_seconds() / 60

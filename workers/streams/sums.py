@@ -75,7 +75,7 @@ class Sums:
         Args:
             stream: Whose.
             pair: Which.
-            counts: Its counts, with the lead in their names (see ``with_lead``).
+            counts: Its counts.
             before: Frame and counts that were added for it before, to be taken back.
 
         Returns:

@@ -2,7 +2,7 @@
 
 ``<method>|<threshold>`` holds hits, misses, false alarms and correct negatives;
 ``reliability|<threshold>`` holds, for each class of probability, pixels and then how many of them
-exceeded the threshold; ``forecasts|<role>`` holds 1. In sums the lead time in minutes stands before
+exceeded the threshold; ``forecasts|<role>`` holds 1. In files and sums the lead time in minutes stands before
 the name: ``<lead>|<method>|<threshold>``.
 """
 
