@@ -2,8 +2,8 @@
 
 ``<method>|<threshold>`` holds hits, misses, false alarms and correct negatives;
 ``reliability|<threshold>`` holds, for each class of probability, pixels and then how many of them
-exceeded the threshold; ``forecasts|<role>`` holds 1. In files and sums the lead time in minutes stands before
-the name: ``<lead>|<method>|<threshold>``.
+exceeded the threshold; ``forecasts|<role>`` holds 1. In files and sums the lead time in minutes
+stands before the name: ``<lead>|<method>|<threshold>``.
 """
 
 from __future__ import annotations
