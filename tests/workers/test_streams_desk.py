@@ -84,6 +84,14 @@ def test_a_late_frame_and_a_stream_that_forecasts_nothing_order_none(stage: Stag
     assert stage.desk.scorer.settle("radar", EVER) == 0  # the frames are counted themselves
 
 
+def test_a_frame_that_is_replaced_before_its_nowcast_still_gets_it(stage: Stage) -> None:
+    stage.put(0)
+    stage.put(1)
+    stage.put(0, seed=2, late=True)  # as the gateway sees it: a later frame is there
+    stage.arrived(0)
+    assert [job.forecast_reference_time for job in stage.jobs()] == [START]
+
+
 def test_a_full_queue_leaves_the_nowcast_to_the_sweep(
     make_world: Callable[..., World], tmp_path: Path
 ) -> None:

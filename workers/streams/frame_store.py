@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_fields
 from datetime import datetime
 from functools import lru_cache
 
@@ -33,14 +34,16 @@ class FrameStore:
         path = frame_path(stream, frame.header.time)
         if self._files.create(path, frame.to_bytes()):
             return "created"
-        if read_header(self._files.get(path)).sha256 == frame.header.sha256:
+        earlier = read_header(self._files.get(path))
+        if earlier.sha256 == frame.header.sha256:
             return "same"
         if not replace:
             raise StreamConflict(
                 f"The stream {stream!r} has another frame of {frame.header.time.isoformat()}"
                 " already; send it with replace=true to replace it."
             )
-        self._files.put(path, frame.to_bytes())
+        header = replace_fields(frame.header, late=earlier.late)  # its forecast may be due still
+        self._files.put(path, StreamFrame(header, frame.reflectivity_dbz).to_bytes())
         return "replaced"
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
