@@ -19,6 +19,7 @@ from model.contingency import ContingencyTable
 from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.frames import Frames
+from model.grid_difference import grid_difference
 
 THRESHOLDS_DBZ = (30.0, 40.0, 50.0)
 Tables = Mapping[str, Mapping[float, tuple[ContingencyTable, ...]]]
@@ -139,8 +140,8 @@ def verify(
     """
     if observed is not None and not observed.grid.same_as(forecast.frames.grid):
         raise ContractViolation(
-            f"Observations must be on the grid of the forecast ({forecast.frames.grid.shape}), but"
-            f" theirs ({observed.grid.shape}) is another.",
+            "Observations must be on the grid of the forecast, but"
+            f" {grid_difference(forecast.frames.grid, observed.grid)}.",
             rule="grid",
         )
     methods = {name: frames.reflectivity_dbz for name, frames in forecast.methods().items()}

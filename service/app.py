@@ -17,6 +17,7 @@ from service.catalogue import Catalogue
 from service.dependencies import Resources
 from service.desk import Desk
 from service.gallery import Gallery
+from service.head import AnswerHead
 from service.intake.body_limit import BodyLimit
 from service.intake.child_process import ChildLimits
 from service.intake.decode import Pool
@@ -105,6 +106,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     if not keys:
         app.add_middleware(SameOrigin)
     app.add_middleware(CountRequests, metrics=metrics)
+    app.add_middleware(AnswerHead)
     return app
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +61,10 @@ class Desk:
         name, version = self.catalogue.champion()
         decoded = await self._decode("decode", upload, options)
         inputs, observations = decoded["inputs"], decoded["observations"]
+        parts = upload.directory / "inputs", upload.directory / "observations"
         request = JobRequest(
-            input_sha=await self._adopt(inputs),
-            observation_sha=await self._adopt(observations) if observations else None,
+            input_sha=await self._adopt(parts[0]),
+            observation_sha=await self._adopt(parts[1]) if observations else None,
             forecast_reference_time=datetime.fromisoformat(inputs["newest_time"]),
             model_name=name,
             model_version=version,
@@ -100,7 +100,7 @@ class Desk:
             options,
             description=str(self.archive.frames_file(job.input_sha).with_suffix(".json")),
         )
-        sha = await self._adopt(decoded["observations"])
+        sha = await self._adopt(upload.directory / "observations")
         _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
         return [datetime.fromisoformat(time) for time in decoded["ignored_times"]]
 
@@ -144,8 +144,9 @@ class Desk:
         finally:
             self.metrics.decoded.observe(time.perf_counter() - started)
 
-    async def _adopt(self, stored: Mapping[str, Any]) -> str:
-        return await asyncio.to_thread(self.archive.adopt_frames, Path(stored["directory"]))
+    async def _adopt(self, directory: Path) -> str:
+        """Where the child was told to store frames, not where it says that it did."""
+        return await asyncio.to_thread(self.archive.adopt_frames, directory)
 
 
 def finished(job: Job) -> bool:

@@ -26,6 +26,7 @@ FORMATS = {
         Format("npz", "application/x-npz", ".npz"),
     )
 }
+OTHER_NAMES = {"nc": "netcdf"}
 SYNONYMS = {
     "application/netcdf": "netcdf",
     "application/x-netcdf4": "netcdf",
@@ -45,6 +46,7 @@ def wanted_format(name: str | None, accept: str | None) -> Format:
         NotAcceptable: ``accept`` allows none of ours.
     """
     if name is not None:
+        name = OTHER_NAMES.get(name, name)
         if name not in FORMATS:
             raise UnknownFormat(f"A forecast comes as {', '.join(FORMATS)}, not as {name[:40]!r}.")
         return FORMATS[name]

@@ -144,7 +144,7 @@ def _detail(error: Exception, kind: Kind) -> str:
     if isinstance(error, RequestValidationError):
         return "; ".join(f"{'.'.join(_place(e)['where'])}: {e['msg']}" for e in error.errors())
     if isinstance(error, RedisError):
-        return "The engine that carries the jobs does not answer; nothing was accepted."
+        return "The engine that carries the jobs does not answer."
     if kind is INTERNAL:
         return "The request could not be answered; the log of the service says why."
     return str(error)

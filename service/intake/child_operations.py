@@ -17,6 +17,7 @@ import numpy as np
 from model.contract import InputContract, check_frames, split
 from model.errors import ContractViolation
 from model.frames import Frames, Grid
+from model.grid_difference import grid_difference
 from service.intake.fitting import split_by_fit
 
 Request = Mapping[str, Any]
@@ -56,8 +57,8 @@ def decode_observations(request: Request) -> dict[str, Any]:
 def _check_grid(frames: Frames, grid: Grid) -> None:
     if not frames.grid.same_as(grid):
         raise ContractViolation(
-            f"Observations must be on the grid of the forecast ({grid.shape}), but theirs"
-            f" ({frames.grid.shape}) is another.",
+            "Observations must be on the grid of the forecast, but"
+            f" {grid_difference(grid, frames.grid)}.",
             rule="grid",
         )
 

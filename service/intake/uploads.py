@@ -23,6 +23,7 @@ GRID_TYPES = (
     "application/x-hdf5",
     "application/x-hdf",
     "application/vnd.odim-h5",
+    "application/octet-stream",  # files are known by their content
 )
 MULTIPART_TYPE = "multipart/form-data"
 NAME_LENGTH = 100
@@ -103,9 +104,13 @@ def media_type(content_type: str | None) -> tuple[str, str]:
     if kind not in (*JSON_TYPES, *GRID_TYPES, MULTIPART_TYPE):
         raise UnsupportedMediaType(
             "Send application/json, application/x-netcdf, application/x-hdf5 or"
-            f" multipart/form-data, not {shown(kind) if kind else 'a body without content type'}."
+            f" multipart/form-data, not {_type_shown(kind)}."
         )
     return kind, str(message.get_param("boundary", ""))
+
+
+def _type_shown(kind: str) -> str:
+    return "/".join(map(shown, kind.split("/"))) if kind else "a body without content type"
 
 
 async def receive_upload(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.dependencies import AppDesk, AppResources, Reader
@@ -13,6 +13,12 @@ from service.schemas import Health, ModelList, Readiness
 from service.scrape import scrape
 
 router = APIRouter(tags=["system"])
+
+
+@router.get("/", include_in_schema=False)
+async def show_the_way() -> Response:
+    """Whoever comes without a path finds the documentation."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/models", dependencies=[Reader], responses=refusals(401, 503))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from service.dependencies import (
@@ -13,6 +13,7 @@ from service.dependencies import (
     SentUpload,
     Submitter,
     Wait,
+    count_submission,
 )
 from service.desk import check_scored, finished
 from service.examples import OBSERVATIONS_BODY
@@ -29,9 +30,10 @@ router = APIRouter(tags=["verification"])
     response_model=ObservationScores,
     responses={
         202: {"model": ObservationsAccepted, "description": "Taken on, but not scored yet."},
-        **refusals(400, 401, 403, 404, 409, 413, 415, 422, 503, 507),
+        **refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra=OBSERVATIONS_BODY,
+    dependencies=[Depends(count_submission)],
 )
 async def add_observations(
     job_id: str,

@@ -14,6 +14,7 @@ from model.contingency import ContingencyTable
 from model.errors import ContractViolation
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames, Grid
+from model.grid_difference import grid_difference
 from model.verification import Verification, verify
 from tests.model.radar_files import forecast_of, small_storm
 
@@ -221,3 +222,15 @@ def test_a_forecast_of_one_frame_is_matched_by_its_lead():
         persistence=forecast.persistence[:1],
     )
     assert verify(single, observed).frames == (1,)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (Grid.of_pixels(6, 4), "theirs has 6 x 4 pixels, not 5 x 4"),
+        (Grid(np.arange(5.0), np.arange(4.0), "m"), "their coordinates are in 'm', not '1'"),
+        (Grid(np.arange(5.0), np.array([0, 1, 2.5, 3]), "1"), "their x[2] is 2.5, not 2"),
+    ],
+)
+def test_a_grid_is_refused_by_its_first_difference(other, words):
+    assert grid_difference(Grid(np.arange(5.0), np.arange(4.0), "1"), other) == words

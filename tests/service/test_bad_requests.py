@@ -48,6 +48,8 @@ def test_a_streamed_body_over_the_limit_is_cut_off(door: Gateway) -> None:
 def test_unknown_content_types_are_refused(door: Gateway, content_type: str) -> None:
     answer = door.client.post("/nowcast", content=b"1", headers={"Content-Type": content_type})
     is_problem(answer, 415, "unsupported-media-type")
+    if "/" in content_type:
+        assert content_type in answer.json()["detail"]
 
 
 def test_multipart_bodies_are_checked(door: Gateway) -> None:
@@ -94,6 +96,27 @@ def test_unknown_paths_methods_and_parameters(door: Gateway) -> None:
     answer = door.client.post("/nowcast?reference_time=yesterday", json=body())
     is_problem(answer, 422, "invalid-parameter")
     assert "reference_time" in answer.json()["detail"]
+
+
+def test_the_root_leads_to_the_documentation(door: Gateway) -> None:
+    answer = door.client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+def test_head_is_get_without_the_body(door: Gateway) -> None:
+    got, head = door.client.get("/openapi.json"), door.client.head("/openapi.json")
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == str(len(got.content))
+    assert door.client.head("/nowcast/" + "0" * 32).status_code == 404
+    assert door.client.head("/nowcast").status_code == 405
+
+
+def test_bytes_of_no_declared_type_are_known_by_their_content(door: Gateway) -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = door.client.post("/nowcast", content=netcdf(seed=91), headers=headers)
+    assert answer.status_code == 202, answer.text
+    door.client.delete(answer.headers["location"])
 
 
 def test_a_misspelt_parameter_is_refused_with_the_known_ones(door: Gateway) -> None:

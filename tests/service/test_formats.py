@@ -106,6 +106,7 @@ def test_accept_chooses_the_format(
 def test_unknown_formats_are_refused(client: httpx.Client, job: dict[str, Any]) -> None:
     path = job["links"]["forecast"]
     is_problem(client.get(path, params={"format": "gif"}), 422, "unknown-format")
+    assert client.get(path, params={"format": "nc"}).headers["content-type"].endswith("netcdf")
     is_problem(client.get(path, headers={"Accept": "text/html"}), 406, "not-acceptable")
 
 

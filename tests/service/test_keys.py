@@ -18,7 +18,7 @@ from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.processes import Gateway, engine, gateway, place, pretend_worker
 
 SECRETS = {scope: new_key(scope, scope) for scope in ("read", "submit", "admin")}
-SECRETS |= {name: new_key("submit", name) for name in ("one", "other")}
+SECRETS |= {name: new_key("submit", name) for name in ("one", "other", "eager")}
 STORED = ";".join(line for _, line in SECRETS.values())
 
 
@@ -75,6 +75,13 @@ def test_submissions_are_limited_by_the_minute(locked: Gateway) -> None:
     assert "retry-after" in answers[3].headers
     admin = locked.client.post("/nowcast", content=netcdf(), headers={**NETCDF, **bearer("admin")})
     assert admin.status_code == 202
+
+
+def test_observations_count_as_submissions(locked: Gateway) -> None:
+    headers = {**NETCDF, **bearer("eager")}
+    path = f"/nowcast/{'0' * 32}/observations"
+    answers = [locked.client.post(path, content=netcdf(), headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
 
 
 def test_callers_do_not_share_idempotency_keys_or_the_right_to_cancel(locked: Gateway) -> None:

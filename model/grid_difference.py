@@ -1,0 +1,27 @@
+"""How two grids differ, in words for the person who sent the second one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.frames import Grid
+
+
+def grid_difference(wanted: Grid, given: Grid) -> str:
+    """The first difference between two grids that are not the same, as half a sentence."""
+    if wanted.shape != given.shape:
+        return "theirs has {} x {} pixels, not {} x {}".format(*given.shape, *wanted.shape)
+    if wanted.units != given.units:
+        return f"their coordinates are in {given.units!r}, not {wanted.units!r}"
+    for name in ("y", "x"):
+        ours, theirs = getattr(wanted, name), getattr(given, name)
+        if (index := _first(ours, theirs)) is not None:
+            return f"their {name}[{index}] is {theirs[index]:.10g}, not {ours[index]:.10g}"
+    return "their coordinates differ"
+
+
+def _first(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> int | None:
+    """Where two axes differ first, as :meth:`model.frames.Grid.same_as` compares them."""
+    apart = np.flatnonzero(~np.isclose(theirs, ours, rtol=1e-6, atol=1e-6))
+    return int(apart[0]) if len(apart) else None
