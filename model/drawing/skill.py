@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "model": {"color": "#0b3c8c", "linewidth": 2.4, "marker": "o"},
     "canary": {"color": "#e6a700", "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
     "extrapolation": {"color": "#c0392b", "linewidth": 1.5, "linestyle": "--"},
@@ -62,7 +62,7 @@ def _draw(panel: Axes, methods: Mapping[str, Any], threshold: str) -> None:
             continue
         csi = [float("nan") if lead["csi"] is None else lead["csi"] for lead in leads]
         minutes = [lead["lead_minutes"] for lead in leads]
-        style = STYLES.get(method, {})
+        style: dict[str, Any] = STYLES.get(method, {})
         panel.plot(minutes, csi, label=LABELS.get(method, method), markersize=4, **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
