@@ -162,6 +162,10 @@ class ForecastFrames(Answer):
     no_rain_dbz: float
     """Value of dry pixels, in dBZ."""
     grid: dict[str, object]
+    exceedance_thresholds_dbz: list[float]
+    """Thresholds of the probabilities, in dBZ; empty where the model gives none."""
+    exceedance_probability_percent: list[list[list[list[int | None]]]]
+    """(threshold, time, y, x): probability of reaching the threshold, in whole percent."""
 
 
 class ModelView(Answer):

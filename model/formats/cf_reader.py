@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,22 @@ def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
         attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
         methods = _methods(dataset, attributes)
         return methods if only_methods else _with_products(dataset, methods)
+
+
+def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
+    """Threshold after threshold in dBZ, with its probabilities lead after lead; one at a time.
+
+    Yields:
+        A threshold, and arrays (y, x) of probabilities in 0..1, NaN where missing.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        if "exceedance_probability" in dataset.variables:
+            chances = dataset.variables["exceedance_probability"]
+            chances.set_auto_maskandscale(False)
+            for index, threshold in enumerate(dataset.variables["threshold"][:]):
+                leads = range(chances.shape[1])
+                planes = (unpacked_probability(chances[index, lead]) for lead in leads)
+                yield float(threshold), planes
 
 
 def _methods(dataset: netCDF4.Dataset, attributes: Mapping[str, Any]) -> Forecast:

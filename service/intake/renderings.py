@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.forecast import Forecast
 from model.formats.cf import read_forecast
+from model.formats.cf_reader import read_exceedance
 from model.frames import FloatArray, Frames
 from model.verification import Verification
 
@@ -21,26 +23,51 @@ DECIMALS = 2  # forecasts are stored to .01 dBZ
 def _write_json(request: Request) -> None:
     """Frame by frame: as Python objects a value takes ten times its size."""
     forecast = _forecast(request)
-    rest = _compact({**_facts(forecast), "grid": forecast.frames.grid.to_json()})
+    thresholds: list[float] = []
     with Path(request["output"]).open("w") as file:
         file.write('{"frames":[')
-        for index, frame in enumerate(forecast.frames.reflectivity_dbz):
-            file.write("," * (index > 0) + _compact(_plain(frame)))
+        _write_list(file, map(_plain, forecast.frames.reflectivity_dbz))
+        file.write('],"exceedance_probability_percent":[')
+        for threshold, leads in read_exceedance(Path(request["forecast"])):
+            file.write("," * bool(thresholds) + "[")
+            _write_list(file, map(_percent, leads))
+            file.write("]")
+            thresholds.append(threshold)
+        facts = _facts(forecast) | {"exceedance_thresholds_dbz": thresholds}
+        rest = _compact({**facts, "grid": forecast.frames.grid.to_json()})
         file.write("]," + rest.removeprefix("{"))
+
+
+def _write_list(file: TextIO, items: Iterable[list[Any]]) -> None:
+    for index, item in enumerate(items):
+        file.write("," * (index > 0) + _compact(item))
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
+def _probabilities(path: Path) -> tuple[list[float], NDArray[np.float16]]:
+    """Thresholds in dBZ and (threshold, time, y, x) in 0..1, NaN where missing."""
+    told = [
+        (threshold, np.stack([plane.astype(np.float16) for plane in leads]))
+        for threshold, leads in read_exceedance(path)
+    ]
+    planes = [values for _, values in told]
+    return [threshold for threshold, _ in told], np.array(planes, np.float16)
+
+
 def _write_npz(request: Request) -> None:
     forecast = _forecast(request)
+    thresholds, probabilities = _probabilities(Path(request["forecast"]))
     facts = _facts(forecast)
     with Path(request["output"]).open("wb") as file:
         np.savez_compressed(
             file,
             reflectivity_dbz=forecast.frames.reflectivity_dbz,
             extrapolation_dbz=forecast.extrapolation.reflectivity_dbz,
+            exceedance_thresholds_dbz=np.array(thresholds),
+            exceedance_probability=probabilities,
             times=np.array(facts["times"]),
             lead_minutes=np.array(forecast.lead_minutes),
             forecast_reference_time=np.array(facts["forecast_reference_time"]),
@@ -118,7 +145,17 @@ def _facts(forecast: Forecast) -> dict[str, Any]:
 
 def _plain(values: FloatArray) -> list[Any]:
     """Nested lists, rounded, with None where missing."""
-    rounded = np.round(values.astype(float), DECIMALS).astype(object)
-    rounded[np.isnan(values)] = None
-    plain: list[Any] = rounded.tolist()
-    return plain
+    return _listed(np.round(values.astype(float), DECIMALS), np.isnan(values))
+
+
+def _percent(values: FloatArray) -> list[Any]:
+    """Nested lists of whole percent, with None where missing."""
+    missing = np.isnan(values)
+    return _listed(np.rint(100 * np.where(missing, 0, values)).astype(int), missing)
+
+
+def _listed(values: NDArray[Any], missing: NDArray[np.bool_]) -> list[Any]:
+    objects = values.astype(object)
+    objects[missing] = None
+    listed: list[Any] = objects.tolist()
+    return listed

@@ -74,6 +74,13 @@ def test_all_formats_hold_the_same_forecast(
     with np.load(io.BytesIO(forecast(client, job, "npz").content), allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["reflectivity_dbz"], values)
         assert list(arrays["lead_minutes"]) == job["lead_minutes"]
+        thresholds, chances = truth.exceedance_thresholds_dbz, truth.exceedance_probability
+        assert tuple(arrays["exceedance_thresholds_dbz"]) == thresholds
+        np.testing.assert_allclose(arrays["exceedance_probability"], chances, atol=1e-3)
+    assert tuple(as_json["exceedance_thresholds_dbz"]) == thresholds
+    percent = np.array(as_json["exceedance_probability_percent"], dtype=float)
+    np.testing.assert_allclose(percent, 100 * chances, atol=0.5001)
+    assert np.nanmax(percent) == np.rint(np.nanmax(percent)) > 0
 
 
 def test_pictures_open_in_pillow(client: httpx.Client, job: dict[str, Any]) -> None:
