@@ -157,6 +157,20 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     assert sum(sums["5|canary|30"]) == sum(sums["5|model|30"])
 
 
+def test_one_forecast_is_served_for_each_time_whoever_is_champion(stage: Stage) -> None:
+    for slot in range(10):
+        stage.put(slot, seed=slot)
+    stage.arrived(9)
+    champion(stage.models, "2")
+    stage.arrived(9)  # the sweep orders again as long as there is no forecast
+    assert len(stage.jobs()) == 3
+    stage.world.start_worker()
+    until(lambda: all(job.terminal for job in stage.jobs()), 60)
+    newest = [i for i in stage.issued() if i.forecast_reference_time == START + 9 * STEP]
+    assert sorted(issued.served for issued in newest)[-1:] == [True]
+    assert sum(issued.served for issued in newest) == 1
+
+
 def test_a_message_names_stream_and_time() -> None:
     assert arrival("radar/20260701T233000Z") == ("radar", START)
 

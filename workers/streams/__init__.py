@@ -4,7 +4,8 @@ The files are the truth, all of them whole objects that are written once:
 
 <root>/streams/<name>/stream.json, origin.json, canary.json   what was declared, what came first
 <root>/frames/<name>/<yyyy>/<mm>/<dd>/<time>.npz              one observed frame
-<root>/forecasts/<name>/<yyyy>/<mm>/<dd>/<time>_<id>.json and .nc   one issued forecast
+<root>/forecasts/<name>/<yyyy>/<mm>/<dd>/<time>.json          what was issued, and its file:
+                                             <time>_<model>_<id>_<try>.nc
 <root>/verification/<name>/<yyyy-mm-dd>/<time>_<id>_<frame>.json   counts of one forecast and frame
 
 What is still to do follows from the names alone: every pair of an issued forecast and a frame at

@@ -67,6 +67,11 @@ class Stream:
         """Time between frames."""
         return timedelta(minutes=self.step_minutes)
 
+    @property
+    def longest_gap(self) -> timedelta:
+        """Longest time between two frames that is bridged."""
+        return max(2 * self.step, timedelta(minutes=self.maximum_gap_minutes))
+
     def redeclared(self, other: Stream) -> Stream:
         """This stream with the retention and the nowcasting of a later declaration.
 

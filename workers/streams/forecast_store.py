@@ -91,19 +91,17 @@ class ForecastStore:
     def issue(self, issued: Issued, write: Callable[[Path], object]) -> Issued:
         """Write a forecast's file, then the description that makes it issued; what holds.
 
-        Of two workers that run the same job, the forecast of the first holds: scores of a
-        forecast that changes later would be scores of nothing.
+        Of two workers that forecast from the same time, the forecast of the first holds: scores
+        of a forecast that changes later would be scores of nothing.
         """
-        description = f"{forecast_path(issued)}.json"
+        description = description_path(issued)
         if self._files.version(description) is None:
-            name = UNSAFE.sub("-", f"{issued.model_name}-{issued.model_version}")
-            path = f"{forecast_path(issued)}_{name}_{uuid.uuid4().hex[:8]}.nc"
-            issued = replace(issued, path=path)
-            with self._files.writing(path) as local:
+            issued = replace(issued, path=_file_path(issued))
+            with self._files.writing(issued.path) as local:
                 write(local)
             if self._files.create(description, encoded(issued.to_json())):
                 return issued
-            self._files.delete(path)
+            self._files.delete(issued.path)
         return self._read(description, "")
 
     def listing(self, stream: str, span: Span) -> list[Issued]:
@@ -143,7 +141,17 @@ class ForecastStore:
         return Issued.from_json(json.loads(self._files.get(path)))
 
 
-def forecast_path(issued: Issued) -> str:
-    """Where a forecast lies, without suffix."""
+def description_path(issued: Issued) -> str:
+    """Where the description lies: one served forecast, and one canary, for each reference time."""
+    return f"{_place(issued)}{'' if issued.served else '_canary'}.json"
+
+
+def _file_path(issued: Issued) -> str:
+    """A new place for the forecast's file: who issues second must not touch the first one's."""
+    model = UNSAFE.sub("-", f"{issued.model_name}-{issued.model_version}")
+    return f"{_place(issued)}_{model}_{issued.id}_{uuid.uuid4().hex[:8]}.nc"
+
+
+def _place(issued: Issued) -> str:
     reference = issued.forecast_reference_time
-    return f"{day_folder('forecasts', issued.stream, reference)}/{stamp(reference)}_{issued.id}"
+    return f"{day_folder('forecasts', issued.stream, reference)}/{stamp(reference)}"

@@ -84,7 +84,7 @@ class Forecasting:
         """
         stream = self._library.register.stream(job.stream)
         reference = job.forecast_reference_time
-        reach = Span(reference - (INPUT_FRAMES + 20) * stream.step, reference)
+        reach = Span(reference - INPUT_FRAMES * stream.step - stream.longest_gap, reference)
         known = {header.time for header in self._library.frames.headers(stream.name, reach)}
         origin = self._library.register.origin(stream.name)
         if reference not in known or origin is None:
@@ -108,7 +108,10 @@ class Forecasting:
         return frame
 
     def issue(self, job: Job, forecast: Forecast) -> Issued:
-        """Write the forecast of a stream's job; what holds, if another worker was first."""
+        """Write the forecast of a stream's job; what holds, if another worker was first.
+
+        One forecast is served for each reference time, also where the champion changes meanwhile.
+        """
         issued = Issued(
             id=job.id,
             stream=job.stream,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -61,10 +61,9 @@ def choose(stream: Stream, reference: datetime, known: Collection[datetime]) -> 
         reference: Valid time of the newest frame, which must be known.
         known: Valid times of the frames there are.
     """
-    longest = max(2 * stream.step, timedelta(minutes=stream.maximum_gap_minutes))
     sources = [reference]
     while (sources[-1] - reference) > -(INPUT_FRAMES - 1) * stream.step:
-        earlier = _earlier(sources[-1], stream.step, longest, known)
+        earlier = _earlier(sources[-1], stream, known)
         if earlier is None:
             break
         sources.append(earlier)
@@ -73,12 +72,10 @@ def choose(stream: Stream, reference: datetime, known: Collection[datetime]) -> 
     return Choice(times, tuple(sources[::-1]))
 
 
-def _earlier(
-    time: datetime, step: timedelta, longest: timedelta, known: Collection[datetime]
-) -> datetime | None:
+def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> datetime | None:
     """The newest known frame before a time, not further away than the longest gap."""
-    steps = range(1, longest // step + 1)
-    return next((time - k * step for k in steps if time - k * step in known), None)
+    steps = range(1, stream.longest_gap // stream.step + 1)
+    return next((time - k * stream.step for k in steps if time - k * stream.step in known), None)
 
 
 def assemble(grid: Grid, choice: Choice, load: Callable[[datetime], StreamFrame]) -> Frames:

@@ -100,7 +100,7 @@ def stamp(time: datetime) -> str:
 
 def time_of(text: str) -> datetime:
     """The time at the start of a name."""
-    return datetime.strptime(text[:16], TIME).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text[:16])
 
 
 def encoded(value: Mapping[str, Any]) -> bytes:
