@@ -61,7 +61,9 @@ def network_command(
 @app.command("domain")
 def domain_command(
     files: Annotated[list[Path] | None, typer.Argument(help="Radar files; each an event.")] = None,
-    height: Annotated[int, typer.Option(help="Leave out storms on larger domains.")] = 1226,
+    height: Annotated[
+        int, typer.Option(help="Leave out storms on higher domains; 0: all of them.")
+    ] = 1226,
     repeats: Annotated[int, typer.Option(help="Timed nowcasts of each row.")] = 1,
     with_pysteps: Annotated[bool, typer.Option(help="S-PROG beside it, if installed.")] = False,
     plot: Annotated[Path | None, typer.Option(help="PNG to draw.")] = None,
@@ -77,11 +79,12 @@ def domain_command(
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
     options = {"repeats": repeats, "pysteps": with_pysteps}
     shapes = [shape for shape in of_domain.SHAPES if shape[0] <= height]
+    wet = [min(shapes[-1], of_domain.WET_SHAPE)] if shapes else []
     rows = {
         "pixels": of_domain.against_pixels(nowcaster, shapes, **options),
-        "wet_share": of_domain.against_wet_share(
-            nowcaster, min(shapes[-1], of_domain.WET_SHAPE), **options
-        ),
+        "wet_share": [
+            row for at in wet for row in of_domain.against_wet_share(nowcaster, at, **options)
+        ],
         "events": of_domain.of_files(nowcaster, files or [], **options),
     }
     if plot:

@@ -61,11 +61,11 @@ class Product:
             gates = gates + source @ weight
         return gates
 
-    def of_spectra(self, spectra: Sequence[Tensor]) -> Tensor:
-        """All gates from sources at the points, (n * n, tiles, channels)."""
+    def of_spectra(self, spectra: Sequence[Tensor], total: Tensor) -> Tensor:
+        """All gates from sources at the points, (n * n, tiles, channels), by way of ``total``."""
         assert self.winograd is not None
         assert self._back is not None
-        total = torch.bmm(spectra[0], self.weights[0])
+        torch.bmm(spectra[0], self.weights[0], out=total)
         for source, weight in zip(spectra[1:], self.weights[1:], strict=True):
             total.baddbmm_(source, weight)
         total[self.winograd.n + 1] += self.bias  # the point (1, 1) weighs 1 in every output

@@ -38,18 +38,26 @@ class Workspace:
         chunks: Tiles computed at a time.
         surroundings: Of the tiles of each chunk.
         constants: Constants of the step as tiles.
+        buffers: Memory that is written over again and again, by shape.
     """
 
     tiling: Tiling
     chunks: list[slice]
     surroundings: list[Surroundings]
     constants: dict[Symbol, Tensor] = field(default_factory=dict)
+    buffers: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tiling: Tiling, size: int, halo: int) -> Self:
         """For chunks of about ``size`` tiles and kernels that reach ``halo`` far."""
         chunks = tiling.chunks(size)
         return cls(tiling, chunks, [tiling.surroundings(chunk, halo) for chunk in chunks])
+
+    def buffer(self, *shape: int) -> Tensor:
+        """Some memory that nobody needs longer than until the next call with this shape."""
+        if shape not in self.buffers:
+            self.buffers[shape] = torch.empty(shape)
+        return self.buffers[shape]
 
 
 @dataclass(eq=False)
@@ -133,15 +141,16 @@ class Program:
             for base in bases(source):
                 if base not in fields.spectra:
                     tiles = fields.tiles[base]
-                    spectra = [self._spectrum(tiles, near) for near in work.surroundings]
+                    spectra = [self._spectrum(tiles, near, work) for near in work.surroundings]
                     fields.spectra[base] = spectra
             if source.kind == "subtract":
                 pairs = zip(*(fields.spectra[base] for base in bases(source)), strict=True)
                 fields.spectra[source] = [a - b for a, b in pairs]
 
-    def _spectrum(self, tiles: Tensor, surroundings: Surroundings) -> Tensor:
+    def _spectrum(self, tiles: Tensor, near: Surroundings, work: Workspace) -> Tensor:
         points = len(self._forth)
-        pixels = gather(tiles, surroundings).view(points, -1)
+        buffer = work.buffer(len(near.pixels), tiles.shape[-1])
+        pixels = gather(tiles, near, buffer).view(points, -1)
         return torch.mm(self._forth, pixels).view(points, -1, tiles.shape[-1])
 
     def _compute(
@@ -177,7 +186,10 @@ class Program:
         if product.winograd is None:
             gates = product.of_tiles([fields.tiles[source][:, part] for source in product.sources])
         else:
-            gates = product.of_spectra([fields.spectra[s][number] for s in product.sources])
+            gates = product.of_spectra(
+                [fields.spectra[source][number] for source in product.sources],
+                work.buffer(len(self._forth), part.stop - part.start, product.width),
+            )
         for sum_ in product.group.sums:
             for extra in sum_.extras:
                 added = self._value(extra, fields, part, values, work)

@@ -104,7 +104,7 @@ class Tiling:
         return Surroundings(pixel.flatten(), absent.flatten().nonzero().flatten())
 
 
-def gather(tiles: Tensor, surroundings: Surroundings) -> Tensor:
-    """Tiles with their surroundings, (rows x columns x tiles of a chunk, channels)."""
-    pixels = tiles.view(-1, tiles.shape[-1]).index_select(0, surroundings.pixels)
-    return pixels.index_fill_(0, surroundings.absent, 0)
+def gather(tiles: Tensor, surroundings: Surroundings, out: Tensor) -> Tensor:
+    """Tiles and surroundings into ``out``, (rows x columns x tiles of a chunk, channels)."""
+    torch.index_select(tiles.view(-1, tiles.shape[-1]), 0, surroundings.pixels, out=out)
+    return out.index_fill_(0, surroundings.absent, 0)
