@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,8 +62,14 @@ class Bench:
     def put(self, slot: int, seed: int) -> str:
         return self.library.frames.put(self.name, stream_frame(slot, seed), replace=True)
 
-    def issue(self, slot: int, seed: int = 0, leads: int = 3) -> Issued:
-        """A forecast of the model from frame ``slot``."""
+    def issue(
+        self,
+        slot: int,
+        seed: int = 0,
+        leads: int = 3,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Issued:
+        """A forecast of the model from frame ``slot``; something happens while it is written."""
         reference = START + slot * STEP
         times = tuple(reference + STEP * (lead + 1) for lead in range(leads))
         fields = [
@@ -89,7 +96,12 @@ class Bench:
             {},
             reference,
         )
-        return self.library.forecasts.issue(issued, lambda path: write_forecast(forecast, path))
+
+        def write(path: Path) -> None:
+            meanwhile()
+            write_forecast(forecast, path)
+
+        return self.library.forecasts.issue(issued, write)
 
     def settle(self, first: int = -300, last: int = 300) -> int:
         return self.scorer.settle(self.name, Span(START + first * STEP, START + last * STEP))

@@ -14,6 +14,7 @@ from workers.engine_client import EngineClient
 from workers.errors import ArchiveError, StreamConflict, UnknownStream
 from workers.streams.declaration import Origin, Stream
 from workers.streams.files import LocalFiles
+from workers.streams.forecast_store import Issued
 from workers.streams.frame import StreamFrame, read_header
 from workers.streams.layout import Span
 from workers.streams.library import Library
@@ -129,6 +130,15 @@ def test_an_issued_forecast_stays_as_it_is(tmp_path: Path) -> None:
     assert bench.library.forecasts.local_file(second).read_bytes() == content
     files = list((tmp_path / "forecasts").rglob("*.*"))
     assert sorted(file.suffix for file in files) == [".json", ".nc"]
+
+
+def test_of_two_workers_the_forecast_of_the_first_holds(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, NOBODY)
+    first: list[Issued] = []
+    second = bench.issue(0, seed=2, meanwhile=lambda: first.append(bench.issue(0, seed=1)))
+    assert [second] == first
+    assert len(list((tmp_path / "forecasts").rglob("*.nc"))) == 1
+    assert bench.library.forecasts.of_time("radar", START) == first
 
 
 def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:

@@ -91,11 +91,23 @@ def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     work = bench.scorer.work("radar", ALL)
     counted = list(bench.scorer._count("radar", work))
     bench.put(1, seed=6)
-    bench.settle()
     for pair in counted:
         bench.scorer._add("radar", pair)
+    assert bench.sums.over("radar", ALL) == {}
     bench.settle()
     assert bench.agrees()
+    assert bench.sums.corrections("radar") == 0
+
+
+def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    before = bench.sums.over("radar", ALL)
+    for pair in bench.library.counts.pairs("radar", ALL):
+        bench.scorer._add("radar", pair)
+    assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
+    assert bench.sums.corrections("radar") == 0
 
 
 def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Bench) -> None:
