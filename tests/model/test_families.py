@@ -28,7 +28,9 @@ SMALL = NetworkConfig(layers=3, hidden_channels=4, kernel=3, patch=4)
 def batch_of(size=16):
     generator = torch.Generator().manual_seed(1)
     frames = torch.rand(2, 6, 1, size, size, generator=generator)
-    return Batch(frames, torch.ones_like(frames), 4, Context(torch.full((2,), 5.0), torch.ones(2)))
+    context = Context(torch.full((2,), 5.0), torch.ones(2))
+    bases = frames[:, 3:4].expand(-1, 2, -1, -1, -1)
+    return Batch(frames, torch.ones_like(frames), bases, 4, context)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
