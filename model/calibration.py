@@ -110,14 +110,16 @@ def choose_cuts(
         largest_bias: Cuts whose pooled frequency bias exceeds it are not considered.
 
     Returns:
-        Probabilities; a threshold that no event knows takes the cut of the one below it, and the
+        Probabilities, each at least half of the one before: rarer events tell less of where theirs
+        lies. A threshold that no event knows takes the cut of the one below it, and the
         first one 0.5.
     """
     cuts: list[float] = []
     for threshold in range(len(events[0].thresholds_dbz)):
         telling = [event for event in events if event.observed(threshold) >= FEWEST_EVENTS]
         if telling:
-            cuts.append(_best_class(telling, threshold, largest_bias) / BINS)
+            best = _best_class(telling, threshold, largest_bias) / BINS
+            cuts.append(max(best, cuts[-1] / 2) if cuts else best)
         else:
             cuts.append(cuts[-1] if cuts else 0.5)
     return tuple(cuts)
