@@ -35,7 +35,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("models")
     torch.manual_seed(1)
-    config = replace(PRESETS["radar-small"], hidden_channels=4)
+    config = replace(PRESETS["radar-small"], hidden_channels=4, base="newest")
     save(Network(config), root / "tiny" / "1", {})
     (root / "aliases.json").write_text(json.dumps({"champion": "tiny/1"}))
     return root

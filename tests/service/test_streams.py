@@ -60,7 +60,7 @@ def test_the_newest_forecast_is_fresh_until_the_next_frame_is_due(fed: httpx.Cli
     left = parsedate_to_datetime(answer.headers["expires"]) - parsedate_to_datetime(
         answer.headers["date"]
     )
-    assert 0 < left.total_seconds() <= 300
+    assert 0 < left.total_seconds() <= 301  # the server says its Date once a second
     again = fed.get(f"/streams/{NAME}/latest", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
