@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-# Before torch starts OpenMP: a network's threads that wait must sleep, not spin. On two busy cores
-# spinning made a forecast six times slower (1.6 s against .24 s for 64 x 64 pixels).
+# Before torch starts OpenMP: a network's threads wait for each other briefly, then sleep. Spinning
+# for ever made a forecast six times slower on two busy cores, sleeping at once twice slower on idle
+# ones (experiments/LOG.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import logging
