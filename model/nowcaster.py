@@ -39,9 +39,9 @@ from model.extrapolation import (
 )
 from model.fast.choice import Choice, choose_steps
 from model.forecast import Forecast, ModelIdentity
-from model.formats.cf_layout import floor_as_written, packed_dbz, unpacked_dbz
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
+from model.packing import floor_as_written, packed_dbz, unpacked_dbz
 from model.products import csi_optimal, sharp
 from model.registry import Registry, read_manifest
 

@@ -18,11 +18,6 @@ from numpy.typing import NDArray
 from model.forecast import Forecast
 from model.formats.cf_layout import (
     CONVENTIONS,
-    PROBABILITY_MISSING,
-    PROBABILITY_OFFSET,
-    PROBABILITY_PACKING,
-    packed_dbz,
-    packed_probability,
     reflectivity_attributes,
     write_grid,
     write_packed,
@@ -32,6 +27,13 @@ from model.formats.cf_layout import (
 from model.formats.cf_reader import read_forecast
 from model.formats.netcdf_access import open_netcdf
 from model.frames import FloatArray, Frames
+from model.packing import (
+    PROBABILITY_MISSING,
+    PROBABILITY_OFFSET,
+    PROBABILITY_PACKING,
+    packed_dbz,
+    packed_probability,
+)
 
 __all__ = ["read_forecast", "write_forecast", "write_frames"]
 

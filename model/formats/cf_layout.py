@@ -15,14 +15,10 @@ from numpy.typing import NDArray
 
 from model.formats.netcdf_access import Variable
 from model.frames import FloatArray, Frames, Grid
+from model.packing import MISSING_COUNT, PACKING, floor_as_written
 
 CONVENTIONS = "CF-1.11"
 EPOCH = "seconds since 1970-01-01 00:00:00"
-PACKING = 0.01  # dBZ per count of an int16: +-327 dBZ
-MISSING_COUNT = np.int16(-32768)
-PROBABILITY_PACKING = 0.004  # -125 counts are 0, 125 are 1: CF packs into signed bytes
-PROBABILITY_OFFSET = 0.5
-PROBABILITY_MISSING = np.int8(-128)
 GRID_MAPPING = "crs"
 ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk a frame or more
 
@@ -141,37 +137,6 @@ def read_packed(variable: Variable, unpack: Callable[[NDArray[Any]], FloatArray]
 def _parts(shape: tuple[int, ...], *, small: bool) -> Iterable[Any]:
     """Indices of everything at once, or of frame after frame."""
     return [...] if small else np.ndindex(shape[:-2])
-
-
-def packed_dbz(values: FloatArray) -> NDArray[np.int16]:
-    """Counts of 0.01 dBZ; missing is the fill count. Inverse: :func:`unpacked_dbz`."""
-    counts = np.rint(values.astype(np.float64) / PACKING)
-    return np.where(np.isnan(values), MISSING_COUNT, counts).astype(np.int16)
-
-
-def unpacked_dbz(counts: NDArray[np.int16]) -> FloatArray:
-    """Reflectivity in dBZ as a reader of the file gets it, NaN where missing."""
-    values = (counts * PACKING).astype(np.float32)
-    values[counts == MISSING_COUNT] = np.nan
-    return values
-
-
-def packed_probability(values: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Counts of 0.004; missing is the fill count. Inverse: :func:`unpacked_probability`."""
-    counts = np.rint((values - PROBABILITY_OFFSET) / PROBABILITY_PACKING)
-    return np.where(np.isnan(values), PROBABILITY_MISSING, counts).astype(np.int8)
-
-
-def unpacked_probability(counts: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Probabilities as a reader of the file gets them, NaN where missing."""
-    values = (counts * PROBABILITY_PACKING + PROBABILITY_OFFSET).astype(np.float32)
-    values[counts == PROBABILITY_MISSING] = np.nan
-    return values
-
-
-def floor_as_written(no_rain_dbz: float) -> float:
-    """The floor of a product rounded like the values that hold it."""
-    return float(np.float32(np.rint(no_rain_dbz / PACKING) * PACKING))
 
 
 def reflectivity_attributes(frames: Frames, long_name: str) -> dict[str, Any]:

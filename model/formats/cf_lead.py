@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import UnsupportedInput
-from model.formats.cf_layout import unpacked_dbz, unpacked_probability
 from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
 from model.formats.netcdf_time import read_times
 from model.frames import FloatArray
+from model.packing import unpacked_dbz, unpacked_probability
 
 
 @dataclass(frozen=True, eq=False)

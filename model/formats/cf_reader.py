@@ -13,11 +13,12 @@ import numpy as np
 
 from model.errors import UnsupportedInput
 from model.forecast import Forecast, ModelIdentity
-from model.formats.cf_layout import read_packed, unpacked_dbz, unpacked_probability
+from model.formats.cf_layout import read_packed
 from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
 from model.formats.netcdf_grid import read_grid
 from model.formats.netcdf_time import read_scalar_time, read_times
 from model.frames import FloatArray, Frames
+from model.packing import unpacked_dbz, unpacked_probability
 
 
 def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:

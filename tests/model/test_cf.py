@@ -13,14 +13,14 @@ from model.errors import UnreadableInput, UnsupportedInput
 from model.forecast import Forecast
 from model.formats import cf, cf_layout
 from model.formats.cf import read_forecast, write_forecast, write_frames
-from model.formats.cf_layout import (
+from model.formats.readers import read_frames, read_netcdf
+from model.frames import Grid
+from model.packing import (
     packed_dbz,
     packed_probability,
     unpacked_dbz,
     unpacked_probability,
 )
-from model.formats.readers import read_frames, read_netcdf
-from model.frames import Grid
 from tests.model.radar_files import (
     PROJECTIONS,
     forecast_of,

@@ -6,7 +6,9 @@ import pytest
 HEAVY = "{'torch', 'netCDF4', 'h5py', 'xarray', 'cv2', 'matplotlib'}"
 
 
-@pytest.mark.parametrize("module", ["contract", "verification", "forecast", "formats.json_reader"])
+@pytest.mark.parametrize(
+    "module", ["contract", "verification", "forecast", "packing", "formats.json_reader"]
+)
 def test_what_a_gateway_may_import_stays_light(module):
     heavy = "{'torch', 'cv2', 'matplotlib', 'xarray'}" if module == "formats.json_reader" else HEAVY
     check = f"import sys, model.{module}; sys.exit(', '.join({heavy} & set(sys.modules)))"

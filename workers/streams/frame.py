@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.frames import FloatArray
+from model.packing import packed_dbz, unpacked_dbz
 from workers.errors import ArchiveError
-
-PACKING = 0.01  # dBZ per count
-MISSING_COUNT = np.int16(-32768)
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ class StreamFrame:
         attributes: Mapping[str, str],
     ) -> Self:
         """The frame as it is stored: values rounded to 0.01 dBZ."""
-        counts = _packed(reflectivity_dbz)
-        values = _unpacked(counts)
+        counts = packed_dbz(reflectivity_dbz)
+        values = unpacked_dbz(counts)
         missing = float(np.isnan(values).mean())
         header = FrameHeader(
             time, _hash(time, counts), no_rain_dbz, received, late, missing, dict(attributes)
@@ -89,7 +87,7 @@ class StreamFrame:
         np.savez_compressed(
             buffer,
             header=np.frombuffer(text, np.uint8),
-            counts=_packed(self.reflectivity_dbz),
+            counts=packed_dbz(self.reflectivity_dbz),
         )
         return buffer.getvalue()
 
@@ -102,7 +100,7 @@ class StreamFrame:
         """
         with _opened(content) as parts:
             header = _header(parts)
-            return cls(header, _unpacked(parts["counts"]))
+            return cls(header, unpacked_dbz(parts["counts"]))
 
 
 def read_header(content: bytes) -> FrameHeader:
@@ -134,14 +132,3 @@ def _hash(time: datetime, counts: NDArray[np.int16]) -> str:
     digest.update(str(counts.shape).encode())
     digest.update(np.ascontiguousarray(counts).tobytes())
     return digest.hexdigest()
-
-
-def _packed(values: FloatArray) -> NDArray[np.int16]:
-    counts = np.rint(values.astype(np.float64) / PACKING)
-    return np.where(np.isnan(values), MISSING_COUNT, counts).astype(np.int16)
-
-
-def _unpacked(counts: NDArray[np.int16]) -> FloatArray:
-    values = (counts * PACKING).astype(np.float32)
-    values[counts == MISSING_COUNT] = np.nan
-    return values
