@@ -106,6 +106,16 @@ class ContingencyTable:
         """The four counts by name."""
         return asdict(self)
 
+    def scores(self) -> dict[str, float | None]:
+        """The four counts and ``csi``, ``pod``, ``far``, ``bias``; undefined scores are None."""
+        return {
+            **self.to_json(),
+            "csi": defined(self.critical_success_index),
+            "pod": defined(self.probability_of_detection),
+            "far": defined(self.false_alarm_ratio),
+            "bias": defined(self.frequency_bias),
+        }
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The table of four counts by name; other entries are ignored."""
@@ -115,6 +125,11 @@ class ContingencyTable:
             int(value["false_alarms"]),
             int(value["correct_negatives"]),
         )
+
+
+def defined(score: float) -> float | None:
+    """A score as JSON knows it: None where it is undefined."""
+    return None if math.isnan(score) else score
 
 
 def _quotient(numerator: float, denominator: float) -> float:

@@ -6,7 +6,6 @@ scores would lose the frames that have no event. Scores that are undefined are N
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,10 +75,10 @@ class Verification:
             method: {
                 f"{threshold:g}": {
                     "leads": [
-                        {"lead_minutes": lead, **_scores(table)}
+                        {"lead_minutes": lead, **table.scores()}
                         for lead, table in zip(self.lead_minutes, row, strict=True)
                     ],
-                    "pooled": _scores(self.pooled(method, threshold)),
+                    "pooled": self.pooled(method, threshold).scores(),
                 }
                 for threshold, row in thresholds.items()
             }
@@ -204,15 +203,3 @@ def _count(
         said = values[valid]
         counted[name] = {t: ContingencyTable.of_events(said >= t, seen >= t) for t in thresholds}
     return counted
-
-
-def _scores(table: ContingencyTable) -> dict[str, Any]:
-    """Counts and scores with the names of the HTTP answer; undefined scores are None."""
-    scores = {
-        "csi": table.critical_success_index,
-        "pod": table.probability_of_detection,
-        "far": table.false_alarm_ratio,
-        "bias": table.frequency_bias,
-    }
-    defined = {name: None if math.isnan(value) else value for name, value in scores.items()}
-    return {**table.to_json(), **defined}

@@ -6,7 +6,7 @@ resample them in blocks: neighbouring forecasts share their weather.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.calibration import ExceedanceCounts
-from model.contingency import ContingencyTable
+from model.contingency import ContingencyTable, defined
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -221,33 +221,22 @@ class EventTally:
     def _method_json(self, method: str) -> dict[str, Any]:
         leads = range(len(self.lead_minutes))
         return {
-            "mse_dbz2": _null(self.mean_squared_error(method)),
-            "mse_dbz2_by_lead": [_null(self.mean_squared_error(method, k)) for k in leads],
+            "mse_dbz2": defined(self.mean_squared_error(method)),
+            "mse_dbz2_by_lead": [defined(self.mean_squared_error(method, k)) for k in leads],
             "thresholds": {
                 f"{threshold:g}": {
-                    "pooled": scores(self.table(method, threshold)),
-                    "leads": [scores(self.table(method, threshold, k)) for k in leads],
+                    "pooled": self.table(method, threshold).scores(),
+                    "leads": [self.table(method, threshold, k).scores() for k in leads],
                 }
                 for threshold in THRESHOLDS_DBZ
             },
             "fss": {
                 f"{threshold:g}": [
-                    _null(value) for value in self.fractions_skill_score(method, threshold)
+                    defined(value) for value in self.fractions_skill_score(method, threshold)
                 ]
                 for threshold in FSS_THRESHOLDS_DBZ
             },
         }
-
-
-def scores(table: ContingencyTable) -> Mapping[str, float | int | None]:
-    """Counts and what divides out of them."""
-    return {
-        **table.to_json(),
-        "csi": _null(table.critical_success_index),
-        "pod": _null(table.probability_of_detection),
-        "far": _null(table.false_alarm_ratio),
-        "bias": _null(table.frequency_bias),
-    }
 
 
 def _difference(cells: Ints) -> Floats:
@@ -257,7 +246,3 @@ def _difference(cells: Ints) -> Floats:
         csi = np.where(union > 0, cells[..., 0] / union, np.nan)
     difference: Floats = csi[..., 0] - csi[..., 1]
     return difference
-
-
-def _null(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from model.contingency import ContingencyTable
-from service.schemas import Scores
-from service.streams.schemas import (
-    ReliabilityClass,
-    StreamLeadScores,
-    StreamThreshold,
-    StreamVerification,
-)
-from workers.streams.layout import Span
-from workers.streams.sums import Sums, hours
-from workers.streams.tallies import (
+from model.judging.tallies import (
     CLASSES,
     DECODED,
     EXTRAPOLATION,
@@ -29,6 +19,15 @@ from workers.streams.tallies import (
     added,
     table,
 )
+from service.schemas import Scores
+from service.streams.schemas import (
+    ReliabilityClass,
+    StreamLeadScores,
+    StreamThreshold,
+    StreamVerification,
+)
+from workers.streams.layout import Span
+from workers.streams.sums import Sums, hours
 
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)
@@ -103,27 +102,16 @@ def _threshold(
     role = ROLE_OF[method]
     return StreamThreshold(
         leads=[
-            StreamLeadScores(
-                lead_minutes=lead,
-                forecasts=sum(vectors.get(f"{lead:g}|forecasts|{role}", ())),
-                **_scores(counts).__dict__,
+            StreamLeadScores.model_validate(
+                {
+                    "lead_minutes": lead,
+                    "forecasts": sum(vectors.get(f"{lead:g}|forecasts|{role}", ())),
+                    **counts.scores(),
+                }
             )
             for lead, counts in zip(leads, tables, strict=True)
         ],
-        pooled=_scores(sum(tables, ContingencyTable())),
-    )
-
-
-def _scores(counts: ContingencyTable) -> Scores:
-    def defined(value: float) -> float | None:
-        return None if math.isnan(value) else value
-
-    return Scores(
-        **counts.to_json(),
-        csi=defined(counts.critical_success_index),
-        pod=defined(counts.probability_of_detection),
-        far=defined(counts.false_alarm_ratio),
-        bias=defined(counts.frequency_bias),
+        pooled=Scores.model_validate(sum(tables, ContingencyTable()).scores()),
     )
 
 
