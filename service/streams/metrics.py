@@ -16,13 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from model.contingency import ContingencyTable
-from service.streams.scores import last_day, leads_of, paired_skill
-from workers.streams.declaration import Stream
-from workers.streams.layout import Span
-from workers.streams.library import Library
-from workers.streams.observing import HISTOGRAM, PIXELS, percentile_dbz, stability_index
-from workers.streams.sums import Sums
-from workers.streams.tallies import (
+from model.judging.observing import HISTOGRAM, PIXELS, percentile_dbz, stability_index
+from model.judging.tallies import (
     CANARY,
     DECODED,
     FALLBACK,
@@ -32,6 +27,11 @@ from workers.streams.tallies import (
     Counts,
     table,
 )
+from service.streams.scores import last_day, leads_of, paired_skill
+from workers.streams.declaration import Stream
+from workers.streams.layout import Span
+from workers.streams.library import Library
+from workers.streams.sums import Sums
 
 LEADS = 10
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")

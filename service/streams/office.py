@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from model.errors import ContractViolation
+from model.judging.tallies import METHODS
 from service.intake.decode import Pool
 from service.streams.intake import FrameIntake
 from service.streams.metrics import exposition
@@ -29,7 +30,6 @@ from workers.streams.forecast_store import Issued
 from workers.streams.layout import Span
 from workers.streams.library import Library
 from workers.streams.sums import Sums
-from workers.streams.tallies import METHODS
 
 LONGEST_LISTING = timedelta(days=31)
 LONGEST_VERIFICATION = timedelta(days=400)

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from model.contingency import ContingencyTable
+from model.judging.tallies import added, table
 from service.cli import app
 from service.shows.benchmark_streams import cpu_seconds
 from service.streams.scores import leads_of, paired_skill
 from service.streams.tables import wanted_table
-from workers.streams.tallies import added, table
 
 
 def test_the_gateway_opens_no_radar_file_for_streams() -> None:

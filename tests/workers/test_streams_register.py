@@ -8,6 +8,7 @@ import pytest
 
 from model.errors import ContractViolation
 from model.frames import Grid
+from model.judging.observing import describe, percentile_dbz, stability_index
 from tests.workers.stream_bench import GRID, START, STEP, Bench, stream_frame
 from workers.archive import Archive
 from workers.engine_client import EngineClient
@@ -18,7 +19,6 @@ from workers.streams.forecast_store import Issued
 from workers.streams.frame import StreamFrame, read_header
 from workers.streams.layout import Span
 from workers.streams.library import Library
-from workers.streams.observing import describe, percentile_dbz, stability_index
 from workers.streams.retention import remove_old
 from workers.streams.speed import mean_speed_m_s
 

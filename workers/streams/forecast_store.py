@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from model.judging.tallies import CANARY
 from workers.streams.files import Entry, Files
 from workers.streams.layout import Span, day_folder, day_folders, encoded, stamp, time_of
-from workers.streams.tallies import CANARY
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 REMEMBERED = 20_000  # descriptions, about a kilobyte each

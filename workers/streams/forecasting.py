@@ -10,6 +10,7 @@ from functools import partial
 from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.formats.cf import write_forecast
+from model.judging.tallies import CANARY, FALLBACK, MODEL
 from model.registry import Registry
 from workers.job import Job, JobRequest
 from workers.job_input import JobInput
@@ -21,7 +22,6 @@ from workers.streams.frame import StreamFrame
 from workers.streams.inputs import INPUT_FRAMES, assemble, choose
 from workers.streams.layout import Span
 from workers.streams.library import Library
-from workers.streams.tallies import CANARY, FALLBACK, MODEL
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 CANARY_PRODUCT = "canary"

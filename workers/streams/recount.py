@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from model.judging.tallies import Counts, added
 from workers.settings import WorkerSettings
 from workers.streams.layout import Pair, Span
 from workers.streams.library import Library
 from workers.streams.scorer import Scorer, Work
 from workers.streams.sums import Sums
-from workers.streams.tallies import Counts, added
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[int]]

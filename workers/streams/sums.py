@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from model.judging.tallies import Counts, added
 from workers.engine_client import EngineClient
 from workers.streams.layout import Pair, Span, stamp, time_of
-from workers.streams.tallies import Counts, added
 
 CORRECTIONS = "corrections"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added

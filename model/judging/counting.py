@@ -11,7 +11,7 @@ from model.contingency import ContingencyTable
 from model.decoding import decoded_events
 from model.formats.cf_lead import ForecastLead
 from model.frames import FloatArray
-from workers.streams.tallies import (
+from model.judging.tallies import (
     CLASSES,
     DECODED,
     EXTRAPOLATION,

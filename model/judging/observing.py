@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.frames import FloatArray
-from workers.streams.tallies import Counts
+from model.judging.tallies import Counts
 
 OBSERVED = "observed"  # stands where else the id of a forecast stands
 HISTOGRAM, PIXELS = "histogram|dbz", "pixels|missing"
