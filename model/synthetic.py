@@ -82,7 +82,7 @@ def storm(
     scale = Scale(step_minutes, pixel_km)
     wind = _draw_wind(random, scale)
     cells = _draw_cells(random, (frames, height, width), scale)
-    texture = Texture.draw(random, max(height, width), scale)
+    texture = Texture.draw(random, max(height, width), frames, scale)
     level, trend = random.uniform(-12, 16), random.uniform(-6, 6)
     values = np.empty((frames, height, width), np.float32)
     for step in range(frames):

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from model.frames import FloatArray
 
+GRAIN_KM, GRAIN_EXPONENT = 1.5, 1.6
+GRAIN_DB = 2.5
+GRAIN_LIFE_HOURS = 6 / 60  # half of what is seen at 1 to 2 km is gone sooner
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -39,27 +43,45 @@ class Wind:
 
 @dataclass(frozen=True)
 class Texture:
-    """Periodic random fields in pairs between which the weather wanders: wide, fine, sway."""
+    """Periodic random fields in pairs between which the weather wanders: wide, fine, sway.
+
+    Args:
+        fields: The pairs.
+        grain: Fields of the smallest scales, one for every time of their short life.
+        grain_hours: Time from one of them to the next.
+    """
 
     fields: tuple[FloatArray, ...]
+    grain: tuple[FloatArray, ...]
+    grain_hours: float
 
     @classmethod
-    def draw(cls, random: np.random.Generator, side: int, scale: Scale) -> Self:
+    def draw(cls, random: np.random.Generator, side: int, frames: int, scale: Scale) -> Self:
         """Fields a little wider than the grid, so that nothing is seen twice."""
         size = 2 ** int(np.ceil(np.log2(side * 1.2)))
         lengths_and_exponents = [(25, 3.2)] * 2 + [(6, 2.2)] * 2 + [(6, 4.0)] * 2
-        return cls(
-            tuple(_noise(random, size, a / scale.pixel_km, b) for a, b in lengths_and_exponents)
-        )
+        fields = [_noise(random, size, a / scale.pixel_km, b) for a, b in lengths_and_exponents]
+        hours = frames * scale.step_minutes / 60
+        lives = int(np.ceil(hours / GRAIN_LIFE_HOURS)) + 1
+        (apart,) = random.spawn(1)
+        longest = GRAIN_KM / scale.pixel_km
+        grain = [_noise(apart, size, longest, GRAIN_EXPONENT) for _ in range(lives)]
+        return cls(tuple(fields), tuple(grain), GRAIN_LIFE_HOURS)
 
     def at(
         self, hours: float, wind: Wind, step: int, shape: tuple[int, int]
     ) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
         """Wide rain (dBZ), fine grain (dBZ) and displacement (pixels), carried by the wind."""
         wide = 10 * _mix(self.fields[0], self.fields[1], hours / 2.5)
-        fine = 2.5 * _mix(self.fields[2], self.fields[3], hours / 0.6)
+        fine = 2.5 * _mix(self.fields[2], self.fields[3], hours / 0.6) + self._grain_at(hours)
         carried = [_carried(field, wind, step, shape) for field in (wide, fine, *self.fields[4:])]
         return carried[0], carried[1], (3 * carried[2], 3 * carried[3])
+
+    def _grain_at(self, hours: float) -> FloatArray:
+        """The smallest scales (dBZ), which are others a few minutes later."""
+        life, age = divmod(hours / self.grain_hours, 1)
+        first, second = self.grain[int(life)], self.grain[int(life) + 1]
+        return GRAIN_DB * _mix(first, second, age * np.pi / 2)
 
 
 def _noise(random: np.random.Generator, size: int, longest: float, exponent: float) -> FloatArray:
