@@ -220,6 +220,23 @@ class Frames:
         """Other values and times on the same grid, with the same floor and provenance."""
         return Frames(reflectivity_dbz, tuple(times), self.grid, self.no_rain_dbz, self.attributes)
 
+    @staticmethod
+    def merged(parts: Sequence[Frames]) -> Frames:
+        """Frames of one grid as one; of the same valid time the later part's frame counts.
+
+        Args:
+            parts: At least one; grid, floor and provenance are those of the first.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        by_time = {
+            time: values
+            for frames in parts
+            for time, values in zip(frames.times, frames.reflectivity_dbz, strict=True)
+        }
+        times = sorted(by_time)
+        return parts[0].with_values(np.stack([by_time[time] for time in times]), times)
+
     def up_to(self, reference_time: datetime) -> Frames:
         """The frames valid at or before ``reference_time``."""
         return self[: sum(time <= reference_time for time in self.times)]

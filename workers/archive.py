@@ -24,12 +24,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from model.frames import Frames
 from workers.errors import DiskFull, NotInArchive
 from workers.job import Job
-from workers.stored_frames import read_stored, stored_sha256
+from workers.stored_frames import (
+    FRAMES_FILE,
+    description_of,
+    read_stored,
+    stored_sha256,
+    write_stored,
+)
 
 DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
 SHA_PATTERN = re.compile(r"[0-9a-f]{64}")
@@ -86,15 +90,12 @@ class Archive:
             DiskFull: Less space is free than the floor.
         """
         self.check_space()
-        sha = frames.sha256()
-        values, description = self._frames_paths(sha)
-        if not description.exists():
-            self._write(values, lambda file: np.save(file, frames.reflectivity_dbz))
-            self._write(description, lambda file: file.write(_json(frames.description())))
-        return sha
+        with tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            write_stored(frames, Path(name) / FRAMES_FILE)
+            return self.adopt_frames(Path(name))
 
     def adopt_frames(self, directory: Path) -> str:
-        """Take ``frames.npy`` and ``frames.json`` of a decoding child over, by renaming.
+        """Take the frames that a decoding child stored in a folder over, by renaming.
 
         The hash is computed here, block by block: a child that read a hostile file is not believed.
 
@@ -103,12 +104,12 @@ class Archive:
             ArchiveError: The directory does not hold frames.
         """
         self.check_space()
-        values, description = directory / "frames.npy", directory / "frames.json"
-        sha = stored_sha256(values, description)
-        values_place, description_place = self._frames_paths(sha)
-        if not description_place.exists():
-            _settle(values, values_place)
-            _settle(description, description_place)
+        values = directory / FRAMES_FILE
+        sha = stored_sha256(values)
+        place = self._place(sha)
+        if not description_of(place).exists():
+            _settle(values, place)
+            _settle(description_of(values), description_of(place))
         return sha
 
     def load_frames(self, sha: str) -> Frames:
@@ -117,16 +118,7 @@ class Archive:
         Raises:
             NotInArchive: There are none.
         """
-        return read_stored(*self._existing(sha))
-
-    def describe_frames(self, sha: str) -> Mapping[str, Any]:
-        """Times, grid and provenance of frames, without their values.
-
-        Raises:
-            NotInArchive: There are none.
-        """
-        description: Mapping[str, Any] = json.loads(self._existing(sha)[1].read_bytes())
-        return description
+        return read_stored(self._existing(sha))
 
     def put_forecast(self, job: Job, write: Callable[[Path], None]) -> str:
         """Let ``write`` make the job's forecast file; its path below the root is returned.
@@ -164,21 +156,20 @@ class Archive:
         Raises:
             NotInArchive: They are not stored (any more).
         """
-        return self._existing(sha)[0].resolve()
+        return self._existing(sha).resolve()
 
     def holds(self, relative: str) -> bool:
         """True where a file of the archive is still there."""
         return (self.root / relative).is_file()
 
-    def _frames_paths(self, sha: str) -> tuple[Path, Path]:
-        folder = self.root / "inputs" / sha[:2]
-        return folder / f"{sha}.npy", folder / f"{sha}.json"
+    def _place(self, sha: str) -> Path:
+        return self.root / "inputs" / sha[:2] / f"{sha}.npy"
 
-    def _existing(self, sha: str) -> tuple[Path, Path]:
+    def _existing(self, sha: str) -> Path:
         """The description is written last: where it is, the values are."""
-        if not SHA_PATTERN.fullmatch(sha) or not self._frames_paths(sha)[1].exists():
+        if not SHA_PATTERN.fullmatch(sha) or not description_of(self._place(sha)).exists():
             raise NotInArchive(f"The archive holds no frames {sha!r}.")
-        return self._frames_paths(sha)
+        return self._place(sha)
 
     def _write(self, place: Path, write: Callable[[IO[bytes]], object]) -> None:
         with self._scratch_file("") as path:

@@ -6,10 +6,8 @@ done; adding to earlier scores would count twice when a worker dies between two 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from model.formats.cf import read_forecast
 from model.frames import Frames, Grid
@@ -57,18 +55,4 @@ def _observations(
         else:
             message = f"Observations {sha} are on another grid than the forecast and don't count."
             problem = JobError("grid", message)
-    return merged(usable), problem
-
-
-def merged(parts: Iterable[Frames]) -> Frames | None:
-    """Frames of one grid as one; of the same valid time the later part's frame counts."""
-    parts = list(parts)
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    by_time = {
-        time: values
-        for frames in parts
-        for time, values in zip(frames.times, frames.reflectivity_dbz, strict=True)
-    }
-    times = sorted(by_time)
-    return parts[0].with_values(np.stack([by_time[time] for time in times]), times)
+    return Frames.merged(usable) if usable else None, problem

@@ -12,13 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from model.contract import InputContract, check_frames, split
 from model.errors import ContractViolation
 from model.frames import Frames, Grid
 from model.grid_difference import grid_difference
 from service.intake.fitting import split_by_fit
+from workers.stored_frames import FRAMES_FILE, write_stored
 
 Request = Mapping[str, Any]
 
@@ -114,8 +113,7 @@ def _read(request: Request) -> Frames:
 
 def _store(frames: Frames, directory: Path) -> dict[str, Any]:
     directory.mkdir()
-    np.save(directory / "frames.npy", np.ascontiguousarray(frames.reflectivity_dbz))
-    (directory / "frames.json").write_text(json.dumps(frames.description()))
+    write_stored(frames, directory / FRAMES_FILE)
     return {
         "directory": str(directory),
         "newest_time": frames.times[-1].isoformat(),

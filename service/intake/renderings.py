@@ -15,6 +15,7 @@ from model.formats.cf import read_forecast
 from model.formats.cf_reader import read_exceedance
 from model.frames import FloatArray, Frames
 from model.verification import Verification
+from workers.stored_frames import read_stored
 
 Request = Mapping[str, Any]
 DECIMALS = 2  # forecasts are stored to .01 dBZ
@@ -79,16 +80,15 @@ def _write_npz(request: Request) -> None:
 def _write_png(request: Request) -> None:
     from model.drawing.pictures import forecast_png
 
-    inputs = load_frames(Path(request["inputs"])) if request["inputs"] else None
-    picture = forecast_png(_forecast(request), _observed(request), _verification(request), inputs)
+    observed, scores = _observed(request), _verification(request)
+    picture = forecast_png(_forecast(request), observed, scores, _inputs(request))
     Path(request["output"]).write_bytes(picture)
 
 
 def _write_webp(request: Request) -> None:
     from model.drawing.pictures import forecast_loop
 
-    inputs = load_frames(Path(request["inputs"])) if request["inputs"] else None
-    loop = forecast_loop(inputs, _forecast(request), _observed(request))
+    loop = forecast_loop(_inputs(request), _forecast(request), _observed(request))
     Path(request["output"]).write_bytes(loop)
 
 
@@ -100,29 +100,18 @@ RENDERERS: dict[str, Callable[[Request], None]] = {
 }
 
 
-def load_frames(values: Path) -> Frames:
-    """The archived frames whose ``.npy`` file is ``values``; their ``.json`` lies beside it."""
-    description = json.loads(values.with_suffix(".json").read_text())
-    stored = np.load(values, mmap_mode="r", allow_pickle=False)
-    return Frames.from_description(stored, description)
-
-
 def _forecast(request: Request) -> Forecast:
     return read_forecast(Path(request["forecast"]), only_methods=True)
 
 
+def _inputs(request: Request) -> Frames | None:
+    return read_stored(Path(request["inputs"]), mapped=True) if request["inputs"] else None
+
+
 def _observed(request: Request) -> Frames | None:
     """All observations together; of one time the last that came."""
-    parts = [load_frames(Path(path)) for path in request["observed"]]
-    if not parts:
-        return None
-    frames = {
-        time: values
-        for part in parts
-        for time, values in zip(part.times, part.reflectivity_dbz, strict=True)
-    }
-    times = sorted(frames)
-    return parts[0].with_values(np.stack([frames[time] for time in times]), times)
+    parts = [read_stored(Path(path), mapped=True) for path in request["observed"]]
+    return Frames.merged(parts) if parts else None
 
 
 def _verification(request: Request) -> Verification | None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from model.errors import ContractViolation, InputError
-from model.frames import Grid
+from model.errors import InputError
 from service.intake.decode import Pool
 from service.intake.uploads import Upload
 from service.streams.schemas import FrameView
 from workers.queue import STREAM, Publisher
+from workers.stored_frames import FRAMES_FILE, read_stored
 from workers.streams.declaration import Origin, Stream
-from workers.streams.frame import StreamFrame
+from model.formats.stream_frame import StreamFrame
 from workers.streams.layout import stamp
 from workers.streams.library import Library
 
@@ -76,21 +73,18 @@ class FrameIntake:
 
     def _store(self, stream: Stream, time: datetime, directory: Path, replace: bool) -> FrameView:
         """The hash is computed here: a child that read a hostile file is not believed."""
-        description = json.loads((directory / "frames.json").read_text())
-        values = np.load(directory / "frames.npy", allow_pickle=False)[0]
-        grid = Grid.from_json(description["grid"])
-        if values.shape != grid.shape:
-            raise ContractViolation("The frame does not fill its grid.", rule="shape")
-        origin = self.library.register.settled(stream, Origin.of_frame(grid, time, stream.step))
+        sent = read_stored(directory / FRAMES_FILE)
+        origin = Origin.of_frame(sent.grid, time, stream.step)
+        origin = self.library.register.settled(stream, origin)
         place = origin.place(time, stream.step)
         newest = self.library.frames.newest_time(stream.name)
         frame = StreamFrame.of(
             place,
-            values,
-            float(description["no_rain_dbz"]),
+            sent.reflectivity_dbz[0],
+            sent.no_rain_dbz,
             datetime.now(UTC),
             late=newest is not None and newest > place,
-            attributes=description["attributes"],
+            attributes=sent.attributes,
         )
         self.library.files.check_space()
         outcome = self.library.frames.put(stream.name, frame, replace=replace)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from model.errors import CheckpointError
 from model.forecast import ModelIdentity
+from model.frames import Frames
 from tests.workers.fake_nowcaster import FakeNowcaster, load_fake
 from tests.workers.storms import storm
 from workers.claims import Sweep
@@ -18,7 +19,6 @@ from workers.errors import EngineError
 from workers.metrics import WorkerMetrics
 from workers.network import MOST_LOADED, LoadedNetworks
 from workers.queue import celery_app
-from workers.scoring import merged
 from workers.settings import WorkerSettings
 
 
@@ -93,11 +93,10 @@ def test_the_champion_stays_loaded_and_few_others(tmp_path: Path) -> None:
 
 def test_merged_observations_are_sorted_and_the_later_part_counts() -> None:
     early, late = storm(1, frames=2, first=12), storm(2, frames=2, first=11)
-    both = merged([early, late])
+    both = Frames.merged([early, late])
     assert both.times == (*late.times, early.times[1])
     assert (both.reflectivity_dbz[1] == late.reflectivity_dbz[1]).all()
-    assert merged([early]) is early
-    assert merged([]) is None
+    assert Frames.merged([early]) is early
 
 
 def scores(hits: int) -> dict:
