@@ -12,13 +12,13 @@ import numpy as np
 from model.extrapolation import FloatArray
 from model.forecast import Forecast, ModelIdentity
 from model.formats.cf import write_forecast
+from model.formats.stream_frame import StreamFrame
 from model.frames import Frames, Grid
 from workers.archive import Archive
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Origin, Stream
 from workers.streams.files import LocalFiles
 from workers.streams.forecast_store import Issued
-from workers.streams.frame import StreamFrame
 from workers.streams.layout import Span
 from workers.streams.library import Library
 from workers.streams.recount import recounted, stored

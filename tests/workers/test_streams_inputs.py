@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from model.extrapolation import FloatArray
+from model.formats.stream_frame import StreamFrame
 from tests.workers.stream_bench import GRID, START, STEP, stream_frame
 from workers.streams.declaration import Stream
 from workers.streams.fallback import LEADS, degraded
-from workers.streams.frame import StreamFrame
 from workers.streams.inputs import assemble, choose, interpolate
 
 STREAM = Stream("radar", 5)

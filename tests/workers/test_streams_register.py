@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import ContractViolation
+from model.errors import ContractViolation, UnreadableInput
+from model.formats.stream_frame import StreamFrame, read_header
 from model.frames import Grid
 from model.judging.observing import describe, percentile_dbz, stability_index
 from tests.workers.stream_bench import GRID, START, STEP, Bench, stream_frame
@@ -16,8 +17,7 @@ from workers.errors import ArchiveError, StreamConflict, UnknownStream
 from workers.streams.declaration import Origin, Stream
 from workers.streams.files import LocalFiles
 from workers.streams.forecast_store import Issued
-from workers.streams.frame import StreamFrame, read_header
-from workers.streams.layout import Span
+from workers.streams.layout import Span, frame_path
 from workers.streams.library import Library
 from workers.streams.retention import remove_old
 from workers.streams.speed import mean_speed_m_s
@@ -102,8 +102,16 @@ def test_a_frame_comes_back_as_it_was_stored() -> None:
 def test_a_damaged_frame_is_said_to_be_damaged(cut: int) -> None:
     content = stream_frame(0, seed=3).to_bytes()[:cut]
     for read in (read_header, StreamFrame.from_bytes):
-        with pytest.raises(ArchiveError, match="damaged"):
+        with pytest.raises(UnreadableInput, match="damaged"):
             read(content)
+
+
+def test_a_frame_damaged_in_the_archive_is_the_archives_fault(library: Library) -> None:
+    library.files.put(frame_path("radar", START), b"no frame")
+    with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
+        library.frames.get("radar", START)
+    with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
+        library.frames.header("radar", START)
 
 
 def test_only_the_same_values_are_the_same_frame(library: Library) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.formats.cf import write_forecast
+from model.formats.stream_frame import StreamFrame
 from model.judging.tallies import CANARY, FALLBACK, MODEL
 from model.registry import Registry
 from workers.job import Job, JobRequest
@@ -18,7 +19,6 @@ from workers.jobs import JobStore
 from workers.streams.declaration import Stream
 from workers.streams.fallback import degraded
 from workers.streams.forecast_store import Issued
-from workers.streams.frame import StreamFrame
 from workers.streams.inputs import INPUT_FRAMES, assemble, choose
 from workers.streams.layout import Span
 from workers.streams.library import Library

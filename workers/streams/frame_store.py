@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from functools import lru_cache
 
-from workers.errors import NotInArchive, StreamConflict
+from model.errors import UnreadableInput
+from model.formats.stream_frame import FrameHeader, StreamFrame, read_header
+from workers.errors import ArchiveError, NotInArchive, StreamConflict
 from workers.streams.files import Files
-from workers.streams.frame import FrameHeader, StreamFrame, read_header
 from workers.streams.layout import Span, day_folder, day_folders, frame_path, time_of
 
 REMEMBERED = 20_000  # headers, about a kilobyte each
@@ -34,7 +37,7 @@ class FrameStore:
         path = frame_path(stream, frame.header.time)
         if self._files.create(path, frame.to_bytes()):
             return "created"
-        earlier = read_header(self._files.get(path))
+        earlier = self._read(path)
         if earlier.sha256 == frame.header.sha256:
             return "same"
         if not replace:
@@ -48,10 +51,13 @@ class FrameStore:
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
         """The frame of a time, None where there is none."""
+        path = frame_path(stream, time)
         try:
-            return StreamFrame.from_bytes(self._files.get(frame_path(stream, time)))
+            content = self._files.get(path)
         except NotInArchive:
             return None
+        with _damage_named(path):
+            return StreamFrame.from_bytes(content)
 
     def header(self, stream: str, time: datetime) -> FrameHeader | None:
         """What is known of the frame of a time, None where there is none."""
@@ -82,5 +88,15 @@ class FrameStore:
                 return time_of(entries[0].name)
         return None
 
-    def _read(self, path: str, _version: str) -> FrameHeader:
-        return read_header(self._files.get(path))
+    def _read(self, path: str, _version: str = "") -> FrameHeader:
+        with _damage_named(path):
+            return read_header(self._files.get(path))
+
+
+@contextmanager
+def _damage_named(path: str) -> Iterator[None]:
+    """What can't be read here was written by us: not the caller's error, but the archive's."""
+    try:
+        yield
+    except UnreadableInput as error:
+        raise ArchiveError(f"{path}: {error}") from error

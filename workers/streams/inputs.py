@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from model.extrapolation import FloatArray, Motion, Trajectory, carry, estimate_motion
+from model.formats.stream_frame import StreamFrame
 from model.frames import Frames, Grid
 from workers.streams.declaration import Stream
-from workers.streams.frame import StreamFrame
 
 INPUT_FRAMES = 10
 

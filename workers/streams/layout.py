@@ -8,9 +8,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from model.formats.stream_layout import (
+    day_folder,
+    declaration_path,
+    frame_path,
+    origin_path,
+    stamp,
+    time_of,
+)
 from workers.streams.files import Entry, Files
 
-TIME = "%Y%m%dT%H%M%SZ"
+__all__ = [
+    "HASH_LENGTH",
+    "Pair",
+    "Span",
+    "day_folder",
+    "day_folders",
+    "day_of",
+    "declaration_path",
+    "encoded",
+    "frame_path",
+    "midnight",
+    "origin_path",
+    "stamp",
+    "time_of",
+]
+
 HASH_LENGTH = 16  # of a frame's hash in names
 
 
@@ -58,21 +81,6 @@ class Pair:
         return cls(time_of(time), forecast_id, frame_sha)
 
 
-def declaration_path(stream: str) -> str:
-    """Where a stream's declaration lies."""
-    return f"streams/{stream}/stream.json"
-
-
-def frame_path(stream: str, time: datetime) -> str:
-    """Where the frame of a time lies."""
-    return f"{day_folder('frames', stream, time)}/{stamp(time)}.npz"
-
-
-def day_folder(kind: str, stream: str, day: datetime) -> str:
-    """Folder of a day's frames or forecasts."""
-    return f"{kind}/{stream}/{day.astimezone(UTC):%Y/%m/%d}"
-
-
 def day_folders(files: Files, root: str, *, newest_first: bool = False) -> Iterator[str]:
     """All ``yyyy/mm/dd`` folders below a root."""
     order = -1 if newest_first else 1
@@ -91,16 +99,6 @@ def day_of(folder: str) -> datetime:
 def midnight(time: datetime) -> datetime:
     """The beginning of a time's UTC day."""
     return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def stamp(time: datetime) -> str:
-    """A time as it stands in names."""
-    return time.astimezone(UTC).strftime(TIME)
-
-
-def time_of(text: str) -> datetime:
-    """The time at the start of a name."""
-    return datetime.fromisoformat(text[:16])
 
 
 def encoded(value: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from model.errors import ContractViolation
 from workers.errors import NotInArchive, StreamConflict, UnknownStream
 from workers.streams.declaration import NAME, Origin, Stream
 from workers.streams.files import Files
-from workers.streams.layout import declaration_path, encoded
+from workers.streams.layout import declaration_path, encoded, origin_path
 
 
 class Register:
@@ -64,7 +64,7 @@ class Register:
     def origin(self, name: str) -> Origin | None:
         """What the first frame settled, None before it came."""
         try:
-            return Origin.from_json(json.loads(self._files.get(f"streams/{name}/origin.json")))
+            return Origin.from_json(json.loads(self._files.get(origin_path(name))))
         except NotInArchive:
             return None
 
@@ -77,7 +77,7 @@ class Register:
         declared = stream.grid or origin.grid
         first = self.origin(stream.name)
         if first is None and declared.same_as(origin.grid):
-            self._files.create(f"streams/{stream.name}/origin.json", encoded(origin.to_json()))
+            self._files.create(origin_path(stream.name), encoded(origin.to_json()))
             first = self.origin(stream.name)
         grid = first.grid if first else declared
         if first is None or not grid.same_as(origin.grid):

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 from model.errors import InputError
 from model.formats.cf_lead import read_lead
+from model.formats.stream_frame import StreamFrame
 from model.judging.counting import count
 from model.judging.observing import OBSERVED, describe
 from model.judging.tallies import Counts, with_lead
 from workers.errors import NotInArchive
 from workers.streams.forecast_store import Issued
-from workers.streams.frame import StreamFrame
 from workers.streams.layout import HASH_LENGTH, Pair, Span
 from workers.streams.library import Library
 from workers.streams.sums import Sums

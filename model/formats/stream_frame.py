@@ -1,4 +1,7 @@
-"""One frame of a stream as one object: counts of 0.01 dBZ, and what is known of them."""
+"""One frame of a stream as one object: counts of 0.01 dBZ, and what is known of them.
+
+Workers write such objects as frames arrive; retraining reads them.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import UnreadableInput
 from model.frames import FloatArray
 from model.packing import packed_dbz, unpacked_dbz
-from workers.errors import ArchiveError
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class StreamFrame:
         """The frame that :meth:`to_bytes` wrote.
 
         Raises:
-            ArchiveError: It did not.
+            UnreadableInput: It did not.
         """
         with _opened(content) as parts:
             header = _header(parts)
@@ -107,7 +110,7 @@ def read_header(content: bytes) -> FrameHeader:
     """The header of a stored frame.
 
     Raises:
-        ArchiveError: The object is no frame.
+        UnreadableInput: The object is no frame.
     """
     with _opened(content) as parts:
         return _header(parts)
@@ -117,14 +120,14 @@ def _opened(content: bytes) -> Any:
     try:
         return np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ArchiveError(f"A stored frame is damaged: {error}.") from error
+        raise UnreadableInput(f"A stored frame is damaged: {error}.") from error
 
 
 def _header(parts: Any) -> FrameHeader:
     try:
         return FrameHeader.from_json(json.loads(parts["header"].tobytes()))
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ArchiveError(f"A stored frame is damaged: {error}.") from error
+        raise UnreadableInput(f"A stored frame is damaged: {error}.") from error
 
 
 def _hash(time: datetime, counts: NDArray[np.int16]) -> str:

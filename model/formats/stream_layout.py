@@ -1,0 +1,37 @@
+"""Where the frames of streams lie in an archive, and what a name alone tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+TIME = "%Y%m%dT%H%M%SZ"
+
+
+def declaration_path(stream: str) -> str:
+    """Where a stream's declaration lies."""
+    return f"streams/{stream}/stream.json"
+
+
+def origin_path(stream: str) -> str:
+    """Where the grid and the phase lie that a stream's first frame settled."""
+    return f"streams/{stream}/origin.json"
+
+
+def frame_path(stream: str, time: datetime) -> str:
+    """Where the frame of a time lies."""
+    return f"{day_folder('frames', stream, time)}/{stamp(time)}.npz"
+
+
+def day_folder(kind: str, stream: str, day: datetime) -> str:
+    """Folder of a day's frames or forecasts."""
+    return f"{kind}/{stream}/{day.astimezone(UTC):%Y/%m/%d}"
+
+
+def stamp(time: datetime) -> str:
+    """A time as it stands in names."""
+    return time.astimezone(UTC).strftime(TIME)
+
+
+def time_of(text: str) -> datetime:
+    """The time at the start of a name."""
+    return datetime.fromisoformat(text[:16])
