@@ -28,12 +28,13 @@ from workers.memory import Trimmer
 from workers.metrics import WorkerMetrics
 from workers.network import LoadedNetworks, Network
 from workers.nowcast import Workshop, nowcast
+from workers.periodic import Periodic
 from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
 from workers.room import Room
 from workers.same_store import check_same_store
 from workers.settings import WorkerSettings
 from workers.streams.rooms import stream_desk
-from workers.streams.sweeper import Sweeper
+from workers.streams.sweeper import sweeper
 from workers.streams.tasks import frame_arrived
 from workers.verify import verify_late
 
@@ -142,9 +143,9 @@ def _janitor(settings: WorkerSettings, shop: Workshop) -> Janitor:
     )
 
 
-def _sweeper(settings: WorkerSettings, shop: Workshop) -> Sweeper:
+def _sweeper(settings: WorkerSettings, shop: Workshop) -> Periodic:
     elect = partial(shop.jobs.elect, shop.held.incarnation)
-    return Sweeper(shop.streams, elect, settings.stream_sweep_seconds)
+    return sweeper(shop.streams, elect, settings.stream_sweep_seconds)
 
 
 def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:

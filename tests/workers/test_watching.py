@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from redis._parsers.base import BaseParser
@@ -18,6 +19,7 @@ from workers.held import HeldJobs
 from workers.janitor import Janitor
 from workers.job import WorkerInfo
 from workers.periodic import BROKEN_EXIT_CODE, Periodic
+from workers.streams.sweeper import sweeper
 
 
 def heartbeat(world: World, held: HeldJobs, **fields: object) -> Heartbeat:
@@ -207,3 +209,16 @@ def test_a_hung_launch_ends_the_process_even_while_it_holds_the_interpreter() ->
     assert time.monotonic() - started < 10
     assert b"Timeout" in ended.stderr
     assert b"re.match" in ended.stderr or b"<string>" in ended.stderr
+
+
+def test_the_sweep_of_streams_outlives_what_nobody_expected() -> None:
+    sweeps: list[object] = []
+
+    def fail() -> None:
+        sweeps.append(None)
+        raise ValueError
+
+    thread = sweeper(Mock(sweep=fail), lambda seconds: seconds > 0, 0.01)
+    thread.start()
+    until(lambda: len(sweeps) > 2)
+    thread.stop()
