@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from model.formats.stream_frame import StreamFrame
 from service.intake.decode import Pool
 from service.intake.uploads import Upload
 from service.streams.schemas import FrameView
 from workers.queue import STREAM, Publisher
 from workers.stored_frames import FRAMES_FILE, read_stored
 from workers.streams.declaration import Origin, Stream
-from model.formats.stream_frame import StreamFrame
 from workers.streams.layout import stamp
 from workers.streams.library import Library
 
