@@ -18,12 +18,13 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from model.durable import flush, scratch_file, settle
 from model.frames import Frames
 from workers.errors import DiskFull, NotInArchive
 from workers.job import Job
@@ -65,9 +66,9 @@ class Archive:
         """The name that this archive gave itself when it was first used; copies share it."""
         place = self.root / "store-id"
         if not place.exists():
-            with self._scratch_file("") as path, suppress(FileExistsError):
+            with scratch_file(self.scratch) as path, suppress(FileExistsError):
                 path.write_text(uuid.uuid4().hex)
-                _flush(path)
+                flush(path)
                 os.link(path, place)  # who comes second takes the first one's
         return place.read_text()
 
@@ -108,8 +109,8 @@ class Archive:
         sha = stored_sha256(values)
         place = self._place(sha)
         if not description_of(place).exists():
-            _settle(values, place)
-            _settle(description_of(values), description_of(place))
+            settle(values, place)
+            settle(description_of(values), description_of(place))
         return sha
 
     def load_frames(self, sha: str) -> Frames:
@@ -128,9 +129,9 @@ class Archive:
         """
         self.check_space()
         relative = forecast_path(job)
-        with self._scratch_file(".nc") as path:
+        with scratch_file(self.scratch, ".nc") as path:
             write(path)
-            _settle(path, self.root / relative)
+            settle(path, self.root / relative)
         return relative
 
     def put_verification(self, job: Job, verification: Mapping[str, Any]) -> str:
@@ -172,19 +173,10 @@ class Archive:
         return self._place(sha)
 
     def _write(self, place: Path, write: Callable[[IO[bytes]], object]) -> None:
-        with self._scratch_file("") as path:
+        with scratch_file(self.scratch) as path:
             with path.open("wb") as file:
                 write(file)
-            _settle(path, place)
-
-    @contextmanager
-    def _scratch_file(self, suffix: str) -> Iterator[Path]:
-        handle, name = tempfile.mkstemp(suffix=suffix, dir=self.scratch)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            settle(path, place)
 
 
 def forecast_path(job: Job) -> str:
@@ -201,19 +193,3 @@ def _utc(job: Job) -> datetime:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False).encode()
-
-
-def _settle(path: Path, place: Path) -> None:
-    """Flush a finished file to the disk and rename it into place."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _flush(path)
-    path.replace(place)
-    _flush(place.parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

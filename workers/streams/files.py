@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from model.durable import flush, scratch_file, settle
 from workers.archive import Archive
 from workers.errors import NotInArchive
 
@@ -114,14 +114,14 @@ class LocalFiles:
         if place.exists():
             return False
         place.parent.mkdir(parents=True, exist_ok=True)
-        with self._scratch(place.suffix) as local:
+        with scratch_file(self._archive.scratch, place.suffix) as local:
             local.write_bytes(content)
-            _flush(local)
+            flush(local)
             try:
                 os.link(local, place)  # fails where another process was first
             except FileExistsError:
                 return False
-        _flush(place.parent)
+        flush(place.parent)
         return True
 
     def get(self, path: str) -> bytes:
@@ -187,13 +187,9 @@ class LocalFiles:
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         """See :class:`Files`."""
-        with self._scratch(Path(path).suffix) as local:
+        with scratch_file(self._archive.scratch, Path(path).suffix) as local:
             yield local
-            place = self._root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _flush(local)
-            local.replace(place)
-            _flush(place.parent)
+            settle(local, self._root / path)
 
     def local(self, path: str) -> Path:
         """See :class:`Files`."""
@@ -202,23 +198,6 @@ class LocalFiles:
             raise NotInArchive(f"The archive holds no {path!r}.")
         return place
 
-    @contextmanager
-    def _scratch(self, suffix: str) -> Iterator[Path]:
-        handle, name = tempfile.mkstemp(suffix=suffix, dir=self._archive.scratch)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
-
 
 def _version(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
