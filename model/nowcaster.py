@@ -273,19 +273,21 @@ class Nowcaster:
         missing = np.isnan(prepared.newest_dbz)
         for lead, at in enumerate(islice(trajectories(prepared.motion), self.output_frames)):
             extrapolation[lead] = carry(prepared.newest_dbz, at)
+            persistence[lead] = prepared.newest_dbz
+            chance = chances[lead].astype(np.float32)  # half precision is slow in NumPy
             if self.config.coordinates == "lagrangian":
                 share = seen_share(~missing, at)
-                for plane in (expected[lead], *chances[lead]):
-                    seen = np.where(missing, 0, plane.astype(np.float32))
-                    plane[:] = carry_seen(seen, share, at)
+                for plane in (expected[lead], *chance):
+                    plane[missing] = 0
+                    plane[:] = carry_seen(plane, share, at)
             unknown = missing | np.isnan(extrapolation[lead])
-            persistence[lead] = prepared.newest_dbz
-            for plane in (expected[lead], extrapolation[lead], persistence[lead], *chances[lead]):
+            for plane in (expected[lead], extrapolation[lead], persistence[lead], *chance):
                 plane[unknown] = np.nan
-            decided[lead] = self._decided(expected[lead], chances[lead])
+            decided[lead] = self._decided(expected[lead], chance)
+            chances[lead] = chance
         return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
 
-    def _decided(self, expected_dbz: FloatArray, chances: NDArray[np.float16]) -> FloatArray:
+    def _decided(self, expected_dbz: FloatArray, chances: FloatArray) -> FloatArray:
         """One frame of the default product: what is too faint for an echo is dry in it."""
         if not self.cuts:
             return expected_dbz

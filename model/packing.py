@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,10 +29,14 @@ def unpacked_dbz(counts: NDArray[np.int16]) -> FloatArray:
     return values
 
 
-def packed_probability(values: NDArray[np.float32]) -> NDArray[np.int8]:
+def packed_probability(values: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     """Counts of 0.004; missing is the fill count. Inverse: :func:`unpacked_probability`."""
-    counts = np.rint((values - PROBABILITY_OFFSET) / PROBABILITY_PACKING)
-    return np.where(np.isnan(values), PROBABILITY_MISSING, counts).astype(np.int8)
+    counts = values.astype(np.float32)  # half precision is slow in NumPy
+    counts -= PROBABILITY_OFFSET
+    counts /= PROBABILITY_PACKING
+    np.rint(counts, out=counts)
+    counts[np.isnan(counts)] = PROBABILITY_MISSING
+    return counts.astype(np.int8)
 
 
 def unpacked_probability(counts: NDArray[np.int8]) -> NDArray[np.float32]:

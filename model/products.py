@@ -50,9 +50,9 @@ def csi_optimal(
         yes_before, yes = yes, yes & (probability >= cut)
         low = np.float32(threshold + JUST_ABOVE_DB)
         high = np.float32(threshold - JUST_BELOW_DB)
-        decided = np.where(yes, np.maximum(decided, low), decided)
-        decided = np.where(yes_before & ~yes, np.minimum(decided, high), decided)
-    return np.where(np.isnan(expected_dbz), np.nan, decided).astype(np.float32)
+        np.maximum(decided, low, out=decided, where=yes)
+        np.minimum(decided, high, out=decided, where=yes_before & ~yes)
+    return decided
 
 
 def sharp(expected_dbz: FloatArray, newest_dbz: FloatArray) -> FloatArray:
