@@ -10,21 +10,18 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait briefly, then sleep
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from model import checkpoint
-from model.benchmark import benchmark_network
 from model.calibration import choose_cuts, leave_one_out
+from model.commands import Json, ModelName, ModelsDir, Threads, command_line, run, use_threads
 from model.config import PRESETS
 from model.contract import InputContract, split
 from model.dataset import WindowStore
-from model.errors import EchocastError
 from model.formats.cf import write_forecast
 from model.formats.readers import read_frames
 from model.judging import report
@@ -39,12 +36,7 @@ from model.training import Run, Sampler, TrainingConfig, train
 from model.verification import verify
 from model.windows import gather
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
-ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Threads = Annotated[int, typer.Option(help="CPU threads; 0 lets torch choose.")]
+app = command_line()
 
 
 @app.command("nowcast")
@@ -60,7 +52,7 @@ def nowcast_command(
     as_json: Json = False,
 ) -> None:
     """Forecast the ten frames after the newest ten of FILES; later frames verify it."""
-    _use_threads(threads)
+    use_threads(threads)
     reference = datetime.fromisoformat(reference_time) if reference_time else None
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)
@@ -116,7 +108,7 @@ def train_command(
     threads: Threads = 0,
 ) -> None:
     """Train a network; the same command again goes on where it stopped."""
-    _use_threads(threads)
+    use_threads(threads)
     config = TrainingConfig(
         PRESETS[preset],
         steps=steps,
@@ -128,16 +120,16 @@ def train_command(
         seed=seed,
         warm_start=warm_start.name if warm_start else "",
     )
-    run = Run(config, output)
+    training = Run(config, output)
     if warm_start:
-        run.start_from(Run.open(warm_start))
-    run.resume()
+        training.start_from(Run.open(warm_start))
+    training.resume()
     sampler = Sampler([WindowStore.load(folder) for folder in windows], config)
     with progress() as bar:
-        task = bar.add_task("loss", total=steps, completed=run.step)
-        for loss in train(run, sampler, until=until):
-            bar.update(task, completed=run.step, description=f"loss {loss:.3f}")
-    typer.echo(f"Trained {run.step} steps; the run is in {output}.")
+        task = bar.add_task("loss", total=steps, completed=training.step)
+        for loss in train(training, sampler, until=until):
+            bar.update(task, completed=training.step, description=f"loss {loss:.3f}")
+    typer.echo(f"Trained {training.step} steps; the run is in {output}.")
 
 
 @app.command("release")
@@ -147,10 +139,10 @@ def release_command(
     notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
 ) -> None:
     """Write the averaged weights of a run as a checkpoint that can be served."""
-    run = Run.open(run_folder)
-    facts = {"training": run.config.to_json(), "trained_steps": run.step}
+    training = Run.open(run_folder)
+    facts = {"training": training.config.to_json(), "trained_steps": training.step}
     extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(run.averaged(), output, {**facts, **extra})
+    checkpoint.save(training.averaged(), output, {**facts, **extra})
     typer.echo(f"Wrote {output}.")
 
 
@@ -183,7 +175,7 @@ def evaluate_command(
     as_json: Json = False,
 ) -> None:
     """Score a model beside its references on whole events; beside pysteps where it is installed."""
-    _use_threads(threads)
+    use_threads(threads)
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     events = []
@@ -205,7 +197,7 @@ def calibrate_command(
     threads: Threads = 0,
 ) -> None:
     """Choose from which probability on each exceedance is forecast; kept in the manifest."""
-    _use_threads(threads)
+    use_threads(threads)
     directory = Registry(models_dir).resolve(model)
     with progress() as bar:
         events = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
@@ -214,36 +206,5 @@ def calibrate_command(
     typer.echo(json.dumps({"cuts": cuts, "leave_one_out": leave_one_out(events)}, indent=2))
 
 
-@app.command("benchmark")
-def benchmark_command(
-    models_dir: ModelsDir = SHIPPED,
-    model: ModelName = "champion",
-    height: int = 64,
-    width: int = 64,
-    batch: int = 1,
-    repeats: int = 5,
-    threads: Threads = 0,
-    as_json: Json = False,
-) -> None:
-    """Time the bare network on this machine."""
-    _use_threads(threads)
-    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
-    result = benchmark_network(nowcaster, (height, width), batch, repeats)
-    typer.echo(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
-
-
-def _use_threads(threads: int) -> None:
-    if threads:
-        torch.set_num_threads(threads)
-
-
-def main() -> None:
-    """Run a command; an error that we know is one sentence, not a traceback."""
-    try:
-        app()
-    except (EchocastError, OSError) as error:
-        sys.exit(f"echocast: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

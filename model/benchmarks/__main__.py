@@ -8,7 +8,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait b
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +16,16 @@ import typer
 
 from model.benchmarks import domain as of_domain
 from model.benchmarks import network as of_network
+from model.benchmarks import phases as of_phases
 from model.benchmarks.machine import convolution_peak, describe
+from model.commands import Json, ModelName, ModelsDir, Threads, command_line, run, use_threads
 from model.config import FAMILIES
 from model.errors import EchocastError
 from model.nowcaster import Nowcaster
 from model.progress import progress
 from model.registry import SHIPPED, Registry
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Threads = Annotated[int, typer.Option(help="CPU threads; 0 lets torch choose.")]
+app = command_line()
 
 
 @app.command("network")
@@ -40,7 +39,7 @@ def network_command(
     as_json: Json = False,
 ) -> None:
     """Plain against fast steps, per family, width, kernel and batch."""
-    _use_threads(threads)
+    use_threads(threads)
     cases = list(
         of_network.cases(family or FAMILIES, width or (64, 128), kernel or (5, 3), batch or (1, 4))
     )
@@ -58,6 +57,24 @@ def network_command(
         typer.echo(json.dumps({"machine": describe(), "devices": devices}))
 
 
+@app.command("phases")
+def phases_command(
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    height: int = 64,
+    width: int = 64,
+    batch: int = 1,
+    repeats: int = 5,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Seconds of preparing, the bare network and finishing."""
+    use_threads(threads)
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    result = of_phases.measure(nowcaster, (height, width), batch, repeats)
+    typer.echo(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+
+
 @app.command("domain")
 def domain_command(
     files: Annotated[list[Path] | None, typer.Argument(help="Radar files; each an event.")] = None,
@@ -67,13 +84,13 @@ def domain_command(
     repeats: Annotated[int, typer.Option(help="Timed nowcasts of each row.")] = 1,
     with_pysteps: Annotated[bool, typer.Option(help="S-PROG beside it, if installed.")] = False,
     plot: Annotated[Path | None, typer.Option(help="PNG to draw.")] = None,
-    models_dir: Annotated[Path, typer.Option(help="Folder of the models.")] = SHIPPED,
-    model: Annotated[str, typer.Option(help="Alias or name/version.")] = "champion",
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Seconds of a nowcast against pixels, wet share, and events of your own."""
-    _use_threads(threads)
+    use_threads(threads)
     if with_pysteps and importlib.util.find_spec("pysteps") is None:
         raise EchocastError("--with-pysteps needs the package pysteps, which is not installed.")
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
@@ -114,18 +131,5 @@ def gpu_command(
     typer.echo(result)
 
 
-def _use_threads(threads: int) -> None:
-    if threads:
-        torch.set_num_threads(threads)
-
-
-def main() -> None:
-    """Run a command; an error that we know is one sentence, not a traceback."""
-    try:
-        app()
-    except (EchocastError, OSError) as error:
-        sys.exit(f"echocast: {error}")
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

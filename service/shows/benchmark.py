@@ -184,7 +184,7 @@ def _bare_network() -> float:
     arguments += ["--models-dir", models] if models else []
     arguments += ["--threads", os.environ.get("ECHOCAST_THREADS", "0")]
     done = subprocess.run(
-        [sys.executable, "-m", "model", "benchmark", "--json", *arguments],
+        [sys.executable, "-m", "model.benchmarks", "phases", "--json", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.__main__ import app
+from model.benchmarks.__main__ import app as benchmarks
 from model.config import RADAR_SMALL
 from model.formats.cf import write_frames
 from model.networks import Network
@@ -20,8 +21,8 @@ from model.synthetic import storm
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 
 
-def run(*arguments):
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+def run(*arguments, of=app):
+    result = CliRunner().invoke(of, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -125,6 +126,7 @@ def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
 
 
 def test_benchmark_reports_every_phase(models):
-    result = json.loads(run("benchmark", "--models-dir", models, "--repeats", 1, "--json"))
+    options = ["--models-dir", models, "--repeats", 1, "--json"]
+    result = json.loads(run("phases", *options, of=benchmarks))
     assert result["seconds"].keys() == {"prepare", "network", "finish"}
     assert result["network_forecasts_per_second"] > 0

@@ -1,22 +1,21 @@
-"""How long the bare network takes, without queue, files or HTTP."""
+"""How long a nowcast takes phase by phase, without queue, files or HTTP."""
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import torch
 
+from model.benchmarks.machine import peak_mib
 from model.frames import Frames, Grid
 from model.nowcaster import Nowcaster
 from model.synthetic import storm
 
 
-def benchmark_network(
+def measure(
     nowcaster: Nowcaster, shape: tuple[int, int], batch: int, repeats: int
 ) -> dict[str, Any]:
     """Median seconds of each phase on a synthetic storm.
@@ -52,7 +51,7 @@ def benchmark_network(
         "threads": torch.get_num_threads(),
         "seconds": seconds,
         "network_forecasts_per_second": batch / seconds["network"],
-        "peak_memory_mib": _peak_memory_mib(),
+        "peak_memory_mib": peak_mib(),
     }
 
 
@@ -61,8 +60,3 @@ def _frames(shape: tuple[int, int], count: int) -> Frames:
     start = datetime(2026, 7, 1, 12, tzinfo=UTC)
     times = [start + timedelta(minutes=5 * k) for k in range(count)]
     return Frames(drawn.reflectivity_dbz, tuple(times), Grid.of_pixels(*shape))
-
-
-def _peak_memory_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
