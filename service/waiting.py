@@ -19,6 +19,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from workers.engine_url import connection_options
 from workers.errors import EngineUnavailable
 
 log = logging.getLogger("echocast.waiting")
@@ -119,7 +120,9 @@ class Board:
 
     async def _messages(self) -> AsyncIterator[str]:
         async with (
-            Redis.from_url(self.redis_url, decode_responses=True) as client,
+            Redis.from_url(
+                self.redis_url, decode_responses=True, **connection_options(self.redis_url)
+            ) as client,
             client.pubsub() as subscription,
         ):
             await subscription.subscribe(self.channel)

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from workers.engine_url import client_url
+from workers.engine_url import client_url, connection_options
 from workers.errors import EngineUnavailable
 from workers.transitions import PRELUDE
 
@@ -46,7 +46,10 @@ class EngineClient:
         self.url = url
         self.patience_seconds = patience_seconds
         self.redis: Any = redis.Redis.from_url(
-            client_url(url), decode_responses=True, retry=Retry(NoBackoff(), 0)
+            client_url(url),
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            **connection_options(url),
         )
 
     def script(self, body: str) -> Script:

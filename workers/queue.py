@@ -17,7 +17,7 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from workers.engine_url import broker_url
+from workers.engine_url import broker_url, connection_options
 
 NOWCAST: Final = "echocast.nowcast"
 VERIFY: Final = "echocast.verify"
@@ -52,6 +52,7 @@ def celery_app(redis_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_transport_options=connection_options(redis_url),
     )
     return app
 

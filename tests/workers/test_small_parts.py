@@ -14,7 +14,13 @@ from model.frames import Frames
 from tests.workers.fake_nowcaster import FakeNowcaster, load_fake
 from tests.workers.storms import storm
 from workers.claims import Sweep
-from workers.engine_url import broker_url, client_url, embedded_url
+from workers.engine_url import (
+    broker_url,
+    client_url,
+    connection_options,
+    embedded_url,
+    without_password,
+)
 from workers.errors import EngineError
 from workers.metrics import WorkerMetrics
 from workers.network import MOST_LOADED, LoadedNetworks
@@ -22,9 +28,39 @@ from workers.queue import celery_app
 from workers.settings import WorkerSettings
 
 
-@pytest.mark.parametrize("url", ["redis://host:6379/2", "rediss://:secret@host/0"])
-def test_network_addresses_stay_as_they_are(url: str) -> None:
+def test_plain_network_addresses_stay_as_they_are() -> None:
+    url = "redis://user:secret@host:6379/2"
     assert client_url(url) == broker_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("", "ssl_cert_reqs=required&ssl_check_hostname=true"),
+        (
+            "?ssl_ca_certs=/a/ca.crt",
+            "ssl_cert_reqs=required&ssl_check_hostname=true&ssl_ca_certs=/a/ca.crt",
+        ),
+        ("?ssl_cert_reqs=none", "ssl_cert_reqs=none&ssl_check_hostname=false"),
+    ],
+)
+def test_certificates_are_checked_unless_the_address_says_otherwise(asked: str, told: str) -> None:
+    url = "rediss://user:se%2Fcret@host:6380/0"
+    assert client_url(url + asked) == broker_url(url + asked) == f"{url}?{told}"
+    assert client_url(client_url(url + asked)) == client_url(url + asked)
+
+
+def test_only_a_network_can_fall_silent() -> None:
+    assert connection_options("unix:///a/b.sock?db=0") == {}
+    options = connection_options("redis://host")
+    assert options["socket_timeout"] > 1  # Celery's blocking read takes a second
+    assert options["socket_keepalive"]
+
+
+def test_a_log_shows_no_password() -> None:
+    url = "rediss://user:secret@host:6380/0?ssl_ca_certs=/a/ca.crt"
+    assert without_password(url) == "rediss://host:6380/0"
+    assert without_password("unix:///a/b.sock?db=0") == "unix:///a/b.sock"
 
 
 @pytest.mark.parametrize(
