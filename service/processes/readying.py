@@ -1,10 +1,14 @@
-"""A whole service for a while: started in a process tree of its own, asked until it is ready."""
+"""A whole service for a while: started in a process tree of its own, asked until it is ready.
+
+``python -m service.processes.readying URL`` asks once: the health check of a container.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -74,3 +78,7 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     if process.stdin is not None:
         process.stdin.close()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if answers(sys.argv[1]) else 1)

@@ -1,0 +1,81 @@
+# Two images from one file:
+#
+#   docker build --target gateway -t echocast-gateway .     # the door: no PyTorch
+#   docker build --target worker  -t echocast-worker .      # the network: worker, trainer, beat
+#
+# Every package has the version that constraints.txt names. The compiler-free final stages take a
+# finished virtual environment from stages that are thrown away.
+
+# Debian with Python; the wheels are those of its version of Python.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+
+FROM ${PYTHON_IMAGE} AS base
+ENV PATH=/opt/echocast/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+
+
+# What the house stands on comes before the house: a change of our own code fetches nothing again.
+FROM base AS gateway-build
+WORKDIR /source
+RUN python3 -m venv /opt/echocast
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN pip install --only-binary :all: --constraint constraints.txt '.[s3]'
+COPY model model
+COPY workers workers
+COPY service service
+RUN pip install --no-deps .
+
+
+FROM base AS worker-build
+# Which PyTorch: the address of a package index that has the build you want, of the version in
+# constraints.txt. PyTorch's own install page names one for CPUs and one for each CUDA version.
+# Empty: the default build of pip's own index.
+ARG TORCH_INDEX=
+WORKDIR /source
+RUN python3 -m venv /opt/echocast
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
+      ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
+    && pip install --only-binary :all: --constraint constraints.txt '.[worker,s3]'
+COPY model model
+COPY workers workers
+COPY service service
+RUN pip install --no-deps .
+
+
+# Nobody's account, one folder to write to; whatever else is written goes to /tmp.
+FROM base AS runtime
+ENV ECHOCAST_DATA_DIR=/data \
+    MPLCONFIGDIR=/tmp/matplotlib
+RUN groupadd --gid 10001 echocast \
+    && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home \
+       --shell /usr/sbin/nologin echocast \
+    && install --directory --owner 10001 --group 10001 /data
+WORKDIR /data
+VOLUME /data
+USER 10001:10001
+ENTRYPOINT ["echocast"]
+
+
+FROM runtime AS gateway
+COPY --from=gateway-build /opt/echocast /opt/echocast
+ENV ECHOCAST_HOST=0.0.0.0 \
+    ECHOCAST_PORT=8000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-m", "service.processes.readying", "http://127.0.0.1:8000/healthz"]
+CMD ["gateway"]
+
+
+FROM runtime AS worker
+COPY --from=worker-build /opt/echocast /opt/echocast
+ENV ECHOCAST_WORKER_METRICS_HOST=0.0.0.0 \
+    ECHOCAST_WORKER_METRICS_PORT=9100
+EXPOSE 9100
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-m", "service.processes.readying", "http://127.0.0.1:9100/metrics"]
+CMD ["worker"]
