@@ -10,22 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from service.errors import ServiceError
 from service.processes.lifeline import command
 from service.processes.readying import stop_process, wait_until
 from service.processes.up import free_port
 from service.shows.benchmark_input import draw_bodies
+from service.shows.figures import BenchmarkFailed, Measured, Say, show
 from workers.engine_url import embedded_url
 from workers.jobs import JobStore
 
@@ -41,38 +37,16 @@ HEADERS = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
 Processes = dict[str, subprocess.Popen[bytes]]
 
 
-class BenchmarkFailed(ServiceError):
-    """A measurement could not be made."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One figure: what, how much, and the goal it is judged by."""
-
-    name: str
-    value: float | None
-    unit: str
-    goal: str = ""
-
-
 def run_benchmark(as_json: bool = False) -> None:
     """Measure everything; takes a few minutes.
 
     Raises:
         BenchmarkFailed: The service refused what it should do.
     """
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Starting")
-        figures = measure(lambda step: bar.update(task, description=step))
-    if as_json:
-        print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}, indent=1))
-    else:
-        Console().print(figure_table(figures))
+    show(measure, as_json)
 
 
-def measure(say: Callable[[str], None]) -> list[Measured]:
+def measure(say: Say) -> list[Measured]:
     """All figures, in the order they were measured."""
     with tempfile.TemporaryDirectory(prefix="ec-") as name:
         root = Path(name)
@@ -114,9 +88,7 @@ def _rates(rate: float, bare: float) -> list[Measured]:
 
 
 @contextmanager
-def _service(
-    data: Path, say: Callable[[str], None]
-) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
+def _service(data: Path, say: Say) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
     """Engine, gateway and worker, started one after the other and timed."""
     port = free_port("127.0.0.1")
     url = f"http://127.0.0.1:{port}"
@@ -202,14 +174,3 @@ def _peak_memory_mib(pid: int) -> float | None:
         return None
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(found.group(1)) / 1024 if found else None
-
-
-def figure_table(figures: Sequence[Measured]) -> Table:
-    """Figures for people."""
-    table = Table(title="Echocast on this machine", title_justify="left")
-    for heading, justify in (("what", "left"), ("measured", "right"), ("goal", "right")):
-        table.add_column(heading, justify="right" if justify == "right" else "left")
-    for figure in figures:
-        value = "not known here" if figure.value is None else f"{figure.value:.1f} {figure.unit}"
-        table.add_row(figure.name, value, figure.goal)
-    return table

@@ -7,22 +7,18 @@ storing and scoring ten forecasts by five methods at four thresholds.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from model.frames import Frames
 from service.processes.readying import running_service, wait_until
 from service.processes.up import free_port
-from service.shows.benchmark import BenchmarkFailed, Measured, figure_table
+from service.shows.figures import BenchmarkFailed, Measured, Say, show
 from service.streams.feeding import Feeder, one_by_one
 
 HEIGHT, WIDTH = 640, 710
@@ -42,17 +38,10 @@ def run_stream_benchmark(as_json: bool = False) -> None:
     Raises:
         BenchmarkFailed: The service did not do what it should.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Starting")
-        figures = measure(lambda step: bar.update(task, description=step))
-    if as_json:
-        print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}, indent=1))
-    else:
-        Console().print(figure_table(figures))
+    show(measure, as_json)
 
 
-def measure(say: Callable[[str], None]) -> list[Measured]:
+def measure(say: Say) -> list[Measured]:
     """All figures, in the order they were measured."""
     from model.synthetic import storm
 
@@ -70,9 +59,7 @@ def measure(say: Callable[[str], None]) -> list[Measured]:
             return _measured(client, frames, process.pid, say)
 
 
-def _measured(
-    client: httpx.Client, frames: list[Frames], pid: int, say: Callable[[str], None]
-) -> list[Measured]:
+def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) -> list[Measured]:
     feeder = Feeder(client, STREAM)
     feeder.declare(STEP_SECONDS / 60)
     with_nowcast = []

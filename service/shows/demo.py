@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from service.errors import ServiceError
 from service.processes.readying import running_service, wait_until
 from service.processes.up import free_port
 from service.shows.demo_input import prepare_input
+from service.shows.figures import Say, step_progress
 from service.shows.score_table import score_tables
 
 JOB_PATIENCE_SECONDS = 600.0
@@ -42,7 +42,7 @@ class Demo:
 
     client: httpx.Client
     output: Path
-    say: Callable[[str], None]
+    say: Say
 
     def run(self, reference_time: datetime) -> dict[str, Any]:
         """Submit, wait, fetch everything, and return the finished job."""
@@ -101,8 +101,7 @@ def run_demo(files: Sequence[Path], output: Path, as_json: bool = False) -> None
     """
     console = Console(stderr=as_json)
     output.mkdir(parents=True, exist_ok=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with step_progress(console) as bar:
         task = bar.add_task("Preparing the input")
 
         def say(step: str) -> None:
@@ -117,9 +116,7 @@ def run_demo(files: Sequence[Path], output: Path, as_json: bool = False) -> None
     _report(console, output, source, result)
 
 
-def _through_http(
-    output: Path, reference_time: datetime, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _through_http(output: Path, reference_time: datetime, say: Say) -> dict[str, Any]:
     port = free_port("127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="echocast-demo-") as data:
         log = Path(data) / "service.log"
