@@ -5,15 +5,18 @@ Source: CF conventions 1.11, chapters 4 (coordinates), 5.6 (grid mappings) and 8
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.formats.netcdf_access import Variable
+from model.errors import UnsupportedInput
+from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from model.frames import FloatArray, Frames, Grid
 from model.packing import MISSING_COUNT, PACKING, floor_as_written
 
@@ -25,6 +28,20 @@ ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk 
 _PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
 _GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}
 _ROTATED = {"Y": ("grid_latitude", "degrees"), "X": ("grid_longitude", "degrees")}
+
+
+@contextmanager
+def open_forecast(path: Path) -> Iterator[netCDF4.Dataset]:
+    """An open file that :func:`model.formats.cf.write_forecast` wrote, closed afterwards.
+
+    Raises:
+        UnreadableInput: The file is damaged or not NetCDF.
+        UnsupportedInput: It is NetCDF, but not one of our forecasts.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        if "reflectivity_last_observed" not in dataset.variables:
+            raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
+        yield dataset
 
 
 def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:

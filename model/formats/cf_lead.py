@@ -11,8 +11,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import UnsupportedInput
-from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
+from model.formats.cf_layout import open_forecast
 from model.formats.netcdf_time import read_times
 from model.frames import FloatArray
 from model.packing import unpacked_dbz, unpacked_probability
@@ -50,9 +49,7 @@ def read_lead(path: Path, valid_time: datetime) -> ForecastLead | None:
         UnreadableInput: The file is damaged or not NetCDF.
         UnsupportedInput: It is NetCDF, but not one of our forecasts.
     """
-    with damage_is_unreadable(path), open_netcdf(path) as dataset:
-        if "reflectivity_last_observed" not in dataset.variables:
-            raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
+    with open_forecast(path) as dataset:
         times = read_times(dataset.variables["time"], "time")
         return _lead(dataset, times.index(valid_time), valid_time) if valid_time in times else None
 

@@ -11,10 +11,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from model.errors import UnsupportedInput
 from model.forecast import Forecast, ModelIdentity
-from model.formats.cf_layout import read_packed
-from model.formats.netcdf_access import damage_is_unreadable, open_netcdf
+from model.formats.cf_layout import open_forecast, read_packed
 from model.formats.netcdf_grid import read_grid
 from model.formats.netcdf_time import read_scalar_time, read_times
 from model.frames import FloatArray, Frames
@@ -35,9 +33,7 @@ def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
         UnreadableInput: The file is damaged or not NetCDF.
         UnsupportedInput: It is NetCDF, but not one of our forecasts.
     """
-    with damage_is_unreadable(path), open_netcdf(path) as dataset:
-        if "reflectivity_last_observed" not in dataset.variables:
-            raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
+    with open_forecast(path) as dataset:
         attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
         methods = _methods(dataset, attributes)
         return methods if only_methods else _with_products(dataset, methods)
@@ -49,7 +45,7 @@ def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
     Yields:
         A threshold, and arrays (y, x) of probabilities in 0..1, NaN where missing.
     """
-    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+    with open_forecast(path) as dataset:
         if "exceedance_probability" in dataset.variables:
             chances = dataset.variables["exceedance_probability"]
             chances.set_auto_maskandscale(False)
