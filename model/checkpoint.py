@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from model.config import NetworkConfig
 from model.errors import CheckpointError
 from model.forecast import ModelIdentity
+from model.keeping.manifest import FORMAT, WEIGHTS, amend, read_manifest, verify, write_manifest
 from model.networks import Network, channels_last
-from model.registry import MANIFEST, WEIGHTS, read_manifest
 
-FORMAT = 1
+__all__ = ["FORMAT", "amend", "equals_extrapolation", "load", "save"]
 
 
 def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None:
@@ -43,18 +41,7 @@ def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None
         "equals_extrapolation": equals_extrapolation(network),
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    _write_manifest(directory, {**facts, **manifest})
-
-
-def amend(directory: Path, facts: Mapping[str, Any]) -> None:
-    """Add facts to the manifest of a checkpoint, or replace some."""
-    _write_manifest(directory, {**read_manifest(directory), **facts})
-
-
-def _write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
-    new = directory / (MANIFEST + ".new")
-    new.write_text(json.dumps(manifest, indent=2) + "\n")
-    new.replace(directory / MANIFEST)
+    write_manifest(directory, {**facts, **manifest})
 
 
 def equals_extrapolation(network: Network) -> bool:
@@ -73,14 +60,9 @@ def load(directory: Path) -> tuple[Network, ModelIdentity]:
     Raises:
         CheckpointError: Missing, damaged, of another format, or not finite.
     """
+    config, sha256 = verify(directory)
     manifest = read_manifest(directory)
-    if manifest.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{directory} has checkpoint format {manifest.get('format')!r}; this version of"
-            f" Echocast reads format {FORMAT}."
-        )
-    sha256 = _verified_hash(directory / WEIGHTS, str(manifest["weights_sha256"]))
-    network = Network(NetworkConfig.from_json(manifest["network"]))
+    network = Network(config)
     try:
         network.load_state_dict(load_file(directory / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -91,17 +73,3 @@ def load(directory: Path) -> tuple[Network, ModelIdentity]:
         raise CheckpointError(f"The weights in {directory} hold values that are not finite.")
     identity = ModelIdentity(str(manifest["name"]), str(manifest["version"]), sha256)
     return channels_last(network.eval()), identity
-
-
-def _verified_hash(weights: Path, expected: str) -> str:
-    """SHA-256 of the weights file, which must be the manifest's."""
-    try:
-        found = hashlib.sha256(weights.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        raise CheckpointError(f"No weights: there is no {weights}.") from None
-    if found != expected:
-        raise CheckpointError(
-            f"The weights in {weights} have the SHA-256 {found}, but their manifest says"
-            f" {expected}: one of them was changed."
-        )
-    return found

@@ -7,7 +7,11 @@
     │   ├── InputTooLarge       more than the limits allow
     │   └── ContractViolation   readable, but breaks a named rule of the input contract
     └── ModelError              something is wrong with a network or its checkpoint
-        └── CheckpointError     a checkpoint is damaged, incomplete or of another kind
+        ├── CheckpointError     a checkpoint is damaged, incomplete or of another kind
+        │   └── UnknownModel    there is no model of that name, version or role
+        └── RegistryError       the registry can't be written, or is damaged
+            ├── RegistryConflict    what it holds forbids it, or another one is writing
+            └── RegistryFull        its disk is full
 
 HTTP status codes are given to these classes in one table of the service, nowhere else.
 """
@@ -64,3 +68,19 @@ class ModelError(EchocastError):
 
 class CheckpointError(ModelError):
     """A checkpoint is damaged, incomplete, or made for another network."""
+
+
+class UnknownModel(CheckpointError):
+    """There is no model of that name and version, and none in that role."""
+
+
+class RegistryError(ModelError):
+    """The registry can't be written, or what it holds is damaged."""
+
+
+class RegistryConflict(RegistryError):
+    """What the registry holds forbids it, or another process is writing to it."""
+
+
+class RegistryFull(RegistryError):
+    """The registry's disk is full; what was there before still holds."""

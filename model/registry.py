@@ -1,114 +1,253 @@
-"""Which models there are: a folder per name and version, aliases beside them. Torch-free.
+"""Which models there are and which one serves: versions, roles, history. Torch-free.
 
 <root>/<name>/<version>/model.safetensors   the weights
 <root>/<name>/<version>/manifest.json       what they are and how they came to be
 <root>/<name>/<version>/card.md             the same for people
+<root>/history/<time>_<what>.json           what was done: who, when, why, on what scores
 <root>/aliases.json                         {"champion": "<name>/<version>", ...}
+
+The newest change in the history says which aliases hold, so that a promotion is one file that
+appears. ``aliases.json`` is a copy of it for people; it rules only while no change was made.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.errors import CheckpointError
+from model.errors import ModelError, RegistryConflict, RegistryError
+from model.keeping import roles
+from model.keeping.alias_file import aliases_in, difference, write_aliases
+from model.keeping.folder import Folder
+from model.keeping.history import ALIAS, CHANGES, PROMOTE, ROLLBACK, START, HistoryEntry
+from model.keeping.manifest import MANIFEST, WEIGHTS, ModelCard, amend, read_manifest, verify
+from model.keeping.roles import CANARY, CHALLENGER, CHAMPION, PREVIOUS
+from model.keeping.shelf import NAME, SHIPPED, Shelf
 
-SHIPPED = Path(__file__).parent / "weights"
-MANIFEST = "manifest.json"
-WEIGHTS = "model.safetensors"
+MENDED = "mend"
+
+log = logging.getLogger(__name__)
+__all__ = [
+    "CANARY",
+    "CHALLENGER",
+    "CHAMPION",
+    "MANIFEST",
+    "PREVIOUS",
+    "SHIPPED",
+    "WEIGHTS",
+    "HistoryEntry",
+    "ModelCard",
+    "Registry",
+    "read_manifest",
+]
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """One version of a model, as the registry knows it.
+class Registry(Shelf):
+    """The shelf for those who put models on it and give them roles, one after the other."""
 
-    Args:
-        name: Name of the model.
-        version: Version within the name.
-        aliases: Roles it plays, e.g. ``champion``.
-        manifest: What its weights are and how they came to be.
-    """
+    @property
+    def _folder(self) -> Folder:
+        if self.root.resolve() == self.shipped.resolve():
+            raise RegistryError(f"{self.root} holds the shipped models, which never change.")
+        return Folder(self.root)
 
-    name: str
-    version: str
-    aliases: tuple[str, ...]
-    manifest: Mapping[str, Any]
+    def stage(self, name: str) -> Path:
+        """A new folder to write a checkpoint to, out of everybody's sight; see :meth:`publish`.
+
+        Raises:
+            RegistryError: The root can't be written.
+        """
+        return self._folder.stage(_checked(name))
+
+    def publish(self, staged: Path, name: str, version: str) -> ModelCard:
+        """Let a staged checkpoint appear as a version, at once and for ever.
+
+        Raises:
+            RegistryConflict: There is that version already.
+            RegistryError: The root can't be written.
+            CheckpointError: What is staged is no checkpoint.
+        """
+        reference = f"{_checked(name)}/{_checked(version)}"
+        verify(staged)
+        with self._folder.writing():
+            if any((root / reference).exists() for root in (self.root, self.shipped)):
+                raise RegistryConflict(f"There is a model {reference} already; versions are final.")
+            amend(staged, {"name": name, "version": version})
+            self._folder.adopt(staged, reference)
+        return self.card(reference)
+
+    def take_over(self, who: str) -> None:
+        """Where no model serves yet, take over the shipped champion; and mend the alias file.
+
+        The shipped canary comes along: the first released model, frozen, with which all later ones
+        are compared.
+
+        Raises:
+            RegistryError: The root can't be written.
+        """
+        with self._folder.writing():
+            self._mend(who)
+            if self._own_aliases():
+                return
+            shipped = aliases_in(self.shipped)
+            aliases = {role: shipped.get(role, shipped[CHAMPION]) for role in (CHAMPION, CANARY)}
+            why = "No model served yet; the shipped ones were taken over."
+            self._change(START, who, why, aliases)
+
+    def promote(
+        self,
+        reference: str,
+        *,
+        who: str,
+        why: str,
+        scores: Mapping[str, Any] | None = None,
+        expected: str | None = None,
+    ) -> HistoryEntry:
+        """Let a model serve; the champion becomes the previous one.
+
+        Args:
+            reference: Alias or ``name/version``.
+            who: Who wants it.
+            why: In a sentence.
+            scores: What the decision rests on.
+            expected: The champion that this replaces; None: whichever it is.
+
+        Raises:
+            UnknownModel: There is no such model.
+            RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryError: The root can't be written.
+        """
+        with self._folder.writing():
+            aliases = self.aliases()
+            roles.check_expected(aliases, CHAMPION, expected)
+            after = roles.promoted(aliases, self.reference(reference))
+            return self._change(PROMOTE, who, why, after, scores)
+
+    def rollback(
+        self,
+        *,
+        who: str,
+        why: str,
+        scores: Mapping[str, Any] | None = None,
+        expected: str | None = None,
+    ) -> HistoryEntry:
+        """Let the previous model serve again; next time, the one before that.
+
+        The arguments are those of :meth:`promote`.
+
+        Raises:
+            RegistryConflict: There is no previous model, it can't serve, or another champion was
+                expected.
+            RegistryError: The root can't be written.
+        """
+        with self._folder.writing():
+            aliases = self.aliases()
+            roles.check_expected(aliases, CHAMPION, expected)
+            after = roles.rolled_back(aliases, self.history())
+            return self._change(ROLLBACK, who, why, after, scores)
+
+    def set_alias(
+        self,
+        role: str,
+        reference: str,
+        *,
+        who: str,
+        why: str,
+        scores: Mapping[str, Any] | None = None,
+        expected: str | None = None,
+    ) -> HistoryEntry:
+        """Give a model a role beside the champion's, e.g. ``challenger``.
+
+        ``champion`` and ``previous`` come by promotion and rollback. The arguments are those of
+        :meth:`promote`; ``expected`` is the model that has the role.
+
+        Raises:
+            UnknownModel: There is no such model.
+            RegistryConflict: The role is not to be had like this, or another model was expected.
+            RegistryError: The root can't be written.
+        """
+        with self._folder.writing():
+            aliases = self.aliases()
+            roles.check_expected(aliases, role, expected)
+            after = roles.appointed(aliases, _checked(role), self.reference(reference))
+            return self._change(ALIAS, who, why, after, scores)
+
+    def record(self, what: str, *, who: str, why: str, facts: Mapping[str, Any]) -> HistoryEntry:
+        """Keep a deed that changes no alias, e.g. a retraining and its verdict.
+
+        Raises:
+            RegistryConflict: ``what`` stands for a change of aliases.
+            RegistryError: The root can't be written.
+        """
+        if what in CHANGES:
+            raise RegistryConflict(f"An entry {what!r} is written by what changes the aliases.")
+        with self._folder.writing():
+            return self._history.append(what, who, why, facts=dict(facts))
+
+    def _change(
+        self,
+        what: str,
+        who: str,
+        why: str,
+        aliases: Mapping[str, str],
+        scores: Mapping[str, Any] | None = None,
+    ) -> HistoryEntry:
+        """Let other aliases hold: the entry decides, the alias file follows."""
+        before = self._own_aliases()
+        changed = {
+            role: {"from": before.get(role), "to": aliases.get(role)}
+            for role in sorted({*before, *aliases})
+            if before.get(role) != aliases.get(role)
+        }
+        if CHAMPION in changed:
+            self._check_can_serve(aliases[CHAMPION])
+        for model in set(aliases.values()):  # the next version of Echocast may lack a shipped one
+            if (self.shipped / model).exists() and not (self.root / model).exists():
+                self._folder.adopt_copy(self.shipped / model, model)
+        facts = {"changed": changed}
+        entry = self._history.append(
+            what, who, why, facts=facts, scores=scores, aliases=dict(aliases)
+        )
+        write_aliases(self._folder, aliases)
+        return entry
+
+    def _check_can_serve(self, model: str) -> None:
+        """What can be told of a champion-to-be without running it.
+
+        Raises:
+            RegistryConflict: It would be refused by the workers.
+        """
+        try:
+            verify(self.resolve(model))
+        except ModelError as error:
+            raise RegistryConflict(f"{model} can't serve: {error}") from error
+
+    def _mend(self, who: str) -> None:
+        """Make the alias file again where it is not what the history says, and say so."""
+        try:
+            change = self._history.newest_change()
+        except RegistryError:
+            return  # the copy is all there is
+        if change is None or change.aliases is None:
+            return
+        if problem := difference(self.root, change.aliases):
+            why = f"{problem}; it was made again from the history."
+            log.warning("%s", why)
+            write_aliases(self._folder, change.aliases)
+            self._history.append(MENDED, who, why)
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint directory.
+def _checked(name: str) -> str:
+    """A name that may be that of a folder.
 
     Raises:
-        CheckpointError: There is none, or it is not JSON.
+        RegistryError: It may not.
     """
-    path = directory / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise CheckpointError(f"No checkpoint: there is no {path}.") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: {error}.") from None
-    return manifest
-
-
-@dataclass(frozen=True)
-class Registry:
-    """The models below a root folder.
-
-    Args:
-        root: Folder of the models; by default those shipped with Echocast.
-    """
-
-    root: Path = SHIPPED
-
-    def aliases(self) -> dict[str, str]:
-        """Role -> ``name/version``.
-
-        Raises:
-            CheckpointError: The alias file is damaged.
-        """
-        path = self.root / "aliases.json"
-        try:
-            aliases: dict[str, str] = json.loads(path.read_text())
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise CheckpointError(f"{path} is damaged: {error}.") from None
-        return aliases
-
-    def models(self) -> list[ModelCard]:
-        """All versions of all models, by name and version."""
-        paths = sorted(self.root.glob(f"*/*/{MANIFEST}"))
-        return [self._card(path.parent) for path in paths]
-
-    def resolve(self, reference: str = "champion") -> Path:
-        """Directory of an alias or of ``name/version``.
-
-        Raises:
-            CheckpointError: No such model.
-        """
-        directory = self.root / self.aliases().get(reference, reference)
-        if (
-            directory.resolve().is_relative_to(self.root.resolve())
-            and (directory / MANIFEST).is_file()
-        ):
-            return directory
-        known = [f"{card.name}/{card.version}" for card in self.models()] + list(self.aliases())
-        raise CheckpointError(f"There is no model {reference!r}; known are {sorted(known)}.")
-
-    def card(self, reference: str = "champion") -> ModelCard:
-        """The card of an alias or of ``name/version``.
-
-        Raises:
-            CheckpointError: No such model.
-        """
-        return self._card(self.resolve(reference))
-
-    def _card(self, directory: Path) -> ModelCard:
-        name, version = directory.parent.name, directory.name
-        target = f"{name}/{version}"
-        roles = tuple(sorted(role for role, at in self.aliases().items() if at == target))
-        return ModelCard(name, version, roles, read_manifest(directory))
+    if not NAME.fullmatch(name):
+        raise RegistryError(
+            "Names of models, versions and roles have 1 to 64 letters, digits and '._+-' and start"
+            f" with a letter or digit; {name[:80]!r} does not."
+        )
+    return name

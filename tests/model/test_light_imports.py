@@ -7,7 +7,7 @@ HEAVY = "{'torch', 'netCDF4', 'h5py', 'xarray', 'cv2', 'matplotlib'}"
 
 
 @pytest.mark.parametrize(
-    "module", ["contract", "verification", "forecast", "packing", "formats.json_reader"]
+    "module", ["contract", "verification", "forecast", "packing", "registry", "formats.json_reader"]
 )
 def test_what_a_gateway_may_import_stays_light(module):
     heavy = "{'torch', 'cv2', 'matplotlib', 'xarray'}" if module == "formats.json_reader" else HEAVY

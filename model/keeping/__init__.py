@@ -1,0 +1,1 @@
+"""What the registry is made of: manifests, a shared folder, a history; torch-free."""

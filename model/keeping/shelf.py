@@ -1,0 +1,134 @@
+"""Shelf: the models that are there and the roles they play, as anybody may read them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from model.errors import RegistryError, UnknownModel
+from model.keeping.alias_file import ALIASES, aliases_in
+from model.keeping.folder import Folder
+from model.keeping.history import History, HistoryEntry
+from model.keeping.manifest import MANIFEST, ModelCard, read_manifest
+from model.keeping.roles import CHAMPION
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The models below a root folder, and those that came with Echocast.
+
+    Args:
+        root: Folder of one's own models; need not exist.
+        shipped: Folder of the shipped models, which is never written.
+    """
+
+    root: Path = SHIPPED
+    shipped: Path = SHIPPED
+
+    @property
+    def _history(self) -> History:
+        return History(Folder(self.root))
+
+    def aliases(self) -> dict[str, str]:
+        """Role -> ``name/version``; the shipped ones where no model of one's own serves.
+
+        Raises:
+            CheckpointError: There is no history yet, and the alias file is damaged.
+        """
+        return self._own_aliases() or aliases_in(self.shipped)
+
+    def _own_aliases(self) -> dict[str, str]:
+        """As the newest change says, whatever became of the alias file."""
+        try:
+            change = self._history.newest_change()
+        except RegistryError as error:
+            log.error("%s The copy in %s holds.", error, ALIASES)
+            change = None
+        return dict((change and change.aliases) or aliases_in(self.root))
+
+    def models(self) -> list[ModelCard]:
+        """All versions of all models, by name and version."""
+        places = {
+            reference_of(path.parent): path.parent
+            for root in (self.shipped, self.root)
+            for path in root.glob(f"*/*/{MANIFEST}")
+            if NAME.fullmatch(path.parent.parent.name)
+        }
+        aliases = self.aliases()
+        return [_card(directory, aliases) for _, directory in sorted(places.items())]
+
+    def resolve(self, reference: str = CHAMPION) -> Path:
+        """Directory of an alias or of ``name/version``.
+
+        Raises:
+            UnknownModel: There is none.
+        """
+        aliases = self.aliases()
+        parts = aliases.get(reference, reference).split("/")
+        if len(parts) == 2 and all(map(NAME.fullmatch, parts)):
+            for root in (self.root, self.shipped):
+                if (root.joinpath(*parts) / MANIFEST).is_file():
+                    return root.joinpath(*parts)
+        known = sorted([card.reference for card in self.models()] + list(aliases))
+        raise UnknownModel(f"There is no model {reference[:140]!r}; known are {known}.")
+
+    def reference(self, reference: str = CHAMPION) -> str:
+        """``name/version`` of an alias, or of what is written so already.
+
+        Raises:
+            UnknownModel: There is no such model.
+        """
+        return reference_of(self.resolve(reference))
+
+    def card(self, reference: str = CHAMPION) -> ModelCard:
+        """The card of an alias or of ``name/version``.
+
+        Raises:
+            UnknownModel: There is no such model.
+        """
+        return _card(self.resolve(reference), self.aliases())
+
+    def history(self) -> list[HistoryEntry]:
+        """All that was done, oldest first; damaged entries are left out and logged."""
+        return self._history.entries()
+
+    def champion_since(self) -> datetime | None:
+        """When the champion began to serve; None where the history does not tell."""
+        since, champion = None, None
+        for entry in self._history.entries():
+            serving = (entry.aliases or {}).get(CHAMPION, champion)
+            if serving != champion:
+                since, champion = entry.time, serving
+        return since
+
+    def serving_at(self, time: datetime) -> str:
+        """``name/version`` of the champion at a time.
+
+        Raises:
+            UnknownModel: The history begins later.
+        """
+        change = self._history.newest_change(time)
+        if change is None or CHAMPION not in (change.aliases or {}):
+            raise UnknownModel(
+                f"Which model served at {time.isoformat()} is not known: the history begins later."
+            )
+        return (change.aliases or {})[CHAMPION]
+
+
+def reference_of(directory: Path) -> str:
+    """``name/version`` of a checkpoint directory."""
+    return f"{directory.parent.name}/{directory.name}"
+
+
+def _card(directory: Path, aliases: Mapping[str, str]) -> ModelCard:
+    roles = sorted(role for role, at in aliases.items() if at == reference_of(directory))
+    return ModelCard(directory.parent.name, directory.name, tuple(roles), read_manifest(directory))
