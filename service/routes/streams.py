@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator
 from starlette.responses import JSONResponse, Response
 
+from service.answers import Accept, KnownTag, WantedFormat, forecast_answers
 from service.dependencies import (
     AppResources,
     Reader,
@@ -18,10 +19,7 @@ from service.dependencies import (
     mend_plus,
 )
 from service.examples import NOWCAST_BODY
-from service.formats import FORMATS, wanted_format
 from service.refusals import refusals
-from service.routes.forecast import CONTENT
-from service.schemas import ForecastFrames
 from service.streams.office import StreamOffice
 from service.streams.schemas import (
     FrameView,
@@ -103,23 +101,15 @@ async def put_frame(
     "/streams/{name}/latest",
     dependencies=[Reader],
     response_class=Response,
-    responses={
-        200: {"model": ForecastFrames, "description": "The forecast.", "content": CONTENT},
-        304: {"description": "Not changed since the ETag in If-None-Match."},
-        **refusals(401, 404, 406, 410, 422, 503),
-    },
+    responses=forecast_answers(401, 404, 406, 410, 422, 503),
 )
 async def show_latest(
     name: str,
     office: Office,
-    format_name: Annotated[
-        str | None, Query(alias="format", description=f"One of {', '.join(FORMATS)}.")
-    ] = None,
-    accept: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[str, Header()] = "",
+    wanted: WantedFormat,
+    if_none_match: KnownTag = "",
 ) -> Response:
     """The newest forecast, fresh until the next frame is due."""
-    wanted = wanted_format(format_name, accept)
     return await office.showcase.show(name, wanted, if_none_match)
 
 
@@ -162,7 +152,7 @@ async def show_verification(
     format_name: Annotated[
         str | None, Query(alias="format", description="json, csv or png.")
     ] = None,
-    accept: Annotated[str | None, Header()] = None,
+    accept: Accept = None,
 ) -> Response:
     """How good the forecasts were, by whole hours of valid time; without bounds, the newest day."""
     wanted = wanted_table(format_name, accept)
