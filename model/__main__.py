@@ -17,9 +17,10 @@ from typing import Annotated
 import typer
 
 from model import checkpoint
+from model.batches import Sampler
 from model.calibration import choose_cuts, leave_one_out
 from model.commands import Json, ModelName, ModelsDir, Threads, command_line, run, use_threads
-from model.config import PRESETS
+from model.config import PRESETS, TrainingConfig
 from model.contract import InputContract, split
 from model.dataset import WindowStore
 from model.formats.cf import write_forecast
@@ -29,10 +30,11 @@ from model.judging.evaluation import evaluate, exceedance_counts
 from model.judging.references import installed
 from model.networks import Network
 from model.nowcaster import Nowcaster
+from model.parallel import joined
 from model.progress import progress
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
-from model.training import Run, Sampler, TrainingConfig, train
+from model.training import Run, train, weights_to_start_from
 from model.verification import verify
 from model.windows import gather
 
@@ -102,12 +104,17 @@ def train_command(
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
     warm_start: Annotated[
-        Path | None, typer.Option(help="Run whose weights to begin with.")
+        Path | None,
+        typer.Option(help="Run or released checkpoint whose weights to begin with."),
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
     seed: int = 1,
     threads: Threads = 0,
 ) -> None:
-    """Train a network; the same command again goes on where it stopped."""
+    """Train a network; the same command again goes on where it stopped.
+
+    Under torchrun several processes train together: ``torchrun --nproc-per-node 2 -m model train``.
+    """
     use_threads(threads)
     config = TrainingConfig(
         PRESETS[preset],
@@ -120,16 +127,17 @@ def train_command(
         seed=seed,
         warm_start=warm_start.name if warm_start else "",
     )
-    training = Run(config, output)
-    if warm_start:
-        training.start_from(Run.open(warm_start))
-    training.resume()
-    sampler = Sampler([WindowStore.load(folder) for folder in windows], config)
-    with progress() as bar:
-        task = bar.add_task("loss", total=steps, completed=training.step)
+    with joined(device) as team, progress() as bar:
+        training = Run(config, output, device=device, team=team)
+        if warm_start:
+            training.start_from(weights_to_start_from(warm_start))
+        training.resume()
+        sampler = Sampler([WindowStore.load(folder) for folder in windows], config, team)
+        task = bar.add_task("loss", total=steps, completed=training.step, visible=team.leads)
         for loss in train(training, sampler, until=until):
             bar.update(task, completed=training.step, description=f"loss {loss:.3f}")
-    typer.echo(f"Trained {training.step} steps; the run is in {output}.")
+    if team.leads:
+        typer.echo(f"Trained {training.step} steps; the run is in {output}.")
 
 
 @app.command("release")

@@ -1,9 +1,9 @@
-"""What a network is, as a frozen value saved inside its checkpoint. Torch-free."""
+"""What a network and its training are, as frozen values saved with the weights. Torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
 from model.errors import ModelError
@@ -157,6 +157,52 @@ class NetworkConfig:
         if unknown:
             raise ModelError(f"The network configuration has unknown fields: {sorted(unknown)}.")
         return cls(**value)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides what a run computes, beside its windows.
+
+    Args:
+        network: What is trained.
+        steps: Optimiser steps in all.
+        batch: Windows a step.
+        peak_rate: Highest learning rate of the one-cycle schedule.
+        warm_up: Share of the steps before the peak.
+        weight_decay: AdamW's.
+        clip: Largest gradient norm.
+        average: Decay of the exponential moving average of the weights.
+        brightness_dbz: Windows are brightened or dimmed by up to this much.
+        balance: How far the error of the reflectivity is weighted by rain, 0..1 (model.losses).
+        shares: How often each event is drawn; events not named count 1.
+        bfloat16: Convolutions in bfloat16, states and loss in float32.
+        seed: Of everything random.
+        warm_start: Name of the run whose averaged weights this one started from; empty for none.
+    """
+
+    network: NetworkConfig
+    steps: int = 2000
+    batch: int = 6
+    peak_rate: float = 2e-3
+    warm_up: float = 0.1
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    average: float = 0.998
+    brightness_dbz: float = 2.0
+    balance: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
+    bfloat16: bool = False
+    seed: int = 1
+    warm_start: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "network": self.network.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The configuration that :meth:`to_json` described; fields added since take defaults."""
+        return cls(**{**value, "network": NetworkConfig.from_json(value["network"])})
 
 
 PAPER = NetworkConfig()

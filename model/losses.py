@@ -27,7 +27,13 @@ def rain_weight(observed_dbz: Tensor) -> Tensor:
     ]
 
 
-def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor, balance: float) -> Tensor:
+def intensity_loss(
+    frame: Tensor,
+    observed: Tensor,
+    valid: Tensor,
+    balance: float,
+    pixels: Tensor | None = None,
+) -> Tensor:
     """Squared error over the observed pixels, as far as asked balanced and with absolute error.
 
     Args:
@@ -35,6 +41,7 @@ def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor, balance: floa
         observed: Like ``frame``.
         valid: 1 where observed.
         balance: 0: plain squared error; 1: balanced squared plus absolute error.
+        pixels: What the sum is divided by; by default the observed pixels.
 
     Returns:
         Scalar; the error in units of 10 dBZ.
@@ -44,11 +51,15 @@ def intensity_loss(frame: Tensor, observed: Tensor, valid: Tensor, balance: floa
     if balance:
         weight = 1 + balance * (rain_weight(observed * SCALE_DBZ) - 1)
         loss = weight * (loss + balance * error.abs())
-    return (valid * loss).sum() / valid.sum().clamp(min=1)
+    return (valid * loss).sum() / _divisor(valid, pixels)
 
 
 def exceedance_loss(
-    logits: Tensor, observed: Tensor, valid: Tensor, thresholds_dbz: tuple[float, ...]
+    logits: Tensor,
+    observed: Tensor,
+    valid: Tensor,
+    thresholds_dbz: tuple[float, ...],
+    pixels: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy of exceeding each threshold, summed with the thresholds' weights.
 
@@ -57,6 +68,7 @@ def exceedance_loss(
         observed: (batch, 1, height, width) in network scale.
         valid: Like ``observed``.
         thresholds_dbz: One per channel of ``logits``.
+        pixels: What the sum is divided by; by default the observed pixels.
 
     Returns:
         Scalar.
@@ -65,7 +77,7 @@ def exceedance_loss(
     event = (observed >= dbz / SCALE_DBZ - 1e-6).to(logits.dtype)
     entropy = F.binary_cross_entropy_with_logits(logits, event, reduction="none")
     weight = torch.exp2((dbz - COMMON_DBZ).clamp(min=0) / 12)
-    return (entropy * weight * valid).sum() / valid.sum().clamp(min=1)
+    return (entropy * weight * valid).sum() / _divisor(valid, pixels)
 
 
 def prediction_loss(
@@ -74,11 +86,17 @@ def prediction_loss(
     valid: Tensor,
     thresholds_dbz: tuple[float, ...],
     balance: float,
+    pixels: Tensor | None = None,
 ) -> Tensor:
     """Loss of one predicted frame: intensity, and four times the exceedance entropy."""
-    loss = intensity_loss(prediction.frame, observed, valid, balance)
+    loss = intensity_loss(prediction.frame, observed, valid, balance, pixels)
     if thresholds_dbz:
         loss = loss + 4 * exceedance_loss(
-            prediction.exceedance_logits, observed, valid, thresholds_dbz
+            prediction.exceedance_logits, observed, valid, thresholds_dbz, pixels
         )
     return loss
+
+
+def _divisor(valid: Tensor, pixels: Tensor | None) -> Tensor:
+    """Pixels that a mean is taken over, at least one."""
+    return (valid.sum() if pixels is None else pixels).clamp(min=1)

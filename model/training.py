@@ -9,163 +9,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.cascade import damped
-from model.config import NetworkConfig
-from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from model import checkpoint
+from model.batches import Batch, Sampler
+from model.config import TrainingConfig
+from model.errors import ModelError
 from model.losses import prediction_loss
-from model.networks import SCALE_DBZ, Context, Network, channels_last
+from model.networks import Network, channels_last
+from model.parallel import ALONE, Team
 
 RUN_FILE = "run.safetensors"
 INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Everything that decides what a run computes, beside its windows.
-
-    Args:
-        network: What is trained.
-        steps: Optimiser steps in all.
-        batch: Windows a step.
-        peak_rate: Highest learning rate of the one-cycle schedule.
-        warm_up: Share of the steps before the peak.
-        weight_decay: AdamW's.
-        clip: Largest gradient norm.
-        average: Decay of the exponential moving average of the weights.
-        brightness_dbz: Windows are brightened or dimmed by up to this much.
-        balance: How far the error of the reflectivity is weighted by rain, 0..1 (model.losses).
-        shares: How often each event is drawn; events not named count 1.
-        bfloat16: Convolutions in bfloat16, states and loss in float32.
-        seed: Of everything random.
-        warm_start: Name of the run whose averaged weights this one started from; empty for none.
-    """
-
-    network: NetworkConfig
-    steps: int = 2000
-    batch: int = 6
-    peak_rate: float = 2e-3
-    warm_up: float = 0.1
-    weight_decay: float = 1e-4
-    clip: float = 1.0
-    average: float = 0.998
-    brightness_dbz: float = 2.0
-    balance: float = 0.0
-    shares: Mapping[str, float] = field(default_factory=dict)
-    bfloat16: bool = False
-    seed: int = 1
-    warm_start: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "network": self.network.to_json()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The configuration that :meth:`to_json` described; fields added since take defaults."""
-        return cls(**{**value, "network": NetworkConfig.from_json(value["network"])})
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Windows of one length.
-
-    Args:
-        frames: (batch, time, 1, height, width) in network scale, missing 0.
-        valid: 1 where observed.
-        bases: (batch, output, 1, height, width): what the residual of each output is added to.
-        inputs: Frames that are input.
-        context: Step and pixel size of each.
-    """
-
-    frames: Tensor
-    valid: Tensor
-    bases: Tensor
-    inputs: int
-    context: Context
-
-
-class Sampler:
-    """Draws the batch of any step: windows of one length, events by their shares.
-
-    Args:
-        stores: Where the windows are.
-        config: Batch size, shares, brightness and seed.
-    """
-
-    def __init__(self, stores: Sequence[WindowStore], config: TrainingConfig) -> None:
-        self.stores, self.config = stores, config
-        members: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for number, store in enumerate(stores):
-            for index, info in enumerate(store.infos):
-                members.setdefault((info.inputs, info.outputs), []).append((number, index))
-        self.groups = list(members.items())
-        counts: dict[str, int] = {}
-        for store in stores:
-            for info in store.infos:
-                counts[info.event] = counts.get(info.event, 0) + 1
-        self.weights = [
-            np.array([self._weight(number, index, counts) for number, index in group])
-            for _, group in self.groups
-        ]
-
-    def _weight(self, number: int, index: int, counts: Mapping[str, int]) -> float:
-        event = self.stores[number].infos[index].event
-        return self.config.shares.get(event, 1.0) / counts[event]
-
-    def batch(self, step: int) -> Batch:
-        """The batch of step ``step``."""
-        rng = np.random.default_rng((self.config.seed, step))
-        totals = np.array([weights.sum() for weights in self.weights])
-        group = int(rng.choice(len(totals), p=totals / totals.sum()))
-        (inputs, outputs), members = self.groups[group]
-        chances = self.weights[group] / self.weights[group].sum()
-        chosen = rng.choice(len(members), size=self.config.batch, p=chances)
-        windows = [self._window(members[i], inputs + outputs, rng) for i in chosen]
-        infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen]
-        frames, valid = (torch.from_numpy(np.stack(part)) for part in zip(*windows, strict=True))
-        context = Context(
-            torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
-            torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
-        )
-        bases = torch.from_numpy(
-            np.stack([self._bases(frames[:inputs], outputs) for frames in frames.numpy()])
-        )
-        return Batch(frames[:, :, None], valid[:, :, None], bases[:, :, None], inputs, context)
-
-    def _bases(self, seen: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
-        """(output, height, width) in network scale, of frames in network scale."""
-        if self.config.network.base == "newest":
-            return np.repeat(seen[-1:], outputs, 0)
-        return damped(seen * SCALE_DBZ, outputs) / np.float32(SCALE_DBZ)
-
-    def _window(
-        self, member: tuple[int, int], length: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
-        """One window turned, mirrored and brightened at random: network scale, and validity."""
-        number, index = member
-        counts = self.stores[number].counts[index, :length]
-        counts = np.rot90(counts, int(rng.integers(4)), (1, 2))
-        if rng.random() < 0.5:
-            counts = counts[:, :, ::-1]
-        valid = counts != MISSING_COUNT
-        dbz = counts.astype(np.float32) * DBZ_PER_COUNT
-        shift = rng.uniform(-1, 1) * self.config.brightness_dbz
-        dbz = np.where(
-            valid & (dbz > 5), np.clip(dbz + shift, 0, SCALE_DBZ), np.where(valid, dbz, 0)
-        )
-        return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
 
 
 def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
@@ -185,6 +48,7 @@ def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
             seen,
             network.config.exceedance_thresholds_dbz,
             balance,
+            batch.pixels[t + 1],
         )
         weights += weight
     return total / weights
@@ -195,13 +59,23 @@ class Run:
 
     Args:
         config: What to compute.
-        directory: Where checkpoints go.
+        directory: Where checkpoints go; several processes share it.
+        device: Where it is computed: ``cpu`` or ``cuda``.
+        team: The processes that compute it together.
     """
 
-    def __init__(self, config: TrainingConfig, directory: Path) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        directory: Path,
+        *,
+        device: str = "cpu",
+        team: Team = ALONE,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.directory, self.step = config, directory, 0
-        self.network = channels_last(Network(config.network))
+        self.device, self.team = torch.device(device), team
+        self.network = channels_last(Network(config.network)).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
@@ -222,17 +96,20 @@ class Run:
         """One optimiser step; returns the loss.
 
         Raises:
-            FloatingPointError: The loss is not finite.
+            ModelError: The loss is not finite.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
-            loss = batch_loss(self.network, batch, self.config.balance)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise FloatingPointError(f"The loss of step {self.step} is {value}.")
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            loss = batch_loss(self.network, batch.to(self.device), self.config.balance)
         loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        loss = loss.detach()
+        self.team.average([loss, *gradients])
+        value = float(loss)
+        if not np.isfinite(value):
+            raise ModelError(f"The loss of step {self.step} is {value}.")
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimiser.step()
         self.step += 1
@@ -249,6 +126,8 @@ class Run:
 
     def save(self) -> None:
         """Write all that a resumed run needs; the old checkpoint stays until the new one stands."""
+        if not self.team.leads:
+            return
         self.directory.mkdir(parents=True, exist_ok=True)
         new = self.directory / (RUN_FILE + ".new")
         note = {"step": str(self.step), "config": json.dumps(self.config.to_json())}
@@ -259,18 +138,21 @@ class Run:
         """Go on from the checkpoint in the directory, if there is one.
 
         Raises:
-            ValueError: It was written by a run with another configuration.
+            ModelError: It was written by a run with another configuration.
         """
         path = self.directory / RUN_FILE
-        if not path.exists():
-            return
+        if path.exists():
+            self._take_up(path)
+        self.team.check_same_step(self.step, self.device)
+
+    def _take_up(self, path: Path) -> None:
         note = _note(path)
         if TrainingConfig.from_json(json.loads(note["config"])) != self.config:
-            raise ValueError(f"{path} belongs to a run with another configuration.")
+            raise ModelError(f"{path} belongs to a run with another configuration.")
         tensors = load_file(path)
         self.step = int(note["step"])
         self.network.load_state_dict(_below(tensors, "network/"))
-        self.average = _below(tensors, "average/")
+        self.average = {k: v.to(self.device) for k, v in _below(tensors, "average/").items()}
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in _below(tensors, "optimiser/").items():
             number, _, name = key.partition("/")
@@ -290,16 +172,29 @@ class Run:
         run.resume()
         return run
 
-    def start_from(self, other: Run) -> None:
-        """Begin with the averaged weights of another run; its optimiser is left behind."""
-        self.network.load_state_dict(other.average)
-        self.average = {k: v.detach().clone() for k, v in other.average.items()}
+    def start_from(self, other: Network) -> None:
+        """Begin with the weights of another network: of a run or of a released checkpoint.
+
+        Raises:
+            ModelError: It is a network of another kind.
+        """
+        if other.config != self.config.network:
+            raise ModelError("A warm start needs a network of the same configuration.")
+        self.network.load_state_dict(other.state_dict())
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
     def averaged(self) -> Network:
         """The network with the averaged weights."""
         network = Network(self.config.network)
         network.load_state_dict(self.average)
         return network
+
+
+def weights_to_start_from(directory: Path) -> Network:
+    """The averaged network of a run's folder, or the network of a released checkpoint."""
+    if (directory / RUN_FILE).exists():
+        return Run.open(directory).averaged()
+    return checkpoint.load(directory)[0]
 
 
 def _note(path: Path) -> dict[str, str]:

@@ -9,13 +9,14 @@ from typer.testing import CliRunner
 
 from model import checkpoint
 from model.__main__ import app
-from model.config import FAMILIES, NetworkConfig
+from model.batches import Batch
+from model.config import FAMILIES, NetworkConfig, TrainingConfig
 from model.errors import CheckpointError, ModelError
 from model.networks import Context, Network, fold, unfold
 from model.nowcaster import Nowcaster
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.synthetic import storm
-from model.training import Batch, Run, TrainingConfig
+from model.training import Run
 
 PLANES = {
     "residual": True,
@@ -30,7 +31,8 @@ def batch_of(size=16):
     frames = torch.rand(2, 6, 1, size, size, generator=generator)
     context = Context(torch.full((2,), 5.0), torch.ones(2))
     bases = frames[:, 3:4].expand(-1, 2, -1, -1, -1)
-    return Batch(frames, torch.ones_like(frames), bases, 4, context)
+    pixels = torch.full((6,), 2.0 * size * size)
+    return Batch(frames, torch.ones_like(frames), bases, 4, context, pixels)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import RADAR_SMALL
+from model.batches import Sampler
+from model.config import RADAR_SMALL, TrainingConfig
 from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, aligned, clean, cut, to_counts
+from model.errors import ModelError
 from model.losses import exceedance_loss, intensity_loss, rain_weight
 from model.networks import SCALE_DBZ
 from model.synthetic import storm
-from model.training import Run, Sampler, TrainingConfig, train
+from model.training import Run, train
 from model.windows import gather
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, exceedance_thresholds_dbz=(20.0, 30.0))
@@ -120,7 +122,7 @@ def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp
     first = Run(CONFIG, tmp_path / "first")
     list(train(first, Sampler([store], CONFIG)))
     second = Run(replace(CONFIG, warm_start="first"), tmp_path / "second")
-    second.start_from(first)
+    second.start_from(first.averaged())
     for key, value in second.network.state_dict().items():
         assert torch.equal(value, first.average[key])
     second.advance(Sampler([store], CONFIG).batch(0))
@@ -130,7 +132,7 @@ def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp
 def test_resuming_with_another_configuration_is_refused(store, tmp_path):
     run = Run(CONFIG, tmp_path)
     run.save()
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(ModelError, match="another configuration"):
         Run(replace(CONFIG, peak_rate=1.0), tmp_path).resume()
 
 
@@ -138,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(store, tmp_path):
     run = Run(CONFIG, tmp_path)
     batch = Sampler([store], CONFIG).batch(0)
     batch.frames[0, 0] = float("nan")
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(ModelError, match="step 0"):
         run.advance(batch)
 
 

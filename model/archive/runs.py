@@ -1,0 +1,193 @@
+"""Runs: stretches of a stream that one network may see as one; and why they end.
+
+A run has one rhythm, one grid, one Z-R relation, one floor and one calibration. What a header tells
+is compared; a recalibration that nobody declared shows as a jump of all echoes at once from one
+frame to the next, far beyond what the weather of the frames around it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from model.archive.store import FrameArchive
+from model.errors import UnreadableInput
+from model.extrapolation import FloatArray
+from model.formats.stream_frame import StreamFrame
+
+WET_DBZ = 20.0
+HEAVY_DBZ = 40.0
+ECHO_DBZ = 5.0  # both of a pair reach it
+CLEAR_ECHO_DBZ = 15.0  # their mean does: a limit on both alike, so that a step is not cut off
+FEWEST_ECHOES = 200  # pixels, below which a pair of frames says nothing of the calibration
+JUMP_DB = 1.5  # real frames up to 10 minutes apart stayed below 1.1 on all but one of eight events
+JUMP_SPREADS = 6.0
+AROUND = 6  # pairs before and after, that a jump is compared with
+FEWEST_AROUND = 4
+STEP_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is asked of one frame.
+
+    Args:
+        time: Valid time.
+        product: What a header tells that must not change within a run, by name.
+        wet_share: Share of the seen pixels that reach 20 dBZ.
+        heavy_pixels: Pixels that reach 40 dBZ.
+        change_db: Median change of the echoes since the frame before; NaN where it says nothing.
+    """
+
+    time: datetime
+    product: tuple[tuple[str, str], ...]
+    wet_share: float
+    heavy_pixels: int
+    change_db: float
+
+
+@dataclass(frozen=True)
+class Break:
+    """Why a run ends.
+
+    Args:
+        stream: Of which stream.
+        time: Of the first frame after it.
+        kind: ``gap``, ``step``, ``grid``, ``z-r``, ``floor``, ``calibration`` or ``damaged``.
+        text: For people.
+    """
+
+    stream: str
+    time: datetime
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """Evenly spaced frames of one product.
+
+    Args:
+        stream: Of which stream.
+        facts: Of its frames, in time order.
+    """
+
+    stream: str
+    facts: tuple[Facts, ...]
+
+    @property
+    def step(self) -> timedelta:
+        """Time between two frames; zero where there is one only."""
+        first, *others = self.facts
+        return others[0].time - first.time if others else timedelta(0)
+
+
+def survey(
+    archive: FrameArchive, stream: str, times: Sequence[datetime]
+) -> Iterator[Facts | Break]:
+    """The facts of every frame, read one after the other; a damaged one is told as a break."""
+    before: FloatArray | None = None
+    for time in times:
+        try:
+            frame = archive.frame(stream, time)
+        except UnreadableInput as error:
+            yield Break(stream, time, "damaged", str(error))
+            before = None
+            continue
+        now = frame.reflectivity_dbz
+        seen = max(1, int(np.isfinite(now).sum()))
+        yield Facts(
+            time,
+            _product(frame),
+            float((now >= WET_DBZ).sum() / seen),
+            int((now >= HEAVY_DBZ).sum()),
+            change_db(before, now),
+        )
+        before = now
+
+
+def _product(frame: StreamFrame) -> tuple[tuple[str, str], ...]:
+    told = frame.header.attributes
+    relation = f"{told.get('zr_a', '')}/{told.get('zr_b', '')}"
+    height, width = frame.reflectivity_dbz.shape
+    return (
+        ("grid", f"{height} x {width}"),
+        ("z-r", relation if relation != "/" else "not told"),
+        ("floor", f"{frame.header.no_rain_dbz:g} dBZ"),
+        ("calibration", told.get("calibration", "not told")),
+    )
+
+
+def change_db(before: FloatArray | None, now: FloatArray) -> float:
+    """Median change of the echoes of two frames, (height, width) in dBZ; NaN without enough."""
+    if before is None or before.shape != now.shape:
+        return float("nan")
+    echo = (before >= ECHO_DBZ) & (now >= ECHO_DBZ) & (before + now >= 2 * CLEAR_ECHO_DBZ)
+    if np.count_nonzero(echo) < FEWEST_ECHOES:
+        return float("nan")
+    return float(np.median(now[echo] - before[echo]))
+
+
+def runs(stream: str, told: Sequence[Facts | Break]) -> tuple[list[Run], list[Break]]:
+    """The runs of a stream and what lies between them.
+
+    Args:
+        stream: Its name.
+        told: What :func:`survey` gave.
+    """
+    breaks = [item for item in told if isinstance(item, Break)]
+    facts = [item for item in told if isinstance(item, Facts)]
+    if not facts:
+        return [], breaks
+    usual = _usual_step(facts)
+    jumps = _jumps(facts)
+    found, current = list[Run](), [facts[0]]
+    for k, (before, now) in enumerate(pairwise(facts), 1):
+        reason = _reason(before, now, usual) or jumps.get(k)
+        if reason:
+            breaks.append(Break(stream, now.time, *reason))
+            found.append(Run(stream, tuple(current)))
+            current = []
+        current.append(now)
+    found.append(Run(stream, tuple(current)))
+    return found, sorted(breaks, key=lambda item: item.time)
+
+
+def _usual_step(facts: Sequence[Facts]) -> timedelta:
+    steps = np.diff([fact.time.timestamp() for fact in facts])
+    return timedelta(seconds=float(np.median(steps))) if len(steps) else timedelta(0)
+
+
+def _reason(before: Facts, now: Facts, usual: timedelta) -> tuple[str, str] | None:
+    """Why a run ends between two frames."""
+    for (name, earlier), (_, later) in zip(before.product, now.product, strict=True):
+        if earlier != later:
+            return name, f"the {name} changes from {earlier} to {later}"
+    step = now.time - before.time
+    if abs(step - usual) > STEP_TOLERANCE * usual:
+        minutes = step.total_seconds() / 60
+        if step > usual:
+            return "gap", f"{minutes:g} minutes without a frame"
+        return "step", f"a frame {minutes:g} minutes after the one before"
+    return None
+
+
+def _jumps(facts: Sequence[Facts]) -> dict[int, tuple[str, str]]:
+    """Index of the first frame after each step of the calibration."""
+    change = np.array([fact.change_db for fact in facts])
+    found = {}
+    for k in np.flatnonzero(np.isfinite(change)):
+        around = np.r_[change[max(0, k - AROUND) : k], change[k + 1 : k + 1 + AROUND]]
+        around = around[np.isfinite(around)]
+        if len(around) < FEWEST_AROUND:
+            continue
+        middle = np.median(around)
+        spread = np.median(np.abs(around - middle))
+        jump = float(change[k] - middle)
+        if abs(jump) >= max(JUMP_DB, JUMP_SPREADS * spread):
+            found[int(k)] = ("calibration", f"all echoes change by {jump:+.1f} dB at once")
+    return found

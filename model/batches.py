@@ -1,0 +1,134 @@
+"""Batches: windows as the network is shown them, drawn by the number of the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.cascade import damped
+from model.config import TrainingConfig
+from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from model.networks import SCALE_DBZ, Context
+from model.parallel import ALONE, Team
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of one length.
+
+    Args:
+        frames: (batch, time, 1, height, width) in network scale, missing 0.
+        valid: 1 where observed.
+        bases: (batch, output, 1, height, width): what the residual of each output is added to.
+        inputs: Frames that are input.
+        context: Step and pixel size of each.
+        pixels: (time,): observed pixels of a frame in the batch; where several processes train,
+            their mean, so that the mean of their losses is the loss of all windows together.
+    """
+
+    frames: Tensor
+    valid: Tensor
+    bases: Tensor
+    inputs: int
+    context: Context
+    pixels: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        frames, valid, bases, pixels = (
+            part.to(device) for part in (self.frames, self.valid, self.bases, self.pixels)
+        )
+        context = Context(*(part.to(device) for part in self.context))
+        return Batch(frames, valid, bases, self.inputs, context, pixels)
+
+
+class Sampler:
+    """Draws the batch of any step: windows of one length, events by their shares.
+
+    Args:
+        stores: Where the windows are.
+        config: Batch size, shares, brightness and seed.
+        team: Whose processes each take their part of the batch.
+    """
+
+    def __init__(
+        self, stores: Sequence[WindowStore], config: TrainingConfig, team: Team = ALONE
+    ) -> None:
+        self.stores, self.config, self.team = stores, config, team
+        members: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for number, store in enumerate(stores):
+            for index, info in enumerate(store.infos):
+                members.setdefault((info.inputs, info.outputs), []).append((number, index))
+        self.groups = list(members.items())
+        counts: dict[str, int] = {}
+        for store in stores:
+            for info in store.infos:
+                counts[info.event] = counts.get(info.event, 0) + 1
+        self.weights = [
+            np.array([self._weight(number, index, counts) for number, index in group])
+            for _, group in self.groups
+        ]
+
+    def _weight(self, number: int, index: int, counts: Mapping[str, int]) -> float:
+        event = self.stores[number].infos[index].event
+        return self.config.shares.get(event, 1.0) / counts[event]
+
+    def batch(self, step: int) -> Batch:
+        """This process's part of the batch of step ``step``."""
+        rng = np.random.default_rng((self.config.seed, step))
+        totals = np.array([weights.sum() for weights in self.weights])
+        group = int(rng.choice(len(totals), p=totals / totals.sum()))
+        (inputs, outputs), members = self.groups[group]
+        chances = self.weights[group] / self.weights[group].sum()
+        chosen = rng.choice(len(members), size=self.config.batch * self.team.size, p=chances)
+        windows = [self._window(members[i], inputs + outputs, rng) for i in chosen]
+        pixels = sum(valid.sum((1, 2), dtype=np.float64) for _, valid in windows) / self.team.size
+        part = self.team.part(self.config.batch)
+        infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen[part]]
+        frames, valid = (
+            torch.from_numpy(np.stack(arrays)) for arrays in zip(*windows[part], strict=True)
+        )
+        context = Context(
+            torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
+            torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
+        )
+        bases = torch.from_numpy(
+            np.stack([self._bases(frames[:inputs], outputs) for frames in frames.numpy()])
+        )
+        return Batch(
+            frames[:, :, None],
+            valid[:, :, None],
+            bases[:, :, None],
+            inputs,
+            context,
+            torch.tensor(pixels, dtype=torch.float32),
+        )
+
+    def _bases(self, seen: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
+        """(output, height, width) in network scale, of frames in network scale."""
+        if self.config.network.base == "newest":
+            return np.repeat(seen[-1:], outputs, 0)
+        return damped(seen * SCALE_DBZ, outputs) / np.float32(SCALE_DBZ)
+
+    def _window(
+        self, member: tuple[int, int], length: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
+        """One window turned, mirrored and brightened at random: network scale, and validity."""
+        number, index = member
+        counts = self.stores[number].counts[index, :length]
+        counts = np.rot90(counts, int(rng.integers(4)), (1, 2))
+        if rng.random() < 0.5:
+            counts = counts[:, :, ::-1]
+        valid = counts != MISSING_COUNT
+        dbz = counts.astype(np.float32) * DBZ_PER_COUNT
+        shift = rng.uniform(-1, 1) * self.config.brightness_dbz
+        dbz = np.where(
+            valid & (dbz > 5), np.clip(dbz + shift, 0, SCALE_DBZ), np.where(valid, dbz, 0)
+        )
+        return (dbz / SCALE_DBZ).astype(np.float32), valid.astype(np.float32)
