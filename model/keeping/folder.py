@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.durable import flush, settle
 from model.errors import RegistryConflict, RegistryError, RegistryFull
 
 LOCK = ".lock"
@@ -56,11 +57,9 @@ class Folder:
         new = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
         try:
             new.write_bytes(content)
-            flush(new)
-            new.replace(place)
+            settle(new, place)
         finally:
             new.unlink(missing_ok=True)
-        flush(place.parent)
 
     def stage(self, name: str) -> Path:
         """A new empty folder, out of everybody's sight."""
@@ -135,12 +134,3 @@ class Folder:
             if error.errno in FULL:
                 raise RegistryFull(f"{reason}; nothing was changed.") from error
             raise RegistryError(f"{reason}.") from error
-
-
-def flush(path: Path) -> None:
-    """Have a file or folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
