@@ -12,11 +12,11 @@ from fastapi_offline import FastAPIOffline
 
 from model.registry import SHIPPED, Registry
 from service import problems
-from service.attendance import Attendance
+from service.worker_presence import WorkerPresence
 from service.catalogue import Catalogue
 from service.dependencies import Resources
-from service.desk import Desk
-from service.gallery import Gallery
+from service.nowcasts import Nowcasts
+from service.forecast_files import ForecastFiles
 from service.head import AnswerHead
 from service.intake.body_limit import BodyLimit
 from service.intake.child_process import ChildLimits
@@ -29,8 +29,8 @@ from service.rate import RateLimit
 from service.routes import forecast, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
-from service.streams.office_building import stream_office
-from service.waiting import Board
+from service.streams.assembly import assembled_streams
+from service.waiting import Waiting
 from workers.archive import Archive
 from workers.engine_url import client_url
 from workers.job import WorkerInfo
@@ -60,26 +60,26 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             ("render", settings.render_processes),
         )
     )
-    board = Board(client_url(work.engine_url), DONE_CHANNEL)
+    waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
-    attendance = Attendance(here, settings.worker_tolerance_seconds)
+    presence = WorkerPresence(here, settings.worker_tolerance_seconds)
     catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
-    desk = Desk(store, archive, catalogue, decoders, board, attendance, metrics)
+    nowcasts = Nowcasts(store, archive, catalogue, decoders, waiting, presence, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         scratch = Scratch(archive.scratch)
-        gallery = Gallery(archive, renderers, scratch)
-        office = stream_office(work, decoders, renderers, scratch)
+        forecast_files = ForecastFiles(archive, renderers, scratch)
+        of_streams = assembled_streams(work, decoders, renderers, scratch)
         rate = RateLimit(settings.rate_per_minute)
         app.state.resources = Resources(
-            settings, keys, rate, metrics, scratch, desk, gallery, office
+            settings, keys, rate, metrics, scratch, nowcasts, forecast_files, of_streams
         )
         async with AsyncExitStack() as stack:
             stack.callback(store.close)
-            stack.callback(office.close)
+            stack.callback(of_streams.close)
             stack.callback(scratch.close)
-            for part in (decoders, renderers, board, attendance):
+            for part in (decoders, renderers, waiting, presence):
                 await stack.enter_async_context(part.running())
             yield
 

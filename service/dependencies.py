@@ -11,8 +11,8 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BeforeValidator
 
-from service.desk import Desk, UploadOptions
-from service.gallery import Gallery
+from service.nowcasts import Nowcasts, UploadOptions
+from service.forecast_files import ForecastFiles
 from service.intake.scratch import Scratch
 from service.intake.uploads import Upload, media_type, receive_upload
 from service.keys import Key, KeyRing
@@ -20,7 +20,7 @@ from service.metrics import GatewayMetrics
 from service.prefer import wait_seconds
 from service.rate import RateLimit
 from service.settings import ServiceSettings
-from service.streams.office import StreamOffice
+from service.streams.streams import Streams
 
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
@@ -36,9 +36,9 @@ class Resources:
     rate: RateLimit
     metrics: GatewayMetrics
     scratch: Scratch
-    desk: Desk
-    gallery: Gallery
-    streams: StreamOffice
+    nowcasts: Nowcasts
+    forecast_files: ForecastFiles
+    streams: Streams
 
 
 def get_resources(request: Request) -> Resources:
@@ -81,9 +81,9 @@ async def count_submission(request: Request, resources: AppResources, key: Submi
     resources.rate.take(key.name if key else address)
 
 
-async def get_desk(resources: AppResources) -> Desk:
-    """The front desk."""
-    return resources.desk
+async def get_nowcasts(resources: AppResources) -> Nowcasts:
+    """The front nowcasts."""
+    return resources.nowcasts
 
 
 async def get_wait(
@@ -137,12 +137,12 @@ async def get_upload(request: Request, resources: AppResources) -> AsyncIterator
         )
 
 
-async def require_worker(desk: Annotated[Desk, Depends(get_desk)]) -> None:
+async def require_worker(nowcasts: Annotated[Nowcasts, Depends(get_nowcasts)]) -> None:
     """Refuse what nobody would ever start."""
-    await desk.attendance.require()
+    await nowcasts.presence.require()
 
 
-AppDesk = Annotated[Desk, Depends(get_desk)]
+AppNowcasts = Annotated[Nowcasts, Depends(get_nowcasts)]
 Wait = Annotated[float | None, Depends(get_wait)]
 Options = Annotated[UploadOptions, Depends(get_options)]
 SentUpload = Annotated[Upload, Depends(get_upload)]

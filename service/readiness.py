@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
-from service.desk import Desk
+from service.nowcasts import Nowcasts
 from service.errors import NoWorker
 from service.schemas import Readiness, WorkerView
 from workers.job import WorkerInfo
 
 
-async def check_ready(desk: Desk) -> Readiness:
+async def check_ready(nowcasts: Nowcasts) -> Readiness:
     """Who is there to take nowcasts.
 
     Raises:
         EngineUnavailable: The engine does not answer.
         NoWorker: No worker is alive, or none has a model loaded.
     """
-    workers = await desk.attendance.look()
+    workers = await nowcasts.presence.look()
     if not workers:
-        raise NoWorker(desk.attendance.absence())
+        raise NoWorker(nowcasts.presence.absence())
     if not any(worker.models for worker in workers):
         raise NoWorker("No worker has a model loaded yet.")
-    queued = await asyncio.to_thread(desk.store.queue_depth)
+    queued = await asyncio.to_thread(nowcasts.store.queue_depth)
     return Readiness(workers=[_view(worker) for worker in workers], queued=queued)
 
 

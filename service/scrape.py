@@ -28,11 +28,11 @@ async def scrape(resources: Resources) -> bytes:
 
 
 async def _look_at_engine(resources: Resources) -> None:
-    desk, metrics = resources.desk, resources.metrics
+    nowcasts, metrics = resources.nowcasts, resources.metrics
     metrics.engine.set(0)
     with contextlib.suppress(RedisError, EngineUnavailable):
-        metrics.workers.set(len(await desk.attendance.look()))
-        metrics.queued.set(await asyncio.to_thread(desk.store.queue_depth))
+        metrics.workers.set(len(await nowcasts.presence.look()))
+        metrics.queued.set(await asyncio.to_thread(nowcasts.store.queue_depth))
         metrics.engine.set(1)
 
 

@@ -29,7 +29,7 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 
 
-class Board:
+class Waiting:
     """Who waits for which job."""
 
     def __init__(self, redis_url: str, channel: str) -> None:

@@ -25,7 +25,7 @@ from workers.metrics import WorkerMetrics
 from workers.network import LoadedNetworks, Network
 from workers.room import Room
 from workers.scoring import score
-from workers.streams.desk import StreamDesk
+from workers.streams.processing import StreamProcessing
 
 log = logging.getLogger("echocast.nowcast")
 
@@ -40,7 +40,7 @@ class Workshop:
         networks: What is loaded.
         batcher: Runs the networks.
         held: Claims of this worker.
-        floor: Place for jobs; who must run alone takes all of it.
+        places: For jobs; who must run alone takes all of them.
         pixels: Place for pixels x frames.
         metrics: Hears what happened.
         streams: Input and output of the jobs of streams.
@@ -51,10 +51,10 @@ class Workshop:
     networks: LoadedNetworks
     batcher: Batcher
     held: HeldJobs
-    floor: Room
+    places: Room
     pixels: Room
     metrics: WorkerMetrics
-    streams: StreamDesk
+    streams: StreamProcessing
 
 
 def nowcast(shop: Workshop, job_id: str) -> None:
@@ -65,10 +65,10 @@ def nowcast(shop: Workshop, job_id: str) -> None:
 
 
 def _when_there_is_room(shop: Workshop, job_id: str) -> None:
-    with shop.floor.take(1):
+    with shop.places.take(1):
         must_be_alone = _attempt(shop, job_id, alone=False)
     if must_be_alone:
-        with shop.floor.take(shop.floor.capacity):
+        with shop.places.take(shop.places.capacity):
             _attempt(shop, job_id, alone=True)
 
 

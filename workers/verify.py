@@ -16,7 +16,7 @@ log = logging.getLogger("echocast.verify")
 def verify_late(shop: Workshop, job_id: str) -> None:
     """Score until no further observations came meanwhile; one scorer per job at a time."""
     claim = shop.held.new_claim()
-    with shop.floor.take(1):
+    with shop.places.take(1):
         job: Job | str | None = shop.jobs.begin_verification(job_id, claim)
         while isinstance(job, Job):
             job = _score_once(shop, job, claim)

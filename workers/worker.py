@@ -33,7 +33,7 @@ from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
 from workers.room import Room
 from workers.same_store import check_same_store
 from workers.settings import WorkerSettings
-from workers.streams.rooms import stream_desk
+from workers.streams.assembly import stream_processing
 from workers.streams.sweeper import sweeper
 from workers.streams.tasks import frame_arrived
 from workers.verify import verify_late
@@ -92,10 +92,10 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         networks=LoadedNetworks(partial(load_nowcaster, settings)),
         batcher=batcher,
         held=HeldJobs(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
-        floor=Room(settings.worker_concurrency),
+        places=Room(settings.worker_concurrency),
         pixels=Room(settings.pixels_in_work),
         metrics=metrics,
-        streams=stream_desk(settings, settings.engine_patience_seconds),
+        streams=stream_processing(settings, settings.engine_patience_seconds),
     )
     caretakers = _heartbeat(settings, shop), _janitor(settings, shop), _sweeper(settings, shop)
     if settings.worker_metrics_port:

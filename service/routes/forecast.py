@@ -24,5 +24,5 @@ async def show_forecast(
     if_none_match: KnownTag = "",
 ) -> Response:
     """Ten frames in dBZ, as NetCDF unless something else is asked for."""
-    job = await resources.desk.job(job_id)
-    return await resources.gallery.show(job, wanted, if_none_match)
+    job = await resources.nowcasts.job(job_id)
+    return await resources.forecast_files.show(job, wanted, if_none_match)

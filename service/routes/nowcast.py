@@ -7,14 +7,14 @@ from fastapi.responses import JSONResponse
 
 from service.dependencies import (
     Accepting,
-    AppDesk,
+    AppNowcasts,
     Caller,
     Options,
     Reader,
     SentUpload,
     Wait,
 )
-from service.desk import finished
+from service.nowcasts import finished
 from service.examples import NOWCAST_BODY
 from service.prefer import applied
 from service.refusals import refusals
@@ -36,12 +36,12 @@ router = APIRouter(tags=["nowcast"])
     dependencies=Accepting,
 )
 async def submit_nowcast(
-    desk: AppDesk, wait: Wait, options: Options, caller: Caller, upload: SentUpload
+    nowcasts: AppNowcasts, wait: Wait, options: Options, caller: Caller, upload: SentUpload
 ) -> JSONResponse:
     """Forecast the ten frames after the newest ten that were sent."""
-    job = (await desk.submit(upload, options, caller)).job
+    job = (await nowcasts.submit(upload, options, caller)).job
     if wait is not None:
-        job = await desk.wait(job.id, wait)
+        job = await nowcasts.wait(job.id, wait)
     done = wait is not None and finished(job)
     body = job_body(job) if done else accepted_view(job).model_dump(mode="json")
     headers = {"Location": links(job.id).self, **applied(wait)}
@@ -54,12 +54,12 @@ async def submit_nowcast(
     dependencies=[Reader],
     responses=refusals(401, 404, 503),
 )
-async def show_nowcast(job_id: str, desk: AppDesk) -> JSONResponse:
+async def show_nowcast(job_id: str, nowcasts: AppNowcasts) -> JSONResponse:
     """One nowcast as it stands."""
-    return JSONResponse(job_body(await desk.job(job_id)))
+    return JSONResponse(job_body(await nowcasts.job(job_id)))
 
 
 @router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404, 503))
-async def cancel_nowcast(job_id: str, desk: AppDesk, caller: Caller) -> JSONResponse:
+async def cancel_nowcast(job_id: str, nowcasts: AppNowcasts, caller: Caller) -> JSONResponse:
     """Let go of a nowcast; it is cancelled unless another request holds it or it has ended."""
-    return JSONResponse(job_body(await desk.release(job_id, caller)))
+    return JSONResponse(job_body(await nowcasts.release(job_id, caller)))

@@ -20,7 +20,7 @@ from service.dependencies import (
 )
 from service.examples import NOWCAST_BODY
 from service.refusals import refusals
-from service.streams.office import StreamOffice
+from service.streams.streams import Streams
 from service.streams.schemas import (
     FrameView,
     NowcastList,
@@ -36,12 +36,12 @@ from service.streams.times import utc
 router = APIRouter(tags=["streams"])
 
 
-async def get_office(resources: AppResources) -> StreamOffice:
+async def get_streams(resources: AppResources) -> Streams:
     """The streams of this app."""
     return resources.streams
 
 
-Office = Annotated[StreamOffice, Depends(get_office)]
+AppStreams = Annotated[Streams, Depends(get_streams)]
 Time = Annotated[datetime, BeforeValidator(mend_plus)]
 From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]
 Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8601.")]
@@ -53,23 +53,23 @@ Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8
     responses={201: {"model": StreamView}, **refusals(401, 403, 409, 422)},
 )
 async def declare_stream(
-    name: str, body: StreamDeclaration, office: Office, _: Submitter
+    name: str, body: StreamDeclaration, streams: AppStreams, _: Submitter
 ) -> JSONResponse:
     """Declare a stream; retention and nowcasting may change later, the rest may not."""
-    view, new = await office.declare(name, body)
+    view, new = await streams.declare(name, body)
     return JSONResponse(view.model_dump(mode="json"), 201 if new else 200)
 
 
 @router.get("/streams", dependencies=[Reader], responses=refusals(401))
-async def list_streams(office: Office) -> StreamList:
+async def list_streams(streams: AppStreams) -> StreamList:
     """All streams."""
-    return await office.everything()
+    return await streams.everything()
 
 
 @router.get("/streams/{name}", dependencies=[Reader], responses=refusals(401, 404))
-async def show_stream(name: str, office: Office) -> StreamView:
+async def show_stream(name: str, streams: AppStreams) -> StreamView:
     """One stream as it stands."""
-    return await office.view(name)
+    return await streams.view(name)
 
 
 @router.put(
@@ -85,15 +85,15 @@ async def show_stream(name: str, office: Office) -> StreamView:
 async def put_frame(
     name: str,
     time: Time,
-    office: Office,
+    streams: AppStreams,
     _: Submitter,
     upload: SentUpload,
     replace: Annotated[bool, Query(description="Replace another frame of that time.")] = False,
     variable: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
     """Feed one frame. It is forecast from, and scores the forecasts that are valid at its time."""
-    stream = await office.stream(name)
-    view = await office.intake.take(stream, utc(time), upload, variable, replace=replace)
+    stream = await streams.stream(name)
+    view = await streams.intake.take(stream, utc(time), upload, variable, replace=replace)
     return JSONResponse(view.model_dump(mode="json"), 201 if view.outcome == "created" else 200)
 
 
@@ -105,12 +105,12 @@ async def put_frame(
 )
 async def show_latest(
     name: str,
-    office: Office,
+    streams: AppStreams,
     wanted: WantedFormat,
     if_none_match: KnownTag = "",
 ) -> Response:
     """The newest forecast, fresh until the next frame is due."""
-    return await office.showcase.show(name, wanted, if_none_match)
+    return await streams.latest.show(name, wanted, if_none_match)
 
 
 @router.get(
@@ -118,20 +118,20 @@ async def show_latest(
 )
 async def show_point(
     name: str,
-    office: Office,
+    streams: AppStreams,
     latitude: Annotated[float, Query(alias="lat", ge=-90, le=90)],
     longitude: Annotated[float, Query(alias="lon", ge=-180, le=360)],
 ) -> PointForecast:
     """The newest forecast at one place."""
-    return await office.point(name, latitude, longitude)
+    return await streams.point(name, latitude, longitude)
 
 
 @router.get("/streams/{name}/nowcasts", dependencies=[Reader], responses=refusals(401, 404, 422))
 async def list_nowcasts(
-    name: str, office: Office, first: From = None, last: Until = None
+    name: str, streams: AppStreams, first: From = None, last: Until = None
 ) -> NowcastList:
     """Forecasts by reference time; without bounds, those of the newest day."""
-    return await office.nowcasts(name, first, last)
+    return await streams.nowcasts(name, first, last)
 
 
 @router.get(
@@ -145,7 +145,7 @@ async def list_nowcasts(
 )
 async def show_verification(
     name: str,
-    office: Office,
+    streams: AppStreams,
     first: From = None,
     last: Until = None,
     method: Annotated[list[str] | None, Query(description="Only these methods.")] = None,
@@ -156,5 +156,5 @@ async def show_verification(
 ) -> Response:
     """How good the forecasts were, by whole hours of valid time; without bounds, the newest day."""
     wanted = wanted_table(format_name, accept)
-    view = await office.verification(name, first, last, method or ())
-    return await written(view, wanted, office)
+    view = await streams.verification(name, first, last, method or ())
+    return await written(view, wanted, streams)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from service.dependencies import AppDesk, AppResources, Reader
+from service.dependencies import AppNowcasts, AppResources, Reader
 from service.readiness import check_ready
 from service.refusals import refusals
 from service.schemas import Health, ModelList, Readiness
@@ -22,9 +22,9 @@ async def show_the_way() -> Response:
 
 
 @router.get("/models", dependencies=[Reader], responses=refusals(401, 503))
-async def list_models(desk: AppDesk) -> ModelList:
+async def list_models(nowcasts: AppNowcasts) -> ModelList:
     """The models of the registry, and how many workers have each loaded."""
-    return desk.catalogue.view(await desk.attendance.look())
+    return nowcasts.catalogue.view(await nowcasts.presence.look())
 
 
 @router.get("/healthz")
@@ -34,9 +34,9 @@ async def show_health() -> Health:
 
 
 @router.get("/readyz", responses=refusals(503))
-async def show_readiness(desk: AppDesk) -> Readiness:
+async def show_readiness(nowcasts: AppNowcasts) -> Readiness:
     """Engine, workers and model are there; 503 with the reason else."""
-    return await check_ready(desk)
+    return await check_ready(nowcasts)
 
 
 @router.get("/metrics", dependencies=[Reader], response_class=PlainTextResponse)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from service.dependencies import (
-    AppDesk,
+    AppNowcasts,
     AppResources,
     Options,
     Reader,
@@ -15,7 +15,7 @@ from service.dependencies import (
     Wait,
     count_submission,
 )
-from service.desk import check_scored, finished
+from service.nowcasts import check_scored, finished
 from service.examples import OBSERVATIONS_BODY
 from service.prefer import applied
 from service.refusals import refusals
@@ -44,9 +44,9 @@ async def add_observations(
     upload: SentUpload,
 ) -> JSONResponse:
     """Score the forecast against later frames; answers when done, within ``Prefer: wait=N``."""
-    ignored = await resources.desk.observe(job_id, upload, options)
+    ignored = await resources.nowcasts.observe(job_id, upload, options)
     patience = resources.settings.wait_limit_seconds if wait is None else wait
-    job = await resources.desk.wait(job_id, patience)
+    job = await resources.nowcasts.wait(job_id, patience)
     check_scored(job)
     scored = finished(job)
     view = observed_view(job, ignored) if scored else observations_view(job, ignored)
@@ -58,6 +58,6 @@ async def add_observations(
     dependencies=[Reader],
     responses=refusals(401, 404, 409, 503),
 )
-async def show_verification(job_id: str, desk: AppDesk) -> VerificationScores:
+async def show_verification(job_id: str, nowcasts: AppNowcasts) -> VerificationScores:
     """Scores so far; zero counts and null scores where there are no observations."""
-    return verification_view(await desk.job(job_id))
+    return verification_view(await nowcasts.job(job_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from service.errors import NotAcceptable, UnknownFormat
-from service.streams.office import StreamOffice
+from service.streams.streams import Streams
 from service.streams.schemas import StreamVerification
 from service.streams.scores import as_csv
 
@@ -31,12 +31,12 @@ def wanted_table(name: str | None, accept: str | None) -> str:
     raise NotAcceptable(f"Scores come as one of {', '.join(MEDIA_TYPES.values())}.")
 
 
-async def written(view: StreamVerification, wanted: str, office: StreamOffice) -> Response:
+async def written(view: StreamVerification, wanted: str, streams: Streams) -> Response:
     """The answer in a format."""
     headers = {"Vary": "Accept"}
     if wanted == "csv":
         return Response(as_csv(view), headers=headers, media_type="text/csv")
     if wanted == "png":
-        picture = await office.skill_picture(view)
+        picture = await streams.skill_picture(view)
         return Response(picture, headers=headers, media_type="image/png")
     return JSONResponse(view.model_dump(mode="json"), headers=headers)

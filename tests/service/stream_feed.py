@@ -15,7 +15,7 @@ from tests.service.bodies import NETCDF
 from tests.service.processes import Place, eventually
 from workers.streams.layout import Span
 from workers.streams.recount import recounted, stored
-from workers.streams.rooms import stream_desk
+from workers.streams.assembly import stream_processing
 
 SIDE = 32
 COUNT = 16
@@ -71,28 +71,28 @@ def counted(client: httpx.Client, name: str, method: str = "model") -> int:
 
 def agree(where: Place, name: str) -> bool:
     """Whether sums, stored counts and a recount of all files are the same, and not nothing."""
-    desk = stream_desk(where.settings, 5)
+    nowcasts = stream_processing(where.settings, 5)
     try:
-        truth = recounted(desk.library, desk.scorer, name)
-        kept = stored(desk.library, desk.scorer, name)
+        truth = recounted(nowcasts.library, nowcasts.scorer, name)
+        kept = stored(nowcasts.library, nowcasts.scorer, name)
         span = Span(frames().times[0], frames().times[-1])
-        return bool(truth) and kept == truth == desk.sums.over(name, span)
+        return bool(truth) and kept == truth == nowcasts.sums.over(name, span)
     finally:
-        desk.close()
+        nowcasts.close()
 
 
 def settled(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
     """A condition: so many forecasts are issued, and everything is counted."""
 
     def check() -> bool:
-        desk = stream_desk(where.settings, 5)
+        nowcasts = stream_processing(where.settings, 5)
         try:
             span = Span(frames().times[0], frames().times[-1])
-            issued = desk.library.forecasts.listing(name, span)
-            work = desk.scorer.work(name, span)
-            added = desk.sums.added_pairs(name, span)
+            issued = nowcasts.library.forecasts.listing(name, span)
+            work = nowcasts.scorer.work(name, span)
+            added = nowcasts.sums.added_pairs(name, span)
             return len(issued) == forecasts and added == set(work.due)
         finally:
-            desk.close()
+            nowcasts.close()
 
     return check

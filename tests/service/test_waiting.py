@@ -1,4 +1,4 @@
-"""The board of waiters, with an engine that goes and comes."""
+"""The waiting of waiters, with an engine that goes and comes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.waiting import Board
+from service.waiting import Waiting
 from workers.errors import EngineUnavailable
 
 
@@ -25,13 +25,13 @@ class Reading:
 
 def until(reading: Reading, seconds: float, *messages: str) -> str:
     async def wait() -> str:
-        board = Board("redis://nowhere", "done")
+        waiting = Waiting("redis://nowhere", "done")
         waiting = asyncio.create_task(
-            board.until("job", reading, lambda state: state == "done", seconds)
+            waiting.until("job", reading, lambda state: state == "done", seconds)
         )
         for message in messages:
             await asyncio.sleep(0.01)
-            board.wake_all() if message == "back" else board.hear(message)
+            waiting.wake_all() if message == "back" else waiting.hear(message)
         return await waiting
 
     return asyncio.run(wait())

@@ -38,7 +38,7 @@ def test_scores_of_a_forgotten_job_are_not_counted(
     world.jobs.add_observations(job.id, OBSERVED)
     counted = Mock()
     shop = SimpleNamespace(
-        held=HeldJobs(ME), floor=Room(1), jobs=world.claims, archive=None, metrics=counted
+        held=HeldJobs(ME), places=Room(1), jobs=world.claims, archive=None, metrics=counted
     )
 
     def score_while_the_job_is_forgotten(*_: object) -> tuple[dict[str, int], None]:

@@ -111,15 +111,15 @@ def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str,
     Raises:
         EngineUnavailable: No engine answers.
     """
-    from workers.streams.rooms import stream_desk
+    from workers.streams.assembly import stream_processing
 
-    desk = stream_desk(settings, settings.engine_patience_seconds)
+    processing = stream_processing(settings, settings.engine_patience_seconds)
     found = {}
     try:
-        for name in desk.library.register.names():
-            result = reindex(desk.library, desk.scorer, desk.sums, name)
-            wrong = differing(desk.library, desk.scorer, name) if recount else None
+        for name in processing.library.register.names():
+            result = reindex(processing.library, processing.scorer, processing.sums, name)
+            wrong = differing(processing.library, processing.scorer, name) if recount else None
             found[name] = replace(result, differing=wrong)
     finally:
-        desk.close()
+        processing.close()
     return found

@@ -8,19 +8,19 @@ from collections.abc import Callable
 from workers.errors import EngineUnavailable
 from workers.janitor import ELECTED_PERIODS
 from workers.periodic import Periodic
-from workers.streams.desk import StreamDesk
+from workers.streams.processing import StreamProcessing
 
 log = logging.getLogger("echocast.streams")
 
 
-def sweeper(desk: StreamDesk, elect: Callable[[float], bool], every_seconds: float) -> Periodic:
+def sweeper(processing: StreamProcessing, elect: Callable[[float], bool], every_seconds: float) -> Periodic:
     """A thread that sweeps every few seconds where this worker is elected.
 
     An unexpected error is logged and doesn't end the process: the worker still takes jobs, and the
     next sweep may succeed.
 
     Args:
-        desk: Does it.
+        processing: Does it.
         elect: Whether this worker is the one for the next so many seconds.
         every_seconds: Time between two sweeps.
     """
@@ -28,7 +28,7 @@ def sweeper(desk: StreamDesk, elect: Callable[[float], bool], every_seconds: flo
     def sweep() -> None:
         try:
             if elect(ELECTED_PERIODS * every_seconds):
-                desk.sweep()
+                processing.sweep()
         except EngineUnavailable:
             raise
         except Exception:  # the boundary of this thread

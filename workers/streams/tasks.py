@@ -7,7 +7,7 @@ import logging
 from model.errors import EchocastError
 from workers.errors import EngineUnavailable
 from workers.nowcast import Workshop
-from workers.streams.desk import arrival
+from workers.streams.processing import arrival
 
 log = logging.getLogger("echocast.streams")
 
@@ -16,7 +16,7 @@ def frame_arrived(shop: Workshop, message: str) -> None:
     """See to the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
     name, time = arrival(message)
     try:
-        with shop.floor.take(1):
+        with shop.places.take(1):
             shop.streams.arrived(name, time)
     except EngineUnavailable:
         raise

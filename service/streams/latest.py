@@ -1,4 +1,4 @@
-"""Showcase: the newest forecast of a stream in any format, rendered once for all callers."""
+"""LatestForecasts: the newest forecast of a stream in any format, rendered once for all callers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Shown:
     freshness: Mapping[str, str]
 
 
-class Showcase:
+class LatestForecasts:
     """Hands out forecasts of streams.
 
     Args:

@@ -1,4 +1,4 @@
-"""StreamDesk: what a worker does for streams: frames that arrived, forecasts that were made."""
+"""StreamProcessing: what a worker does for streams: frames that arrived, forecasts that were made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger("echocast.streams")
 
 
 @dataclass(frozen=True)
-class StreamDesk:
+class StreamProcessing:
     """The work that streams make; every method may be called again and does nothing then.
 
     Args:

@@ -22,7 +22,7 @@ from service.streams.schemas import (
     StreamView,
 )
 from service.streams.scores import last_day, verification
-from service.streams.showcase import Showcase
+from service.streams.latest import LatestForecasts
 from service.streams.times import utc
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Stream
@@ -36,13 +36,13 @@ LONGEST_VERIFICATION = timedelta(days=400)
 
 
 @dataclass(frozen=True)
-class StreamOffice:
+class Streams:
     """Streams as the gateway sees them.
 
     Args:
         library: The files.
         intake: Takes frames in.
-        showcase: Hands forecasts out.
+        latest: Hands forecasts out.
         renderers: Child processes that read forecasts and draw.
         sums: The engine's sums.
         engine: The connection they use.
@@ -50,7 +50,7 @@ class StreamOffice:
 
     library: Library
     intake: FrameIntake
-    showcase: Showcase
+    latest: LatestForecasts
     renderers: Pool
     sums: Sums
     engine: EngineClient
@@ -106,7 +106,7 @@ class StreamOffice:
             NoForecastYet: There is none.
             ContractViolation: The place is outside the grid, or the grid has no place on earth.
         """
-        issued = await asyncio.to_thread(self.showcase.latest, name)
+        issued = await asyncio.to_thread(self.latest.latest, name)
         path = await asyncio.to_thread(self.library.forecasts.local_file, issued)
         place = {"latitude": latitude, "longitude": longitude}
         answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})
@@ -149,7 +149,7 @@ class StreamOffice:
     async def skill_picture(self, view: StreamVerification) -> bytes:
         """Scores by lead time as a PNG."""
         title = f"{view.stream}: {view.first:%Y-%m-%d %H:%M} to {view.last:%Y-%m-%d %H:%M} UTC"
-        return await self.showcase.drawn(
+        return await self.latest.drawn(
             {"op": "skill", "verification": view.model_dump(mode="json"), "title": title}, ".png"
         )
 

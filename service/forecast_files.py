@@ -22,7 +22,7 @@ PICTURES = ("png", "webp")
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ForecastFiles:
     """Hands out forecasts."""
 
     archive: Archive

@@ -1,4 +1,4 @@
-"""Put a stream desk together from settings."""
+"""Put a stream processing together from settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from workers.engine_client import EngineClient
 from workers.jobs import JobStore
 from workers.queue import Publisher
 from workers.settings import WorkerSettings
-from workers.streams.desk import StreamDesk
+from workers.streams.processing import StreamProcessing
 from workers.streams.forecasting import Forecasting
 from workers.streams.library import Library
 from workers.streams.places import stream_files
@@ -15,8 +15,8 @@ from workers.streams.scorer import Scorer
 from workers.streams.sums import Sums
 
 
-def stream_desk(settings: WorkerSettings, patience_seconds: float) -> StreamDesk:
-    """The desk; it connects when it is first used.
+def stream_processing(settings: WorkerSettings, patience_seconds: float) -> StreamProcessing:
+    """The processing; it connects when it is first used.
 
     Args:
         settings: Where engine, archive and models are.
@@ -26,7 +26,7 @@ def stream_desk(settings: WorkerSettings, patience_seconds: float) -> StreamDesk
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = Sums(engine)
-    return StreamDesk(
+    return StreamProcessing(
         library=library,
         scorer=Scorer(library, sums),
         forecasting=Forecasting(library, jobs, Registry(settings.models_dir or SHIPPED)),

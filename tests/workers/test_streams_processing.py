@@ -13,10 +13,10 @@ from tests.workers.conftest import World, until
 from tests.workers.stream_bench import GRID, START, STEP, stream_frame
 from workers.job import Job
 from workers.streams.declaration import Origin, Stream
-from workers.streams.desk import StreamDesk, arrival
+from workers.streams.processing import StreamProcessing, arrival
 from workers.streams.layout import Span
 from workers.streams.recount import recounted, reindex
-from workers.streams.rooms import stream_desk
+from workers.streams.assembly import stream_processing
 
 EVER = Span(START - 50 * STEP, START + 50 * STEP)
 
@@ -31,29 +31,29 @@ def champion(models: Path, version: str) -> None:
 
 
 class Stage:
-    """A world with a stream ``radar``, and the desk of a worker."""
+    """A world with a stream ``radar``, and the processing of a worker."""
 
     def __init__(self, world: World, models: Path) -> None:
         self.world = world
         self.models = models
-        self.desk: StreamDesk = stream_desk(world.settings, 5)
-        stream, _ = self.desk.library.register.declare(Stream("radar", 5))
-        self.desk.library.register.settled(stream, Origin(GRID, 0))
+        self.processing: StreamProcessing = stream_processing(world.settings, 5)
+        stream, _ = self.processing.library.register.declare(Stream("radar", 5))
+        self.processing.library.register.settled(stream, Origin(GRID, 0))
 
     def put(self, slot: int, seed: int = 1, *, late: bool = False) -> None:
         frame = stream_frame(slot, seed, late=late)
-        self.desk.library.frames.put("radar", frame, replace=True)
+        self.processing.library.frames.put("radar", frame, replace=True)
 
     def arrived(self, slot: int) -> None:
-        self.desk.arrived("radar", START + slot * STEP)
+        self.processing.arrived("radar", START + slot * STEP)
 
     def jobs(self) -> list[Job]:
-        redis = self.desk.engine.redis
+        redis = self.processing.engine.redis
         ids = [key.rpartition(":")[2] for key in redis.scan_iter("echocast:job:*")]
         return [job for job_id in ids if (job := self.world.jobs.get(job_id))]
 
     def issued(self) -> list[Any]:
-        return self.desk.library.forecasts.listing("radar", EVER)
+        return self.processing.library.forecasts.listing("radar", EVER)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def stage(make_world: Callable[..., World], tmp_path: Path) -> Any:
     champion(models, "1")
     stage = Stage(make_world(models_dir=models, stream_sweep_seconds=0.5), models)
     yield stage
-    stage.desk.close()
+    stage.processing.close()
 
 
 def test_a_frame_orders_one_nowcast_however_often_it_arrives(stage: Stage) -> None:
@@ -77,11 +77,11 @@ def test_a_frame_orders_one_nowcast_however_often_it_arrives(stage: Stage) -> No
 def test_a_late_frame_and_a_stream_that_forecasts_nothing_order_none(stage: Stage) -> None:
     stage.put(0, late=True)
     stage.arrived(0)
-    stage.desk.library.register.declare(Stream("radar", 5, auto_nowcast=False))
+    stage.processing.library.register.declare(Stream("radar", 5, auto_nowcast=False))
     stage.put(1)
     stage.arrived(1)
     assert stage.jobs() == []
-    assert stage.desk.scorer.settle("radar", EVER) == 0  # the frames are counted themselves
+    assert stage.processing.scorer.settle("radar", EVER) == 0  # the frames are counted themselves
 
 
 def test_a_frame_that_is_replaced_before_its_nowcast_still_gets_it(stage: Stage) -> None:
@@ -103,10 +103,10 @@ def test_a_full_queue_leaves_the_nowcast_to_the_sweep(
     assert len(stage.jobs()) == 2
     for job in stage.jobs():
         stage.world.jobs.release(job.id)
-    stage.desk.engine.redis.delete("echocast.stream")
-    stage.desk.sweep()
+    stage.processing.engine.redis.delete("echocast.stream")
+    stage.processing.sweep()
     assert len([job for job in stage.jobs() if not job.terminal]) == 2
-    stage.desk.close()
+    stage.processing.close()
 
 
 def test_a_failed_nowcast_is_not_ordered_again_but_an_expired_one_is(stage: Stage) -> None:
@@ -114,7 +114,7 @@ def test_a_failed_nowcast_is_not_ordered_again_but_an_expired_one_is(stage: Stag
         stage.put(slot)
         stage.arrived(slot)
         job = next(j for j in stage.jobs() if j.forecast_reference_time == START + slot * STEP)
-        stage.desk.engine.redis.hset(f"echocast:job:{job.id}", "status", status)
+        stage.processing.engine.redis.hset(f"echocast:job:{job.id}", "status", status)
         stage.arrived(slot)
     assert sorted(job.status for job in stage.jobs()) in (
         ["accepted", "failed"],
@@ -128,9 +128,9 @@ def test_a_real_worker_forecasts_scores_and_sweeps(stage: Stage) -> None:
         stage.put(slot, seed=slot)
     stage.world.start_worker()
     until(lambda: len(stage.issued()) == 12, 60)
-    until(lambda: stage.desk.sums.added_pairs("radar", EVER) == set(work(stage).due), 60)
-    truth = recounted(stage.desk.library, stage.desk.scorer, "radar")
-    assert stage.desk.sums.over("radar", EVER) == truth
+    until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).due), 60)
+    truth = recounted(stage.processing.library, stage.processing.scorer, "radar")
+    assert stage.processing.sums.over("radar", EVER) == truth
     assert truth["5|forecasts|model"] == truth["5|forecasts|canary"] == [2]
     assert truth["5|forecasts|fallback"] == [9]
 
@@ -147,12 +147,12 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     newest = {issued.roles: issued for issued in stage.issued()[-2:]}
     assert newest["model",].model_version == "2"
     assert newest["canary",].model_version == "1"
-    latest = stage.desk.library.forecasts.latest("radar")
+    latest = stage.processing.library.forecasts.latest("radar")
     assert latest == newest["model",]
     stage.put(11)
     stage.arrived(11)
-    until(lambda: stage.desk.sums.over("radar", EVER).get("5|forecasts|canary") == [2], 60)
-    sums = stage.desk.sums.over("radar", EVER)
+    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|canary") == [2], 60)
+    sums = stage.processing.sums.over("radar", EVER)
     assert sums["5|forecasts|model"] == [2]
     assert sum(sums["5|canary|30"]) == sum(sums["5|model|30"])
 
@@ -178,11 +178,11 @@ def test_a_message_names_stream_and_time() -> None:
 def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
     for slot in range(3):
         stage.put(slot)
-    desk = stage.desk
-    found = reindex(desk.library, desk.scorer, desk.sums, "radar")
+    processing = stage.processing
+    found = reindex(processing.library, processing.scorer, processing.sums, "radar")
     assert (found.frames, found.counted) == (3, 3)
-    assert reindex(desk.library, desk.scorer, desk.sums, "radar").counted == 0
+    assert reindex(processing.library, processing.scorer, processing.sums, "radar").counted == 0
 
 
 def work(stage: Stage) -> Any:
-    return stage.desk.scorer.work("radar", EVER)
+    return stage.processing.scorer.work("radar", EVER)

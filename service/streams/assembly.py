@@ -1,12 +1,12 @@
-"""Put the stream office of one gateway together."""
+"""Put the stream streams of one gateway together."""
 
 from __future__ import annotations
 
 from service.intake.decode import Pool
 from service.intake.scratch import Scratch
 from service.streams.intake import FrameIntake
-from service.streams.office import StreamOffice
-from service.streams.showcase import Showcase
+from service.streams.streams import Streams
+from service.streams.latest import LatestForecasts
 from workers.engine_client import EngineClient
 from workers.jobs import REQUEST_PATIENCE_SECONDS
 from workers.queue import Publisher
@@ -16,19 +16,19 @@ from workers.streams.places import stream_files
 from workers.streams.sums import Sums
 
 
-def stream_office(
+def assembled_streams(
     settings: WorkerSettings,
     decoders: Pool,
     renderers: Pool,
     scratch: Scratch,
-) -> StreamOffice:
-    """The office; it connects to the engine when it first needs to."""
+) -> Streams:
+    """The streams; it connects to the engine when it first needs to."""
     library = Library.of(stream_files(settings))
     engine = EngineClient(settings.engine_url, REQUEST_PATIENCE_SECONDS)
-    return StreamOffice(
+    return Streams(
         library=library,
         intake=FrameIntake(library, decoders, Publisher(settings.engine_url)),
-        showcase=Showcase(library, renderers, scratch),
+        latest=LatestForecasts(library, renderers, scratch),
         renderers=renderers,
         sums=Sums(engine),
         engine=engine,

@@ -1,4 +1,4 @@
-"""The front desk believes its own paths, not those that a child names."""
+"""The front nowcasts believes its own paths, not those that a child names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
-from service.desk import Desk, UploadOptions
+from service.nowcasts import Nowcasts, UploadOptions
 from service.intake.uploads import Upload
 
 
@@ -16,7 +16,7 @@ def test_frames_are_taken_from_where_the_child_was_told_to_store_them(tmp_path: 
     archive, catalogue, store = Mock(), Mock(), Mock()
     catalogue.champion.return_value = ("tiny", "1")
     archive.adopt_frames.return_value = "a" * 64
-    desk = Desk(store, archive, catalogue, decoders, Mock(), Mock(), Mock())
-    asyncio.run(desk.submit(Upload("grid", tmp_path), UploadOptions(), ""))
+    nowcasts = Nowcasts(store, archive, catalogue, decoders, Mock(), Mock(), Mock())
+    asyncio.run(nowcasts.submit(Upload("grid", tmp_path), UploadOptions(), ""))
     adopted = [call.args[0] for call in archive.adopt_frames.call_args_list]
     assert adopted == [tmp_path / "inputs", tmp_path / "observations"]

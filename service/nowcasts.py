@@ -1,4 +1,4 @@
-"""The front desk: what happens between an HTTP request and the job store."""
+"""The front nowcasts: what happens between an HTTP request and the job store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ContractViolation, InputError
-from service.attendance import Attendance
+from service.worker_presence import WorkerPresence
 from service.catalogue import Catalogue
 from service.errors import ForecastNotReady, UnknownJob
 from service.intake.decode import Pool
 from service.intake.uploads import Upload
 from service.metrics import GatewayMetrics
-from service.waiting import Board
+from service.waiting import Waiting
 from workers.archive import Archive
 from workers.job import Job, JobRequest, Submission
 from workers.jobs import JobStore
@@ -38,15 +38,15 @@ class UploadOptions:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Nowcasts:
     """Everything that the routes call; one method each."""
 
     store: JobStore
     archive: Archive
     catalogue: Catalogue
     decoders: Pool
-    board: Board
-    attendance: Attendance
+    waiting: Waiting
+    presence: WorkerPresence
     metrics: GatewayMetrics
 
     async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
@@ -122,7 +122,7 @@ class Desk:
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is finished and scored, or as it stands after ``seconds``."""
-        return await self.board.until(job_id, lambda: self.job(job_id), finished, seconds)
+        return await self.waiting.until(job_id, lambda: self.job(job_id), finished, seconds)
 
     async def _decode(
         self, operation: str, upload: Upload, options: UploadOptions, **more: str

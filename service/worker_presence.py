@@ -17,7 +17,7 @@ from workers.job import WorkerInfo
 LOOK_EVERY_SECONDS = 5.0
 
 
-class Attendance:
+class WorkerPresence:
     """When a live worker was last seen.
 
     A worker that restarts is missed only after ``tolerance_seconds``: jobs accepted meanwhile are
