@@ -11,12 +11,12 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BeforeValidator
 
-from service.nowcasts import Nowcasts, UploadOptions
 from service.forecast_files import ForecastFiles
 from service.intake.scratch import Scratch
 from service.intake.uploads import Upload, media_type, receive_upload
 from service.keys import Key, KeyRing
 from service.metrics import GatewayMetrics
+from service.nowcasts import Nowcasts, UploadOptions
 from service.prefer import wait_seconds
 from service.rate import RateLimit
 from service.settings import ServiceSettings
@@ -82,7 +82,7 @@ async def count_submission(request: Request, resources: AppResources, key: Submi
 
 
 async def get_nowcasts(resources: AppResources) -> Nowcasts:
-    """The front nowcasts."""
+    """The nowcasts of this app."""
     return resources.nowcasts
 
 

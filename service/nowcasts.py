@@ -1,4 +1,4 @@
-"""The front nowcasts: what happens between an HTTP request and the job store."""
+"""Nowcasts: what happens between an HTTP request and the job store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ContractViolation, InputError
-from service.worker_presence import WorkerPresence
 from service.catalogue import Catalogue
 from service.errors import ForecastNotReady, UnknownJob
 from service.intake.decode import Pool
 from service.intake.uploads import Upload
 from service.metrics import GatewayMetrics
 from service.waiting import Waiting
+from service.worker_presence import WorkerPresence
 from workers.archive import Archive
 from workers.job import Job, JobRequest, Submission
 from workers.jobs import JobStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from service.nowcasts import Nowcasts
 from service.errors import NoWorker
+from service.nowcasts import Nowcasts
 from service.schemas import Readiness, WorkerView
 from workers.job import WorkerInfo
 

@@ -14,8 +14,8 @@ from service.dependencies import (
     SentUpload,
     Wait,
 )
-from service.nowcasts import finished
 from service.examples import NOWCAST_BODY
+from service.nowcasts import finished
 from service.prefer import applied
 from service.refusals import refusals
 from service.schemas import JobAccepted, JobView

@@ -20,7 +20,6 @@ from service.dependencies import (
 )
 from service.examples import NOWCAST_BODY
 from service.refusals import refusals
-from service.streams.streams import Streams
 from service.streams.schemas import (
     FrameView,
     NowcastList,
@@ -30,6 +29,7 @@ from service.streams.schemas import (
     StreamVerification,
     StreamView,
 )
+from service.streams.streams import Streams
 from service.streams.tables import wanted_table, written
 from service.streams.times import utc
 

@@ -15,8 +15,8 @@ from service.dependencies import (
     Wait,
     count_submission,
 )
-from service.nowcasts import check_scored, finished
 from service.examples import OBSERVATIONS_BODY
+from service.nowcasts import check_scored, finished
 from service.prefer import applied
 from service.refusals import refusals
 from service.schemas import ObservationsAccepted, ObservationScores, VerificationScores

@@ -1,4 +1,4 @@
-"""LatestForecasts: the newest forecast of a stream in any format, rendered once for all callers."""
+"""The newest forecast of a stream in any format, rendered once for all callers."""
 
 from __future__ import annotations
 

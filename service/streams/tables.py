@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from service.errors import NotAcceptable, UnknownFormat
-from service.streams.streams import Streams
 from service.streams.schemas import StreamVerification
 from service.streams.scores import as_csv
+from service.streams.streams import Streams
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv", "png": "image/png"}
 

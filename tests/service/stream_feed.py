@@ -13,9 +13,9 @@ from model.synthetic import storm
 from service.streams.feeding import netcdf_bytes
 from tests.service.bodies import NETCDF
 from tests.service.processes import Place, eventually
+from workers.streams.assembly import stream_processing
 from workers.streams.layout import Span
 from workers.streams.recount import recounted, stored
-from workers.streams.assembly import stream_processing
 
 SIDE = 32
 COUNT = 16

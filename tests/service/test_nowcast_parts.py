@@ -1,4 +1,4 @@
-"""The front nowcasts believes its own paths, not those that a child names."""
+"""A gateway believes its own paths, not those that a child names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
-from service.nowcasts import Nowcasts, UploadOptions
 from service.intake.uploads import Upload
+from service.nowcasts import Nowcasts, UploadOptions
 
 
 def test_frames_are_taken_from_where_the_child_was_told_to_store_them(tmp_path: Path) -> None:

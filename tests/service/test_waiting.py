@@ -1,4 +1,4 @@
-"""The waiting of waiters, with an engine that goes and comes."""
+"""Waiting for jobs, with an engine that goes and comes."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ import pytest
 from tests.workers.conftest import World, until
 from tests.workers.stream_bench import GRID, START, STEP, stream_frame
 from workers.job import Job
-from workers.streams.declaration import Origin, Stream
-from workers.streams.processing import StreamProcessing, arrival
-from workers.streams.layout import Span
-from workers.streams.recount import recounted, reindex
 from workers.streams.assembly import stream_processing
+from workers.streams.declaration import Origin, Stream
+from workers.streams.layout import Span
+from workers.streams.processing import StreamProcessing, arrival
+from workers.streams.recount import recounted, reindex
 
 EVER = Span(START - 50 * STEP, START + 50 * STEP)
 

@@ -1,4 +1,4 @@
-"""Put a stream processing together from settings."""
+"""Put the processing of streams together from settings."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from workers.engine_client import EngineClient
 from workers.jobs import JobStore
 from workers.queue import Publisher
 from workers.settings import WorkerSettings
-from workers.streams.processing import StreamProcessing
 from workers.streams.forecasting import Forecasting
 from workers.streams.library import Library
 from workers.streams.places import stream_files
+from workers.streams.processing import StreamProcessing
 from workers.streams.scorer import Scorer
 from workers.streams.sums import Sums
 
 
 def stream_processing(settings: WorkerSettings, patience_seconds: float) -> StreamProcessing:
-    """The processing; it connects when it is first used.
+    """What a worker does for streams; it connects when it is first used.
 
     Args:
         settings: Where engine, archive and models are.

@@ -1,4 +1,4 @@
-"""StreamProcessing: what a worker does for streams: frames that arrived, forecasts that were made."""
+"""What a worker does for streams: frames that arrived, forecasts that were made."""
 
 from __future__ import annotations
 

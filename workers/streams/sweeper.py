@@ -13,7 +13,9 @@ from workers.streams.processing import StreamProcessing
 log = logging.getLogger("echocast.streams")
 
 
-def sweeper(processing: StreamProcessing, elect: Callable[[float], bool], every_seconds: float) -> Periodic:
+def sweeper(
+    processing: StreamProcessing, elect: Callable[[float], bool], every_seconds: float
+) -> Periodic:
     """A thread that sweeps every few seconds where this worker is elected.
 
     An unexpected error is logged and doesn't end the process: the worker still takes jobs, and the
