@@ -26,13 +26,13 @@ class Reading:
 def until(reading: Reading, seconds: float, *messages: str) -> str:
     async def wait() -> str:
         waiting = Waiting("redis://nowhere", "done")
-        waiting = asyncio.create_task(
+        waiter = asyncio.create_task(
             waiting.until("job", reading, lambda state: state == "done", seconds)
         )
         for message in messages:
             await asyncio.sleep(0.01)
             waiting.wake_all() if message == "back" else waiting.hear(message)
-        return await waiting
+        return await waiter
 
     return asyncio.run(wait())
 
