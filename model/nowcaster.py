@@ -125,6 +125,11 @@ class Nowcaster:
         self.choice = choice or Choice(self._network)
         self._domain = Domain(self._network, self.choice.steps)
 
+    @property
+    def fast_paths_refused(self) -> tuple[str, ...]:
+        """Fast forms of its steps that disagree with the plain ones, and are not used."""
+        return self.choice.refused
+
     @classmethod
     def load(cls, directory: Path, device: str = "cpu") -> Self:
         """The nowcaster of a checkpoint directory.

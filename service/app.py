@@ -10,12 +10,9 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from model.registry import SHIPPED, Registry
 from service import problems
-from service.worker_presence import WorkerPresence
 from service.catalogue import Catalogue
 from service.dependencies import Resources
-from service.nowcasts import Nowcasts
 from service.forecast_files import ForecastFiles
 from service.head import AnswerHead
 from service.intake.body_limit import BodyLimit
@@ -24,18 +21,22 @@ from service.intake.decode import Pool
 from service.intake.scratch import Scratch
 from service.keys import load_keys
 from service.metrics import CountRequests, GatewayMetrics
+from service.nowcasts import Nowcasts
 from service.parameters import check_parameters
 from service.rate import RateLimit
 from service.routes import forecast, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
 from service.streams.assembly import assembled_streams
+from service.surroundings import Surroundings
 from service.waiting import Waiting
+from service.worker_presence import WorkerPresence
 from workers.archive import Archive
 from workers.engine_url import client_url
 from workers.job import WorkerInfo
 from workers.jobs import DONE_CHANNEL, JobStore
 from workers.same_store import check_same_store
+from workers.serving import open_registry
 from workers.settings import WorkerSettings
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
@@ -60,10 +61,11 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             ("render", settings.render_processes),
         )
     )
+    metrics.registry.register(Surroundings(store, archive, work.free_space_floor_bytes))
     waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
     presence = WorkerPresence(here, settings.worker_tolerance_seconds)
-    catalogue = Catalogue(Registry(settings.models_dir or SHIPPED))
+    catalogue = Catalogue(open_registry(work.models_root, "gateway"))
     nowcasts = Nowcasts(store, archive, catalogue, decoders, waiting, presence, metrics)
 
     @asynccontextmanager

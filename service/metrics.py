@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 from prometheus_client import (
     CollectorRegistry,
@@ -52,11 +53,13 @@ class GatewayMetrics:
             ("role", "reason"),
             registry=self.registry,
         )
-        self.queued = Gauge("echocast_queue_jobs", "Jobs that wait.", registry=self.registry)
-        self.workers = Gauge("echocast_workers_alive", "Live workers.", registry=self.registry)
-        self.engine = Gauge(
-            "echocast_engine_reachable", "1 where the engine answers.", registry=self.registry
+        since = Gauge(
+            "echocast_software_since_timestamp_seconds",
+            "When this gateway started, with the version of its software.",
+            ("version",),
+            registry=self.registry,
         )
+        since.labels(version("echocast")).set_to_current_time()
 
     def recycle_counter(self, role: str) -> Callable[[str], None]:
         """Counts replaced children of a role by reason."""

@@ -16,24 +16,18 @@ WORKER_PATIENCE_SECONDS = 2.0
 
 async def scrape(resources: Resources) -> bytes:
     """All expositions, one after the other; a silent worker or engine is left out."""
-    await _look_at_engine(resources)
-    own = resources.metrics.exposition()
-    with contextlib.suppress(RedisError, EngineUnavailable):
-        own += await asyncio.to_thread(resources.streams.exposition)
-    if not (port := resources.settings.worker_metrics_port):
-        return own
-    with contextlib.suppress(OSError):
-        return own + await asyncio.to_thread(_worker_exposition, port)
-    return own
+    return await asyncio.to_thread(_scraped, resources)
 
 
-async def _look_at_engine(resources: Resources) -> None:
-    nowcasts, metrics = resources.nowcasts, resources.metrics
-    metrics.engine.set(0)
+def _scraped(resources: Resources) -> bytes:
+    """In a thread of its own: engine, files and worker are asked, and others wait for none."""
+    parts = [resources.metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
-        metrics.workers.set(len(await nowcasts.presence.look()))
-        metrics.queued.set(await asyncio.to_thread(nowcasts.store.queue_depth))
-        metrics.engine.set(1)
+        parts.append(resources.streams.exposition())
+    if port := resources.settings.worker_metrics_port:
+        with contextlib.suppress(OSError):
+            parts.append(_worker_exposition(port))
+    return b"".join(parts)
 
 
 def _worker_exposition(port: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
 from workers.claims import Sweep
@@ -13,6 +13,9 @@ from workers.launching import is_out_of_memory
 
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 ITEMS = (1, 2, 4, 8, 16, 32)
+ENDS = ("succeeded", "failed", "expired")
+PHASES = ("queue", "load", "prepare", "wait", "network", "finish", "write", "verify", "total")
+SWAPS = ("swapped", "refused")
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 
 
@@ -45,6 +48,19 @@ class WorkerMetrics:
         )
         self.splits = self._counter("launch_splits", "Launches that were halved.", "reason")
         self.swept = self._counter("janitor_jobs", "Jobs the janitor decided about.", "decision")
+        self.fast_paths_refused = self._counter(
+            "worker_fast_path_refused",
+            "Fast forms of a network that disagreed with it when it was loaded.",
+        )
+        self.swaps = self._counter(
+            "worker_model_swaps", "Changes of the model that serves.", "outcome"
+        )
+        self.models = Gauge(
+            "echocast_worker_model_info",
+            "1 for every model that this worker serves.",
+            ["role", "name", "version"],
+            registry=self.registry,
+        )
         self.scores = self._counter(
             "verification_pixels",
             "Verified pixels by contingency class; lead counts forecast frames from 1.",
@@ -53,6 +69,19 @@ class WorkerMetrics:
             "lead",
             "outcome",
         )
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Every label that is known is there from the beginning, so that rates see the first."""
+        for status in ENDS:
+            self.jobs.labels(status)
+        for phase in PHASES:
+            self.phases.labels(phase)
+        for outcome in SWAPS:
+            self.swaps.labels(outcome)
+        for reason in ("out-of-memory", "exception"):
+            self.splits.labels(reason)
+        self.on_sweep(Sweep((), (), 0, 0, 0))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"echocast_{name}", text, labels, registry=self.registry)

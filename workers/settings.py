@@ -23,7 +23,10 @@ class WorkerSettings(BaseSettings):
     redis_url: str | None = None
     """redis://, rediss://, unix:// or redis+socket:// address; unset: the embedded engine."""
     models_dir: Path | None = None
-    """Folder of the model registry; unset: the models that ship with Echocast."""
+    """Folder of the model registry, which hosts may share; unset: ``models`` in ``data_dir``. At the
+    first start it takes over the models that ship with Echocast."""
+    models_watch_seconds: float = Field(default=2.0, gt=0)
+    """Seconds between two looks of a worker whether another model shall serve."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
     threads: int | None = Field(default=None, ge=1)
@@ -76,6 +79,9 @@ class WorkerSettings(BaseSettings):
     stream_sweep_seconds: float = Field(default=10.0, gt=0)
     """Seconds between two looks for work on streams that was left undone."""
 
+    event_floor_pixels: int = Field(default=1000, ge=1)
+    """Pixels hit, missed or falsely alarmed below which dashboards show no score."""
+
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
     worker_metrics_host: str = "127.0.0.1"
@@ -87,6 +93,11 @@ class WorkerSettings(BaseSettings):
     def archive_root(self) -> Path:
         """Folder of inputs, forecasts and verification."""
         return self.data_dir / "store"
+
+    @property
+    def models_root(self) -> Path:
+        """Folder of the model registry."""
+        return self.models_dir or self.data_dir / "models"
 
     @property
     def engine_directory(self) -> Path:

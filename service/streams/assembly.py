@@ -1,12 +1,13 @@
-"""Put the stream streams of one gateway together."""
+"""Put the streams of one gateway together."""
 
 from __future__ import annotations
 
 from service.intake.decode import Pool
 from service.intake.scratch import Scratch
+from service.streams.exposition import StreamExposition
 from service.streams.intake import FrameIntake
-from service.streams.streams import Streams
 from service.streams.latest import LatestForecasts
+from service.streams.streams import Streams
 from workers.engine_client import EngineClient
 from workers.jobs import REQUEST_PATIENCE_SECONDS
 from workers.queue import Publisher
@@ -22,14 +23,16 @@ def assembled_streams(
     renderers: Pool,
     scratch: Scratch,
 ) -> Streams:
-    """The streams; it connects to the engine when it first needs to."""
+    """The streams; they connect to the engine when they first need to."""
     library = Library.of(stream_files(settings))
     engine = EngineClient(settings.engine_url, REQUEST_PATIENCE_SECONDS)
+    sums = Sums(engine)
     return Streams(
         library=library,
         intake=FrameIntake(library, decoders, Publisher(settings.engine_url)),
         latest=LatestForecasts(library, renderers, scratch),
         renderers=renderers,
-        sums=Sums(engine),
+        sums=sums,
+        exposition=StreamExposition(library, sums, settings.event_floor_pixels),
         engine=engine,
     )

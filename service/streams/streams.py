@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from model.errors import ContractViolation
 from model.judging.tallies import METHODS
 from service.intake.decode import Pool
+from service.streams.exposition import StreamExposition
 from service.streams.intake import FrameIntake
-from service.streams.metrics import exposition
+from service.streams.latest import LatestForecasts
 from service.streams.schemas import (
     NowcastList,
     NowcastView,
@@ -22,7 +23,6 @@ from service.streams.schemas import (
     StreamView,
 )
 from service.streams.scores import last_day, verification
-from service.streams.latest import LatestForecasts
 from service.streams.times import utc
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Stream
@@ -45,6 +45,7 @@ class Streams:
         latest: Hands forecasts out.
         renderers: Child processes that read forecasts and draw.
         sums: The engine's sums.
+        exposition: What Prometheus reads of streams.
         engine: The connection they use.
     """
 
@@ -53,6 +54,7 @@ class Streams:
     latest: LatestForecasts
     renderers: Pool
     sums: Sums
+    exposition: StreamExposition
     engine: EngineClient
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
@@ -152,14 +154,6 @@ class Streams:
         return await self.latest.drawn(
             {"op": "skill", "verification": view.model_dump(mode="json"), "title": title}, ".png"
         )
-
-    def exposition(self) -> bytes:
-        """What Prometheus reads of streams.
-
-        Raises:
-            EngineUnavailable: The engine does not answer.
-        """
-        return exposition(self.library, self.sums)
 
     async def _span(
         self, name: str, first: datetime | None, last: datetime | None, longest: timedelta

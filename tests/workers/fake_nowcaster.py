@@ -41,6 +41,8 @@ class FakePrepared:
 
 
 class FakeNowcaster:
+    fast_paths_refused: tuple[str, ...] = ()
+
     def __init__(self, identity: ModelIdentity = CHAMPION) -> None:
         self.identity = identity
         self.batches: list[int] = []

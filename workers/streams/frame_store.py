@@ -74,6 +74,15 @@ class FrameStore:
             if time_of(entry.name) in span
         ]
 
+    def times(self, stream: str, span: Span) -> list[datetime]:
+        """When the frames of a span are valid, oldest first: their names tell."""
+        entries = (
+            entry
+            for day in span.days()
+            for entry in self._files.listing(day_folder("frames", stream, day))
+        )
+        return [time for entry in entries if (time := time_of(entry.name)) in span]
+
     def newest_time(self, stream: str) -> datetime | None:
         """When the newest frame is valid, None before the first."""
         for folder in day_folders(self._files, f"frames/{stream}", newest_first=True):

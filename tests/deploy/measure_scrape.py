@@ -1,0 +1,156 @@
+"""``python -m tests.deploy.measure_scrape``: what a scrape of twenty streams costs the gateway.
+
+A real engine and a real gateway; the streams have a day of frames' headers and a day of counts at
+ten leads. Printed: seconds of the first scrape (nothing is remembered yet) and of later ones, when
+nothing or one stream is new; and the latency of small requests alone and beside scrapes, as a
+ratio.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from model.formats.stream_frame import StreamFrame
+from model.frames import Grid
+from model.judging.observing import describe
+from model.judging.tallies import CLASSES, METHODS, RELIABILITY, THRESHOLDS_DBZ, with_lead
+from service.streams.times import utc
+from tests.service.processes import Place, engine, gateway, place, pretend_worker
+from workers.archive import Archive
+from workers.engine_client import EngineClient
+from workers.streams.declaration import Origin, Stream
+from workers.streams.files import LocalFiles
+from workers.streams.layout import Pair
+from workers.streams.library import Library
+from workers.streams.sums import Sums
+
+STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
+SCRAPES, REQUESTS = 10, 1500
+GRID = Grid.of_pixels(16, 16)
+
+
+def main() -> None:
+    """Fill a service and measure."""
+    with place(Path("/nonexistent"), free_space_floor_bytes="0") as where, engine(where):
+        pretend_worker(where)
+        fill(where)
+        with gateway(where) as gate:
+            print(json.dumps(measured(gate.client, gate.url, where), indent=1))
+
+
+def fill(where: Place) -> None:
+    """A day of frames and counts for every stream."""
+    library = Library.of(LocalFiles(Archive(where.settings.archive_root, free_space_floor_bytes=0)))
+    connection = EngineClient(where.settings.engine_url, 5)
+    sums = Sums(connection)
+    newest = utc(datetime.now(UTC)).replace(second=0, microsecond=0)
+    for number in range(STREAMS):
+        stream, _ = library.register.declare(Stream(f"radar{number}", STEP_MINUTES))
+        library.register.settled(stream, Origin(GRID, 0.0))
+        for slot in range(FRAMES):
+            put(library, stream.name, newest - timedelta(minutes=STEP_MINUTES * slot))
+        for hour in range(24):
+            count(sums, stream.name, newest - timedelta(hours=hour))
+    connection.close()
+
+
+def put(library: Library, stream: str, time: datetime) -> None:
+    """A frame of rain."""
+    field = np.full(GRID.shape, 20.0, np.float32)
+    frame = StreamFrame.of(time, field, -32.0, time, late=False, attributes={})
+    library.frames.put(stream, frame, replace=False)
+
+
+def count(sums: Sums, stream: str, time: datetime) -> None:
+    """Counts of every lead, method and threshold in the hour of a time."""
+    dice = random.Random(time.timestamp())
+    for lead in range(1, LEADS + 1):
+        counts = {
+            f"{method}|{threshold:g}": [dice.randrange(10**6) for _ in range(4)]
+            for method in METHODS
+            for threshold in THRESHOLDS_DBZ
+        }
+        counts |= {
+            f"{RELIABILITY}|{threshold:g}": [dice.randrange(10**6) for _ in range(2 * CLASSES)]
+            for threshold in THRESHOLDS_DBZ
+        }
+        counts |= {f"forecasts|{role}": [1] for role in ("model", "canary", "fallback")}
+        pair = Pair(time, f"{lead:032d}", "f" * 64)
+        sums.add(stream, pair, with_lead(counts, STEP_MINUTES * lead))
+    pair = Pair(time, "observed", "f" * 64)
+    sums.add(stream, pair, with_lead(describe(np.full((8, 8), 20, np.float32)), 0))
+
+
+def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
+    """All figures: seconds, and ratios of latencies."""
+    first = timed(lambda: client.get("/metrics").raise_for_status())
+    later = [timed(lambda: client.get("/metrics")) for _ in range(SCRAPES)]
+    connection = EngineClient(where.settings.engine_url, 5)
+    renewed = []
+    for number in range(SCRAPES):
+        count(Sums(connection), f"radar{number}", datetime.now(UTC) + timedelta(hours=number + 1))
+        renewed.append(timed(lambda: client.get("/metrics")))
+    connection.close()
+    alone = latencies(client)
+    beside = with_scrapes(url, lambda: latencies(client))
+    return {
+        "samples": len(client.get("/metrics").text.splitlines()),
+        "first_scrape_seconds": first,
+        "scrape_seconds": statistics.median(later),
+        "scrape_after_one_stream_seconds": statistics.median(renewed),
+        "request_p50_ratio_beside_scrapes": quantile(beside, 50) / quantile(alone, 50),
+        "request_p99_ratio_beside_scrapes": quantile(beside, 99) / quantile(alone, 99),
+        "request_p50_seconds_alone": quantile(alone, 50),
+        "request_p99_seconds_alone": quantile(alone, 99),
+    }
+
+
+def with_scrapes(url: str, act: Callable[[], list[float]]) -> list[float]:
+    """What happens while somebody scrapes once a second, fifteen times as often as Prometheus."""
+    done = threading.Event()
+
+    def scrape() -> None:
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as other:
+            while not done.wait(1.0):
+                other.get("/metrics")
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    try:
+        return act()
+    finally:
+        done.set()
+        thread.join()
+
+
+def latencies(client: httpx.Client) -> list[float]:
+    """Seconds of small requests, one after the other, a hundred a second at most."""
+    found = []
+    for _ in range(REQUESTS):
+        found.append(timed(lambda: client.get("/healthz")))
+        time.sleep(0.005)
+    return found
+
+
+def timed(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def quantile(values: Sequence[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100)[percent - 1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Memory of the device that runs the network: a GPU's own, or that of the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+STATM = Path("/proc/self/statm")
+
+
+class DeviceMemory(Collector):
+    """Says how much is used and how much there is.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def collect(self) -> Iterator[Metric]:
+        """Two gauges; nothing where the system does not tell."""
+        found = _gpu(self._device) if self._device.startswith("cuda") else _machine()
+        texts = "Used on the device: by all on a GPU, by this worker on a CPU.", "There is."
+        for name, text, value in zip(("used", "total"), texts, found, strict=False):
+            family = GaugeMetricFamily(
+                f"echocast_worker_device_memory_{name}_bytes", text, labels=("device",)
+            )
+            family.add_metric((self._device,), value)
+            yield family
+
+
+def _gpu(device: str) -> tuple[float, float]:
+    from torch.cuda import mem_get_info
+
+    free, total = mem_get_info(device)
+    return total - free, total
+
+
+def _machine() -> tuple[float, ...]:
+    if not STATM.exists():
+        return ()
+    page = os.sysconf("SC_PAGE_SIZE")
+    return int(STATM.read_text().split()[1]) * page, os.sysconf("SC_PHYS_PAGES") * page
