@@ -12,89 +12,38 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, Self, get_args
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from model import checkpoint
-from model.cascade import damped
 from model.contract import InputContract, split
 from model.domain import MARGIN, Domain, Window
-from model.errors import ContractViolation
-from model.extrapolation import (
-    FloatArray,
-    Motion,
-    carry,
-    carry_seen,
-    estimate_motion,
-    seen_share,
-    trajectories,
-)
+from model.extrapolation import FloatArray
 from model.fast.choice import Choice, choose_steps
+from model.finishing import Finisher, Prediction
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
-from model.packing import floor_as_written, packed_dbz, unpacked_dbz
-from model.products import csi_optimal, sharp
+from model.preparation import DEFAULT_PIXEL_KM, Prepared, prepare, reach
+from model.products import sharp
 from model.registry import Registry, read_manifest
 
-ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
-GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
-DEFAULT_PIXEL_KM = 1.0
+__all__ = [
+    "DEFAULT_PIXEL_KM",
+    "Nowcaster",
+    "Prediction",
+    "Prepared",
+    "Product",
+    "predict",
+    "reach",
+]
 
 Product = Literal["expected", "csi_optimal", "sharp"]
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Frames made ready for the network.
-
-    Args:
-        frames: As they came.
-        newest_dbz: The newest frame, dry as 0, NaN where missing, (height, width).
-        motion: Pixels per step.
-        inputs: (time, height, width) in network scale, padded to the patch, missing 0.
-        valid: Like ``inputs``: 1 where observed.
-        bases: (lead, height, width), padded too: what the network's residuals are added to.
-        pixel_km: Side of a pixel.
-    """
-
-    frames: Frames
-    newest_dbz: FloatArray
-    motion: Motion
-    inputs: FloatArray
-    valid: FloatArray
-    bases: FloatArray
-    pixel_km: float
-
-    @property
-    def batch_key(self) -> Hashable:
-        """Only equal keys go into one batch."""
-        return self.inputs.shape
-
-    @property
-    def cost(self) -> int:
-        """Pixels times frames of the network's input."""
-        return self.inputs.size
-
-
-class Prediction(NamedTuple):
-    """What the network said, before it is carried out.
-
-    Args:
-        frames_dbz: (lead, height, width), from 0 dBZ.
-        exceedance_probability: float16 (lead, threshold, height, width).
-    """
-
-    frames_dbz: FloatArray
-    exceedance_probability: NDArray[np.float16]
 
 
 class Nowcaster:
@@ -124,6 +73,7 @@ class Nowcaster:
         self._device = torch.device(device)
         self.choice = choice or Choice(self._network)
         self._domain = Domain(self._network, self.choice.steps)
+        self._finisher = Finisher(self.config, identity, self.cuts)
 
     @property
     def fast_paths_refused(self) -> tuple[str, ...]:
@@ -166,48 +116,7 @@ class Nowcaster:
         Raises:
             ContractViolation: Not the number of frames that go in.
         """
-        if len(frames) != self.input_frames:
-            raise ContractViolation(
-                f"The model needs {self.input_frames} frames, but {len(frames)} came.",
-                rule="frame-count",
-            )
-        values = frames.reflectivity_dbz
-        observed = np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
-        motion = estimate_motion(observed)
-        seen = self._seen_by_the_network(observed, motion)
-        inputs = np.clip(np.nan_to_num(seen, nan=0.0) / SCALE_DBZ, 0, 1)
-        return Prepared(
-            frames,
-            observed[-1],
-            motion,
-            self._padded(inputs),
-            self._padded(np.isfinite(seen).astype(np.float32)),
-            self._padded(self._bases(seen)),
-            frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
-        )
-
-    def _seen_by_the_network(self, observed_dbz: FloatArray, motion: Motion) -> FloatArray:
-        """The frames in the network's coordinates, (time, height, width) in dBZ."""
-        if self.config.coordinates == "eulerian":
-            return observed_dbz
-        past = zip(observed_dbz[-2::-1], trajectories(motion), strict=False)
-        moved = [carry(frame, at) for frame, at in past]
-        return np.stack([*moved[::-1], observed_dbz[-1]])
-
-    def _bases(self, seen_dbz: FloatArray) -> FloatArray:
-        """What the forecast is before the network adds to it, (lead, height, width)."""
-        if self.config.base == "damped":
-            ahead = damped(seen_dbz, self.output_frames)
-        else:
-            newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
-            ahead = np.broadcast_to(newest, (self.output_frames, *newest.shape))
-        bases: FloatArray = np.clip(ahead / np.float32(SCALE_DBZ), 0, 1)
-        return bases
-
-    def _padded(self, planes: FloatArray) -> FloatArray:
-        """Zeros below and right, up to whole patches."""
-        rows, columns = (-size % self.config.patch for size in planes.shape[1:])
-        return np.pad(planes, ((0, 0), (0, rows), (0, columns)))
+        return prepare(frames, self.config)
 
     @torch.inference_mode()
     def predict(
@@ -271,70 +180,9 @@ class Nowcaster:
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know.
 
-        Lead by lead and in place, for large grids: the prediction's arrays become the forecast's.
+        The prediction's arrays become the forecast's.
         """
-        expected, chances = prediction
-        decided, extrapolation, persistence = (np.empty_like(expected) for _ in range(3))
-        missing = np.isnan(prepared.newest_dbz)
-        for lead, at in enumerate(islice(trajectories(prepared.motion), self.output_frames)):
-            extrapolation[lead] = carry(prepared.newest_dbz, at)
-            persistence[lead] = prepared.newest_dbz
-            chance = chances[lead].astype(np.float32)  # half precision is slow in NumPy
-            if self.config.coordinates == "lagrangian":
-                share = seen_share(~missing, at)
-                for plane in (expected[lead], *chance):
-                    plane[missing] = 0
-                    plane[:] = carry_seen(plane, share, at)
-            unknown = missing | np.isnan(extrapolation[lead])
-            for plane in (expected[lead], extrapolation[lead], persistence[lead], *chance):
-                plane[unknown] = np.nan
-            decided[lead] = self._decided(expected[lead], chance)
-            chances[lead] = chance
-        return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
-
-    def _decided(self, expected_dbz: FloatArray, chances: FloatArray) -> FloatArray:
-        """One frame of the default product: what is too faint for an echo is dry in it."""
-        if not self.cuts:
-            return expected_dbz
-        thresholds = self.config.exceedance_thresholds_dbz
-        decided = csi_optimal(expected_dbz, chances, thresholds, self.cuts)
-        decided[decided < ECHO_DBZ] = 0
-        return decided
-
-    def _forecast(
-        self,
-        prepared: Prepared,
-        decided: FloatArray,
-        expected: FloatArray,
-        extrapolation: FloatArray,
-        persistence: FloatArray,
-        chances: NDArray[np.float16],
-    ) -> Forecast:
-        """All fields, each (lead, height, width), in one value; probabilities by threshold.
-
-        Reflectivity is rounded as files hold it, so that every reader scores the same numbers.
-        """
-        observed, thresholds = prepared.frames, self.config.exceedance_thresholds_dbz
-        ahead, floor = range(1, self.output_frames + 1), floor_as_written(observed.no_rain_dbz)
-        times = [observed.times[-1] + observed.step * k for k in ahead]
-        fields = []
-        for values in (decided, expected, extrapolation, persistence):
-            for frame in values:
-                frame[:] = unpacked_dbz(packed_dbz(frame))
-            values[values <= max(0.0, floor)] = floor
-            fields.append(observed.with_values(values, times))
-        return Forecast(
-            frames=fields[0],
-            expected=fields[1] if self.cuts else None,
-            extrapolation=fields[2],
-            persistence=fields[3],
-            forecast_reference_time=observed.times[-1],
-            model=self.identity,
-            input_sha256=observed.sha256(),
-            exceedance_thresholds_dbz=thresholds,
-            exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
-            quality=_quality(prepared),
-        )
+        return self._finisher.finish(prepared, prediction)
 
 
 def predict(
@@ -382,26 +230,3 @@ def predict(
 def _shipped() -> Nowcaster:
     """The shipped default model; read-only, so that callers may share it."""
     return Nowcaster.load(Registry().resolve())
-
-
-def reach(inputs: FloatArray) -> NDArray[np.bool_]:
-    """Where an echo of the aligned input frames is near enough to grow to.
-
-    Args:
-        inputs: (time, height, width) in network scale.
-
-    Returns:
-        (height, width).
-    """
-    echo = (inputs.max(0) * SCALE_DBZ >= ECHO_DBZ).astype(np.uint8)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWTH_PIXELS + 1,) * 2)
-    near: NDArray[np.bool_] = cv2.dilate(echo, disc).astype(bool)
-    return near
-
-
-def _quality(prepared: Prepared) -> dict[str, str]:
-    """What a reader should know before trusting the forecast."""
-    notes: dict[str, str] = {}
-    if prepared.frames.grid.pixel_size_km is None:
-        notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
-    return notes
