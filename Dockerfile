@@ -18,12 +18,14 @@ ENV PATH=/opt/echocast/bin:$PATH \
     PIP_NO_CACHE_DIR=1
 
 
-# What the house stands on comes before the house: a change of our own code fetches nothing again.
+# What the code stands on comes before the code: a change of it then fetches nothing again.
 FROM base AS gateway-build
 WORKDIR /source
 RUN python3 -m venv /opt/echocast
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN pip install --only-binary :all: --constraint constraints.txt '.[s3]'
+COPY constraints.txt deploy/gateway-requirements.txt ./
+RUN pip install --only-binary :all: --constraint constraints.txt \
+      --requirement gateway-requirements.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY workers workers
 COPY service service
@@ -40,7 +42,7 @@ RUN python3 -m venv /opt/echocast
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
       ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
-    && pip install --only-binary :all: --constraint constraints.txt '.[worker,s3]'
+    && pip install --only-binary :all: --constraint constraints.txt '.[s3]'
 COPY model model
 COPY workers workers
 COPY service service
