@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from model.registry import Registry
 from service import problems
 from service.catalogue import Catalogue
 from service.dependencies import Resources
@@ -65,11 +67,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
     presence = WorkerPresence(here, settings.worker_tolerance_seconds)
-    catalogue = Catalogue(open_registry(work.models_root, "gateway"))
+    catalogue = Catalogue(Registry(work.models_root))
     nowcasts = Nowcasts(store, archive, catalogue, decoders, waiting, presence, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(open_registry, work.models_root, "gateway")
         scratch = Scratch(archive.scratch)
         forecast_files = ForecastFiles(archive, renderers, scratch)
         of_streams = assembled_streams(work, decoders, renderers, scratch)

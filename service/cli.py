@@ -66,11 +66,12 @@ def nowcast(
     as_json: Json = False,
 ) -> None:
     """Forecast without a server."""
+    from workers.settings import WorkerSettings
+
     arguments = ["nowcast", *map(str, files), "--output", str(output)]
     arguments += ["--reference-time", reference_time] if reference_time else []
     arguments += ["--variable", variable] if variable else []
-    if (models := ServiceSettings().models_dir) is not None:
-        arguments += ["--models-dir", str(models)]
+    arguments += ["--models-dir", str(WorkerSettings().models_root)]
     run_model([*arguments, "--json"] if as_json else arguments)
 
 

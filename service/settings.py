@@ -31,7 +31,8 @@ class ServiceSettings(BaseSettings):
     """URL of the Redis or Valkey that carries the jobs; None: the embedded one in ``data_dir``."""
 
     models_dir: Path | None = None
-    """Directory of the model registry; None: the models shipped with Echocast."""
+    """Directory of the registry, shared with the workers; None: ``models`` in ``data_dir``. The
+    first start takes over the models shipped with Echocast."""
 
     keys: str = ""
     """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name>``; scope is read, submit

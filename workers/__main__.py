@@ -17,9 +17,10 @@ import cv2
 import torch
 from celery.platforms import SecurityWarning
 
-from model.errors import EchocastError
-from model.nowcaster import Nowcaster
-from model.registry import SHIPPED, Registry
+from model.errors import CheckpointError, EchocastError
+from model.golden import load_checked
+from model.keeping.shelf import reference_of
+from model.registry import Registry
 from workers.network import Network
 from workers.settings import WorkerSettings
 from workers.worker import run_worker
@@ -60,13 +61,18 @@ def usable_cpus() -> int:
 
 
 def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
-    """The nowcaster of ``champion`` or ``name/version`` from the registry.
+    """The nowcaster of ``name/version`` from the registry, once it has stood the golden input.
 
     Raises:
-        CheckpointError: There is no such model.
+        CheckpointError: There is no such model, it is damaged, or forecasts nonsense.
+        ModelError: This version of Echocast has no such network.
     """
-    directory = Registry(settings.models_dir or SHIPPED).resolve(reference)
-    return Nowcaster.load(directory, settings.device)
+    directory = Registry(settings.models_root).resolve(reference)
+    nowcaster = load_checked(directory, settings.device)
+    found = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    if found != reference_of(directory):
+        raise CheckpointError(f"{directory} holds {found} by its manifest.")
+    return nowcaster
 
 
 def device_name(device: str) -> str:

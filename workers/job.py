@@ -144,7 +144,7 @@ class Job:
         """The job that the engine's hash describes."""
         request = json.loads(values["request"])
         result = json.loads(values.get("result", "{}"))
-        name, version = request["model"]
+        name, version = result.get("model", request["model"])  # who answered, or shall
         return cls(
             id=values["id"],
             status=values["status"],

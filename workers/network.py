@@ -1,15 +1,12 @@
-"""What a worker needs of a nowcaster, and the ones it has loaded."""
+"""What a worker needs of a nowcaster."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
-
-MOST_LOADED = 3
 
 
 class Prepared(Protocol):
@@ -31,6 +28,10 @@ class Network(Protocol):
     def identity(self) -> ModelIdentity:
         """Which weights answer."""
 
+    @property
+    def fast_paths_refused(self) -> tuple[str, ...]:
+        """Fast forms of its steps that disagreed with the plain ones when it was loaded."""
+
     def prepare(self, frames: Frames) -> Any:
         """Any thread: frames -> :class:`Prepared`."""
 
@@ -39,43 +40,3 @@ class Network(Protocol):
 
     def finish(self, prepared: Any, prediction: Any) -> Forecast:
         """Any thread: a prediction -> the forecast."""
-
-
-class LoadedNetworks:
-    """The networks in memory: the champion, and lately wanted versions; safe to share.
-
-    Args:
-        load: Loads ``champion`` or ``name/version``.
-    """
-
-    def __init__(self, load: Callable[[str], Network]) -> None:
-        self._load = load
-        self._lock = threading.Lock()
-        champion = load("champion")
-        self._networks = {_reference(champion.identity): champion}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What is loaded, as ``name/version``."""
-        return tuple(self._networks)
-
-    def get(self, model: ModelIdentity) -> Network:
-        """The network of that name and version, loaded if need be.
-
-        Raises:
-            CheckpointError: There is no such model.
-        """
-        reference = _reference(model)
-        with self._lock:
-            if reference not in self._networks:
-                self._networks = {**self._kept(), reference: self._load(reference)}
-            return self._networks[reference]
-
-    def _kept(self) -> dict[str, Network]:
-        """The champion of the start and the newest others, with room for one more."""
-        champion, *others = self._networks.items()
-        return dict([champion, *others[-(MOST_LOADED - 2) :]])
-
-
-def _reference(model: ModelIdentity) -> str:
-    return f"{model.name}/{model.version}"

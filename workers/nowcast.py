@@ -19,10 +19,11 @@ from workers.batcher import Batcher, BatchItem
 from workers.claims import ClaimStore
 from workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
 from workers.held import HeldJobs
-from workers.job import Job, JobError
+from workers.job import DEFAULT_PRODUCT, Job, JobError
 from workers.job_input import JobInput
+from workers.loaded import LoadedNetworks
 from workers.metrics import WorkerMetrics
-from workers.network import LoadedNetworks, Network
+from workers.network import Network
 from workers.room import Room
 from workers.scoring import score
 from workers.streams.processing import StreamProcessing
@@ -127,7 +128,7 @@ class _Run:
 
     def _forecast(self) -> Forecast:
         with self._phase("load"):
-            network = self.shop.networks.get(self.job.model)
+            network = self._network()
             given = self._input()
         if given.without_network is not None:
             return given.without_network
@@ -141,7 +142,16 @@ class _Run:
         result = self.shop.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
         with self._phase("finish"):
-            return given.noted(network.finish(prepared[0], result.prediction))
+            forecast = given.noted(network.finish(prepared[0], result.prediction))
+        return _noted_stand_in(self.job, forecast)
+
+    def _network(self) -> Network:
+        """The one that was asked for; where it is refused here, the one that serves goes on.
+
+        What is made to be compared with the champion is made by no other than was asked for.
+        """
+        to_serve = self.job.product == DEFAULT_PRODUCT
+        return self.shop.networks.get(self.job.model, or_champion=to_serve)
 
     def _input(self) -> JobInput:
         if self.job.stream:
@@ -173,7 +183,8 @@ class _Run:
         """Where the forecast's file lies in the archive."""
         if self.job.stream:
             return self.shop.streams.issue(self.job, forecast)
-        return self.shop.archive.put_forecast(self.job, partial(write_forecast, forecast))
+        answered = replace(self.job, model=forecast.model)
+        return self.shop.archive.put_forecast(answered, partial(write_forecast, forecast))
 
     def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
         """The fields of the job hash that tell how good the forecast is."""
@@ -209,11 +220,21 @@ class _Run:
 def _result(forecast: Forecast, path: str) -> dict[str, Any]:
     return {
         "forecast_path": path,
+        "model": [forecast.model.name, forecast.model.version],
         "weights_sha256": forecast.model.weights_sha256,
         "valid_times": [time.isoformat() for time in forecast.frames.times],
         "lead_minutes": forecast.lead_minutes,
         "quality": dict(forecast.quality),
     }
+
+
+def _noted_stand_in(job: Job, forecast: Forecast) -> Forecast:
+    """Say so where another model answers than was asked for."""
+    asked, answered = (f"{model.name}/{model.version}" for model in (job.model, forecast.model))
+    if asked == answered:
+        return forecast
+    note = f"{asked} was refused here; {answered} answered."
+    return replace(forecast, quality={**forecast.quality, "model": note})
 
 
 def _cost(job: Job) -> int:

@@ -23,8 +23,8 @@ class WorkerSettings(BaseSettings):
     redis_url: str | None = None
     """redis://, rediss://, unix:// or redis+socket:// address; unset: the embedded engine."""
     models_dir: Path | None = None
-    """Folder of the model registry, which hosts may share; unset: ``models`` in ``data_dir``. At the
-    first start it takes over the models that ship with Echocast."""
+    """Folder of the model registry, which hosts may share; unset: ``models`` in ``data_dir``. The
+    first start takes over the models that ship with Echocast."""
     models_watch_seconds: float = Field(default=2.0, gt=0)
     """Seconds between two looks of a worker whether another model shall serve."""
     device: str = "auto"

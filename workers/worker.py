@@ -14,9 +14,12 @@ from functools import partial
 from celery import Celery
 from prometheus_client import disable_created_metrics
 
+from model.registry import Registry
 from workers.archive import Archive
 from workers.batcher import Batcher, BatchLimits
 from workers.claims import ClaimStore
+from workers.device_memory import DeviceMemory
+from workers.engine_url import without_password
 from workers.errors import EngineUnavailable
 from workers.heartbeat import Heartbeat
 from workers.held import HeldJobs
@@ -24,14 +27,16 @@ from workers.janitor import Janitor
 from workers.job import WorkerInfo
 from workers.launching import hang_guard
 from workers.leaving import leaving
+from workers.loaded import LoadedNetworks
 from workers.memory import Trimmer
 from workers.metrics import WorkerMetrics
-from workers.network import LoadedNetworks, Network
+from workers.network import Network
 from workers.nowcast import Workshop, nowcast
 from workers.periodic import Periodic
 from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
 from workers.room import Room
 from workers.same_store import check_same_store
+from workers.serving import ServingWatch, candidates, open_registry
 from workers.settings import WorkerSettings
 from workers.streams.assembly import stream_processing
 from workers.streams.sweeper import sweeper
@@ -47,7 +52,7 @@ def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
 
     Args:
         settings: How.
-        load_nowcaster: Loads ``champion`` or ``name/version``.
+        load_nowcaster: Loads and tries ``name/version``.
 
     Raises:
         EngineUnavailable: No engine answered within the time to wait for it.
@@ -72,8 +77,8 @@ def await_engine(settings: WorkerSettings) -> None:
         check_same_store(store.engine, Archive(settings.archive_root))
     except EngineUnavailable as error:
         raise EngineUnavailable(
-            f"No engine answers at {settings.engine_url}: start `echocast up`, or set"
-            f" ECHOCAST_REDIS_URL ({error})."
+            f"No engine answers at {without_password(settings.engine_url)}: start `echocast up`,"
+            f" or set ECHOCAST_REDIS_URL ({error})."
         ) from error
     finally:
         store.close()
@@ -83,13 +88,15 @@ def await_engine(settings: WorkerSettings) -> None:
 def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> Iterator[Workshop]:
     """Everything a worker consists of but the threads that take jobs."""
     metrics = WorkerMetrics()
+    metrics.registry.register(DeviceMemory(settings.device))
     batcher = _batcher(settings, metrics)
+    registry = open_registry(settings.models_root, "worker")
     shop = Workshop(
         jobs=ClaimStore(settings.engine_url, settings.job_policy, settings.engine_patience_seconds),
         archive=Archive(
             settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes
         ),
-        networks=LoadedNetworks(partial(load_nowcaster, settings)),
+        networks=_networks(settings, load_nowcaster, registry, metrics),
         batcher=batcher,
         held=HeldJobs(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
         places=Room(settings.worker_concurrency),
@@ -97,7 +104,14 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         metrics=metrics,
         streams=stream_processing(settings, settings.engine_patience_seconds),
     )
-    caretakers = _heartbeat(settings, shop), _janitor(settings, shop), _sweeper(settings, shop)
+    watch = ServingWatch(registry, shop.networks, metrics)
+    watch.look()
+    caretakers = (
+        _heartbeat(settings, shop),
+        _janitor(settings, shop),
+        _sweeper(settings, shop),
+        Periodic("look at the registry", watch.look, settings.models_watch_seconds),
+    )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
     for part in (batcher, *caretakers):
@@ -109,6 +123,22 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
             part.stop()
         shop.jobs.close()
         shop.streams.close()
+
+
+def _networks(
+    settings: WorkerSettings, load: LoadNowcaster, registry: Registry, metrics: WorkerMetrics
+) -> LoadedNetworks:
+    """The champion, and whatever jobs will ask for."""
+
+    def load_noting(reference: str) -> Network:
+        network = load(settings, reference)
+        metrics.fast_paths_refused.inc(len(network.fast_paths_refused))
+        return network
+
+    def on_swap(outcome: str) -> None:
+        metrics.swaps.labels(outcome).inc()
+
+    return LoadedNetworks(load_noting, candidates(registry), on_swap, settings.job_deadline_seconds)
 
 
 def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:

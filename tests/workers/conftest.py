@@ -1,5 +1,6 @@
 """A world of its own for every test: an embedded engine, an archive, real worker processes."""
 
+import json
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ QUICK = {
     "lease_renewal_seconds": 0.2,
     "janitor_seconds": 0.2,
     "unclaimed_seconds": 0.6,
+    "models_watch_seconds": 0.2,
     "worker_concurrency": 4,
     "free_space_floor_bytes": 0,
 }
@@ -42,9 +44,20 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     raise AssertionError(f"Nothing happened within {seconds} s.")
 
 
+def name_models(root: Path, champion: str, *others: str) -> Path:
+    """A registry whose models are known by name only: the fake worker needs no weights."""
+    for reference in (champion, *others):
+        (root / reference).mkdir(parents=True, exist_ok=True)
+        (root / reference / "manifest.json").write_text("{}")
+    (root / "aliases.json").write_text(json.dumps({"champion": champion}))
+    return root
+
+
 class World:
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.settings = WorkerSettings(data_dir=directory, **{**QUICK, **settings})
+        if self.settings.models_dir is None:
+            name_models(self.settings.models_root, "fake/1")
         self.engine = EmbeddedEngine(self.settings.engine_directory)
         self.archive = Archive(self.settings.archive_root, free_space_floor_bytes=0)
         self.jobs = JobStore.from_settings(self.settings)

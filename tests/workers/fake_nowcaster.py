@@ -98,7 +98,7 @@ def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None
 
 
 def load_fake(settings: object, reference: str) -> FakeNowcaster:
-    if reference == "champion":
+    if reference == "fake/1":
         return FakeNowcaster()
     name, _, version = reference.partition("/")
     if name != "fake":

@@ -55,6 +55,7 @@ def test_a_real_network_answers(world: World, models: Path) -> None:
 
 
 def test_a_missing_champion_is_one_sentence(world: World, tmp_path: Path) -> None:
+    (tmp_path / "aliases.json").write_text('{"champion": "nobody/1"}')
     worker = start(world, tmp_path)
     _, errors = worker.communicate(timeout=30)
     assert worker.returncode == 1

@@ -8,10 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from model.errors import CheckpointError
-from model.forecast import ModelIdentity
 from model.frames import Frames
-from tests.workers.fake_nowcaster import FakeNowcaster, load_fake
 from tests.workers.storms import storm
 from workers.claims import Sweep
 from workers.engine_url import (
@@ -23,7 +20,6 @@ from workers.engine_url import (
 )
 from workers.errors import EngineError
 from workers.metrics import WorkerMetrics
-from workers.network import MOST_LOADED, LoadedNetworks
 from workers.queue import celery_app
 from workers.settings import WorkerSettings
 
@@ -106,25 +102,6 @@ def test_settings_come_from_the_environment_and_are_frozen(monkeypatch, tmp_path
 def test_every_setting_says_what_it_is() -> None:
     for name, field in WorkerSettings.model_fields.items():
         assert field.description, name
-
-
-def test_the_champion_stays_loaded_and_few_others(tmp_path: Path) -> None:
-    loads: list[str] = []
-
-    def load(reference: str) -> FakeNowcaster:
-        loads.append(reference)
-        return load_fake(None, reference)
-
-    networks = LoadedNetworks(load)
-    champion = ModelIdentity("fake", "1", "")
-    first = networks.get(champion)
-    for version in "23452":
-        networks.get(ModelIdentity("fake", version, ""))
-    assert networks.get(champion) is first
-    assert len(networks.names) <= MOST_LOADED
-    assert loads == ["champion", "fake/2", "fake/3", "fake/4", "fake/5", "fake/2"]
-    with pytest.raises(CheckpointError):
-        networks.get(ModelIdentity("other", "1", ""))
 
 
 def test_merged_observations_are_sorted_and_the_later_part_counts() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.workers.conftest import World, until
+from tests.workers.conftest import World, name_models, until
 from tests.workers.stream_bench import GRID, START, STEP, stream_frame
 from workers.job import Job
 from workers.streams.assembly import stream_processing
@@ -22,12 +21,7 @@ EVER = Span(START - 50 * STEP, START + 50 * STEP)
 
 
 def champion(models: Path, version: str) -> None:
-    """A registry whose models are known by name only: the fake worker needs no weights."""
-    for known in ("1", version):
-        folder = models / "fake" / known
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").write_text("{}")
-    (models / "aliases.json").write_text(json.dumps({"champion": f"fake/{version}"}))
+    name_models(models, f"fake/{version}", "fake/1")
 
 
 class Stage:

@@ -138,8 +138,18 @@ def test_what_does_not_fit_even_alone_is_out_of_memory(served: World) -> None:
     assert (job.status, job.error.type) == ("failed", "out-of-memory")
 
 
-def test_an_unknown_model_fails_the_job(served: World) -> None:
-    job = served.end_of(served.submit(storm(90), model_name="nobody").job.id)
+def test_where_the_champion_is_refused_the_one_that_serves_answers_and_says_so(
+    served: World,
+) -> None:
+    job = served.end_of(served.submit(storm(91), model_name="nobody").job.id)
+    assert (job.status, job.model.name, job.model.version) == ("succeeded", "fake", "1")
+    assert job.quality["model"] == "nobody/1 was refused here; fake/1 answered."
+    assert "_fake-1_" in job.forecast_path
+
+
+def test_what_is_made_for_comparison_is_made_by_no_other_model(served: World) -> None:
+    asked = served.submit(storm(90), model_name="nobody", product="canary")
+    job = served.end_of(asked.job.id)
     assert (job.status, job.error.type) == ("failed", "checkpoint-error")
 
 

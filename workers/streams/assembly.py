@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from model.registry import SHIPPED, Registry
+from model.registry import Registry
 from workers.engine_client import EngineClient
 from workers.jobs import JobStore
 from workers.queue import Publisher
 from workers.settings import WorkerSettings
+from workers.streams.drift import DriftWatch
 from workers.streams.forecasting import Forecasting
 from workers.streams.library import Library
 from workers.streams.places import stream_files
@@ -29,8 +30,9 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     return StreamProcessing(
         library=library,
         scorer=Scorer(library, sums),
-        forecasting=Forecasting(library, jobs, Registry(settings.models_dir or SHIPPED)),
+        forecasting=Forecasting(library, jobs, Registry(settings.models_root)),
         sums=sums,
+        drift=DriftWatch(library, sums, engine),
         engine=engine,
         publisher=Publisher(settings.engine_url),
         jobs=jobs,
