@@ -34,11 +34,13 @@ from model.parallel import joined
 from model.progress import progress
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
+from model.retraining import commands as retraining_commands
 from model.training import Run, train, weights_to_start_from
 from model.verification import verify
 from model.windows import gather
 
 app = command_line()
+retraining_commands.install(app)
 
 
 @app.command("nowcast")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,9 @@ from model.errors import ContractViolation
 from model.formats.readers import read_frames
 from model.formats.stream_frame import StreamFrame
 from model.formats.stream_layout import declaration_path, frame_path, origin_path
-from model.frames import Frames
+from model.frames import Frames, Grid
 
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 KEPT_DAYS = 36500.0  # whoever builds an archive decides himself what to remove
 
 
@@ -31,15 +33,35 @@ def build(files: Sequence[Path], store: Path, stream: str) -> int:
         ContractViolation: A file is on another grid than the stream.
         InputError: A file can't be read.
     """
-    written = 0
-    for path in files:
-        frames = read_frames([path])
-        _settle(store, stream, frames, path)
-        written += sum(_put(store, stream, frames, k) for k in range(len(frames)))
-    return written
+    return sum(add(read_frames([path]), store, stream, path.name) for path in files)
 
 
-def _settle(store: Path, stream: str, frames: Frames, path: Path) -> None:
+def add(frames: Frames, store: Path, stream: str, name: str) -> int:
+    """Write frames below ``store``; those that stand there already stay.
+
+    Args:
+        frames: Two or more.
+        store: Root of the archive, made if need be.
+        stream: Name of the stream.
+        name: Of where they come from, for people.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        ContractViolation: They are on another grid than the stream.
+    """
+    if not NAME.fullmatch(stream):
+        raise ContractViolation(
+            f"A stream's name has 1 to 64 lower-case letters, digits, '-' and '_'; {stream[:80]!r}"
+            " does not.",
+            rule="stream-name",
+        )
+    _settle(store, stream, frames, name)
+    return sum(_put(store, stream, frames, k) for k in range(len(frames)))
+
+
+def _settle(store: Path, stream: str, frames: Frames, name: str) -> None:
     """Declare the stream as its first file has it; refuse another grid."""
     origin = store / origin_path(stream)
     if not origin.exists():
@@ -57,10 +79,10 @@ def _settle(store: Path, stream: str, frames: Frames, path: Path) -> None:
         _write(store / declaration_path(stream), json.dumps(declaration).encode())
         settled = {"grid": frames.grid.to_json(), "phase_seconds": phase}
         _write(origin, json.dumps(settled).encode())
-    theirs = type(frames.grid).from_json(json.loads(origin.read_bytes())["grid"])
+    theirs = Grid.from_json(json.loads(origin.read_bytes())["grid"])
     if not theirs.same_as(frames.grid):
         raise ContractViolation(
-            f"{path.name} is on another grid ({frames.grid.shape}) than the stream {stream!r}"
+            f"{name} is on another grid ({frames.grid.shape}) than the stream {stream!r}"
             f" ({theirs.shape}); give it a stream of its own.",
             rule="grid",
         )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHOWN_DBZ = (20.0, 30.0, 40.0, 50.0)
 COLOURS = {
     "model": "#c1272d",
+    "challenger": "#c1272d",
+    "champion": "#6a3d9a",
     "expected": "#e8871e",
     "extrapolation": "#1f5fa8",
     "decoded extrapolation": "#4fa3d1",
@@ -125,7 +127,9 @@ def _event_section(event: EventTally) -> str:
         " the union of forecast and observed events.</p>"
         + _score_table(event)
         + _difference_table(event)
-        + "".join(f'<img alt="{name}" src="{_png(draw(event))}">' for name, draw in PLOTS.items())
+        + "".join(
+            f'<img alt="{name}" src="{picture(plot(event))}">' for name, plot in PLOTS.items()
+        )
     )
 
 
@@ -168,7 +172,8 @@ def _difference_table(event: EventTally) -> str:
     )
 
 
-def _png(figure: Figure) -> str:
+def picture(figure: Figure) -> str:
+    """A figure as it stands inside a page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,1 @@
+"""The model that renews itself: a challenger is trained, judged and, if it is better, published."""

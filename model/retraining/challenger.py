@@ -1,0 +1,161 @@
+"""The second and third stage: train a challenger from the champion, and choose its cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from model import checkpoint, golden
+from model.batches import Sampler
+from model.calibration import FEWEST_EVENTS, ExceedanceCounts, choose_cuts
+from model.config import TrainingConfig
+from model.dataset import WindowStore
+from model.errors import ModelError
+from model.networks import Network
+from model.nowcaster import Nowcaster
+from model.parallel import Team
+from model.registry import read_manifest
+from model.retraining.config import RetrainingConfig
+from model.retraining.contest import Window
+from model.training import Run, train
+
+RATE_SHARE = 0.7  # of the champion's peak rate: each warm start begins gentler
+USUAL_RATE = TrainingConfig.peak_rate
+LOSSES = "losses.csv"
+
+
+def training_config(
+    config: RetrainingConfig, champion: Path, network: Network, name: str
+) -> TrainingConfig:
+    """What the run computes that starts from the champion."""
+    earlier = read_manifest(champion).get("training", {}).get("peak_rate", USUAL_RATE)
+    return TrainingConfig(
+        network.config,
+        steps=config.steps,
+        batch=config.batch,
+        peak_rate=config.peak_rate or RATE_SHARE * float(earlier),
+        bfloat16=config.bfloat16,
+        seed=config.seed,
+        warm_start=name,
+    )
+
+
+def train_challenger(
+    config: TrainingConfig,
+    start: Network,
+    folder: Path,
+    windows: Path,
+    bar: Progress,
+    *,
+    device: str,
+    team: Team,
+) -> dict[str, Any]:
+    """Train, from where an earlier attempt was saved.
+
+    Args:
+        config: What to compute.
+        start: The champion's network.
+        folder: Of the run.
+        windows: Folder of the training windows.
+        bar: Shows how far it is.
+        device: Where it is computed.
+        team: The processes that compute it together.
+
+    Returns:
+        ``steps``, and ``failure`` in a sentence: empty where the training came to its end.
+    """
+    run = Run(config, folder, device=device, team=team)
+    run.start_from(start)
+    run.resume()
+    sampler = Sampler([WindowStore.load(windows)], config, team)
+    task = bar.add_task("training", total=config.steps, completed=run.step, visible=team.leads)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with (folder / LOSSES).open("a") as losses:
+            for loss in train(run, sampler):
+                bar.update(task, completed=run.step, description=f"training, loss {loss:.3f}")
+                if team.leads:
+                    losses.write(f"{run.step},{loss:.6g}\n")
+    except ModelError as error:
+        return {"steps": run.step, "failure": str(error)}
+    return {"steps": run.step, "failure": ""}
+
+
+def calibrate(
+    run_folder: Path,
+    output: Path,
+    champion: Path,
+    events: Sequence[tuple[str, Callable[[], Iterator[Window]]]],
+    bar: Progress,
+    *,
+    device: str,
+) -> dict[str, Any]:
+    """Write the trained network as a checkpoint, with cuts that the calibration events choose.
+
+    Args:
+        run_folder: Of the run.
+        output: ``<name>/<version>`` folder to write.
+        champion: Whose cuts hold where no event knows a threshold.
+        events: Names and windows of events that were neither trained on nor judge.
+        bar: Shows how far it is.
+        device: Where it is computed.
+
+    Returns:
+        ``cuts``, and ``failure`` in a sentence: empty where the checkpoint can be served.
+    """
+    run = Run.open(run_folder)
+    parent = read_manifest(champion)
+    facts = {
+        "training": run.config.to_json(),
+        "trained_steps": run.step,
+        "retrained_from": f"{parent['name']}/{parent['version']}",
+    }
+    checkpoint.save(run.averaged(), output, facts)
+    counts = {}
+    nowcaster = Nowcaster.load(output, device)
+    for name, windows in bar.track(events, description="calibration"):
+        counts[name] = _counts(nowcaster, windows())
+    known = [count for count in counts.values() if count is not None]
+    cuts = chosen_cuts(known, parent.get("cuts", ())) if known else ()
+    checkpoint.amend(output, {"cuts": cuts, "cuts_chosen_on": sorted(counts)} if cuts else {})
+    try:
+        golden.describe(output, device)
+    except ModelError as error:
+        return {"cuts": cuts, "failure": str(error)}
+    return {"cuts": cuts, "failure": ""}
+
+
+def _counts(nowcaster: Nowcaster, windows: Iterator[Window]) -> ExceedanceCounts | None:
+    """What followed the probabilities over one event; None without probabilities."""
+    total: ExceedanceCounts | None = None
+    for inputs, observed in windows:
+        forecast = nowcaster.nowcast(inputs)
+        if forecast.exceedance_probability is None:
+            return None
+        counts = ExceedanceCounts.of(forecast, observed)
+        total = counts if total is None else total + counts
+    return total
+
+
+def chosen_cuts(
+    events: Sequence[ExceedanceCounts], champions: Sequence[float]
+) -> tuple[float, ...]:
+    """The cuts that events choose; the champion's where they know a threshold too little.
+
+    Args:
+        events: Counts of each calibration event.
+        champions: The champion's cuts; empty where it has none.
+    """
+    chosen = choose_cuts(events)
+    if len(champions) != len(chosen):
+        return chosen
+    known = [
+        any(event.observed(t) >= FEWEST_EVENTS for event in events) for t in range(len(chosen))
+    ]
+    return tuple(
+        mine if telling else theirs
+        for mine, theirs, telling in zip(chosen, champions, known, strict=True)
+    )

@@ -1,0 +1,123 @@
+"""The first stage: what the archive holds, which events are for what, and the training windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from model.archive.events import Event, events
+from model.archive.runs import Break, Run, runs, survey
+from model.archive.store import FrameArchive
+from model.dataset import WindowInfo, WindowStore, clean, cut
+from model.nowcaster import DEFAULT_PIXEL_KM
+from model.retraining.config import RetrainingConfig
+from model.retraining.contest import Window
+from model.retraining.split import Split, split
+from model.windows import Window as TrainingWindow
+
+
+def collect(
+    archive: FrameArchive, config: RetrainingConfig, inputs: int, windows: Path, bar: Progress
+) -> dict[str, Any]:
+    """Survey the archive, split its events, and cut the training windows.
+
+    Args:
+        archive: The frames.
+        config: What is wanted.
+        inputs: Frames that the network takes in.
+        windows: Folder to write the training windows to.
+        bar: Shows how far it is.
+
+    Returns:
+        ``streams``, ``breaks``, ``split``, ``missing`` and ``windows``, their number.
+    """
+    found, breaks, streams = list[Run](), list[Break](), {}
+    for stream in config.streams or archive.streams():
+        these, those = _runs(archive, stream, config, bar)
+        streams[stream] = {"frames": sum(len(run.facts) for run in these), "runs": len(these)}
+        found += these
+        breaks += those
+    parts = split(events(found, config.rules), config)
+    missing = parts.missing(config)
+    cuttings = [] if missing else _cut_all(archive, parts, config, inputs, bar)
+    if cuttings:
+        WindowStore.save(windows, cuttings)
+    elif not missing:
+        missing = {"training_windows": 1}
+    told = [{**vars(item), "time": item.time.isoformat()} for item in breaks]
+    return {
+        "streams": streams,
+        "breaks": told,
+        "split": parts.to_json(),
+        "missing": missing,
+        "windows": len(cuttings),
+    }
+
+
+def _runs(
+    archive: FrameArchive, stream: str, config: RetrainingConfig, bar: Progress
+) -> tuple[list[Run], list[Break]]:
+    """The even runs of a stream, those on another grid than the stream's left out."""
+    times = archive.times(stream)
+    oldest = times[-1] - timedelta(days=config.days) if times else None
+    times = [time for time in times if oldest and time >= oldest]
+    task = bar.add_task(f"frames of {stream}", total=len(times))
+    told = []
+    for item in survey(archive, stream, times):
+        told.append(item)
+        bar.advance(task)
+    found, breaks = runs(stream, told)
+    height, width = archive.grid(stream).shape
+    grid = ("grid", f"{height} x {width}")
+    return [run for run in found if grid in run.facts[0].product], breaks
+
+
+def event_windows(
+    archive: FrameArchive, event: Event, inputs: int, outputs: int, stride: int
+) -> Iterator[Window]:
+    """Inputs and observations of every start of an event, read as they are needed."""
+    length = inputs + outputs
+    for start in range(0, len(event.times) - length + 1, stride):
+        frames = archive.frames(event.stream, event.times[start : start + length])
+        yield frames[:inputs], frames[inputs:]
+
+
+def _cut_all(
+    archive: FrameArchive, parts: Split, config: RetrainingConfig, inputs: int, bar: Progress
+) -> list[TrainingWindow]:
+    """Windows of all training events, as many of each as there is room for."""
+    random = np.random.default_rng(config.seed)
+    grids = [archive.grid(event.stream).shape for event in parts.training]
+    size = min([config.crop, *(side for grid in grids for side in grid)])
+    room = max(1, config.windows // len(parts.training))
+    task = bar.add_task("windows", total=len(parts.training))
+    found = list[TrainingWindow]()
+    for event in parts.training:
+        found += _cut(archive, event, config, (inputs, size, room), random)
+        bar.advance(task)
+    return found
+
+
+def _cut(
+    archive: FrameArchive,
+    event: Event,
+    config: RetrainingConfig,
+    sizes: tuple[int, int, int],
+    random: np.random.Generator,
+) -> Sequence[TrainingWindow]:
+    inputs, size, room = sizes
+    outputs = config.rules.window_frames - inputs
+    pixel_km = archive.grid(event.stream).pixel_size_km or DEFAULT_PIXEL_KM
+    info = WindowInfo(event.name, event.step_minutes, pixel_km, inputs, outputs)
+    found = list[TrainingWindow]()
+    for seen, then in event_windows(archive, event, inputs, outputs, config.stride):
+        frames = clean(np.concatenate([seen.reflectivity_dbz, then.reflectivity_dbz]))
+        found += [(counts, info) for counts in cut(frames, inputs, config.crops, size, random)]
+    if len(found) <= room:
+        return found
+    return [found[k] for k in sorted(random.choice(len(found), size=room, replace=False))]

@@ -1,0 +1,104 @@
+"""Commands of ``python -m model``: retrain from an archive; build an archive from radar files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.archive.building import build
+from model.archive.store import FrameArchive
+from model.commands import Json, Threads, command_line, use_threads
+from model.errors import InputError
+from model.parallel import joined
+from model.progress import progress
+from model.registry import Registry
+from model.retraining.config import RetrainingConfig
+from model.retraining.job import Retraining
+from model.retraining.publish import Errand
+from model.retraining.work import Work
+
+archive_app = command_line()
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("retrain")(retrain_command)
+    app.add_typer(archive_app, name="archive")
+
+
+@archive_app.callback()
+def archive() -> None:
+    """The frames of streams, as training data."""
+
+
+@archive_app.command("build")
+def build_command(
+    files: Annotated[list[Path], typer.Argument(help="Radar files, all on one grid.")],
+    output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
+    stream: Annotated[str, typer.Option(help="Name of the stream.")],
+    as_json: Json = False,
+) -> None:
+    """Make from radar files what a stream would have kept of them."""
+    with progress() as bar:
+        written = sum(
+            build([path], output, stream) for path in bar.track(files, description="archive")
+        )
+    told = {"stream": stream, "written": written}
+    typer.echo(json.dumps(told) if as_json else f"Wrote {written} frames of {stream} to {output}.")
+
+
+def retrain_command(
+    archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
+    work: Annotated[Path, typer.Option(help="Folder of this retraining; say it again to go on.")],
+    models_dir: Annotated[Path, typer.Option(help="Folder of your models; is written.")],
+    config: Annotated[str, typer.Option(help="JSON fields of the retraining.")] = "{}",
+    promote: Annotated[bool, typer.Option(help="A challenger that wins serves at once.")] = False,
+    who: Annotated[str, typer.Option(help="Name for the history.")] = "",
+    why: Annotated[str, typer.Option(help="Sentence for the history.")] = "Asked for by hand.",
+    number: Annotated[int | None, typer.Option(help="Number of the lock it is done under.")] = None,
+    niceness: Annotated[int, typer.Option(help="Yield to other processes, 0 to 19.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:n.")] = "cpu",
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a challenger, judge it beside the champion, and keep the verdict.
+
+    The same command goes on where it was killed. Under torchrun several processes train together.
+    """
+    os.nice(niceness)
+    use_threads(threads)
+    errand = Errand(who or getpass.getuser(), why, promote, number)
+    with joined(device) as team, progress() as bar:
+        job = Retraining(
+            FrameArchive(archive),
+            Registry(models_dir),
+            Work(work),
+            RetrainingConfig.from_json(_fields(config)),
+            errand,
+            device,
+            team,
+            bar,
+        )
+        decision = job.run()
+    if team.leads:
+        told = {"verdict": decision.verdict, "because": decision.why, **job.work.read("publish")}
+        typer.echo(json.dumps(told) if as_json else f"{decision.verdict}: {decision.why}")
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """The fields of a configuration, written as JSON.
+
+    Raises:
+        InputError: They are not.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(text)
+        RetrainingConfig.from_json(fields)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"--config is not a configuration in JSON: {error}.") from None
+    return fields

@@ -1,0 +1,182 @@
+"""A retraining from start to end: five stages, each of which leaves a file to go on from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from model import checkpoint
+from model.archive.events import Event
+from model.archive.store import FrameArchive
+from model.errors import CheckpointError
+from model.formats.stream_layout import stamp
+from model.nowcaster import Nowcaster
+from model.parallel import ALONE, Team
+from model.registry import Registry
+from model.retraining import report
+from model.retraining.challenger import LOSSES, calibrate, train_challenger, training_config
+from model.retraining.collect import collect, event_windows
+from model.retraining.config import RetrainingConfig
+from model.retraining.contest import Contest, Window, compete
+from model.retraining.decision import Decision
+from model.retraining.publish import Errand, publish
+from model.retraining.split import Split
+from model.retraining.work import Work
+from model.selection import decide, golden_failure, insufficient, rejected
+
+RETRAINED = "-r"  # stands in a version before the time of its retraining
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One retraining; :meth:`run` goes on wherever an earlier process was killed.
+
+    Args:
+        archive: The frames of streams.
+        registry: The models.
+        work: Where the stages leave their files.
+        config: What is trained on what, and judged how.
+        errand: Who retrains, why, and what he may do.
+        device: Where networks run.
+        team: The processes that train together; the others only train.
+        bar: Shows how far it is.
+        clock: Seconds, for the latency of both models.
+    """
+
+    archive: FrameArchive
+    registry: Registry
+    work: Work
+    config: RetrainingConfig
+    errand: Errand
+    device: str = "cpu"
+    team: Team = ALONE
+    bar: Progress = field(default_factory=lambda: Progress(disable=True))
+    clock: Callable[[], float] = time.perf_counter
+
+    def run(self) -> Decision:
+        """Run all stages that have not been run; the decision.
+
+        Raises:
+            ModelError: The folder belongs to another retraining, or to another process.
+            InputError: The archive holds no frames, or lost some on the way.
+            RegistryError: The registry can't be written, or a newer retraining took over.
+        """
+        if not self.team.leads:
+            self.team.wait()
+            if self._stage("collect") and not self._stage("collect")["missing"]:
+                self._train()
+            return rejected("rank", "Decided by the first process.")
+        with self.work.alone():
+            asked = {"archive": self.archive.url, "config": self.config.to_json()}
+            self.work.begin(asked, self._settle)
+            collected = self.work.once("collect", self._collect)
+            self.team.wait()
+            if not collected["missing"]:
+                self.work.once("train", self._train)
+                self.work.once("calibrate", self._calibrate)
+            told = self.work.once("judge", self._judge)
+            self.work.once("publish", self._publish)
+        return Decision.from_json(told)
+
+    def _settle(self) -> dict[str, Any]:
+        """The champion to start from and to beat, and what the challenger will be called."""
+        card = self.registry.card()
+        begun = stamp(datetime.now(UTC))
+        version = f"{card.version.partition(RETRAINED)[0]}{RETRAINED}{begun}"
+        challenger = f"{card.name}/{version}"
+        return {"id": begun, "champion": card.reference, "challenger": challenger}
+
+    @property
+    def _order(self) -> dict[str, Any]:
+        return self.work.read("order")
+
+    def _stage(self, name: str) -> dict[str, Any]:
+        return self.work.read(name)
+
+    @property
+    def _champion(self) -> Path:
+        return self.registry.resolve(self._order["champion"])
+
+    @property
+    def _challenger(self) -> Path:
+        return self.work.folder / "challenger" / str(self._order["challenger"])
+
+    @property
+    def _split(self) -> Split:
+        return Split.from_json(self._stage("collect")["split"])
+
+    def _collect(self) -> dict[str, Any]:
+        network, _ = checkpoint.load(self._champion)
+        window = network.config.input_frames + network.config.output_frames
+        if self.config.rules.window_frames != window:
+            raise CheckpointError(
+                f"The champion takes and makes {window} frames, but events of"
+                f" {self.config.rules.window_frames} frames are looked for."
+            )
+        inputs = network.config.input_frames
+        return collect(self.archive, self.config, inputs, self.work.folder / "windows", self.bar)
+
+    def _train(self) -> dict[str, Any]:
+        network, _ = checkpoint.load(self._champion)
+        config = training_config(self.config, self._champion, network, self._order["champion"])
+        folder, windows = self.work.folder / "run", self.work.folder / "windows"
+        return train_challenger(
+            config, network, folder, windows, self.bar, device=self.device, team=self.team
+        )
+
+    def _calibrate(self) -> dict[str, Any]:
+        if failure := self._stage("train")["failure"]:
+            return {"cuts": [], "failure": failure}
+        champion = Nowcaster.load(self._champion, self.device)
+        events = [(e.name, self._windows(champion, e)) for e in self._split.calibration]
+        folder, output = self.work.folder / "run", self._challenger
+        return calibrate(folder, output, self._champion, events, self.bar, device=self.device)
+
+    def _judge(self) -> dict[str, Any]:
+        collected = self._stage("collect")
+        if collected["missing"]:
+            sample = {part: len(events) for part, events in vars(self._split).items()}
+            return insufficient(collected["missing"], sample).to_json()
+        if failure := self._stage("calibrate")["failure"]:
+            return rejected("training", failure).to_json()
+        champion, challenger = (
+            Nowcaster.load(folder, self.device) for folder in (self._champion, self._challenger)
+        )
+        contests = []
+        for event in self.bar.track(self._split.held_out, description="judging"):
+            kept = self._contest_file(event)
+            if not kept.exists():
+                windows = self._windows(champion, event)()
+                compete(champion, challenger, event.name, windows, self.clock).save(kept)
+            contests.append(Contest.load(kept))
+        return decide(contests, self.config.gate, golden_failure(challenger)).to_json()
+
+    def _windows(self, nowcaster: Nowcaster, event: Event) -> Callable[[], Iterator[Window]]:
+        inputs, outputs = nowcaster.input_frames, nowcaster.output_frames
+        return partial(event_windows, self.archive, event, inputs, outputs, self.config.stride)
+
+    def _contest_file(self, event: Event) -> Path:
+        return self.work.folder / "judge" / f"{event.name}.npz"
+
+    def _publish(self) -> dict[str, Any]:
+        losses = _losses(self.work.folder / "run" / LOSSES)
+        found = report.Found(self._order, self._stage("collect"), losses)
+        files = [self._contest_file(event) for event in self._split.held_out]
+        contests = [Contest.load(file) for file in files if file.exists()]
+        decision = Decision.from_json(self._stage("judge"))
+        return publish(self.registry, self.errand, found, decision, contests, self._challenger)
+
+
+def _losses(path: Path) -> list[tuple[int, float]]:
+    """(step, loss) of every step; of one that was made twice, the later."""
+    if not path.exists():
+        return []
+    rows = (line.split(",") for line in path.read_text().splitlines() if line.count(",") == 1)
+    return sorted({int(step): float(loss) for step, loss in rows}.items())

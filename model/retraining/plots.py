@@ -1,0 +1,109 @@
+"""Plots of a retraining, as pictures that stand inside a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.judging.report import COLOURS, csi_by_lead, performance_and_reliability, picture
+from model.judging.tally import EventTally
+from model.retraining.contest import Contest
+from model.retraining.decision import Decision
+from model.retraining.split import Split
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PARTS = {
+    "training": "#3b7d3b",
+    "calibration": "#e8871e",
+    "held_out": COLOURS["challenger"],
+    "left_out": "#8a8a8a",
+}
+
+
+def _panel(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots()
+
+
+def of_contests(contests: Sequence[Contest]) -> dict[str, str]:
+    """Skill by lead, performance and reliability over all events of the commonest lead times."""
+    whole = pooled(contests)
+    return {
+        "CSI by lead time": picture(csi_by_lead(whole)),
+        "performance and reliability": picture(performance_and_reliability(whole)),
+    }
+
+
+def pooled(contests: Sequence[Contest]) -> EventTally:
+    """All start times of the events that share the commonest lead times."""
+    leads = [contest.tally.lead_minutes for contest in contests]
+    commonest = max(leads, key=leads.count)
+    tallies = [c.tally for c in contests if c.tally.lead_minutes == commonest]
+    known = [tally.reliability for tally in tallies if tally.reliability is not None]
+    return EventTally(
+        "held-out events",
+        tallies[0].methods,
+        commonest,
+        tuple(minute for tally in tallies for minute in tally.start_minutes),
+        tuple(start for tally in tallies for start in tally.starts),
+        sum(known[1:], start=known[0]) if known else None,
+    )
+
+
+def differences(decision: Decision) -> str:
+    """The difference in CSI at each threshold with its 90 % interval."""
+    figure, axes = _panel(7, 3)
+    told = [check for check in decision.checks if check.name.endswith("not worse")]
+    for row, check in enumerate(told):
+        low, high, middle = (check.numbers.get(key) for key in ("low", "high", "difference"))
+        if low is None or high is None or middle is None:
+            continue
+        colour = "#aaa" if check.passed is None else COLOURS["challenger"]
+        axes.plot([low, high], [row, row], color=colour, lw=2)
+        axes.plot([middle], [row], color=colour, marker="o", ms=5)
+    axes.axvline(0, color="#888", lw=0.8)
+    axes.set_yticks(range(len(told)), [check.name.removesuffix(" not worse") for check in told])
+    axes.set(title="challenger minus champion (grey: too few pixels)", xlabel="difference of CSI")
+    axes.invert_yaxis()
+    return picture(figure)
+
+
+def loss(losses: Sequence[tuple[int, float]]) -> str:
+    """The loss of every step, and its running mean."""
+    figure, axes = _panel(7, 2.6)
+    steps, values = np.array(losses).T
+    axes.plot(steps, values, color="#ccc", lw=0.7)
+    width = max(1, len(values) // 20)
+    smooth = np.convolve(values, np.ones(width) / width, "valid")
+    axes.plot(steps[len(steps) - len(smooth) :], smooth, color=COLOURS["challenger"], lw=1.6)
+    axes.set(title="training loss", xlabel="step")
+    return picture(figure)
+
+
+def timeline(split: Split, breaks: Sequence[Mapping[str, Any]]) -> str:
+    """When the events of each part were, and where runs break."""
+    from matplotlib.dates import date2num
+
+    figure, axes = _panel(10, 1.9)
+    for row, (part, colour) in enumerate(PARTS.items()):
+        for event in getattr(split, part):
+            ends = date2num([event.times[0], event.times[-1]])  # type: ignore[no-untyped-call]
+            axes.plot(ends, [row, row], color=colour, lw=7, solid_capstyle="butt")
+    for item in breaks:
+        time = datetime.fromisoformat(item["time"])
+        at = float(date2num(time))  # type: ignore[no-untyped-call]
+        axes.axvline(at, color="#bbb", lw=0.6, zorder=0)
+    axes.xaxis_date()
+    axes.set_yticks(range(len(PARTS)), [part.replace("_", " ") for part in PARTS])
+    axes.set_ylim(len(PARTS) - 0.5, -0.5)
+    axes.set_title("events by time, UTC (lines: where runs break)", fontsize=9)
+    axes.tick_params(axis="x", labelsize=7)
+    return picture(figure)
