@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.responses import JSONResponse, Response
 
 from service.answers import Accept, KnownTag, WantedFormat, forecast_answers
@@ -20,6 +20,7 @@ from service.dependencies import (
 )
 from service.examples import NOWCAST_BODY
 from service.refusals import refusals
+from service.streams.drift import StreamDrift
 from service.streams.schemas import (
     FrameView,
     NowcastList,
@@ -31,7 +32,6 @@ from service.streams.schemas import (
 )
 from service.streams.streams import Streams
 from service.streams.tables import wanted_table, written
-from service.streams.times import utc
 
 router = APIRouter(tags=["streams"])
 
@@ -42,7 +42,7 @@ async def get_streams(resources: AppResources) -> Streams:
 
 
 AppStreams = Annotated[Streams, Depends(get_streams)]
-Time = Annotated[datetime, BeforeValidator(mend_plus)]
+Time = Annotated[AwareDatetime, BeforeValidator(mend_plus)]
 From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]
 Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8601.")]
 
@@ -93,7 +93,9 @@ async def put_frame(
 ) -> JSONResponse:
     """Feed one frame. It is forecast from, and scores the forecasts that are valid at its time."""
     stream = await streams.stream(name)
-    view = await streams.intake.take(stream, utc(time), upload, variable, replace=replace)
+    view = await streams.intake.take(
+        stream, time.astimezone(UTC), upload, variable, replace=replace
+    )
     return JSONResponse(view.model_dump(mode="json"), 201 if view.outcome == "created" else 200)
 
 
@@ -158,3 +160,9 @@ async def show_verification(
     wanted = wanted_table(format_name, accept)
     view = await streams.verification(name, first, last, method or ())
     return await written(view, wanted, streams)
+
+
+@router.get("/streams/{name}/drift", dependencies=[Reader], responses=refusals(401, 404, 503))
+async def show_drift(name: str, streams: AppStreams) -> StreamDrift:
+    """Whether the model got worse, or the radar or the season changed, or it is only hard."""
+    return await streams.drift(name)

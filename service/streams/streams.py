@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from model.errors import ContractViolation
 from model.judging.tallies import METHODS
 from service.intake.decode import Pool
+from service.streams.drift import StreamDrift
 from service.streams.exposition import StreamExposition
 from service.streams.intake import FrameIntake
 from service.streams.latest import LatestForecasts
@@ -23,9 +24,9 @@ from service.streams.schemas import (
     StreamView,
 )
 from service.streams.scores import last_day, verification
-from service.streams.times import utc
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Stream
+from workers.streams.drift import drift_state
 from workers.streams.forecast_store import Issued
 from workers.streams.layout import Span
 from workers.streams.library import Library
@@ -148,6 +149,16 @@ class Streams:
         span = await self._span(name, first, last, LONGEST_VERIFICATION)
         return await asyncio.to_thread(verification, self.sums, name, span, methods or METHODS)
 
+    async def drift(self, name: str) -> StreamDrift:
+        """Whether the model of a stream drifts.
+
+        Raises:
+            UnknownStream: There is none.
+            EngineUnavailable: The engine, which holds the state, does not answer.
+        """
+        await self.stream(name)
+        return StreamDrift.of(name, await asyncio.to_thread(drift_state, self.engine, name))
+
     async def skill_picture(self, view: StreamVerification) -> bytes:
         """Scores by lead time as a PNG."""
         title = f"{view.stream}: {view.first:%Y-%m-%d %H:%M} to {view.last:%Y-%m-%d %H:%M} UTC"
@@ -159,8 +170,8 @@ class Streams:
         self, name: str, first: datetime | None, last: datetime | None, longest: timedelta
     ) -> Span:
         newest = await asyncio.to_thread(self.library.frames.newest_time, name)
-        until = utc(last) if last else newest or datetime.now(UTC)
-        since = utc(first) if first else last_day(until).first
+        until = last.astimezone(UTC) if last else newest or datetime.now(UTC)
+        since = first.astimezone(UTC) if first else last_day(until).first
         if since > until:
             raise ContractViolation(
                 f"'from' ({since.isoformat()}) must not come after 'to' ({until.isoformat()}).",

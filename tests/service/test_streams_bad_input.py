@@ -181,6 +181,16 @@ def test_a_time_that_is_none(stream: tuple[httpx.Client, str], time: str) -> Non
     assert client.put(path, content=frame_bytes(1), headers=NETCDF).status_code in (404, 405, 422)
 
 
+def test_a_time_without_a_zone(stream: tuple[httpx.Client, str]) -> None:
+    client, name = stream
+    naive = "2026-07-01T12:00:00"
+    frame = client.put(f"/streams/{name}/frames/{naive}", content=frame_bytes(1), headers=NETCDF)
+    is_problem(frame, 422, "invalid-parameter")
+    for path in ("nowcasts", "verification"):
+        answer = client.get(f"/streams/{name}/{path}", params={"to": naive})
+        is_problem(answer, 422, "invalid-parameter")
+
+
 def test_a_span_that_runs_backwards(stream: tuple[httpx.Client, str]) -> None:
     client, name = stream
     span = {"from": time_of(3), "to": time_of(0)}
