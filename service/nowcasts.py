@@ -18,8 +18,10 @@ from service.metrics import GatewayMetrics
 from service.waiting import Waiting
 from service.worker_presence import WorkerPresence
 from workers.archive import Archive
+from workers.errors import NotInArchive
 from workers.job import Job, JobRequest, Submission
 from workers.jobs import JobStore
+from workers.stored_frames import description_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class Nowcasts:
         Raises:
             UnknownJob: There is no such job.
             ForecastNotReady: The job ended without a forecast.
-            InputError: The upload is unreadable, on another grid, or fits no lead.
+            InputError: The upload is unreadable, on another grid, or fits no lead; or the forecast
+                is one of a stream.
+            NotInArchive: What the forecast was made from is not stored any more.
         """
         job = await self.job(job_id)
         if job.terminal and job.status != "succeeded":
@@ -98,7 +102,7 @@ class Nowcasts:
             "observe",
             upload,
             options,
-            description=str(self.archive.frames_file(job.input_sha).with_suffix(".json")),
+            description=str(self._described(job)),
         )
         sha = await self._adopt(upload.directory / "observations")
         _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
@@ -143,6 +147,21 @@ class Nowcasts:
             raise type(error)(upload.readable(str(error)), rule=error.rule) from error
         finally:
             self.metrics.decoded.observe(time.perf_counter() - started)
+
+    def _described(self, job: Job) -> Path:
+        """Where the grid and times are told that observations have to fit."""
+        if job.stream:
+            raise ContractViolation(
+                f"Forecasts of the stream {job.stream!r} are scored by the frames it is fed.",
+                rule="stream-forecast",
+            )
+        try:
+            return description_of(self.archive.frames_file(job.input_sha))
+        except NotInArchive as error:
+            raise NotInArchive(
+                "The frames that the nowcast was made from are not stored any more, so that no"
+                " observations can be compared with it."
+            ) from error
 
     async def _adopt(self, directory: Path) -> str:
         """Where the child was told to store frames, not where it says that it did."""
