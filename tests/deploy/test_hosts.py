@@ -1,0 +1,123 @@
+"""Several hosts: engine, gateway and two workers in network namespaces; one is cut off at work."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.processes.readying import stop_process, wait_until
+from tests.deploy.engine_host import engine
+from tests.deploy.namespaces import Host, hosts
+from tests.service.bodies import NETCDF, WAIT, other_storm
+from tests.service.processes import QUICK, eventually
+
+SECRET = "a-key-of-the-test"
+PATIENCE = {"ECHOCAST_ENGINE_PATIENCE_SECONDS": "4", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Hosts that share one engine and one archive; a client calls from the second worker's."""
+
+    hosts: dict[str, Host]
+    environment: dict[str, str]
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.hosts['gateway'].address}:8000"
+
+    @contextmanager
+    def gateway(self) -> Iterator[None]:
+        """The gateway, when it answers."""
+        command = [sys.executable, "-m", "service.cli", "gateway"]
+        host, log = self.hosts["gateway"], self.folder / "gateway.log"
+        with host.running(command, self.environment, log) as process:
+            host.call(lambda: wait_until(f"{self.url}/healthz", process, 30))
+            yield
+
+    @contextmanager
+    def worker(self, name: str) -> Iterator[Any]:
+        """A worker that answers only where its file ``<name>.hold`` is gone."""
+        hold, log = self.folder / f"{name}.hold", self.folder / f"{name}.log"
+        command = [sys.executable, "-W", "ignore", "-m", "tests.deploy.held_worker", str(hold)]
+        with self.hosts[name].running(command, self.environment, log) as process:
+            yield process
+
+    def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """One request from the second worker's host."""
+
+        def request() -> httpx.Response:
+            with httpx.Client(base_url=self.url, timeout=60, trust_env=False) as client:
+                headers = {"Authorization": f"Bearer {SECRET}", **given.pop("headers", {})}
+                return client.request(method, path, headers=headers, **given)
+
+        return self.hosts["second"].call(request)
+
+    def post(self, seed: int, **headers: str) -> httpx.Response:
+        body = other_storm(seed)
+        return self.ask("POST", "/nowcast", content=body, headers={**NETCDF, **headers})
+
+    def statuses(self, paths: list[str]) -> list[str]:
+        return [self.ask("GET", path).json()["status"] for path in paths]
+
+    def workers(self) -> int:
+        return len(self.ask("GET", "/readyz").json()["workers"])
+
+
+@pytest.fixture
+def site(models: Path) -> Iterator[Site]:
+    with ExitStack() as stack:
+        made = stack.enter_context(hosts("engine", "gateway", "first", "second"))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ec-", dir="/tmp")))
+        sha256 = hashlib.sha256(SECRET.encode()).hexdigest()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ECHOCAST_")}
+        environment = {
+            **inherited,
+            **QUICK,
+            **PATIENCE,
+            "ECHOCAST_REDIS_URL": stack.enter_context(engine(made["engine"], folder)),
+            "ECHOCAST_DATA_DIR": str(folder / "archive"),
+            "ECHOCAST_MODELS_DIR": str(models),
+            "ECHOCAST_HOST": made["gateway"].address,
+            "ECHOCAST_KEYS": f"{sha256} submit test",
+        }
+        yield Site(made, environment, folder)
+
+
+def test_a_worker_that_is_cut_off_at_work_loses_nothing_and_comes_back(site: Site) -> None:
+    first = site.hosts["first"]
+    with site.gateway(), site.worker("first"):
+        eventually(lambda: site.workers() == 1)
+        hold = site.folder / "first.hold"
+        hold.touch()
+        paths = [site.post(seed).headers["location"] for seed in range(70, 73)]
+        eventually(lambda: site.statuses(paths) == ["running"] * 3)
+
+        with site.worker("second") as second:
+            eventually(lambda: site.workers() == 2)
+            first.cut_off()
+            eventually(lambda: site.statuses(paths) == ["succeeded"] * 3)
+            jobs = [site.ask("GET", path).json() for path in paths]
+            assert [job["attempts"] for job in jobs] == [2, 2, 2]
+            answer = site.post(73, **WAIT)
+            assert answer.json()["status"] == "succeeded", answer.text
+            hold.unlink()  # the first finishes too, and reaches nobody
+            eventually(lambda: "does not answer" in (site.folder / "first.log").read_text())
+            stop_process(second)
+
+        first.bring_back()
+        eventually(lambda: site.workers() == 1)
+        answer = site.post(74, **WAIT)
+        assert answer.json()["status"] == "succeeded", answer.text
+        assert [site.ask("GET", path).json() for path in paths] == jobs
