@@ -22,6 +22,7 @@ from service.intake.child_process import ChildLimits
 from service.intake.decode import Pool
 from service.intake.scratch import Scratch
 from service.keys import load_keys
+from service.known_hosts import KnownHosts
 from service.metrics import CountRequests, GatewayMetrics
 from service.nowcasts import Nowcasts
 from service.parameters import check_parameters
@@ -110,6 +111,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     if not keys:
         app.add_middleware(SameOrigin)
+        app.add_middleware(KnownHosts, names=settings.host_names)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(AnswerHead)
     return app

@@ -2,7 +2,7 @@
 
     EchocastError
     └── ServiceError
-        ├── NotPermitted           MissingKey, MissingScope, CrossSite
+        ├── NotPermitted           MissingKey, MissingScope, CrossSite, UnknownHost
         ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, RateExceeded
@@ -35,6 +35,10 @@ class MissingScope(NotPermitted):
 
 class CrossSite(NotPermitted):
     """A browser sent this on behalf of a page of another site."""
+
+
+class UnknownHost(NotPermitted):
+    """The request is for a host name that is not ours."""
 
 
 class RequestRefused(ServiceError):

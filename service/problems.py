@@ -61,6 +61,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.MissingKey: Kind(401, "missing-key", "An API key is needed", CHALLENGE),
     errors.MissingScope: Kind(403, "missing-scope", "The API key does not cover this"),
     errors.CrossSite: Kind(403, "cross-site", "Pages of other sites may not do this"),
+    errors.UnknownHost: Kind(421, "unknown-host", "Not a host name of this service"),
     errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
     UnknownStream: Kind(404, "unknown-stream", "No such stream"),
     NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),

@@ -21,6 +21,10 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     """Address to listen on. Any but a loopback address needs keys."""
 
+    allowed_hosts: str = ""
+    """More host names, separated by ``,``, under which callers may reach a service without keys,
+    e.g. that of a proxy before it; loopback names and ``host`` always may."""
+
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
 
@@ -79,6 +83,12 @@ class ServiceSettings(BaseSettings):
 
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Loopback port of a worker whose metrics ``/metrics`` relays; 0: none."""
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """Names of this service besides the loopback ones."""
+        more = (name.strip() for name in self.allowed_hosts.split(","))
+        return (self.host, *(name for name in more if name))
 
     @property
     def is_loopback(self) -> bool:

@@ -8,7 +8,9 @@ import httpx
 import pytest
 from starlette.datastructures import Headers
 
+from service.known_hosts import is_known
 from service.same_origin import is_same_origin
+from service.settings import ServiceSettings
 from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.processes import Gateway
 
@@ -58,3 +60,37 @@ def test_our_own_page_and_curl_may_submit(door: Gateway) -> None:
         answer = door.client.post("/nowcast", content=netcdf(), headers=headers)
         assert answer.status_code == 202, answer.text
     httpx.delete(door.url.rstrip("/") + answer.headers["location"], trust_env=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("127.0.0.1:8000", True),
+        ("localhost", True),
+        ("LocalHost:8000", True),
+        ("[::1]:8000", True),
+        ("radar.example:443", True),
+        ("weather.example:8000", False),
+        ("127.0.0.1.weather.example", False),
+        ("localhost.weather.example", False),
+        ("192.168.1.7", False),
+        ("[::1", False),
+        ("", False),
+    ],
+)
+def test_only_names_of_this_machine_are_answered(host: str, known: bool) -> None:
+    assert is_known(host, {"radar.example"}) is known
+
+
+def test_a_name_that_another_site_points_at_us_is_refused(door: Gateway) -> None:
+    rebound = {"Host": "weather.example:8000", "Sec-Fetch-Site": "same-origin"}
+    for path in ("/healthz", "/docs", "/streams"):
+        is_problem(door.client.get(path, headers=rebound), 421, "unknown-host")
+    answer = door.client.post("/nowcast", content=netcdf(), headers={**NETCDF, **rebound})
+    is_problem(answer, 421, "unknown-host")
+    assert door.client.get("/healthz", headers={"Host": "localhost:1"}).status_code == 200
+
+
+def test_an_operator_may_allow_more_names() -> None:
+    settings = ServiceSettings(allowed_hosts="radar.example, ,proxy.example")
+    assert settings.host_names == ("127.0.0.1", "radar.example", "proxy.example")
