@@ -61,7 +61,7 @@ def count(
     for method, forecast in methods.items():
         for threshold, yes, happened in zip(THRESHOLDS_DBZ, forecast, observed, strict=True):
             table = ContingencyTable.of_events(yes[seen], happened[seen])
-            counts[f"{method}|{threshold:g}"] = list(table.to_json().values())
+            counts[f"{method}|{threshold:g}"] = list(table.counts)
     return counts
 
 

@@ -30,7 +30,7 @@ def describe(observed_dbz: FloatArray) -> Counts:
     }
 
 
-def stability_index(now: Sequence[int], before: Sequence[int]) -> float | None:
+def stability_index(now: Sequence[float], before: Sequence[float]) -> float | None:
     """Population stability index of two histograms; None where one of them is empty."""
     if not sum(now) or not sum(before):
         return None
@@ -38,7 +38,7 @@ def stability_index(now: Sequence[int], before: Sequence[int]) -> float | None:
     return float(np.sum((p - q) * np.log(p / q)))
 
 
-def percentile_dbz(histogram: Sequence[int], share: float = 0.95) -> float | None:
+def percentile_dbz(histogram: Sequence[float], share: float = 0.95) -> float | None:
     """Reflectivity that a share of the pixels with echo does not reach; None without echo.
 
     Interpolated within classes of 5 dB from 5 dBZ on.

@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from model.judging.tallies import CLASSES
+from service.streams.drift_metrics import DriftCollector
 from service.streams.metrics import families
 from workers.streams.declaration import Stream
 from workers.streams.library import Library
@@ -51,6 +52,7 @@ class StreamExposition:
         self._fresh = CollectorRegistry()
         self._fresh.register(Clocks(library))
         self._fresh.register(Floors(event_floor_pixels))
+        self._fresh.register(DriftCollector(library.register, sums.engine))
 
     def __call__(self) -> bytes:
         """The text.

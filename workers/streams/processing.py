@@ -16,6 +16,7 @@ from workers.job import Job
 from workers.jobs import JobStore
 from workers.queue import STREAM, Publisher
 from workers.streams.declaration import Stream
+from workers.streams.drift import DriftWatch
 from workers.streams.forecasting import Forecasting
 from workers.streams.layout import Span, stamp, time_of
 from workers.streams.library import Library
@@ -38,6 +39,7 @@ class StreamProcessing:
         scorer: Counts.
         forecasting: Orders and issues nowcasts.
         sums: The engine's sums.
+        drift: Tells drift from weather.
         engine: Where gauges and the queue are.
         publisher: Tells the workers.
         jobs: Takes the nowcasts.
@@ -47,6 +49,7 @@ class StreamProcessing:
     scorer: Scorer
     forecasting: Forecasting
     sums: Sums
+    drift: DriftWatch
     engine: EngineClient
     publisher: Publisher
     jobs: JobStore
@@ -62,6 +65,7 @@ class StreamProcessing:
         stream = self.library.register.stream(name)
         self._order(stream, [time])
         self.scorer.settle(name, Span(time, time))
+        self.drift.update(name)
         if time == self.library.frames.newest_time(name):
             self._note_speed(stream, time)
 

@@ -118,6 +118,7 @@ def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str,
     try:
         for name in processing.library.register.names():
             result = reindex(processing.library, processing.scorer, processing.sums, name)
+            processing.drift.update(name)
             wrong = differing(processing.library, processing.scorer, name) if recount else None
             found[name] = replace(result, differing=wrong)
     finally:

@@ -13,16 +13,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from model.judging.blocks import block_begin
 from model.judging.tallies import Counts, added
 from workers.engine_client import EngineClient
 from workers.streams.layout import Pair, Span, stamp, time_of
 
-CORRECTIONS = "corrections"
+CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
 SUMS_DAYS = 400
 
 ADD: Final = """
--- keys of pairs, sums, totals; pair, frame added before, frame, counts before, counts, two ttls
+-- keys of pairs, sums, totals; pair, frame added before, frame, counts before, counts, two ttls,
+-- key of changes, block
 local pairs_key, sums, totals = ARGV[1], ARGV[2], ARGV[3]
 local known = redis.call('HGET', pairs_key, ARGV[4]) or ''
 if known == ARGV[6] then return 'added' end
@@ -52,6 +54,7 @@ end
 redis.call('HSET', pairs_key, ARGV[4], ARGV[6])
 redis.call('EXPIRE', pairs_key, ARGV[9])
 redis.call('EXPIRE', sums, ARGV[10])
+redis.call('HSET', ARGV[11], ARGV[12], redis.call('HINCRBY', ARGV[11], 'changes', 1))
 return 'added'
 """
 
@@ -64,7 +67,7 @@ class Sums:
     """
 
     def __init__(self, engine: EngineClient) -> None:
-        self._engine = engine
+        self.engine = self._engine = engine
         self._add = engine.script(ADD)
 
     def add(
@@ -93,6 +96,8 @@ class Sums:
             json.dumps(counts),
             PAIRS_DAYS * 86400,
             SUMS_DAYS * 86400,
+            changes_key(stream),
+            stamp(block_begin(pair.valid_time)),
         )
         return answer.removeprefix("known ") if answer.startswith("known ") else None
 
@@ -124,6 +129,11 @@ class Sums:
 
         found = ({name: numbers} for numbers in self._engine.call(ask) if numbers)
         return added(map(_vectors, found)).get(name, [])
+
+    def changes(self, stream: str) -> dict[str, str]:
+        """Blocks of six hours whose sums have changed, each with the number of its last change."""
+        values = self._hash(changes_key(stream))
+        return {block: number for block, number in values.items() if block != CHANGES}
 
     def totals(self, stream: str) -> dict[str, list[int]]:
         """What was ever added, corrections left out."""
@@ -188,6 +198,11 @@ def sums_key(stream: str, time: datetime) -> str:
 def totals_key(stream: str) -> str:
     """Key of the totals: hash of name -> numbers."""
     return f"echocast:stream:{stream}:totals"
+
+
+def changes_key(stream: str) -> str:
+    """Key of the blocks that changed since they were charted: hash of block -> number."""
+    return f"echocast:stream:{stream}:changes"
 
 
 def speed_key(stream: str) -> str:

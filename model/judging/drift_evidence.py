@@ -1,0 +1,114 @@
+"""What a block says of each series of drift: a value and the difficulties that usually explain it.
+
+A block says nothing of a series where it has too few events: rain that did not fall is no evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from model.contingency import ContingencyTable
+from model.judging.blocks import Block
+from model.judging.observing import PIXELS
+from model.judging.tallies import (
+    CANARY,
+    CLASSES,
+    DECODED,
+    EXTRAPOLATION,
+    MODEL,
+    PERSISTENCE,
+    RELIABILITY,
+    THRESHOLDS_DBZ,
+)
+
+SKILL, AGAINST_CANARY = "skill", "against_canary"
+BIAS, RELIABILITY_RATIO = "bias", "reliability"
+COVERAGE, STANDING, WEATHER = "coverage", "standing_echo", "weather"
+SERIES: Final = (SKILL, AGAINST_CANARY, BIAS, RELIABILITY_RATIO, COVERAGE, STANDING, WEATHER)
+HEAVY_DBZ, ECHO_DBZ = 30.0, 20.0
+
+
+class Evidence(NamedTuple):
+    """A value and what it is usually explained by."""
+
+    value: float
+    difficulty: tuple[float, ...] = ()
+
+
+def evidence(block: Block, fewest_events: int) -> dict[str, Evidence]:
+    """What a block says of the series, those left out of which it says nothing.
+
+    Args:
+        block: Counts of six hours.
+        fewest_events: Events, forecast or observed, that a score needs.
+    """
+    of = (_skill, _against_canary, _reliability, _input)
+    return {name: said for part in of for name, said in part(block, fewest_events).items()}
+
+
+def _skill(block: Block, fewest: int) -> Mapping[str, Evidence]:
+    model, reference = (block.table(method, HEAVY_DBZ) for method in (MODEL, DECODED))
+    if min(_events(model), _events(reference)) < fewest or not _observed(model):
+        return {}
+    csi, usual = model.critical_success_index, reference.critical_success_index
+    standing = block.table(PERSISTENCE, HEAVY_DBZ).critical_success_index
+    difficulty = (usual, standing, math.log(_observed(model) / model.total))
+    found = {WEATHER: Evidence(usual)}
+    if usual < 1:
+        found[SKILL] = Evidence((csi - usual) / (1 - usual), difficulty)
+    if model.frequency_bias and reference.frequency_bias:
+        found[BIAS] = Evidence(math.log(model.frequency_bias / reference.frequency_bias))
+    return found
+
+
+def _against_canary(block: Block, fewest: int) -> Mapping[str, Evidence]:
+    """How much more the model's CSI is than the canary's, a mean over thresholds."""
+    pairs = ([block.table(method, t) for method in (MODEL, CANARY)] for t in THRESHOLDS_DBZ)
+    gains = [
+        model.critical_success_index - canary.critical_success_index
+        for model, canary in pairs
+        if min(_events(model), _events(canary)) >= fewest
+    ]
+    return {AGAINST_CANARY: Evidence(sum(gains) / len(gains))} if gains else {}
+
+
+def _reliability(block: Block, fewest: int) -> Mapping[str, Evidence]:
+    """Events observed per event that the probabilities promised, as a logarithm.
+
+    Rain that grows makes all forecasts too small: how much too small the reference is explains it.
+    """
+    vector = block.counts.get(f"{RELIABILITY}|{HEAVY_DBZ:g}")
+    if vector is None:
+        return {}
+    pixels, observed = np.asarray(vector[:CLASSES]), sum(vector[CLASSES:])
+    promised = float(np.sum(pixels * (np.arange(CLASSES) + 0.5) / CLASSES))
+    bias = block.table(DECODED, HEAVY_DBZ).frequency_bias
+    if observed < fewest or not promised or not bias > 0:
+        return {}
+    return {RELIABILITY_RATIO: Evidence(math.log(observed / promised), (math.log(bias),))}
+
+
+def _input(block: Block, fewest: int) -> Mapping[str, Evidence]:
+    found = {}
+    if block.expected:
+        size, missing = block.counts.get(PIXELS, (0, 0))
+        came = min(block.received / block.expected, 1.0)
+        found[COVERAGE] = Evidence(1 - came * (1 - missing / size if size else 1.0))
+    persistence, extrapolation = (block.table(m, ECHO_DBZ) for m in (PERSISTENCE, EXTRAPOLATION))
+    if min(_events(persistence), _events(extrapolation)) >= fewest:
+        found[STANDING] = Evidence(
+            persistence.critical_success_index - extrapolation.critical_success_index
+        )
+    return found
+
+
+def _events(table: ContingencyTable) -> int:
+    return table.hits + table.misses + table.false_alarms
+
+
+def _observed(table: ContingencyTable) -> int:
+    return table.hits + table.misses

@@ -1,0 +1,53 @@
+"""Plans: the numbers of all charts of drift, chosen by simulation.
+
+The goals they were chosen for: a worse model is found within three days, and all alerts together
+are false at most once a month. Chosen on other weather than they are judged on
+(experiments/drift-simulation.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from model.judging.drift_evidence import (
+    AGAINST_CANARY,
+    BIAS,
+    COVERAGE,
+    RELIABILITY_RATIO,
+    SKILL,
+    STANDING,
+    WEATHER,
+)
+from model.judging.drift_input import IntensityPlan
+from model.judging.drift_series import NEVER, Plan
+
+
+@dataclass(frozen=True)
+class Plans:
+    """How everything is charted.
+
+    Args:
+        series: By name.
+        intensities: Of the histogram of echoes.
+        fewest_events: Pixels, forecast or observed, that a block's score needs.
+    """
+
+    series: Mapping[str, Plan]
+    intensities: IntensityPlan
+    fewest_events: int = 1000
+
+
+PLANS: Final = Plans(
+    series={
+        SKILL: Plan(0.01, 0.5, 9.0, 0.05, 0.8, rises=False, floor=30, delay=24, memory=160),
+        AGAINST_CANARY: Plan(0.01, 0.4, 3.0, rises=False),
+        BIAS: Plan(0.15, 0.5, 8.0),
+        RELIABILITY_RATIO: Plan(0.1, 0.5, 14.0, floor=30),
+        COVERAGE: Plan(0.1, 0.25, 4.0, falls=False),
+        STANDING: Plan(0.03, 1.0, 7.0, falls=False),
+        WEATHER: Plan(0.02, 0.5, NEVER, weight=0.4),
+    },
+    intensities=IntensityPlan(limit=0.15),
+)

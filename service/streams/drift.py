@@ -1,0 +1,65 @@
+"""Drift of a stream as JSON: one sentence, the alerts that hold, and the charts behind them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from model.judging.drift import Drift
+from model.judging.drift_words import charts, samples, sentence
+from service.schemas import Answer
+
+
+class AlertView(Answer):
+    """An alert that holds."""
+
+    alert: str
+    """``skill_drift``, ``bias_shift``, ``input_fault`` or ``seasonal_drift``."""
+    since: datetime
+    """Beginning of the block of six hours in which it was raised."""
+
+
+class ChartView(Answer):
+    """One chart of one series."""
+
+    series: str
+    chart: str
+    """``cusum`` or ``ewma``."""
+    statistic: float
+    limit: float
+    """Where the chart alarms."""
+
+
+class SampleView(Answer):
+    """How much is known of a series."""
+
+    series: str
+    blocks: int
+    """Blocks of six hours that were evidence (count)."""
+    floor: int
+    """Blocks below which the series tells nothing."""
+
+
+class StreamDrift(Answer):
+    """Whether the model got worse, or the radar, or the season changed, or it is only hard."""
+
+    stream: str
+    summary: str
+    """What is the matter, and what to do."""
+    upto: datetime | None
+    """Beginning of the newest block of six hours that was charted."""
+    alerts: list[AlertView]
+    charts: list[ChartView]
+    samples: list[SampleView]
+
+    @classmethod
+    def of(cls, stream: str, state: Drift) -> Self:
+        """The view of a state."""
+        return cls(
+            stream=stream,
+            summary=sentence(state),
+            upto=state.upto,
+            alerts=[AlertView(alert=a, since=since) for a, since in state.alerts.items()],
+            charts=[ChartView(**chart._asdict()) for chart in charts(state)],
+            samples=[SampleView(**sample._asdict()) for sample in samples(state)],
+        )

@@ -1,0 +1,169 @@
+"""DriftWatch: the state of drift of each stream, kept in the engine, made from its sums.
+
+Where counts are added, their block of six hours is marked as changed in the same step. A changed
+block is charted once a frame after its end has come; for an older one the state goes back to before
+it, and the blocks after it are charted again. So the state is always that of all blocks in time
+order, whatever came late or was replaced, and whoever added it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from model.judging.blocks import BLOCK, Block
+from model.judging.drift import SKILL_DRIFT, Drift
+from model.judging.observing import PIXELS
+from workers.engine_client import EngineClient
+from workers.streams.layout import Span, stamp, time_of
+from workers.streams.library import Library
+from workers.streams.sums import SUMS_DAYS, Sums, changes_key
+
+STATES_KEPT: Final = 40  # how many blocks back the state can go without starting anew
+NEWS: Final = timedelta(days=1)
+Begun = Callable[[str], object]
+log = logging.getLogger("echocast.streams")
+
+COMMIT: Final = """
+-- keys of changes, blocks, states; changes as they were seen, blocks, states, forgotten states, ttl
+local seen = cjson.decode(ARGV[4])
+for block, number in pairs(seen) do
+  if redis.call('HGET', ARGV[1], block) ~= number then return 0 end
+end
+for block in pairs(seen) do redis.call('HDEL', ARGV[1], block) end
+for _, block in ipairs(cjson.decode(ARGV[7])) do redis.call('HDEL', ARGV[3], block) end
+for key, argument in pairs({[ARGV[2]] = ARGV[5], [ARGV[3]] = ARGV[6]}) do
+  for block, value in pairs(cjson.decode(argument)) do redis.call('HSET', key, block, value) end
+  redis.call('EXPIRE', key, ARGV[8])
+end
+return 1
+"""
+
+
+class DriftWatch:
+    """Keeps the states; safe to share among threads and processes.
+
+    Args:
+        library: Knows the streams' rhythms and grids.
+        sums: Of counts.
+        engine: Where the states are.
+        begun: Told why, when a model begins to be worse than it was.
+    """
+
+    def __init__(
+        self, library: Library, sums: Sums, engine: EngineClient, begun: Begun = lambda _: None
+    ) -> None:
+        self._library = library
+        self._sums = sums
+        self._engine = engine
+        self._begun = begun
+        self._commit = engine.script(COMMIT)
+
+    def update(self, stream: str) -> bool:
+        """Chart the blocks that are complete and have changed; whether there were any.
+
+        Where counts change meanwhile nothing is kept: whoever added them charts them.
+        """
+        changes = self._sums.changes(stream)
+        if not changes:
+            return False
+        newest = self._library.frames.newest_time(stream) or time_of(max(changes))
+        seen = {b: n for b, n in changes.items() if time_of(b) + BLOCK <= newest}
+        if not seen:
+            return False
+        changed = {block: self._block(stream, time_of(block)) for block in seen}
+        states = self._hash(states_key(stream))
+        kept = {block: state for block, state in states.items() if block < min(seen)}
+        before = _newest(kept)
+        found = list(self._charted(stream, before, changed))
+        charted = {stamp(state.upto): state for state in found[-STATES_KEPT:] if state.upto}
+        held = sorted(kept.keys() | charted.keys())[-STATES_KEPT:]
+        values = (
+            seen,
+            _written(changed),
+            _written({block: charted[block] for block in held if block in charted}),
+            sorted(states.keys() - set(held)),
+        )
+        keys = changes_key(stream), blocks_key(stream), states_key(stream)
+        if not self._commit(*keys, *map(json.dumps, values), SUMS_DAYS * 86400):
+            return False
+        self._tell(stream, _newest(states), found[-1])
+        return True
+
+    def _tell(self, stream: str, before: Drift, now: Drift) -> None:
+        """Tell of skill drift that began lately; what a reindex finds again is no news."""
+        since = now.alerts.get(SKILL_DRIFT)
+        if since and now.upto and SKILL_DRIFT not in before.alerts and now.upto - since < NEWS:
+            log.warning("The model of %s got worse, seen since %s.", stream, since.isoformat())
+            self._begun(f"skill drift of the stream {stream} since {since.isoformat()}")
+
+    def _charted(self, stream: str, before: Drift, changed: Mapping[str, Block]) -> Iterator[Drift]:
+        """The states after each block that follows a state, also after those nothing came in."""
+        blocks = {**self._blocks_after(stream, before), **changed}
+        state = before
+        begin = time_of(min(blocks)) if before.upto is None else before.upto + BLOCK
+        while begin <= time_of(max(blocks)):
+            block = blocks.get(stamp(begin)) or self._empty(stream, begin)
+            if state.upto is None:  # a stream seldom begins with a block
+                block = replace(block, expected=0)
+            state = state.after(block)
+            yield state
+            begin += BLOCK
+
+    def _blocks_after(self, stream: str, state: Drift) -> dict[str, Block]:
+        """The blocks that were charted after a state."""
+        key, redis = blocks_key(stream), self._engine.redis
+        names: list[str] = self._engine.call(lambda: redis.hkeys(key))
+        wanted = [name for name in names if state.upto is None or name > stamp(state.upto)]
+        texts = self._engine.call(lambda: redis.hmget(key, wanted)) if wanted else []
+        found = zip(wanted, texts, strict=True)
+        return {name: Block.from_json(json.loads(text)) for name, text in found if text}
+
+    def _block(self, stream: str, begin: datetime) -> Block:
+        """The block as the sums have it."""
+        counts = self._sums.over(stream, Span(begin, begin + BLOCK - timedelta(seconds=1)))
+        origin = self._library.register.origin(stream)
+        size = sum(counts.get(f"0|{PIXELS}", (0,))[:1])
+        frames = size // (origin.grid.shape[0] * origin.grid.shape[1]) if origin else 0
+        return Block.of(begin, self._expected(stream), frames, counts)
+
+    def _empty(self, stream: str, begin: datetime) -> Block:
+        return Block(begin, self._expected(stream), 0, {})
+
+    def _expected(self, stream: str) -> int:
+        return BLOCK // self._library.register.stream(stream).step
+
+    def _hash(self, key: str) -> dict[str, str]:
+        values: dict[str, str] = self._engine.call(lambda: self._engine.redis.hgetall(key))
+        return values
+
+
+def drift_state(engine: EngineClient, stream: str) -> Drift:
+    """The newest state of a stream; the beginning of all states where there is none yet."""
+    names: list[str] = engine.call(lambda: engine.redis.hkeys(states_key(stream)))
+    if not names:
+        return Drift()
+    text: str | None = engine.call(lambda: engine.redis.hget(states_key(stream), max(names)))
+    return Drift.from_json(json.loads(text)) if text else Drift()
+
+
+def _newest(states: Mapping[str, str]) -> Drift:
+    return Drift.from_json(json.loads(states[max(states)])) if states else Drift()
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value.to_json()) for name, value in values.items()}
+
+
+def blocks_key(stream: str) -> str:
+    """Key of the blocks that were charted: hash of beginning -> block."""
+    return f"echocast:stream:{stream}:blocks"
+
+
+def states_key(stream: str) -> str:
+    """Key of the states after the newest blocks: hash of beginning -> state."""
+    return f"echocast:stream:{stream}:drift"
