@@ -102,6 +102,11 @@ class ContingencyTable:
         chance = (self.hits + self.misses) * (self.hits + self.false_alarms) / self.total
         return _quotient(self.hits - chance, self.hits + self.misses + self.false_alarms - chance)
 
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """Hits, misses, false alarms, correct negatives."""
+        return self.hits, self.misses, self.false_alarms, self.correct_negatives
+
     def to_json(self) -> dict[str, int]:
         """The four counts by name."""
         return asdict(self)
