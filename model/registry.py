@@ -227,7 +227,7 @@ class Registry(Shelf):
     def _mend(self, who: str) -> None:
         """Make the alias file again where it is not what the history says, and say so."""
         try:
-            change = self._history.newest_change()
+            change = next(self._history.changes(), None)
         except RegistryError:
             return  # the copy is all there is
         if change is None or change.aliases is None:

@@ -24,10 +24,11 @@ from service.intake.scratch import Scratch
 from service.keys import load_keys
 from service.known_hosts import KnownHosts
 from service.metrics import CountRequests, GatewayMetrics
+from service.model_metrics import RegistryCollector
 from service.nowcasts import Nowcasts
 from service.parameters import check_parameters
 from service.rate import RateLimit
-from service.routes import forecast, nowcast, streams, system, verification
+from service.routes import forecast, models, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
 from service.streams.assembly import assembled_streams
@@ -65,10 +66,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         )
     )
     metrics.registry.register(Surroundings(store, archive, work.free_space_floor_bytes))
+    registry = Registry(work.models_root)
+    metrics.registry.register(RegistryCollector(registry))
     waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
     presence = WorkerPresence(here, settings.worker_tolerance_seconds)
-    catalogue = Catalogue(Registry(work.models_root))
+    catalogue = Catalogue(registry)
     nowcasts = Nowcasts(store, archive, catalogue, decoders, waiting, presence, metrics)
 
     @asynccontextmanager
@@ -105,6 +108,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         forecast.router,
         verification.router,
         streams.router,
+        models.router,
         system.router,
     ):
         app.include_router(router)

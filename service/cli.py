@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from model.errors import EchocastError
-from service import stream_commands
+from service import model_commands, stream_commands
 from service.settings import ServiceSettings
 
 app = typer.Typer(
@@ -147,6 +147,7 @@ for _name, _summary in BENCHMARKS.items():
 
 
 stream_commands.install(app, benchmark)
+model_commands.install(app)
 
 
 @app.command("version")

@@ -168,32 +168,6 @@ class ForecastFrames(Answer):
     """(threshold, time, y, x): probability of reaching the threshold, in whole percent."""
 
 
-class ModelView(Answer):
-    """One version of a model."""
-
-    name: str
-    version: str
-    aliases: list[str]
-    """Roles: ``champion`` is the one that answers."""
-    family: str | None
-    """Which recurrent cells it is made of, e.g. ``mim``."""
-    equations: str | None
-    """``paper``, the printed equations, or ``reference``, those of the public implementations."""
-    parameters: int | None
-    """Trained numbers (count)."""
-    equals_extrapolation: bool
-    """True where the network adds nothing: its forecast is pure extrapolation."""
-    loaded_by: int
-    """Live workers that have it loaded (count)."""
-    manifest: dict[str, object]
-
-
-class ModelList(Answer):
-    """All models of the registry."""
-
-    models: list[ModelView]
-
-
 class Health(Answer):
     """The process lives."""
 

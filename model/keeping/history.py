@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -80,16 +80,15 @@ class History:
                 log.error("%s", error)
         return found
 
-    def newest_change(self, until: datetime | None = None) -> HistoryEntry | None:
-        """The entry after which the aliases hold, now or at an earlier time.
+    def changes(self, until: datetime | None = None) -> Iterator[HistoryEntry]:
+        """The entries after which other aliases held, newest first, from a time back.
 
         Raises:
-            RegistryError: It is damaged.
+            RegistryError: The one that is asked for is damaged.
         """
-        changes = [name for name in self._names() if _what(name) in CHANGES]
-        if until is not None:
-            changes = [name for name in changes if _time(name) <= until]
-        return self._read(changes[-1]) if changes else None
+        for name in reversed(self._names()):
+            if _what(name) in CHANGES and (until is None or _time(name) <= until):
+                yield self._read(name)
 
     def counts(self) -> dict[str, int]:
         """How many entries there are of each kind."""

@@ -49,7 +49,7 @@ class Shelf:
     def _own_aliases(self) -> dict[str, str]:
         """As the newest change says, whatever became of the alias file."""
         try:
-            change = self._history.newest_change()
+            change = next(self._history.changes(), None)
         except RegistryError as error:
             log.error("%s The copy in %s holds.", error, ALIASES)
             change = None
@@ -101,14 +101,23 @@ class Shelf:
         """All that was done, oldest first; damaged entries are left out and logged."""
         return self._history.entries()
 
-    def champion_since(self) -> datetime | None:
-        """When the champion began to serve; None where the history does not tell."""
-        since, champion = None, None
-        for entry in self._history.entries():
-            serving = (entry.aliases or {}).get(CHAMPION, champion)
-            if serving != champion:
-                since, champion = entry.time, serving
-        return since
+    def history_counts(self) -> dict[str, int]:
+        """How many entries of each kind the history has."""
+        return self._history.counts()
+
+    def champion_since(self) -> tuple[str, datetime] | None:
+        """The champion and when it began to serve; None where the history does not tell.
+
+        Raises:
+            RegistryError: An entry that tells it is damaged.
+        """
+        began: tuple[str, datetime] | None = None
+        for change in self._history.changes():
+            champion = (change.aliases or {}).get(CHAMPION)
+            if champion is None or (began is not None and champion != began[0]):
+                break
+            began = champion, change.time
+        return began
 
     def serving_at(self, time: datetime) -> str:
         """``name/version`` of the champion at a time.
@@ -116,7 +125,7 @@ class Shelf:
         Raises:
             UnknownModel: The history begins later.
         """
-        change = self._history.newest_change(time)
+        change = next(self._history.changes(time), None)
         if change is None or CHAMPION not in (change.aliases or {}):
             raise UnknownModel(
                 f"Which model served at {time.isoformat()} is not known: the history begins later."

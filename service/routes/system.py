@@ -1,4 +1,4 @@
-"""Models, health and metrics."""
+"""Health and metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from service.dependencies import AppNowcasts, AppResources, Reader
 from service.readiness import check_ready
 from service.refusals import refusals
-from service.schemas import Health, ModelList, Readiness
+from service.schemas import Health, Readiness
 from service.scrape import scrape
 
 router = APIRouter(tags=["system"])
@@ -19,12 +19,6 @@ router = APIRouter(tags=["system"])
 async def show_the_way() -> Response:
     """Whoever comes without a path finds the documentation."""
     return RedirectResponse("/docs")
-
-
-@router.get("/models", dependencies=[Reader], responses=refusals(401, 503))
-async def list_models(nowcasts: AppNowcasts) -> ModelList:
-    """The models of the registry, and how many workers have each loaded."""
-    return nowcasts.catalogue.view(await nowcasts.presence.look())
 
 
 @router.get("/healthz")

@@ -111,7 +111,10 @@ def test_what_served_at_a_time_has_an_answer(registry, tiny):
     assert registry.serving_at(began) == "tiny/0"
     assert registry.serving_at(entry.time - timedelta(microseconds=1)) == "tiny/0"
     assert registry.serving_at(entry.time) == registry.serving_at(datetime.now(UTC)) == "tiny/1"
-    assert registry.champion_since() == entry.time
+    assert registry.champion_since() == ("tiny/1", entry.time)
+    registry.set_alias("challenger", "tiny/0", **ME)
+    assert registry.champion_since() == ("tiny/1", entry.time)
+    assert registry.history_counts() == {"alias": 1, "promote": 1, "start": 1}
     with pytest.raises(UnknownModel, match="begins later"):
         registry.serving_at(began - timedelta(seconds=1))
 

@@ -1,0 +1,113 @@
+"""Commands on the registry: which models there are, which one serves; work on its files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import RegistryError
+from model.registry import HistoryEntry, Registry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is kept.")]
+Expected = Annotated[
+    str | None, typer.Option(help="The champion that shall go; refused where another one serves.")
+]
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (models, promote, rollback):
+        app.command(rich_help_panel="Models")(command)
+
+
+def models(
+    history: Annotated[
+        bool, typer.Option("--history", help="What was done, oldest first.")
+    ] = False,
+    at: Annotated[str | None, typer.Option(help="Which model served then, ISO 8601.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the models and their roles; or their history; or what served at a time."""
+    registry = _registry()
+    if at is not None:
+        serving = registry.serving_at(_time(at))
+        typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
+    elif history:
+        entries = registry.history()
+        _tell([entry.to_json() for entry in entries], map(sentence, entries), as_json)
+    else:
+        cards = registry.models()
+        listed = [
+            {"model": card.reference, "aliases": card.aliases, "manifest": card.manifest}
+            for card in cards
+        ]
+        lines = [f"{card.reference:32} {', '.join(card.aliases)}".rstrip() for card in cards]
+        _tell({"models": listed, "aliases": registry.aliases()}, lines, as_json)
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="name/version, or an alias such as challenger.")],
+    why: Why,
+    expected: Expected = None,
+    as_json: Json = False,
+) -> None:
+    """Let a model serve; workers change over by themselves."""
+    _do(lambda registry, who: registry.promote(model, who=who, why=why, expected=expected), as_json)
+
+
+def rollback(why: Why, expected: Expected = None, as_json: Json = False) -> None:
+    """Let the previous champion serve again; next time, the one before that."""
+    _do(lambda registry, who: registry.rollback(who=who, why=why, expected=expected), as_json)
+
+
+def sentence(entry: HistoryEntry) -> str:
+    """One line of the story."""
+    changed = "".join(
+        f"; {role}: {change['from'] or 'none'} -> {change['to'] or 'none'}"
+        for role, change in entry.facts.get("changed", {}).items()
+    )
+    others = {name: fact for name, fact in entry.facts.items() if name != "changed"}
+    facts = "".join(f"; {name}: {json.dumps(fact)}" for name, fact in others.items())
+    scores = f"; scores: {json.dumps(entry.scores)}" if entry.scores else ""
+    return f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.what:8} by {entry.who}: {entry.why}" + (
+        changed + facts + scores
+    )
+
+
+def _do(deed: Callable[[Registry, str], HistoryEntry], as_json: bool) -> None:
+    registry = _registry()
+    registry.take_over(_who())
+    entry = deed(registry, _who())
+    typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry))
+
+
+def _registry() -> Registry:
+    from workers.settings import WorkerSettings
+
+    return Registry(WorkerSettings().models_root)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"user {os.getuid()}"
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise RegistryError(f"{text!r} is no time in ISO 8601.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _tell(value: Any, lines: Any, as_json: bool) -> None:
+    typer.echo(json.dumps(value) if as_json else "\n".join(lines))

@@ -1,0 +1,59 @@
+"""Models: which there are, which one serves and served, and who may change that."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from service.dependencies import AppNowcasts, Reader, ReferenceTime, require
+from service.keys import Key
+from service.model_schemas import Deed, HistoryView, ModelHistory, ModelList
+from service.refusals import refusals
+
+router = APIRouter(tags=["models"])
+MACHINE = "this machine"  # who asks where the service has no keys
+
+
+async def get_admin(key: Annotated[Key | None, Depends(require("admin"))]) -> str:
+    """Who may change what serves, by the name of the key."""
+    return key.name if key else MACHINE
+
+
+Admin = Annotated[str, Depends(get_admin)]
+
+
+@router.get("/models", dependencies=[Reader], responses=refusals(401, 503))
+async def list_models(nowcasts: AppNowcasts) -> ModelList:
+    """The models, their roles, how many workers have each loaded, and what was done last."""
+    workers = await nowcasts.presence.look()
+    return await asyncio.to_thread(nowcasts.catalogue.view, workers)
+
+
+@router.get("/models/history", dependencies=[Reader], responses=refusals(401, 404, 422))
+async def show_history(
+    nowcasts: AppNowcasts,
+    at: Annotated[
+        ReferenceTime, Query(description="Up to this time; says which model served then.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Most entries.")] = 100,
+) -> ModelHistory:
+    """Promotions, rollbacks and retrainings: who, when, why, on what scores; newest first."""
+    return await asyncio.to_thread(nowcasts.catalogue.history, at, limit)
+
+
+@router.post(
+    "/models/{name}/{version}/promote", responses=refusals(401, 403, 404, 409, 422, 500, 507)
+)
+async def promote_model(
+    name: str, version: str, body: Deed, nowcasts: AppNowcasts, who: Admin
+) -> HistoryView:
+    """Let a version serve. Workers load it beside the one that serves, try it, and change over."""
+    return await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
+
+
+@router.post("/models/rollback", responses=refusals(401, 403, 409, 422, 500, 507))
+async def roll_back(body: Deed, nowcasts: AppNowcasts, who: Admin) -> HistoryView:
+    """Let the previous champion serve again; next time, the one before that."""
+    return await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)
