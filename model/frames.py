@@ -17,85 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ContractViolation
+from model.grid import FloatArray, Grid
 
-KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 km
-KM_PER_UNIT = {"m": 1e-3, "km": 1.0}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Where the pixels are.
-
-    Args:
-        y: Pixel centres along rows, row 0 first, shape (height,), in ``units``.
-        x: Pixel centres along columns, shape (width,), in ``units``.
-        units: ``m``, ``km``, ``degree`` (longitude/latitude) or ``1`` (plain pixel numbers).
-        crs: CF grid-mapping attributes (with ``crs_wkt`` where known); empty if unknown.
-    """
-
-    y: NDArray[np.float64]
-    x: NDArray[np.float64]
-    units: str = "1"
-    crs: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of_pixels(cls, height: int, width: int) -> Self:
-        """A grid that knows nothing but its size."""
-        return cls(y=np.arange(height, dtype=float), x=np.arange(width, dtype=float))
-
-    @classmethod
-    def of_squares(cls, height: int, width: int, km: float) -> Self:
-        """Squares of known size at an unknown place."""
-        y, x = (np.arange(size, dtype=float) * km for size in (height, width))
-        return cls(y=y, x=x, units="km")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return len(self.y), len(self.x)
-
-    @property
-    def pixel_size_km(self) -> float | None:
-        """Side of a square of one pixel's area in km; None where the grid does not say."""
-        if len(self.y) < 2 or len(self.x) < 2 or self.units == "1":
-            return None
-        dy = abs(float(self.y[-1] - self.y[0])) / (len(self.y) - 1)
-        dx = abs(float(self.x[-1] - self.x[0])) / (len(self.x) - 1)
-        if self.units == "degree":
-            middle = np.deg2rad(float(self.y[0] + self.y[-1]) / 2)
-            return float(np.sqrt(dy * dx * np.cos(middle)) * KM_PER_DEGREE)
-        return float(np.sqrt(dy * dx) * KM_PER_UNIT[self.units])
-
-    def same_as(self, other: Grid) -> bool:
-        """True where both grids put every pixel at the same place."""
-        return (
-            self.shape == other.shape
-            and self.units == other.units
-            and np.allclose(self.y, other.y, rtol=1e-6, atol=1e-6)
-            and np.allclose(self.x, other.x, rtol=1e-6, atol=1e-6)
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :meth:`from_json` gives an equal grid back."""
-        return {
-            "y": self.y.tolist(),
-            "x": self.x.tolist(),
-            "units": self.units,
-            "crs": dict(self.crs),
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The grid that :meth:`to_json` described."""
-        return cls(
-            y=np.asarray(value["y"], dtype=float),
-            x=np.asarray(value["x"], dtype=float),
-            units=str(value["units"]),
-            crs=dict(value["crs"]),
-        )
+__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.frames import Grid
+from model.grid import GEOLOCATION, SAME_DEGREES, Grid
 
 
 def grid_difference(wanted: Grid, given: Grid) -> str:
@@ -18,6 +18,14 @@ def grid_difference(wanted: Grid, given: Grid) -> str:
         ours, theirs = getattr(wanted, name), getattr(given, name)
         if (index := _first(ours, theirs)) is not None:
             return f"their {name}[{index}] is {theirs[index]:.10g}, not {ours[index]:.10g}"
+    for name in GEOLOCATION:
+        ours, theirs = getattr(wanted, name), getattr(given, name)
+        if ours is not None and theirs is not None:
+            apart = abs(np.nan_to_num(ours) - np.nan_to_num(theirs))
+            row, column = np.unravel_index(np.argmax(apart), apart.shape)
+            if apart[row, column] > SAME_DEGREES:
+                there, here = theirs[row, column], ours[row, column]
+                return f"their {name}[{row}, {column}] is {there:.6g}, not {here:.6g}"
     return "their coordinates differ"
 
 

@@ -45,7 +45,10 @@ def open_forecast(path: Path) -> Iterator[netCDF4.Dataset]:
 
 
 def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
-    """Add dimensions and coordinates ``y``, ``x`` and, where known, the grid mapping ``crs``."""
+    """Add dimensions and coordinates ``y``, ``x`` and, where known, all else that places pixels.
+
+    That is the grid mapping ``crs``, and ``latitude`` and ``longitude`` of each pixel.
+    """
     for axis, values in (("Y", grid.y), ("X", grid.x)):
         name = axis.lower()
         dataset.createDimension(name, len(values))
@@ -54,6 +57,13 @@ def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
         variable[:] = values
     if grid.crs:
         dataset.createVariable(GRID_MAPPING, "i4").setncatts(dict(grid.crs))
+    for name, units in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
+        if (degrees := getattr(grid, name)) is not None:
+            variable = dataset.createVariable(
+                name, "f4", ("y", "x"), compression="zlib", shuffle=True, fill_value=np.nan
+            )
+            variable.setncatts({"standard_name": name, "units": units})
+            variable[:] = degrees
 
 
 def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
@@ -131,6 +141,8 @@ def write_packed(
     variable.set_auto_maskandscale(False)
     if GRID_MAPPING in dataset.variables:
         rest["grid_mapping"] = GRID_MAPPING
+    if "latitude" in dataset.variables:
+        rest["coordinates"] = f"{rest.get('coordinates', '')} latitude longitude".strip()
     variable.setncatts(rest)
     for part in _parts(values.shape, small=small):
         variable[part] = pack(values[part])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import netCDF4
@@ -13,7 +14,7 @@ from model.errors import ContractViolation
 from model.formats.grids import UNITS, checked_grid
 from model.formats.netcdf_access import Variable
 from model.formats.projections import cf_attributes, completed
-from model.frames import Grid
+from model.grid import GEOLOCATION, FloatArray, Grid
 
 
 def read_grid(
@@ -36,6 +37,17 @@ def read_grid(
     Raises:
         ContractViolation: Unknown units, or coordinates that make no grid.
     """
+    grid = _axes_grid(dataset, variable, dimensions, window)
+    return replace(grid, **_geolocation(dataset, variable, dimensions, window))
+
+
+def _axes_grid(
+    dataset: netCDF4.Dataset,
+    variable: Variable,
+    dimensions: tuple[str, str],
+    window: tuple[slice, slice],
+) -> Grid:
+    """The grid that the coordinates of the two dimensions tell."""
     axes = [dataset.variables.get(name) for name in dimensions]
     where = f"variable {variable.name!r}"
     if axes[0] is None or axes[1] is None:
@@ -53,6 +65,23 @@ def read_grid(
         )
     y, x = _values(axes[0], window[0]), _values(axes[1], window[1])
     return checked_grid(y, x, y_units, _grid_mapping(dataset, variable), where)
+
+
+def _geolocation(
+    dataset: netCDF4.Dataset,
+    variable: Variable,
+    dimensions: tuple[str, str],
+    window: tuple[slice, slice],
+) -> dict[str, FloatArray]:
+    """Latitude and longitude of each pixel, where the variable names both as coordinates."""
+    found: dict[str, FloatArray] = {}
+    for name in str(getattr(variable, "coordinates", "")).split():
+        degrees = dataset.variables.get(name)
+        kind = getattr(degrees, "standard_name", "")
+        if degrees is not None and kind in GEOLOCATION and degrees.dimensions == dimensions:
+            values = np.ma.asarray(degrees[window], dtype=np.float32)
+            found[kind] = np.asarray(values.filled(np.nan), dtype=np.float32)
+    return found if len(found) == len(GEOLOCATION) else {}
 
 
 def _units(axis: Variable) -> str:

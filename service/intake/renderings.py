@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,7 +36,8 @@ def _write_json(request: Request) -> None:
             file.write("]")
             thresholds.append(threshold)
         facts = _facts(forecast) | {"exceedance_thresholds_dbz": thresholds}
-        rest = _compact({**facts, "grid": forecast.frames.grid.to_json()})
+        grid = replace(forecast.frames.grid, latitude=None, longitude=None)
+        rest = _compact({**facts, "grid": grid.to_json()})
         file.write("]," + rest.removeprefix("{"))
 
 

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,7 +15,7 @@ from model.forecast import Forecast
 from model.formats import cf, cf_layout
 from model.formats.cf import read_forecast, write_forecast, write_frames
 from model.formats.readers import read_frames, read_netcdf
-from model.frames import Grid
+from model.frames import Frames, Grid
 from model.packing import (
     packed_dbz,
     packed_probability,
@@ -29,8 +30,15 @@ from tests.model.radar_files import (
     small_storm,
 )
 
+ROWS, COLUMNS = np.indices((24, 20)).astype(np.float32)
+CURVED = replace(
+    Grid.of_pixels(24, 20),
+    latitude=50 + ROWS / 90 + COLUMNS / 900,
+    longitude=8 + COLUMNS / 60,
+)
 GRIDS = {name: projected_grid(name) for name in PROJECTIONS} | {
     "pixels": Grid.of_pixels(24, 20),
+    "pixels at known places": CURVED,
     "metres without projection": Grid(np.arange(24) * 500.0, np.arange(20) * 500.0, "m"),
     "kilometres": Grid(np.arange(24.0), np.arange(20.0), "km", projected_grid("albers").crs),
     "degrees without projection": Grid(50 - np.arange(24) * 0.01, np.arange(20) * 0.01, "degree"),
@@ -96,6 +104,39 @@ def test_the_expected_product_beside_the_default_comes_back_too(forecast, tmp_pa
     assert back.product == "csi_optimal"
     given = forecast.extrapolation.reflectivity_dbz
     np.testing.assert_allclose(back.expected.reflectivity_dbz, rounded(given), atol=2e-6)
+
+
+def test_latitude_and_longitude_of_each_pixel_are_handed_on(tmp_path):
+    latitude = CURVED.latitude.copy()
+    latitude[3, 5] = np.nan
+    frames = on_grid(small_storm(), replace(CURVED, latitude=latitude))
+    write_frames(frames, tmp_path / "frames.nc")
+    read = read_netcdf(tmp_path / "frames.nc")
+    stored = Frames.from_description(
+        read.reflectivity_dbz, json.loads(json.dumps(read.description()))
+    )
+    write_forecast(forecast_of(stored, probabilities=True)[0], tmp_path / "forecast.nc")
+    grid = read_forecast(tmp_path / "forecast.nc").frames.grid
+    np.testing.assert_array_equal(grid.latitude, latitude)
+    np.testing.assert_array_equal(grid.longitude, CURVED.longitude)
+    with xr.open_dataset(tmp_path / "forecast.nc") as dataset:
+        for field in ("reflectivity", "reflectivity_last_observed", "exceedance_probability"):
+            assert {"latitude", "longitude"} <= set(dataset[field].coords)
+        assert dataset["longitude"].attrs["units"] == "degrees_east"
+    cut = read_netcdf(tmp_path / "frames.nc", y_slice=slice(2, 18), x_slice=slice(0, 16))
+    np.testing.assert_array_equal(cut.grid.latitude, latitude[2:18, :16])
+
+
+def test_a_lone_or_turned_latitude_is_left_out(tmp_path):
+    path = tmp_path / "frames.nc"
+    write_frames(small_storm(), path)
+    with netCDF4.Dataset(path, "a") as dataset:
+        for name, axes in (("latitude", ("y", "x")), ("longitude", ("x", "y"))):
+            dataset.createVariable(name, "f4", axes).standard_name = name
+        dataset["reflectivity"].coordinates = "latitude longitude nothing"
+    grid = read_netcdf(path).grid
+    assert grid.latitude is None
+    assert grid.longitude is None
 
 
 def test_what_is_not_scored_can_be_left_out(forecast, tmp_path):

@@ -234,3 +234,13 @@ def test_a_forecast_of_one_frame_is_matched_by_its_lead():
 )
 def test_a_grid_is_refused_by_its_first_difference(other, words):
     assert grid_difference(Grid(np.arange(5.0), np.arange(4.0), "1"), other) == words
+
+
+def test_pixels_at_other_latitudes_are_another_grid():
+    degrees = np.full((5, 4), 50, np.float32)
+    here = replace(Grid.of_pixels(5, 4), latitude=degrees, longitude=degrees)
+    there = replace(here, latitude=degrees + np.eye(5, 4, k=1, dtype=np.float32))
+    assert not there.same_as(here)
+    assert grid_difference(here, there) == "their latitude[0, 1] is 51, not 50"
+    assert here.same_as(Grid.of_pixels(5, 4))  # which does not say where it is
+    assert here.same_as(replace(here, longitude=degrees + np.float32(1e-4)))
