@@ -57,14 +57,26 @@ class Grid:
     @property
     def pixel_size_km(self) -> float | None:
         """Side of a square of one pixel's area in km; None where the grid does not say."""
-        if len(self.y) < 2 or len(self.x) < 2 or self.units == "1":
+        if len(self.y) < 2 or len(self.x) < 2:
             return None
+        if self.units == "1":
+            return self._geolocated_pixel_km()
         dy = abs(float(self.y[-1] - self.y[0])) / (len(self.y) - 1)
         dx = abs(float(self.x[-1] - self.x[0])) / (len(self.x) - 1)
         if self.units == "degree":
             middle = np.deg2rad(float(self.y[0] + self.y[-1]) / 2)
             return float(np.sqrt(dy * dx * np.cos(middle)) * KM_PER_DEGREE)
         return float(np.sqrt(dy * dx) * KM_PER_UNIT[self.units])
+
+    def _geolocated_pixel_km(self) -> float | None:
+        """The same by latitude and longitude: the median of all pixels."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        north = np.gradient(self.latitude.astype(np.float64))
+        east = np.gradient(np.unwrap(self.longitude.astype(np.float64), period=360))
+        areas = abs(north[0] * east[1] - north[1] * east[0]) * np.cos(np.deg2rad(self.latitude))
+        known = areas[np.isfinite(areas)]
+        return float(np.sqrt(np.median(known)) * KM_PER_DEGREE) if known.size else None
 
     def same_as(self, other: Grid) -> bool:
         """True where both grids put every pixel at the same place, as far as both tell."""

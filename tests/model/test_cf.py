@@ -127,6 +127,17 @@ def test_latitude_and_longitude_of_each_pixel_are_handed_on(tmp_path):
     np.testing.assert_array_equal(cut.grid.latitude, latitude[2:18, :16])
 
 
+def test_pixels_at_known_places_have_a_size():
+    expected = 111.195 * np.sqrt(np.cos(np.deg2rad(50 + 11.5 / 90 + 9.5 / 900)) / 90 / 60)
+    assert CURVED.pixel_size_km == pytest.approx(expected, rel=1e-3)
+    across = replace(CURVED, longitude=(CURVED.longitude + 351.85) % 360 - 180)
+    assert across.longitude.min() < -179
+    assert across.longitude.max() > 179
+    assert across.pixel_size_km == pytest.approx(expected, rel=1e-3)
+    unknown = np.full_like(CURVED.latitude, np.nan)
+    assert replace(CURVED, latitude=unknown).pixel_size_km is None
+
+
 def test_a_lone_or_turned_latitude_is_left_out(tmp_path):
     path = tmp_path / "frames.nc"
     write_frames(small_storm(), path)
