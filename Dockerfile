@@ -29,7 +29,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY workers workers
 COPY service service
-RUN pip install --no-deps .
+RUN pip install --no-deps --force-reinstall .
 
 
 FROM base AS worker-build
@@ -46,7 +46,7 @@ RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
 COPY model model
 COPY workers workers
 COPY service service
-RUN pip install --no-deps .
+RUN pip install --no-deps --force-reinstall .
 
 
 # Nobody's account, one folder to write to; whatever else is written goes to /tmp.

@@ -1,0 +1,126 @@
+"""The Dockerfile without an engine: a linter, its promises, and a gateway without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from service.cli import app
+from tests.deploy.compose_file import ROOT
+from tests.service.bodies import other_storm, post
+from tests.service.processes import Place, engine, eventually, gateway, place, pretend_worker
+
+TEXT = (ROOT / "Dockerfile").read_text()
+# Instructions, one a line, by the stage they stand in.
+LINES = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", TEXT)).splitlines()
+STAGE = re.compile(r"FROM (?P<base>\S+) AS (?P<name>\S+)")
+
+
+def stages() -> dict[str, tuple[str, list[str]]]:
+    """Name -> what it stands on, its instructions."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for line in filter(None, LINES):
+        if stage := STAGE.fullmatch(line):
+            found[stage["name"]] = stage["base"], []
+        elif found:
+            found[list(found)[-1]][1].append(line)
+    return found
+
+
+def whole(name: str) -> list[str]:
+    """The instructions that make a stage, from its base image on."""
+    base, own = stages()[name]
+    return [*(whole(base) if base in stages() else []), *own]
+
+
+STAGES = stages()
+IMAGES = ("gateway", "worker")
+
+
+def test_the_linter_has_nothing_to_say() -> None:
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if hadolint is None:
+        pytest.skip("DOCKERFILE NOT LINTED: there is no hadolint for this machine")
+    said = subprocess.run(
+        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60
+    )
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_nobody_and_tells_its_health(image: str) -> None:
+    lines = whole(image)
+    assert lines.index("USER 10001:10001") > max(
+        number for number, line in enumerate(lines) if line.startswith("RUN")
+    )
+    assert sum(line.startswith("HEALTHCHECK") for line in lines) == 1
+    assert 'ENTRYPOINT ["echocast"]' in lines
+    (command,) = json.loads(lines[-1].removeprefix("CMD "))
+    assert command in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_nothing_is_installed_in_an_image_but_copied(image: str) -> None:
+    runs = [line for line in whole(image) if line.startswith("RUN")]
+    assert not [line for line in runs if re.search("apt|pip|gcc|build-essential", line)]
+    copied = [line for line in STAGES[image][1] if line.startswith("COPY")]
+    assert copied == [f"COPY --from={image}-build /opt/echocast /opt/echocast"]
+
+
+def test_every_package_is_pinned_a_wheel_and_from_no_named_host() -> None:
+    installs = re.findall(r"pip install.*?(?=&&|$)", "\n".join(LINES), re.MULTILINE)
+    assert len(installs) == 5
+    for install in installs:
+        ours = "--no-deps --force-reinstall ." in install
+        assert ours or "--only-binary :all:" in install
+        assert ours or "--constraint constraints.txt" in install
+    assert set(re.findall(r"https?://[^/:\"]+", TEXT)) == {"http://127.0.0.1"}
+    assert re.search(r"^ARG TORCH_INDEX=$", TEXT, re.MULTILINE)
+
+
+def test_the_gateway_has_every_dependency_but_pytorch() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "deploy" / "gateway-requirements.txt").read_text().splitlines()[1:]
+    everything = [*project["dependencies"], *project["optional-dependencies"]["s3"]]
+    assert sorted(lines) == sorted(name for name in everything if not name.startswith("torch"))
+
+
+def test_what_is_copied_exists_and_reaches_the_engine_and_nothing_else_does() -> None:
+    rules = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line.removeprefix("!") for line in rules if line.startswith("!")}
+    copied = {
+        source
+        for line in LINES
+        if line.startswith("COPY") and "--from" not in line
+        for source in line.split()[1:-1]
+    }
+    assert rules[1] == "*"
+    assert copied == allowed
+    assert all((ROOT / source).exists() for source in copied)
+    assert any(fnmatch("model/__pycache__", rule) for rule in rules)
+
+
+def test_a_gateway_needs_no_pytorch(models: Path, tmp_path: Path) -> None:
+    """It starts, answers, and takes a nowcast, where importing torch fails in all its processes."""
+    (tmp_path / "torch.py").write_text("raise ImportError('There is no PyTorch here.')")
+    with place(models) as home, engine(home):
+        pretend_worker(home)
+        where = replace(home, environment={**home.environment, "PYTHONPATH": str(tmp_path)})
+        serves(where)
+
+
+def serves(where: Place) -> None:
+    with gateway(where) as gate:
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
+        assert "tiny" in {model["name"] for model in gate.client.get("/models").json()["models"]}
+        assert post(gate.client, other_storm(80)).status_code == 202
