@@ -1,0 +1,165 @@
+"""The Skill dashboard: did the model get worse, or the weather harder?"""
+
+from __future__ import annotations
+
+from deploy.grafana import promql
+from deploy.grafana.page import choice, dashboard, window
+from deploy.grafana.parts import (
+    GREEN,
+    RED,
+    Json,
+    fixed,
+    heading,
+    lines,
+    override,
+    query,
+    steps,
+    text,
+)
+from deploy.grafana.skill_inputs import drift_panels, input_panels
+from deploy.grafana.skill_tables import heat_map, reliability
+from deploy.grafana.skill_tiles import tiles
+
+MODEL_COLOUR, REFERENCE_COLOUR = "#1F60C4", "#FF780A"
+METHODS = ("model", "decoded_extrapolation", "canary", "extrapolation", "persistence")
+LOOKS = [
+    override(
+        "model", displayName="THE MODEL (serves)", color=fixed(MODEL_COLOUR), custom__lineWidth=5
+    ),
+    override(
+        "decoded_extrapolation",
+        displayName="the reference: decoded extrapolation",
+        color=fixed(REFERENCE_COLOUR),
+        custom__lineWidth=2,
+    ),
+    override(
+        "canary",
+        displayName="the canary: our first model, frozen",
+        color=fixed("#5794F2"),
+        custom__lineWidth=2,
+        custom__lineStyle={"fill": "dash", "dash": [8, 8]},
+    ),
+    override(
+        "extrapolation",
+        displayName="raw extrapolation",
+        color=fixed("#7B7B7B"),
+        custom__lineWidth=1,
+    ),
+    override(
+        "persistence",
+        displayName="persistence: nothing moves",
+        color=fixed("#B0B0B0"),
+        custom__lineWidth=1,
+        custom__lineStyle={"fill": "dot", "dash": [2, 6]},
+    ),
+]
+HOW_TO_READ = """
+### Did the model get worse, or is the weather hard?
+
+**The thick blue line is THE MODEL that serves.** The orange line is the reference, extrapolation
+of the same frames, scored on the same pixels. Hard weather moves all lines together: nothing to
+do. Drift moves the blue line alone.
+
+| model (blue) | reference (orange) | paired skill | bias | inputs | it is | do |
+|---|---|---|---|---|---|---|
+| down | down | flat | flat | normal | a hard day | nothing |
+| **down** | flat | **down** | shifts | normal | **the model** | see below |
+| down | down | any | shifts | **not normal** | the radar | mend the input |
+| flat | flat | slowly down | drifts | slowly off | the season | retrain |
+
+**The model:** where the dashed canary stays above the blue line, go back: `echocast rollback`;
+where both fall, `echocast retrain`. The tile *Alarms* judges this by statistics;
+`deploy/runbook.md` has a paragraph for each alarm. **A grey n/a has too few events (n) to tell:
+wait.** Each point covers the window chosen above; long leads and 50 dBZ have few events.
+"""
+
+
+def skill() -> Json:
+    """The dashboard."""
+    variables = [
+        choice("stream", "Stream", f"label_values({promql.PIXELS}, stream)"),
+        choice(
+            "threshold",
+            "Threshold in dBZ",
+            f"label_values({promql.PIXELS}, threshold_dbz)",
+            first="30",
+        ),
+        choice(
+            "lead",
+            "Lead time in minutes",
+            f'label_values({promql.PIXELS}{{stream="$stream"}}, lead_minutes)',
+            several=True,
+        ),
+        window("1d"),
+    ]
+    panels = [
+        text(HOW_TO_READ, 9),
+        *tiles(),
+        heading("Skill: thick blue is THE MODEL"),
+        five_methods(),
+        paired(),
+        heat_map(),
+        bias(),
+        reliability(),
+        heading("Drift: what the alarms are based on"),
+        *drift_panels(),
+        heading("Input health: is it the radar?"),
+        *input_panels(),
+    ]
+    return dashboard("echocast-skill", "Echocast: Skill", panels, variables, "now-7d")
+
+
+def five_methods() -> Json:
+    """All methods on one axis."""
+    return lines(
+        "CSI of the model and of what it is compared with",
+        "Critical success index, hits / (hits + misses + false alarms), at the threshold and lead"
+        " times chosen above, all methods on the same pixels. Thick blue is THE MODEL. Weather"
+        " moves all lines; a fall of the blue line alone is drift. Gaps: fewer events than the"
+        " floor.",
+        [query(promql.critical_success_index(method), method) for method in METHODS],
+        (15, 11),
+        "none",
+        overrides=LOOKS,
+        lowest=0,
+        decimals=2,
+    )
+
+
+def paired() -> Json:
+    """The difference that weather does not make."""
+    return lines(
+        "Paired skill against the reference",
+        "(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation. Above 0 (dashed) the model"
+        " is better. Falls of the model alone: go back to the last model. Falls of both: the input"
+        " or the climate changed.",
+        [
+            query(promql.paired_skill("model"), "model"),
+            query(promql.paired_skill("canary"), "canary"),
+        ],
+        (9, 11),
+        "none",
+        limits=steps(RED, 0, GREEN),
+        overrides=LOOKS,
+        decimals=3,
+    )
+
+
+def bias() -> Json:
+    """More or less rain than observed."""
+    return lines(
+        "Frequency bias",
+        "Events forecast per event observed; 1 is unbiased. The model's level differs by threshold;"
+        " look for jumps at annotations and for the canary beside it.",
+        [
+            query(promql.frequency_bias("model"), "model"),
+            query(promql.frequency_bias("canary"), "canary"),
+            query(promql.frequency_bias("decoded_extrapolation"), "decoded_extrapolation"),
+        ],
+        (12, 9),
+        "none",
+        limits=steps(RED, 0.5, GREEN, 2, RED),
+        overrides=LOOKS,
+        lowest=0,
+        decimals=2,
+    )

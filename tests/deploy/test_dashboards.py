@@ -1,0 +1,132 @@
+"""Dashboards: the JSON is what the code builds, every panel explains itself and shows something."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import pytest
+
+from deploy.grafana.build import FOLDER, dashboards, text
+from tests.deploy.expressions import NOT_YET, names_in, panels
+from tests.deploy.replay import CHARTED, STREAM, Watch
+
+BOARDS = dashboards()
+PANELS = [
+    pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']}")
+    for name, board in BOARDS.items()
+    for panel in panels(board)
+]
+CHOSEN = {
+    "$lead": ".*",
+    "$window": "5m",
+    "$__rate_interval": "5s",
+}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_json_is_what_the_code_builds(name: str) -> None:
+    assert (FOLDER / name).read_text() == text(BOARDS[name]), "run python -m deploy.grafana.build"
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
+    assert len(panel["description"].split()) > 5
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["unit"]
+    assert defaults["thresholds"]["steps"]
+    assert defaults["noValue"] == "n/a"
+    if panel["type"] == "timeseries":
+        assert defaults["custom"]["spanNulls"] is False, "a gap is a gap"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_page_has_one_time_range_and_begins_with_how_to_read_it(name: str) -> None:
+    board = BOARDS[name]
+    assert board["panels"][0]["type"] == "text"
+    assert not [panel for panel in board["panels"] if {"timeFrom", "timeShift"} & set(panel)]
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))
+    assert all(p["gridPos"]["x"] + p["gridPos"]["w"] <= 24 for p in board["panels"])
+
+
+def test_one_can_choose_stream_threshold_and_lead() -> None:
+    variables = {one["name"] for one in BOARDS["skill.json"]["templating"]["list"]}
+    assert variables >= {"stream", "threshold", "lead", "window"}
+
+
+def test_the_thick_line_is_the_model() -> None:
+    [panel] = [p for p in panels(BOARDS["skill.json"]) if p["title"].startswith("CSI of the model")]
+    assert panel["targets"][0]["legendFormat"] == "model"
+    assert {t["legendFormat"] for t in panel["targets"]} == {
+        "model",
+        "canary",
+        "extrapolation",
+        "decoded_extrapolation",
+        "persistence",
+    }
+    widths = {
+        override["matcher"]["options"]: value["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for value in override["properties"]
+        if value["id"] == "custom.lineWidth"
+    }
+    assert widths["model"] > 2 * max(w for name, w in widths.items() if name != "model")
+
+
+def test_provisioning_names_the_folder_and_the_source() -> None:
+    folder = FOLDER.parent / "provisioning"
+    assert "/var/lib/grafana/dashboards" in (folder / "dashboards" / "echocast.yml").read_text()
+    assert "type: prometheus" in (folder / "datasources" / "prometheus.yml").read_text()
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_expression_of_a_panel_shows_something(panel: dict[str, Any], watch: Watch) -> None:
+    for target in panel["targets"]:
+        if names_in(target["expr"]) & set(NOT_YET):
+            continue
+        thresholds = ("20", "30", "40", "50") if "$threshold" in target["expr"] else ("30",)
+        assert any(shown(target["expr"], threshold, watch) for threshold in thresholds), target
+
+
+def shown(expression: str, threshold: str, watch: Watch) -> bool:
+    """Whether an expression has a number somewhere in the replay."""
+    return any(
+        math.isfinite(value)
+        for stream in ((STREAM, CHARTED) if "$stream" in expression else (STREAM,))
+        for value in watch.prometheus.values(
+            filled(expression, stream, threshold), watch.start, watch.end
+        )
+    )
+
+
+def filled(expression: str, stream: str, threshold: str) -> str:
+    for name, value in {**CHOSEN, "$stream": stream, "$threshold": threshold}.items():
+        expression = expression.replace(name, value)
+    assert "$" not in expression
+    return expression
+
+
+def test_annotations_have_marks(watch: Watch) -> None:
+    for mark in BOARDS["skill.json"]["annotations"]["list"]:
+        if "ALERTS" not in mark["expr"] and not names_in(mark["expr"]) & set(NOT_YET):
+            assert shown(mark["expr"], "30", watch), mark["name"]
+
+
+def test_a_tile_below_its_floor_is_grey_and_shows_its_n() -> None:
+    [tile] = [p for p in panels(BOARDS["skill.json"]) if p["title"].startswith("Paired skill of")]
+    value, n = tile["targets"]
+    assert re.search(r"or sum by \(\).*\* NaN$", value["expr"])
+    special = tile["fieldConfig"]["defaults"]["mappings"][0]
+    assert special["options"]["match"] == "null+nan"
+    assert special["options"]["result"] == {"text": "n/a", "color": "#8E8E8E"}
+    assert n["legendFormat"] == "events n"
+
+
+def test_the_files_are_json() -> None:
+    assert {json.loads(path.read_text())["uid"] for path in FOLDER.glob("*.json")} == {
+        "echocast-skill",
+        "echocast-operations",
+    }
