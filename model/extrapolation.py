@@ -26,6 +26,7 @@ DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the fl
 FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not believed
 RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
+FINEST_KM = 1.0  # smaller pixels are averaged first: their grain misleads the flow
 
 
 class Motion(NamedTuple):
@@ -47,17 +48,23 @@ class Trajectory(NamedTuple):
     y: FloatArray
 
 
-def estimate_motion(frames_dbz: FloatArray) -> Motion:
+def estimate_motion(frames_dbz: FloatArray, pixel_km: float | None = None) -> Motion:
     """Motion of the rain at the newest frame.
 
     Args:
         frames_dbz: (time, height, width) in dBZ, oldest first, NaN where missing.
+        pixel_km: Side of a pixel; None: not known, or not to be minded.
 
     Returns:
         One velocity for every pixel; zero where no rain ever was near.
     """
     newest = frames_dbz[-FLOW_PAIRS - 1 :]
     height, width = newest.shape[1:]
+    pixels = 1 if pixel_km is None else round(FINEST_KM / pixel_km)
+    pixels = min(pixels, min(height, width) // SMALLEST_SIDE_FOR_FLOW)
+    if pixels > 1:
+        coarse = estimate_motion(np.stack([_coarser(frame, pixels) for frame in newest]))
+        return _finer(coarse, height, width)
     if len(newest) < 2 or min(height, width) < SMALLEST_SIDE_FOR_FLOW:
         return still(height, width)
     bright = (np.nan_to_num(newest, nan=0.0) - DARK_DBZ) / (BRIGHT_DBZ - DARK_DBZ)
@@ -69,6 +76,28 @@ def estimate_motion(frames_dbz: FloatArray) -> Motion:
         total += weight[..., None] * _flow(before, after)
         shares += weight
     return _smooth(total, shares)
+
+
+def _coarser(frame_dbz: FloatArray, pixels: int) -> FloatArray:
+    """Means of blocks of ``pixels`` x ``pixels``; NaN where less than half of a block was seen."""
+    height, width = frame_dbz.shape
+    size = max(1, round(width / pixels)), max(1, round(height / pixels))
+    seen = np.isfinite(frame_dbz)
+    total, share = (
+        cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+        for field in (np.where(seen, frame_dbz, np.float32(0)), seen.astype(np.float32))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean: FloatArray = total / share
+    mean[share < 0.5] = np.nan
+    return mean
+
+
+def _finer(motion: Motion, height: int, width: int) -> Motion:
+    """The same motion on a finer grid, in its pixels."""
+    rows, columns = motion.u.shape
+    u, v = (cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) for field in motion)
+    return Motion(u * np.float32(width / columns), v * np.float32(height / rows))
 
 
 def _comparable(earlier: FloatArray, later: FloatArray) -> FloatArray:

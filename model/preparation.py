@@ -75,7 +75,7 @@ def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
         )
     values = frames.reflectivity_dbz
     observed = np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
-    motion = estimate_motion(observed)
+    motion = estimate_motion(observed, frames.grid.pixel_size_km)
     seen = _aligned(observed, motion) if config.coordinates == "lagrangian" else observed
     inputs: FloatArray = np.clip(np.nan_to_num(seen, nan=0.0) / SCALE_DBZ, 0, 1)
     return Prepared(

@@ -27,6 +27,27 @@ def test_a_drifting_field_gives_its_drift():
     assert np.median(motion.v[inner]) == pytest.approx(2, abs=0.3)
 
 
+@pytest.mark.parametrize("pixel_km", [0.5, 0.25])
+def test_fine_pixels_are_averaged_before_the_motion_is_sought(pixel_km):
+    random = np.random.default_rng(6)
+    base = cv2.resize(textured(random), (443, 383), interpolation=cv2.INTER_CUBIC)
+    frames = np.stack([np.roll(base, (6 * t, 20 * t), (0, 1)) for t in range(4)])
+    frames += random.normal(0, 8, frames.shape).astype(np.float32)
+    frames[:, :30, :30] = np.nan
+    motion = estimate_motion(frames, pixel_km)
+    assert motion.u.shape == (383, 443)
+    inner = (slice(60, -60), slice(100, -100))
+    assert np.median(motion.u[inner]) == pytest.approx(20, abs=1)
+    assert np.median(motion.v[inner]) == pytest.approx(6, abs=1)
+
+
+def test_averaging_leaves_a_small_grid_large_enough():
+    base = textured(np.random.default_rng(5), 50, 60)
+    frames = np.stack([np.roll(base, 2 * t, 1) for t in range(4)])
+    motion = estimate_motion(frames, pixel_km=0.1)
+    assert np.median(motion.u[15:-15, 15:-15]) == pytest.approx(2, abs=0.5)
+
+
 def test_a_still_storm_stays_and_is_its_own_extrapolation():
     frames = np.stack([blob()] * 4)
     forecast = extrapolate(frames[-1], estimate_motion(frames), 3)

@@ -25,7 +25,8 @@ def degraded(frames: Frames, step: timedelta, quality: Mapping[str, str]) -> For
     name = "extrapolation" if len(frames) > 1 else "persistence"
     observed = np.clip(frames.reflectivity_dbz, 0, None)
     still = np.broadcast_to(observed[-1], (LEADS, *frames.grid.shape))
-    moved = extrapolate(observed[-1], estimate_motion(observed), LEADS)
+    motion = estimate_motion(observed, frames.grid.pixel_size_km)
+    moved = extrapolate(observed[-1], motion, LEADS)
     unknown = np.isnan(moved) | np.isnan(still)
     extrapolation, persistence = (
         _timed(frames, step, np.where(unknown, np.nan, values)) for values in (moved, still)

@@ -16,6 +16,6 @@ def mean_speed_m_s(
     wet = np.nan_to_num(later_dbz, nan=0.0) >= WET_DBZ
     if not wet.any():
         return None
-    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]))
+    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]), pixel_km)
     pixels = np.hypot(motion.u[wet], motion.v[wet])
     return float(pixels.mean()) * pixel_km * 1000 / seconds
