@@ -38,7 +38,8 @@ def read_grid(
         ContractViolation: Unknown units, or coordinates that make no grid.
     """
     grid = _axes_grid(dataset, variable, dimensions, window)
-    return replace(grid, **_geolocation(dataset, variable, dimensions, window))
+    latitude, longitude = _geolocation(dataset, variable, dimensions, window)
+    return replace(grid, latitude=latitude, longitude=longitude)
 
 
 def _axes_grid(
@@ -72,7 +73,7 @@ def _geolocation(
     variable: Variable,
     dimensions: tuple[str, str],
     window: tuple[slice, slice],
-) -> dict[str, FloatArray]:
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
     """Latitude and longitude of each pixel, where the variable names both as coordinates."""
     found: dict[str, FloatArray] = {}
     for name in str(getattr(variable, "coordinates", "")).split():
@@ -81,7 +82,9 @@ def _geolocation(
         if degrees is not None and kind in GEOLOCATION and degrees.dimensions == dimensions:
             values = np.ma.asarray(degrees[window], dtype=np.float32)
             found[kind] = np.asarray(values.filled(np.nan), dtype=np.float32)
-    return found if len(found) == len(GEOLOCATION) else {}
+    if len(found) < len(GEOLOCATION):
+        return None, None
+    return found["latitude"], found["longitude"]
 
 
 def _units(axis: Variable) -> str:
