@@ -28,6 +28,7 @@ from model.formats.readers import read_frames
 from model.judging import report
 from model.judging.evaluation import evaluate, exceedance_counts
 from model.judging.references import installed
+from model.judging.simulation import commands as simulation_commands
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.parallel import joined
@@ -41,6 +42,7 @@ from model.windows import gather
 
 app = command_line()
 retraining_commands.install(app)
+simulation_commands.install(app)
 
 
 @app.command("nowcast")

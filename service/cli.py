@@ -119,6 +119,7 @@ OFFLINE = {
     "release": "Write a run's weights as a checkpoint that can be served.",
     "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
     "evaluate": "Score a model beside its references on whole events.",
+    "simulate": "Try the charts of drift on made-up weather.",
     "calibrate": "Choose from which probability on each exceedance is forecast.",
 }
 

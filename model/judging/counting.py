@@ -47,7 +47,7 @@ def count(
     seen = np.isfinite(observed_dbz)
     for values in (said, lead.extrapolation_dbz, lead.persistence_dbz):
         seen &= np.isfinite(values)
-    observed = _events(observed_dbz)
+    observed = [happened[seen] for happened in _events(observed_dbz)]
     methods: dict[str, Events] = {role: _events(said) for role in roles}
     counts = {f"forecasts|{role}": [1] for role in roles}
     if MODEL in roles:
@@ -60,7 +60,7 @@ def count(
         counts |= _reliability(lead, observed_dbz, seen)
     for method, forecast in methods.items():
         for threshold, yes, happened in zip(THRESHOLDS_DBZ, forecast, observed, strict=True):
-            table = ContingencyTable.of_events(yes[seen], happened[seen])
+            table = ContingencyTable.of_events(yes[seen], happened)
             counts[f"{method}|{threshold:g}"] = list(table.counts)
     return counts
 

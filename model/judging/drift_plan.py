@@ -36,7 +36,7 @@ class Plans:
 
     series: Mapping[str, Plan]
     intensities: IntensityPlan
-    fewest_events: int = 1000
+    fewest_events: int = 500
 
 
 PLANS: Final = Plans(

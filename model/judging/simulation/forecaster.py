@@ -110,7 +110,10 @@ class Carried:
 
     def features(self, growth: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the least-squares mean is a sum of, (features, height, width)."""
-        return np.stack([*self._scales, self._rain * growth])
+        return np.stack([*self._scales, self._rain * growth]).astype(np.float32)
+
+
+Sample = tuple[Carried, FloatArray]  # and what was observed
 
 
 def _moved(field: FloatArray, by: NDArray[np.float64]) -> FloatArray:
@@ -128,7 +131,7 @@ def _scales(field: NDArray[np.floating]) -> list[FloatArray]:
     return [fine - wide for fine, wide in pairwise(blurred)] + [blurred[-1]]
 
 
-def train(seed: int, fitted_lead: float = 1.0, too_strong_db: float = 0.0) -> Forecaster:
+def train(seed: int, fitted_lead: int = 1, too_strong_db: float = 0.0) -> Forecaster:
     """Learn from undisturbed weather.
 
     Args:
@@ -137,21 +140,25 @@ def train(seed: int, fitted_lead: float = 1.0, too_strong_db: float = 0.0) -> Fo
         too_strong_db: Added to all rain that is forecast.
     """
     moments = list(weather(seed, TRAINING_STEPS))
-    learned = {lead: _learn(moments, lead, fitted_lead) for lead in LEADS}
+    learned = {}
+    for lead in LEADS:
+        samples = _samples(moments, lead)
+        longer = samples if fitted_lead == 1 else _samples(moments, lead * fitted_lead)
+        growth = _growth(longer)
+        learned[lead] = _learn(samples, growth, _weights(longer, growth))
     return Forecaster(learned, too_strong_db)
 
 
-def _learn(moments: Sequence[Moment], lead: int, fitted_lead: float) -> Learned:
-    fitted = round(lead * fitted_lead)
-    growth = _growth(moments, fitted)
-    weights = _fit(moments, fitted, growth)
+def _learn(
+    samples: Sequence[Sample], growth: NDArray[np.float64], weights: NDArray[np.float64]
+) -> Learned:
     triples = [
         (
             np.tensordot(weights, carried.features(growth), 1)[known],
             carried.newest[known],
             then[known],
         )
-        for carried, then in _samples(moments, lead)
+        for carried, then in samples
         if (known := ~np.isnan(carried.newest)).any()
     ]
     mean, newest, observed = (np.concatenate(values) for values in zip(*triples, strict=True))
@@ -163,18 +170,19 @@ def _learn(moments: Sequence[Moment], lead: int, fitted_lead: float) -> Learned:
     return Learned(growth, weights, before, after, edges, chances)
 
 
-def _growth(moments: Sequence[Moment], lead: int) -> NDArray[np.float64]:
-    total, samples = np.zeros((SIDE, SIDE)), np.full((SIDE, SIDE), 1.0)
-    for carried, then in _samples(moments, lead):
+def _growth(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    total, number = np.zeros((SIDE, SIDE)), np.full((SIDE, SIDE), 1.0)
+    for carried, then in samples:
         rain = carried.newest > 0
         total[rain] += then[rain] - carried.newest[rain]
-        samples += rain
-    return np.asarray(cv2.GaussianBlur(total / samples, (0, 0), GROWTH_PIXELS))
+        number += rain
+    return np.asarray(cv2.GaussianBlur(total / number, (0, 0), GROWTH_PIXELS))
 
 
-def _fit(moments: Sequence[Moment], lead: int, growth: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weights(samples: Sequence[Sample], growth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least-squares fit."""
     products, target = np.zeros((FEATURES, FEATURES)), np.zeros(FEATURES)
-    for carried, then in _samples(moments, lead):
+    for carried, then in samples:
         known = ~np.isnan(carried.newest)
         features = carried.features(growth)[:, known]
         products += features @ features.T
@@ -182,9 +190,9 @@ def _fit(moments: Sequence[Moment], lead: int, growth: NDArray[np.float64]) -> N
     return np.asarray(np.linalg.solve(products + np.eye(FEATURES), target))
 
 
-def _samples(moments: Sequence[Moment], lead: int) -> list[tuple[Carried, FloatArray]]:
-    """Every third moment, carried, with what was observed."""
+def _samples(moments: Sequence[Moment], lead: int) -> list[Sample]:
+    """Every fourth moment, carried, with what was observed."""
     return [
         (Carried(moments[step - 1], moments[step], lead), moments[step + lead].rain_dbz)
-        for step in range(1, len(moments) - lead, 3)
+        for step in range(1, len(moments) - lead, 4)
     ]

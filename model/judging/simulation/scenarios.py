@@ -22,11 +22,11 @@ STEPS_A_DAY = round(24 * 60 / STEP_MINUTES)
 MONTH_DAYS = 30
 FIRST_MODEL: Final = "first"
 MODELS: Final = {  # seed of the training weather; lead times fitted, as a multiple; dB too strong
-    FIRST_MODEL: (7_000_000, 1.0, 0.0),
-    "another": (7_000_001, 1.0, 0.0),
-    "slightly-worse": (7_000_000, 2.0, 0.0),
-    "worse": (7_000_000, 3.0, 0.0),
-    "too-strong": (7_000_000, 1.0, 1.5),
+    FIRST_MODEL: (7_000_000, 1, 0.0),
+    "another": (7_000_001, 1, 0.0),
+    "slightly-worse": (7_000_000, 2, 0.0),
+    "worse": (7_000_000, 3, 0.0),
+    "too-strong": (7_000_000, 1, 1.5),
 }
 Radar = Callable[[FloatArray, np.random.Generator], FloatArray | None]
 
