@@ -16,6 +16,7 @@ from model.forecast import ModelIdentity
 from model.keeping.manifest import FORMAT, WEIGHTS, amend, read_manifest, verify, write_manifest
 from model.networks import Network, channels_last
 
+LONGEST_REASON = 300  # characters; torch names every parameter that does not fit
 __all__ = ["FORMAT", "amend", "equals_extrapolation", "load", "save"]
 
 
@@ -66,8 +67,9 @@ def load(directory: Path) -> tuple[Network, ModelIdentity]:
     try:
         network.load_state_dict(load_file(directory / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
         raise CheckpointError(
-            f"The weights in {directory} do not fit their manifest: {error}"
+            f"The weights in {directory} do not fit their manifest: {reason}"
         ) from None
     if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
         raise CheckpointError(f"The weights in {directory} hold values that are not finite.")

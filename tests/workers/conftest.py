@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -20,9 +21,11 @@ from tests.workers.storms import request
 from workers.archive import Archive
 from workers.claims import ClaimStore
 from workers.embedded import EmbeddedEngine
-from workers.jobs import Job, JobStore, Submission
+from workers.job import Job, Submission
+from workers.jobs import JobStore
 from workers.settings import WorkerSettings
 
+FAKE, REAL = "tests.workers.worker_with_fake", "workers"
 QUICK = {
     "lease_seconds": 1.0,
     "lease_renewal_seconds": 0.2,
@@ -53,6 +56,12 @@ def name_models(root: Path, champion: str, *others: str) -> Path:
     return root
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class World:
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.settings = WorkerSettings(data_dir=directory, **{**QUICK, **settings})
@@ -64,17 +73,20 @@ class World:
         self.claims = ClaimStore(self.settings.engine_url, self.settings.job_policy, 5)
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """A real worker process that takes jobs already."""
+    def start_worker(
+        self, module: str = FAKE, stderr: IO[bytes] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A real worker process that takes jobs already, with a fake network or a real one."""
         before = {worker.pid for worker in self.jobs.alive_workers()}
         names = self.settings.model_dump(mode="json", exclude_none=True)
         env = {f"ECHOCAST_{name.upper()}": str(value) for name, value in names.items()}
         worker = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.workers.worker_with_fake"],
+            [sys.executable, "-W", "ignore", "-m", module],
             env={**os.environ, **env},
+            stderr=stderr,
         )
         self.workers.append(worker)
-        until(lambda: {alive.pid for alive in self.jobs.alive_workers()} - before)
+        until(lambda: {alive.pid for alive in self.jobs.alive_workers()} - before, 60)
         return worker
 
     def submit(self, frames: Frames, **fields: Any) -> Submission:

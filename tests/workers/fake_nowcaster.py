@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,10 +98,13 @@ def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-def load_fake(settings: object, reference: str) -> FakeNowcaster:
+def load_fake(settings: Any, reference: str) -> FakeNowcaster:
     if reference == "fake/1":
         return FakeNowcaster()
     name, _, version = reference.partition("/")
     if name != "fake":
         raise CheckpointError(f"There is no model {reference!r}.")
+    if version == "slow":
+        (settings.models_root / "loading").touch()
+        time.sleep(2)
     return FakeNowcaster(ModelIdentity(name, version, "e" * 64))

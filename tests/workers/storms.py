@@ -7,7 +7,7 @@ import numpy as np
 
 from model.frames import Frames, Grid
 from workers.archive import Archive
-from workers.jobs import JobRequest
+from workers.job import JobRequest
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 STEP = timedelta(minutes=5)
@@ -30,7 +30,7 @@ def request(archive: Archive, frames: Frames, **fields: Any) -> JobRequest:
         input_sha=archive.put_frames(frames),
         forecast_reference_time=frames.times[-1],
         model_name=fields.pop("model_name", "fake"),
-        model_version="1",
+        model_version=fields.pop("model_version", "1"),
         shape=frames.reflectivity_dbz.shape,
         **fields,
     )

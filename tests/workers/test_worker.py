@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,19 +12,13 @@ import pytest
 
 from model.formats.cf import read_forecast
 from model.verification import verify
-from tests.workers.conftest import World, until, worlds
+from tests.workers.conftest import World, free_port, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
 from workers.errors import EngineUnavailable
 from workers.jobs import DONE_CHANNEL
 from workers.settings import WorkerSettings
 from workers.worker import run_worker
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,254 @@
+"""Another model takes over in a running worker: no job is lost, and what is bad never serves."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from prometheus_client.parser import text_string_to_metric_families
+
+from model import checkpoint, golden
+from model.config import RADAR_SMALL
+from model.keeping.folder import Folder
+from model.keeping.history import PROMOTE, History
+from model.networks import Network
+from model.registry import Registry
+from tests.workers.conftest import REAL, World, free_port, kill, name_models, until
+from tests.workers.storms import storm
+from workers.job import Job
+
+ME = {"who": "the test", "why": "To see it."}
+TINY = replace(RADAR_SMALL, hidden_channels=4, layers=2, kernel=1)
+VERSIONS = tuple("123456")  # more than a worker keeps loaded, so that every swap loads
+SWAPS = 20
+WARM = 6  # swaps until every part of the memory has been used once
+GROWTH_BYTES = 64 * 1024 * 1024  # of fourteen swaps; a network with its fast form takes about 1 MB
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six tiny networks that differ."""
+    root = tmp_path_factory.mktemp("made")
+    for version in VERSIONS:
+        torch.manual_seed(int(version))
+        network = Network(TINY)
+        torch.nn.init.normal_(network.head.weight, std=0.05)
+        checkpoint.save(network.eval(), root / "tiny" / version, {})
+        golden.describe(root / "tiny" / version)
+    return root
+
+
+@dataclass
+class Stage:
+    """A world with a real worker and a registry of its own."""
+
+    world: World
+    registry: Registry
+
+    @property
+    def worker(self) -> subprocess.Popen[bytes]:
+        return self.world.workers[-1]
+
+    def start_worker(self) -> None:
+        with self._log.open("ab") as log:
+            self.world.start_worker(REAL, log)
+
+    @property
+    def _log(self) -> Path:
+        return self.world.settings.data_dir / "worker.log"
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def promote(self, version: str) -> None:
+        self.registry.promote(f"tiny/{version}", **ME)
+
+    def publish(self, version: str, spoil: Callable[[Path], None]) -> None:
+        staged = self.registry.stage("tiny")
+        shutil.copytree(self.registry.root / "tiny" / "1", staged, dirs_exist_ok=True)
+        spoil(staged)
+        self.registry.publish(staged, "tiny", version)
+
+    def ask(self, seed: int) -> Job:
+        """A job as the gateway orders it: for the champion of the moment."""
+        name, _, version = self.registry.reference().partition("/")
+        frames = storm(seed, size=32)
+        return self.world.submit(frames, model_name=name, model_version=version).job
+
+    def answer(self, seed: int) -> Job:
+        return self.world.end_of(self.ask(seed).id, 60)
+
+    def metric(self, metric: str, **labels: str) -> float:
+        url = f"http://127.0.0.1:{self.world.settings.worker_metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        samples = itertools.chain.from_iterable(family.samples for family in families)
+        return sum(s.value for s in samples if s.name == metric and s.labels == labels)
+
+    def swaps(self, outcome: str) -> float:
+        return self.metric("echocast_worker_model_swaps_total", outcome=outcome)
+
+    def serves(self, version: str) -> bool:
+        labels = {"role": "champion", "name": "tiny", "version": version}
+        return self.metric("echocast_worker_model_info", **labels) == 1
+
+    def resident_bytes(self) -> int:
+        pages = Path(f"/proc/{self.worker.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def stage(make_world: Callable[..., World], checkpoints: Path, tmp_path: Path) -> Stage:
+    root = tmp_path / "models"
+    shutil.copytree(checkpoints, root)
+    (root / "aliases.json").write_text('{"champion": "tiny/1"}')
+    world = make_world(
+        models_dir=root, threads=1, lease_seconds=10, worker_metrics_port=free_port()
+    )
+    stage = Stage(world, Registry(root))
+    stage.start_worker()
+    return stage
+
+
+class Load:
+    """Asks for nowcasts without a break, a few at a time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.ended: list[Job] = []
+        self._stage = stage
+        self._seeds = itertools.count(1000)
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(3)]
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            self.ended.append(self._stage.answer(next(self._seeds)))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_twenty_swaps_under_load_lose_no_job_and_no_memory(stage: Stage) -> None:
+    turns = itertools.islice(itertools.cycle((*VERSIONS[1:], VERSIONS[0])), SWAPS)
+    resident = []
+    with Load(stage) as load:
+        for version in turns:
+            stage.promote(version)
+            until(lambda version=version: stage.serves(version), 60)
+            resident.append(stage.resident_bytes())
+        answered = len(load.ended)
+        until(lambda: len(load.ended) > answered, 60)
+    assert {job.status for job in load.ended} == {"succeeded"}
+    assert {job.attempts for job in load.ended} == {1}
+    assert {job.model.version for job in load.ended} >= set(VERSIONS[1:])
+    assert not [job for job in load.ended if "model" in job.quality]
+    assert (stage.swaps("swapped"), stage.swaps("refused")) == (SWAPS, 0)
+    assert max(resident[WARM:]) - max(resident[:WARM]) < GROWTH_BYTES
+    assert len(stage.world.jobs.alive_workers()[0].models) <= 4
+
+
+def other_architecture(staged: Path) -> None:
+    config = replace(TINY, hidden_channels=8)
+    checkpoint.amend(staged, {"network": config.to_json()})
+
+
+def nonsense(staged: Path) -> None:
+    torch.manual_seed(1)
+    network = Network(TINY)
+    torch.nn.init.normal_(network.head.weight, std=30)
+    checkpoint.save(network, staged, {})
+
+
+def other_answers(staged: Path) -> None:
+    """As from a device or a build that computes wrongly."""
+    description = checkpoint.read_manifest(staged)["golden"]
+    description["mean_dbz"] = [mean + 5 for mean in description["mean_dbz"]]
+    checkpoint.amend(staged, {"golden": description})
+
+
+@pytest.mark.parametrize("spoil", [other_architecture, nonsense, other_answers])
+def test_what_the_workers_refuse_never_serves(stage: Stage, spoil: Callable[[Path], None]) -> None:
+    stage.publish("7", spoil)
+    stage.promote("7")
+    until(lambda: stage.swaps("refused"), 60)
+    job = stage.answer(1)
+    assert (job.status, job.model.version) == ("succeeded", "1")
+    assert job.quality["model"] == "tiny/7 was refused here; tiny/1 answered."
+    assert stage.serves("1")
+    stage.registry.rollback(**ME)
+    assert "model" not in stage.answer(2).quality
+    assert "The model tiny/7 is refused" in stage.log()
+
+
+def flipped_bit(directory: Path) -> None:
+    weights = directory / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+
+
+def newer_format(directory: Path) -> None:
+    checkpoint.amend(directory, {"format": 2})
+
+
+def unknown_family(directory: Path) -> None:
+    network = checkpoint.read_manifest(directory)["network"]
+    checkpoint.amend(directory, {"network": {**network, "family": "of tomorrow"}})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (flipped_bit, "one of them was changed"),
+        (newer_format, "reads format 1"),
+        (unknown_family, "no network family"),
+    ],
+)
+def test_what_a_registry_would_not_promote_is_refused_by_workers_too(
+    stage: Stage,
+    spoil: Callable[[Path], None],
+    reason: str,
+) -> None:
+    """As where a disk fails after the promotion, or a host runs an older Echocast."""
+    spoil(stage.registry.root / "tiny" / "2")
+    folder = Folder(stage.registry.root)
+    with folder.writing():
+        History(folder).append(PROMOTE, **ME, aliases={"champion": "tiny/2", "previous": "tiny/1"})
+    until(lambda: stage.swaps("refused"), 60)
+    assert stage.serves("1")
+    assert stage.answer(1).model.version == "1"
+    assert reason in stage.log()
+    kill(stage.worker)
+    stage.start_worker()  # begins with the one before
+    assert stage.serves("1")
+    assert stage.answer(2).status == "succeeded"
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_swap_loses_nothing(world: World) -> None:
+    models = world.settings.models_root
+    worker = world.start_worker()
+    name_models(models, "fake/slow", "fake/1")
+    until((models / "loading").exists)
+    versions = ("1", "slow", "1", "slow")
+    jobs = [world.submit(storm(n), model_version=v).job for n, v in enumerate(versions)]
+    kill(worker)
+    world.start_worker()
+    ended = [world.end_of(job.id, 60) for job in jobs]
+    assert [job.status for job in ended] == ["succeeded"] * 4
+    assert [job.model.version for job in ended] == list(versions)
