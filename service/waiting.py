@@ -19,6 +19,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from service.background import going_on
 from workers.engine_url import connection_options
 from workers.errors import EngineUnavailable
 
@@ -97,13 +98,8 @@ class Waiting:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the subscription while the context lasts."""
-        task = asyncio.create_task(self._subscribe_for_ever())
-        try:
+        async with going_on(self._subscribe_for_ever()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _subscribe_for_ever(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
+from service.background import going_on
 from service.errors import NoWorker
 from workers.errors import AnotherStore, EngineUnavailable
 from workers.job import WorkerInfo
@@ -71,13 +72,8 @@ class WorkerPresence:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look now and then while the context lasts."""
-        task = asyncio.create_task(self._look_for_ever())
-        try:
+        async with going_on(self._look_for_ever()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _look_for_ever(self) -> None:
         while True:
