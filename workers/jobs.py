@@ -11,11 +11,9 @@ from typing import Final
 from workers import transitions, upkeep
 from workers.engine_client import EngineClient
 from workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
-from workers.job import Job, JobError, JobPolicy, JobRequest, Submission, WorkerInfo
+from workers.job import Job, JobPolicy, JobRequest, Submission, WorkerInfo
 from workers.queue import NOWCAST, VERIFY, Publisher
 from workers.settings import WorkerSettings
-
-__all__ = ["DONE_CHANNEL", "Job", "JobError", "JobRequest", "JobStore", "Submission", "WorkerInfo"]
 
 DONE_CHANNEL: Final = "echocast:done"  # pub/sub; JSON {"id", "status"} or {"id", "verified"}
 REQUEST_PATIENCE_SECONDS = 3.0

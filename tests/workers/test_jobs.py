@@ -8,8 +8,8 @@ import pytest
 
 from tests.workers.conftest import World
 from workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
-from workers.job import JobPolicy
-from workers.jobs import Job, JobRequest, JobStore
+from workers.job import Job, JobPolicy, JobRequest
+from workers.jobs import JobStore
 from workers.queue import NOWCAST
 
 SHAPE = (10, 16, 16)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from workers.claims import ClaimStore
 from workers.embedded import EmbeddedEngine
-from workers.job import TERMINAL, Job, JobPolicy
-from workers.jobs import JobRequest, JobStore
+from workers.job import TERMINAL, Job, JobPolicy, JobRequest
+from workers.jobs import JobStore
 
 WANTED = JobRequest("a" * 64, datetime(2026, 7, 1, tzinfo=UTC), "fake", "1", (10, 16, 16))
 POLICY = JobPolicy(lease_seconds=0.001, maximum_attempts=3)
