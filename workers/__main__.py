@@ -9,18 +9,16 @@ import os
 # ones (experiments/LOG.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-import logging
 import sys
-import warnings
 
 import cv2
 import torch
-from celery.platforms import SecurityWarning
 
 from model.errors import CheckpointError, EchocastError
 from model.golden import load_checked
 from model.keeping.shelf import reference_of
 from model.registry import Registry
+from workers.logs import configure_logging
 from workers.network import Network
 from workers.settings import WorkerSettings
 from workers.worker import run_worker
@@ -37,15 +35,6 @@ def main() -> int:
     except EchocastError as error:
         print(f"echocast worker: {error}", file=sys.stderr)
         return 1
-
-
-def configure_logging() -> None:
-    """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle; JSON only
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("echocast").setLevel(logging.INFO)
 
 
 def configure_threads(settings: WorkerSettings) -> None:

@@ -22,7 +22,9 @@ from workers.engine_url import broker_url, connection_options
 NOWCAST: Final = "echocast.nowcast"
 VERIFY: Final = "echocast.verify"
 STREAM: Final = "echocast.stream"  # names a frame, not a job
-TASKS: Final = (NOWCAST, VERIFY, STREAM)
+TRAINING: Final = "echocast.training"  # for trainers; names nothing
+SERVING: Final = (NOWCAST, VERIFY, STREAM)  # for workers
+TASKS: Final = (*SERVING, TRAINING)
 PUBLISH_RETRY: Final = {"max_retries": 3, "interval_start": 0.05, "interval_step": 0.2}
 
 log = logging.getLogger("echocast.queue")

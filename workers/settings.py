@@ -82,6 +82,23 @@ class WorkerSettings(BaseSettings):
     event_floor_pixels: int = Field(default=1000, ge=1)
     """Pixels hit, missed or falsely alarmed below which dashboards show no score."""
 
+    retrain_interval_seconds: float = Field(default=7 * 86400.0, gt=0)
+    """Seconds between two retrainings that the schedule asks for."""
+    retrain_on_drift: bool = False
+    """Whether a retraining is asked for when the model of a stream begins to be worse."""
+    retrain_promotes: bool = False
+    """Whether a challenger that won becomes the champion at once; else it only is challenger."""
+    retrain_config: str = "{}"
+    """JSON: what retrainings train on and how they judge, e.g. ``{"streams": ["radar"]}``."""
+    trainer_device: str = "cpu"
+    """Device of trainings; a GPU should be one that serves no forecasts."""
+    trainer_threads: int | None = Field(default=None, ge=1)
+    """Threads of a training on a CPU; unset: half as many as there are CPUs."""
+    trainer_lease_seconds: float = Field(default=60.0, gt=0)
+    """Seconds after which a retraining whose trainer fell silent is given to another."""
+    trainer_look_seconds: float = Field(default=30.0, gt=0)
+    """Seconds between two looks for a retraining whose message was lost or whose trainer died."""
+
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
     worker_metrics_host: str = "127.0.0.1"

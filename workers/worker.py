@@ -33,7 +33,7 @@ from workers.metrics import WorkerMetrics
 from workers.network import Network
 from workers.nowcast import Workshop, nowcast
 from workers.periodic import Periodic
-from workers.queue import NOWCAST, STREAM, VERIFY, celery_app
+from workers.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
 from workers.room import Room
 from workers.same_store import check_same_store
 from workers.serving import ServingWatch, candidates, open_registry
@@ -185,6 +185,7 @@ def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
     worker = app.Worker(
         pool="threads",
         concurrency=settings.worker_concurrency,
+        queues=SERVING,
         hostname=shop.held.incarnation,
         loglevel="WARNING",
         quiet=True,

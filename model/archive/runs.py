@@ -1,8 +1,9 @@
 """Runs: stretches of a stream that one network may see as one; and why they end.
 
 A run has one rhythm, one grid, one Z-R relation, one floor and one calibration. What a header tells
-is compared; a recalibration that nobody declared shows as a jump of all echoes at once from one
-frame to the next, far beyond what the weather of the frames around it does.
+is compared. A recalibration that nobody declared shows as a jump of all echoes at once from one
+frame to the next: the quartiles of their changes jump alike, far beyond what the weather of the
+frames around does to them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ WET_DBZ = 20.0
 HEAVY_DBZ = 40.0
 ECHO_DBZ = 5.0  # both of a pair reach it
 CLEAR_ECHO_DBZ = 15.0  # their mean does: a limit on both alike, so that a step is not cut off
-FEWEST_ECHOES = 200  # pixels, below which a pair of frames says nothing of the calibration
-JUMP_DB = 1.5  # real frames up to 10 minutes apart stayed below 1.1 on all but one of eight events
+FEWEST_ECHOES = 500  # pixels, below which a pair of frames says nothing of the calibration
+QUARTILES = (25, 50, 75)
+ALIKE = 0.6  # of the median's jump, at least, that the other quartiles make in its direction
+JUMP_DB = (
+    1.5  # the median of real frames up to 10 minutes apart jumps by less, but for 1 pair in 429
+)
 JUMP_SPREADS = 6.0
 AROUND = 6  # pairs before and after, that a jump is compared with
 FEWEST_AROUND = 4
@@ -40,14 +45,15 @@ class Facts:
         product: What a header tells that must not change within a run, by name.
         wet_share: Share of the seen pixels that reach 20 dBZ.
         heavy_pixels: Pixels that reach 40 dBZ.
-        change_db: Median change of the echoes since the frame before; NaN where it says nothing.
+        changes_db: Quartiles of the echoes' changes since the frame before; NaN where they say
+            nothing.
     """
 
     time: datetime
     product: tuple[tuple[str, str], ...]
     wet_share: float
     heavy_pixels: int
-    change_db: float
+    changes_db: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ def survey(
             _product(frame),
             float((now >= WET_DBZ).sum() / seen),
             int((now >= HEAVY_DBZ).sum()),
-            change_db(before, now),
+            changes_db(before, now),
         )
         before = now
 
@@ -122,14 +128,15 @@ def _product(frame: StreamFrame) -> tuple[tuple[str, str], ...]:
     )
 
 
-def change_db(before: FloatArray | None, now: FloatArray) -> float:
-    """Median change of the echoes of two frames, (height, width) in dBZ; NaN without enough."""
+def changes_db(before: FloatArray | None, now: FloatArray) -> tuple[float, ...]:
+    """Quartiles of the changes of all echoes between two frames, (height, width) in dBZ."""
+    nothing = (float("nan"),) * len(QUARTILES)
     if before is None or before.shape != now.shape:
-        return float("nan")
+        return nothing
     echo = (before >= ECHO_DBZ) & (now >= ECHO_DBZ) & (before + now >= 2 * CLEAR_ECHO_DBZ)
     if np.count_nonzero(echo) < FEWEST_ECHOES:
-        return float("nan")
-    return float(np.median(now[echo] - before[echo]))
+        return nothing
+    return tuple(np.percentile(now[echo] - before[echo], QUARTILES).tolist())
 
 
 def runs(stream: str, told: Sequence[Facts | Break]) -> tuple[list[Run], list[Break]]:
@@ -178,16 +185,18 @@ def _reason(before: Facts, now: Facts, usual: timedelta) -> tuple[str, str] | No
 
 def _jumps(facts: Sequence[Facts]) -> dict[int, tuple[str, str]]:
     """Index of the first frame after each step of the calibration."""
-    change = np.array([fact.change_db for fact in facts])
+    changes = np.array([fact.changes_db for fact in facts])
+    known = np.isfinite(changes[:, 0])
     found = {}
-    for k in np.flatnonzero(np.isfinite(change)):
-        around = np.r_[change[max(0, k - AROUND) : k], change[k + 1 : k + 1 + AROUND]]
-        around = around[np.isfinite(around)]
+    for k in np.flatnonzero(known).tolist():
+        near = np.arange(max(0, k - AROUND), min(len(facts), k + AROUND + 1))
+        around = changes[near[known[near] & (near != k)]]
         if len(around) < FEWEST_AROUND:
             continue
-        middle = np.median(around)
-        spread = np.median(np.abs(around - middle))
-        jump = float(change[k] - middle)
-        if abs(jump) >= max(JUMP_DB, JUMP_SPREADS * spread):
-            found[int(k)] = ("calibration", f"all echoes change by {jump:+.1f} dB at once")
+        middle = np.median(around, 0)
+        spread = float(np.median(np.abs(around - middle), 0)[1])
+        low, jump, high = (changes[k] - middle).tolist()
+        alike = min(low * np.sign(jump), high * np.sign(jump)) >= ALIKE * abs(jump)
+        if alike and abs(jump) >= max(JUMP_DB, JUMP_SPREADS * spread):
+            found[k] = ("calibration", f"all echoes change by {jump:+.1f} dB at once")
     return found

@@ -5,19 +5,21 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import signal
+import sys
+import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from model.archive.building import build
 from model.archive.store import FrameArchive
 from model.commands import Json, Threads, command_line, use_threads
-from model.errors import InputError
 from model.parallel import joined
 from model.progress import progress
 from model.registry import Registry
-from model.retraining.config import RetrainingConfig
+from model.retraining.config import config_of
 from model.retraining.job import Retraining
 from model.retraining.publish import Errand
 from model.retraining.work import Work
@@ -64,21 +66,25 @@ def retrain_command(
     niceness: Annotated[int, typer.Option(help="Yield to other processes, 0 to 19.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:n.")] = "cpu",
     threads: Threads = 0,
+    end_with_input: Annotated[bool, typer.Option(help="End when standard input does.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train a challenger, judge it beside the champion, and keep the verdict.
 
     The same command goes on where it was killed. Under torchrun several processes train together.
     """
+    if end_with_input:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     os.nice(niceness)
     use_threads(threads)
+    fields = config_of(config)
     errand = Errand(who or getpass.getuser(), why, promote, number)
     with joined(device) as team, progress() as bar:
         job = Retraining(
             FrameArchive(archive),
             Registry(models_dir),
             Work(work),
-            RetrainingConfig.from_json(_fields(config)),
+            fields,
             errand,
             device,
             team,
@@ -90,15 +96,8 @@ def retrain_command(
         typer.echo(json.dumps(told) if as_json else f"{decision.verdict}: {decision.why}")
 
 
-def _fields(text: str) -> dict[str, Any]:
-    """The fields of a configuration, written as JSON.
-
-    Raises:
-        InputError: They are not.
-    """
-    try:
-        fields: dict[str, Any] = json.loads(text)
-        RetrainingConfig.from_json(fields)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"--config is not a configuration in JSON: {error}.") from None
-    return fields
+def _end_with_input() -> None:
+    """The pipe of a parent that was killed closes by itself: nobody waits for us any more."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from model.archive.events import EventRules
+from model.errors import InputError
 from model.retraining.decision import Gate
 
 
@@ -65,3 +67,15 @@ class RetrainingConfig:
         gate = dict(known.get("gate", {}))
         known["gate"] = Gate.from_json({**asdict(Gate()), **gate})
         return cls(**known)
+
+
+def config_of(text: str) -> RetrainingConfig:
+    """The configuration of some fields, written as JSON.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        return RetrainingConfig.from_json(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{text[:80]!r} is no configuration of a retraining: {error}.") from None

@@ -1,0 +1,184 @@
+"""Archives are read in even runs; a gap, another Z-R, grid or calibration ends one, and is told."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.archive.building import add, build
+from model.archive.events import EventRules, events
+from model.archive.runs import Facts, Run, runs, survey
+from model.archive.store import FrameArchive
+from model.errors import ContractViolation, InputError
+from model.formats.cf import write_frames
+from model.formats.stream_layout import frame_path
+from model.frames import Frames, Grid
+from model.synthetic import storm
+from tests.model.retraining.worlds import BEGIN, STEP, event, fill
+
+WEATHER = storm(3, frames=18, height=160, width=160, start=BEGIN)
+RAIN = storm(207, frames=18, height=160, width=160, start=BEGIN)
+
+
+def found(archive: FrameArchive, stream: str = "radar"):
+    return runs(stream, list(survey(archive, stream, archive.times(stream))))
+
+
+def changed(frames: Frames, first: int, change: Callable[[Frames], Frames]) -> list[Frames]:
+    return [frames[:first], change(frames[first:])]
+
+
+def test_what_was_stored_is_what_is_read(tmp_path: Path):
+    archive = fill(tmp_path, [WEATHER])
+    assert archive.streams() == ["radar"]
+    assert archive.times("radar") == list(WEATHER.times)
+    again = archive.frames("radar", WEATHER.times)
+    np.testing.assert_allclose(again.reflectivity_dbz, WEATHER.reflectivity_dbz, atol=0.0051)
+    assert again.grid.same_as(WEATHER.grid)
+    assert again.no_rain_dbz == WEATHER.no_rain_dbz
+
+
+def test_an_even_archive_is_one_run(tmp_path: Path):
+    whole, breaks = found(fill(tmp_path, [WEATHER]))
+    assert [len(run.facts) for run in whole] == [18]
+    assert not breaks
+
+
+def test_a_gap_ends_a_run_and_is_told(tmp_path: Path):
+    archive = fill(tmp_path, [WEATHER])
+    (tmp_path / frame_path("radar", WEATHER.times[7])).unlink()
+    parts, breaks = found(archive)
+    assert [len(run.facts) for run in parts] == [7, 10]
+    assert [(b.kind, b.time, b.text) for b in breaks] == [
+        ("gap", WEATHER.times[8], "12 minutes without a frame")
+    ]
+
+
+def test_a_frame_out_of_step_ends_a_run(tmp_path: Path):
+    between = WEATHER[9:11].with_values(
+        WEATHER.reflectivity_dbz[9:11],
+        [WEATHER.times[9], WEATHER.times[9] + timedelta(minutes=2)],
+    )
+    _, breaks = found(fill(tmp_path, [WEATHER, between]))
+    assert {b.kind for b in breaks} == {"step"}
+
+
+def test_another_relation_of_rain_and_reflectivity_ends_a_run(tmp_path: Path):
+    def other(frames: Frames) -> Frames:
+        return replace(frames, attributes={**frames.attributes, "zr_a": "300", "zr_b": "1.4"})
+
+    parts, breaks = found(fill(tmp_path, changed(WEATHER, 6, other)))
+    assert [len(run.facts) for run in parts] == [6, 12]
+    assert breaks[0].text == "the z-r changes from not told to 300/1.4"
+
+
+def test_another_floor_ends_a_run(tmp_path: Path):
+    parts, breaks = found(
+        fill(tmp_path, changed(WEATHER, 6, lambda f: replace(f, no_rain_dbz=-20.0)))
+    )
+    assert [len(run.facts) for run in parts] == [6, 12]
+    assert breaks[0].kind == "floor"
+
+
+@pytest.mark.parametrize("step", [-3.0, 2.0, 3.0])
+def test_a_step_of_the_calibration_that_nobody_declared_ends_a_run(tmp_path: Path, step: float):
+    def shifted(frames: Frames) -> Frames:
+        values = frames.reflectivity_dbz
+        return frames.with_values(np.where(values > 0, values + step, values), frames.times)
+
+    parts, breaks = found(fill(tmp_path, changed(RAIN, 9, shifted)))
+    assert [len(run.facts) for run in parts] == [9, 9]
+    assert breaks[0].kind == "calibration"
+    assert float(breaks[0].text.split()[4]) == pytest.approx(step, abs=0.4)
+
+
+def test_a_damaged_frame_is_left_out_and_told(tmp_path: Path):
+    archive = fill(tmp_path, [WEATHER])
+    (tmp_path / frame_path("radar", WEATHER.times[5])).write_bytes(b"no frame")
+    parts, breaks = found(archive)
+    assert [len(run.facts) for run in parts] == [5, 12]
+    assert [b.kind for b in breaks] == ["damaged", "gap"]
+
+
+def test_frames_on_another_grid_are_refused_when_an_archive_is_built(tmp_path: Path):
+    fill(tmp_path, [WEATHER])
+    with pytest.raises(ContractViolation, match="another grid"):
+        add(event(0), tmp_path, "radar", "other.nc")
+
+
+def test_frames_of_another_size_end_a_run(tmp_path: Path):
+    """A service does not take them; an archive may have been put together by hand."""
+    archive = fill(tmp_path, [WEATHER[:9]])
+    small = Frames(
+        WEATHER.reflectivity_dbz[9:, :80, :80],
+        WEATHER.times[9:],
+        Grid(WEATHER.grid.y[:80], WEATHER.grid.x[:80], "m"),
+        WEATHER.no_rain_dbz,
+    )
+    fill(tmp_path / "other", [small])
+    for time in small.times:
+        place = tmp_path / frame_path("radar", time)
+        (tmp_path / "other" / frame_path("radar", time)).replace(place)
+    parts, breaks = found(archive)
+    assert [len(run.facts) for run in parts] == [9, 9]
+    assert breaks[0].text == "the grid changes from 160 x 160 to 80 x 80"
+    with pytest.raises(ContractViolation, match="80, 80"):
+        archive.frames("radar", WEATHER.times)
+
+
+def test_an_archive_is_built_from_radar_files_and_once_only(tmp_path: Path):
+    write_frames(WEATHER[:4], tmp_path / "a.nc")
+    write_frames(WEATHER[3:8], tmp_path / "b.nc")
+    store = tmp_path / "store"
+    assert build([tmp_path / "a.nc", tmp_path / "b.nc"], store, "radar") == 8
+    assert build([tmp_path / "a.nc"], store, "radar") == 0
+    assert FrameArchive(str(store)).times("radar") == list(WEATHER.times[:8])
+
+
+def test_a_name_that_is_none_of_a_stream_is_refused(tmp_path: Path):
+    with pytest.raises(ContractViolation, match=r"stream's name"):
+        add(WEATHER, tmp_path, "../radar", "a.nc")
+
+
+def test_an_archive_without_frames_is_refused(tmp_path: Path):
+    archive = FrameArchive(str(tmp_path))
+    with pytest.raises(InputError, match="holds no frames"):
+        archive.streams()
+    with pytest.raises(InputError, match="no frames of a stream"):
+        archive.grid("radar")
+
+
+def run_of(wet: str) -> Run:
+    """A run whose frames are wet (w) or dry (-)."""
+    nothing = (float("nan"),) * 3
+    return Run(
+        "radar",
+        tuple(
+            Facts(BEGIN + k * STEP, (), 0.1 if letter == "w" else 0.0, 5, nothing)
+            for k, letter in enumerate(wet)
+        ),
+    )
+
+
+def lengths(wet: str, **rules: float) -> list[int]:
+    found = events([run_of(wet)], EventRules(**{"window_frames": 4, **rules}))
+    return [len(event.times) for event in found]
+
+
+def test_a_long_dry_time_lies_between_two_events():
+    assert lengths("wwwww" + 20 * "-" + "wwwwww", dry_minutes=60) == [5, 6]
+    assert lengths("wwwww" + 5 * "-" + "wwwwww", dry_minutes=60) == [16]
+
+
+def test_what_is_dry_or_too_short_is_no_event():
+    assert lengths(30 * "-") == []
+    assert lengths("--www---") == []
+
+
+def test_long_rain_is_cut_and_no_window_is_shared_by_two_parts():
+    assert lengths(30 * "w", longest_minutes=60) == [10, 10]
+    found = events([run_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
+    assert found[1].times[0] - found[0].times[-1] == 5 * STEP

@@ -1,0 +1,267 @@
+"""A whole retraining on twelve synthetic events: the better is promoted, the worse rejected."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import load
+from model.checkpoint import save as save_checkpoint
+from model.errors import InputError, ModelError, RegistryConflict
+from model.formats.cf import write_frames
+from model.registry import Registry
+from model.retraining.contest import Contest
+from model.retraining.fence import raise_fence
+from model.retraining.work import Work
+from tests.model.retraining.worlds import event, fill, network, registry, retraining
+
+EVENTS = 12
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("store"), [event(k) for k in range(EVENTS)])
+
+
+@pytest.fixture(scope="module")
+def told(archive, tmp_path_factory):
+    """The story of a crippled champion: folder of the models, work folder, decision."""
+    root = tmp_path_factory.mktemp("told")
+    models = registry(root / "models", network(dry_db=6))
+    decision = retraining(archive, models, root / "work").run()
+    return root, decision
+
+
+def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> Registry:
+    """The same work folder, some stages of it undone, and models of one's own."""
+    shutil.copytree(told[0] / "work", tmp_path / "work")
+    for stage in without:
+        (tmp_path / "work" / f"{stage}.json").unlink()
+        if (tmp_path / "work" / stage).is_dir():
+            shutil.rmtree(tmp_path / "work" / stage)
+    return registry(tmp_path / "models", champion or network(dry_db=6))
+
+
+def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
+    root, decision = told
+    models = Registry(root / "models")
+    assert decision.verdict == "promote", decision.why
+    assert models.aliases()["champion"] == "tiny/1"
+    assert models.card("challenger").manifest["retrained_from"] == "tiny/1"
+    assert decision.sample["events"] == 4
+    entry = models.history()[-1]
+    assert (entry.what, entry.facts["verdict"]) == ("retrain", "promote")
+    assert entry.facts["promoted"] is False
+
+
+def test_the_story_can_be_read_afterwards(told):
+    models = Registry(told[0] / "models")
+    facts = models.history()[-1].facts
+    page = (models.root / facts["report"]).read_text()
+    for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/png"):
+        assert words in page
+    decision = json.loads((models.root / facts["report"]).with_name("decision.json").read_text())
+    assert decision["decision"]["verdict"] == "promote"
+    directory = models.resolve("challenger")
+    assert {f.name for f in directory.iterdir()} >= {"evaluation.json", "card.md", "manifest.json"}
+    network, _ = load(directory)
+    assert network.config.input_frames == 4
+
+
+def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
+    work = told[0] / "work"
+    split = json.loads((work / "collect.json").read_text())["split"]
+    taught = {info["event"] for info in json.loads((work / "windows/windows.json").read_text())}
+    last = max(time for e in split["training"] for time in e["times"])
+    first = min(time for e in split["calibration"] for time in e["times"])
+    latest = max(time for e in split["calibration"] for time in e["times"])
+    judged = min(time for e in split["held_out"] for time in e["times"])
+    assert last < first <= latest < judged
+    assert len(taught) == len(split["training"]) == 5
+    chosen_on = json.loads(next(work.glob("challenger/*/*/manifest.json")).read_text())
+    assert len(chosen_on["cuts_chosen_on"]) == len(split["calibration"]) == 3
+
+
+def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("publish",))
+    decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
+    assert decision == told[1]
+    assert models.aliases()["champion"] == models.history()[-1].facts["challenger"]
+    assert models.aliases()["previous"] == "tiny/1"
+    scores = next(entry.scores for entry in models.history()[::-1] if entry.what == "promote")
+    assert scores["better at 40 dBZ"]["low"] > 0
+
+
+def test_a_champion_that_came_in_the_meantime_stays(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("publish",))
+    staged = models.stage("tiny")
+    save_checkpoint(network(), staged, {})
+    models.publish(staged, "tiny", "2")
+    models.promote("tiny/2", who="somebody", why="Better by far.")
+    retraining(archive, models, tmp_path / "work", promotes=True).run()
+    assert models.aliases()["champion"] == "tiny/2"
+    assert "tiny/2" in models.history()[-1].facts["not_promoted_because"]
+
+
+def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("judge", "publish"), champion=network())
+    planted = next((tmp_path / "work").glob("challenger/*/*"))
+    save_checkpoint(network(dry_db=9), planted, {"cuts": [0.5, 0.5, 0.5]})
+    decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
+    assert decision.verdict == "reject"
+    assert {"CSI-20 not worse", "better at 40 dBZ"} <= {
+        check.name for check in decision.checks if check.passed is False
+    }
+    assert models.aliases()["champion"] == "tiny/1"
+    assert "challenger" not in models.aliases()
+    assert models.history()[-1].facts["verdict"] == "reject"
+
+
+def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("train", "calibrate", "judge", "publish"))
+    shutil.rmtree(tmp_path / "work" / "run")
+    order = json.loads((tmp_path / "work" / "order.json").read_text())
+    order["config"]["peak_rate"] = 1e30
+    (tmp_path / "work" / "order.json").write_text(json.dumps(order))
+    decision = retraining(archive, models, tmp_path / "work", peak_rate=1e30).run()
+    assert decision.verdict == "reject"
+    assert "loss of step" in decision.why
+    assert models.history()[-1].facts["verdict"] == "reject"
+
+
+def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tmp_path):
+    archive = fill(tmp_path / "store", [event(k) for k in range(5)])
+    models = registry(tmp_path / "models", network())
+    decision = retraining(archive, models, tmp_path / "work").run()
+    assert decision.verdict == "insufficient evidence"
+    assert decision.missing == {
+        "training_events": 2,
+        "calibration_events": 1,
+        "held_out_events": 1,
+    }
+    assert not (tmp_path / "work" / "run").exists()
+    assert models.history()[-1].facts["missing"] == decision.missing
+    assert "2 training events" in decision.why
+
+
+def test_an_archive_shorter_than_a_window_is_insufficient(tmp_path):
+    archive = fill(tmp_path / "store", [event(0)[:6]])
+    models = registry(tmp_path / "models", network())
+    decision = retraining(archive, models, tmp_path / "work").run()
+    assert decision.verdict == "insufficient evidence"
+    assert decision.missing["held_out_events"] == 3
+
+
+def test_the_report_tells_where_the_archive_breaks(tmp_path):
+    whole = event(0)
+    other = replace(whole[8:], attributes={"zr_a": "300", "zr_b": "1.4"})
+    archive = fill(tmp_path / "store", [whole[:8], other])
+    models = registry(tmp_path / "models", network())
+    retraining(archive, models, tmp_path / "work").run()
+    page = (models.root / models.history()[-1].facts["report"]).read_text()
+    assert "the z-r changes from not told to 300/1.4" in page
+
+
+def test_the_same_folder_is_not_for_another_retraining(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("publish",))
+    with pytest.raises(ModelError, match="another config"):
+        retraining(archive, models, tmp_path / "work", seed=2).run()
+
+
+def test_two_at_once_in_one_folder_are_refused(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("publish",))
+    with (
+        Work(tmp_path / "work").alone(),
+        pytest.raises(ModelError, match="Another process is retraining"),
+    ):
+        retraining(archive, models, tmp_path / "work").run()
+
+
+def test_one_that_lost_its_place_publishes_nothing(archive, told, tmp_path):
+    models = again(told, tmp_path, without=("publish",))
+    raise_fence(models.root, 8)
+    before = len(models.history())
+    with pytest.raises(RegistryConflict, match="number 7 has lost its place to number 8"):
+        retraining(archive, models, tmp_path / "work", number=7, promotes=True).run()
+    assert models.aliases()["champion"] == "tiny/1"
+    assert len(models.history()) == before
+    with pytest.raises(RegistryConflict):
+        raise_fence(models.root, 7)
+    retraining(archive, models, tmp_path / "work", number=8, promotes=True).run()
+    assert models.aliases()["champion"] != "tiny/1"
+
+
+def test_frames_that_vanish_on_the_way_are_told(told, tmp_path):
+    models = again(told, tmp_path, without=("judge", "publish"))
+    emptied = fill(tmp_path / "store", [event(0)])
+    order = json.loads((tmp_path / "work" / "order.json").read_text())
+    order["archive"] = emptied.url
+    (tmp_path / "work" / "order.json").write_text(json.dumps(order))
+    with pytest.raises(InputError, match="is gone from the archive"):
+        retraining(emptied, models, tmp_path / "work").run()
+
+
+def test_a_contest_comes_back_from_its_file(told, tmp_path):
+    kept = sorted((told[0] / "work" / "judge").glob("*.npz"))
+    first = Contest.load(kept[0])
+    first.save(tmp_path / "again.npz")
+    again = Contest.load(tmp_path / "again.npz")
+    assert again.tally.to_json() == first.tally.to_json()
+    assert (again.storms, again.unknown) == (first.storms, first.unknown)
+    assert again.tally.reliability is not None
+
+
+def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archive, told, tmp_path):
+    """Every life is a process that ends by SIGKILL within its stage; the last one finishes."""
+    registry(tmp_path / "models", network(dry_db=6))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.model.retraining.killed", archive.url, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lives = json.loads(done.stdout.splitlines()[-1])
+    assert lives == dict.fromkeys(("collect", "train", "calibrate", "judge", "publish"), -9)
+    decision = json.loads((tmp_path / "work" / "judge.json").read_text())
+    assert decision == json.loads(json.dumps(told[1].to_json()))
+    models = Registry(tmp_path / "models")
+    retrained = [entry for entry in models.history() if entry.what == "retrain"]
+    assert len(retrained) == 1
+    assert models.aliases()["champion"] == retrained[0].facts["challenger"]
+
+
+def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
+    write_frames(event(0), tmp_path / "event.nc")
+    registry(tmp_path / "models", network())
+    model = [sys.executable, "-m", "model"]
+    store = str(tmp_path / "store")
+    build = [*model, "archive", "build", str(tmp_path / "event.nc"), "--output", store]
+    built = subprocess.run(
+        [*build, "--stream", "radar", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(built.stdout) == {"stream": "radar", "written": 13}
+    retrain = [*model, "retrain", store, "--work", str(tmp_path / "work"), "--models-dir"]
+    config = json.dumps({"rules": {"window_frames": 7}})
+    answer = subprocess.run(
+        [*retrain, str(tmp_path / "models"), "--config", config, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(answer.stdout)["verdict"] == "insufficient evidence"
+    wrong = subprocess.run(
+        [*retrain, str(tmp_path / "models"), "--config", '{"speed": 9}'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("echocast: '{\"speed\": 9}' is no configuration")

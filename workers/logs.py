@@ -1,0 +1,17 @@
+"""What the processes of ``workers/`` log, and where."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from celery.platforms import SecurityWarning
+
+
+def configure_logging() -> None:
+    """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle; JSON only
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("echocast").setLevel(logging.INFO)
