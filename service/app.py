@@ -28,6 +28,7 @@ from service.model_metrics import RegistryCollector
 from service.nowcasts import Nowcasts
 from service.parameters import check_parameters
 from service.rate import RateLimit
+from service.retraining_metrics import RetrainingCollector
 from service.routes import forecast, models, nowcast, streams, system, verification
 from service.same_origin import SameOrigin
 from service.settings import ServiceSettings
@@ -68,6 +69,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     metrics.registry.register(Surroundings(store, archive, work.free_space_floor_bytes))
     registry = Registry(work.models_root)
     metrics.registry.register(RegistryCollector(registry))
+    metrics.registry.register(
+        RetrainingCollector(registry, store.engine, work.retrain_interval_seconds)
+    )
     waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
     presence = WorkerPresence(here, settings.worker_tolerance_seconds)

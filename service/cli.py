@@ -50,9 +50,26 @@ def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
 @app.command()
 def worker(data: Data = None) -> None:
     """Run one worker against ECHOCAST_REDIS_URL."""
+    _become("workers", data)
+
+
+@app.command()
+def trainer(data: Data = None) -> None:
+    """Run one trainer against ECHOCAST_REDIS_URL: it retrains when asked."""
+    _become("workers.trainer", data)
+
+
+@app.command()
+def beat(data: Data = None) -> None:
+    """Run the schedule against ECHOCAST_REDIS_URL: it asks for retrainings."""
+    _become("workers.beat", data)
+
+
+def _become(module: str, data: Path | None) -> None:
+    """Go on as ``python -m module``."""
     if data is not None:
         os.environ["ECHOCAST_DATA_DIR"] = str(data)
-    os.execv(sys.executable, [sys.executable, "-m", "workers"])
+    os.execv(sys.executable, [sys.executable, "-m", module])
 
 
 @app.command()
@@ -120,6 +137,8 @@ OFFLINE = {
     "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
     "evaluate": "Score a model beside its references on whole events.",
     "simulate": "Try the charts of drift on made-up weather.",
+    "retrain": "Train a challenger, judge it beside the champion, and keep the verdict.",
+    "archive": "Build an archive for retraining from radar files.",
     "calibrate": "Choose from which probability on each exceedance is forecast.",
 }
 

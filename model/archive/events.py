@@ -20,7 +20,8 @@ class EventRules:
         wet_share: Share of the seen pixels at 20 dBZ or more from which a frame is wet.
         dry_minutes: A dry time this long lies between two events.
         longest_minutes: Rain that lasts longer is cut, with a pause of one window in between.
-        window_frames: Input and output frames of the network: no event is shorter.
+        window_frames: Input and output frames of the network: no event is shorter. Retraining
+            takes the champion's.
     """
 
     wet_share: float = 0.005

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from rich.progress import Progress
 from model import checkpoint
 from model.archive.events import Event
 from model.archive.store import FrameArchive
-from model.errors import CheckpointError
 from model.formats.stream_layout import stamp
 from model.nowcaster import Nowcaster
 from model.parallel import ALONE, Team
@@ -115,13 +114,9 @@ class Retraining:
     def _collect(self) -> dict[str, Any]:
         network, _ = checkpoint.load(self._champion)
         window = network.config.input_frames + network.config.output_frames
-        if self.config.rules.window_frames != window:
-            raise CheckpointError(
-                f"The champion takes and makes {window} frames, but events of"
-                f" {self.config.rules.window_frames} frames are looked for."
-            )
-        inputs = network.config.input_frames
-        return collect(self.archive, self.config, inputs, self.work.folder / "windows", self.bar)
+        rules = replace(self.config.rules, window_frames=window)
+        config, inputs = replace(self.config, rules=rules), network.config.input_frames
+        return collect(self.archive, config, inputs, self.work.folder / "windows", self.bar)
 
     def _train(self) -> dict[str, Any]:
         network, _ = checkpoint.load(self._champion)

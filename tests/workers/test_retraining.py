@@ -221,13 +221,11 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
         assert other.wait(30) == 0
 
 
-def test_what_a_child_is_started_with_is_understood(world: World):
+def test_what_a_child_is_started_with_is_understood(world: World, tmp_path: Path):
     """On an archive without frames it says so, in one sentence."""
     wish, lock = Wish.new("x"), Lock(10**6, "me")
-    (world.settings.data_dir / "empty").mkdir(exist_ok=True)
-    settings = world.settings.model_copy(
-        update={"streams_url": str(world.settings.data_dir / "empty")}
-    )
+    there = {"streams_url": str(tmp_path), "models_dir": tmp_path / "models"}
+    settings = world.settings.model_copy(update=there)
     child = subprocess.Popen(
         retrain_command(settings, wish, lock),
         stdin=subprocess.PIPE,

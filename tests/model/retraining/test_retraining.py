@@ -249,9 +249,8 @@ def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
     )
     assert json.loads(built.stdout) == {"stream": "radar", "written": 13}
     retrain = [*model, "retrain", store, "--work", str(tmp_path / "work"), "--models-dir"]
-    config = json.dumps({"rules": {"window_frames": 7}})
     answer = subprocess.run(
-        [*retrain, str(tmp_path / "models"), "--config", config, "--json"],
+        [*retrain, str(tmp_path / "models"), "--json"],
         capture_output=True,
         text=True,
         check=True,
