@@ -27,6 +27,9 @@ class WorkerSettings(BaseSettings):
     first start takes over the models that ship with Echocast."""
     models_watch_seconds: float = Field(default=2.0, gt=0)
     """Seconds between two looks of a worker whether another model shall serve."""
+    shadow_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the nowcasts of streams that a challenger makes as well, to be scored beside the
+    champion; they are served to nobody."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
     threads: int | None = Field(default=None, ge=1)

@@ -14,9 +14,9 @@ from model.contingency import ContingencyTable
 
 Counts = Mapping[str, Sequence[int]]
 
-MODEL, CANARY, FALLBACK = "model", "canary", "fallback"
+MODEL, CANARY, CHALLENGER, FALLBACK = "model", "canary", "challenger", "fallback"
 EXTRAPOLATION, DECODED, PERSISTENCE = "extrapolation", "decoded_extrapolation", "persistence"
-METHODS = (MODEL, CANARY, EXTRAPOLATION, DECODED, PERSISTENCE, FALLBACK)
+METHODS = (MODEL, CANARY, CHALLENGER, EXTRAPOLATION, DECODED, PERSISTENCE, FALLBACK)
 THRESHOLDS_DBZ = (20.0, 30.0, 40.0, 50.0)
 RELIABILITY = "reliability"
 CLASSES = 10  # of probability

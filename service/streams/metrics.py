@@ -17,6 +17,7 @@ from model.contingency import ContingencyTable
 from model.judging.observing import HISTOGRAM, PIXELS, percentile_dbz, stability_index
 from model.judging.tallies import (
     CANARY,
+    CHALLENGER,
     CLASSES,
     DECODED,
     FALLBACK,
@@ -62,7 +63,13 @@ def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> It
     yield from _reliability(stream, totals)
     yield _corrections(stream, sums)
     yield from _inputs(stream, library, sums)
-    yield from _skill(stream, library, sums)
+    yield from _skill(stream, library, sums, totals)
+
+
+def _known(roles: Sequence[str], totals: Counts) -> Sequence[str]:
+    """A challenger is only told of where there was one: most streams never have any."""
+    had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
+    return roles if had_one else [role for role in roles if role != CHALLENGER]
 
 
 def _pixels(stream: Stream, totals: Counts) -> Metric:
@@ -71,7 +78,7 @@ def _pixels(stream: Stream, totals: Counts) -> Metric:
         "Verified pixels by contingency class.",
         labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
     )
-    for method in METHODS:
+    for method in _known(METHODS, totals):
         for threshold in THRESHOLDS_DBZ:
             for lead in _leads(stream, totals):
                 counts = table(totals, lead, method, threshold)
@@ -87,7 +94,7 @@ def _forecasts(stream: Stream, totals: Counts) -> Metric:
         "Forecasts that were compared with a frame, by the lead time compared.",
         labels=("stream", "role", "lead_minutes"),
     )
-    for role in (MODEL, CANARY, FALLBACK):
+    for role in _known((MODEL, CANARY, CHALLENGER, FALLBACK), totals):
         for lead in _leads(stream, totals):
             count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
             family.add_metric((stream.name, role, f"{lead:g}"), count)
@@ -141,7 +148,7 @@ def _inputs(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
         yield family
 
 
-def _skill(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
+def _skill(stream: Stream, library: Library, sums: Sums, totals: Counts) -> Iterator[Metric]:
     """Paired skill and frequency bias over the last day, all leads together."""
     labels = ("stream", "threshold_dbz")
     skill = GaugeMetricFamily(
@@ -153,7 +160,13 @@ def _skill(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
         "echocast_stream_frequency_bias", "Events forecast per event observed.", labels=labels
     )
     newest = library.frames.newest_time(stream.name)
-    vectors = sums.over(stream.name, last_day(newest)) if newest else {}
+    names = [
+        f"{lead:g}|{method}|{threshold:g}"
+        for lead in _leads(stream, totals)
+        for method in (MODEL, DECODED)
+        for threshold in THRESHOLDS_DBZ
+    ]
+    vectors = sums.vectors_over(stream.name, last_day(newest), names) if newest else {}
     for threshold in THRESHOLDS_DBZ:
         model, reference = (_pooled(vectors, method, threshold) for method in (MODEL, DECODED))
         value = paired_skill(model, reference)
@@ -171,10 +184,11 @@ def _health(library: Library, sums: Sums, stream: Stream) -> dict[str, float | N
     header = library.frames.header(stream.name, newest)
     first = max(day.first, library.frames.oldest_time(stream.name) or day.first)
     expected = (newest - first) // stream.step + 1
-    pixels = sums.vector_over(stream.name, day, f"0|{PIXELS}")
-    today = sums.vector_over(stream.name, day, f"0|{HISTOGRAM}")
+    missing, histogram = f"0|{PIXELS}", f"0|{HISTOGRAM}"
+    vectors = sums.vectors_over(stream.name, day, [missing, histogram])
+    pixels, today = (vectors.get(name, []) for name in (missing, histogram))
     before = Span(day.first - REFERENCE, day.first - timedelta(hours=1))
-    reference = sums.vector_over(stream.name, before, f"0|{HISTOGRAM}")
+    reference = sums.vectors_over(stream.name, before, [histogram]).get(histogram, [])
     return {
         "missing_share": pixels[1] / pixels[0] if pixels else None,
         "absent_frames": expected - len(library.frames.times(stream.name, Span(first, newest))),

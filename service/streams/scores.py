@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 
 from model.contingency import ContingencyTable
 from model.judging.tallies import (
+    CANARY,
+    CHALLENGER,
     CLASSES,
     DECODED,
     EXTRAPOLATION,
+    FALLBACK,
     METHODS,
     MODEL,
     RELIABILITY,
@@ -31,7 +34,7 @@ from workers.streams.sums import Sums, hours
 
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)
-ROLE_OF = dict.fromkeys(METHODS, MODEL) | {"canary": "canary", "fallback": "fallback"}
+ROLE_OF = dict.fromkeys(METHODS, MODEL) | {role: role for role in (CANARY, CHALLENGER, FALLBACK)}
 Vectors = Mapping[str, Sequence[int]]
 
 

@@ -47,12 +47,12 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     raise AssertionError(f"Nothing happened within {seconds} s.")
 
 
-def name_models(root: Path, champion: str, *others: str) -> Path:
+def name_models(root: Path, champion: str, *others: str, **roles: str) -> Path:
     """A registry whose models are known by name only: the fake worker needs no weights."""
     for reference in (champion, *others):
         (root / reference).mkdir(parents=True, exist_ok=True)
         (root / reference / "manifest.json").write_text("{}")
-    (root / "aliases.json").write_text(json.dumps({"champion": champion}))
+    (root / "aliases.json").write_text(json.dumps({"champion": champion, **roles}))
     return root
 
 

@@ -13,6 +13,8 @@ from tests.workers.stream_bench import GRID, START, STEP, stream_frame
 from workers.job import Job
 from workers.streams.assembly import stream_processing
 from workers.streams.declaration import Origin, Stream
+from workers.streams.forecast_store import description_path
+from workers.streams.forecasting import drawn
 from workers.streams.layout import Span
 from workers.streams.processing import StreamProcessing, arrival
 from workers.streams.recount import recounted, reindex
@@ -180,3 +182,33 @@ def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
 
 def work(stage: Stage) -> Any:
     return stage.processing.scorer.work("radar", EVER)
+
+
+def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
+    make_world: Callable[..., World], tmp_path: Path
+) -> None:
+    name_models(tmp_path, "fake/1", "fake/2", challenger="fake/2")
+    stage = Stage(make_world(models_dir=tmp_path, shadow_share=1), tmp_path)
+    for slot in range(11):
+        stage.put(slot, seed=slot)
+        stage.arrived(slot)
+    stage.world.start_worker()
+    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|challenger"), 60)
+    beside = [issued for issued in stage.issued() if "challenger" in issued.roles]
+    assert {(issued.model_version, issued.served) for issued in beside} == {("2", False)}
+    assert all(path.endswith("_challenger.json") for path in map(description_path, beside))
+    latest = stage.processing.library.forecasts.latest("radar")
+    assert latest is not None
+    assert (latest.model_version, latest.roles) == ("1", ("model", "canary"))
+    sums = stage.processing.sums.over("radar", EVER)
+    assert sum(sums["5|challenger|30"]) == sum(sums["5|model|30"])
+    stage.processing.close()
+
+
+def test_frames_are_drawn_for_the_challenger_alike_everywhere() -> None:
+    times = [START + n * STEP for n in range(2000)]
+    share = [drawn("radar", time, 0.1) for time in times]
+    assert share == [drawn("radar", time, 0.1) for time in times]
+    assert 150 < sum(share) < 250
+    assert not any(drawn("radar", time, 0) for time in times)
+    assert all(drawn("radar", time, 1) for time in times)

@@ -27,10 +27,11 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = Sums(engine)
+    registry = Registry(settings.models_root)
     return StreamProcessing(
         library=library,
         scorer=Scorer(library, sums),
-        forecasting=Forecasting(library, jobs, Registry(settings.models_root)),
+        forecasting=Forecasting(library, jobs, registry, settings.shadow_share),
         sums=sums,
         drift=DriftWatch(library, sums, engine),
         engine=engine,

@@ -12,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from model.judging.tallies import CANARY
+from model.judging.tallies import CANARY, CHALLENGER
 from workers.streams.files import Entry, Files
 from workers.streams.layout import Span, day_folder, day_folders, encoded, stamp, time_of
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+COMPARED = {CANARY, CHALLENGER}
 REMEMBERED = 20_000  # descriptions, about a kilobyte each
 
 
@@ -31,7 +32,7 @@ class Issued:
         valid_times: What its frames depict, UTC.
         model_name: What made it: a model, ``extrapolation`` or ``persistence``.
         model_version: Its version.
-        roles: As what it is scored: ``model``, ``canary``, ``fallback``.
+        roles: As what it is scored: ``model``, ``canary``, ``challenger``, ``fallback``.
         quality: Notes for the reader: bridged frames, degradation.
         issued: When, by the clock of the worker, UTC.
         path: Its NetCDF file in the archive.
@@ -50,8 +51,8 @@ class Issued:
 
     @property
     def served(self) -> bool:
-        """False for the canary, which is made for comparison only."""
-        return self.roles != (CANARY,)
+        """False for canary and challenger, which are made for comparison only."""
+        return not set(self.roles) <= COMPARED
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal description back."""
@@ -143,7 +144,7 @@ class ForecastStore:
 
 def description_path(issued: Issued) -> str:
     """Where the description lies: one served forecast, and one canary, for each reference time."""
-    return f"{_place(issued)}{'' if issued.served else '_canary'}.json"
+    return f"{_place(issued)}{'' if issued.served else '_' + issued.roles[0]}.json"
 
 
 def _file_path(issued: Issued) -> str:

@@ -11,7 +11,7 @@ from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.formats.cf import write_forecast
 from model.formats.stream_frame import StreamFrame
-from model.judging.tallies import CANARY, FALLBACK, MODEL
+from model.judging.tallies import CANARY, CHALLENGER, FALLBACK, MODEL
 from model.registry import Registry
 from workers.job import Job, JobRequest
 from workers.job_input import JobInput
@@ -24,7 +24,7 @@ from workers.streams.layout import Span
 from workers.streams.library import Library
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
-CANARY_PRODUCT = "canary"
+COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
 
 
 class Forecasting:
@@ -34,12 +34,16 @@ class Forecasting:
         library: The files.
         jobs: Takes the jobs.
         registry: Knows the champion.
+        shadow_share: Share of the frames from which the challenger forecasts too.
     """
 
-    def __init__(self, library: Library, jobs: JobStore, registry: Registry) -> None:
+    def __init__(
+        self, library: Library, jobs: JobStore, registry: Registry, shadow_share: float = 0.0
+    ) -> None:
         self._library = library
         self._jobs = jobs
         self._registry = registry
+        self._shadow_share = shadow_share
 
     def due(self, stream: Stream, span: Span) -> list[datetime]:
         """Frames of a span that ask for a nowcast and have none."""
@@ -59,13 +63,21 @@ class Forecasting:
         origin = self._library.register.origin(stream.name)
         if origin is None or not self.due(stream, Span(time, time)):
             return
-        champion = self._registry.resolve()
-        reference = f"{champion.parent.name}/{champion.name}"
-        canary = self._library.register.canary(stream.name, reference)
-        request = _request(stream, time, origin.grid.shape, reference)
+        champion = self._registry.reference()
+        request = _request(stream, time, origin.grid.shape, champion)
         self._submit(request)
-        if canary != reference and self._exists(canary):
-            self._submit(replace(_named(request, canary), product=CANARY_PRODUCT))
+        for product, reference in self._compared(stream, time, champion).items():
+            if reference != champion and self._exists(reference):
+                self._submit(replace(_named(request, reference), product=product))
+
+    def _compared(self, stream: Stream, time: datetime, champion: str) -> dict[str, str]:
+        """Who forecasts beside the champion: the canary always, a challenger now and then."""
+        aliases = self._registry.aliases()
+        first = aliases.get(CANARY, champion)
+        compared = {CANARY: self._library.register.canary(stream.name, first)}
+        if CHALLENGER in aliases and drawn(stream.name, time, self._shadow_share):
+            compared[CHALLENGER] = aliases[CHALLENGER]
+        return compared
 
     def _submit(self, request: JobRequest) -> None:
         job = self._jobs.get(request.job_id)
@@ -129,11 +141,17 @@ class Forecasting:
         """As what the forecast is scored: without the network it is no model's."""
         if "degraded" in forecast.quality:
             return (FALLBACK,)
-        if job.product == CANARY_PRODUCT:
-            return (CANARY,)
+        if job.product in COMPARED:
+            return (job.product,)
         reference = f"{job.model.name}/{job.model.version}"
         same = self._library.register.canary(job.stream, reference) == reference
         return (MODEL, CANARY) if same else (MODEL,)
+
+
+def drawn(stream: str, time: datetime, share: float) -> bool:
+    """Whether a frame is among a share of all, the same on every host and at every look."""
+    name = f"{stream}\n{time.isoformat()}"
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < share * 16**8
 
 
 def _request(stream: Stream, reference: datetime, shape: tuple[int, int], model: str) -> JobRequest:
