@@ -32,7 +32,7 @@ def archive(tmp_path_factory):
 def told(archive, tmp_path_factory):
     """The story of a crippled champion: folder of the models, work folder, decision."""
     root = tmp_path_factory.mktemp("told")
-    models = registry(root / "models", network(dry_db=6))
+    models = registry(root / "models", network(dry_db=12))
     decision = retraining(archive, models, root / "work").run()
     return root, decision
 
@@ -44,7 +44,7 @@ def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> R
         (tmp_path / "work" / f"{stage}.json").unlink()
         if (tmp_path / "work" / stage).is_dir():
             shutil.rmtree(tmp_path / "work" / stage)
-    return registry(tmp_path / "models", champion or network(dry_db=6))
+    return registry(tmp_path / "models", champion or network(dry_db=12))
 
 
 def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
@@ -111,7 +111,7 @@ def test_a_champion_that_came_in_the_meantime_stays(archive, told, tmp_path):
 def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive, told, tmp_path):
     models = again(told, tmp_path, without=("judge", "publish"), champion=network())
     planted = next((tmp_path / "work").glob("challenger/*/*"))
-    save_checkpoint(network(dry_db=9), planted, {"cuts": [0.5, 0.5, 0.5]})
+    save_checkpoint(network(dry_db=12), planted, {"cuts": [0.5, 0.5, 0.5]})
     decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
     assert decision.verdict == "reject"
     assert {"CSI-20 not worse", "better at 40 dBZ"} <= {
@@ -218,7 +218,7 @@ def test_a_contest_comes_back_from_its_file(told, tmp_path):
 
 def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archive, told, tmp_path):
     """Every life is a process that ends by SIGKILL within its stage; the last one finishes."""
-    registry(tmp_path / "models", network(dry_db=6))
+    registry(tmp_path / "models", network(dry_db=12))
     done = subprocess.run(
         [sys.executable, "-m", "tests.model.retraining.killed", archive.url, str(tmp_path)],
         capture_output=True,
