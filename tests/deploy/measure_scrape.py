@@ -22,13 +22,14 @@ import numpy as np
 
 from model.formats.stream_frame import StreamFrame
 from model.frames import Grid
+from model.judging.drift import Drift
 from model.judging.observing import describe
 from model.judging.tallies import CLASSES, METHODS, RELIABILITY, THRESHOLDS_DBZ, with_lead
-from service.streams.times import utc
 from tests.service.processes import Place, engine, gateway, place, pretend_worker
 from workers.archive import Archive
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Origin, Stream
+from workers.streams.drift import STATES_KEPT, states_key
 from workers.streams.files import LocalFiles
 from workers.streams.layout import Pair
 from workers.streams.library import Library
@@ -53,10 +54,12 @@ def fill(where: Place) -> None:
     library = Library.of(LocalFiles(Archive(where.settings.archive_root, free_space_floor_bytes=0)))
     connection = EngineClient(where.settings.engine_url, 5)
     sums = Sums(connection)
-    newest = utc(datetime.now(UTC)).replace(second=0, microsecond=0)
+    newest = datetime.now(UTC).replace(second=0, microsecond=0)
+    states = {f"{n:03d}": json.dumps(Drift().to_json()) for n in range(STATES_KEPT)}
     for number in range(STREAMS):
         stream, _ = library.register.declare(Stream(f"radar{number}", STEP_MINUTES))
         library.register.settled(stream, Origin(GRID, 0.0))
+        connection.redis.hset(states_key(stream.name), mapping=states)
         for slot in range(FRAMES):
             put(library, stream.name, newest - timedelta(minutes=STEP_MINUTES * slot))
         for hour in range(24):
