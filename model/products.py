@@ -70,7 +70,9 @@ def sharp(expected_dbz: FloatArray, newest_dbz: FloatArray) -> FloatArray:
     intensities = np.sort(newest_dbz[np.isfinite(newest_dbz)])
     if not known.any() or not len(intensities):
         return result
-    ranks = np.argsort(np.argsort(expected_dbz[known], kind="stable"), kind="stable")
+    order = np.argsort(expected_dbz[known], kind="stable")
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(order.size)
     places = (ranks + 0.5) / len(ranks) * len(intensities)
     result[known] = intensities[np.minimum(places.astype(int), len(intensities) - 1)]
     return result

@@ -41,13 +41,23 @@ class Plans:
 
 PLANS: Final = Plans(
     series={
-        SKILL: Plan(0.01, 0.5, 9.0, 0.05, 0.8, rises=False, floor=30, delay=24, memory=160),
-        AGAINST_CANARY: Plan(0.01, 0.4, 3.0, rises=False),
-        BIAS: Plan(0.15, 0.5, 8.0),
-        RELIABILITY_RATIO: Plan(0.1, 0.5, 14.0, floor=30),
-        COVERAGE: Plan(0.1, 0.25, 4.0, falls=False),
+        SKILL: Plan(
+            0.01,
+            0.35,
+            11.5,
+            weight=0.05,
+            ewma_limit=0.75,
+            rises=False,
+            floor=30,
+            delay=24,
+            memory=160,
+        ),
+        AGAINST_CANARY: Plan(0.01, 0.4, 3.5, rises=False),
+        BIAS: Plan(0.15, 0.5, 4.0),
+        RELIABILITY_RATIO: Plan(0.1, 1.0, 8.0, floor=30),
+        COVERAGE: Plan(0.1, 0.75, 4.0, falls=False),
         STANDING: Plan(0.03, 1.0, 7.0, falls=False),
         WEATHER: Plan(0.02, 0.5, NEVER, weight=0.4),
     },
-    intensities=IntensityPlan(limit=0.15),
+    intensities=IntensityPlan(limit=0.12, recent=10.0),
 )

@@ -19,6 +19,7 @@ import numpy as np
 
 NEVER: Final = 1e9
 LARGEST_Z: Final = 3.0  # one block alone is no drift
+ENDS: Final = 0.25  # share of its limit below which a chart's alarm ends
 SLOPE_PRIOR: Final = 1.0  # blocks' worth of belief that difficulty does not matter
 
 
@@ -63,7 +64,7 @@ class Series:
         high: CUSUM of rises.
         low: CUSUM of falls.
         ewma: EWMA of z.
-        alarm: Whether a chart is beyond its limit, or has been and is not yet back at its half.
+        alarm: Whether a chart is beyond its limit, or has been and is not yet well within it.
     """
 
     samples: int = 0
@@ -102,7 +103,7 @@ class Series:
     def _charted(self, plan: Plan, row: tuple[float, ...]) -> Series:
         usual, sd = self._usual(plan, row[:-1])
         z = float(np.clip((row[-1] - usual) / sd, -LARGEST_Z, LARGEST_Z))
-        most = 1.5 * plan.cusum_limit  # so that an alarm ends soon after its cause
+        most = 2 * plan.cusum_limit  # so that an alarm ends soon after its cause
         now = replace(
             self,
             high=min(max(0.0, self.high + z - plan.slack), most),
@@ -110,7 +111,7 @@ class Series:
             ewma=(1 - plan.weight) * self.ewma + plan.weight * z,
         )
         reached = max(now.cusum(plan) / plan.cusum_limit, now.drift(plan) / plan.ewma_limit)
-        return replace(now, alarm=reached > (0.5 if self.alarm else 1.0))
+        return replace(now, alarm=reached > (ENDS if self.alarm else 1.0))
 
     def _usual(self, plan: Plan, row: tuple[float, ...]) -> tuple[float, float]:
         """What the baseline expects, and the standard deviation around it."""

@@ -11,7 +11,7 @@ from model.judging.drift_plan import PLANS, Plans
 from model.judging.drift_series import NEVER
 
 INTENSITIES: Final = "intensities"
-UNUSUAL: Final = 0.8  # standard deviations by which a day is harder or easier than usual
+UNUSUAL: Final = 1.0  # standard deviations by which a day is harder or easier than usual
 
 FAULTS: Final = {
     COVERAGE: "frames or parts of them are missing: look at the feed",

@@ -68,14 +68,13 @@ def _kept_or_made(
     """The months of a seed: those that were kept, and the others as they are made."""
     place = output / "months" / f"{seed}.json.gz"
     kept = _read(place) if place.exists() else {}
-    if kept.keys() >= set(wanted):
-        yield from kept.items()
-        return
-    made = {}
-    for name, blocks in months(seed, models, wanted):
-        made[name] = blocks
+    missing = [name for name in wanted if name not in kept]
+    for name, blocks in months(seed, models, missing) if missing else ():
+        kept[name] = blocks
         yield name, blocks
-    _keep(place, made)
+    if missing:
+        _keep(place, kept)
+    yield from ((name, blocks) for name, blocks in kept.items() if name not in missing)
 
 
 def _read(place: Path) -> dict[str, list[Block]]:

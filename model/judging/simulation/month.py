@@ -40,13 +40,13 @@ def months(
     ordinary = SCENARIOS["nothing"]
     yield BEFORE, list(stream.blocks(sky(weather, ordinary), ordinary, models))
     skies: dict[tuple[object, ...], list[Moment]] = {}
-    for name in wanted:
+    for name in sorted(wanted, key=lambda name: -SCENARIOS[name].days):
         scenario = SCENARIOS[name]
         kind = (scenario.imposed, scenario.season, scenario.gain_db)
         if kind not in skies:
             skies[kind] = sky(copy.deepcopy(weather), scenario)
-        after = copy.deepcopy(stream).blocks(skies[kind], scenario, models)
-        yield name, list(after)
+        moments = skies[kind][: scenario.days * STEPS_A_DAY]
+        yield name, list(copy.deepcopy(stream).blocks(moments, scenario, models))
 
 
 def sky(weather: Weather, scenario: Scenario) -> list[Moment]:
