@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from model.registry import Registry
 from workers.engine_client import EngineClient
 from workers.jobs import JobStore
 from workers.queue import Publisher
+from workers.retraining import request
 from workers.settings import WorkerSettings
 from workers.streams.drift import DriftWatch
 from workers.streams.forecasting import Forecasting
@@ -27,14 +30,19 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = Sums(engine)
+    begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
     registry = Registry(settings.models_root)
     return StreamProcessing(
         library=library,
         scorer=Scorer(library, sums),
         forecasting=Forecasting(library, jobs, registry, settings.shadow_share),
         sums=sums,
-        drift=DriftWatch(library, sums, engine),
+        drift=DriftWatch(library, sums, engine, begun),
         engine=engine,
         publisher=Publisher(settings.engine_url),
         jobs=jobs,
     )
+
+
+def _nothing_more(_: str) -> None:
+    """The alert alone tells of drift."""
