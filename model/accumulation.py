@@ -6,7 +6,8 @@ is smooth because it is uncertain holds too little rain. The probabilities know 
     E[R] = sum over classes of P(class) * E[R | class]
 
 Means add, whatever the dependence between lead times; so the expected amount is the sum of the
-expected rates times the step. How likely an amount is exceeded can't be said this way.
+expected rates times the step. How likely an amount is exceeded can't be said this way. Right
+chances give right amounts; chances that are too high in the heaviest classes count most.
 """
 
 from __future__ import annotations
