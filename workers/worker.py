@@ -23,7 +23,7 @@ from workers.engine_url import without_password
 from workers.errors import EngineUnavailable
 from workers.heartbeat import Heartbeat
 from workers.held import HeldJobs
-from workers.janitor import Janitor
+from workers.janitor import ELECTED_PERIODS, Janitor
 from workers.job import WorkerInfo
 from workers.launching import hang_guard
 from workers.leaving import leaving
@@ -35,11 +35,12 @@ from workers.nowcast import Workshop, nowcast
 from workers.periodic import Periodic
 from workers.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
 from workers.room import Room
-from workers.same_store import check_same_store
+from workers.same_store import check_same_store, check_same_streams
 from workers.serving import ServingWatch, candidates, open_registry
 from workers.settings import WorkerSettings
 from workers.streams.assembly import stream_processing
-from workers.streams.sweeper import sweeper
+from workers.streams.shadow import Shadow, ShadowPolicy
+from workers.streams.sweeper import elected, sweeper
 from workers.streams.tasks import frame_arrived
 from workers.verify import verify_late
 
@@ -75,6 +76,7 @@ def await_engine(settings: WorkerSettings) -> None:
     store = ClaimStore(settings.engine_url, settings.job_policy, settings.engine_wait_seconds)
     try:
         check_same_store(store.engine, Archive(settings.archive_root))
+        check_same_streams(store.engine, settings.streams_url)
     except EngineUnavailable as error:
         raise EngineUnavailable(
             f"No engine answers at {without_password(settings.engine_url)}: start `echocast up`,"
@@ -111,6 +113,7 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         _janitor(settings, shop),
         _sweeper(settings, shop),
         Periodic("look at the registry", watch.look, settings.models_watch_seconds),
+        _shadow(settings, shop, registry),
     )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
@@ -176,6 +179,14 @@ def _janitor(settings: WorkerSettings, shop: Workshop) -> Janitor:
 def _sweeper(settings: WorkerSettings, shop: Workshop) -> Periodic:
     elect = partial(shop.jobs.elect, shop.held.incarnation)
     return sweeper(shop.streams, elect, settings.stream_sweep_seconds)
+
+
+def _shadow(settings: WorkerSettings, shop: Workshop, registry: Registry) -> Periodic:
+    """Live scores are looked at seldom, by whom the sweeps elect for a short while."""
+    shadow = Shadow(shop.streams.library, registry, ShadowPolicy.of(settings))
+    term = ELECTED_PERIODS * settings.stream_sweep_seconds
+    is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
+    return elected("look at live scores", shadow.look, is_elected, settings.shadow_look_seconds)
 
 
 def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:

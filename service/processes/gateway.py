@@ -17,7 +17,7 @@ from service.settings import ServiceSettings
 from workers.archive import Archive
 from workers.engine_client import EngineClient
 from workers.errors import EngineUnavailable
-from workers.same_store import check_same_store
+from workers.same_store import check_same_store, check_same_streams
 
 BACKLOG = 512
 GRACE_SECONDS = 5
@@ -56,6 +56,7 @@ def check_store(settings: ServiceSettings) -> None:
     try:
         with suppress(EngineUnavailable):
             check_same_store(engine, Archive(work.archive_root))
+            check_same_streams(engine, work.streams_url)
     finally:
         engine.close()
 

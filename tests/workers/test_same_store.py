@@ -10,7 +10,7 @@ import pytest
 from tests.workers.conftest import World
 from workers.archive import Archive
 from workers.errors import AnotherStore
-from workers.same_store import STORE_KEY, check_same_store
+from workers.same_store import STORE_KEY, check_same_store, check_same_streams
 
 
 def test_an_archive_has_one_name_even_where_many_ask_at_once(tmp_path: Path) -> None:
@@ -31,12 +31,19 @@ def test_an_engine_knows_its_archive(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["workers", "service.processes.gateway"])
-def test_who_has_another_archive_refuses_to_start(
-    module: str, world: World, tmp_path: Path
+@pytest.mark.parametrize("lacking", ["ECHOCAST_DATA_DIR", "ECHOCAST_STREAMS_URL"])
+def test_who_has_another_archive_or_other_streams_refuses_to_start(
+    module: str, lacking: str, world: World, tmp_path: Path
 ) -> None:
     check_same_store(world.jobs.engine, world.archive)
+    check_same_streams(world.jobs.engine, "s3://bucket/streams")
+    theirs = {
+        "ECHOCAST_DATA_DIR": str(world.settings.data_dir),
+        "ECHOCAST_STREAMS_URL": "s3://bucket/streams",
+    }
     settings = {
-        "ECHOCAST_DATA_DIR": str(tmp_path),
+        **theirs,
+        lacking: str(tmp_path),
         "ECHOCAST_REDIS_URL": world.settings.engine_url,
         "ECHOCAST_PORT": "0",
         "OMP_NUM_THREADS": "1",
@@ -46,4 +53,4 @@ def test_who_has_another_archive_refuses_to_start(
     )
     assert refused.returncode != 0
     (sentence,) = [line for line in refused.stderr.decode().splitlines() if line]
-    assert "all hosts need one ECHOCAST_DATA_DIR" in sentence
+    assert f"all hosts need one {lacking}" in sentence
