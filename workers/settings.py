@@ -30,6 +30,19 @@ class WorkerSettings(BaseSettings):
     shadow_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the nowcasts of streams that a challenger makes as well, to be scored beside the
     champion; they are served to nobody."""
+    shadow_promotes: bool = False
+    """Whether a challenger that live scores show to be better is promoted."""
+    shadow_rolls_back: bool = False
+    """Whether the model before a promotion goes on in the shadow for ``shadow_days``, and serves
+    again where live scores show it to be better."""
+    shadow_days: float = Field(default=14.0, gt=0)
+    """Days of live scores that are compared, back from the newest frame."""
+    shadow_fewest_blocks: int = Field(default=12, ge=2)
+    """Blocks of six hours with rain of 30 dBZ in them, below which nothing is decided."""
+    shadow_fewest_pixels: int = Field(default=100_000, ge=1)
+    """Pixels hit, missed or falsely alarmed, below which nothing is decided."""
+    shadow_look_seconds: float = Field(default=3600.0, gt=0)
+    """Seconds between two looks whether live scores decide something."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
     threads: int | None = Field(default=None, ge=1)

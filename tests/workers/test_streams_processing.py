@@ -14,10 +14,10 @@ from workers.job import Job
 from workers.streams.assembly import stream_processing
 from workers.streams.declaration import Origin, Stream
 from workers.streams.forecast_store import description_path
-from workers.streams.forecasting import drawn
 from workers.streams.layout import Span
 from workers.streams.processing import StreamProcessing, arrival
 from workers.streams.recount import recounted, reindex
+from workers.streams.shadow import drawn
 
 EVER = Span(START - 50 * STEP, START + 50 * STEP)
 
@@ -193,6 +193,7 @@ def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
         stage.put(slot, seed=slot)
         stage.arrived(slot)
     stage.world.start_worker()
+    until(lambda: len(stage.issued()) == 13, 60)
     until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|challenger"), 60)
     beside = [issued for issued in stage.issued() if "challenger" in issued.roles]
     assert {(issued.model_version, issued.served) for issued in beside} == {("2", False)}

@@ -16,6 +16,7 @@ from workers.streams.library import Library
 from workers.streams.places import stream_files
 from workers.streams.processing import StreamProcessing
 from workers.streams.scorer import Scorer
+from workers.streams.shadow import ShadowPolicy
 from workers.streams.sums import Sums
 
 
@@ -30,12 +31,12 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = Sums(engine)
-    begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
     registry = Registry(settings.models_root)
+    begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
     return StreamProcessing(
         library=library,
         scorer=Scorer(library, sums),
-        forecasting=Forecasting(library, jobs, registry, settings.shadow_share),
+        forecasting=Forecasting(library, jobs, registry, ShadowPolicy.of(settings)),
         sums=sums,
         drift=DriftWatch(library, sums, engine, begun),
         engine=engine,

@@ -22,6 +22,7 @@ from workers.streams.forecast_store import Issued
 from workers.streams.inputs import INPUT_FRAMES, assemble, choose
 from workers.streams.layout import Span
 from workers.streams.library import Library
+from workers.streams.shadow import ShadowPolicy, drawn, rival_of
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
@@ -34,16 +35,16 @@ class Forecasting:
         library: The files.
         jobs: Takes the jobs.
         registry: Knows the champion.
-        shadow_share: Share of the frames from which the challenger forecasts too.
+        shadow: Who forecasts beside the champion.
     """
 
     def __init__(
-        self, library: Library, jobs: JobStore, registry: Registry, shadow_share: float = 0.0
+        self, library: Library, jobs: JobStore, registry: Registry, shadow: ShadowPolicy
     ) -> None:
         self._library = library
         self._jobs = jobs
         self._registry = registry
-        self._shadow_share = shadow_share
+        self._shadow = shadow
 
     def due(self, stream: Stream, span: Span) -> list[datetime]:
         """Frames of a span that ask for a nowcast and have none."""
@@ -71,12 +72,13 @@ class Forecasting:
                 self._submit(replace(_named(request, reference), product=product))
 
     def _compared(self, stream: Stream, time: datetime, champion: str) -> dict[str, str]:
-        """Who forecasts beside the champion: the canary always, a challenger now and then."""
+        """Who forecasts beside the champion: the canary always, a rival now and then."""
         aliases = self._registry.aliases()
         first = aliases.get(CANARY, champion)
         compared = {CANARY: self._library.register.canary(stream.name, first)}
-        if CHALLENGER in aliases and drawn(stream.name, time, self._shadow_share):
-            compared[CHALLENGER] = aliases[CHALLENGER]
+        rival = rival_of(self._registry, self._shadow, datetime.now(UTC))
+        if rival is not None and drawn(stream.name, time, self._shadow.share):
+            compared[CHALLENGER] = rival.reference
         return compared
 
     def _submit(self, request: JobRequest) -> None:
@@ -146,12 +148,6 @@ class Forecasting:
         reference = f"{job.model.name}/{job.model.version}"
         same = self._library.register.canary(job.stream, reference) == reference
         return (MODEL, CANARY) if same else (MODEL,)
-
-
-def drawn(stream: str, time: datetime, share: float) -> bool:
-    """Whether a frame is among a share of all, the same on every host and at every look."""
-    name = f"{stream}\n{time.isoformat()}"
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < share * 16**8
 
 
 def _request(stream: Stream, reference: datetime, shape: tuple[int, int], model: str) -> JobRequest:

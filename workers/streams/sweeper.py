@@ -1,4 +1,4 @@
-"""The sweep for work on streams that was left undone; one worker is elected for it."""
+"""What one elected worker does for all streams now and then, e.g. a sweep for work left undone."""
 
 from __future__ import annotations
 
@@ -18,22 +18,32 @@ def sweeper(
 ) -> Periodic:
     """A thread that sweeps every few seconds where this worker is elected.
 
-    An unexpected error is logged and doesn't end the process: the worker still takes jobs, and the
-    next sweep may succeed.
-
     Args:
         processing: Does it.
         elect: Whether this worker is the one for the next so many seconds.
         every_seconds: Time between two sweeps.
     """
+    return elected(
+        "sweep", processing.sweep, lambda: elect(ELECTED_PERIODS * every_seconds), every_seconds
+    )
 
-    def sweep() -> None:
+
+def elected(
+    name: str, act: Callable[[], object], is_elected: Callable[[], bool], every_seconds: float
+) -> Periodic:
+    """A thread that does something every so often where this worker is elected.
+
+    An unexpected error is logged and doesn't end the process: the worker still takes jobs, and the
+    next time may go well.
+    """
+
+    def act_if_elected() -> None:
         try:
-            if elect(ELECTED_PERIODS * every_seconds):
-                processing.sweep()
+            if is_elected():
+                act()
         except EngineUnavailable:
             raise
         except Exception:  # the boundary of this thread
-            log.exception("The sweep failed unexpectedly and is tried again.")
+            log.exception("The %s failed unexpectedly and is tried again.", name)
 
-    return Periodic("sweeper", sweep, every_seconds)
+    return Periodic(name, act_if_elected, every_seconds)

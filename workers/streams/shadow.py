@@ -1,0 +1,192 @@
+"""Shadow: who forecasts beside the champion, and what follows from how well it does.
+
+A challenger runs in the shadow of the champion. After a promotion the model that served before
+does so for a while, where live scores may undo the promotion. Both are made for a share of the
+frames, scored like everything else, and compared on just those frames.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import RegistryConflict
+from model.judging.blocks import BLOCK, block_begin
+from model.judging.rivals import Comparison, Terms, compare
+from model.judging.tallies import CHALLENGER, MODEL, Counts
+from model.registry import CHAMPION, PREVIOUS, Registry
+from workers.settings import WorkerSettings
+from workers.streams.forecast_store import Issued
+from workers.streams.layout import Pair, Span
+from workers.streams.library import Library
+
+THRESHOLD = "30"  # dBZ: where there are events enough
+WHO = "shadow mode"
+log = logging.getLogger("echocast.shadow")
+Table = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ShadowPolicy:
+    """What runs in the shadow, and what live scores may decide.
+
+    Args:
+        share: Share of the frames from which the rival forecasts too, 0 to 1.
+        promotes: Whether a challenger that is shown to be better is promoted.
+        rolls_back: Whether a promotion is undone where the model before is shown to be better.
+        days: How far back scores are compared, and how long a promotion may be undone.
+        terms: How much must have been seen.
+    """
+
+    share: float = 0.0
+    promotes: bool = False
+    rolls_back: bool = False
+    days: float = 14.0
+    terms: Terms = field(default_factory=Terms)
+
+    @classmethod
+    def of(cls, settings: WorkerSettings) -> Self:
+        """The policy that is configured."""
+        return cls(
+            share=settings.shadow_share,
+            promotes=settings.shadow_promotes,
+            rolls_back=settings.shadow_rolls_back,
+            days=settings.shadow_days,
+            terms=Terms(settings.shadow_fewest_blocks, settings.shadow_fewest_pixels),
+        )
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The model in the shadow: ``challenger``, or ``previous`` for a while after a promotion."""
+
+    role: str
+    reference: str
+
+
+def rival_of(registry: Registry, policy: ShadowPolicy, now: datetime) -> Rival | None:
+    """Who is in the shadow now."""
+    aliases = registry.aliases()
+    if CHALLENGER in aliases:
+        return Rival(CHALLENGER, aliases[CHALLENGER])
+    if not policy.rolls_back or PREVIOUS not in aliases:
+        return None
+    since = registry.champion_since()
+    if since is None or now - since[1] > timedelta(days=policy.days):
+        return None
+    return Rival(PREVIOUS, aliases[PREVIOUS])
+
+
+def drawn(stream: str, time: datetime, share: float) -> bool:
+    """Whether a frame is among a share of all, the same on every host and at every look."""
+    name = f"{stream}\n{time.isoformat()}"
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < share * 16**8
+
+
+class Shadow:
+    """Lets live scores promote or roll back, where that is configured.
+
+    Args:
+        library: Forecasts and counts.
+        registry: Whose aliases may change.
+        policy: When.
+    """
+
+    def __init__(self, library: Library, registry: Registry, policy: ShadowPolicy) -> None:
+        self._library = library
+        self._registry = registry
+        self._policy = policy
+
+    def look(self) -> Comparison | None:
+        """Compare the rival with the champion and act; None where nothing may be decided."""
+        rival = rival_of(self._registry, self._policy, datetime.now(UTC))
+        may = {CHALLENGER: self._policy.promotes, PREVIOUS: self._policy.rolls_back}
+        if rival is None or not may[rival.role]:
+            return None
+        champion = self._registry.reference(CHAMPION)
+        comparison = self.comparison(champion, rival.reference)
+        if comparison.better:
+            self._act(rival, champion, comparison)
+        return comparison
+
+    def _act(self, rival: Rival, champion: str, comparison: Comparison) -> None:
+        why = (
+            f"{rival.reference} was better than {champion} on the same live forecasts: CSI at"
+            f" {THRESHOLD} dBZ by {comparison.gain:+.4f}, 99 % interval {comparison.low:+.4f} to"
+            f" {comparison.high:+.4f}, {comparison.blocks} blocks of six hours with events."
+        )
+        scores = comparison.to_json()
+        try:
+            if rival.role == CHALLENGER:
+                self._registry.promote(
+                    rival.reference, who=WHO, why=why, scores=scores, expected=champion
+                )
+            else:
+                self._registry.rollback(who=WHO, why=why, scores=scores, expected=champion)
+        except RegistryConflict as error:
+            log.warning("Nothing came of the comparison: %s", error)
+
+    def comparison(self, champion: str, rival: str) -> Comparison:
+        """How a rival did beside the champion, over all streams and their newest days."""
+        blocks = [
+            counts
+            for stream in self._library.register.names()
+            for counts in self._blocks(stream, champion, rival)
+        ]
+        return compare(blocks, self._policy.terms)
+
+    def _blocks(self, stream: str, champion: str, rival: str) -> list[Table]:
+        """Counts of the blocks that are complete."""
+        newest = self._library.frames.newest_time(stream)
+        if newest is None:
+            return []
+        span = Span(newest - timedelta(days=self._policy.days), newest)
+        counted: dict[str, list[Pair]] = defaultdict(list)
+        for pair in self._library.counts.pairs(stream, span):
+            counted[pair.forecast_id].append(pair)
+        blocks: dict[datetime, Table] = {}
+        for theirs, ours in self._both(stream, span, rival, champion):
+            reference = theirs.forecast_reference_time
+            begin = block_begin(reference)
+            if begin + BLOCK + (theirs.valid_times[-1] - reference) <= newest:
+                table = self._table(stream, counted[theirs.id], ours.id)
+                blocks[begin] = blocks.get(begin, 0) + table
+        return list(blocks.values())
+
+    def _both(
+        self, stream: str, span: Span, rival: str, champion: str
+    ) -> Iterator[tuple[Issued, Issued]]:
+        """Forecasts of the rival, each with that of the champion from the same frames."""
+        issued = self._library.forecasts.listing(stream, span)
+        ours = {one.forecast_reference_time: one for one in issued if _is(one, MODEL, champion)}
+        for theirs in issued:
+            if _is(theirs, CHALLENGER, rival) and theirs.forecast_reference_time in ours:
+                yield theirs, ours[theirs.forecast_reference_time]
+
+    def _table(self, stream: str, pairs: Sequence[Pair], champion_id: str) -> Table:
+        """(2, 3): rival and champion; hits, misses, false alarms in frames both were scored by."""
+        total = np.zeros((2, 3), np.int64)
+        for pair in pairs:
+            theirs = self._library.counts.get(stream, pair)
+            ours = self._library.counts.get(stream, replace(pair, forecast_id=champion_id))
+            if theirs is not None and ours is not None:
+                total += np.array([_events(theirs, CHALLENGER), _events(ours, MODEL)])
+        return total
+
+
+def _is(issued: Issued, role: str, reference: str) -> bool:
+    return role in issued.roles and f"{issued.model_name}/{issued.model_version}" == reference
+
+
+def _events(counts: Counts, role: str) -> Sequence[int]:
+    """Hits, misses and false alarms of one frame."""
+    ending = f"|{role}|{THRESHOLD}"
+    return next((table[:3] for name, table in counts.items() if name.endswith(ending)), (0, 0, 0))
