@@ -1,4 +1,4 @@
-"""Names of metrics in panels and rules, and those that are not there yet or not used on purpose."""
+"""Names of metrics in panels and rules, and those that are not used on purpose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from typing import Any
 
 METRIC = re.compile(r"\bechocast_[a-z0-9_]+")
 SUFFIXES = ("_bucket", "_sum", "_count", "_total")
-NOT_YET: dict[str, str] = {
-    "echocast_retrain_last_verdict_timestamp_seconds": "retraining",
-    "echocast_retrain_running": "retraining",
-    "echocast_retrain_interval_seconds": "retraining",
-}
 UNUSED = {
     "echocast_stream_paired_skill": "of a fixed day, for scripts; panels compute any window",
     "echocast_stream_frequency_bias": "of a fixed day, for scripts; panels compute any window",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ def watched_replay(models: Path, folder: Path) -> Iterator[Watch]:
     port = str(free_port("127.0.0.1"))
     settings = {"worker_metrics_port": port, "event_floor_pixels": "1"}
     with (
-        place(promoted(models, folder / "models"), **settings) as where,
+        place(begun(models, folder / "models"), **settings) as where,
         engine(where),
         worker(where),
         gateway(where) as gate,
@@ -65,10 +64,12 @@ def watched_replay(models: Path, folder: Path) -> Iterator[Watch]:
         yield Watch(watching, start, time.time(), gate.client.get("/metrics").text)
 
 
-def promoted(models: Path, root: Path) -> Path:
-    """A registry whose history tells since when its champion serves."""
-    shutil.copytree(models / "tiny", root / "tiny")
-    Registry(root).promote("tiny/1", who="the test", why="Annotations show promotions.")
+def begun(models: Path, root: Path) -> Path:
+    """A registry with a history: a beginning and a verdict on a retraining."""
+    registry = Registry(root, shipped=models)
+    registry.take_over("the test")
+    verdict = {"verdict": "reject"}
+    registry.record("retrain", who="the test", why="A panel shows verdicts.", facts=verdict)
     return root
 
 

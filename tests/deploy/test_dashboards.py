@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.grafana.build import FOLDER, dashboards, text
-from tests.deploy.expressions import NOT_YET, names_in, panels
+from tests.deploy.expressions import panels
 from tests.deploy.replay import CHARTED, STREAM, Watch
 
 BOARDS = dashboards()
@@ -85,8 +85,6 @@ def test_provisioning_names_the_folder_and_the_source() -> None:
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_expression_of_a_panel_shows_something(panel: dict[str, Any], watch: Watch) -> None:
     for target in panel["targets"]:
-        if names_in(target["expr"]) & set(NOT_YET):
-            continue
         thresholds = ("20", "30", "40", "50") if "$threshold" in target["expr"] else ("30",)
         assert any(shown(target["expr"], threshold, watch) for threshold in thresholds), target
 
@@ -111,7 +109,7 @@ def filled(expression: str, stream: str, threshold: str) -> str:
 
 def test_annotations_have_marks(watch: Watch) -> None:
     for mark in BOARDS["skill.json"]["annotations"]["list"]:
-        if "ALERTS" not in mark["expr"] and not names_in(mark["expr"]) & set(NOT_YET):
+        if "ALERTS" not in mark["expr"]:
             assert shown(mark["expr"], "30", watch), mark["name"]
 
 

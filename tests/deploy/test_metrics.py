@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from deploy.grafana.build import dashboards
-from tests.deploy.expressions import NOT_YET, UNUSED, UNUSED_PREFIXES, family, names_in, panels
+from tests.deploy.expressions import UNUSED, UNUSED_PREFIXES, family, names_in, panels
 from tests.deploy.prometheus_files import rules
 from tests.deploy.replay import Watch
 
@@ -28,11 +28,7 @@ def exported(watch: Watch) -> set[str]:
 
 
 def test_what_is_named_is_exported(watch: Watch) -> None:
-    assert named() - exported(watch) <= set(NOT_YET)
-
-
-def test_what_has_come_meanwhile_is_no_longer_excused(watch: Watch) -> None:
-    assert not exported(watch) & set(NOT_YET)
+    assert named() <= exported(watch)
 
 
 def test_what_is_exported_is_used(watch: Watch) -> None:
