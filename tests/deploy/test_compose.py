@@ -149,10 +149,11 @@ def test_who_waits_for_health_waits_for_something_that_tells(name: str) -> None:
 def test_a_gpu_and_a_store_come_only_by_profile() -> None:
     profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
     assert profiles == {"worker-gpu": ["gpu"], "trainer-gpu": ["gpu"], "minio": ["s3"]}
-    for name in ("worker-gpu", "trainer-gpu"):
+    devices = {"worker-gpu": "ECHOCAST_DEVICE", "trainer-gpu": "ECHOCAST_TRAINER_DEVICE"}
+    for name, setting in devices.items():
         (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
         assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
-        assert SERVICES[name]["environment"]["ECHOCAST_DEVICE"] == "cuda"
+        assert SERVICES[name]["environment"][setting] == "cuda"
 
 
 def test_the_engine_is_the_embedded_one_and_knows_the_user() -> None:
