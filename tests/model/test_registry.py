@@ -336,3 +336,40 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, shipped):
     with pytest.raises(RegistryError, match="can't be written"):
         registry.take_over("test")
     assert registry.reference() == "tiny/0"
+
+
+RACER = """
+import sys
+from pathlib import Path
+from model.errors import RegistryConflict
+from model.registry import Registry
+registry = Registry(Path(sys.argv[1]), Path(sys.argv[2]))
+done = 0
+for _ in range(15):
+    champion = registry.reference()
+    try:
+        if sys.argv[3] == "promote":
+            other = "tiny/2" if champion == "tiny/1" else "tiny/1"
+            registry.promote(other, who="a", why="", expected=champion)
+        else:
+            registry.rollback(who="b", why="", expected=champion)
+        done += 1
+    except RegistryConflict as error:
+        assert "not" in str(error) or "no previous" in str(error), error
+print(done)
+"""
+
+
+def test_promotions_during_rollbacks_happen_one_after_the_other(registry, shipped, tiny):
+    publish(registry, tiny, "1"), publish(registry, tiny, "2")
+    racers = [python(RACER, registry.root, shipped, what) for what in ("promote", "rollback")]
+    done = [int(racer.communicate(timeout=120)[0]) for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0]
+    history = registry.history()
+    assert len(history) == 1 + sum(done)
+    line = ["tiny/0"]
+    for entry in history[1:]:
+        line = line[:-1] if entry.what == "rollback" else [*line, entry.aliases["champion"]]
+        assert entry.aliases["champion"] == line[-1]
+        assert entry.aliases.get("previous") == (line[-2] if len(line) > 1 else None)
+    assert registry.reference() == line[-1]
