@@ -15,6 +15,8 @@ from service.processes.up import free_port
 from tests.deploy.engine_host import PASSWORD, VALKEY, make_certificates
 from tests.service.processes import eventually
 from workers.embedded import engine_binary
+from workers.engine_client import EngineClient
+from workers.retraining import request
 
 
 @pytest.fixture
@@ -53,6 +55,13 @@ def test_only_our_user_gets_in_and_does_only_what_we_do(url: str) -> None:
             pytest.raises(redis.exceptions.AuthenticationError),
         ):
             stranger.ping()
+
+
+def test_our_user_may_ask_for_retrainings_and_look_for_streams(url: str) -> None:
+    engine = EngineClient(url.replace("//", f"//echocast:{PASSWORD}@"), 30)
+    assert request(engine, "a test")
+    assert list(engine.redis.scan_iter("echocast:stream:home:*")) == []
+    engine.close()
 
 
 def test_writes_are_safe_and_nothing_is_evicted() -> None:
