@@ -90,10 +90,10 @@ class Folder:
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, sorted; those that are being written left out."""
         try:
-            found = [path.name for path in (self.root / folder).iterdir()]
+            with os.scandir(self.root / folder) as found:
+                return sorted(item.name for item in found if not item.name.startswith("."))
         except ABSENT:
             return []
-        return sorted(name for name in found if not name.startswith("."))
 
     def read(self, path: str) -> bytes | None:
         """The content of a file; None where there is none."""

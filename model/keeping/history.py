@@ -14,6 +14,7 @@ from model.errors import RegistryError
 from model.keeping.folder import Folder
 
 FOLDER = "history"
+ENTRY = re.compile(r"\d{8}T\d{6}\.\d{6}Z_[a-z-]+\.json")
 WHAT = re.compile(r"[a-z][a-z-]{0,31}")
 START, PROMOTE, ROLLBACK, ALIAS = "start", "promote", "rollback", "alias"
 CHANGES = (START, PROMOTE, ROLLBACK, ALIAS)  # after these, other aliases hold
@@ -86,8 +87,9 @@ class History:
         Raises:
             RegistryError: The one that is asked for is damaged.
         """
+        last = f"{until.astimezone(UTC):{STAMP}}" if until else "9"
         for name in reversed(self._names()):
-            if _what(name) in CHANGES and (until is None or _time(name) <= until):
+            if _what(name) in CHANGES and name.partition("_")[0] <= last:
                 yield self._read(name)
 
     def counts(self) -> dict[str, int]:
@@ -119,7 +121,7 @@ class History:
         return max(now, _time(names[-1]) + timedelta(microseconds=1)) if names else now
 
     def _names(self) -> Sequence[str]:
-        return [name for name in self._folder.names(FOLDER) if _is_entry(name)]
+        return [name for name in self._folder.names(FOLDER) if ENTRY.fullmatch(name)]
 
     def _read(self, name: str) -> HistoryEntry:
         content = self._folder.read(f"{FOLDER}/{name}")
@@ -128,14 +130,6 @@ class History:
         except (ValueError, KeyError, TypeError) as error:
             place = self._folder.root / FOLDER / name
             raise RegistryError(f"{place} is damaged: {error}.") from None
-
-
-def _is_entry(name: str) -> bool:
-    try:
-        _time(name)
-    except ValueError:
-        return False
-    return name.endswith(".json")
 
 
 def _time(name: str) -> datetime:
