@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +35,7 @@ def collect(
         bar: Shows how far it is.
 
     Returns:
-        ``streams``, ``breaks``, ``split``, ``missing`` and ``windows``, their number.
+        ``streams``, ``breaks``, ``split``, ``missing`` and ``windows``: how many of each event.
     """
     found, breaks, streams = list[Run](), list[Break](), {}
     for stream in config.streams or archive.streams():
@@ -55,7 +56,7 @@ def collect(
         "breaks": told,
         "split": parts.to_json(),
         "missing": missing,
-        "windows": len(cuttings),
+        "windows": Counter(info.event for _, info in cuttings),
     }
 
 

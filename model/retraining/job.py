@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -68,10 +69,8 @@ class Retraining:
             RegistryError: The registry can't be written, or a newer retraining took over.
         """
         if not self.team.leads:
-            self.team.wait()
-            if self._stage("collect") and not self._stage("collect")["missing"]:
-                self._train()
-            return rejected("rank", "Decided by the first process.")
+            self._help()
+            return rejected("helper", "The first process decides.")
         with self.work.alone():
             asked = {"archive": self.archive.url, "config": self.config.to_json()}
             self.work.begin(asked, self._settle)
@@ -82,7 +81,14 @@ class Retraining:
                 self.work.once("calibrate", self._calibrate)
             told = self.work.once("judge", self._judge)
             self.work.once("publish", self._publish)
+            shutil.rmtree(self._windows_folder, ignore_errors=True)  # large, and made again soon
         return Decision.from_json(told)
+
+    def _help(self) -> None:
+        """Take part in the training, if there is one; the first process does all the rest."""
+        self.team.wait()
+        if not self._stage("collect")["missing"] and not self.work.done("train"):
+            self._train()
 
     def _settle(self) -> dict[str, Any]:
         """The champion to start from and to beat, and what the challenger will be called."""
@@ -98,6 +104,10 @@ class Retraining:
 
     def _stage(self, name: str) -> dict[str, Any]:
         return self.work.read(name)
+
+    @property
+    def _windows_folder(self) -> Path:
+        return self.work.folder / "windows"
 
     @property
     def _champion(self) -> Path:
@@ -116,12 +126,12 @@ class Retraining:
         window = network.config.input_frames + network.config.output_frames
         rules = replace(self.config.rules, window_frames=window)
         config, inputs = replace(self.config, rules=rules), network.config.input_frames
-        return collect(self.archive, config, inputs, self.work.folder / "windows", self.bar)
+        return collect(self.archive, config, inputs, self._windows_folder, self.bar)
 
     def _train(self) -> dict[str, Any]:
         network, _ = checkpoint.load(self._champion)
         config = training_config(self.config, self._champion, network, self._order["champion"])
-        folder, windows = self.work.folder / "run", self.work.folder / "windows"
+        folder, windows = self.work.folder / "run", self._windows_folder
         return train_challenger(
             config, network, folder, windows, self.bar, device=self.device, team=self.team
         )

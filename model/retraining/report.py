@@ -108,8 +108,10 @@ def _data(collected: Mapping[str, Any]) -> Iterator[str]:
     )
     split = Split.from_json(collected["split"])
     yield _plot("events by time", plots.timeline(split, collected["breaks"]))
+    windows = collected["windows"]
     for part, events in vars(split).items():
-        yield f"<h3>{part.replace('_', ' ')}: {len(events)} events</h3>{_events(events)}"
+        table = _events(events, windows)
+        yield f"<h3>{part.replace('_', ' ')}: {len(events)} events</h3>{table}"
     breaks = collected["breaks"]
     if breaks:
         lines = "".join(
@@ -124,11 +126,12 @@ def _data(collected: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _events(events: Sequence[Event]) -> str:
+def _events(events: Sequence[Event], windows: Mapping[str, int]) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(event.name)}</td><td>{len(event.times)}</td>"
-        f"<td>{event.heavy_pixels:,}</td></tr>"
+        f"<td>{event.heavy_pixels:,}</td><td>{windows.get(event.name, 0)}</td></tr>"
         for event in events
     )
-    head = "<tr><th>event</th><th>frames</th><th>pixels at 40 dBZ</th></tr>"
+    names = ("event", "frames", "pixels at 40 dBZ", "training windows")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
     return f"<table>{head}{rows}</table>" if events else "<p>None.</p>"

@@ -74,10 +74,13 @@ class Work:
 
     def once(self, stage: str, act: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """What a stage found: as it left it, or, the first time, as it finds it now."""
-        path = self.folder / f"{stage}.json"
-        if not path.exists():
-            write_json(path, act())
+        if not self.done(stage):
+            write_json(self.folder / f"{stage}.json", act())
         return self.read(stage)
+
+    def done(self, stage: str) -> bool:
+        """Whether a stage was run to its end."""
+        return (self.folder / f"{stage}.json").exists()
 
     def read(self, stage: str) -> dict[str, Any]:
         """What a stage that was run left."""

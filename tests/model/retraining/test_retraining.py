@@ -18,7 +18,7 @@ from model.registry import Registry
 from model.retraining.contest import Contest
 from model.retraining.fence import raise_fence
 from model.retraining.work import Work
-from tests.model.retraining.worlds import event, fill, network, registry, retraining
+from tests.model.retraining.worlds import CONFIG, event, fill, network, registry, retraining
 
 EVENTS = 12
 
@@ -75,8 +75,8 @@ def test_the_story_can_be_read_afterwards(told):
 
 def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
     work = told[0] / "work"
-    split = json.loads((work / "collect.json").read_text())["split"]
-    taught = {info["event"] for info in json.loads((work / "windows/windows.json").read_text())}
+    collected = json.loads((work / "collect.json").read_text())
+    split, taught = collected["split"], collected["windows"]
     last = max(time for e in split["training"] for time in e["times"])
     first = min(time for e in split["calibration"] for time in e["times"])
     latest = max(time for e in split["calibration"] for time in e["times"])
@@ -123,7 +123,8 @@ def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive
 
 
 def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("train", "calibrate", "judge", "publish"))
+    stages = ("collect", "train", "calibrate", "judge", "publish")
+    models = again(told, tmp_path, without=stages)
     shutil.rmtree(tmp_path / "work" / "run")
     order = json.loads((tmp_path / "work" / "order.json").read_text())
     order["config"]["peak_rate"] = 1e30
@@ -236,6 +237,29 @@ def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archiv
     retrained = [entry for entry in models.history() if entry.what == "retrain"]
     assert len(retrained) == 1
     assert models.aliases()["champion"] == retrained[0].facts["challenger"]
+
+
+def test_two_processes_retrain_together(archive, told, tmp_path):
+    """One collects, judges and publishes; both train."""
+    stages = ("collect", "train", "calibrate", "judge", "publish")
+    models = again(told, tmp_path, without=stages)
+    shutil.rmtree(tmp_path / "work")
+    config = json.dumps({**CONFIG, "steps": 3, "batch": 2})
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    folders = ["--work", str(tmp_path / "work"), "--models-dir", str(models.root)]
+    retrain = ["-m", "model", "retrain", archive.url, *folders]
+    done = subprocess.run(
+        [sys.executable, *torchrun, *retrain, "--config", config, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "work" / "train.json").read_text()) == {"steps": 3, "failure": ""}
+    assert [entry.what for entry in models.history()].count("retrain") == 1
+    assert len(done.stdout.strip().splitlines()) == 1, "only one of them speaks"
 
 
 def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
