@@ -30,11 +30,16 @@ Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echoc
 
 
 @app.command()
-def up(host: Host = None, port: Port = None, data: Data = None) -> None:
+def up(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Run trainer and beat too.")] = False,
+) -> None:
     """Run gateway, worker and embedded engine until Ctrl-C."""
     from service.processes.up import run_service
 
-    run_service(_settings(host=host, port=port, data_dir=data), _say)
+    run_service(_settings(host=host, port=port, data_dir=data), _say, retrains=retrain)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``echocast up``: engine, worker and gateway in one process tree."""
+"""``echocast up``: engine, worker and gateway in one process tree; trainer and beat if asked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "service.processes.engine")
 WORKER = ("worker", "workers")
 GATEWAY = ("gateway", "service.processes.gateway")
+TRAINER = ("trainer", "workers.trainer")
+BEAT = ("beat", "workers.beat")
 
 
-def run_service(settings: ServiceSettings, say: Callable[[str], None]) -> None:
+def run_service(
+    settings: ServiceSettings, say: Callable[[str], None], *, retrains: bool = False
+) -> None:
     """Run everything until SIGINT or SIGTERM.
 
     Args:
         settings: Of the gateway; data directory and engine hold for all.
         say: Tells the person what happens.
+        retrains: Trainer and beat run too.
 
     Raises:
         StartRefused: The address is taken, keys are missing, or a role refused to start.
@@ -34,6 +39,7 @@ def run_service(settings: ServiceSettings, say: Callable[[str], None]) -> None:
     bound_socket(settings.host, port).close()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     roles = [WORKER, GATEWAY] if settings.redis_url else [ENGINE, WORKER, GATEWAY]
+    roles += [TRAINER, BEAT] if retrains else []
     supervisor = Supervisor([Role(*role) for role in roles], shared_settings(settings, port))
     _tend_until_told(supervisor, url_of(settings.host, port), say)
 

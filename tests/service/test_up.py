@@ -25,9 +25,9 @@ HEAVY = ("torch", "netCDF4", "h5py", "xarray", "cv2", "matplotlib")
 
 
 @contextmanager
-def service(where: Place) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+def service(where: Place, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     port = free_port("127.0.0.1")
-    process = start("service.cli", where, "up", "--port", str(port))
+    process = start("service.cli", where, "up", "--port", str(port), *options)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(f"{url}/readyz", process, 60)
@@ -48,6 +48,17 @@ def descendants(pid: int) -> list[int]:
 
 def command_line(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def test_trainer_and_beat_run_where_asked(models: Path) -> None:
+    with place(models) as where, service(where, "--retrain") as (process, _):
+        lines = [command_line(pid) for pid in descendants(process.pid)]
+        for module in ("workers.trainer", "workers.beat"):
+            (line,) = [line for line in lines if module in line]
+            assert "lifeline" in line
+        log = where.data / "service.cli.log"
+        eventually(lambda: "Beat asks for a retraining" in log.read_text(), 60)
+        assert "is started again" not in log.read_text()
 
 
 def test_two_services_side_by_side(models: Path) -> None:
