@@ -104,7 +104,6 @@ class Trainer:
         raise_fence(root, lock.number)
         if attempts >= self._settings.maximum_attempts:
             return self._give_up(wish, lock, attempts)
-        log.info("Retraining %s begins (%s)", wish.id, wish.why)
         outcome = self._attempt(wish, lock)
         log.info("Retraining %s: %s", wish.id, outcome)
         return outcome
@@ -120,6 +119,7 @@ class Trainer:
 
     def _attempt(self, wish: Wish, lock: Lock) -> str:
         """Run the child for as long as the lock is ours."""
+        log.info("Retraining %s begins (%s)", wish.id, wish.why)
         child = subprocess.Popen(
             self._command(self._settings, wish, lock), stdin=subprocess.PIPE, stdout=sys.stderr
         )
@@ -127,10 +127,9 @@ class Trainer:
             outcome = self._watch(child, lock)
         finally:
             _end(child)
-        if outcome == "lost":
-            return outcome
-        done = wish if outcome == "done" else None
-        self._wishes.release(lock, done, counts=outcome != "stopped")
+        if outcome != "lost":
+            done = wish if outcome == "done" else None
+            self._wishes.release(lock, done, counts=outcome != "stopped")
         return outcome
 
     def _watch(self, child: subprocess.Popen[bytes], lock: Lock) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -93,10 +94,10 @@ class Retraining:
     def _settle(self) -> dict[str, Any]:
         """The champion to start from and to beat, and what the challenger will be called."""
         card = self.registry.card()
-        begun = stamp(datetime.now(UTC))
-        version = f"{card.version.partition(RETRAINED)[0]}{RETRAINED}{begun}"
+        name = f"{stamp(datetime.now(UTC))}-{uuid.uuid4().hex[:4]}"
+        version = f"{card.version.partition(RETRAINED)[0]}{RETRAINED}{name}"
         challenger = f"{card.name}/{version}"
-        return {"id": begun, "champion": card.reference, "challenger": challenger}
+        return {"id": name, "champion": card.reference, "challenger": challenger}
 
     @property
     def _order(self) -> dict[str, Any]:

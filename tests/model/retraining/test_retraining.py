@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,15 @@ from model.checkpoint import load
 from model.checkpoint import save as save_checkpoint
 from model.errors import InputError, ModelError, RegistryConflict
 from model.formats.cf import write_frames
+from model.nowcaster import Nowcaster
 from model.registry import Registry
+from model.retraining.collect import event_windows
 from model.retraining.contest import Contest
+from model.retraining.decision import Gate
 from model.retraining.fence import raise_fence
+from model.retraining.split import Split
 from model.retraining.work import Work
+from model.selection import judge
 from tests.model.retraining.worlds import CONFIG, event, fill, network, registry, retraining
 
 EVENTS = 12
@@ -85,6 +91,20 @@ def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
     assert len(taught) == len(split["training"]) == 5
     chosen_on = json.loads(next(work.glob("challenger/*/*/manifest.json")).read_text())
     assert len(chosen_on["cuts_chosen_on"]) == len(split["calibration"]) == 3
+
+
+def test_judging_in_one_go_says_the_same(archive, told):
+    work = told[0] / "work"
+    split = Split.from_json(json.loads((work / "collect.json").read_text())["split"])
+    champion = Nowcaster.load(Registry(told[0] / "models").resolve("tiny/1"))
+    challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
+    events = {e.name: partial(event_windows, archive, e, 4, 3, 2) for e in split.held_out}
+    slow = Gate.from_json({**asdict(Gate()), **CONFIG["gate"], "latency_ratio": 1e9})
+    decision = judge(champion, challenger, events, slow)
+    assert decision.verdict == "promote"
+    assert decision.sample == told[1].sample
+    skill = [check for check in decision.checks if check.name != "latency"]
+    assert skill == [check for check in told[1].checks if check.name != "latency"]
 
 
 def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
