@@ -17,7 +17,7 @@ from deploy.grafana.parts import (
     text,
 )
 from deploy.grafana.skill_inputs import drift_panels, input_panels
-from deploy.grafana.skill_tables import heat_map, reliability
+from deploy.grafana.skill_tables import heat_map, reliability, unreliability
 from deploy.grafana.skill_tiles import tiles
 
 MODEL_COLOUR, REFERENCE_COLOUR = "#1F60C4", "#FF780A"
@@ -63,7 +63,7 @@ do. Drift moves the blue line alone.
 | model (blue) | reference (orange) | paired skill | bias | inputs | it is | do |
 |---|---|---|---|---|---|---|
 | down | down | flat | flat | normal | a hard day | nothing |
-| **down** | flat | **down** | shifts | normal | **the model** | see below |
+| **down** | flat | **down** | shifts | normal | **the model** | roll back, see below |
 | down | down | any | shifts | **not normal** | the radar | mend the input |
 | flat | flat | slowly down | drifts | slowly off | the season | retrain |
 
@@ -93,7 +93,7 @@ def skill() -> Json:
         window("1d"),
     ]
     panels = [
-        text(HOW_TO_READ, 9),
+        text(HOW_TO_READ, 10),
         *tiles(),
         heading("Skill: thick blue is THE MODEL"),
         five_methods(),
@@ -101,6 +101,8 @@ def skill() -> Json:
         heat_map(),
         bias(),
         reliability(),
+        unreliability(),
+        number_of_events(),
         heading("Drift: what the alarms are based on"),
         *drift_panels(),
         heading("Input health: is it the radar?"),
@@ -162,4 +164,18 @@ def bias() -> Json:
         overrides=LOOKS,
         lowest=0,
         decimals=2,
+    )
+
+
+def number_of_events() -> Json:
+    """On how much the lines stand."""
+    return lines(
+        "Events behind the lines (n)",
+        "Pixels that the model hit, missed or falsely alarmed, and the floor below which nothing"
+        " is drawn. Few events: wait for rain, choose a lower threshold or a longer window.",
+        [query(promql.events("model"), "n"), query(f"vector({promql.FLOOR})", "floor")],
+        (6, 9),
+        "short",
+        overrides=[override("floor", color=fixed(RED), custom__lineWidth=1)],
+        lowest=0,
     )

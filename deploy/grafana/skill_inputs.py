@@ -46,7 +46,7 @@ def drift_panels() -> list[Json]:
         ),
         lines(
             "The same in their own units",
-            "Solid: the statistic; dashed with the same name: its limit.",
+            "Solid: the statistic; dashed grey: the limits; the tooltip names whose.",
             [
                 query(statistic, "{{series}} ({{chart}})"),
                 query(f"{limit} < Inf", "limit of {{series}} ({{chart}})"),
@@ -60,6 +60,7 @@ def drift_panels() -> list[Json]:
                         {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [6, 6]}},
                         {"id": "custom.lineWidth", "value": 1},
                         {"id": "color", "value": fixed(GREY)},
+                        {"id": "custom.hideFrom", "value": {"legend": True}},
                     ],
                 }
             ],

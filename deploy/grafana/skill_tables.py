@@ -10,6 +10,7 @@ from deploy.grafana.parts import (
     YELLOW,
     Json,
     fixed,
+    lines,
     override,
     panel,
     query,
@@ -17,6 +18,8 @@ from deploy.grafana.parts import (
 )
 
 CELL = "lead_minutes, threshold_dbz"
+CLASS = "probability"
+AT_THRESHOLD = 'stream="$stream", threshold_dbz="$threshold"'
 OF_STREAM = 'stream="$stream"'
 
 
@@ -65,13 +68,18 @@ def heat_map() -> Json:
     )
 
 
+def probability_pixels() -> tuple[str, str]:
+    """By class of probability: pixels it was forecast for, and those where it came."""
+    all_of_them, exceeded = (
+        promql.increase(f"echocast_stream_probability_{name}_total{{{AT_THRESHOLD}}}", CLASS)
+        for name in ("pixels", "exceeded_pixels")
+    )
+    return all_of_them, exceeded
+
+
 def reliability() -> Json:
     """How often it rained so, by the probability that was forecast."""
-    where = 'stream="$stream", threshold_dbz="$threshold"'
-    pixels = promql.increase(f"echocast_stream_probability_pixels_total{{{where}}}", "probability")
-    exceeded = promql.increase(
-        f"echocast_stream_probability_exceeded_pixels_total{{{where}}}", "probability"
-    )
+    pixels, exceeded = probability_pixels()
     return panel(
         "barchart",
         "Reliability: of what was called x % likely, how much came",
@@ -80,9 +88,7 @@ def reliability() -> Json:
         " bar: fewer pixels than the floor.",
         [
             query(f"{exceeded} / ({pixels} >= {promql.FLOOR})", table=True),
-            query(
-                promql.one_of_all("echocast_stream_probability_class", "probability"), table=True
-            ),
+            query(promql.one_of_all("echocast_stream_probability_class", CLASS), table=True),
         ],
         (12, 9),
         "percentunit",
@@ -104,6 +110,27 @@ def reliability() -> Json:
                 "options": {"include": {"pattern": "^(probability|Value.*)$"}},
             },
         ],
+    )
+
+
+def unreliability() -> Json:
+    """How far probabilities are from what came, over time."""
+    pixels, exceeded = probability_pixels()
+    middle = promql.one_of_all("echocast_stream_probability_class", CLASS)
+    return lines(
+        "Distance from reliability",
+        "Mean distance between the probability that was forecast and how often it came. A rise"
+        " that stays: recalibrate by a retraining.",
+        [
+            query(
+                f"sum(abs({exceeded} - {pixels} * on ({CLASS}) {middle}))"
+                f" / (sum({pixels}) >= {promql.FLOOR})",
+                "mean distance",
+            )
+        ],
+        (6, 9),
+        "percentunit",
+        lowest=0,
     )
 
 

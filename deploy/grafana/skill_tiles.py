@@ -6,6 +6,12 @@ from deploy.grafana import promql
 from deploy.grafana.parts import GREEN, GREY, RED, YELLOW, Json, fixed, override, query, steps, tile
 
 N = "events n"
+ALARMS = {
+    "skill_drift": "the model (SkillDrift)",
+    "bias_shift": "its bias (BiasShift)",
+    "input_fault": "the input (InputFault)",
+    "seasonal_drift": "the season (SeasonalDrift)",
+}
 
 
 def tiles() -> list[Json]:
@@ -29,6 +35,7 @@ def tiles() -> list[Json]:
             width=8,
             text="value_and_name",
             words={"0": ("quiet", GREEN), "1": ("ALARM", RED)},
+            overrides=[override(alert, displayName=words) for alert, words in ALARMS.items()],
         ),
         tile(
             "Paired skill of the model",
