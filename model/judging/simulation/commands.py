@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def simulate_command(
     found = []
     with progress() as bar:
         task = bar.add_task("months", total=seeds * (len(wanted) + 1))
-        models = _models(wanted)
+        models = cache(partial(_models, wanted))
         for seed in range(first_seed, first_seed + seeds):
             done: dict[str, list[Block]] = {}
             for name, blocks in _kept_or_made(output, seed, models, wanted):
@@ -63,18 +64,19 @@ def checked(names: list[str]) -> list[str]:
 
 
 def _kept_or_made(
-    output: Path, seed: int, models: Mapping[str, Forecaster], wanted: list[str]
+    output: Path, seed: int, models: Callable[[], Mapping[str, Forecaster]], wanted: list[str]
 ) -> Iterator[tuple[str, list[Block]]]:
     """The months of a seed: those that were kept, and the others as they are made."""
     place = output / "months" / f"{seed}.json.gz"
     kept = _read(place) if place.exists() else {}
     missing = [name for name in wanted if name not in kept]
-    for name, blocks in months(seed, models, missing) if missing else ():
-        kept[name] = blocks
+    yield from kept.items()
+    made = {}
+    for name, blocks in months(seed, models(), missing) if missing else ():
+        made[name] = blocks
         yield name, blocks
-    if missing:
-        _keep(place, kept)
-    yield from ((name, blocks) for name, blocks in kept.items() if name not in missing)
+    if made:
+        _keep(place, {**kept, **made})
 
 
 def _read(place: Path) -> dict[str, list[Block]]:
