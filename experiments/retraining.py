@@ -42,17 +42,17 @@ SEEDS = (271, 208, 293, 325, 209, 246, 245, 248, 255, 288, 207, 256)
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 EVERY = timedelta(hours=12)
 SIDE, FRAMES = 64, 26
-CRIPPLED_DB = 8.0
+CRIPPLED_DB = 9.0
 NETWORK = replace(RADAR_SMALL, layers=2, hidden_channels=4)
 CONFIG = {
     "crop": 48,
     "crops": 2,
     "stride": 2,
-    "steps": 60,
+    "steps": 50,
     "batch": 4,
     "peak_rate": 0.01,
     "rules": {"wet_share": 0.0},
-    "gate": {"fewest_blocks": 4, "fewest_storms": 4, "fewest_pixels": 100, "block_minutes": 30.0},
+    "gate": {"fewest_blocks": 4, "fewest_storms": 2, "fewest_pixels": 100, "block_minutes": 30.0},
 }
 PATIENCE_SECONDS = 1200.0
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -141,6 +142,27 @@ def test_an_archive_is_built_from_radar_files_and_once_only(tmp_path: Path):
 def test_a_name_that_is_none_of_a_stream_is_refused(tmp_path: Path):
     with pytest.raises(ContractViolation, match=r"stream's name"):
         add(WEATHER, tmp_path, "../radar", "a.nc")
+
+
+def test_an_archive_in_an_object_store_is_read_alike(tmp_path: Path):
+    local = fill(tmp_path, [WEATHER[:5]])
+    store = fsspec.filesystem("memory")
+    store.put(str(tmp_path) + "/", "/echocast/", recursive=True)
+    try:
+        archive = FrameArchive("memory://echocast")
+        assert archive.streams() == ["radar"]
+        assert archive.times("radar") == local.times("radar")
+        again = archive.frames("radar", WEATHER.times[:5])
+        assert again.sha256() == local.frames("radar", WEATHER.times[:5]).sha256()
+        with pytest.raises(InputError, match="is gone"):
+            archive.frame("radar", WEATHER.times[6])
+    finally:
+        store.rm("/echocast", recursive=True)
+
+
+def test_an_address_that_nobody_knows_is_refused():
+    with pytest.raises(InputError, match="can't be opened"):
+        FrameArchive("nonsense://store")
 
 
 def test_an_archive_without_frames_is_refused(tmp_path: Path):
