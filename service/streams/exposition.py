@@ -70,7 +70,7 @@ class StreamExposition:
         stream = self._library.register.stream(name)
         totals = self._sums.totals(name)
         newest = self._library.frames.newest_time(name)
-        source = (stream, newest, totals, self._sums.corrections(name))
+        source = (stream, newest, totals, self._sums.corrections(name), self._sums.speed(name))
         known = self._remembered.get(name)
         if known and known.source == source:
             return known

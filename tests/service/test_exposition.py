@@ -1,0 +1,73 @@
+"""The remembered text of streams is always what a gateway that remembers nothing would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.streams.exposition import StreamExposition
+from tests.service.processes import engine, place
+from tests.workers.stream_bench import Bench
+from workers.engine_client import EngineClient
+
+CLOCKS = ("silence_seconds", "forecast_age_seconds")  # go on while nothing happens
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with place(tmp_path_factory.mktemp("models")) as where, engine(where):
+        client = EngineClient(where.settings.engine_url, 5)
+        yield client
+        client.close()
+
+
+def told(exposition: StreamExposition) -> list[str]:
+    lines = exposition().decode().splitlines()
+    return [line for line in lines if not any(clock in line for clock in CLOCKS)]
+
+
+def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
+    bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
+    remembering = StreamExposition(bench.library, bench.sums, 1)
+
+    def agrees() -> list[str]:
+        found = told(remembering)
+        assert found == told(remembering)
+        assert found == told(StreamExposition(bench.library, bench.sums, 1))
+        return found
+
+    texts = [agrees()]
+    for slot in range(3):
+        bench.put(slot, slot)
+        texts.append(agrees())
+    bench.issue(0)
+    bench.settle()
+    texts.append(agrees())
+    assert bench.put(1, 9) == "replaced"
+    bench.settle()
+    texts.append(agrees())
+    quiet.put(0, 5)
+    texts.append(agrees())
+    declared, first, *_, third, scored, replaced, other = texts
+    assert declared != first
+    assert third != scored != replaced != other
+
+
+def test_the_speed_of_the_rain_may_come_after_everything_else(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, connection, "fast")
+    remembering = StreamExposition(bench.library, bench.sums, 1)
+    bench.put(0, 0)
+    speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
+    assert f"{speed} NaN" in told(remembering)
+    bench.sums.note_speed("fast", 12.5)
+    assert f"{speed} 12.5" in told(remembering)
+
+
+def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, connection, "floored")
+    lines = told(StreamExposition(bench.library, bench.sums, 77))
+    assert "echocast_stream_event_floor_pixels 77.0" in lines
