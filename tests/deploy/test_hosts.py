@@ -19,7 +19,7 @@ import pytest
 from service.processes.readying import stop_process, wait_until
 from tests.deploy.engine_host import engine
 from tests.deploy.namespaces import Host, hosts
-from tests.service.bodies import NETCDF, WAIT, other_storm
+from tests.service.bodies import NETCDF, other_storm
 from tests.service.processes import QUICK, eventually
 
 SECRET = "a-key-of-the-test"
@@ -56,19 +56,18 @@ class Site:
         with self.hosts[name].running(command, self.environment, log) as process:
             yield process
 
-    def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
-        """One request from the second worker's host."""
+    def ask(self, method: str, path: str, caller: str = "second", **given: Any) -> httpx.Response:
+        """One request, from the second worker's host where no other is named."""
 
         def request() -> httpx.Response:
-            with httpx.Client(base_url=self.url, timeout=60, trust_env=False) as client:
+            with httpx.Client(base_url=self.url, timeout=20, trust_env=False) as client:
                 headers = {"Authorization": f"Bearer {SECRET}", **given.pop("headers", {})}
                 return client.request(method, path, headers=headers, **given)
 
-        return self.hosts["second"].call(request)
+        return self.hosts[caller].call(request)
 
-    def post(self, seed: int, **headers: str) -> httpx.Response:
-        body = other_storm(seed)
-        return self.ask("POST", "/nowcast", content=body, headers={**NETCDF, **headers})
+    def post(self, seed: int) -> httpx.Response:
+        return self.ask("POST", "/nowcast", content=other_storm(seed), headers=NETCDF)
 
     def statuses(self, paths: list[str]) -> list[str]:
         return [self.ask("GET", path).json()["status"] for path in paths]
@@ -112,12 +111,25 @@ def test_a_worker_that_is_cut_off_at_work_loses_nothing_and_comes_back(site: Sit
             soon(lambda: site.statuses(paths) == ["succeeded"] * 3)
             jobs = [site.ask("GET", path).json() for path in paths]
             assert [job["attempts"] for job in jobs] == [2, 2, 2]
-            answer = site.post(73, **WAIT)
-            assert answer.json()["status"] == "succeeded", answer.text
+            paths.append(site.post(73).headers["location"])
+            soon(lambda: site.statuses(paths) == ["succeeded"] * 4)
             stop_process(second)
 
         first.bring_back()
         hold.unlink()  # it finishes what was given away meanwhile, before anything new
         new = [site.post(74).headers["location"]]
         soon(lambda: site.statuses(new) == ["succeeded"])
-        assert [site.ask("GET", path).json() for path in paths] == jobs
+        assert [site.ask("GET", path).json() for path in paths[:3]] == jobs
+
+
+def test_a_gateway_that_is_cut_off_says_so_and_comes_back(site: Site) -> None:
+    def problem() -> str:
+        kind: str = site.ask("GET", "/readyz", caller="gateway").json()["type"]
+        return kind.removeprefix("urn:echocast:problem:")
+
+    with site.gateway():
+        soon(lambda: problem() == "no-worker")
+        site.hosts["gateway"].cut_off()
+        soon(lambda: problem() == "engine-unreachable")
+        site.hosts["gateway"].bring_back()
+        soon(lambda: problem() == "no-worker")
