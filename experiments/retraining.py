@@ -48,12 +48,11 @@ CONFIG = {
     "crop": 48,
     "crops": 2,
     "stride": 2,
-    "steps": 40,
+    "steps": 300,
     "batch": 4,
     "peak_rate": 0.01,
     "rules": {"wet_share": 0.0},
     "gate": {
-        "persistence_dbz": [20.0],  # forty steps do not make up for all that was spoiled
         "fewest_blocks": 4,
         "fewest_storms": 2,
         "fewest_pixels": 100,
