@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -208,11 +208,12 @@ class WorkerInfo:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The worker that :meth:`to_json` described."""
+        """The worker that :meth:`to_json` described, perhaps one of a newer version."""
         values = json.loads(text)
-        values["models"] = tuple(values["models"])
-        values["started"] = datetime.fromisoformat(values["started"])
-        return cls(**values)
+        known = {field.name: values[field.name] for field in fields(cls)}
+        known["models"] = tuple(known["models"])
+        known["started"] = datetime.fromisoformat(known["started"])
+        return cls(**known)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,5 +1,6 @@
 """Leases, the sweep, the election of the janitor, signs of life."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -121,3 +122,9 @@ def test_workers_are_alive_for_one_lease_after_a_beat(make_world: Callable[..., 
     world.claims.beat(worker)
     world.claims.say_goodbye("x")
     assert world.jobs.alive_workers() == []
+
+
+def test_a_worker_of_a_newer_version_is_understood() -> None:
+    worker = WorkerInfo("x", "host", 7, "cpu", ("fake/1",), datetime.now(UTC))
+    newer = json.dumps({**json.loads(worker.to_json()), "room_temperature": 21})
+    assert WorkerInfo.from_json(newer) == worker
