@@ -1,7 +1,8 @@
 """Which form of a network's steps to use: measured when it is loaded, judged by the plain one.
 
 On a golden input every candidate must agree with the plain steps; one that does not is never used.
-Of those that agree, the fastest on this machine wins, and the plain steps are a candidate too.
+Of those that agree, the likeliest is used unless another one is clearly faster on this machine;
+the plain steps are the last candidate.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ GOLDEN_GRID = (24, 28)  # patches; not a multiple of every tile
 GOLDEN_STEPS = 3
 TIMED_STEPS = 4
 TILES: Mapping[int, tuple[int, ...]] = {3: (4, 6), 5: (4,)}  # kernel -> tile sides worth a trial
+COMPILED_TILE = 4
+WORTH_IT = 1.15  # a less likely form has to be so much faster: noise must not choose
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ class Choice:
 
     Args:
         steps: What computes them.
-        name: ``plain`` or e.g. ``winograd-4``.
+        name: ``plain`` or e.g. ``compiled-4``.
         speedup: How many times faster than plain on the golden input.
         disagreement: By candidate: difference from plain on the golden input, in its deviations.
     """
@@ -53,11 +56,11 @@ class Choice:
 
 @torch.inference_mode()
 def choose_steps(network: Network, candidates: Mapping[str, Recurrence] | None = None) -> Choice:
-    """The fastest form of a network's steps that agrees with the plain one.
+    """The form of a network's steps to use: fast, and in agreement with the plain one.
 
     Args:
         network: In evaluation mode, on the device where it will run.
-        candidates: Forms to try; by default Winograd's in tiles of several sizes, on a CPU.
+        candidates: Forms to try, the likeliest first; by default those of :func:`fast_forms`.
     """
     plain = Choice(network)
     if candidates is None:
@@ -80,25 +83,46 @@ def choose_steps(network: Network, candidates: Mapping[str, Recurrence] | None =
     agreed = {name: steps for name, steps in candidates.items() if name not in plain.refused}
     seconds = interleaved_seconds([network, *agreed.values()], golden, TIMED_STEPS)
     medians = [statistics.median(times) for times in seconds]
-    best = min(range(len(medians)), key=medians.__getitem__)
-    if best == 0:
+    names, best = [*agreed, "plain"], 0
+    medians = [*medians[1:], medians[0]]
+    for number, median in enumerate(medians):
+        if medians[best] > WORTH_IT * median:
+            best = number
+    if names[best] == "plain":
         return plain
-    name, steps = list(agreed.items())[best - 1]
-    return Choice(steps, name, medians[0] / medians[best], disagreement)
+    name = names[best]
+    return Choice(agreed[name], name, medians[-1] / medians[best], disagreement)
 
 
-def fast_forms(network: Network) -> dict[str, Recurrence]:
-    """What may be faster than the plain steps: nothing where no fast form is known."""
-    parameter = network.head.weight
+def fast_forms(network: Network, *, compiled: bool | None = None) -> dict[str, Recurrence]:
+    """What may be faster than the plain steps, the likeliest first.
+
+    Args:
+        network: Whose steps; only those in float32 on a CPU have a fast form.
+        compiled: By numba's kernels (True), by torch's operations (False), or by both, in this
+            order, where numba is installed.
+    """
+    parameter, k = network.head.weight, network.config.kernel
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         return {}
+    forms: dict[str, Recurrence] = {}
+    if compiled is not False and k in TILES:
+        _try(forms, network, COMPILED_TILE, compiled=True)
+    if not compiled:
+        tiles = TILES.get(k, ())
+        for m in tiles[:1] if forms else tiles:  # one more, should the kernels be refused
+            _try(forms, network, m, compiled=False)
+    return forms
+
+
+def _try(forms: dict[str, Recurrence], network: Network, m: int, *, compiled: bool) -> None:
+    """Add a form, if there is one."""
     try:
-        return {
-            f"winograd-{m}": FastSteps(network, m) for m in TILES.get(network.config.kernel, ())
-        }
+        steps = FastSteps(network, m, compiled=compiled)
     except Untraceable as reason:
-        log.info("No fast path: %s", reason)
-        return {}
+        log.info("%s", reason)
+    else:
+        forms[f"{'compiled' if compiled else 'winograd'}-{m}"] = steps
 
 
 def golden_input(network: Network) -> list[Tensor]:

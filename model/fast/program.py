@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -14,69 +12,9 @@ from model.fast.schedule import Level, Schedule, bases
 from model.fast.symbols import Symbol
 from model.fast.tiles import Surroundings, Tiling, gather
 from model.fast.winograd import Winograd
+from model.fast.workspace import Field, Fields, Workspace
 
-
-class Field(NamedTuple):
-    """One value on the whole image.
-
-    Args:
-        tiles: (m * m, tiles, channels).
-        spectra: Per chunk its values at the points, (n * n, tiles of the chunk, channels), once
-            some convolution read it.
-    """
-
-    tiles: Tensor
-    spectra: list[Tensor] | None = None
-
-
-@dataclass(eq=False)
-class Workspace:
-    """What the steps of one sequence share beside the memories.
-
-    Args:
-        tiling: How its images are cut.
-        chunks: Tiles computed at a time.
-        surroundings: Of the tiles of each chunk.
-        constants: Constants of the step as tiles.
-        buffers: Memory that is written over again and again, by shape.
-    """
-
-    tiling: Tiling
-    chunks: list[slice]
-    surroundings: list[Surroundings]
-    constants: dict[Symbol, Tensor] = field(default_factory=dict)
-    buffers: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, tiling: Tiling, size: int, halo: int) -> Self:
-        """For chunks of about ``size`` tiles and kernels that reach ``halo`` far."""
-        chunks = tiling.chunks(size)
-        return cls(tiling, chunks, [tiling.surroundings(chunk, halo) for chunk in chunks])
-
-    def buffer(self, *shape: int) -> Tensor:
-        """Some memory that nobody needs longer than until the next call with this shape."""
-        if shape not in self.buffers:
-            self.buffers[shape] = torch.empty(shape)
-        return self.buffers[shape]
-
-
-@dataclass(eq=False)
-class Fields:
-    """What is known of a step's values so far, as in :class:`Field`."""
-
-    tiles: dict[Symbol, Tensor]
-    spectra: dict[Symbol, list[Tensor]]
-
-    @classmethod
-    def of(cls, given: Mapping[Symbol, Field]) -> Self:
-        """What a step begins with."""
-        spectra = {value: of.spectra for value, of in given.items() if of.spectra is not None}
-        return cls({value: of.tiles for value, of in given.items()}, spectra)
-
-    def forget(self, value: Symbol) -> None:
-        """Free a value that nobody reads any more."""
-        self.tiles.pop(value, None)
-        self.spectra.pop(value, None)
+CHUNK = 128
 
 
 class Program:
@@ -87,10 +25,13 @@ class Program:
         memories: Symbols of the memories to keep, by name.
         m: Side of a tile.
         k: Side of the kernels.
+        chunk: Tiles computed at a time, about; 0: what is best.
     """
 
-    def __init__(self, out: Symbol, memories: Mapping[str, Symbol], m: int, k: int) -> None:
-        self.winograd = Winograd(m, k)
+    def __init__(
+        self, out: Symbol, memories: Mapping[str, Symbol], m: int, k: int, chunk: int = 0
+    ) -> None:
+        self.winograd, self._chunk = Winograd(m, k), chunk or CHUNK
         self._out, self._memories = out, dict(memories)
         kept = [value for value in memories.values() if value.kind != "zero"]
         self._schedule = Schedule([out, *dict.fromkeys(kept)])
@@ -109,6 +50,22 @@ class Program:
             if product.group.nonlinear
             for gate in product.columns
         }
+
+    def workspace(self, tiling: Tiling) -> Workspace:
+        """For the steps of a sequence."""
+        return Workspace.of(tiling, self._chunk, self.winograd.k // 2)
+
+    def cut(self, images: Tensor, work: Workspace) -> Field:
+        """Images (batch, channels, rows, columns) as a field."""
+        return Field(work.tiling.cut(images))
+
+    def join(self, tiles: Tensor, work: Workspace) -> Tensor:
+        """Images of the head's output."""
+        return work.tiling.join(tiles)
+
+    def zero(self, channels: int, work: Workspace) -> Field:
+        """A memory that is zero."""
+        return Field(torch.zeros(self.winograd.m**2, work.tiling.tiles, channels))
 
     def run(
         self, given: Mapping[Symbol, Field], work: Workspace

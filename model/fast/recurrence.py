@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.fast.program import Field, Program, Workspace
-from model.fast.symbols import trace
+from model.fast.program import Program
+from model.fast.symbols import Symbol, Untraceable, trace
 from model.fast.tiles import Tiling
 from model.networks import Network
+
+
+class StepProgram(Protocol):
+    """What runs a traced step; its fields and its workspace are its own affair."""
+
+    def workspace(self, tiling: Tiling) -> Any:
+        """For the steps of a sequence."""
+
+    def cut(self, images: Tensor, work: Any) -> Any:
+        """Images (batch, channels, rows, columns) as a field."""
+
+    def join(self, tiles: Tensor, work: Any) -> Tensor:
+        """Images of the head's output."""
+
+    def zero(self, channels: int, work: Any) -> Any:
+        """A memory that is zero."""
+
+    def run(self, given: Mapping[Symbol, Any], work: Any) -> tuple[Tensor, dict[str, Any]]:
+        """One step: fields of the input symbols to the head's tiles and the new memories."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,12 +39,12 @@ class FastState:
     """All memories of a sequence.
 
     Args:
-        memories: By name; empty before the first step.
+        memories: Fields by name; empty before the first step.
         work: What the steps of this sequence share.
     """
 
-    memories: dict[str, Field]
-    work: Workspace
+    memories: dict[str, Any]
+    work: Any
 
 
 class FastSteps:
@@ -32,20 +53,23 @@ class FastSteps:
     Args:
         network: In evaluation mode; its parameters are read once, here.
         m: Side of a tile.
-        chunk: Tiles computed at a time, about.
+        chunk: Tiles computed at a time, about; 0: what is best.
+        compiled: By numba's kernels instead of torch's operations.
 
     Raises:
-        Untraceable: The network does something that has no fast form.
+        Untraceable: The network does something that has no fast form, or there is no numba.
     """
 
-    def __init__(self, network: Network, m: int = 4, chunk: int = 128) -> None:
-        self.network, self._chunk = network, chunk
+    def __init__(
+        self, network: Network, m: int = 4, chunk: int = 0, *, compiled: bool = False
+    ) -> None:
+        self.network, self._m, k = network, m, network.config.kernel
         self._first = trace(network, network.planes, started=False)
         self._next = trace(network, network.planes, started=True)
-        self._m, k = m, network.config.kernel
         read = self._next.read()
-        self._programs = [
-            Program(traced.out, {name: traced.new_memories[name] for name in read}, m, k)
+        kind = compiled_program() if compiled else Program
+        self._programs: list[StepProgram] = [
+            kind(traced.out, {name: traced.new_memories[name] for name in read}, m, k, chunk)
             for traced in (self._first, self._next)
         ]
         self._channels = {name: self._next.memories[name].channels for name in read}
@@ -68,7 +92,7 @@ class FastSteps:
 
     def begin(self, tiling: Tiling) -> FastState:
         """Memories before the first step."""
-        return FastState({}, Workspace.of(tiling, self._chunk, self.network.config.kernel // 2))
+        return FastState({}, self._programs[0].workspace(tiling))
 
     def tiling(self, batch: int, height: int, width: int, *parts: Tensor) -> Tiling:
         """How grids of patches are cut.
@@ -83,14 +107,13 @@ class FastSteps:
         """One time step: (batch, planes, height, width) and the memories at t-1."""
         traced = self._next if state.memories else self._first
         program = self._programs[bool(state.memories)]
-        tiling = state.work.tiling
         given = {traced.memories[name]: memory for name, memory in state.memories.items()}
-        given[traced.X] = Field(tiling.cut(X))
+        given[traced.X] = program.cut(X, state.work)
         out, memories = program.run(given, state.work)
         for name, channels in self._channels.items():
             if name not in memories:  # still zero
-                memories[name] = Field(X.new_zeros(self._m**2, tiling.tiles, channels))
-        return tiling.join(out), replace(state, memories=memories)
+                memories[name] = program.zero(channels, state.work)
+        return program.join(out, state.work), replace(state, memories=memories)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +137,16 @@ class Part:
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step."""
         return self.steps.step(X, state)
+
+
+def compiled_program() -> type[Any]:
+    """The form that needs numba.
+
+    Raises:
+        Untraceable: numba is not installed, or does not run here.
+    """
+    try:
+        from model.fast.compiled import CompiledProgram
+    except ImportError as reason:
+        raise Untraceable(f"There are no compiled kernels: {reason}.") from reason
+    return CompiledProgram

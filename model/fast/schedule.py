@@ -107,6 +107,11 @@ class Schedule:
             self._depth[value] = max(depths, default=0)
         return self._depth[value]
 
+    @property
+    def inputs(self) -> list[Symbol]:
+        """What is given before the first level."""
+        return [value for value in self._depth if value.kind == "input"]
+
     def _group(self) -> None:
         groups: dict[tuple[int, frozenset[Symbol], int, bool], list[Sum]] = {}
         for gate, sum_ in self.sums.items():

@@ -1,5 +1,7 @@
 """The fast steps say what the plain steps say, for every network there is."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 
 from model.config import FAMILIES, PAPER_ONLY, RADAR_SMALL, NetworkConfig
 from model.errors import ModelError
+from model.fast import kernels
 from model.fast.choice import Choice, choose_steps, difference, fast_forms, golden_input, outputs
 from model.fast.recurrence import FastSteps
 from model.fast.symbols import Untraceable, trace
@@ -19,6 +22,7 @@ GRID = (10, 13)
 EQUATIONS = [(family, "paper") for family in FAMILIES]
 EQUATIONS += [(family, "reference") for family in FAMILIES if family not in PAPER_ONLY]
 SMALL = NetworkConfig(hidden_channels=8, kernel=3)
+both = pytest.mark.parametrize("compiled", [False, True], ids=["torch", "numba"])
 
 
 def random_network(config, seed=3):
@@ -58,37 +62,43 @@ def test_chunks_hold_every_tile_once(size):
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(tiling.tiles))
 
 
+@both
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize(("family", "equations"), EQUATIONS)
-def test_every_network_has_fast_steps_that_agree(family, equations, kernel):
+def test_every_network_has_fast_steps_that_agree(family, equations, kernel, compiled):
     grid = GRID if equations == "reference" else None
     config = replace(SMALL, family=family, equations=equations, kernel=kernel, grid=grid)
     network = random_network(config)
     with torch.inference_mode():
         inputs = inputs_of(network)
-        plain, fast = outputs(network, inputs), outputs(FastSteps(network), inputs)
-    assert difference(plain, fast) < 1e-4
+        fast = outputs(FastSteps(network, compiled=compiled), inputs)
+        assert difference(outputs(network, inputs), fast) < 1e-4
 
 
-def test_widths_may_differ_between_layers():
+@both
+def test_widths_may_differ_between_layers(compiled):
     network = random_network(replace(SMALL, family="predrnn_plus", hidden_channels=(8, 4, 6, 5)))
     inputs = inputs_of(network)
     with torch.inference_mode():
-        assert difference(outputs(network, inputs), outputs(FastSteps(network), inputs)) < 1e-4
+        fast = outputs(FastSteps(network, compiled=compiled), inputs)
+        assert difference(outputs(network, inputs), fast) < 1e-4
 
 
+@both
 @pytest.mark.parametrize("chunk", [1, 7])
-def test_the_size_of_chunks_changes_nothing(chunk):
+def test_the_size_of_chunks_changes_nothing(chunk, compiled):
     network = random_network(RADAR_SMALL)
     inputs = inputs_of(network, grid=(23, 18))
     with torch.inference_mode():
-        whole = outputs(FastSteps(network, chunk=10**6), inputs)
-        torch.testing.assert_close(outputs(FastSteps(network, chunk=chunk), inputs), whole)
+        whole = outputs(FastSteps(network, chunk=10**4, compiled=compiled), inputs)
+        parts = outputs(FastSteps(network, chunk=chunk, compiled=compiled), inputs)
+    torch.testing.assert_close(parts, whole)
 
 
-def test_interleaved_sequences_equal_separate_ones():
+@both
+def test_interleaved_sequences_equal_separate_ones(compiled):
     network = random_network(SMALL)
-    steps = FastSteps(network)
+    steps = FastSteps(network, compiled=compiled)
     first, second = inputs_of(network), [1 - X for X in inputs_of(network)]
     with torch.inference_mode():
         alone = outputs(steps, first), outputs(steps, second)
@@ -159,8 +169,77 @@ def test_a_fast_path_that_is_not_finite_is_switched_off():
 
 
 def test_on_a_cpu_there_are_fast_forms_of_the_presets_and_none_in_float64():
-    assert "winograd-4" in fast_forms(random_network(RADAR_SMALL))
-    assert fast_forms(random_network(RADAR_SMALL).double()) == {}
+    network = random_network(SMALL)
+    assert set(fast_forms(network)) == {"compiled-4", "winograd-4"}
+    assert set(fast_forms(network, compiled=True)) == {"compiled-4"}
+    assert set(fast_forms(network, compiled=False)) == {"winograd-4", "winograd-6"}
+    assert fast_forms(network.double()) == {}
+
+
+def test_without_numba_there_are_the_forms_in_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "model.fast.compiled", None)
+    assert set(fast_forms(random_network(SMALL))) == {"winograd-4", "winograd-6"}
+    with pytest.raises(Untraceable, match="no compiled kernels"):
+        FastSteps(random_network(SMALL), compiled=True)
+
+
+def test_where_no_folder_may_be_written_kernels_are_compiled_anew(monkeypatch):
+    def without_folder(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr("model.fast.kernels.njit", without_folder)
+    assert kernels.compiled(len) is len
+
+
+@both
+def test_a_state_may_be_gone_on_from_twice(compiled):
+    network = random_network(SMALL)
+    steps, (first, *others) = FastSteps(network, compiled=compiled), inputs_of(network)
+    with torch.inference_mode():
+        _, state = steps.step(first, steps.initial_state(2, *GRID))
+        once, later = steps.step(others[0], state)
+        steps.step(others[1], later)
+        assert torch.equal(steps.step(others[0], state)[0], once)
+
+
+@both
+def test_sequences_in_several_threads_do_not_meet(compiled):
+    network = random_network(SMALL)
+    steps = FastSteps(network, compiled=compiled)
+    sequences = [[X * scale for X in inputs_of(network)] for scale in (1, 0.7, 0.4, 0.1)]
+
+    def run(inputs):
+        with torch.inference_mode():
+            return outputs(steps, inputs)
+
+    alone = [run(inputs) for inputs in sequences]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(run, sequences))
+    assert all(map(torch.equal, alone, together))
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_nothing(threads):
+    network, before = random_network(SMALL), torch.get_num_threads()
+    steps, inputs = FastSteps(network, compiled=True), inputs_of(network, grid=(21, 18))
+    found = []
+    try:
+        for number in (1, threads):
+            torch.set_num_threads(number)
+            with torch.inference_mode():
+                found.append(outputs(steps, inputs))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+
+
+def test_what_is_not_a_number_stays_so():
+    network = random_network(SMALL)
+    inputs = [X.index_fill(2, torch.tensor([0]), torch.nan) for X in inputs_of(network)]
+    with torch.inference_mode():
+        assert outputs(FastSteps(network, compiled=True), inputs)[:, :, :, 0].isnan().all()
 
 
 def test_the_golden_input_is_always_the_same():
@@ -180,7 +259,8 @@ def each_with(G, weight):
     return points, weight, points
 
 
-def test_on_some_tiles_the_steps_say_there_what_they_say_on_all():
+@both
+def test_on_some_tiles_the_steps_say_there_what_they_say_on_all(compiled):
     """Dry sky that is left out stands around what is not as if it had been computed."""
     network = random_network(replace(SMALL, layers=2))
     inputs = inputs_of(network, grid=(40, 44))
@@ -189,7 +269,7 @@ def test_on_some_tiles_the_steps_say_there_what_they_say_on_all():
     seen = torch.ones(2, 40, 44)
     seen[:, :, 40:] = 0
     inputs = [X * active[:, None] + 0.1 * seen[:, None] for X in inputs]
-    steps = FastSteps(network)
+    steps = FastSteps(network, compiled=compiled)
     with torch.inference_mode():
         part = outputs(steps.only(active, seen), inputs)
         whole = outputs(steps, inputs)

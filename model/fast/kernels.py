@@ -1,0 +1,254 @@
+"""The inner loops of a fast step, compiled: to the points, the products there, and back.
+
+Values lie tile by tile, (tiles, places, channels); the channels of a value are filled up to whole
+vectors. Everything is given by its address in bytes; a stride is in bytes too. The sides m and n of
+tiles come as the lengths of tuples: those are known when code is compiled, so that loops over them
+are unrolled. Compiled code is kept on disk until this file changes.
+
+The points of :mod:`model.fast.winograd` are 0, pairs p and -p, and infinity. The sums at a pair
+share their even and their odd terms, which halves the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from model.fast.blocks import BYTES, PANEL, ROWS, block, wide_block
+from model.fast.lanes import WIDTH, clamped, fill, load, store
+
+ADD, SUBTRACT, MULTIPLY, SIGMOID, TANH, COPY = range(6)
+
+# tanh(x) = x p(x^2) / q(x^2) within 3e-7 on [-7.9, 7.9] (Eigen's minimax coefficients).
+TANH_BOUND = np.float32(7.90531110763549805)
+TANH_P = np.array(
+    [
+        -2.76076847742355e-16,
+        2.00018790482477e-13,
+        -8.60467152213735e-11,
+        5.12229709037114e-08,
+        1.48572235717979e-05,
+        6.37261928875436e-04,
+        4.89352455891786e-03,
+    ],
+    np.float32,
+)
+TANH_Q = np.array(
+    [1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03],
+    np.float32,
+)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled code of a function, kept on disk where numba finds a folder that it may write."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        kept: Callable[..., Any] = njit(cache=True, **options)(function)
+    except RuntimeError:  # no such folder
+        return njit(**options)(function)  # type: ignore[no-any-return]
+    return kept
+
+
+@njit
+def tanh(x):  # type: ignore[no-untyped-def]
+    """Of a vector; NaN stays NaN."""
+    x = clamped(x, fill(TANH_BOUND))
+    square = x * x
+    p, q = fill(TANH_P[0]), fill(TANH_Q[0])
+    for k in range(1, 7):
+        p = p * square + fill(TANH_P[k])
+    for k in range(1, 4):
+        q = q * square + fill(TANH_Q[k])
+    return x * p / q
+
+
+@njit
+def line_to_points(x, x_stride, y, y_stride, B, N):  # type: ignore[no-untyped-def]
+    """A line of n vectors to its n values at the points."""
+    n = len(N)
+    first = last = fill(np.float32(0))
+    for i in range(0, n, 2):
+        first = first + fill(B[0, i]) * load(x + i * x_stride)
+        last = last + fill(B[n - 1, i + 1]) * load(x + (i + 1) * x_stride)
+    for u in range(1, n - 1, 2):
+        even = odd = fill(np.float32(0))
+        for i in range(0, n, 2):
+            even = even + fill(B[u, i]) * load(x + i * x_stride)
+            odd = odd + fill(B[u, i + 1]) * load(x + (i + 1) * x_stride)
+        store(y + u * y_stride, even + odd)
+        store(y + (u + 1) * y_stride, even - odd)
+    store(y, first)
+    store(y + (n - 1) * y_stride, last)
+
+
+@compiled
+def to_points(tiles, near, out, channels, first, last, x, B, N):  # type: ignore[no-untyped-def]
+    """Values of tiles at the points, (tiles, n * n, channels).
+
+    Args:
+        tiles: The value, (tiles, m * m, channels).
+        near: (tiles, n * n), numbers of the pixels in and around a tile; -1: none, zero.
+        out: Where to.
+        channels: Of the value, whole vectors.
+        first, last: Tiles to take.
+        x: Address of scratch: 2 n * n + 1 vectors, the last one zero.
+        B: (n, n), an input line to its values at the points.
+        N: A tuple of n numbers.
+    """
+    n, points = len(N), len(N) ** 2
+    half, zero = x + points * BYTES, x + 2 * points * BYTES
+    for tile in range(first, last):
+        for c in range(0, channels, WIDTH):
+            at, to = tiles + 4 * c, out + 4 * (tile * points * channels + c)
+            for i in range(points):
+                pixel = near[tile, i]
+                store(x + i * BYTES, load(at + 4 * pixel * channels if pixel >= 0 else zero))
+            for j in range(n):
+                line_to_points(x + j * BYTES, n * BYTES, half + j * BYTES, n * BYTES, B, N)
+            for u in range(n):
+                line_to_points(
+                    half + u * n * BYTES, BYTES, to + 4 * u * n * channels, 4 * channels, B, N
+                )
+
+
+@njit
+def line_back(x, x_stride, y, y_stride, A, bias, M, N):  # type: ignore[no-untyped-def]
+    """A line at the n points to its m outputs."""
+    m, n = len(M), len(N)
+    for j in range(0, m, 2):
+        even = odd = bias
+        if j == 0:
+            even = even + load(x)
+        if j == m - 2:
+            odd = odd + load(x + (n - 1) * x_stride)
+        for u in range(1, n - 1, 2):
+            plus, minus = load(x + u * x_stride), load(x + (u + 1) * x_stride)
+            even = even + fill(A[j, u]) * (plus + minus)
+            odd = odd + fill(A[j + 1, u]) * (plus - minus)
+        store(y + j * y_stride, even)
+        store(y + (j + 1) * y_stride, odd)
+
+
+@njit
+def back(at, stride, out, out_stride, A, bias, half, M, N):  # type: ignore[no-untyped-def]
+    """One vector of channels of a tile from the points, (n * n), to its pixels, (m * m)."""
+    m, n = len(M), len(N)
+    zero = fill(np.float32(0))
+    for v in range(n):
+        line_back(at + v * stride, n * stride, half + v * BYTES, n * BYTES, A, zero, M, N)
+    for i in range(m):
+        line_back(half + i * n * BYTES, BYTES, out + i * m * out_stride, out_stride, A, bias, M, N)
+
+
+@njit
+def multiply(sources, first, last, panel, w, tiles, places, shared, total, stride):  # type: ignore[no-untyped-def]
+    """Products of all sources of a group with one panel, in all places of some tiles."""
+    for place in range(places):
+        for s in range(first, last):
+            address, inner, row = sources[s, 0], sources[s, 1], sources[s, 2]
+            for t in range(0, tiles, ROWS):
+                a = address + t * row * places + place * row
+                out = total + t * stride + place * PANEL * BYTES
+                if panel == 4:
+                    wide_block(a, row * places, inner, w, out, stride, s > first)
+                else:
+                    block(a, row * places, inner, w, out, stride, s > first)
+            w += inner * panel * BYTES
+        if shared:
+            for s in range(first, last):
+                w -= sources[s, 1] * panel * BYTES
+    return w
+
+
+@njit
+def elementwise(operations, bases, tile, start):  # type: ignore[no-untyped-def]
+    """What follows on the gates of a tile, operation by operation."""
+    for q in range(len(operations)):
+        code, length = operations[q, 0], operations[q, 1]
+        out = bases[operations[q, 2]] + operations[q, 4]
+        out += (tile - (start if operations[q, 2] == 0 else 0)) * operations[q, 3]
+        a = bases[operations[q, 5]] + operations[q, 7]
+        a += (tile - (start if operations[q, 5] == 0 else 0)) * operations[q, 6]
+        b = bases[operations[q, 8]] + operations[q, 10]
+        b += (tile - (start if operations[q, 8] == 0 else 0)) * operations[q, 9]
+        if code == ADD:
+            for i in range(0, length, BYTES):
+                store(out + i, load(a + i) + load(b + i))
+        elif code == SUBTRACT:
+            for i in range(0, length, BYTES):
+                store(out + i, load(a + i) - load(b + i))
+        elif code == MULTIPLY:
+            for i in range(0, length, BYTES):
+                store(out + i, load(a + i) * load(b + i))
+        elif code == SIGMOID:  # (1 + tanh(x / 2)) / 2
+            half = fill(np.float32(0.5))
+            for i in range(0, length, BYTES):
+                store(out + i, half + half * tanh(half * load(a + i)))
+        elif code == TANH:
+            for i in range(0, length, BYTES):
+                store(out + i, tanh(load(a + i)))
+        else:
+            for i in range(0, length, BYTES):
+                store(out + i, load(a + i))
+
+
+@compiled
+def compute(groups, sources, units, operations, bases, total, first, last, size, A, M, N):  # type: ignore[no-untyped-def]
+    """A level on some tiles, ``size`` at a time: products, back to the pixels, and the rest.
+
+    Args:
+        groups: Per group: points or pixels (1 or 0), first and last source, address of its
+            kernels, vectors of columns, first unit.
+        sources: Per source of a group: address, channels multiplied, bytes from place to place.
+        units: Per vector of columns: base, bytes from tile to tile, offset, bytes from pixel to
+            pixel, address of its bias.
+        operations: Code, bytes of a tile, and base, bytes from tile to tile and offset of
+            result and operands.
+        bases: Addresses that operations and units count from; 0 is scratch of ``size`` tiles.
+        total: Address of scratch: ``size`` tiles of a panel, and n * n vectors.
+        first, last: Tiles, a multiple of 4 of them.
+        size: Tiles that are computed together.
+        A: (m, n), a line at the points to its outputs.
+        M, N: Tuples of m and n numbers.
+    """
+    m, points = len(M), len(N) ** 2
+    half = total + size * (points * PANEL + 1) * BYTES
+    here = np.empty_like(sources)
+    for start in range(first, last, size):
+        tiles = min(size, last - start)
+        for g in range(len(groups)):
+            filtered, source, end = groups[g, 0], groups[g, 1], groups[g, 2]
+            places = points if filtered else m * m
+            stride = (places * PANEL + 1) * BYTES
+            for s in range(source, end):
+                here[s] = sources[s]
+                here[s, 0] += start * places * sources[s, 2]
+            w, unit = groups[g, 3], groups[g, 5]
+            for column in range(0, groups[g, 4], PANEL):
+                panel = min(PANEL, groups[g, 4] - column)
+                w = multiply(
+                    here, source, end, panel, w, tiles, places, not filtered, total, stride
+                )
+                if not filtered:
+                    for s in range(source, end):
+                        w += sources[s, 1] * panel * BYTES
+                for t in range(tiles):
+                    for v in range(panel):
+                        base, pixel = units[unit + v, 0], units[unit + v, 3]
+                        if base < 0:
+                            continue
+                        tile = t if base == 0 else start + t
+                        out = bases[base] + tile * units[unit + v, 1] + units[unit + v, 2]
+                        at = total + t * stride + v * BYTES
+                        bias = load(units[unit + v, 4])
+                        if filtered:
+                            back(at, PANEL * BYTES, out, pixel, A, bias, half, M, N)
+                        else:
+                            for i in range(places):
+                                store(out + i * pixel, load(at + i * PANEL * BYTES) + bias)
+                unit += panel
+        for t in range(start, start + tiles):
+            elementwise(operations, bases, t, start)

@@ -1,0 +1,200 @@
+"""A level of a traced step as tables of numbers, for the compiled kernels to read.
+
+Values lie tile by tile, (tiles, pixels, channels), their channels filled up to whole vectors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.fast import kernels as code
+from model.fast.blocks import PANEL
+from model.fast.lanes import WIDTH
+from model.fast.schedule import Group, Level, Sum
+from model.fast.symbols import Symbol, Untraceable
+from model.fast.winograd import Winograd
+
+CODES = {
+    "add": code.ADD,
+    "subtract": code.SUBTRACT,
+    "multiply": code.MULTIPLY,
+    "sigmoid": code.SIGMOID,
+    "tanh": code.TANH,
+}
+SCRATCH, TEMPORARIES = 0, 1  # the first bases of a level
+
+
+def whole(size: int, part: int = WIDTH) -> int:
+    """A size, filled up to a multiple."""
+    return -(-size // part) * part
+
+
+class Place(NamedTuple):
+    """Where a value of a tile is: base, and bytes from tile to tile and before the first."""
+
+    base: int
+    stride: int = 0
+    offset: int = 0
+
+
+class Tables:
+    """A level, for any number of tiles, in the rows that :func:`model.fast.kernels.compute` reads.
+
+    Args:
+        level: What to compute.
+        winograd: How its convolutions are computed.
+        known: Values of the levels before it.
+    """
+
+    def __init__(self, level: Level, winograd: Winograd, known: set[Symbol]) -> None:
+        self.level, self._winograd = level, winograd
+        self._known = known
+        self._pixels = winograd.m**2
+        self.arrays: list[Symbol] = []  # what the bases after scratch and temporaries are
+        self._places: dict[Symbol, Place] = {}
+        self._operations: list[tuple[int, ...]] = []
+        self._units: list[tuple[int, ...]] = []
+        self.sources: list[tuple[Symbol, bool]] = []
+        self._alive: list[Tensor] = []  # kernels and biases, known by their addresses
+        self.gates = {sum_.gate: sum_ for group in level.groups for sum_ in group.sums}
+        widest = max((whole(value.channels) for value in (*self.gates, *level.kept)), default=0)
+        self.slot = 4 * self._pixels * widest
+        self.slots = len(self.gates)
+        self.temporaries = 0
+        self._place_gates()
+        groups = [self._group(group) for group in level.groups]
+        self._uses = Counter(self._reads())
+        for value in level.kept:
+            self._lower(value)
+        self.groups = np.array(groups, np.int64).reshape(-1, 6)
+        self.units = np.array(self._units, np.int64).reshape(-1, 5)
+        self.operations = np.array(self._operations, np.int64).reshape(-1, 11)
+
+    def _place_gates(self) -> None:
+        """A gate that is kept as it is goes where it is kept, all others to scratch."""
+        for number, gate in enumerate(self.gates):
+            if gate in self.level.kept:
+                self._places[gate] = self._array(gate)
+            else:
+                self._places[gate] = Place(SCRATCH, self.slots * self.slot, number * self.slot)
+
+    def _array(self, value: Symbol, channels: int = 0, *, everywhere: bool = False) -> Place:
+        """The place of a value that has an array of its own."""
+        if value not in self.arrays:
+            self.arrays.append(value)
+        stride = 0 if everywhere else 4 * self._pixels * whole(channels or value.channels)
+        return Place(2 + self.arrays.index(value), stride)
+
+    def _group(self, group: Group) -> tuple[int, ...]:
+        """A row of ``groups``; its sources and units on the way."""
+        filtered = group.sums[0].kernel > 1
+        first, unit = len(self.sources), len(self._units)
+        sources = tuple(dict.fromkeys(group.sums[0].sources))
+        self.sources += [(source, filtered) for source in sources]
+        weight = panels([self._weights(group, source, filtered) for source in sources])
+        self._alive.append(weight)
+        for sum_ in group.sums:
+            self._columns(sum_)
+        if (len(self._units) - unit) % 2:
+            self._units.append((-1, 0, 0, 0, 0))
+        columns = len(self._units) - unit
+        return int(filtered), first, len(self.sources), weight.data_ptr(), columns, unit
+
+    def _weights(self, group: Group, source: Symbol, filtered: bool) -> Tensor:
+        """(points or 1, in, out) of all sums for one source."""
+        parts = []
+        for sum_ in group.sums:
+            weight = torch.stack([w for s, w in sum_.terms if s is source]).sum(0)
+            empty = whole(len(weight)) - len(weight)
+            parts.append(torch.cat([weight, weight.new_zeros(empty, *weight.shape[1:])]))
+        weight = torch.cat(parts)
+        return self._winograd.kernels(weight) if filtered else weight[:, :, 0, 0].T[None].float()
+
+    def _columns(self, sum_: Sum) -> None:
+        """Where the columns of a gate go, vector by vector."""
+        bias = torch.zeros(whole(sum_.gate.channels))
+        bias[: sum_.gate.channels] = sum_.bias
+        self._alive.append(bias)
+        base, stride, offset = self._places[sum_.gate]
+        for c in range(0, len(bias), WIDTH):
+            row = (base, stride, offset + 4 * c, 4 * len(bias), bias.data_ptr() + 4 * c)
+            self._units.append(row)
+
+    def _reads(self) -> list[Symbol]:
+        """Every value of this level as often as another one reads it."""
+        found: list[Symbol] = []
+        seen: set[Symbol] = set()
+        waiting = list(self.level.kept)
+        while waiting:
+            if (value := waiting.pop()) in seen or value in self._known:
+                continue
+            seen.add(value)
+            parts = self.gates[value].extras if value in self.gates else value.parts
+            found += parts
+            waiting += parts
+        return found
+
+    def _lower(self, value: Symbol, channels: int = 0) -> Place:
+        """Write down how a value is computed; where it is then."""
+        channels = value.channels or channels
+        if value in self.gates:
+            return self._with_extras(self.gates[value])
+        if value in self._places:
+            return self._places[value]
+        if value.kind == "constant":
+            assert value.weight is not None
+            everywhere = value.weight[0].numel() == 1
+            place = self._array(value, channels, everywhere=everywhere)
+        elif value in self._known:
+            place = self._array(value)
+        elif value.kind in CODES:
+            operands = [self._lower(part, channels) for part in value.parts]
+            place = (
+                self._array(value) if value in self.level.kept else self._result(value, operands)
+            )
+            length = 4 * self._pixels * whole(channels)
+            pair = (operands[0], operands[-1])
+            self._operations.append((CODES[value.kind], length, *place, *pair[0], *pair[1]))
+        else:
+            raise Untraceable(f"A {value.kind!r} has no compiled form.")
+        self._places[value] = place
+        return place
+
+    def _with_extras(self, sum_: Sum) -> Place:
+        """A gate once what is added to it as it is was added."""
+        place = self._places[sum_.gate]
+        length = 4 * self._pixels * whole(sum_.gate.channels)
+        for extra in sum_.extras:
+            other = self._lower(extra, sum_.gate.channels)
+            self._operations.append((code.ADD, length, *place, *place, *other))
+        self.gates[sum_.gate] = Sum(sum_.gate, sum_.terms, sum_.bias, ())
+        return place
+
+    def _result(self, value: Symbol, operands: list[Place]) -> Place:
+        """Scratch for a value: in place of an operand that nobody else reads, if there is one."""
+        for part, place in zip(value.parts, operands, strict=True):
+            if place.base <= TEMPORARIES and self._uses[part] == 1:
+                return place
+        self.temporaries += 1
+        return Place(TEMPORARIES, 0, (self.temporaries - 1) * self.slot)
+
+
+def panels(weights: list[Tensor]) -> Tensor:
+    """Kernels (points, in, out) of several sources in the order in which products read them."""
+    columns = whole(weights[0].shape[2], 2 * WIDTH)
+    parts = []
+    for start in range(0, columns, PANEL * WIDTH):
+        stop = min(start + PANEL * WIDTH, columns)
+        rows = []
+        for weight in weights:
+            part = weight[:, :, start:stop]
+            filled = part.new_zeros(*part.shape[:2], stop - start)
+            filled[..., : part.shape[2]] = part
+            rows.append(filled.flatten(1))
+        parts.append(torch.cat(rows, 1).flatten())
+    return torch.cat(parts).contiguous()
