@@ -26,8 +26,8 @@ from model.fast.tables import Tables, whole
 from model.fast.tiles import Tiling
 from model.fast.winograd import Winograd, matrices
 
-CHUNKS = {3: 16}  # kernel -> tiles computed together; larger kernels are read from far more seldom
-LARGE_CHUNK = 32
+CHUNKS = {3: 8}  # kernel -> tiles computed together
+LARGE_CHUNK = 32  # so that large kernels are read from memory less often
 
 
 class Field(NamedTuple):

@@ -18,7 +18,9 @@ import numpy as np
 from numba import njit
 
 from model.fast.blocks import BYTES, PANEL, ROWS, block, wide_block
-from model.fast.lanes import WIDTH, clamped, fill, load, store
+from model.fast.lanes import WIDTH, clamped, fetch, fill, load, store
+
+LINE = 64  # bytes that come from memory at once
 
 ADD, SUBTRACT, MULTIPLY, SIGMOID, TANH, COPY = range(6)
 
@@ -226,6 +228,8 @@ def compute(groups, sources, units, operations, bases, total, first, last, size,
             for s in range(source, end):
                 here[s] = sources[s]
                 here[s, 0] += start * places * sources[s, 2]
+                for line in range(0, tiles * places * sources[s, 2], LINE):
+                    fetch(here[s, 0] + line)  # in one go: rows of many tiles are too many streams
             w, unit = groups[g, 3], groups[g, 5]
             for column in range(0, groups[g, 4], PANEL):
                 panel = min(PANEL, groups[g, 4] - column)
