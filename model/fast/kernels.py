@@ -3,7 +3,7 @@
 Values lie tile by tile, (tiles, places, channels); the channels of a value are filled up to whole
 vectors. Everything is given by its address in bytes; a stride is in bytes too. The sides m and n of
 tiles come as the lengths of tuples: those are known when code is compiled, so that loops over them
-are unrolled. Compiled code is kept on disk until this file changes.
+are unrolled.
 
 The points of :mod:`model.fast.winograd` are 0, pairs p and -p, and infinity. The sums at a pair
 share their even and their odd terms, which halves the work.
@@ -11,13 +11,11 @@ share their even and their odd terms, which halves the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numba import njit
 
 from model.fast.blocks import BYTES, PANEL, ROWS, block, wide_block
+from model.fast.keeping import compiled
 from model.fast.lanes import WIDTH, clamped, fetch, fill, load, store
 
 LINE = 64  # bytes that come from memory at once
@@ -42,16 +40,6 @@ TANH_Q = np.array(
     [1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03],
     np.float32,
 )
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled code of a function, kept on disk where numba finds a folder that it may write."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        kept: Callable[..., Any] = njit(cache=True, **options)(function)
-    except RuntimeError:  # no such folder
-        return njit(**options)(function)  # type: ignore[no-any-return]
-    return kept
 
 
 @njit

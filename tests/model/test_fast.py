@@ -4,13 +4,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 import torch
 
 from model.config import FAMILIES, PAPER_ONLY, RADAR_SMALL, NetworkConfig
 from model.errors import ModelError
-from model.fast import kernels
+from model.fast import keeping
 from model.fast.choice import Choice, choose_steps, difference, fast_forms, golden_input, outputs
 from model.fast.recurrence import FastSteps
 from model.fast.symbols import Untraceable, trace
@@ -189,8 +190,26 @@ def test_where_no_folder_may_be_written_kernels_are_compiled_anew(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr("model.fast.kernels.njit", without_folder)
-    assert kernels.compiled(len) is len
+    monkeypatch.setattr("model.fast.keeping.njit", without_folder)
+    assert keeping.compiled(len) is len
+
+
+def test_kernels_of_another_source_are_not_taken_from_disk(monkeypatch, tmp_path):
+    for name in keeping.SOURCES:
+        (tmp_path / name).write_text("")
+    here = keeping.digest()
+    monkeypatch.setattr("model.fast.keeping.HERE", tmp_path)
+    digests = {here, keeping.digest()}
+    (tmp_path / "lanes.py").write_text("# a change")
+    assert len({*digests, keeping.digest()}) == 3
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "kept"))
+    assert keeping.compiled(_twice)(21) == 42
+    assert (tmp_path / "kept" / f"kernels-{keeping.digest()}").is_dir()
+    assert str(tmp_path / "kept") == numba.config.CACHE_DIR
+
+
+def _twice(number):
+    return 2 * number
 
 
 @both
