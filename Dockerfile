@@ -42,7 +42,7 @@ RUN python3 -m venv /opt/echocast
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
       ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
-    && pip install --only-binary :all: --constraint constraints.txt '.[s3]'
+    && pip install --only-binary :all: --constraint constraints.txt '.[fast,s3]'
 COPY model model
 COPY workers workers
 COPY service service
@@ -75,7 +75,8 @@ CMD ["gateway"]
 
 FROM runtime AS worker
 COPY --from=worker-build /opt/echocast /opt/echocast
-ENV ECHOCAST_WORKER_METRICS_HOST=0.0.0.0 \
+ENV NUMBA_CACHE_DIR=/tmp/numba \
+    ECHOCAST_WORKER_METRICS_HOST=0.0.0.0 \
     ECHOCAST_WORKER_METRICS_PORT=9100
 EXPOSE 9100
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
