@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from model.errors import RegistryError, UnknownModel
+from model.errors import CheckpointError, RegistryError, UnknownModel
 from model.keeping.alias_file import ALIASES, aliases_in
 from model.keeping.folder import Folder
 from model.keeping.history import History, HistoryEntry
@@ -56,15 +56,20 @@ class Shelf:
         return dict((change and change.aliases) or aliases_in(self.root))
 
     def models(self) -> list[ModelCard]:
-        """All versions of all models, by name and version."""
+        """All versions of all models, by name and version; damaged ones are left out and logged."""
         places = {
             reference_of(path.parent): path.parent
             for root in (self.shipped, self.root)
             for path in root.glob(f"*/*/{MANIFEST}")
             if NAME.fullmatch(path.parent.parent.name)
         }
-        aliases = self.aliases()
-        return [_card(directory, aliases) for _, directory in sorted(places.items())]
+        aliases, cards = self.aliases(), []
+        for _, directory in sorted(places.items()):
+            try:
+                cards.append(_card(directory, aliases))
+            except CheckpointError as error:
+                log.error("%s It is left out.", error)
+        return cards
 
     def resolve(self, reference: str = CHAMPION) -> Path:
         """Directory of an alias or of ``name/version``.

@@ -169,6 +169,16 @@ def test_a_champion_that_could_not_serve_is_refused_with_the_reason(
     assert len(registry.history()) == 1
 
 
+def test_a_damaged_neighbour_is_left_out_and_hinders_nobody(registry, tiny, caplog):
+    publish(registry, tiny, "1")
+    damaged = registry.root / publish(registry, tiny, "2")
+    (damaged / "manifest.json").write_text("{")
+    assert [card.reference for card in registry.models()] == ["tiny/0", "tiny/1"]
+    assert str(damaged) in caplog.text
+    with pytest.raises(UnknownModel, match="tiny/1"):
+        registry.promote("tiny/9", **ME)
+
+
 def test_promoting_the_champion_or_nobody_is_refused(registry):
     with pytest.raises(RegistryConflict, match="champion already"):
         registry.promote("tiny/0", **ME)
