@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -74,7 +73,7 @@ def _become(module: str, data: Path | None) -> None:
     """Go on as ``python -m module``."""
     if data is not None:
         os.environ["ECHOCAST_DATA_DIR"] = str(data)
-    os.execv(sys.executable, [sys.executable, "-m", module])
+    run_model([], module)
 
 
 @app.command()
@@ -183,10 +182,8 @@ def version_command(as_json: Json = False) -> None:
 
 
 def run_model(arguments: list[str], module: str = "model") -> None:
-    """``python -m model``, or a part of it, as a child; its output and its end are ours."""
-    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
-    if done.returncode:
-        raise typer.Exit(done.returncode if done.returncode > 0 else 1)
+    """Go on as ``python -m model``, or a part of it: who ends us ends the work."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
 def _settings(**given: Any) -> ServiceSettings:
