@@ -126,7 +126,7 @@ def key(
     scope: Annotated[str, typer.Argument(help="read, submit or admin.")],
     name: Annotated[str, typer.Argument(help="Whose key it is.")] = "unnamed",
 ) -> None:
-    """Make an API key: hand out the first line, store the second."""
+    """Make an API key: hand out the first line, store the second (ECHOCAST_KEYS, by `;`)."""
     from service.keys import Key, new_key
 
     secret, line = new_key(scope, name)

@@ -42,6 +42,10 @@ class Key:
                 "A key must be written '<sha256 hex> <read|submit|admin> <name>',"
                 f" but one has {len(sha256)} characters of hash and the scope {scope!r}."
             )
+        if SHA256.search(name.lower()):
+            raise StartRefused(
+                "Keys are separated by ';' (in a file: by lines), but one's name holds another."
+            )
         return cls(sha256.lower(), scope, name.strip() or sha256[:8])
 
     def covers(self, scope: str) -> bool:

@@ -144,6 +144,14 @@ def test_malformed_keys_are_refused(line: str) -> None:
         Key.parse(line)
 
 
+@pytest.mark.parametrize("between", [",", "\n"])
+def test_keys_that_are_parted_otherwise_are_refused(between: str) -> None:
+    lines = [new_key("read", "a")[1], new_key("submit", "b")[1]]
+    with pytest.raises(StartRefused, match="separated by ';'"):
+        load_keys(ServiceSettings(keys=between.join(lines)))
+    assert load_keys(ServiceSettings(keys=";".join(lines)))
+
+
 def test_scopes_include_those_below() -> None:
     ring = KeyRing(Key.parse(line) for _, line in SECRETS.values())
     assert ring.check(SECRETS["admin"][0], "submit")
