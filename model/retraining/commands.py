@@ -93,7 +93,8 @@ def retrain_command(
         decision = job.run()
     if team.leads:
         told = {"verdict": decision.verdict, "because": decision.why, **job.work.read("publish")}
-        typer.echo(json.dumps(told) if as_json else f"{decision.verdict}: {decision.why}")
+        sentence = f"{decision.verdict}: {decision.why}\nReport: {models_dir / told['report']}"
+        typer.echo(json.dumps(told) if as_json else sentence)
 
 
 def _end_with_input() -> None:

@@ -300,6 +300,12 @@ def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
         check=True,
     )
     assert json.loads(answer.stdout)["verdict"] == "insufficient evidence"
+    repeated = subprocess.run(
+        [*retrain, str(tmp_path / "models")], capture_output=True, text=True, check=True
+    )
+    verdict, report = repeated.stdout.splitlines()
+    assert verdict.startswith("insufficient evidence: Missing")
+    assert Path(report.removeprefix("Report: ")).is_file()
     wrong = subprocess.run(
         [*retrain, str(tmp_path / "models"), "--config", '{"speed": 9}'],
         capture_output=True,
