@@ -19,6 +19,7 @@ from model.reflectivity import NO_RAIN_DBZ, ZR
 
 WHOLE = slice(None)
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
+MOST_LEADS = 10_000  # a list of lead times that claims more is not read
 BLOCK_PIXELS = 4_000_000  # values unpacked at a time
 PROVENANCE = (
     "title",
@@ -64,6 +65,7 @@ def read_netcdf(
     window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
     with damage_is_unreadable(path), open_netcdf(path) as dataset:
         field = find_field(dataset, variable, path.name)
+        _check_observed(dataset, path.name)
         axes = find_axes(dataset, field.variable, path.name)
         shape = axes.shape(field.variable, window)
         limits = contract or InputContract()
@@ -74,6 +76,23 @@ def read_netcdf(
         grid = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
         values, floor = _reflectivity(_read(field.variable, axes, window), field)
         return Frames(values, times, grid, floor, provenance(dataset, field))
+
+
+def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
+    """Raise where the file is a forecast: forecasts of forecasts, or training on them, help nobody.
+
+    Raises:
+        ContractViolation: It has a CF forecast period that is not all zero.
+    """
+    for variable in dataset.variables.values():
+        if getattr(variable, "standard_name", None) != "forecast_period":
+            continue
+        if variable.size > MOST_LEADS or np.any(variable[:]):
+            raise ContractViolation(
+                f"{name} is a forecast (its {variable.name} is not zero), not what a radar"
+                " observed.",
+                rule="not-observed",
+            )
 
 
 def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:

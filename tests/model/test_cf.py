@@ -234,13 +234,6 @@ def test_xarray_reads_it_as_the_contract_says(forecast, tmp_path):
         assert json.loads(dataset.attrs["quality"]) == {"pixel_size": "assumed"}
 
 
-def test_a_forecast_file_can_be_read_as_frames(forecast, tmp_path):
-    write_forecast(forecast, tmp_path / "forecast.nc")
-    frames = read_netcdf(tmp_path / "forecast.nc")
-    expected = read_forecast(tmp_path / "forecast.nc").frames
-    np.testing.assert_array_equal(frames.reflectivity_dbz, expected.reflectivity_dbz)
-
-
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_grid_is_kept(name, tmp_path):
     grid = GRIDS[name]

@@ -7,11 +7,12 @@ import xarray as xr
 
 from model.contract import InputContract
 from model.errors import ContractViolation, InputTooLarge, UnreadableInput
-from model.formats.cf import write_frames
+from model.formats.cf import write_forecast, write_frames
 from model.formats.readers import read_frames, read_netcdf
 from model.reflectivity import ZR
 from tests.model.radar_files import (
     PROJECTIONS,
+    forecast_of,
     on_grid,
     projected_grid,
     raw_netcdf,
@@ -408,3 +409,11 @@ def test_flipped_bits_never_raise_anything_but_our_errors(tmp_path, seed):
     path.write_bytes(bytes(data))
     with contextlib.suppress(UnreadableInput, ContractViolation, InputTooLarge):
         read_frames([path])
+
+
+def test_a_forecast_is_not_taken_for_what_a_radar_observed(tmp_path):
+    path = tmp_path / "forecast.nc"
+    write_forecast(forecast_of(small_storm())[0], path)
+    with pytest.raises(ContractViolation, match="is a forecast") as refusal:
+        read_frames([path])
+    assert refusal.value.rule == "not-observed"
