@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,9 @@ from model.errors import RegistryError
 from model.registry import HistoryEntry, Registry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Data directory of the service (default ./echocast-data).")
+]
 Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is kept.")]
 Expected = Annotated[
     str | None, typer.Option(help="The champion that shall go; refused where another one serves.")
@@ -32,10 +35,11 @@ def models(
         bool, typer.Option("--history", help="What was done, oldest first.")
     ] = False,
     at: Annotated[str | None, typer.Option(help="Which model served then, ISO 8601.")] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Show the models and their roles; or their history; or what served at a time."""
-    registry = _registry()
+    registry = _registry(data)
     if at is not None:
         serving = registry.serving_at(_time(at))
         typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
@@ -56,15 +60,18 @@ def promote(
     model: Annotated[str, typer.Argument(help="name/version, or an alias such as challenger.")],
     why: Why,
     expected: Expected = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Let a model serve; workers change over by themselves."""
-    _do(lambda registry, who: registry.promote(model, who=who, why=why, expected=expected), as_json)
+    registry, who = _changeable(data), _who()
+    _told(registry.promote(model, who=who, why=why, expected=expected), as_json)
 
 
-def rollback(why: Why, expected: Expected = None, as_json: Json = False) -> None:
+def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
     """Let the previous champion serve again; next time, the one before that."""
-    _do(lambda registry, who: registry.rollback(who=who, why=why, expected=expected), as_json)
+    registry, who = _changeable(data), _who()
+    _told(registry.rollback(who=who, why=why, expected=expected), as_json)
 
 
 def sentence(entry: HistoryEntry) -> str:
@@ -81,17 +88,21 @@ def sentence(entry: HistoryEntry) -> str:
     )
 
 
-def _do(deed: Callable[[Registry, str], HistoryEntry], as_json: bool) -> None:
-    registry = _registry()
+def _changeable(data: Path | None) -> Registry:
+    registry = _registry(data)
     registry.take_over(_who())
-    entry = deed(registry, _who())
+    return registry
+
+
+def _told(entry: HistoryEntry, as_json: bool) -> None:
     typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry))
 
 
-def _registry() -> Registry:
+def _registry(data: Path | None) -> Registry:
     from workers.settings import WorkerSettings
 
-    return Registry(WorkerSettings().models_root)
+    settings = WorkerSettings() if data is None else WorkerSettings(data_dir=data)
+    return Registry(settings.models_root)
 
 
 def _who() -> str:

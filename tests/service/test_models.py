@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -213,3 +214,19 @@ def test_a_fresh_data_directory_begins_with_the_shipped_models(two_models: Path)
             listed = gate.client.get("/models").json()
     assert listed["aliases"].keys() == {"champion", "canary"}
     assert [entry["what"] for entry in listed["history"]] == ["start"]
+
+
+def test_the_command_line_finds_the_models_of_a_data_directory(tmp_path: Path) -> None:
+    there = {**os.environ, "ECHOCAST_DATA_DIR": str(tmp_path / "elsewhere")}
+    command = [sys.executable, "-m", "service.cli"]
+    shipped = Registry().reference("champion")
+    for arguments, known in (
+        (["promote", shipped, "--why", "Again.", "--data", str(tmp_path / "ours")], "already"),
+        (["models", "--history", "--data", str(tmp_path / "ours")], "start"),
+    ):
+        done = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, timeout=60, env=there
+        )
+        assert known in done.stdout + done.stderr
+    assert (tmp_path / "ours" / "models" / "aliases.json").exists()
+    assert not (tmp_path / "elsewhere").exists()
