@@ -19,7 +19,16 @@ import typer
 from model import checkpoint
 from model.batches import Sampler
 from model.calibration import choose_cuts, leave_one_out
-from model.commands import Json, ModelName, ModelsDir, Threads, command_line, run, use_threads
+from model.commands import (
+    Device,
+    Json,
+    ModelName,
+    ModelsDir,
+    Threads,
+    command_line,
+    run,
+    use_threads,
+)
 from model.config import PRESETS, TrainingConfig
 from model.contract import InputContract, split
 from model.dataset import WindowStore
@@ -53,7 +62,7 @@ def nowcast_command(
     variable: Annotated[str | None, typer.Option(help="Reflectivity variable's name.")] = None,
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:n.")] = "cpu",
+    device: Device = "cpu",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
@@ -95,15 +104,24 @@ def windows_command(
     typer.echo(f"Wrote {len(windows)} windows to {output}.")
 
 
+def known_preset(name: str) -> str:
+    """A preset that there is."""
+    if name not in PRESETS:
+        raise typer.BadParameter(f"A preset is one of {', '.join(PRESETS)}, not {name!r}.")
+    return name
+
+
 @app.command("train")
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
-    preset: Annotated[str, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = "radar-small",
-    steps: int = 2000,
-    batch: int = 6,
-    peak_rate: float = 2e-3,
-    balance: Annotated[float, typer.Option(help="Weight heavy rain more, 0 to 1.")] = 0.0,
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+    ] = "radar-small",
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
+    batch: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 6,
+    peak_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-3,
+    balance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight heavy rain more.")] = 0.0,
     shares: Annotated[str, typer.Option(help="JSON: how often each event is drawn.")] = "{}",
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
@@ -111,7 +129,7 @@ def train_command(
         Path | None,
         typer.Option(help="Run or released checkpoint whose weights to begin with."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, or cuda.")] = "cpu",
+    device: Device = "cpu",
     seed: int = 1,
     threads: Threads = 0,
 ) -> None:

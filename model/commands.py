@@ -14,7 +14,27 @@ from model.errors import EchocastError
 ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Threads = Annotated[int, typer.Option(help="CPU threads; 0 lets torch choose.")]
+Threads = Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 lets torch choose.")]
+
+
+def known_device(name: str) -> str:
+    """A device that is there.
+
+    Raises:
+        BadParameter: It is unknown, or not on this machine.
+    """
+    kind, colon, number = name.partition(":")
+    if name == "cpu":
+        return name
+    if kind != "cuda" or (colon and not number.isdecimal()):
+        raise typer.BadParameter(f"A device is cpu, cuda or cuda:n, not {name!r}.")
+    there = torch.cuda.device_count()
+    if int(number or 0) >= there:
+        raise typer.BadParameter(f"There is no {name}: torch sees {there} GPUs on this machine.")
+    return name
+
+
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:n.", callback=known_device)]
 
 
 def command_line() -> typer.Typer:

@@ -15,11 +15,11 @@ import typer
 
 from model.archive.building import build
 from model.archive.store import FrameArchive
-from model.commands import Json, Threads, command_line, use_threads
+from model.commands import Device, Json, Threads, command_line, use_threads
 from model.parallel import joined
 from model.progress import progress
 from model.registry import Registry
-from model.retraining.config import config_of
+from model.retraining.config import config_of, known_fields
 from model.retraining.job import Retraining
 from model.retraining.publish import Errand
 from model.retraining.work import Work
@@ -29,7 +29,7 @@ archive_app = command_line()
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("retrain")(retrain_command)
+    app.command("retrain", epilog=known_fields())(retrain_command)
     app.add_typer(archive_app, name="archive")
 
 
@@ -58,13 +58,13 @@ def retrain_command(
     archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
     work: Annotated[Path, typer.Option(help="Folder of this retraining; say it again to go on.")],
     models_dir: Annotated[Path, typer.Option(help="Folder of your models; is written.")],
-    config: Annotated[str, typer.Option(help="JSON fields of the retraining.")] = "{}",
+    config: Annotated[str, typer.Option(help="JSON fields of the retraining, see below.")] = "{}",
     promote: Annotated[bool, typer.Option(help="A challenger that wins serves at once.")] = False,
     who: Annotated[str, typer.Option(help="Name for the history.")] = "",
     why: Annotated[str, typer.Option(help="Sentence for the history.")] = "Asked for by hand.",
     number: Annotated[int | None, typer.Option(help="Number of the lock it is done under.")] = None,
-    niceness: Annotated[int, typer.Option(help="Yield to other processes, 0 to 19.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:n.")] = "cpu",
+    niceness: Annotated[int, typer.Option(min=0, max=19, help="Yield to other processes.")] = 0,
+    device: Device = "cpu",
     threads: Threads = 0,
     end_with_input: Annotated[bool, typer.Option(help="End when standard input does.")] = False,
     as_json: Json = False,
@@ -75,9 +75,9 @@ def retrain_command(
     """
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
+    fields = config_of(config)
     os.nice(niceness)
     use_threads(threads)
-    fields = config_of(config)
     errand = Errand(who or getpass.getuser(), why, promote, number)
     with joined(device) as team, progress() as bar:
         job = Retraining(

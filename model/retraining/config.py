@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from model.archive.events import EventRules
 from model.errors import InputError
 from model.retraining.decision import Gate
+from model.retraining.fields import GATE, RETRAINING, RULES, check, described, group
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class RetrainingConfig:
         seed: Of everything random.
         rules: What counts as an event.
         gate: What the challenger has to show.
+
+    Raises:
+        InputError: A field that is not allowed (model/retraining/fields.py).
     """
 
     streams: tuple[str, ...] = ()
@@ -54,17 +57,36 @@ class RetrainingConfig:
     rules: EventRules = field(default_factory=EventRules)
     gate: Gate = field(default_factory=Gate)
 
+    def __post_init__(self) -> None:
+        check(vars(self), RETRAINING)
+        check(vars(self.rules), RULES, "rules.")
+        check(vars(self.gate), GATE, "gate.")
+        shares = self.held_out_share + self.calibration_share
+        if shares >= 1:
+            raise InputError(
+                "held_out_share and calibration_share have to leave events to train on: together"
+                f" less than 1, not {shares:g}.",
+                rule="configuration",
+            )
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal configuration back."""
         return {**asdict(self), "streams": list(self.streams)}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The configuration of some fields; the others take their defaults."""
-        known = dict(value)
+    def from_json(cls, value: object) -> Self:
+        """The configuration of some fields; the others take their defaults.
+
+        Raises:
+            InputError: It is no object of fields, or one of them is unknown or not allowed.
+        """
+        known = group(value, [item.name for item in fields(cls)], "A retraining's configuration")
+        rules = group(known.get("rules", {}), RULES, "rules")
+        gate = group(known.get("gate", {}), GATE, "gate")
+        check(known, RETRAINING)
+        check(gate, GATE, "gate.")
         known["streams"] = tuple(known.get("streams", ()))
-        known["rules"] = EventRules(**known.get("rules", {}))
-        gate = dict(known.get("gate", {}))
+        known["rules"] = EventRules(**rules)
         known["gate"] = Gate.from_json({**asdict(Gate()), **gate})
         return cls(**known)
 
@@ -76,6 +98,13 @@ def config_of(text: str) -> RetrainingConfig:
         InputError: It is none.
     """
     try:
-        return RetrainingConfig.from_json(json.loads(text))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{text[:80]!r} is no configuration of a retraining: {error}.") from None
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{text[:80]!r} is no JSON: {error}.", rule="configuration") from None
+    return RetrainingConfig.from_json(value)
+
+
+def known_fields() -> str:
+    """All fields with their units and defaults, a paragraph each, for a command's help."""
+    lines = described(RetrainingConfig().to_json())
+    return "\n\n".join(["Fields of --config (a JSON object; rules and gate are objects):", *lines])

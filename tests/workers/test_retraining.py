@@ -251,7 +251,7 @@ def test_a_child_ends_when_its_parent_does(world: World):
 
 def test_a_configuration_that_is_none_is_refused_at_the_start(world: World):
     settings = world.settings.model_copy(update={"retrain_config": '{"speed": 9}'})
-    with pytest.raises(InputError, match="no configuration"):
+    with pytest.raises(InputError, match="no field 'speed'"):
         run_trainer(settings)
 
 

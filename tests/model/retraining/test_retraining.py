@@ -313,4 +313,4 @@ def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
         check=False,
     )
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("echocast: '{\"speed\": 9}' is no configuration")
+    assert wrong.stderr.startswith("echocast: A retraining's configuration has no field 'speed'")
