@@ -14,7 +14,9 @@ from rich.progress import Progress
 from model.archive.events import Event, events
 from model.archive.runs import Break, Run, runs, survey
 from model.archive.store import FrameArchive
+from model.config import NetworkConfig
 from model.dataset import WindowInfo, WindowStore, clean, cut
+from model.errors import InputError
 from model.nowcaster import DEFAULT_PIXEL_KM
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Window
@@ -22,15 +24,34 @@ from model.retraining.split import Split, split
 from model.windows import Window as TrainingWindow
 
 
+def find_frames(archive: FrameArchive, streams: Sequence[str]) -> None:
+    """Demand that there are frames to retrain from.
+
+    Args:
+        archive: The frames.
+        streams: Names; empty for all that the archive holds.
+
+    Raises:
+        InputError: The archive holds none of a stream.
+    """
+    for stream in streams or archive.streams():
+        if not archive.times(stream):
+            raise InputError(f"The archive {archive.url} holds no frames of a stream {stream!r}.")
+
+
 def collect(
-    archive: FrameArchive, config: RetrainingConfig, inputs: int, windows: Path, bar: Progress
+    archive: FrameArchive,
+    config: RetrainingConfig,
+    network: NetworkConfig,
+    windows: Path,
+    bar: Progress,
 ) -> dict[str, Any]:
     """Survey the archive, split its events, and cut the training windows.
 
     Args:
         archive: The frames.
         config: What is wanted.
-        inputs: Frames that the network takes in.
+        network: What will be trained.
         windows: Folder to write the training windows to.
         bar: Shows how far it is.
 
@@ -45,7 +66,7 @@ def collect(
         breaks += those
     parts = split(events(found, config.rules), config)
     missing = parts.missing(config)
-    cuttings = [] if missing else _cut_all(archive, parts, config, inputs, bar)
+    cuttings = [] if missing else _cut_all(archive, parts, config, network, bar)
     if cuttings:
         WindowStore.save(windows, cuttings)
     elif not missing:
@@ -89,17 +110,22 @@ def event_windows(
 
 
 def _cut_all(
-    archive: FrameArchive, parts: Split, config: RetrainingConfig, inputs: int, bar: Progress
+    archive: FrameArchive,
+    parts: Split,
+    config: RetrainingConfig,
+    network: NetworkConfig,
+    bar: Progress,
 ) -> list[TrainingWindow]:
     """Windows of all training events, as many of each as there is room for."""
     random = np.random.default_rng(config.seed)
     grids = [archive.grid(event.stream).shape for event in parts.training]
     size = min([config.crop, *(side for grid in grids for side in grid)])
+    size -= size % network.patch  # the grid's side need not be a multiple
     room = max(1, config.windows // len(parts.training))
     task = bar.add_task("windows", total=len(parts.training))
     found = list[TrainingWindow]()
     for event in parts.training:
-        found += _cut(archive, event, config, (inputs, size, room), random)
+        found += _cut(archive, event, config, (network.input_frames, size, room), random)
         bar.advance(task)
     return found
 

@@ -17,13 +17,14 @@ from rich.progress import Progress
 from model import checkpoint
 from model.archive.events import Event
 from model.archive.store import FrameArchive
+from model.errors import InputError
 from model.formats.stream_layout import stamp
 from model.nowcaster import Nowcaster
 from model.parallel import ALONE, Team
 from model.registry import Registry
 from model.retraining import report
 from model.retraining.challenger import LOSSES, calibrate, train_challenger, training_config
-from model.retraining.collect import collect, event_windows
+from model.retraining.collect import collect, event_windows, find_frames
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Contest, Window, compete
 from model.retraining.decision import Decision
@@ -66,13 +67,16 @@ class Retraining:
 
         Raises:
             ModelError: The folder belongs to another retraining, or to another process.
-            InputError: The archive holds no frames, or lost some on the way.
+            InputError: The archive holds no frames, or lost some on the way; or ``crop`` is no
+                multiple of the network's patch.
             RegistryError: The registry can't be written, or a newer retraining took over.
         """
         if not self.team.leads:
             self._help()
             return rejected("helper", "The first process decides.")
         with self.work.alone():
+            if not self.work.done("publish"):
+                self.registry.stage("trial").rmdir()  # can what long work finds be kept?
             asked = {"archive": self.archive.url, "config": self.config.to_json()}
             self.work.begin(asked, self._settle)
             collected = self.work.once("collect", self._collect)
@@ -94,10 +98,20 @@ class Retraining:
     def _settle(self) -> dict[str, Any]:
         """The champion to start from and to beat, and what the challenger will be called."""
         card = self.registry.card()
+        self._check_crop(card.reference)
+        find_frames(self.archive, self.config.streams)
         name = f"{stamp(datetime.now(UTC))}-{uuid.uuid4().hex[:4]}"
         version = f"{card.version.partition(RETRAINED)[0]}{RETRAINED}{name}"
         challenger = f"{card.name}/{version}"
         return {"id": name, "champion": card.reference, "challenger": challenger}
+
+    def _check_crop(self, champion: str) -> None:
+        network, _ = checkpoint.load(self.registry.resolve(champion))
+        patch, crop = network.config.patch, self.config.crop
+        if crop % patch:
+            raise InputError(
+                f"crop has to be a multiple of {patch} pixels, the patch of {champion}, not {crop}."
+            )
 
     @property
     def _order(self) -> dict[str, Any]:
@@ -126,8 +140,8 @@ class Retraining:
         network, _ = checkpoint.load(self._champion)
         window = network.config.input_frames + network.config.output_frames
         rules = replace(self.config.rules, window_frames=window)
-        config, inputs = replace(self.config, rules=rules), network.config.input_frames
-        return collect(self.archive, config, inputs, self._windows_folder, self.bar)
+        config = replace(self.config, rules=rules)
+        return collect(self.archive, config, network.config, self._windows_folder, self.bar)
 
     def _train(self) -> dict[str, Any]:
         network, _ = checkpoint.load(self._champion)

@@ -66,9 +66,10 @@ class Work:
         order = self.read("order")
         other = sorted(key for key in asked if order.get(key) != asked[key])
         if other:
+            told = " and ".join(f"{key} ({_unlike(order.get(key), asked[key])})" for key in other)
             raise ModelError(
-                f"{self.folder} holds a retraining with another {' and '.join(other)}; finish that"
-                " one, or give this one a folder of its own."
+                f"{self.folder} holds a retraining with another {told}; finish that one, or give"
+                " this one a folder of its own."
             )
         return order
 
@@ -86,6 +87,14 @@ class Work:
         """What a stage that was run left."""
         found: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text())
         return found
+
+
+def _unlike(here: Any, asked: Any) -> str:
+    """Where two values differ: fields of objects, else the values."""
+    if isinstance(here, dict) and isinstance(asked, dict):
+        fields = [name for name in asked if here.get(name) != asked[name]]
+        return ", ".join(f"{name}: {_unlike(here.get(name), asked[name])}" for name in fields)
+    return f"{json.dumps(here)}, not {json.dumps(asked)}"
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

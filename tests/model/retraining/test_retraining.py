@@ -190,8 +190,13 @@ def test_the_report_tells_where_the_archive_breaks(tmp_path):
 
 def test_the_same_folder_is_not_for_another_retraining(archive, told, tmp_path):
     models = again(told, tmp_path, without=("publish",))
-    with pytest.raises(ModelError, match="another config"):
+    with pytest.raises(ModelError, match=r"another config \(seed: 1, not 2\); finish"):
         retraining(archive, models, tmp_path / "work", seed=2).run()
+    elsewhere = fill(tmp_path / "store", [event(0)])
+    with pytest.raises(ModelError) as refused:
+        retraining(elsewhere, models, tmp_path / "work").run()
+    assert archive.url in str(refused.value)
+    assert elsewhere.url in str(refused.value)
 
 
 def test_two_at_once_in_one_folder_are_refused(archive, told, tmp_path):

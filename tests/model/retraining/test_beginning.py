@@ -1,0 +1,40 @@
+"""What can be known before long work is said before it, and leaves the folder free."""
+
+import json
+
+import pytest
+
+from model.archive.store import FrameArchive
+from model.errors import InputError, RegistryError
+from model.registry import Registry
+from tests.model.retraining.worlds import event, fill, network, registry, retraining
+
+
+def test_a_mistyped_archive_or_stream_leaves_the_folder_free(tmp_path):
+    models = registry(tmp_path / "models", network())
+    nothing, work = FrameArchive(str(tmp_path / "nothing")), tmp_path / "work"
+    with pytest.raises(InputError, match="holds no frames"):
+        retraining(nothing, models, work).run()
+    archive = fill(tmp_path / "store", [event(0)])
+    with pytest.raises(InputError, match="no frames of a stream 'rader'"):
+        retraining(archive, models, work, streams=["rader"]).run()
+    with pytest.raises(InputError, match="multiple of 4 pixels, the patch of tiny/1, not 50"):
+        retraining(archive, models, work, crop=50).run()
+    assert retraining(archive, models, work).run().verdict == "insufficient evidence"
+
+
+@pytest.mark.parametrize("place", ["a file", "/proc/models"])
+def test_models_that_cannot_be_written_are_told_before_anything_is_collected(tmp_path, place):
+    archive = fill(tmp_path / "store", [event(0)])
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(RegistryError, match="can't be written"):
+        retraining(archive, Registry(tmp_path / place), tmp_path / "work").run()
+    assert not list((tmp_path / "work").glob("*.json"))
+
+
+def test_a_grid_that_is_no_multiple_of_the_patch_is_trained_on(tmp_path):
+    archive = fill(tmp_path / "store", [event(k, side=46) for k in range(12)])
+    models = registry(tmp_path / "models", network())
+    job = retraining(archive, models, tmp_path / "work", steps=1, batch=1)
+    job.run()
+    assert json.loads((tmp_path / "work" / "train.json").read_text())["failure"] == ""
