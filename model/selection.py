@@ -54,10 +54,28 @@ def golden_failure(challenger: Nowcaster) -> str:
     return ""
 
 
-def insufficient(missing: Mapping[str, int], sample: Mapping[str, int]) -> Decision:
-    """Nothing can be said: so much is missing."""
-    lacking = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in missing.items())
-    return Decision("insufficient evidence", f"Missing: {lacking}.", sample=sample, missing=missing)
+MEANING = {
+    "blocks": "of start times",
+    "storms": "cores of 40 dBZ, counted each hour",
+    "events": "held out",
+}
+ADVICE = (
+    "Let the archive grow before you retrain again, in a new work folder; the same frames get the"
+    " same answer."
+)
+
+
+def insufficient(
+    missing: Mapping[str, int], needed: Mapping[str, int], sample: Mapping[str, int]
+) -> Decision:
+    """Nothing can be said: so much is missing of what is needed."""
+    lacking = ", ".join(
+        f"{count} of {needed[what]} {what.replace('_', ' ')}"
+        + (f" ({MEANING[what]})" if what in MEANING else "")
+        for what, count in missing.items()
+    )
+    why = f"Missing: {lacking}. {ADVICE}"
+    return Decision("insufficient evidence", why, sample=sample, missing=missing)
 
 
 def rejected(name: str, text: str) -> Decision:
@@ -77,10 +95,11 @@ def decide(contests: Sequence[Contest], gate: Gate, golden_failure: str = "") ->
     skill = [*not_worse(contests, gate), better(contests, gate)]
     skill += [above_persistence(contests, gate, threshold) for threshold in gate.persistence_dbz]
     checks, sample = (*sound, *skill), _sample(contests, gate)
-    missing = _missing(sample, gate)
+    floors = _floors(gate)
+    missing = {w: floor - sample[w] for w, floor in floors.items() if sample[w] < floor}
     failed = [check for check in sound if check.passed is False]
     if missing and not failed:
-        decision = insufficient(missing, sample)
+        decision = insufficient(missing, floors, sample)
         return Decision(decision.verdict, decision.why, checks, sample, missing)
     failed = [check for check in checks if check.passed is False]
     if failed:
@@ -100,11 +119,10 @@ def _sample(contests: Sequence[Contest], gate: Gate) -> dict[str, int]:
     }
 
 
-def _missing(sample: Mapping[str, int], gate: Gate) -> dict[str, int]:
-    floors = {
+def _floors(gate: Gate) -> dict[str, int]:
+    return {
         "events": gate.fewest_events,
         "blocks": gate.fewest_blocks,
         "storms": gate.fewest_storms,
         f"pixels_at_{gate.better_at_dbz:g}_dBZ": gate.fewest_pixels,
     }
-    return {what: floor - sample[what] for what, floor in floors.items() if sample[what] < floor}

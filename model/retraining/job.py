@@ -29,7 +29,7 @@ from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Contest, Window, compete
 from model.retraining.decision import Decision
 from model.retraining.publish import Errand, publish
-from model.retraining.split import Split
+from model.retraining.split import Split, needed
 from model.retraining.work import Work
 from model.selection import decide, golden_failure, insufficient, rejected
 
@@ -162,8 +162,9 @@ class Retraining:
     def _judge(self) -> dict[str, Any]:
         collected = self._stage("collect")
         if collected["missing"]:
-            sample = {part: len(events) for part, events in vars(self._split).items()}
-            return insufficient(collected["missing"], sample).to_json()
+            sample = {f"{part}_events": len(events) for part, events in vars(self._split).items()}
+            floors = {"training_windows": 1, **needed(self.config)}
+            return insufficient(collected["missing"], floors, sample).to_json()
         if failure := self._stage("calibrate")["failure"]:
             return rejected("training", failure).to_json()
         champion, challenger = (

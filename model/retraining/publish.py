@@ -82,7 +82,7 @@ def _facts(found: report.Found, decision: Decision, page: str) -> dict[str, Any]
         "verdict": decision.verdict,
         "because": decision.why,
         "champion": found.order["champion"],
-        "challenger": found.order["challenger"],
+        "challenger": None if found.collected["missing"] else found.order["challenger"],
         "missing": dict(decision.missing),
         "sample": dict(decision.sample),
         "checks": {check.name: check.passed for check in decision.checks},

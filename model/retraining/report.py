@@ -58,15 +58,11 @@ def card(reference: str, decision: Decision) -> str:
 
 
 def _sections(found: Found, decision: Decision, contests: Sequence[Contest]) -> Iterator[str]:
-    order = found.order
-    yield (
-        f"<p>Challenger <b>{html.escape(order['challenger'])}</b> against champion"
-        f" <b>{html.escape(order['champion'])}</b>, on the archive"
-        f" {html.escape(str(order['archive']))}.</p><p>{html.escape(decision.why)}</p>"
-    )
+    archive = f"on the archive {html.escape(str(found.order['archive']))}"
+    yield f"<p>{_rivals(found)}, {archive}.</p><p>{html.escape(decision.why)}</p>"
     if decision.sample:
         told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in decision.sample.items())
-        yield f"<p>Held out: {told}.</p>"
+        yield f"<p>{'Held out' if contests else 'Found'}: {told}.</p>"
     yield _checks(decision.checks)
     if contests:
         yield _plot("difference of CSI", plots.differences(decision))
@@ -79,6 +75,13 @@ def _sections(found: Found, decision: Decision, contests: Sequence[Contest]) -> 
     if found.losses:
         yield _plot("loss", plots.loss(found.losses))
     yield from _data(found.collected)
+
+
+def _rivals(found: Found) -> str:
+    champion = f"champion <b>{html.escape(found.order['champion'])}</b>"
+    if found.collected["missing"]:
+        return f"No challenger was trained for the {champion}"
+    return f"Challenger <b>{html.escape(found.order['challenger'])}</b> against {champion}"
 
 
 def _plot(name: str, picture: str) -> str:

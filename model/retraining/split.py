@@ -29,12 +29,9 @@ class Split:
 
     def missing(self, config: RetrainingConfig) -> dict[str, int]:
         """Events that are missing in each part."""
-        needed = {
-            "training_events": config.fewest_training_events - len(self.training),
-            "calibration_events": config.fewest_calibration_events - len(self.calibration),
-            "held_out_events": config.gate.fewest_events - len(self.held_out),
-        }
-        return {part: count for part, count in needed.items() if count > 0}
+        found = {f"{part}_events": len(events) for part, events in vars(self).items()}
+        floors = needed(config)
+        return {w: floor - found[w] for w, floor in floors.items() if found[w] < floor}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal split back."""
@@ -44,6 +41,15 @@ class Split:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The split that :meth:`to_json` described."""
         return cls(**{part: tuple(map(Event.from_json, e)) for part, e in value.items()})
+
+
+def needed(config: RetrainingConfig) -> dict[str, int]:
+    """Events that each part has to have."""
+    return {
+        "training_events": config.fewest_training_events,
+        "calibration_events": config.fewest_calibration_events,
+        "held_out_events": config.gate.fewest_events,
+    }
 
 
 def split(events: Sequence[Event], config: RetrainingConfig) -> Split:

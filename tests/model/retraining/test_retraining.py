@@ -167,7 +167,14 @@ def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tm
     }
     assert not (tmp_path / "work" / "run").exists()
     assert models.history()[-1].facts["missing"] == decision.missing
-    assert "2 training events" in decision.why
+    assert "2 of 4 training events" in decision.why
+    facts = models.history()[-1].facts
+    page = (models.root / facts["report"]).read_text()
+    assert "Held out:" not in page
+    assert "Found: 2 training events, 1 calibration events, 2 held out events, 0 left" in page
+    assert "No challenger was trained for the champion" in page
+    assert facts["challenger"] is None
+    assert "tiny/1-r" not in page
 
 
 def test_an_archive_shorter_than_a_window_is_insufficient(tmp_path):

@@ -101,7 +101,9 @@ def test_too_little_weather_says_what_is_missing():
     decision = verdict_of(events=2, starts=2, storms=3)
     assert decision.verdict == "insufficient evidence"
     assert decision.missing == {"events": 1, "blocks": 4, "storms": 4}
-    assert "1 events" in decision.why
+    assert "1 of 3 events (held out), 4 of 6 blocks (of start times)" in decision.why
+    assert "4 of 10 storms (cores of 40 dBZ, counted each hour)." in decision.why
+    assert "Let the archive grow" in decision.why
     assert decision.checks, "What little there was is shown all the same."
 
 
