@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,7 +46,8 @@ def models(
         typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
     elif history:
         entries = registry.history()
-        _tell([entry.to_json() for entry in entries], map(sentence, entries), as_json)
+        lines = [sentence(entry, registry.root) for entry in entries]
+        _tell([entry.to_json() for entry in entries], lines, as_json)
     else:
         cards = registry.models()
         listed = [
@@ -65,17 +67,26 @@ def promote(
 ) -> None:
     """Let a model serve; workers change over by themselves."""
     registry, who = _changeable(data), _who()
-    _told(registry.promote(model, who=who, why=why, expected=expected), as_json)
+    entry = registry.promote(model, who=who, why=why, expected=expected)
+    _told(entry, registry, as_json)
 
 
 def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
     """Let the previous champion serve again; next time, the one before that."""
     registry, who = _changeable(data), _who()
-    _told(registry.rollback(who=who, why=why, expected=expected), as_json)
+    _told(registry.rollback(who=who, why=why, expected=expected), registry, as_json)
 
 
-def sentence(entry: HistoryEntry) -> str:
-    """One line of the story."""
+def sentence(entry: HistoryEntry, root: Path) -> str:
+    """One line of the story; of a retraining, its verdict and where its report lies below it.
+
+    Args:
+        entry: What was done.
+        root: Of the models.
+    """
+    begin = f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.what:8} by {entry.who}: {entry.why}"
+    if "verdict" in entry.facts:
+        return "\n    ".join([begin, *_verdict(entry.facts, root)])
     changed = "".join(
         f"; {role}: {change['from'] or 'none'} -> {change['to'] or 'none'}"
         for role, change in entry.facts.get("changed", {}).items()
@@ -83,9 +94,19 @@ def sentence(entry: HistoryEntry) -> str:
     others = {name: fact for name, fact in entry.facts.items() if name != "changed"}
     facts = "".join(f"; {name}: {json.dumps(fact)}" for name, fact in others.items())
     scores = f"; scores: {json.dumps(entry.scores)}" if entry.scores else ""
-    return f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.what:8} by {entry.who}: {entry.why}" + (
-        changed + facts + scores
-    )
+    return begin + changed + facts + scores
+
+
+def _verdict(facts: Mapping[str, Any], root: Path) -> Iterator[str]:
+    """What became of a retraining; one that was given up has no report."""
+    because = facts.get("because") or f"Given up after {facts.get('attempts', 'some')} attempts."
+    yield f"{facts['verdict']}: {because}"
+    if facts.get("promoted"):
+        yield f"Promoted: {facts['challenger']}"
+    if "not_promoted_because" in facts:
+        yield f"Not promoted: {facts['not_promoted_because']}"
+    if "report" in facts:
+        yield f"Report: {root / facts['report']}"
 
 
 def _changeable(data: Path | None) -> Registry:
@@ -94,8 +115,8 @@ def _changeable(data: Path | None) -> Registry:
     return registry
 
 
-def _told(entry: HistoryEntry, as_json: bool) -> None:
-    typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry))
+def _told(entry: HistoryEntry, registry: Registry, as_json: bool) -> None:
+    typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry, registry.root))
 
 
 def _registry(data: Path | None) -> Registry:
