@@ -45,7 +45,7 @@ from model.progress import progress
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
 from model.retraining import commands as retraining_commands
-from model.training import Run, train, weights_to_start_from
+from model.training import Run, mean_network, train, weights_to_start_from
 from model.verification import verify
 from model.windows import gather
 
@@ -164,15 +164,17 @@ def train_command(
 
 @app.command("release")
 def release_command(
-    run_folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
+    ],
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
     notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
 ) -> None:
-    """Write the averaged weights of a run as a checkpoint that can be served."""
-    training = Run.open(run_folder)
-    facts = {"training": training.config.to_json(), "trained_steps": training.step}
+    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
+    runs = [Run.open(folder) for folder in run_folders]
+    facts = {"training": runs[-1].config.to_json(), "trained_steps": runs[-1].step}
     extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(training.averaged(), output, {**facts, **extra})
+    checkpoint.save(mean_network(runs), output, {**facts, **extra})
     typer.echo(f"Wrote {output}.")
 
 

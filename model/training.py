@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -195,6 +195,24 @@ def weights_to_start_from(directory: Path) -> Network:
     if (directory / RUN_FILE).exists():
         return Run.open(directory).averaged()
     return checkpoint.load(directory)[0]
+
+
+def mean_network(runs: Sequence[Run]) -> Network:
+    """The network whose weights are the mean of the runs' averaged ones.
+
+    Runs of which one was begun with the other's weights lie in one valley, where the mean is often
+    better than either (Wortsman et al., ICML 2022).
+
+    Raises:
+        ModelError: They train different networks.
+    """
+    config = runs[0].config.network
+    if any(run.config.network != config for run in runs):
+        raise ModelError("Only runs of the same network have a mean.")
+    network = Network(config)
+    averages = [run.average for run in runs]
+    network.load_state_dict({k: torch.stack([a[k] for a in averages]).mean(0) for k in averages[0]})
+    return network
 
 
 def _note(path: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from model.errors import ModelError
 from model.losses import exceedance_loss, intensity_loss, rain_weight
 from model.networks import SCALE_DBZ
 from model.synthetic import storm
-from model.training import Run, train
+from model.training import Run, mean_network, train
 from model.windows import gather
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, exceedance_thresholds_dbz=(20.0, 30.0))
@@ -127,6 +127,17 @@ def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp
         assert torch.equal(value, first.average[key])
     second.advance(Sampler([store], CONFIG).batch(0))
     assert not torch.equal(second.average["head.weight"], first.average["head.weight"])
+
+
+def test_the_mean_of_runs_has_the_mean_of_their_averaged_weights(store, tmp_path):
+    first, second = (Run(replace(CONFIG, seed=seed), tmp_path / str(seed)) for seed in (1, 2))
+    mean = mean_network([first, second]).state_dict()
+    for key, value in mean.items():
+        torch.testing.assert_close(value, (first.average[key] + second.average[key]) / 2)
+    assert any(not torch.equal(mean[key], value) for key, value in first.average.items())
+    other = Run(replace(CONFIG, network=replace(CONFIG.network, kernel=5)), tmp_path / "other")
+    with pytest.raises(ModelError, match="same network"):
+        mean_network([first, other])
 
 
 def test_resuming_with_another_configuration_is_refused(store, tmp_path):
