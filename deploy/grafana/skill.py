@@ -68,9 +68,10 @@ do. Drift moves the blue line alone.
 | flat | flat | slowly down | drifts | slowly off | the season | retrain |
 
 **The model:** where the dashed canary stays above the blue line, go back:
-`echocast rollback --why REASON`; where both fall, `echocast retrain`. The tile *Alarms* judges this by statistics;
-`deploy/runbook.md` has a paragraph for each alarm. **A grey n/a has too few events (n) to tell:
-wait.** Each point covers the window chosen above; long leads and 50 dBZ have few events.
+`echocast rollback --why REASON`; where both fall, `echocast retrain`. The tile *Alarms* judges
+this by statistics; `deploy/runbook.md` has a paragraph for each alarm. **A grey n/a has too few
+events (n) to tell: wait.** Each point covers the window chosen above; long leads and 50 dBZ have
+few events.
 """
 
 
