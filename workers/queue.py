@@ -14,8 +14,6 @@ from typing import Any, Final
 
 from celery import Celery
 from kombu.entity import Queue
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from workers.engine_url import broker_url, connection_options
 
@@ -75,7 +73,7 @@ class Publisher:
             self._app.send_task(
                 task, (job_id,), task_id=job_id, retry=True, retry_policy=PUBLISH_RETRY
             )
-        except (OperationalError, RedisError, OSError) as error:
+        except Exception as error:  # of many kinds where a connection dies in kombu's hands
             log.warning("Publishing job %s failed and is left to the janitor: %s", job_id, error)
             return False
         return True

@@ -20,7 +20,7 @@ from workers.engine_url import (
 )
 from workers.errors import EngineError
 from workers.metrics import WorkerMetrics
-from workers.queue import celery_app
+from workers.queue import NOWCAST, Publisher, celery_app
 from workers.settings import WorkerSettings
 
 
@@ -153,3 +153,17 @@ def test_the_door_can_import_what_it_needs_without_torch() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_whatever_breaks_while_publishing_is_left_to_the_janitor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """kombu lets an AttributeError through when a connection dies in its hands."""
+    publisher = Publisher("redis://127.0.0.1:1/0")
+
+    def torn(*_: object, **__: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'client'")
+
+    monkeypatch.setattr("celery.Celery.send_task", torn)
+    assert publisher.publish(NOWCAST, "a" * 8) is False
+    publisher.close()
