@@ -27,9 +27,7 @@ CLEAR_ECHO_DBZ = 15.0  # their mean does: a limit on both alike, so that a step 
 FEWEST_ECHOES = 500  # pixels, below which a pair of frames says nothing of the calibration
 QUARTILES = (25, 50, 75)
 ALIKE = 0.6  # of the median's jump, at least, that the other quartiles make in its direction
-JUMP_DB = (
-    1.5  # the median of real frames up to 10 minutes apart jumps by less, but for 1 pair in 429
-)
+JUMP_DB = 1.5  # the median of real frames 10 minutes apart or less jumps by less, 1 pair in 429 not
 JUMP_SPREADS = 6.0
 AROUND = 6  # pairs before and after, that a jump is compared with
 FEWEST_AROUND = 4

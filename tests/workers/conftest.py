@@ -18,9 +18,12 @@ import pytest
 
 from model.frames import Frames
 from tests.workers.storms import request
+from tests.workers.stream_bench import Bench
 from workers.archive import Archive
 from workers.claims import ClaimStore
 from workers.embedded import EmbeddedEngine
+from workers.engine_client import EngineClient
+from workers.engine_url import embedded_url
 from workers.job import Job, Submission
 from workers.jobs import JobStore
 from workers.settings import WorkerSettings
@@ -143,6 +146,24 @@ def make_world() -> Iterator[Callable[..., World]]:
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[EngineClient]:
+    """An engine for all tests of a module."""
+    root = Path(tempfile.mkdtemp(prefix="ec-"))
+    with EmbeddedEngine(root):
+        client = EngineClient(embedded_url(root), 5)
+        yield client
+        client.close()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def bench(engine: EngineClient, tmp_path: Path) -> Bench:
+    """A stream on the bench; the engine is empty."""
+    engine.redis.flushall()
+    return Bench(tmp_path, engine)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

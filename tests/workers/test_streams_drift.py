@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +11,7 @@ from model.judging.blocks import BLOCK, Block
 from model.judging.drift import SKILL_DRIFT, Drift, fold
 from tests.model.drift_blocks import blocks
 from tests.workers.stream_bench import GRID, SIDE, START, STEP, Bench, stream_frame
-from workers.embedded import EmbeddedEngine
 from workers.engine_client import EngineClient
-from workers.engine_url import embedded_url
 from workers.streams.drift import DriftWatch, drift_state, states_key
 from workers.streams.layout import Pair
 from workers.streams.recount import reindex
@@ -26,22 +20,6 @@ NAME = "radar"
 FIRST = datetime(2026, 7, 1, tzinfo=UTC)
 A_BLOCK = BLOCK // STEP
 PIXELS = SIDE * SIDE
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EngineClient]:
-    root = Path(tempfile.mkdtemp(prefix="ec-"))
-    with EmbeddedEngine(root):
-        client = EngineClient(embedded_url(root), 5)
-        yield client
-        client.close()
-    shutil.rmtree(root)
-
-
-@pytest.fixture
-def bench(engine: EngineClient, tmp_path: Path) -> Bench:
-    engine.redis.flushall()
-    return Bench(tmp_path, engine)
 
 
 @pytest.fixture

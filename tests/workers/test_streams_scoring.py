@@ -1,8 +1,7 @@
 """The counts of a stream are what a recount gives, whatever happens in whatever order."""
 
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.workers.stream_bench import ALL, START, Bench
-from workers.embedded import EmbeddedEngine
 from workers.engine_client import EngineClient
-from workers.engine_url import embedded_url
 from workers.streams.declaration import Stream
 from workers.streams.recount import differing, reindex, stored
 from workers.streams.retention import remove_old
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EngineClient]:
-    root = Path(tempfile.mkdtemp(prefix="ec-"))
-    with EmbeddedEngine(root):
-        client = EngineClient(embedded_url(root), 5)
-        yield client
-        client.close()
-    shutil.rmtree(root)
-
-
-@pytest.fixture
-def bench(engine: EngineClient, tmp_path: Path) -> Bench:
-    engine.redis.flushall()
-    return Bench(tmp_path, engine)
 
 
 def test_a_frame_scores_every_forecast_valid_at_its_time_once(bench: Bench) -> None:
