@@ -63,23 +63,24 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
     feeder = Feeder(client, STREAM)
     feeder.declare(STEP_SECONDS / 60)
     with_nowcast = []
-    for number, frame in enumerate(frames[:-SCORED]):
-        say(f"Nowcast {number + 1} of {len(frames) - SCORED}")
+    nowcasts = len(frames) - SCORED
+    for number, frame in enumerate(frames[:nowcasts]):
+        say(f"Nowcast {number + 1} of {nowcasts}")
         before = cpu_seconds(pid)
         feeder.send(frame)
         if not feeder.await_forecast(frame.times[0], FORECAST_SECONDS):
             raise BenchmarkFailed(f"No forecast came within {FORECAST_SECONDS:g} seconds.")
-        _await_scores(client, number)
+        _await_scores(client, number, number)
         if number >= 9:
             with_nowcast.append(cpu_seconds(pid) - before)
     say("Scoring without nowcasts")
     declaration = {"step_minutes": STEP_SECONDS / 60, "auto_nowcast": False}
     client.put(f"/streams/{STREAM}", json=declaration).raise_for_status()
-    scored = []
-    for number, frame in enumerate(frames[-SCORED:]):
+    scored = []  # the first meets ten forecasts, each later one a forecast less
+    for number, frame in enumerate(frames[nowcasts:]):
         before = cpu_seconds(pid)
         feeder.send(frame)
-        _await_scores(client, len(frames) - SCORED + number)
+        _await_scores(client, nowcasts + number, nowcasts)
         scored.append(cpu_seconds(pid) - before)
     say("Asking for the newest forecast")
     nowcast = statistics.median(with_nowcast)
@@ -95,11 +96,17 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
     ]
 
 
-def _await_scores(client: httpx.Client, number: int) -> None:
-    """Wait until a frame has met every forecast that was valid at its time."""
+def _await_scores(client: httpx.Client, number: int, forecasts: int) -> None:
+    """Wait until every frame up to ``number`` has met all forecasts that were valid at its time.
+
+    Args:
+        client: Of the service.
+        number: Frames before the newest one.
+        forecasts: Of the first so many frames; the later ones were taken without nowcasts.
+    """
     give_up = time.monotonic() + FORECAST_SECONDS
-    wanted = min(number, PENDING)
-    while _compared(client) < sum(min(n, PENDING) for n in range(number)) + wanted:
+    wanted = sum(min(forecasts, n) - max(0, n - PENDING) for n in range(number + 1))
+    while _compared(client) < wanted:
         if time.monotonic() > give_up:
             raise BenchmarkFailed("The scores of a frame did not come.")
         time.sleep(POLL_SECONDS)
