@@ -47,6 +47,7 @@ class ClaimStore:
         self._begin_verification = self.engine.script(transitions.BEGIN_VERIFICATION)
         self._record_verification = self.engine.script(transitions.RECORD_VERIFICATION)
         self._beat = self.engine.script(upkeep.BEAT)
+        self._goodbye = self.engine.script(upkeep.GOODBYE)
         self._elect = self.engine.script(upkeep.ELECT)
         self._sweep = self.engine.script(upkeep.SWEEP)
 
@@ -134,7 +135,7 @@ class ClaimStore:
 
     def say_goodbye(self, incarnation: str) -> None:
         """Forget a worker that stops."""
-        self.engine.call(lambda: self.engine.redis.hdel(transitions.WORKERS_KEY, incarnation))
+        self._goodbye(incarnation)
 
     def elect(self, incarnation: str, seconds: float) -> bool:
         """True where this worker is the janitor for the next ``seconds``."""

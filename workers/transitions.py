@@ -2,7 +2,8 @@
 
 Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted and
 queued jobs by time of publication; ``echocast:running`` ids by end of lease;
-``echocast:verifying`` ids of finished jobs with observations that are not scored yet. Terminal
+``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
+``echocast:frames`` frames of streams by attempts and who is at them. Terminal
 states never change, except that a new request starts the next generation of a job that did not
 succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts'
 clocks don't matter.
@@ -18,6 +19,7 @@ WORKERS_KEY: Final = "echocast:workers"
 PRELUDE: Final = """
 local WAITING, RUNNING, VERIFYING = 'echocast:waiting', 'echocast:running', 'echocast:verifying'
 local DONE = 'echocast:done'
+local FRAMES = 'echocast:frames'
 local function job_key(id) return 'echocast:job:' .. id end
 local function clock()
   local t = redis.call('TIME')

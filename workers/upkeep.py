@@ -20,6 +20,15 @@ end
 redis.call('HSET', 'echocast:workers', ARGV[1], exact(now + tonumber(ARGV[3])) .. ' ' .. ARGV[2])
 """
 
+GOODBYE: Final = """
+-- incarnation: it takes leave, and what it began on frames of streams does not count
+redis.call('HDEL', 'echocast:workers', ARGV[1])
+for frame, begun in pairs(pairs_of(FRAMES)) do
+  local attempts, holder = string.match(begun, '^(%d+) (.*)$')
+  if holder == ARGV[1] then redis.call('HSET', FRAMES, frame, (attempts - 1) .. ' ') end
+end
+"""
+
 ALIVE: Final = """
 -- descriptions of the workers whose last sign of life is still good
 local now, alive = clock(), {}

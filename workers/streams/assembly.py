@@ -10,6 +10,7 @@ from workers.jobs import JobStore
 from workers.queue import Publisher
 from workers.retraining import request
 from workers.settings import WorkerSettings
+from workers.streams.attempts import Attempts
 from workers.streams.drift import DriftWatch
 from workers.streams.forecasting import Forecasting
 from workers.streams.library import Library
@@ -42,6 +43,7 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
         engine=engine,
         publisher=Publisher(settings.engine_url),
         jobs=jobs,
+        attempts=Attempts(engine, settings.maximum_attempts),
     )
 
 

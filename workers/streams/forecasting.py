@@ -25,6 +25,7 @@ from workers.streams.library import Library
 from workers.streams.shadow import ShadowPolicy, drawn, rival_of
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
+POISON = "poison"
 COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
 
 
@@ -66,6 +67,10 @@ class Forecasting:
             return
         champion = self._registry.reference()
         request = _request(stream, time, origin.grid.shape, champion)
+        if self._is_poison(request):
+            why = "Forecasting from it ended its worker each time."
+            self._library.set_aside(stream.name, time, why)
+            return
         self._submit(request)
         for product, reference in self._compared(stream, time, champion).items():
             if reference != champion and self._exists(reference):
@@ -81,10 +86,23 @@ class Forecasting:
             compared[CHALLENGER] = rival.reference
         return compared
 
+    def _is_poison(self, request: JobRequest) -> bool:
+        """Whether the nowcast ended its workers, and its newest frame did not come since then."""
+        job = self._jobs.get(request.job_id)
+        if job is None or job.error is None or job.error.type != POISON:
+            return False
+        return not self._came_since(request, job)
+
     def _submit(self, request: JobRequest) -> None:
         job = self._jobs.get(request.job_id)
-        if job is None or job.status in ENDED_WITHOUT:
+        if job is None or job.status in ENDED_WITHOUT or self._came_since(request, job):
             self._jobs.submit(request)
+
+    def _came_since(self, request: JobRequest, job: Job) -> bool:
+        """Whether a nowcast failed before its newest frame came as it is now."""
+        header = self._library.frames.header(request.stream, request.forecast_reference_time)
+        failed = job.finished if job.status == "failed" else None
+        return header is not None and failed is not None and header.received > failed
 
     def _exists(self, reference: str) -> bool:
         cards = self._registry.models()

@@ -1,4 +1,8 @@
-"""FrameStore: the observed frames of streams as files, one object a frame."""
+"""FrameStore: the observed frames of streams as files, one object a frame.
+
+A frame that ended its workers is set aside: an object beside it says so, and for all who look for
+frames in a span there is none.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,22 @@ from contextlib import contextmanager
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 
 from model.errors import UnreadableInput
 from model.formats.stream_frame import FrameHeader, StreamFrame, read_header
 from workers.errors import ArchiveError, NotInArchive, StreamConflict
-from workers.streams.files import Files
-from workers.streams.layout import Span, day_folder, day_folders, frame_path, time_of
+from workers.streams.files import Entry, Files
+from workers.streams.layout import (
+    ASIDE,
+    Span,
+    aside_path,
+    day_folder,
+    day_folders,
+    encoded,
+    frame_path,
+    time_of,
+)
 
 REMEMBERED = 20_000  # headers, about a kilobyte each
 
@@ -37,8 +51,9 @@ class FrameStore:
         path = frame_path(stream, frame.header.time)
         if self._files.create(path, frame.to_bytes()):
             return "created"
-        earlier = self._read(path)
-        if earlier.sha256 == frame.header.sha256:
+        earlier, aside = self._read(path), aside_path(stream, frame.header.time)
+        lifted = replace and self._files.version(aside) is not None
+        if earlier.sha256 == frame.header.sha256 and not lifted:
             return "same"
         if not replace:
             raise StreamConflict(
@@ -47,7 +62,22 @@ class FrameStore:
             )
         header = replace_fields(frame.header, late=earlier.late)  # its forecast may be due still
         self._files.put(path, StreamFrame(header, frame.reflectivity_dbz).to_bytes())
+        self._files.delete(aside)
         return "replaced"
+
+    def set_aside(self, stream: str, time: datetime, why: str) -> None:
+        """Have a frame count as missing until it is replaced; its file stays."""
+        self._files.put(aside_path(stream, time), encoded({"why": why}))
+
+    def set_aside_times(self, stream: str) -> list[datetime]:
+        """Which frames of the newest two days were set aside, oldest first."""
+        folders = day_folders(self._files, f"frames/{stream}", newest_first=True)
+        return sorted(
+            time_of(entry.name)
+            for folder in islice(folders, 2)
+            for entry in self._files.listing(folder)
+            if entry.name.endswith(ASIDE)
+        )
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
         """The frame of a time, None where there is none."""
@@ -66,36 +96,36 @@ class FrameStore:
         return None if version is None else self._remembered(path, version)
 
     def headers(self, stream: str, span: Span) -> list[FrameHeader]:
-        """The frames of a span, oldest first."""
-        return [
-            self._remembered(entry.path, entry.version)
-            for day in span.days()
-            for entry in self._files.listing(day_folder("frames", stream, day))
-            if time_of(entry.name) in span
-        ]
+        """The frames of a span that were not set aside, oldest first."""
+        return [self._remembered(entry.path, entry.version) for entry in self._in(stream, span)]
 
     def times(self, stream: str, span: Span) -> list[datetime]:
         """When the frames of a span are valid, oldest first: their names tell."""
-        entries = (
-            entry
-            for day in span.days()
-            for entry in self._files.listing(day_folder("frames", stream, day))
-        )
-        return [time for entry in entries if (time := time_of(entry.name)) in span]
+        return [time_of(entry.name) for entry in self._in(stream, span)]
 
     def newest_time(self, stream: str) -> datetime | None:
         """When the newest frame is valid, None before the first."""
         for folder in day_folders(self._files, f"frames/{stream}", newest_first=True):
-            if entries := self._files.listing(folder):
+            if entries := self._frames(folder):
                 return time_of(entries[-1].name)
         return None
 
     def oldest_time(self, stream: str) -> datetime | None:
         """When the oldest frame is valid, None before the first."""
         for folder in day_folders(self._files, f"frames/{stream}"):
-            if entries := self._files.listing(folder):
+            if entries := self._frames(folder):
                 return time_of(entries[0].name)
         return None
+
+    def _in(self, stream: str, span: Span) -> list[Entry]:
+        days = (self._frames(day_folder("frames", stream, day)) for day in span.days())
+        return [entry for day in days for entry in day if time_of(entry.name) in span]
+
+    def _frames(self, folder: str) -> list[Entry]:
+        """The frames of a day that were not set aside: names alone tell."""
+        entries = self._files.listing(folder)
+        aside = {time_of(entry.name) for entry in entries if entry.name.endswith(ASIDE)}
+        return [e for e in entries if time_of(e.name) not in aside] if aside else entries
 
     def _read(self, path: str, _version: str = "") -> FrameHeader:
         with _damage_named(path):

@@ -19,9 +19,11 @@ from model.formats.stream_layout import (
 from workers.streams.files import Entry, Files
 
 __all__ = [
+    "ASIDE",
     "HASH_LENGTH",
     "Pair",
     "Span",
+    "aside_path",
     "day_folder",
     "day_folders",
     "day_of",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 HASH_LENGTH = 16  # of a frame's hash in names
+ASIDE = ".aside"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ class Pair:
         """The pair whose counts a file holds."""
         time, forecast_id, frame_sha = entry.name.removesuffix(".json").split("_")
         return cls(time_of(time), forecast_id, frame_sha)
+
+
+def aside_path(stream: str, time: datetime) -> str:
+    """What says that the frame of a time was set aside."""
+    return f"{day_folder('frames', stream, time)}/{stamp(time)}{ASIDE}"
 
 
 def day_folders(files: Files, root: str, *, newest_first: bool = False) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from workers.streams.count_store import CountStore
@@ -10,6 +12,8 @@ from workers.streams.files import Files
 from workers.streams.forecast_store import ForecastStore
 from workers.streams.frame_store import FrameStore
 from workers.streams.register import Register
+
+log = logging.getLogger("echocast.streams")
 
 
 @dataclass(frozen=True)
@@ -27,4 +31,15 @@ class Library:
         """The library that lies in some files."""
         return cls(
             files, Register(files), FrameStore(files), ForecastStore(files), CountStore(files)
+        )
+
+    def set_aside(self, stream: str, time: datetime, why: str) -> None:
+        """Have a frame count as missing, and say so."""
+        self.frames.set_aside(stream, time, why)
+        log.error(
+            "The frame of %s of the stream %s is set aside and counts as missing: %s Send it again"
+            " with replace=true to have it tried again.",
+            time.isoformat(),
+            stream,
+            why,
         )

@@ -15,10 +15,11 @@ from workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from workers.job import Job
 from workers.jobs import JobStore
 from workers.queue import STREAM, Publisher
+from workers.streams.attempts import Attempts
 from workers.streams.declaration import Stream
 from workers.streams.drift import DriftWatch
 from workers.streams.forecasting import Forecasting
-from workers.streams.layout import Span, stamp, time_of
+from workers.streams.layout import HASH_LENGTH, Span, stamp, time_of
 from workers.streams.library import Library
 from workers.streams.retention import remove_old
 from workers.streams.scorer import Scorer
@@ -43,6 +44,7 @@ class StreamProcessing:
         engine: Where gauges and the queue are.
         publisher: Tells the workers.
         jobs: Takes the nowcasts.
+        attempts: Tell which frames end their workers.
     """
 
     library: Library
@@ -53,12 +55,36 @@ class StreamProcessing:
     engine: EngineClient
     publisher: Publisher
     jobs: JobStore
+    attempts: Attempts
 
     def close(self) -> None:
         """Close all connections."""
         self.jobs.close()
         self.publisher.close()
         self.engine.close()
+
+    def see_to(self, name: str, time: datetime, incarnation: str) -> None:
+        """See to a frame that came, unless it ended too many workers: then it is set aside.
+
+        Args:
+            name: The stream.
+            time: Of the frame.
+            incarnation: This life of the worker process.
+        """
+        header = self.library.frames.header(name, time)
+        if header is None:
+            return
+        frame = f"{name}/{stamp(time)}_{header.sha256[:HASH_LENGTH]}"
+        verdict = self.attempts.begin(frame, incarnation)
+        if verdict == "busy":
+            return
+        try:
+            if verdict == "poison":
+                self.library.set_aside(name, time, "Scoring it ended its worker each time.")
+            else:
+                self.arrived(name, time)
+        finally:
+            self.attempts.end(frame)
 
     def arrived(self, name: str, time: datetime) -> None:
         """A frame came or was replaced: forecast from it, and score what it shows."""

@@ -17,7 +17,7 @@ def frame_arrived(shop: Workshop, message: str) -> None:
     name, time = arrival(message)
     try:
         with shop.places.take(1):
-            shop.streams.arrived(name, time)
+            shop.streams.see_to(name, time, shop.held.incarnation)
     except EngineUnavailable:
         raise
     except EchocastError as error:

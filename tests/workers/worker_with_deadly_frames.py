@@ -1,0 +1,31 @@
+"""A real worker process, fake network, whose counting dies of a frame that is 66 dBZ everywhere.
+
+It stands for a frame that makes native code crash.
+"""
+
+import logging
+import os
+import signal
+import sys
+
+from model.frames import FloatArray
+from model.judging.observing import describe
+from model.judging.tallies import Counts
+from tests.workers.fake_nowcaster import load_fake
+from workers.settings import WorkerSettings
+from workers.streams import scorer
+from workers.worker import run_worker
+
+DEADLY_DBZ = 66.0
+
+
+def deadly(observed_dbz: FloatArray) -> Counts:
+    if (observed_dbz == DEADLY_DBZ).all():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return describe(observed_dbz)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    scorer.describe = deadly
+    sys.exit(run_worker(WorkerSettings(), load_fake))
