@@ -13,7 +13,8 @@ appears. ``aliases.json`` is a copy of it for people; it rules only while no cha
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,7 @@ class Registry(Shelf):
             RegistryConflict: It serves already or can't serve, or another champion was expected.
             RegistryError: The root can't be written.
         """
-        with self._folder.writing():
-            aliases = self.aliases()
-            roles.check_expected(aliases, CHAMPION, expected)
+        with self._replacing(CHAMPION, expected) as aliases:
             after = roles.promoted(aliases, self.reference(reference))
             return self._change(PROMOTE, who, why, after, scores)
 
@@ -142,9 +141,7 @@ class Registry(Shelf):
                 expected.
             RegistryError: The root can't be written.
         """
-        with self._folder.writing():
-            aliases = self.aliases()
-            roles.check_expected(aliases, CHAMPION, expected)
+        with self._replacing(CHAMPION, expected) as aliases:
             after = roles.rolled_back(aliases, self.history())
             return self._change(ROLLBACK, who, why, after, scores)
 
@@ -168,9 +165,7 @@ class Registry(Shelf):
             RegistryConflict: The role is not to be had like this, or another model was expected.
             RegistryError: The root can't be written.
         """
-        with self._folder.writing():
-            aliases = self.aliases()
-            roles.check_expected(aliases, role, expected)
+        with self._replacing(role, expected) as aliases:
             after = roles.appointed(aliases, _checked(role), self.reference(reference))
             return self._change(ALIAS, who, why, after, scores)
 
@@ -185,6 +180,18 @@ class Registry(Shelf):
             raise RegistryConflict(f"An entry {what!r} is written by what changes the aliases.")
         with self._folder.writing():
             return self._history.append(what, who, why, facts=dict(facts))
+
+    @contextmanager
+    def _replacing(self, role: str, expected: str | None) -> Iterator[dict[str, str]]:
+        """A context in which nobody else writes; the aliases, if a role is as it was expected.
+
+        Raises:
+            RegistryConflict: Another model than the expected one has the role.
+        """
+        with self._folder.writing():
+            aliases = self.aliases()
+            roles.check_expected(aliases, role, expected)
+            yield aliases
 
     def _change(
         self,

@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from model.durable import flush, settle
@@ -18,6 +18,7 @@ from model.errors import RegistryConflict, RegistryError, RegistryFull
 LOCK = ".lock"
 STAGED = ".staged"
 PAUSE_SECONDS = 0.02
+ABANDONED_SECONDS = 86400.0  # no one takes a day to write a checkpoint
 ABSENT = (FileNotFoundError, NotADirectoryError)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -62,11 +63,20 @@ class Folder:
             new.unlink(missing_ok=True)
 
     def stage(self, name: str) -> Path:
-        """A new empty folder, out of everybody's sight."""
+        """A new empty folder, out of everybody's sight; what a kill left of others is removed."""
         place = self.root / STAGED / name / uuid.uuid4().hex[:12]
         with self._told():
+            self._sweep()
             place.mkdir(parents=True)
         return place
+
+    def _sweep(self) -> None:
+        """Remove what was staged long ago and neither adopted nor removed."""
+        since = time.time() - ABANDONED_SECONDS
+        for staged in (self.root / STAGED).glob("*/*"):
+            with suppress(FileNotFoundError):  # adopted in this moment
+                if staged.stat().st_mtime < since:
+                    shutil.rmtree(staged)
 
     def adopt(self, staged: Path, path: str) -> None:
         """Let a staged folder appear under its path, which must be free."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from model.errors import (
     RegistryFull,
     UnknownModel,
 )
-from model.keeping.folder import Folder
+from model.keeping.folder import ABANDONED_SECONDS, Folder
 from model.networks import Network
 from model.registry import SHIPPED, Registry
 
@@ -130,6 +131,16 @@ def test_versions_are_final(registry, tiny):
 def test_what_is_staged_is_out_of_sight(registry, tiny):
     shutil.copytree(tiny, registry.stage("tiny"), dirs_exist_ok=True)
     assert [card.reference for card in registry.models()] == ["tiny/0"]
+
+
+def test_what_a_kill_left_staged_is_removed_after_a_day(registry, tiny):
+    left, of_now = registry.stage("tiny"), registry.stage("tiny")
+    shutil.copytree(tiny, left, dirs_exist_ok=True)
+    yesterday = time.time() - ABANDONED_SECONDS - 60
+    os.utime(left, (yesterday, yesterday))
+    registry.stage("other")
+    assert not left.exists()
+    assert of_now.exists()
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 65, "a b"])
