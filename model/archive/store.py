@@ -9,6 +9,7 @@ from typing import Any
 
 import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 
 from model.errors import ContractViolation, InputError, UnreadableInput
 from model.formats.stream_frame import StreamFrame
@@ -19,6 +20,9 @@ from model.frames import Frames, Grid
 class FrameArchive:
     """What workers keep of streams, read only.
 
+    ``url`` is the same for the same place, however it was written: the absolute path of a folder,
+    or an address without a slash at its end.
+
     Args:
         url: Root of the archive: a folder, or an address that fsspec knows (``s3://...``).
 
@@ -27,11 +31,12 @@ class FrameArchive:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
         try:
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError, OSError) as error:
             raise InputError(f"The archive {url} can't be opened: {error}.") from error
+        here = isinstance(self._files, LocalFileSystem)
+        self.url: str = self._root if here else self._files.unstrip_protocol(self._root)
 
     def streams(self) -> list[str]:
         """Names of the streams that have frames.

@@ -160,6 +160,13 @@ def test_an_archive_in_an_object_store_is_read_alike(tmp_path: Path):
         store.rm("/echocast", recursive=True)
 
 
+def test_the_same_place_has_one_address_however_it_is_written(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = ("store", "./store/", f"{tmp_path}/store", f"file://{tmp_path}/store")
+    assert {FrameArchive(url).url for url in written} == {f"{tmp_path}/store"}
+    assert FrameArchive("memory://store/").url == FrameArchive("memory://store").url
+
+
 def test_an_address_that_nobody_knows_is_refused():
     with pytest.raises(InputError, match="can't be opened"):
         FrameArchive("nonsense://store")
