@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -45,6 +46,12 @@ class Host:
     def bring_back(self) -> None:
         """Plug the cable in again."""
         ip("-n", self._switch, "link", "set", self._port, "master", "bridge")
+
+    def knows(self, other: Host) -> None:
+        """Where another host is, for ever: as behind a router, nobody tells when it is gone."""
+        link = json.loads(ip("-n", other.name, "-json", "link", "show", "eth0"))
+        there = ("lladdr", link[0]["address"], "dev", "eth0", "nud", "permanent")
+        ip("-n", self.name, "neigh", "replace", other.address, *there)
 
     def call(self, function: Callable[[], Answer]) -> Answer:
         """What a function answers that runs on this host."""
@@ -112,10 +119,11 @@ def _add_namespace(stack: ExitStack, name: str) -> None:
     stack.callback(ip, "netns", "delete", name)
 
 
-def ip(*arguments: str) -> None:
-    """The system's ``ip``."""
+def ip(*arguments: str) -> str:
+    """What the system's ``ip`` says."""
     program = shutil.which("ip") or "/usr/sbin/ip"
-    subprocess.run([program, *arguments], check=True, capture_output=True, timeout=10)
+    command = [program, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
 
 
 def enter(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Several hosts: engine, gateway and two workers in network namespaces; one is cut off at work."""
+"""Several hosts: engine, gateway and two workers in network namespaces; any is cut off at work."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ class Site:
     def workers(self) -> int:
         return len(self.ask("GET", "/readyz").json()["workers"])
 
+    def problem(self) -> str:
+        """What the gateway says of itself on its own host."""
+        kind: str = self.ask("GET", "/readyz", caller="gateway").json().get("type", "")
+        return kind.removeprefix("urn:echocast:problem:")
+
 
 @pytest.fixture
 def site(models: Path) -> Iterator[Site]:
@@ -123,13 +128,30 @@ def test_a_worker_that_is_cut_off_at_work_loses_nothing_and_comes_back(site: Sit
 
 
 def test_a_gateway_that_is_cut_off_says_so_and_comes_back(site: Site) -> None:
-    def problem() -> str:
-        kind: str = site.ask("GET", "/readyz", caller="gateway").json()["type"]
-        return kind.removeprefix("urn:echocast:problem:")
-
     with site.gateway():
-        soon(lambda: problem() == "no-worker")
+        soon(lambda: site.problem() == "no-worker")
         site.hosts["gateway"].cut_off()
-        soon(lambda: problem() == "engine-unreachable")
+        soon(lambda: site.problem() == "engine-unreachable")
         site.hosts["gateway"].bring_back()
-        soon(lambda: problem() == "no-worker")
+        soon(lambda: site.problem() == "no-worker")
+
+
+def test_what_was_accepted_outlives_an_engine_that_falls_silent(site: Site) -> None:
+    """Behind a router: packets vanish, and no connection is refused or closed."""
+    silent = site.hosts["engine"]
+    for name in ("gateway", "first"):
+        site.hosts[name].knows(silent)
+        silent.knows(site.hosts[name])
+    hold = site.folder / "first.hold"
+    hold.touch()
+    with site.gateway(), site.worker("first"):
+        soon(lambda: site.workers() == 1)
+        paths = [site.post(seed).headers["location"] for seed in (80, 81)]
+        soon(lambda: site.statuses(paths) == ["running"] * 2)
+        silent.cut_off()
+        soon(lambda: site.problem() == "engine-unreachable")
+        assert site.post(82).status_code == 503
+        hold.unlink()  # what it finishes now it can tell nobody
+        silent.bring_back()
+        soon(lambda: site.statuses(paths) == ["succeeded"] * 2)
+        soon(lambda: site.post(83).status_code == 202)
