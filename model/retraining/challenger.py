@@ -73,8 +73,10 @@ def train_challenger(
     sampler = Sampler([WindowStore.load(windows)], config, team)
     task = bar.add_task("training", total=config.steps, completed=run.step, visible=team.leads)
     folder.mkdir(parents=True, exist_ok=True)
+    if team.leads:
+        _forget_losses_after(folder / LOSSES, run.step)
     try:
-        with (folder / LOSSES).open("a") as losses:
+        with (folder / LOSSES).open("a", buffering=1) as losses:  # a line at a time
             for loss in train(run, sampler):
                 bar.update(task, completed=run.step, description=f"training, loss {loss:.3f}")
                 if team.leads:
@@ -82,6 +84,19 @@ def train_challenger(
     except ModelError as error:
         return {"steps": run.step, "failure": str(error)}
     return {"steps": run.step, "failure": ""}
+
+
+def _forget_losses_after(path: Path, step: int) -> None:
+    """Leave out the losses of steps that an earlier attempt made and did not save."""
+    kept = [row for row in losses_in(path) if row[0] <= step]
+    path.write_text("".join(f"{number},{loss:.6g}\n" for number, loss in kept))
+
+
+def losses_in(path: Path) -> list[tuple[int, float]]:
+    """(step, loss) of every step of a run; of a line that a kill cut short, nothing."""
+    text = path.read_text() if path.exists() else ""
+    rows = (line.split(",") for line in text[: text.rfind("\n") + 1].splitlines())
+    return [(int(step), float(loss)) for step, loss in rows]
 
 
 def calibrate(

@@ -19,11 +19,18 @@ from model.archive.events import Event
 from model.archive.store import FrameArchive
 from model.errors import InputError
 from model.formats.stream_layout import stamp
+from model.keeping.manifest import verify
 from model.nowcaster import Nowcaster
 from model.parallel import ALONE, Team
 from model.registry import Registry
 from model.retraining import report
-from model.retraining.challenger import LOSSES, calibrate, train_challenger, training_config
+from model.retraining.challenger import (
+    LOSSES,
+    calibrate,
+    losses_in,
+    train_challenger,
+    training_config,
+)
 from model.retraining.collect import collect, event_windows, find_frames
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Contest, Window, compete
@@ -106,8 +113,8 @@ class Retraining:
         return {"id": name, "champion": card.reference, "challenger": challenger}
 
     def _check_crop(self, champion: str) -> None:
-        network, _ = checkpoint.load(self.registry.resolve(champion))
-        patch, crop = network.config.patch, self.config.crop
+        network, _ = verify(self.registry.resolve(champion))
+        patch, crop = network.patch, self.config.crop
         if crop % patch:
             raise InputError(
                 f"crop has to be a multiple of {patch} pixels, the patch of {champion}, not {crop}."
@@ -137,11 +144,11 @@ class Retraining:
         return Split.from_json(self._stage("collect")["split"])
 
     def _collect(self) -> dict[str, Any]:
-        network, _ = checkpoint.load(self._champion)
-        window = network.config.input_frames + network.config.output_frames
+        network, _ = verify(self._champion)
+        window = network.input_frames + network.output_frames
         rules = replace(self.config.rules, window_frames=window)
         config = replace(self.config, rules=rules)
-        return collect(self.archive, config, network.config, self._windows_folder, self.bar)
+        return collect(self.archive, config, network, self._windows_folder, self.bar)
 
     def _train(self) -> dict[str, Any]:
         network, _ = checkpoint.load(self._champion)
@@ -187,17 +194,9 @@ class Retraining:
         return self.work.folder / "judge" / f"{event.name}.npz"
 
     def _publish(self) -> dict[str, Any]:
-        losses = _losses(self.work.folder / "run" / LOSSES)
+        losses = losses_in(self.work.folder / "run" / LOSSES)
         found = report.Found(self._order, self._stage("collect"), losses)
         files = [self._contest_file(event) for event in self._split.held_out]
         contests = [Contest.load(file) for file in files if file.exists()]
         decision = Decision.from_json(self._stage("judge"))
         return publish(self.registry, self.errand, found, decision, contests, self._challenger)
-
-
-def _losses(path: Path) -> list[tuple[int, float]]:
-    """(step, loss) of every step; of one that was made twice, the later."""
-    if not path.exists():
-        return []
-    rows = (line.split(",") for line in path.read_text().splitlines() if line.count(",") == 1)
-    return sorted({int(step): float(loss) for step, loss in rows}.items())

@@ -17,6 +17,7 @@ from model.errors import InputError, ModelError, RegistryConflict
 from model.formats.cf import write_frames
 from model.nowcaster import Nowcaster
 from model.registry import Registry
+from model.retraining.challenger import LOSSES, losses_in
 from model.retraining.collect import event_windows
 from model.retraining.contest import Contest
 from model.retraining.decision import Gate
@@ -265,6 +266,8 @@ def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archiv
     assert lives == dict.fromkeys(("collect", "train", "calibrate", "judge", "publish"), -9)
     decision = json.loads((tmp_path / "work" / "judge.json").read_text())
     assert decision == json.loads(json.dumps(told[1].to_json()))
+    steps = [step for step, _ in losses_in(tmp_path / "work" / "run" / LOSSES)]
+    assert steps == list(range(1, CONFIG["steps"] + 1))
     models = Registry(tmp_path / "models")
     retrained = [entry for entry in models.history() if entry.what == "retrain"]
     assert len(retrained) == 1
