@@ -146,6 +146,13 @@ def test_who_waits_for_health_waits_for_something_that_tells(name: str) -> None:
         assert check or other in ("gateway", "worker")  # whose images have one
 
 
+def test_trainers_and_nobody_else_leave_the_cpu_to_others() -> None:
+    shares = {
+        name: service["cpu_shares"] for name, service in SERVICES.items() if "cpu_shares" in service
+    }
+    assert shares == {"trainer": 20, "trainer-gpu": 20}
+
+
 def test_a_gpu_and_a_store_come_only_by_profile() -> None:
     profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
     assert profiles == {"worker-gpu": ["gpu"], "trainer-gpu": ["gpu"], "minio": ["s3"]}
