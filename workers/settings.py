@@ -97,6 +97,10 @@ class WorkerSettings(BaseSettings):
 
     event_floor_pixels: int = Field(default=1000, ge=1)
     """Pixels hit, missed or falsely alarmed below which dashboards show no score."""
+    event_floor_blocks: int = Field(default=10, ge=0)
+    """Blocks of six hours with such pixels below which dashboards show no score."""
+    event_floor_storms: int = Field(default=60, ge=0)
+    """Storms (regions of 10 km2 or more, hour by hour) below which dashboards show no score."""
 
     retrain_interval_seconds: float = Field(default=7 * 86400.0, gt=0)
     """Seconds between two retrainings that the schedule asks for."""

@@ -1,4 +1,8 @@
-"""A picture of skill: CSI by lead time, one panel a threshold, with the sample beside it."""
+"""A picture of skill: CSI by lead time, one panel a threshold, with the sample beside it.
+
+Where a threshold has too few events, blocks or storms, its lines are faint and it says so: weather
+decides them. A method with fewer events than the floor is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLES: dict[str, dict[str, Any]] = {
     "model": {"color": "#0b3c8c", "linewidth": 2.4, "marker": "o"},
     "canary": {"color": "#e6a700", "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+    "challenger": {"color": "#c2328f", "linewidth": 1.8, "marker": "s"},
     "extrapolation": {"color": "#c0392b", "linewidth": 1.5, "linestyle": "--"},
     "decoded_extrapolation": {"color": "#1b8a5a", "linewidth": 1.5},
     "persistence": {"color": "#7f7f7f", "linewidth": 1.5, "linestyle": ":"},
     "fallback": {"color": "#7d3c98", "linewidth": 1.0, "linestyle": "-."},
 }
+TOO_FEW = "TOO FEW TO TELL"
+FAINT = 0.25
 LABELS = {
     "decoded_extrapolation": "decoded extrapolation",
     "fallback": "fallback (where frames were missing)",
@@ -28,59 +36,69 @@ def skill_png(verification: Mapping[str, Any], title: str) -> bytes:
 
     Args:
         verification: ``methods`` -> method -> threshold -> ``leads`` with ``lead_minutes``,
-            ``csi`` (null where undefined), ``forecasts`` and counts; ``pooled`` counts.
+            ``csi`` (null where undefined), ``forecasts`` and counts; ``pooled`` counts;
+            ``samples`` -> threshold -> ``pixels``, ``blocks``, ``storms``, ``enough``; ``floors``.
         title: Stands above.
 
     Returns:
         A PNG file.
     """
+    buffer = io.BytesIO()
+    skill_figure(verification, title).savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def skill_figure(verification: Mapping[str, Any], title: str) -> Figure:
+    """The picture of :func:`skill_png`, before it is a file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    methods = verification["methods"]
-    thresholds = list(next(iter(methods.values()), {}))
+    thresholds = list(verification["samples"])
     figure = Figure(figsize=(11, 7.6), facecolor="white")
     FigureCanvasAgg(figure)
     panels = figure.subplots(2, 2, sharex=True).flat
     for panel, threshold in zip(panels, thresholds, strict=False):
-        _draw(panel, methods, threshold)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    if handles:
+        _draw(panel, verification, threshold)
+    named = {
+        label: handle
+        for panel in figure.axes
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    if labels := list(named):
+        handles = list(named.values())
         figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
     figure.suptitle(title, x=0.06, ha="left", fontsize=13, weight="bold")
     figure.subplots_adjust(left=0.06, right=0.985, top=0.89, bottom=0.13, hspace=0.24, wspace=0.12)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
+    return figure
 
 
-def _draw(panel: Axes, methods: Mapping[str, Any], threshold: str) -> None:
+def _draw(panel: Axes, verification: Mapping[str, Any], threshold: str) -> None:
     highest = 0.0
-    for method, scores in methods.items():
+    sample = verification["samples"][threshold]
+    for method, scores in verification["methods"].items():
         leads = [lead for lead in scores[threshold]["leads"] if lead["forecasts"]]
-        if not leads:
+        if not leads or _union(scores[threshold]["pooled"]) < verification["floors"]["pixels"]:
             continue
         csi = [float("nan") if lead["csi"] is None else lead["csi"] for lead in leads]
         minutes = [lead["lead_minutes"] for lead in leads]
-        style: dict[str, Any] = STYLES.get(method, {})
+        style = {**STYLES.get(method, {}), "alpha": 1.0 if sample["enough"] else FAINT}
         panel.plot(minutes, csi, label=LABELS.get(method, method), markersize=4, **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
     panel.grid(color="0.9")
     panel.spines[["top", "right"]].set_visible(False)
-    panel.set_title(f"{threshold} dBZ   {_sample(methods, threshold)}", fontsize=10, loc="left")
+    panel.set_title(f"{threshold} dBZ   {_said(sample)}", fontsize=10, loc="left")
     panel.set_ylabel("CSI")
     panel.set_xlabel("lead time (min)")
     if not panel.lines:
-        panel.text(0.5, 0.5, "nothing verified yet", transform=panel.transAxes, ha="center")
+        panel.text(0.5, 0.5, "n/a", transform=panel.transAxes, ha="center")
 
 
-def _sample(methods: Mapping[str, Any], threshold: str) -> str:
-    """How much the panel rests on, of the first method that has counts."""
-    for scores in methods.values():
-        leads = scores[threshold]["leads"]
-        if forecasts := sum(lead["forecasts"] for lead in leads):
-            pooled = scores[threshold]["pooled"]
-            events = pooled["hits"] + pooled["misses"]
-            return f"n = {forecasts} forecast frames, {events:,} pixels observed so"
-    return "n = 0"
+def _union(counts: Mapping[str, Any]) -> int:
+    return int(counts["hits"] + counts["misses"] + counts["false_alarms"])
+
+
+def _said(sample: Mapping[str, Any]) -> str:
+    """How much the panel stands on, and whether that is enough."""
+    n = f"n = {sample['pixels']:,} pixels, {sample['blocks']} blocks, {sample['storms']} storms"
+    return n if sample["enough"] else f"{n}: {TOO_FEW}"

@@ -2,7 +2,8 @@
 
 ``<method>|<threshold>`` holds hits, misses, false alarms and correct negatives;
 ``reliability|<threshold>`` holds, for each class of probability, pixels and then how many of them
-exceeded the threshold; ``forecasts|<role>`` holds 1. In files and sums the lead time in minutes
+exceeded the threshold; ``forecasts|<role>`` holds 1; ``storms|<threshold>`` holds how many a
+frame shows. In files and sums the lead time in minutes
 stands before the name: ``<lead>|<method>|<threshold>``.
 """
 
@@ -19,6 +20,7 @@ EXTRAPOLATION, DECODED, PERSISTENCE = "extrapolation", "decoded_extrapolation", 
 METHODS = (MODEL, CANARY, CHALLENGER, EXTRAPOLATION, DECODED, PERSISTENCE, FALLBACK)
 THRESHOLDS_DBZ = (20.0, 30.0, 40.0, 50.0)
 RELIABILITY = "reliability"
+STORMS = "storms"
 CLASSES = 10  # of probability
 
 

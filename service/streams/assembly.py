@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.intake.decode import Pool
 from service.intake.scratch import Scratch
 from service.streams.exposition import StreamExposition
+from service.streams.floors import Floors
 from service.streams.intake import FrameIntake
 from service.streams.latest import LatestForecasts
 from service.streams.streams import Streams
@@ -25,6 +26,7 @@ def assembled_streams(
 ) -> Streams:
     """The streams; they connect to the engine when they first need to."""
     library = Library.of(stream_files(settings))
+    floors = Floors.of(settings)
     engine = EngineClient(settings.engine_url, REQUEST_PATIENCE_SECONDS)
     sums = Sums(engine)
     return Streams(
@@ -33,6 +35,7 @@ def assembled_streams(
         latest=LatestForecasts(library, renderers, scratch),
         renderers=renderers,
         sums=sums,
-        exposition=StreamExposition(library, sums, settings.event_floor_pixels),
+        exposition=StreamExposition(library, sums, floors),
         engine=engine,
+        floors=floors,
     )

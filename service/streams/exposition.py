@@ -18,12 +18,18 @@ from prometheus_client.registry import Collector
 
 from model.judging.tallies import CLASSES
 from service.streams.drift_metrics import DriftCollector
+from service.streams.floors import Floors
 from service.streams.metrics import families
 from workers.streams.declaration import Stream
 from workers.streams.library import Library
 from workers.streams.sums import Sums
 
 NAN = float("nan")
+FLOORS = {
+    "pixels": "Events (hits, misses, false alarms) below which no score is shown.",
+    "blocks": "Blocks of six hours with events below which no score is shown.",
+    "storms": "Storms below which no score is shown.",
+}
 Text = tuple[str, str]  # the lines that describe a family, and its samples
 
 
@@ -41,17 +47,17 @@ class StreamExposition:
     Args:
         library: The files.
         sums: The engine's sums.
-        event_floor_pixels: Events below which dashboards show no score.
+        floors: Below which dashboards show no score.
     """
 
-    def __init__(self, library: Library, sums: Sums, event_floor_pixels: int) -> None:
+    def __init__(self, library: Library, sums: Sums, floors: Floors) -> None:
         self._library = library
         self._sums = sums
         self._remembered: dict[str, Remembered] = {}
         self._lock = threading.Lock()
         self._fresh = CollectorRegistry()
         self._fresh.register(Clocks(library))
-        self._fresh.register(Floors(event_floor_pixels))
+        self._fresh.register(Constants(floors))
         self._fresh.register(DriftCollector(library.register, sums.engine))
 
     def __call__(self) -> bytes:
@@ -70,7 +76,14 @@ class StreamExposition:
         stream = self._library.register.stream(name)
         totals = self._sums.totals(name)
         newest = self._library.frames.newest_time(name)
-        source = (stream, newest, totals, self._sums.corrections(name), self._sums.speed(name))
+        source = (
+            stream,
+            newest,
+            totals,
+            self._sums.corrections(name),
+            self._sums.speed(name),
+            self._library.frames.set_aside_times(name),
+        )
         known = self._remembered.get(name)
         if known and known.source == source:
             return known
@@ -109,19 +122,17 @@ class Clocks(Collector):
         return header.received if header else None
 
 
-class Floors(Collector):
-    """Constants that panels compare with, so that no dashboard has them written into it."""
+class Constants(Collector):
+    """What panels compare with, so that no dashboard has it written into it."""
 
-    def __init__(self, event_floor_pixels: int) -> None:
-        self._event_floor_pixels = event_floor_pixels
+    def __init__(self, floors: Floors) -> None:
+        self._floors = floors
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
-        yield GaugeMetricFamily(
-            "echocast_stream_event_floor_pixels",
-            "Events (hits, misses, false alarms) below which no score is shown.",
-            self._event_floor_pixels,
-        )
+        for name, text in FLOORS.items():
+            floor = getattr(self._floors, name)
+            yield GaugeMetricFamily(f"echocast_stream_event_floor_{name}", text, floor)
         classes = GaugeMetricFamily(
             "echocast_stream_probability_class",
             "Middle of a class of forecast probability, as a number.",

@@ -24,6 +24,7 @@ from model.judging.tallies import (
     METHODS,
     MODEL,
     RELIABILITY,
+    STORMS,
     THRESHOLDS_DBZ,
     Counts,
     added,
@@ -41,7 +42,8 @@ REFERENCE = timedelta(days=30)  # what today's intensities are compared with
 NAN = math.nan
 GAUGES = {
     "missing_share": "Share of pixels that the radar did not look at, over a day.",
-    "absent_frames": "Frames of a day's rhythm that did not come.",
+    "absent_frames": "Frames of a day's rhythm that did not come or were set aside.",
+    "set_aside_frames": "Frames of the newest two days that ended their workers.",
     "delay_seconds": "Newest frame: from valid to received.",
     "dbz_stability_index": "Population stability index of a day's reflectivity against 30 days.",
     "dbz_percentile_95": "Reflectivity in dBZ that 95 % of a day's pixels with echo do not reach.",
@@ -60,6 +62,7 @@ def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> It
     """
     yield _pixels(stream, totals)
     yield _forecasts(stream, totals)
+    yield _storms(stream, totals)
     yield from _reliability(stream, totals)
     yield _corrections(stream, sums)
     yield from _inputs(stream, library, sums)
@@ -98,6 +101,18 @@ def _forecasts(stream: Stream, totals: Counts) -> Metric:
         for lead in _leads(stream, totals):
             count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
             family.add_metric((stream.name, role, f"{lead:g}"), count)
+    return family
+
+
+def _storms(stream: Stream, totals: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "echocast_stream_storms",
+        "Storms observed: regions of 10 km2 or more in the first frame of each hour.",
+        labels=("stream", "threshold_dbz"),
+    )
+    for threshold in THRESHOLDS_DBZ:
+        count = sum(totals.get(f"0|{STORMS}|{threshold:g}", ()))
+        family.add_metric((stream.name, f"{threshold:g}"), count)
     return family
 
 
@@ -191,6 +206,7 @@ def _health(library: Library, sums: Sums, stream: Stream) -> dict[str, float | N
     reference = sums.vectors_over(stream.name, before, [histogram]).get(histogram, [])
     return {
         "missing_share": pixels[1] / pixels[0] if pixels else None,
+        "set_aside_frames": len(library.frames.set_aside_times(stream.name)),
         "absent_frames": expected - len(library.frames.times(stream.name, Span(first, newest))),
         "delay_seconds": (header.received - newest).total_seconds() if header else None,
         "dbz_stability_index": stability_index(today, reference),

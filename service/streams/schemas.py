@@ -76,15 +76,29 @@ class StreamView(Answer):
     newest_frame: datetime | None
     latest_forecast: datetime | None
     """Reference time of the newest forecast."""
+    set_aside: list[datetime]
+    """Frames of the newest two days that ended their workers and now count as missing; sent again
+    with ``replace=true`` they are tried again."""
 
     @classmethod
     def of(
-        cls, stream: Stream, grid: Grid | None, newest: datetime | None, latest: datetime | None
+        cls,
+        stream: Stream,
+        grid: Grid | None,
+        newest: datetime | None,
+        latest: datetime | None,
+        set_aside: list[datetime],
     ) -> Self:
         """The view of a stream."""
         fields = {name: value for name, value in stream.__dict__.items() if name != "grid"}
         shape = grid.shape if grid else None
-        return cls(shape=shape, newest_frame=newest, latest_forecast=latest, **fields)
+        return cls(
+            shape=shape,
+            newest_frame=newest,
+            latest_forecast=latest,
+            set_aside=set_aside,
+            **fields,
+        )
 
 
 class StreamList(Answer):
@@ -175,6 +189,19 @@ class ReliabilityClass(Answer):
     observed_frequency: float | None
 
 
+class Sample(Answer):
+    """On how much the model's scores at a threshold stand, all lead times together."""
+
+    pixels: int
+    """Hit, missed or falsely alarmed (count)."""
+    blocks: int
+    """Of six hours in which there were such pixels (count)."""
+    storms: int
+    """Observed regions of 10 km2 or more, counted in the first frame of each hour."""
+    enough: bool
+    """Whether all three reach the service's floors; if not, weather decides the scores."""
+
+
 class StreamVerification(Answer):
     """How good a stream's forecasts were: counts, and the scores that are their quotients."""
 
@@ -185,6 +212,10 @@ class StreamVerification(Answer):
     """End of the last hour that counts."""
     methods: dict[str, dict[str, StreamThreshold]]
     """Method -> threshold in dBZ -> scores."""
+    samples: dict[str, Sample]
+    """Threshold in dBZ -> on how much the scores stand."""
+    floors: dict[str, int]
+    """On how much they should: pixels, blocks, storms."""
     paired_skill: dict[str, list[float | None]]
     """Threshold in dBZ -> for each lead (CSI_model - CSI_ref) / (1 - CSI_ref) against decoded
     extrapolation; null where fewer than 1000 pixels were events of either."""

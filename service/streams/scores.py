@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from model.contingency import ContingencyTable
@@ -23,6 +24,7 @@ from model.judging.tallies import (
     table,
 )
 from service.schemas import Scores
+from service.streams.floors import Floors, union
 from service.streams.schemas import (
     ReliabilityClass,
     StreamLeadScores,
@@ -30,7 +32,7 @@ from service.streams.schemas import (
     StreamVerification,
 )
 from workers.streams.layout import Span
-from workers.streams.sums import Sums, hours
+from workers.streams.sums import Sums
 
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)
@@ -39,7 +41,7 @@ Vectors = Mapping[str, Sequence[int]]
 
 
 def verification(
-    sums: Sums, stream: str, span: Span, methods: Sequence[str] = METHODS
+    sums: Sums, stream: str, span: Span, floors: Floors, methods: Sequence[str] = METHODS
 ) -> StreamVerification:
     """How good a stream's forecasts were over the whole hours that a span touches.
 
@@ -47,11 +49,12 @@ def verification(
         sums: The engine's sums.
         stream: Name.
         span: Valid times.
+        floors: On how much scores should stand.
         methods: Those wanted.
     """
-    vectors = sums.over(stream, span)
-    leads = leads_of(vectors)
-    touched = list(hours(span))
+    hourly = sums.hourly(stream, span)
+    vectors = added(hourly.values())
+    leads, touched = leads_of(vectors), list(hourly)
     return StreamVerification(
         stream=stream,
         first=touched[0],
@@ -63,6 +66,10 @@ def verification(
             }
             for method in methods
         },
+        samples={
+            f"{threshold:g}": floors.sample(hourly, threshold) for threshold in THRESHOLDS_DBZ
+        },
+        floors=asdict(floors),
         paired_skill={
             f"{threshold:g}": [
                 paired_skill(
@@ -91,7 +98,7 @@ def paired_skill(model: ContingencyTable, reference: ContingencyTable) -> float 
     moves both scores, so this one tells drift from a hard day.
     """
     for counts in (model, reference):
-        if counts.hits + counts.misses + counts.false_alarms < FEWEST_EVENTS:
+        if union([counts]) < FEWEST_EVENTS:
             return None
     gain = model.critical_success_index - reference.critical_success_index
     left = 1 - reference.critical_success_index

@@ -12,6 +12,7 @@ from model.judging.tallies import METHODS
 from service.intake.decode import Pool
 from service.streams.drift import StreamDrift
 from service.streams.exposition import StreamExposition
+from service.streams.floors import Floors
 from service.streams.intake import FrameIntake
 from service.streams.latest import LatestForecasts
 from service.streams.schemas import (
@@ -48,6 +49,7 @@ class Streams:
         sums: The engine's sums.
         exposition: What Prometheus reads of streams.
         engine: The connection they use.
+        floors: On how much scores should stand.
     """
 
     library: Library
@@ -57,6 +59,7 @@ class Streams:
     sums: Sums
     exposition: StreamExposition
     engine: EngineClient
+    floors: Floors
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
         """Declare a stream; its view and whether it is new.
@@ -100,6 +103,7 @@ class Streams:
             origin.grid if origin else stream.grid,
             self.library.frames.newest_time(name),
             latest.forecast_reference_time if latest else None,
+            self.library.frames.set_aside_times(name),
         )
 
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
@@ -147,7 +151,8 @@ class Streams:
                 f"The methods are {', '.join(METHODS)}; {unknown[0][:40]!r} is none.", rule="method"
             )
         span = await self._span(name, first, last, LONGEST_VERIFICATION)
-        return await asyncio.to_thread(verification, self.sums, name, span, methods or METHODS)
+        wanted = methods or METHODS
+        return await asyncio.to_thread(verification, self.sums, name, span, self.floors, wanted)
 
     async def drift(self, name: str) -> StreamDrift:
         """Whether the model of a stream drifts.

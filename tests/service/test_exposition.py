@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.streams.exposition import StreamExposition
+from service.streams.floors import Floors
 from tests.service.processes import engine, place
 from tests.workers.stream_bench import Bench
 from workers.engine_client import EngineClient
@@ -30,12 +31,12 @@ def told(exposition: StreamExposition) -> list[str]:
 
 def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
     bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
-    remembering = StreamExposition(bench.library, bench.sums, 1)
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
 
     def agrees() -> list[str]:
         found = told(remembering)
         assert found == told(remembering)
-        assert found == told(StreamExposition(bench.library, bench.sums, 1))
+        assert found == told(StreamExposition(bench.library, bench.sums, Floors()))
         return found
 
     texts = [agrees()]
@@ -59,7 +60,7 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
     connection: EngineClient, tmp_path: Path
 ) -> None:
     bench = Bench(tmp_path, connection, "fast")
-    remembering = StreamExposition(bench.library, bench.sums, 1)
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
     bench.put(0, 0)
     speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
     assert f"{speed} NaN" in told(remembering)
@@ -69,5 +70,6 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
 
 def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "floored")
-    lines = told(StreamExposition(bench.library, bench.sums, 77))
-    assert "echocast_stream_event_floor_pixels 77.0" in lines
+    lines = told(StreamExposition(bench.library, bench.sums, Floors(77, 7, 17)))
+    for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
+        assert f"echocast_stream_event_floor_{name} {floor}.0" in lines

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from model.errors import InputError
 from model.formats.cf_lead import read_lead
 from model.formats.stream_frame import StreamFrame
-from model.judging.counting import count
+from model.judging.counting import DEFAULT_PIXEL_KM, count
 from model.judging.observing import OBSERVED, describe
+from model.judging.storms import is_first_of_hour, storms
 from model.judging.tallies import Counts, with_lead
 from workers.errors import NotInArchive
 from workers.streams.forecast_store import Issued
@@ -129,8 +130,10 @@ class Scorer:
 
         None where the forecast is not kept any more, or is damaged.
         """
+        origin = self._library.register.origin(stream)
+        pixel_km = origin.grid.pixel_size_km if origin else None
         if issued is None:
-            return with_lead(describe(frame.reflectivity_dbz), 0)
+            return with_lead(self._seen(stream, frame, pixel_km or DEFAULT_PIXEL_KM), 0)
         try:
             path = self._library.forecasts.local_file(issued)
         except NotInArchive:
@@ -144,10 +147,15 @@ class Scorer:
             log.error("Forecast %s has no lead at %s.", issued.id, frame.header.time)
             return None
         minutes = lead_minutes(issued, frame.header.time)
-        origin = self._library.register.origin(stream)
-        pixel_km = origin.grid.pixel_size_km if origin else None
         counts = count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
         return with_lead(counts, minutes)
+
+    def _seen(self, stream: str, frame: StreamFrame, pixel_km: float) -> Counts:
+        """Counts of a frame itself."""
+        found = describe(frame.reflectivity_dbz)
+        if is_first_of_hour(frame.header.time, self._library.register.stream(stream).step):
+            return {**found, **storms(frame.reflectivity_dbz, pixel_km)}
+        return found
 
     def _add(self, stream: str, pair: Pair) -> None:
         """Add the counts of a pair to the sums, taking those of a replaced frame back."""

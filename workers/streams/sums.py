@@ -113,8 +113,13 @@ class Sums:
 
     def over(self, stream: str, span: Span) -> dict[str, list[int]]:
         """The sum over the whole hours that a span touches."""
-        keys = [sums_key(stream, hour) for hour in hours(span)]
-        return added(_vectors(values) for values in self._hashes(keys))
+        return added(self.hourly(stream, span).values())
+
+    def hourly(self, stream: str, span: Span) -> dict[datetime, dict[str, list[int]]]:
+        """The sums of each whole hour that a span touches, by its beginning."""
+        touched = list(hours(span))
+        found = self._hashes([sums_key(stream, hour) for hour in touched])
+        return {hour: _vectors(values) for hour, values in zip(touched, found, strict=True)}
 
     def vectors_over(self, stream: str, span: Span, names: Sequence[str]) -> dict[str, list[int]]:
         """The sums of some vectors over the whole hours that a span touches, where there are any.
