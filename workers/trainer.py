@@ -1,9 +1,10 @@
 """``python -m workers.trainer``: retrains when asked, one at a time over all hosts.
 
 The work is done by a child, ``python -m model retrain``. On a CPU that serves forecasts too it may
-not slow them beyond their deadlines, so the child runs at the lowest priority (niceness 19: a
-worker that wants the CPU gets 98 % of it) and in half as many threads as there are CPUs, which
-leaves cache and memory bandwidth to the worker. A GPU knows no niceness: a training beside a
+not slow them beyond their deadlines, so the child and its session run at the lowest priority
+(niceness 19: a worker that wants the CPU gets 98 % of it) and in half as many threads as there are
+CPUs, which leaves cache and memory bandwidth to the worker. Between containers the shares of the
+CPU decide (``cpu_shares`` in docker-compose.yml). A GPU knows no niceness: a training beside a
 worker on one GPU takes turns with it. So the trainer computes on the CPU unless
 ``ECHOCAST_TRAINER_DEVICE`` names a device, which should be one of its own.
 
@@ -121,7 +122,10 @@ class Trainer:
         """Run the child for as long as the lock is ours."""
         log.info("Retraining %s begins (%s)", wish.id, wish.why)
         child = subprocess.Popen(
-            self._command(self._settings, wish, lock), stdin=subprocess.PIPE, stdout=sys.stderr
+            self._command(self._settings, wish, lock),
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr,
+            start_new_session=True,  # whose priority can be its own
         )
         try:
             outcome = self._watch(child, lock)

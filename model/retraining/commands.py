@@ -17,6 +17,7 @@ from model.archive.building import build
 from model.archive.store import FrameArchive
 from model.commands import Device, Json, Threads, command_line, use_threads
 from model.parallel import joined
+from model.priority import yield_to_others
 from model.progress import progress
 from model.registry import Registry
 from model.retraining.config import config_of, known_fields
@@ -76,7 +77,7 @@ def retrain_command(
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     fields = config_of(config)
-    os.nice(niceness)
+    yield_to_others(niceness)
     use_threads(threads)
     errand = Errand(who or getpass.getuser(), why, promote, number)
     with joined(device) as team, progress() as bar:

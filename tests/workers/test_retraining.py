@@ -161,10 +161,13 @@ def test_a_trainer_that_is_told_to_stop_ends_its_child_and_the_attempt_does_not_
     thread = threading.Thread(target=stopped.run)
     thread.start()
     child = until(lambda: [path for path in begun(world) if path not in before])[0]
+    pid = int(until(child.read_text))
+    leads = os.getsid(pid) == pid
     stopped.stop()
     thread.join(20)
     with pytest.raises(ProcessLookupError):
-        os.kill(int(child.read_text()), 0)
+        os.kill(pid, 0)
+    assert leads, "a session whose priority is its own"
     wanted = wishes.wanted()
     assert wanted
     assert wanted[1] == 0
