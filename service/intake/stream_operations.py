@@ -15,6 +15,7 @@ from model.errors import ContractViolation
 from model.frames import Frames
 
 Request = Mapping[str, Any]
+EARTH_KM = 6371.0  # mean radius
 TOLERANCE = 0.1  # of a step, between the time in the path and the time in the file
 
 
@@ -138,17 +139,44 @@ def forecast_at(request: Request) -> dict[str, Any]:
 def grid_pixel(grid: Any, latitude: float, longitude: float) -> tuple[int, int]:
     """Row and column of the pixel that a place lies in.
 
+    By the grid's projection; without one, by the latitude and longitude of each pixel.
+
     Raises:
         ContractViolation: The grid does not say where it is, or the place is outside of it.
     """
-    y, x = _coordinates(grid, latitude, longitude)
-    row, column = _nearest(grid.y, y), _nearest(grid.x, x)
+    if grid.latitude is not None and not _is_projected(grid):
+        row, column = _nearest_of_all(grid, latitude, longitude)
+    else:
+        y, x = _coordinates(grid, latitude, longitude)
+        row, column = _nearest(grid.y, y), _nearest(grid.x, x)
     if row is None or column is None:
         raise ContractViolation(
             f"Latitude {latitude:g}, longitude {longitude:g} is outside the stream's grid.",
             rule="place",
         )
     return row, column
+
+
+def _is_projected(grid: Any) -> bool:
+    return grid.units == "degree" or (grid.units != "1" and bool(grid.crs))
+
+
+def _nearest_of_all(
+    grid: Any, latitude: float, longitude: float
+) -> tuple[int, int] | tuple[None, None]:
+    """The pixel whose centre is nearest; none further away than a pixel's side.
+
+    Distances are those of the chord (haversine), which also hold across the date line.
+    """
+    north, east = np.deg2rad(grid.latitude), np.deg2rad(grid.longitude)
+    here_north, here_east = np.deg2rad(latitude), np.deg2rad(longitude)
+    chord = np.sin((north - here_north) / 2) ** 2
+    chord += np.cos(north) * np.cos(here_north) * np.sin((east - here_east) / 2) ** 2
+    if not np.isfinite(chord).any() or grid.pixel_size_km is None:
+        return None, None
+    row, column = (int(i) for i in np.unravel_index(np.nanargmin(chord), chord.shape))
+    distance_km = 2 * EARTH_KM * float(np.arcsin(np.sqrt(min(chord[row, column], 1.0))))
+    return (row, column) if distance_km <= grid.pixel_size_km else (None, None)
 
 
 def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, float]:
@@ -158,9 +186,10 @@ def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, f
     if grid.units == "degree" and not projected:
         turns = round((float(grid.x.mean()) - longitude) / 360)
         return latitude, longitude + 360 * turns
-    if grid.units == "1" or not grid.crs:
+    if not _is_projected(grid):
         raise ContractViolation(
-            "The stream's grid does not say where on earth it is: it has no projection.",
+            "The stream's grid does not say where on earth it is: it has neither a projection nor"
+            " the latitude and longitude of each pixel.",
             rule="place",
         )
     crs = CRS.from_wkt(grid.crs["crs_wkt"]) if "crs_wkt" in grid.crs else CRS.from_cf(grid.crs)
