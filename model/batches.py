@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from model.cascade import damped
 from model.config import TrainingConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from model.networks import SCALE_DBZ, Context
@@ -87,39 +85,39 @@ class Sampler:
         (inputs, outputs), members = self.groups[group]
         chances = self.weights[group] / self.weights[group].sum()
         chosen = rng.choice(len(members), size=self.config.batch * self.team.size, p=chances)
-        windows = [self._window(members[i], inputs + outputs, rng) for i in chosen]
+        length = inputs + outputs
+        windows = [self._window(members[i], length + outputs, rng) for i in chosen]
         pixels = sum(valid.sum((1, 2), dtype=np.float64) for _, valid in windows) / self.team.size
         part = self.team.part(self.config.batch)
         infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen[part]]
-        frames, valid = (
-            torch.from_numpy(np.stack(arrays)) for arrays in zip(*windows[part], strict=True)
+        planes, valid = (
+            torch.from_numpy(np.stack(arrays))[:, :, None]
+            for arrays in zip(*windows[part], strict=True)
         )
         context = Context(
             torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
             torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
         )
-        bases = torch.from_numpy(
-            np.stack([self._bases(frames[:inputs], outputs) for frames in frames.numpy()])
-        )
+        frames, bases = planes[:, :length], planes[:, length:]
+        if self.config.network.base == "newest":
+            bases = frames[:, inputs - 1 : inputs].expand_as(bases)
         return Batch(
-            frames[:, :, None],
-            valid[:, :, None],
-            bases[:, :, None],
+            frames,
+            valid[:, :length],
+            bases,
             inputs,
             context,
-            torch.tensor(pixels, dtype=torch.float32),
+            torch.tensor(pixels[:length], dtype=torch.float32),
         )
-
-    def _bases(self, seen: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
-        """(output, height, width) in network scale, of frames in network scale."""
-        if self.config.network.base == "newest":
-            return np.repeat(seen[-1:], outputs, 0)
-        return damped(seen * SCALE_DBZ, outputs) / np.float32(SCALE_DBZ)
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator
     ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]:
-        """One window turned, mirrored and brightened at random: network scale, and validity."""
+        """The first planes of a window, turned, mirrored and brightened at random.
+
+        Returns:
+            The planes in network scale, and their validity.
+        """
         number, index = member
         counts = self.stores[number].counts[index, :length]
         counts = np.rot90(counts, int(rng.integers(4)), (1, 2))

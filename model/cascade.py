@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from model.extrapolation import FloatArray
 
-SCALES_PIXELS = (1.0, 2.0, 4.0, 8.0, 16.0)  # widths of the Gaussians between the bands
-RAIN_DBZ = 5.0  # correlation is taken around what exceeds this in any of the frames
-AROUND_PIXELS = 9
+SCALES_PIXELS = (1, 2, 4, 8, 16, 32, 64)  # widths of the Gaussians between the bands
+FINE_PIXELS = 4  # wider Gaussians are computed on means of so many pixels that they are this wide
 MOST_CORRELATED = 0.999
 FRAMES = 3
 
@@ -33,35 +32,45 @@ def damped(aligned_dbz: FloatArray, steps: int) -> FloatArray:
     Returns:
         (steps, height, width) in dBZ, from 0.
     """
-    last = np.clip(np.nan_to_num(aligned_dbz[-FRAMES:], nan=0.0), 0, None).astype(np.float32)
-    square = np.ones((AROUND_PIXELS, AROUND_PIXELS), np.uint8)
-    rain = cv2.dilate((last.max(0) > RAIN_DBZ).astype(np.uint8), square).astype(bool)
-    forecast = np.zeros((steps, *rain.shape), np.float32)
-    if not rain.any():
+    last = aligned_dbz[-FRAMES:]
+    seen = np.isfinite(last).all(0)
+    rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
+    forecast = np.zeros((steps, *seen.shape), np.float32)
+    if not rest[:, seen].any():
         return forecast
-    rest = last
-    for scale in (*SCALES_PIXELS, None):
-        smooth = None if scale is None else np.stack([_blurred(f, scale) for f in rest])
-        band = rest if smooth is None else rest - smooth
-        _continue(forecast, band, rain)
-        rest = band if smooth is None else smooth
-    return np.where(rain, np.clip(forecast, 0, None), np.float32(0))
+    for scale in SCALES_PIXELS:
+        smooth = np.stack([_blurred(frame, scale) for frame in rest])
+        _continue(forecast, rest - smooth, seen)
+        rest = smooth
+    _continue(forecast, rest, seen)
+    return np.clip(forecast, 0, None, out=forecast)
 
 
-def _blurred(field: FloatArray, scale: float) -> FloatArray:
-    blurred: FloatArray = cv2.GaussianBlur(field, (0, 0), scale)
-    return blurred
+def _blurred(field: FloatArray, scale: int) -> FloatArray:
+    """Gaussian mean, ``scale`` pixels wide; on a coarser grid where it is wide."""
+    if scale <= FINE_PIXELS:
+        blurred: FloatArray = cv2.GaussianBlur(field, (0, 0), scale)
+        return blurred
+    height, width = field.shape
+    factor = scale // FINE_PIXELS
+    few = max(width // factor, 1), max(height // factor, 1)
+    coarse = cv2.GaussianBlur(cv2.resize(field, few, interpolation=cv2.INTER_AREA), (0, 0), 4)
+    smooth: FloatArray = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return smooth
 
 
-def _continue(forecast: FloatArray, band: FloatArray, rain: NDArray[np.bool_]) -> None:
+def _continue(forecast: FloatArray, band: FloatArray, seen: NDArray[np.bool_]) -> None:
     """Add the autoregressive continuation of one band, (time, height, width), to the forecast."""
-    values = band[:, rain].astype(np.float64)
+    values = band[:, seen].astype(np.float64)
     middle = np.float32(values[-1].mean())
     first, second = coefficients(values)
-    now, before = band[-1] - middle, band[-2] - middle
+    newest, before = band[-1] - middle, band[-2] - middle
+    now, then = np.eye(2)  # what the newest frame and the one before it weigh in a step
     for frame in forecast:
-        now, before = np.float32(first) * now + np.float32(second) * before, now
-        frame += now + middle
+        now, then = first * now + second * then, now
+        frame += middle
+        cv2.scaleAdd(newest, now[0], frame, frame)
+        cv2.scaleAdd(before, now[1], frame, frame)
 
 
 def coefficients(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,9 +1,10 @@
 """Training windows: short sequences of aligned crops, cut from events where it rains.
 
 A window is what a Lagrangian network sees and should answer: the input frames carried forward along
-the motion to the reference time, and the later frames carried back to it. It is cut from one event
-at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for missing, so that many
-fit in memory; beside them stands a JSON file with what each one is.
+the motion to the reference time, the later frames carried back to it, and then the base of each
+later frame, scale-damped extrapolation of the whole field that the crop was cut from. A window is
+cut from one event at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for
+missing, so that many fit in memory; beside them stands a JSON file with what each one is.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cascade import damped
+from model.errors import ModelError
 from model.extrapolation import FloatArray, carry, estimate_motion, trajectories
 
 DBZ_PER_COUNT = 0.3
 MISSING_COUNT = 255
 CLUTTER_CAP_DBZ = 60.0  # echoes above are clutter or hail; neither teaches rain
 SPECK_DBZ = 15.0  # a pixel this far above the median of its neighbourhood is a speck
-LENGTH = 20  # frames a stored window has room for
+LENGTH = 30  # planes a stored window has room for
 WORTH_FROM_DBZ = 15.0
 
 
@@ -37,7 +40,7 @@ class WindowInfo:
         step_minutes: Time between its frames.
         pixel_km: Side of its pixels.
         inputs: Input frames; they end at index ``inputs - 1``.
-        outputs: Frames after them.
+        outputs: Frames after them, and bases after those.
     """
 
     event: str
@@ -131,9 +134,10 @@ def cut(
         rng: Chooses the crops.
 
     Yields:
-        (time, size, size) counts.
+        (time + later, size, size) counts: the frames, and the bases of the later ones.
     """
     moved = aligned(frames_dbz, inputs)
+    planes = np.concatenate([moved, damped(moved[:inputs], len(moved) - inputs)])
     stride = size // 3
     chances = worth(moved, size, stride)
     wet = int((chances > 0.5).sum())
@@ -143,14 +147,14 @@ def cut(
     chosen = rng.choice(flat.size, size=min(count, wet), replace=False, p=flat / flat.sum())
     for row, column in zip(*np.unravel_index(chosen, chances.shape), strict=True):
         y, x = row * stride, column * stride
-        yield to_counts(moved[:, y : y + size, x : x + size])
+        yield to_counts(planes[:, y : y + size, x : x + size])
 
 
 class WindowStore:
     """Stored windows, memory-mapped.
 
     Args:
-        counts: (window, 20, size, size) bytes; frames beyond a window's length are missing.
+        counts: (window, 30, size, size) bytes; planes beyond a window's are missing.
         infos: What each window is.
     """
 
@@ -163,11 +167,18 @@ class WindowStore:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """The windows that :meth:`save` wrote."""
+        """The windows that :meth:`save` wrote.
+
+        Raises:
+            ModelError: They were cut by another version, without the bases.
+        """
         infos = [
             WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())
         ]
-        return cls(np.load(directory / "windows.npy", mmap_mode="r", allow_pickle=False), infos)
+        counts = np.load(directory / "windows.npy", mmap_mode="r", allow_pickle=False)
+        if counts.shape[1] != LENGTH:
+            raise ModelError(f"The windows in {directory} hold no bases; cut them again.")
+        return cls(counts, infos)
 
     @classmethod
     def save(cls, directory: Path, windows: Sequence[tuple[NDArray[np.uint8], WindowInfo]]) -> Self:

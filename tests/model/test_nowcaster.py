@@ -64,7 +64,7 @@ def test_on_the_damped_base_they_forecast_scale_damped_extrapolation(frames):
     for lead, (frame, at) in enumerate(
         zip(damped(aligned, 10), trajectories(motion), strict=False)
     ):
-        np.testing.assert_allclose(dbz(forecast.frames)[lead], carry(frame, at), atol=0.011)
+        np.testing.assert_allclose(dbz(forecast.frames)[lead], carry(frame, at), atol=0.02)
 
 
 def test_trained_weights_do_not(frames):

@@ -75,7 +75,7 @@ def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, 
     one = Run(DOUBLE, tmp_path / "one")
     losses = list(train(one, Sampler([store], DOUBLE)))
     windows = tmp_path / "windows"
-    WindowStore.save(windows, [(store.counts[k][:9], store.infos[k]) for k in range(len(store))])
+    WindowStore.save(windows, [(store.counts[k][:13], store.infos[k]) for k in range(len(store))])
     script = tmp_path / "train.py"
     script.write_text(TRAIN)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
