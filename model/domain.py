@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from model.config import NetworkConfig
 from model.fast.recurrence import FastSteps
-from model.networks import Context, Network, Prediction, Recurrence
+from model.networks import Context, Network, Recurrence
 
 MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about
 MEMORIES = 6  # values kept per channel and layer: H, C, N, S, M and one in the making
@@ -131,12 +132,13 @@ class Domain:
         if window.bases is not None:
             ahead = [base.to(frames.device) for base in window.bases.unbind(1)]
         bases = [*frames[:, :-1].unbind(1), *ahead]
-        steps = self._where_near(window)
-        predictions = self._network.roll_out(
-            frames, bases, window.valid, window.context, recurrence=steps
-        )
-        leads = itertools.islice(
-            _reported(predictions, progress), len(bases) - config.output_frames, None
+        leads = self._network.roll_out(
+            frames,
+            bases,
+            window.valid,
+            window.context,
+            recurrence=_Reporting(self._where_near(window), progress),
+            first=len(bases) - config.output_frames,
         )
         parts = [(p.frame[:, 0].clamp(0, 1), p.exceedance_logits.sigmoid().half()) for p in leads]
         found, chances = (torch.stack(kind, 1) for kind in zip(*parts, strict=True))
@@ -206,12 +208,25 @@ def _nothing(window: Window, config: NetworkConfig) -> Leads:
     )
 
 
-def _reported(
-    predictions: Iterator[Prediction], progress: Callable[[], None]
-) -> Iterator[Prediction]:
-    for prediction in predictions:
-        progress()
-        yield prediction
+@dataclass(frozen=True)
+class _Reporting:
+    """Steps that call ``progress`` after each."""
+
+    steps: Recurrence
+    progress: Callable[[], None]
+
+    def initial_state(self, batch: int, height: int, width: int) -> Any:
+        return self.steps.initial_state(batch, height, width)
+
+    def step(self, planes: Tensor, state: Any) -> tuple[Tensor, Any]:
+        made = self.steps.step(planes, state)
+        self.progress()
+        return made
+
+    def advance(self, planes: Tensor, state: Any) -> Any:
+        state = self.steps.advance(planes, state)
+        self.progress()
+        return state
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -26,6 +26,8 @@ DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the fl
 FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not believed
 RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
+SEEN_SHARE = 0.5  # of a carried value, at least; else nobody knows it
+TOGETHER = 4  # planes that OpenCV carries at once
 FINEST_KM = 1.0  # smaller pixels are averaged first: their grain misleads the flow
 
 
@@ -142,17 +144,35 @@ def sample(field: FloatArray, at: Trajectory, *, outside: float = 0.0) -> FloatA
     """Bilinear values of a field at trajectory points.
 
     Args:
-        field: (height, width), finite.
+        field: (height, width), or several interleaved, (height, width, fields); finite.
         at: Points to look at.
         outside: Value taken for points beyond the grid.
 
     Returns:
-        (height, width) of the points.
+        Of the points, shaped like ``field``.
     """
     values: FloatArray = cv2.remap(
         field, at.x, at.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
     )
     return values
+
+
+def sample_planes(planes: FloatArray, at: Trajectory) -> FloatArray:
+    """What :func:`sample` gives of every plane, several at once, which is faster.
+
+    Args:
+        planes: (plane, height, width), finite.
+        at: Points to look at.
+
+    Returns:
+        (plane, height, width) of the points; 0 beyond the grid.
+    """
+    found = np.empty((len(planes), *at.x.shape), np.float32)
+    for first in range(0, len(planes), TOGETHER):
+        part = slice(first, first + TOGETHER)
+        carried = sample(cv2.merge(list(planes[part])), at)
+        found[part] = carried.reshape(*at.x.shape, -1).transpose(2, 0, 1)
+    return found
 
 
 def trajectories(motion: Motion, *, forward: bool = False) -> Iterator[Trajectory]:
@@ -199,29 +219,16 @@ def carry(field_dbz: FloatArray, at: Trajectory) -> FloatArray:
     """
     seen = np.isfinite(field_dbz)
     values = np.where(seen, field_dbz, 0).astype(np.float32)
-    return carry_seen(values, seen_share(seen, at), at)
+    share = seen_share(seen, at)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        carried = sample(values, at) / share
+    carried[share < SEEN_SHARE] = np.nan
+    return carried
 
 
 def seen_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
     """How much of each carried value comes from pixels that were seen, 0..1, (height, width)."""
     return sample(seen.astype(np.float32), at)
-
-
-def carry_seen(values: FloatArray, share: FloatArray, at: Trajectory) -> FloatArray:
-    """What :func:`carry` does, for several fields with the same missing pixels.
-
-    Args:
-        values: (height, width), 0 where missing.
-        share: Of :func:`seen_share`.
-        at: Where the rain at each pixel came from.
-
-    Returns:
-        (height, width), NaN where less than half was seen.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        carried = sample(values, at) / share
-    carried[share < 0.5] = np.nan
-    return carried
 
 
 def extrapolate(newest_dbz: FloatArray, motion: Motion, steps: int) -> FloatArray:

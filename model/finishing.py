@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import NetworkConfig
-from model.extrapolation import FloatArray, carry, carry_seen, seen_share, trajectories
+from model.extrapolation import (
+    SEEN_SHARE,
+    FloatArray,
+    Trajectory,
+    sample_planes,
+    seen_share,
+    trajectories,
+)
 from model.forecast import Forecast, ModelIdentity
 from model.packing import floor_as_written, packed_dbz, unpacked_dbz
 from model.preparation import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
@@ -54,21 +61,19 @@ class Finisher:
         """
         expected, chances = prediction
         decided, extrapolation, persistence = (np.empty_like(expected) for _ in range(3))
-        missing = np.isnan(prepared.newest_dbz)
+        seen = np.isfinite(prepared.newest_dbz)
+        newest = np.where(seen, prepared.newest_dbz, np.float32(0))
         for lead, at in enumerate(islice(trajectories(prepared.motion), len(expected))):
-            extrapolation[lead] = carry(prepared.newest_dbz, at)
-            persistence[lead] = prepared.newest_dbz
-            chance = chances[lead].astype(np.float32)  # half precision is slow in NumPy
-            if self.config.coordinates == "lagrangian":
-                share = seen_share(~missing, at)
-                for plane in (expected[lead], *chance):
-                    plane[missing] = 0
-                    plane[:] = carry_seen(plane, share, at)
-            unknown = missing | np.isnan(extrapolation[lead])
-            for plane in (expected[lead], extrapolation[lead], persistence[lead], *chance):
-                plane[unknown] = np.nan
-            decided[lead] = self._decided(expected[lead], chance)
-            chances[lead] = chance
+            share = _known_share(seen, at)
+            persistence[lead] = np.where(np.isnan(share), share, newest)
+            planes = np.stack([newest, expected[lead], *chances[lead]], dtype=np.float32)
+            moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
+            moving *= seen
+            moving[:] = sample_planes(moving, at)
+            moving /= share
+            planes[len(moving) :, np.isnan(share)] = np.nan
+            extrapolation[lead], expected[lead], chances[lead] = planes[0], planes[1], planes[2:]
+            decided[lead] = self._decided(planes[1], planes[2:])
         return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
 
     def _decided(self, expected_dbz: FloatArray, chances: FloatArray) -> FloatArray:
@@ -114,6 +119,13 @@ class Finisher:
             exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
             quality=_quality(prepared),
         )
+
+
+def _known_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
+    """How much of each carried value was seen; NaN where less than half, or nothing now."""
+    share = seen_share(seen, at)
+    share[~seen | (share < SEEN_SHARE)] = np.nan
+    return share
 
 
 def _quality(prepared: Prepared) -> dict[str, str]:

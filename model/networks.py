@@ -68,6 +68,9 @@ class Recurrence(Protocol):
     def step(self, X: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Patches and memories at t-1 to head output and memories at t."""
 
+    def advance(self, X: Tensor, state: Any) -> Any:
+        """The memories at t alone, for a step whose output nobody wants."""
+
 
 class Network(nn.Module):
     """A stack of recurrent layers between patches in and patches out.
@@ -143,6 +146,10 @@ class Network(nn.Module):
             memories[0] = memories[0]._replace(H=signal.H)
         return self.head(signal.H), State(tuple(memories), signal.M, started=True)
 
+    def advance(self, X: Tensor, state: State) -> State:
+        """The memories of :meth:`step` alone."""
+        return self.step(X, state)[1]
+
     def roll_out(
         self,
         frames: Tensor,
@@ -152,6 +159,7 @@ class Network(nn.Module):
         *,
         truth_share: Tensor | None = None,
         recurrence: Recurrence | None = None,
+        first: int = 0,
     ) -> Iterator[Prediction]:
         """Predict frame after frame: the successor of every input, then on from its own output.
 
@@ -166,9 +174,11 @@ class Network(nn.Module):
                 the prediction before it (scheduled sampling); by default all of it as long as
                 there are frames, and nothing afterwards.
             recurrence: Computes the steps; by default the network itself.
+            first: Predictions before this one are not made: only such as no later step is fed with,
+                so less than the frames, and none with ``truth_share``.
 
         Yields:
-            Entry t predicts frame t + 1.
+            Predictions of frame ``first + 1`` and so on.
         """
         batch, inputs, _, height, width = frames.shape
         steps: Recurrence = recurrence or self
@@ -181,6 +191,9 @@ class Network(nn.Module):
                 )
             newest = min(t, inputs - 1)
             X = self._planes(frame, base, valid[:, newest], context, t - newest)
+            if t < first:
+                state = steps.advance(X, state)
+                continue
             out, state = steps.step(X, state)
             prediction = self._interpret(out, base)
             frame = prediction.frame.clamp(0, 1) if self.config.residual else prediction.frame

@@ -172,10 +172,9 @@ class Nowcaster:
         """Without the padding, and extrapolation where no echo is near."""
         height, width = item.newest_dbz.shape
         frames_dbz, chances = frames_dbz[:, :height, :width], chances[..., :height, :width]
-        far = ~near[:height, :width]
-        frames_dbz[:, far] = np.nan_to_num(item.newest_dbz, nan=0.0)[far]
-        chances[..., far] = 0
-        return Prediction(frames_dbz, chances)
+        near, newest = near[:height, :width], np.nan_to_num(item.newest_dbz, nan=0.0)
+        chances.view(np.int16)[:] *= near  # as numbers of 16 bits: half precision is slow in NumPy
+        return Prediction(np.where(near, frames_dbz, newest), chances)
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know.

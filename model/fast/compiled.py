@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.fast.blocks import BYTES, PANEL, ROWS
-from model.fast.kernels import compute, to_points
+from model.fast.kernels import compute, to_images, to_points
 from model.fast.schedule import Schedule, bases
 from model.fast.symbols import Symbol
 from model.fast.tables import Tables, whole
@@ -124,8 +124,10 @@ class CompiledProgram:
 
     def join(self, tiles: Tensor, work: Workspace) -> Tensor:
         """Images of the head's output."""
-        found = tiles[: work.tiling.tiles, :, : self._out.channels]
-        return work.tiling.join(found.transpose(0, 1))
+        batch, rows, columns = work.tiling.shape
+        images = torch.empty(batch, self._out.channels, rows, columns)
+        to_images(tiles.numpy(), work.tiling.numbers.numpy(), images.numpy())
+        return images
 
     def zero(self, channels: int, work: Workspace) -> Field:
         """A memory that is zero."""

@@ -104,6 +104,26 @@ def to_points(tiles, near, out, channels, first, last, x, B, N):  # type: ignore
                 )
 
 
+@compiled
+def to_images(tiles, numbers, out):  # type: ignore[no-untyped-def]
+    """Tiles put together to images.
+
+    Args:
+        tiles: (tiles, m * m, channels or more).
+        numbers: (batch, tile rows, tile columns), which tile stands where.
+        out: (batch, channels, rows, columns), what to write.
+    """
+    batch, channels, rows, columns = out.shape
+    m = round(np.sqrt(tiles.shape[1]))
+    for image in range(batch):
+        for row in range(rows):
+            for column in range(columns):
+                tile = numbers[image, row // m, column // m]
+                pixel = row % m * m + column % m
+                for channel in range(channels):
+                    out[image, channel, row, column] = tiles[tile, pixel, channel]
+
+
 @njit
 def line_back(x, x_stride, y, y_stride, A, bias, M, N):  # type: ignore[no-untyped-def]
     """A line at the n points to its m outputs."""

@@ -105,6 +105,15 @@ class FastSteps:
 
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step: (batch, planes, height, width) and the memories at t-1."""
+        out, state = self._run(X, state)
+        return self._programs[1].join(out, state.work), state
+
+    def advance(self, X: Tensor, state: FastState) -> FastState:
+        """The memories of :meth:`step` alone."""
+        return self._run(X, state)[1]
+
+    def _run(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
+        """Head output in tiles and the new memories."""
         traced = self._next if state.memories else self._first
         program = self._programs[bool(state.memories)]
         given = {traced.memories[name]: memory for name, memory in state.memories.items()}
@@ -113,7 +122,7 @@ class FastSteps:
         for name, channels in self._channels.items():
             if name not in memories:  # still zero
                 memories[name] = program.zero(channels, state.work)
-        return program.join(out, state.work), replace(state, memories=memories)
+        return out, replace(state, memories=memories)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +146,10 @@ class Part:
     def step(self, X: Tensor, state: FastState) -> tuple[Tensor, FastState]:
         """One time step."""
         return self.steps.step(X, state)
+
+    def advance(self, X: Tensor, state: FastState) -> FastState:
+        """The memories of :meth:`step` alone."""
+        return self.steps.advance(X, state)
 
 
 def compiled_program() -> type[Any]:

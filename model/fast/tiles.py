@@ -35,6 +35,8 @@ class Tiling:
         shape: (batch, rows, columns) of the images; the last tiles may reach beyond them.
         active: (batch, tile rows, tile columns), which tiles are computed; by default all.
         kinds: Like ``active``, integers: of what kind a tile is that is left out; by default 0.
+
+    ``numbers``, (batch, tile rows, tile columns), says which tile of the list stands where.
     """
 
     def __init__(
@@ -50,10 +52,10 @@ class Tiling:
         self._active = torch.ones(self.grid, dtype=torch.bool) if active is None else active
         self._places = self._active.flatten().nonzero().flatten()  # of the tiles in the list
         self._computed = len(self._places)
-        self._numbers = torch.zeros(self.grid, dtype=torch.long)  # in the list, of all tiles
-        self._numbers[self._active] = torch.arange(self._computed)
+        self.numbers = torch.zeros(self.grid, dtype=torch.long)
+        self.numbers[self._active] = torch.arange(self._computed)
         if self._computed < self._active.numel():
-            self._stand_in(torch.zeros_like(self._numbers) if kinds is None else kinds)
+            self._stand_in(torch.zeros_like(self.numbers) if kinds is None else kinds)
         self.tiles = len(self._places)
 
     def _stand_in(self, kinds: Tensor) -> None:
@@ -63,7 +65,7 @@ class Tiling:
             if alike.any():
                 crowd = F.avg_pool2d(alike[None].float(), 7, 1, 3)[0]
                 place = (crowd * alike).argmax() + image * alike.numel()
-                self._numbers[image][alike] = len(self._places)
+                self.numbers[image][alike] = len(self._places)
                 self._places = torch.cat([self._places, place[None]])
 
     def cut(self, images: Tensor) -> Tensor:
@@ -77,7 +79,7 @@ class Tiling:
     def join(self, tiles: Tensor) -> Tensor:
         """What :meth:`cut` cut; a tile that is left out is like its kind."""
         if not self._active.all():
-            tiles = tiles[:, self._numbers.flatten()]
+            tiles = tiles[:, self.numbers.flatten()]
         squares = tiles.reshape(self.m, self.m, *self.grid, -1).permute(2, 5, 3, 0, 4, 1)
         return squares.flatten(4, 5).flatten(2, 3)[..., : self.shape[1], : self.shape[2]]
 
@@ -98,7 +100,7 @@ class Tiling:
         near_column = (column // self.m).clamp(0, self.grid[2] - 1)
         number = torch.arange(chunk.start, chunk.stop)
         stands_in = number >= self._computed
-        tile = torch.where(stands_in, number, self._numbers[image, near_row, near_column])
+        tile = torch.where(stands_in, number, self.numbers[image, near_row, near_column])
         pixel = (row % self.m * self.m + column % self.m) * self.tiles + tile
         absent = ~(inside | stands_in)
         return Surroundings(pixel.flatten(), absent.flatten().nonzero().flatten())
