@@ -24,9 +24,21 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
     Args:
         path: The file.
         mode: ``r`` to read, ``w`` to write a new file.
+
+    Raises:
+        OSError: The file can't be opened, or is a classic one that is cut short.
     """
     with _LOCK, netCDF4.Dataset(str(path), mode) as dataset:
+        _check_whole(dataset, path)
         yield dataset
+
+
+def _check_whole(dataset: netCDF4.Dataset, path: Path) -> None:
+    """What is missing at the end of a classic file would be read as zeros: as dry."""
+    if dataset.data_model.startswith("NETCDF3"):
+        values = sum(v.size * v.dtype.itemsize for v in dataset.variables.values())
+        if path.stat().st_size < values:
+            raise OSError("it is cut short")
 
 
 @contextmanager

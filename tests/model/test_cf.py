@@ -161,6 +161,7 @@ def test_what_is_not_scored_can_be_left_out(forecast, tmp_path):
 
 
 def test_large_variables_are_written_and_read_frame_by_frame(forecast, tmp_path, monkeypatch):
+    monkeypatch.setattr(cf, "SMALL_PIXELS", 0)
     whole, parts = tmp_path / "whole.nc", tmp_path / "parts.nc"
     write_forecast(forecast, whole)
     sizes = []
@@ -201,6 +202,35 @@ def test_a_floor_between_counts_is_rounded_like_the_values(tmp_path):
     back = read_forecast(tmp_path / "forecast.nc").frames
     assert (back.reflectivity_dbz == np.float32(back.no_rain_dbz)).any()
     assert np.nanmin(back.reflectivity_dbz) == np.float32(back.no_rain_dbz)
+
+
+def contents(path: Path) -> dict:
+    """Everything that a file says, as the NetCDF library reads it."""
+    with netCDF4.Dataset(path) as dataset:
+        dataset.set_auto_maskandscale(False)
+        return {
+            "attributes": [(n, dataset.getncattr(n)) for n in dataset.ncattrs()],
+            "dimensions": [(n, len(d)) for n, d in dataset.dimensions.items()],
+            "variables": [
+                (n, v.dtype, v.dimensions, *((a, repr(v.getncattr(a))) for a in v.ncattrs()))
+                for n, v in dataset.variables.items()
+            ],
+            "values": {n: v[...].tobytes() for n, v in dataset.variables.items() if n != "crs"},
+        }
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_small_and_large_grids_are_told_alike(name, tmp_path, monkeypatch):
+    attributes = {"pair": [1.5, 2.5], "empty": "", "place": "Köln"}
+    grid = replace(GRIDS[name], crs={**GRIDS[name].crs, **attributes} if GRIDS[name].crs else {})
+    forecast, _ = forecast_of(on_grid(small_storm(), grid), probabilities=True)
+    write_forecast(forecast, tmp_path / "small.nc")
+    monkeypatch.setattr(cf, "SMALL_PIXELS", 0)
+    write_forecast(forecast, tmp_path / "large.nc")
+    assert (tmp_path / "small.nc").read_bytes().startswith(b"CDF\x02")
+    assert (tmp_path / "large.nc").read_bytes().startswith(b"\x89HDF")
+    small, large = contents(tmp_path / "small.nc"), contents(tmp_path / "large.nc")
+    assert small == large
 
 
 def test_xarray_reads_it_as_the_contract_says(forecast, tmp_path):
@@ -306,6 +336,9 @@ def test_a_file_of_frames_is_not_a_forecast(tmp_path):
 
 
 def test_a_damaged_forecast_is_unreadable(tmp_path):
-    (tmp_path / "forecast.nc").write_bytes(b"\x89HDF\r\n\x1a\nrubbish")
-    with pytest.raises(UnreadableInput, match=re.escape("forecast.nc is damaged")):
-        read_forecast(tmp_path / "forecast.nc")
+    path = tmp_path / "forecast.nc"
+    write_forecast(forecast_of(small_storm())[0], path)
+    for content in (b"\x89HDF\r\n\x1a\nrubbish", path.read_bytes()[:-9000]):
+        path.write_bytes(content)
+        with pytest.raises(UnreadableInput, match=re.escape("forecast.nc is damaged")):
+            read_forecast(path)
