@@ -18,6 +18,7 @@ FAMILIES = (
     "predrnn_plus",
     "convlstm",
 )
+CONTROL = "control"  # not recurrent: model/control.py
 PAPER_ONLY = ("mim_star", "mim_without_n", "mim_without_s", "predrnn_memory")
 ANY_WIDTHS = ("predrnn_plus", "convlstm")
 
@@ -39,10 +40,11 @@ class NetworkConfig:
     """Everything that changes the network's parameters or their meaning.
 
     Args:
-        family: One of ``FAMILIES``; ``mim`` is one ST-LSTM below MIM blocks.
+        family: One of ``FAMILIES``, of which ``mim`` is one ST-LSTM below MIM blocks; or
+            ``control``, convolutions without a memory.
         equations: ``paper``, the printed equations, or ``reference``, what the public
             implementations compute (no biases, +1 on forget gates, and more for ``mim``).
-        layers: Recurrent layers, the first one included.
+        layers: Layers below the head, the first one included.
         hidden_channels: Channels C of every state; or one number per layer, where the equations
             allow different ones.
         kernel: Side of the convolution kernels in patches, odd.
@@ -110,10 +112,16 @@ class NetworkConfig:
         return self.hidden_channels
 
     def _check_family(self) -> None:
-        if self.family not in FAMILIES:
-            raise ModelError(f"There is no network family {self.family!r}; known are {FAMILIES}.")
+        families = (*FAMILIES, CONTROL)
+        if self.family not in families:
+            raise ModelError(f"There is no network family {self.family!r}; known are {families}.")
         if self.equations not in ("paper", "reference"):
             raise ModelError(f"Equations are 'paper' or 'reference', not {self.equations!r}.")
+        if self.family == CONTROL and (self.equations, self.coordinates) != ("paper", "lagrangian"):
+            raise ModelError(
+                "The control sees extrapolation in the moving frame, so it needs 'lagrangian'"
+                " coordinates, and it has one kind of equations, 'paper'."
+            )
         if self.equations == "reference" and self.family in PAPER_ONLY:
             raise ModelError(f"No public implementation of {self.family!r} is known to follow.")
 
@@ -125,7 +133,7 @@ class NetworkConfig:
             )
         if len(self.widths) != self.layers:
             raise ModelError(f"{self.layers} layers need as many widths, not {self.widths}.")
-        if len(set(self.widths)) > 1 and self.family not in ANY_WIDTHS:
+        if len(set(self.widths)) > 1 and self.family not in (*ANY_WIDTHS, CONTROL):
             raise ModelError(
                 f"The layers of {self.family!r} share a memory, so they need equal widths,"
                 f" not {self.widths}."
@@ -217,9 +225,11 @@ RADAR = NetworkConfig(
     exceedance_thresholds_dbz=(20.0, 30.0, 35.0, 40.0, 45.0, 50.0),
 )
 RADAR_SMALL = replace(RADAR, hidden_channels=32)
+RADAR_CONTROL = replace(RADAR_SMALL, family=CONTROL, layers=2)
 
 PRESETS: Mapping[str, NetworkConfig] = {
     "paper": PAPER,
     "radar": RADAR,
     "radar-small": RADAR_SMALL,
+    "radar-control": RADAR_CONTROL,
 }

@@ -9,6 +9,7 @@
 | predrnn_memory | LSTMs with the spatiotemporal memory alone |
 | predrnn_plus | Causal LSTM, gradient highway unit, then Causal LSTMs |
 | convlstm | ConvLSTMs |
+| control | convolutions without a memory |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
+from model import control
 from model.cells import MIMBlock, SpatiotemporalLSTM
 from model.config import NetworkConfig
 from model.gates import Style
@@ -79,6 +81,10 @@ def _convlstm(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Modul
     return [ConvLSTM(X, C, style) for X, C in zip(reads, config.widths, strict=True)]
 
 
+def _control(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+    return control.layers(inputs, config.widths, style.kernel)
+
+
 BUILDERS: Mapping[str, Builder] = {
     "mim": _mim,
     "mim_star": _mim_star,
@@ -88,4 +94,5 @@ BUILDERS: Mapping[str, Builder] = {
     "predrnn_memory": _predrnn_memory,
     "predrnn_plus": _predrnn_plus,
     "convlstm": _convlstm,
+    "control": _control,
 }

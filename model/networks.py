@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import NetworkConfig
+from model import control
+from model.config import CONTROL, NetworkConfig
 from model.errors import ModelError
 from model.families import build_layers
 from model.gates import LayerState, Signal
@@ -83,7 +84,8 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         cell = config.image_channels * config.patch**2
-        planes = INPUT_IMAGES * cell + CONTEXT_PLANES if config.residual else cell
+        images = INPUT_IMAGES + (control.MORE_IMAGES if config.family == CONTROL else 0)
+        planes = images * cell + CONTEXT_PLANES if config.residual else cell
         self.layers = nn.ModuleList(build_layers(config, planes))
         self.planes = planes
         outputs = 1 + len(config.exceedance_thresholds_dbz)
@@ -190,6 +192,8 @@ class Network(nn.Module):
                     frames[:, t], frame, None if truth_share is None else truth_share[:, t]
                 )
             newest = min(t, inputs - 1)
+            if self.config.family == CONTROL:  # never its own prediction
+                frame = control.view(frames[:, : newest + 1], SCALE_DBZ)
             X = self._planes(frame, base, valid[:, newest], context, t - newest)
             if t < first:
                 state = steps.advance(X, state)
