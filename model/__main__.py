@@ -10,7 +10,9 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait briefly, then sleep
 
 import json
+import time
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,7 @@ from model.judging import report
 from model.judging.evaluation import evaluate, exceedance_counts
 from model.judging.references import installed
 from model.judging.simulation import commands as simulation_commands
+from model.loader import Loader
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.parallel import joined
@@ -111,6 +114,20 @@ def known_preset(name: str) -> str:
     return name
 
 
+def known_shares(text: str) -> str:
+    """JSON of one number, 0 or more, for each event that is named."""
+    try:
+        shares = json.loads(text)
+        good = all(type(value) in (int, float) and 0 <= value < inf for value in shares.values())
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise typer.BadParameter(
+            f'Shares are a JSON object like {{"event": 2.0}} of numbers from 0, not {text[:80]!r}.'
+        )
+    return text
+
+
 @app.command("train")
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
@@ -122,7 +139,9 @@ def train_command(
     batch: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 6,
     peak_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-3,
     balance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight heavy rain more.")] = 0.0,
-    shares: Annotated[str, typer.Option(help="JSON: how often each event is drawn.")] = "{}",
+    shares: Annotated[
+        str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
+    ] = "{}",
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
     warm_start: Annotated[
@@ -132,6 +151,7 @@ def train_command(
     device: Device = "cpu",
     seed: int = 1,
     threads: Threads = 0,
+    loaders: Annotated[int, typer.Option(min=0, help="Threads that draw windows ahead.")] = 0,
 ) -> None:
     """Train a network; the same command again goes on where it stopped.
 
@@ -155,11 +175,16 @@ def train_command(
             training.start_from(weights_to_start_from(warm_start))
         training.resume()
         sampler = Sampler([WindowStore.load(folder) for folder in windows], config, team)
+        loader, started = Loader(sampler, loaders), time.monotonic()
         task = bar.add_task("loss", total=steps, completed=training.step, visible=team.leads)
-        for loss in train(training, sampler, until=until):
+        for loss in train(training, loader, until=until):
             bar.update(task, completed=training.step, description=f"loss {loss:.3f}")
     if team.leads:
-        typer.echo(f"Trained {training.step} steps; the run is in {output}.")
+        waited = loader.waited_seconds / max(time.monotonic() - started, 1e-9)
+        typer.echo(
+            f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
+            f" the run is in {output}."
+        )
 
 
 @app.command("release")

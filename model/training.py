@@ -20,9 +20,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model import checkpoint
-from model.batches import Batch, Sampler
+from model.batches import Batch
 from model.config import TrainingConfig
 from model.errors import ModelError
+from model.loader import Loader
 from model.losses import prediction_loss
 from model.networks import Network, channels_last
 from model.parallel import ALONE, Team
@@ -225,13 +226,13 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def train(
-    run: Run, sampler: Sampler, *, until: int | None = None, save_every_seconds: float = 60
+    run: Run, loader: Loader, *, until: int | None = None, save_every_seconds: float = 60
 ) -> Iterator[float]:
     """Go on until the run is complete, saving as it goes.
 
     Args:
         run: What is trained.
-        sampler: Draws the batches.
+        loader: Brings the batches.
         until: Step to stop at, if before the last one; the schedule stays that of the whole run.
         save_every_seconds: Time between two checkpoints.
 
@@ -239,8 +240,8 @@ def train(
         The loss of every step.
     """
     saved, last = time.monotonic(), run.config.steps if until is None else until
-    while run.step < last:
-        yield run.advance(sampler.batch(run.step))
+    for batch in loader.batches(run.step, last):
+        yield run.advance(batch)
         if time.monotonic() - saved > save_every_seconds or run.step == last:
             run.save()
             saved = time.monotonic()

@@ -14,6 +14,7 @@ from model.calibration import FEWEST_EVENTS, ExceedanceCounts, choose_cuts
 from model.config import TrainingConfig
 from model.dataset import WindowStore
 from model.errors import ModelError
+from model.loader import Loader
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.parallel import Team
@@ -77,7 +78,7 @@ def train_challenger(
         _forget_losses_after(folder / LOSSES, run.step)
     try:
         with (folder / LOSSES).open("a", buffering=1) as losses:  # a line at a time
-            for loss in train(run, sampler):
+            for loss in train(run, Loader(sampler)):
                 bar.update(task, completed=run.step, description=f"training, loss {loss:.3f}")
                 if team.leads:
                     losses.write(f"{run.step},{loss:.6g}\n")

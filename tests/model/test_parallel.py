@@ -14,6 +14,7 @@ from model.checkpoint import save
 from model.config import RADAR_SMALL, TrainingConfig
 from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, clean, cut
 from model.errors import ModelError
+from model.loader import Loader
 from model.parallel import Team
 from model.synthetic import storm
 from model.training import Run, batch_loss, train, weights_to_start_from
@@ -28,6 +29,7 @@ from model.dataset import WindowStore
 from model.parallel import joined
 from model.batches import Sampler
 from model.config import TrainingConfig
+from model.loader import Loader
 from model.training import Run, train
 import torch
 torch.set_num_threads(1)
@@ -35,7 +37,7 @@ config = TrainingConfig.from_json(json.loads(sys.argv[1]))
 with joined("cpu") as team:
     run = Run(config, Path(sys.argv[3]), team=team)
     run.resume()
-    losses = list(train(run, Sampler([WindowStore.load(Path(sys.argv[2]))], config, team)))
+    losses = list(train(run, Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config, team))))
     print(json.dumps({"rank": team.rank, "losses": losses}))
 """
 
@@ -73,7 +75,7 @@ def test_the_mean_loss_of_the_parts_is_the_loss_of_the_whole(store, tmp_path):
 
 def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, monkeypatch):
     one = Run(DOUBLE, tmp_path / "one")
-    losses = list(train(one, Sampler([store], DOUBLE)))
+    losses = list(train(one, Loader(Sampler([store], DOUBLE))))
     windows = tmp_path / "windows"
     WindowStore.save(windows, [(store.counts[k][:13], store.infos[k]) for k in range(len(store))])
     script = tmp_path / "train.py"
@@ -95,15 +97,15 @@ def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, 
 
 def test_a_run_leaves_nothing_behind_in_the_process(store, tmp_path):
     sampler = Sampler([store], SINGLE)
-    first = list(train(Run(SINGLE, tmp_path / "a"), sampler))
+    first = list(train(Run(SINGLE, tmp_path / "a"), Loader(sampler)))
     between = Run(replace(SINGLE, seed=9), tmp_path / "b")
     between.advance(sampler.batch(0))
-    assert list(train(Run(SINGLE, tmp_path / "c"), sampler)) == first
+    assert list(train(Run(SINGLE, tmp_path / "c"), Loader(sampler))) == first
 
 
 def test_a_released_checkpoint_starts_a_run(store, tmp_path):
     trained = Run(SINGLE, tmp_path / "run")
-    list(train(trained, Sampler([store], SINGLE)))
+    list(train(trained, Loader(Sampler([store], SINGLE))))
     save(trained.averaged(), tmp_path / "tiny" / "1", {})
     run = Run(replace(SINGLE, warm_start="tiny/1"), tmp_path / "next")
     run.start_from(weights_to_start_from(tmp_path / "tiny" / "1"))

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from model.batches import Sampler
+from model.cascade import damped
 from model.config import RADAR_SMALL, TrainingConfig
 from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, aligned, clean, cut, to_counts
 from model.errors import ModelError
+from model.loader import Loader
 from model.losses import exceedance_loss, intensity_loss, rain_weight
 from model.networks import SCALE_DBZ
 from model.synthetic import storm
@@ -71,6 +73,38 @@ def test_batches_hold_windows_of_one_length_and_depend_on_the_step_alone(store):
     assert lengths == {(6, 12), (5, 8)}
 
 
+def test_batches_drawn_ahead_are_the_same_in_the_same_order(store):
+    sampler = Sampler([store], CONFIG)
+    alone, ahead = Loader(sampler), Loader(sampler, threads=3)
+    pairs = list(zip(alone.batches(2, 9), ahead.batches(2, 9), strict=True))
+    assert len(pairs) == 7
+    for first, second in pairs:
+        assert torch.equal(first.frames, second.frames)
+        assert torch.equal(first.bases, second.bases)
+    assert alone.waited_seconds > 0
+
+
+def test_a_base_is_that_of_the_whole_field_not_of_the_crop():
+    frames = clean(storm(5, frames=8, height=128, width=128).reflectivity_dbz)
+    (counts,) = cut(frames, 5, 1, 32, np.random.default_rng(0))
+    assert counts.shape == (11, 32, 32)
+    whole = to_counts(damped(aligned(frames, 5)[:5], 3))
+    found = [
+        (y, x)
+        for y in range(0, 97, 10)
+        for x in range(0, 97, 10)
+        if np.array_equal(whole[:, y : y + 32, x : x + 32], counts[8:])
+    ]
+    assert len(found) == 1
+
+
+def test_windows_without_bases_are_refused(tmp_path):
+    np.save(tmp_path / "windows.npy", np.zeros((1, 20, 32, 32), np.uint8))
+    (tmp_path / "windows.json").write_text("[]")
+    with pytest.raises(ModelError, match="cut them again"):
+        WindowStore.load(tmp_path)
+
+
 def test_an_event_with_share_zero_is_never_drawn(store):
     sampler = Sampler([store], replace(CONFIG, shares={"storm2": 0.0}))
     assert {sampler.batch(step).inputs for step in range(8)} == {6}
@@ -101,26 +135,26 @@ def test_training_lowers_the_loss(store, tmp_path):
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(store, tmp_path):
     whole = Run(CONFIG, tmp_path / "whole")
-    straight = list(train(whole, Sampler([store], CONFIG)))
+    straight = list(train(whole, Loader(Sampler([store], CONFIG))))
     killed = Run(CONFIG, tmp_path / "killed")
     first = [killed.advance(Sampler([store], CONFIG).batch(step)) for step in range(3)]
     killed.save()
     resumed = Run(CONFIG, tmp_path / "killed")
     resumed.resume()
-    assert first + list(train(resumed, Sampler([store], CONFIG))) == straight
+    assert first + list(train(resumed, Loader(Sampler([store], CONFIG)))) == straight
     for key, value in whole.averaged().state_dict().items():
         assert torch.equal(value, resumed.averaged().state_dict()[key])
 
 
 def test_a_run_can_be_opened_from_its_folder(store, tmp_path):
     run = Run(CONFIG, tmp_path)
-    list(train(run, Sampler([store], CONFIG)))
+    list(train(run, Loader(Sampler([store], CONFIG))))
     assert Run.open(tmp_path).step == CONFIG.steps
 
 
 def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp_path):
     first = Run(CONFIG, tmp_path / "first")
-    list(train(first, Sampler([store], CONFIG)))
+    list(train(first, Loader(Sampler([store], CONFIG))))
     second = Run(replace(CONFIG, warm_start="first"), tmp_path / "second")
     second.start_from(first.averaged())
     for key, value in second.network.state_dict().items():
