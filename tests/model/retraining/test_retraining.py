@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from model.__main__ import app
 from model.checkpoint import load
 from model.checkpoint import save as save_checkpoint
 from model.errors import InputError, ModelError, RegistryConflict
@@ -300,32 +302,14 @@ def test_two_processes_retrain_together(archive, told, tmp_path):
 def test_the_command_builds_an_archive_and_comes_to_a_verdict(tmp_path):
     write_frames(event(0), tmp_path / "event.nc")
     registry(tmp_path / "models", network())
-    model = [sys.executable, "-m", "model"]
-    store = str(tmp_path / "store")
-    build = [*model, "archive", "build", str(tmp_path / "event.nc"), "--output", store]
-    built = subprocess.run(
-        [*build, "--stream", "radar", "--json"], capture_output=True, text=True, check=True
-    )
+    store, work, models = (str(tmp_path / name) for name in ("store", "work", "models"))
+    build = ["archive", "build", str(tmp_path / "event.nc"), "--output", store]
+    built = CliRunner().invoke(app, [*build, "--stream", "radar", "--json"])
     assert json.loads(built.stdout) == {"stream": "radar", "written": 13}
-    retrain = [*model, "retrain", store, "--work", str(tmp_path / "work"), "--models-dir"]
-    answer = subprocess.run(
-        [*retrain, str(tmp_path / "models"), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    retrain = ["retrain", store, "--work", work, "--models-dir", models]
+    answer = CliRunner().invoke(app, [*retrain, "--json"])
     assert json.loads(answer.stdout)["verdict"] == "insufficient evidence"
-    repeated = subprocess.run(
-        [*retrain, str(tmp_path / "models")], capture_output=True, text=True, check=True
-    )
+    repeated = CliRunner().invoke(app, retrain)
     verdict, report = repeated.stdout.splitlines()
     assert verdict.startswith("insufficient evidence: Missing")
     assert Path(report.removeprefix("Report: ")).is_file()
-    wrong = subprocess.run(
-        [*retrain, str(tmp_path / "models"), "--config", '{"speed": 9}'],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert wrong.returncode == 1
-    assert wrong.stderr.startswith("echocast: A retraining's configuration has no field 'speed'")
