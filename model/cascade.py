@@ -33,7 +33,7 @@ def damped(aligned_dbz: FloatArray, steps: int) -> FloatArray:
         (steps, height, width) in dBZ, from 0.
     """
     last = aligned_dbz[-FRAMES:]
-    seen = np.isfinite(last).all(0)
+    seen: NDArray[np.bool_] = np.all(np.isfinite(last), axis=0)
     rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
     forecast = np.zeros((steps, *seen.shape), np.float32)
     if not rest[:, seen].any():

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from model.dataset import WindowInfo, clean, cut
 from model.extrapolation import FloatArray
-from model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from model.synthetic import storm
 
 CROP = 96
@@ -46,17 +45,24 @@ def gather(plan: Sequence[Source], data: Path, seed: int) -> Iterator[list[Windo
     """
     rng = np.random.default_rng(seed)
     for source in plan:
-        for sequence in _sequences(source, data):
-            yield [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng)]
+        for sequence in sequences(source, data):
+            yield windows_of(sequence, source, rng)
 
 
-def _sequences(source: Source, data: Path) -> Iterator[FloatArray]:
+def windows_of(sequence: FloatArray, source: Source, rng: np.random.Generator) -> list[Window]:
+    """The windows of one sequence of a source, (time, height, width) in dBZ, cleaned."""
+    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng)]
+
+
+def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
     """Cleaned (time, height, width) arrays of a source, tile by tile."""
     if "synthetic_seeds" in source:
         for seed in range(*source["synthetic_seeds"]):
             frames = storm(seed, step_minutes=source["step_minutes"])
             yield clean(frames.reflectivity_dbz)
         return
+    from model.formats.netcdf_reader import netcdf_shape, read_netcdf
+
     path = data / source["file"]
     _, height, width = netcdf_shape(path)
     rows, columns = source.get("tile", (height, width))
