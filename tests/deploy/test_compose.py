@@ -192,6 +192,8 @@ def test_several_hosts_share_an_engine_over_tls_and_an_archive() -> None:
     assert set(several["volumes"]) <= set(VOLUMES)
     given = {"ENGINE_HOST": "far", "CERTIFICATES": "/c", "NFS_HOST": "n", "NFS_PATH": "/p"}
     filled = interpolated(several, {**SECRETS, **given})
+    assert filled["services"]["valkey"]["ports"] == ["6379:6379"]
+    assert filled["volumes"]["data"]["driver_opts"]["device"] == ":/p"
     for name in OURS:
         service = filled["services"][name]
         url = service["environment"]["ECHOCAST_REDIS_URL"]

@@ -7,9 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
 from dataclasses import replace
 from fnmatch import fnmatch
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,49 @@ def test_an_image_runs_as_nobody_and_tells_its_health(image: str) -> None:
     assert 'ENTRYPOINT ["echocast"]' in lines
     (command,) = json.loads(lines[-1].removeprefix("CMD "))
     assert command in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("image", "port"), [("gateway", "ECHOCAST_PORT"), ("worker", "ECHOCAST_WORKER_METRICS_PORT")]
+)
+def test_ports_volumes_and_health_checks_are_those_of_the_settings(image: str, port: str) -> None:
+    lines = whole(image)
+    given = dict(re.findall(r"(ECHOCAST_\w+)=(\S+)", "\n".join(lines)))
+    assert f"EXPOSE {given[port]}" in lines
+    assert f"VOLUME {given['ECHOCAST_DATA_DIR']}" in lines
+    assert given[port.replace("PORT", "HOST")] == "0.0.0.0"
+    *_, url = health_check(lines)
+    assert url.startswith(f"http://127.0.0.1:{given[port]}/")
+
+
+def test_a_health_check_tells_what_answers_from_what_does_not() -> None:
+    _, *command, _ = health_check(whole("gateway"))
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        ends = [
+            subprocess.run([sys.executable, *command, f"{url}{path}"], timeout=60).returncode
+            for path in ("/healthz", "/missing")
+        ]
+        server.shutdown()
+    assert ends == [0, 1]
+    assert subprocess.run([sys.executable, *command, url], timeout=60).returncode == 1
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def health_check(lines: list[str]) -> list[str]:
+    """The words of an image's health check."""
+    (line,) = [line for line in lines if line.startswith("HEALTHCHECK")]
+    words: list[str] = json.loads(line.partition(" CMD ")[2])
+    return words
 
 
 @pytest.mark.parametrize("image", IMAGES)
