@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait briefly, then sleep
+# Before torch: tiny networks gain nothing from threads, and lose much where CPUs are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # those there are wait briefly, then sleep
 
 
 @pytest.fixture(scope="session")
