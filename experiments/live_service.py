@@ -1,0 +1,111 @@
+"""What the experiments on a live service share: an archive, a spoiled champion, a caller."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import torch
+
+from model import golden
+from model.archive.building import add
+from model.checkpoint import load, save
+from model.formats.cf import write_frames
+from model.keeping.manifest import read_manifest
+from model.registry import SHIPPED, Registry
+from model.synthetic import storm
+from workers.settings import WorkerSettings
+
+BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
+EVENT_EVERY = timedelta(hours=12)
+ASKED_SIDE = 64  # pixels of the nowcasts that are asked for
+
+
+def fill(settings: WorkerSettings, seeds: Iterable[int], frames: int, side: int) -> None:
+    """An archive of synthetic events, one for each seed."""
+    for number, seed in enumerate(seeds):
+        start = BEGIN + number * EVENT_EVERY
+        event = storm(seed, frames=frames, height=side, width=side, start=start)
+        add(event, settings.archive_root, "radar", f"storm {seed}")
+
+
+def spoiled(models: Registry, version: str, noise: float, seed: int = 0) -> str:
+    """The shipped champion, every weight times 1 + noise N(0, 1), as a version ``story/...``."""
+    shipped = Registry(SHIPPED).resolve()
+    network, _ = load(shipped)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1 + noise * torch.randn_like(parameter))
+    staged = models.stage("story")
+    save(network, staged, {"cuts": read_manifest(shipped)["cuts"]})
+    golden.describe(staged)
+    models.publish(staged, "story", version)
+    return f"story/{version}"
+
+
+class Caller(threading.Thread):
+    """Asks for nowcasts, one after the other, each with an input of its own.
+
+    Args:
+        url: Of the service.
+        folder: Of the input files.
+        number: Of the caller: no two ask for the same.
+    """
+
+    def __init__(self, url: str, folder: Path, number: int = 0) -> None:
+        super().__init__(daemon=True)
+        self.url, self.folder, self.first = url, folder, number * 1_000_000
+        self.answers: dict[str, int] = {}
+        self.failures: list[str] = []
+        self.seconds: list[tuple[float, float]] = []  # when asked (monotonic), how long
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        number = self.first
+        with httpx.Client(base_url=self.url, timeout=120.0, trust_env=False) as client:
+            while not self.stopping.is_set():
+                number += 1
+                self._ask(client, self._input(number))
+
+    def _input(self, seed: int) -> bytes:
+        path = self.folder / f"input-{self.first}.nc"
+        path.unlink(missing_ok=True)
+        write_frames(storm(seed, frames=10, height=ASKED_SIDE, width=ASKED_SIDE), path)
+        return path.read_bytes()
+
+    def _ask(self, client: httpx.Client, content: bytes) -> None:
+        began = time.monotonic()
+        headers = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
+        answer = client.post("/nowcast", content=content, headers=headers)
+        told = answer.json()
+        while told.get("status") in ("accepted", "queued", "running"):
+            time.sleep(0.2)
+            told = client.get(told["links"]["self"]).json()
+        self.seconds.append((began, time.monotonic() - began))
+        if told.get("status") == "succeeded":
+            name = f"{told['model']['name']}/{told['model']['version']}"
+            self.answers[name] = self.answers.get(name, 0) + 1
+        else:
+            self.failures.append(json.dumps(told)[:500])
+
+    def stop(self) -> None:
+        """End after the answer that is awaited."""
+        self.stopping.set()
+        self.join(180)
+
+
+def until(condition, seconds: float):
+    """The first true value of a condition."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if value := condition():
+            return value
+        time.sleep(0.5)
+    raise TimeoutError("The story did not go on.")

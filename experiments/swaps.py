@@ -1,0 +1,89 @@
+"""Twenty changes of the champion, networks of the shipped size, while nowcasts are asked for.
+
+    python -m experiments.swaps --output swaps
+
+Six versions, more than a worker keeps loaded, take turns; the next one is promoted when the last
+one has answered. Written: ``swaps.json`` (answers by version, jobs that failed, the worker's
+resident memory after each change in MB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import time
+from pathlib import Path
+
+from experiments.live_service import Caller, spoiled, until
+from model.registry import Registry
+from service.processes.readying import running_service, wait_until
+from service.processes.up import free_port
+from workers.jobs import JobStore
+from workers.settings import WorkerSettings
+
+VERSIONS, SWAPS, CALLERS = "123456", 20, 3
+NOISE = 0.01
+
+
+def resident_mb(pid: int) -> int:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+def answers(callers: list[Caller]) -> dict[str, int]:
+    """How often each version answered."""
+    names = {name for caller in callers for name in caller.answers}
+    return {name: sum(caller.answers.get(name, 0) for caller in callers) for name in sorted(names)}
+
+
+def tell(output: Path) -> dict[str, object]:
+    """Run everything; what happened."""
+    settings, port = WorkerSettings(data_dir=output / "data"), free_port("127.0.0.1")
+    models, url = Registry(settings.models_root), f"http://127.0.0.1:{port}"
+    made = [spoiled(models, version, NOISE, seed=int(version)) for version in VERSIONS]
+    models.promote(made[0], who="swaps", why="To begin with.")
+    resident, seconds = [], []
+    with running_service(settings.data_dir, port, output / "log.txt") as service:
+        wait_until(f"{url}/readyz", service, 300)
+        jobs = JobStore.from_settings(settings)
+        (worker,) = jobs.alive_workers()
+        callers = [Caller(url, output, number) for number in range(CALLERS)]
+        try:
+            for caller in callers:
+                caller.start()
+            for reference in itertools.islice(itertools.cycle([*made[1:], made[0]]), SWAPS):
+                before, began = answers(callers).get(reference, 0), time.monotonic()
+                models.promote(reference, who="swaps", why="The next one.")
+                until(lambda r=reference, b=before: answers(callers).get(r, 0) > b, 300)
+                seconds.append(round(time.monotonic() - began, 1))
+                resident.append(resident_mb(worker.pid))
+        finally:
+            for caller in callers:
+                caller.stop()
+        same = [alive.pid for alive in jobs.alive_workers()] == [worker.pid]
+        jobs.close()
+    return {
+        "answers": answers(callers),
+        "failures": [failure for caller in callers for failure in caller.failures],
+        "the_same_worker": same,
+        "resident_mb": resident,
+        "seconds_to_the_first_answer": seconds,
+    }
+
+
+def main() -> None:
+    """Tell what happened in a folder that is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    output = parser.parse_args().output.resolve()
+    output.mkdir(parents=True)
+    story = tell(output)
+    (output / "swaps.json").write_text(json.dumps(story, indent=1) + "\n")
+    print(json.dumps(story, indent=1))
+
+
+if __name__ == "__main__":
+    main()
