@@ -13,12 +13,14 @@ from model.fast.lanes import MANY_REGISTERS, WIDTH, fetch, fill, load, spread, s
 BYTES = 4 * WIDTH  # of a vector
 ROWS = 4  # of a product, at once
 PANEL = 4 if MANY_REGISTERS else 2  # vectors of a row of a product, at once
-AHEAD = 4096  # bytes of kernels asked for before they are needed
 
 
 @njit
-def wide_block(a, a_stride, inner, w, out, out_stride, onto):  # type: ignore[no-untyped-def]
-    """Add 4 rows times a panel of 4 vectors to ``out``, in registers; ``onto`` 0: in its place."""
+def wide_block(a, a_stride, inner, w, out, out_stride, onto, soon, step):  # type: ignore[no-untyped-def]
+    """Add 4 rows times a panel of 4 vectors to ``out``, in registers; ``onto`` 0: in its place.
+
+    On the way it asks for memory that is needed soon, ``step`` bytes for every row of the panel.
+    """
     zero = fill(np.float32(0))
     o0, o1, o2, o3 = out, out + out_stride, out + 2 * out_stride, out + 3 * out_stride
     c00 = c01 = c02 = c03 = c10 = c11 = c12 = c13 = zero
@@ -32,10 +34,8 @@ def wide_block(a, a_stride, inner, w, out, out_stride, onto):  # type: ignore[no
     for k in range(inner):
         at, row = 4 * k, w + 4 * BYTES * k
         w0, w1, w2, w3 = load(row), load(row + BYTES), load(row + 2 * BYTES), load(row + 3 * BYTES)
-        fetch(row + AHEAD)
-        fetch(row + AHEAD + BYTES)
-        fetch(row + AHEAD + 2 * BYTES)
-        fetch(row + AHEAD + 3 * BYTES)
+        fetch(soon + k * step)
+        fetch(soon + k * step + step // 2)
         x = spread(a0 + at)
         c00, c01, c02, c03 = c00 + x * w0, c01 + x * w1, c02 + x * w2, c03 + x * w3
         x = spread(a1 + at)
@@ -51,7 +51,7 @@ def wide_block(a, a_stride, inner, w, out, out_stride, onto):  # type: ignore[no
 
 
 @njit
-def block(a, a_stride, inner, w, out, out_stride, onto):  # type: ignore[no-untyped-def]
+def block(a, a_stride, inner, w, out, out_stride, onto, soon, step):  # type: ignore[no-untyped-def]
     """Like :func:`wide_block`, for a panel of 2 vectors."""
     zero = fill(np.float32(0))
     o0, o1, o2, o3 = out, out + out_stride, out + 2 * out_stride, out + 3 * out_stride
@@ -63,8 +63,7 @@ def block(a, a_stride, inner, w, out, out_stride, onto):  # type: ignore[no-unty
     for k in range(inner):
         at, row = 4 * k, w + 2 * BYTES * k
         w0, w1 = load(row), load(row + BYTES)
-        fetch(row + AHEAD)
-        fetch(row + AHEAD + BYTES)
+        fetch(soon + k * step)
         x0, x1, x2, x3 = spread(a0 + at), spread(a1 + at), spread(a2 + at), spread(a3 + at)
         c00, c01, c10, c11 = c00 + x0 * w0, c01 + x0 * w1, c10 + x1 * w0, c11 + x1 * w1
         c20, c21, c30, c31 = c20 + x2 * w0, c21 + x2 * w1, c30 + x3 * w0, c31 + x3 * w1

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.fast.blocks import BYTES, PANEL, ROWS
+from model.fast.bounds import OutOfBounds, addresses
 from model.fast.kernels import compute, to_images, to_points
 from model.fast.schedule import Schedule, bases
 from model.fast.symbols import Symbol
@@ -113,6 +114,8 @@ class CompiledProgram:
         number[around.absent] = -1
         near = np.full((whole(tiling.tiles, ROWS), self.winograd.n**2), -1, np.int32)
         near[: tiling.tiles] = number.view(-1, tiling.tiles).T.numpy()
+        if near.max() >= tiling.tiles * self._pixels:
+            raise OutOfBounds(f"There is no pixel {near.max()} in {tiling.tiles} tiles.")
         return Workspace(tiling, near)
 
     def cut(self, images: Tensor, work: Workspace) -> Field:
@@ -173,11 +176,12 @@ class CompiledProgram:
     def _spectrum(self, value: Tensor, work: Workspace) -> Tensor:
         points, channels = self.winograd.n**2, value.shape[2]
         out = torch.empty(work.tiles, points, channels)
+        size = 4 * work.tiles * channels
+        read, written = addresses([(value, size * self._pixels), (out, size * points)])
 
         def part(thread: int, first: int, last: int) -> None:
             scratch = work.scratch("points", thread, (2 * points + 1) * BYTES)
-            arrays = value.data_ptr(), work.near, out.data_ptr()
-            to_points(*arrays, channels, first, last, scratch, self._B, self._N)
+            to_points(read, work.near, written, channels, first, last, scratch, self._B, self._N)
 
         in_threads(part, work.tiles)
         return out
@@ -186,31 +190,29 @@ class CompiledProgram:
         """All of a level but the points."""
         for value in tables.level.kept:
             known.tiles[value] = torch.empty(work.tiles, self._pixels, whole(value.channels))
-        sources = np.array(
-            [
-                (
-                    (known.spectra if filtered else known.tiles)[source].data_ptr(),
-                    source.channels,
-                    4 * whole(source.channels),
-                )
-                for source, filtered in tables.sources
-            ],
-            np.int64,
-        ).reshape(-1, 3)
+        points, sources = self.winograd.n**2, []
+        for source, filtered in tables.sources:
+            row, places = 4 * whole(source.channels), points if filtered else self._pixels
+            read = (known.spectra if filtered else known.tiles)[source]
+            sources.append((*addresses([(read, work.tiles * places * row)]), source.channels, row))
         arrays = [
             self._constant(value, tables, work) if value.kind == "constant" else known.tiles[value]
             for value in tables.arrays
         ]
-        addresses = [array.data_ptr() for array in arrays]
-        points = self.winograd.n**2
+        sizes = [
+            room if alike else work.tiles * room
+            for room, alike in zip(tables.rooms[2:], tables.alike, strict=True)
+        ]
+        own = addresses(zip(arrays, sizes, strict=True))
         panel = (self._chunk * (points * PANEL + 1) + points) * BYTES
 
         def part(thread: int, first: int, last: int) -> None:
             gates = work.scratch("gates", thread, self._gates)
             temporaries = work.scratch("temporaries", thread, self._temporaries)
             total = work.scratch("panel", thread, panel)
-            at = np.array([gates, temporaries, *addresses], np.int64)
-            level = tables.groups, sources, tables.units, tables.operations
+            at = np.array([gates, temporaries, *own], np.int64)
+            table = np.array(sources, np.int64).reshape(-1, 3)
+            level = tables.groups, table, tables.units, tables.operations
             chunk = first, last, self._chunk
             compute(*level, at, total, *chunk, self._A, self._M, self._N)
 

@@ -155,17 +155,24 @@ def back(at, stride, out, out_stride, A, bias, half, M, N):  # type: ignore[no-u
 
 @njit
 def multiply(sources, first, last, panel, w, tiles, places, shared, total, stride):  # type: ignore[no-untyped-def]
-    """Products of all sources of a group with one panel, in all places of some tiles."""
+    """Products of all sources of a group with one panel, in all places of some tiles.
+
+    While one part of the panel is in use the next one is asked for, bit by bit: memory is then as
+    busy as the processor.
+    """
+    step = panel * BYTES * ROWS // tiles
     for place in range(places):
         for s in range(first, last):
             address, inner, row = sources[s, 0], sources[s, 1], sources[s, 2]
+            soon = w + inner * panel * BYTES
             for t in range(0, tiles, ROWS):
                 a = address + t * row * places + place * row
                 out = total + t * stride + place * PANEL * BYTES
                 if panel == 4:
-                    wide_block(a, row * places, inner, w, out, stride, s > first)
+                    wide_block(a, row * places, inner, w, out, stride, s > first, soon, step)
                 else:
-                    block(a, row * places, inner, w, out, stride, s > first)
+                    block(a, row * places, inner, w, out, stride, s > first, soon, step)
+                soon += inner * step
             w += inner * panel * BYTES
         if shared:
             for s in range(first, last):

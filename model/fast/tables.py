@@ -14,6 +14,7 @@ from torch import Tensor
 
 from model.fast import kernels as code
 from model.fast.blocks import PANEL
+from model.fast.bounds import OutOfBounds, check_operations, check_units
 from model.fast.lanes import WIDTH
 from model.fast.schedule import Group, Level, Sum
 from model.fast.symbols import Symbol, Untraceable
@@ -56,6 +57,8 @@ class Tables:
         self._known = known
         self._pixels = winograd.m**2
         self.arrays: list[Symbol] = []  # what the bases after scratch and temporaries are
+        self._rooms: list[int] = []  # bytes of a tile of theirs
+        self.alike: list[bool] = []  # whether one tile stands for all of them
         self._places: dict[Symbol, Place] = {}
         self._operations: list[tuple[int, ...]] = []
         self._units: list[tuple[int, ...]] = []
@@ -74,6 +77,9 @@ class Tables:
         self.groups = np.array(groups, np.int64).reshape(-1, 6)
         self.units = np.array(self._units, np.int64).reshape(-1, 5)
         self.operations = np.array(self._operations, np.int64).reshape(-1, 11)
+        self.rooms = [self.slots * self.slot, self.temporaries * self.slot, *self._rooms]
+        check_units(self.units, self._pixels, self.rooms)
+        check_operations(self.operations, self.rooms)
 
     def _place_gates(self) -> None:
         """A gate that is kept as it is goes where it is kept, all others to scratch."""
@@ -85,9 +91,11 @@ class Tables:
 
     def _array(self, value: Symbol, channels: int = 0, *, everywhere: bool = False) -> Place:
         """The place of a value that has an array of its own."""
+        stride = 0 if everywhere else 4 * self._pixels * whole(channels or value.channels)
         if value not in self.arrays:
             self.arrays.append(value)
-        stride = 0 if everywhere else 4 * self._pixels * whole(channels or value.channels)
+            self._rooms.append(stride or self.slot)
+            self.alike.append(everywhere)
         return Place(2 + self.arrays.index(value), stride)
 
     def _group(self, group: Group) -> tuple[int, ...]:
@@ -96,13 +104,17 @@ class Tables:
         first, unit = len(self.sources), len(self._units)
         sources = tuple(dict.fromkeys(group.sums[0].sources))
         self.sources += [(source, filtered) for source in sources]
-        weight = panels([self._weights(group, source, filtered) for source in sources])
+        weights = [self._weights(group, source, filtered) for source in sources]
+        weight = panels(weights)
         self._alive.append(weight)
         for sum_ in group.sums:
             self._columns(sum_)
         if (len(self._units) - unit) % 2:
             self._units.append((-1, 0, 0, 0, 0))
         columns = len(self._units) - unit
+        places, inner = len(weights[0]), sum(source.channels for source in sources)
+        if weight.numel() != places * inner * columns * WIDTH:
+            raise OutOfBounds(f"{weight.numel()} kernel values do not fill {columns} columns.")
         return int(filtered), first, len(self.sources), weight.data_ptr(), columns, unit
 
     def _weights(self, group: Group, source: Symbol, filtered: bool) -> Tensor:

@@ -1,0 +1,62 @@
+"""What would lead a compiled kernel out of its arrays is refused before it runs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import RADAR_SMALL
+from model.fast.bounds import OutOfBounds, addresses, check_operations, check_units
+from model.fast.compiled import CompiledProgram
+from model.fast.recurrence import FastSteps
+from model.networks import Network
+
+ROOMS = [4096, 0, 1024]
+
+
+def operation(*out):
+    return np.array([(0, 1024, *out, 2, 1024, 0, 2, 0, 0)])
+
+
+@pytest.mark.parametrize("out", [(0, 4096, 3072), (2, 1024, 0), (2, 0, 0)])
+def test_a_row_within_the_room_of_its_base_is_taken(out):
+    check_operations(operation(*out), ROOMS)
+
+
+@pytest.mark.parametrize(
+    "out", [(0, 4096, 3136), (0, 4096, -64), (0, 2048, 0), (1, 0, 0), (3, 0, 0), (-1, 0, 0)]
+)
+def test_a_row_that_leaves_the_room_of_its_base_is_refused(out):
+    with pytest.raises(OutOfBounds, match="table row wants 1024 bytes"):
+        check_operations(operation(*out), ROOMS)
+
+
+def test_an_operation_is_on_whole_vectors():
+    with pytest.raises(OutOfBounds, match="whole vectors"):
+        check_operations(np.array([(0, 30, *[0] * 9)]), ROOMS)
+
+
+def test_a_unit_that_leaves_its_room_is_refused():
+    check_units(np.array([(2, 1024, 0, 64, 0), (-1, 0, 0, 0, 0)]), 16, ROOMS)
+    with pytest.raises(OutOfBounds):
+        check_units(np.array([(2, 1024, 64, 64, 0)]), 16, ROOMS)
+
+
+@pytest.mark.parametrize(
+    "array", [torch.zeros(3), torch.zeros(4).double(), torch.zeros(4, 2)[:, 0], torch.zeros(5)]
+)
+def test_an_array_of_another_size_or_kind_has_no_address(array):
+    with pytest.raises(OutOfBounds, match="needs 16 bytes"):
+        addresses([(array, 16)])
+
+
+def test_memories_of_another_grid_are_refused_and_not_read():
+    steps = FastSteps(Network(RADAR_SMALL).eval(), compiled=True)
+    assert isinstance(steps._programs[1], CompiledProgram)
+    with torch.inference_mode():
+        X = torch.rand(1, steps.network.planes, 8, 8)
+        _, small = steps.step(X, steps.initial_state(1, 8, 8))
+        mixed = replace(steps.initial_state(1, 40, 40), memories=small.memories)
+        with pytest.raises(OutOfBounds):
+            steps.step(torch.rand(1, steps.network.planes, 40, 40), mixed)
