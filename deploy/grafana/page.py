@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from deploy.grafana.parts import SOURCE, Json, laid_out
 
 PIXELS = "echocast_stream_verification_pixels_total"
-WINDOWS = ("1h", "6h", "1d", "7d", "30d")
+WINDOWS = ("3d", "7d", "14d", "30d", "90d")  # fewer than ten blocks of six hours tell nothing
+BLOCK = "6h"
 
 
 def dashboard(
@@ -88,6 +89,17 @@ def window(first: str) -> Json:
         "query": ",".join(WINDOWS),
         "options": [{"text": w, "value": w, "selected": w == first} for w in WINDOWS],
         "current": {"text": first, "value": first},
+    }
+
+
+def block() -> Json:
+    """The length of a block, which is not to be chosen."""
+    return {
+        "name": "block",
+        "type": "constant",
+        "hide": 2,
+        "query": BLOCK,
+        "current": {"text": BLOCK, "value": BLOCK},
     }
 
 

@@ -1,14 +1,18 @@
 """Expressions of PromQL that several panels share.
 
 Counts of streams are totals, so that a score over any window is a quotient of sums of increases.
-Every gateway tells the same of a stream: ``max without (instance, job)`` takes one of them.
+Every gateway tells the same of a stream: ``max without (instance, job)`` takes one of them. A score
+is shown where it stands on enough pixels, blocks of six hours and storms.
 """
 
 from __future__ import annotations
 
 PIXELS = "echocast_stream_verification_pixels_total"
-FLOOR = "scalar(max(echocast_stream_event_floor_pixels))"
+FLOOR, BLOCK_FLOOR, STORM_FLOOR = (
+    f"scalar(max(echocast_stream_event_floor_{name}))" for name in ("pixels", "blocks", "storms")
+)
 EVENTS = 'outcome!="correct_negatives"'
+AT_THRESHOLD = 'stream="$stream", threshold_dbz="$threshold"'
 HERE = 'stream="$stream", threshold_dbz="$threshold", lead_minutes=~"$lead"'
 NEVER = "NaN"
 
@@ -18,9 +22,11 @@ def increase(selector: str, by: str = "", window: str = "$window") -> str:
     return f"sum by ({by}) (max without (instance, job) (increase({selector}[{window}])))"
 
 
-def counted(method: str, outcome: str, where: str = HERE, by: str = "") -> str:
+def counted(
+    method: str, outcome: str, where: str = HERE, by: str = "", window: str = "$window"
+) -> str:
     """Pixels of a method by contingency class, e.g. ``outcome="hits"``."""
-    return increase(f'{PIXELS}{{{where}, method="{method}", {outcome}}}', by)
+    return increase(f'{PIXELS}{{{where}, method="{method}", {outcome}}}', by, window)
 
 
 def events(method: str, where: str = HERE, by: str = "") -> str:
@@ -28,24 +34,54 @@ def events(method: str, where: str = HERE, by: str = "") -> str:
     return counted(method, EVENTS, where, by)
 
 
-def critical_success_index(method: str, where: str = HERE, by: str = "") -> str:
-    """Hits per event; nothing where there are fewer events than the floor."""
+def blocks(where: str = HERE, by: str = "") -> str:
+    """Blocks of six hours in which the model had events."""
+    in_one = counted("model", EVENTS, where, by, window="$block")
+    return f"count_over_time(({in_one} > 0)[$window:$block])"
+
+
+def storms(by: str = "", where: str = AT_THRESHOLD) -> str:
+    """Storms that were observed."""
+    return increase(f"echocast_stream_storms_total{{{where}}}", by)
+
+
+def enough(score: str, where: str = HERE, by: str = "") -> str:
+    """A score, where there are blocks and storms enough."""
+    place = AT_THRESHOLD if where == HERE else where
+    return (
+        f"({score}) and on ({by}) ({blocks(where, by)} >= {BLOCK_FLOOR})"
+        f" and on ({by}) ({storms(by, place)} >= {STORM_FLOOR})"
+    )
+
+
+def critical_success_index(method: str) -> str:
+    """Hits per event; nothing where there is less than the floors."""
+    return enough(_csi(method))
+
+
+def paired_skill(method: str = "model", where: str = HERE, by: str = "", of: str = "") -> str:
+    """(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation.
+
+    Args:
+        method: Whose.
+        where: Labels.
+        by: Labels that stay.
+        of: Those of them that storms have.
+    """
+    own, reference = (_csi(name, where, by) for name in (method, "decoded_extrapolation"))
+    return enough(f"(({own}) - ({reference})) / (1 - ({reference}))", where, of)
+
+
+def _csi(method: str, where: str = HERE, by: str = "") -> str:
     hits = counted(method, 'outcome="hits"', where, by)
     return f"{hits} / ({events(method, where, by)} >= {FLOOR})"
 
 
-def paired_skill(method: str = "model", where: str = HERE, by: str = "") -> str:
-    """(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation."""
-    own = critical_success_index(method, where, by)
-    reference = critical_success_index("decoded_extrapolation", where, by)
-    return f"(({own}) - ({reference})) / (1 - ({reference}))"
-
-
-def frequency_bias(method: str, where: str = HERE, by: str = "") -> str:
-    """Events forecast per event observed; nothing below the floor."""
-    forecast = counted(method, 'outcome=~"hits|false_alarms"', where, by)
-    observed = counted(method, 'outcome=~"hits|misses"', where, by)
-    return f"({forecast} / {observed}) and ({events(method, where, by)} >= {FLOOR})"
+def frequency_bias(method: str) -> str:
+    """Events forecast per event observed; nothing where there is less than the floors."""
+    forecast = counted(method, 'outcome=~"hits|false_alarms"')
+    observed = counted(method, 'outcome=~"hits|misses"')
+    return enough(f"({forecast} / {observed}) and ({events(method)} >= {FLOOR})")
 
 
 def or_grey(expression: str, n: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from deploy.grafana import promql
-from deploy.grafana.page import choice, dashboard, window
+from deploy.grafana.page import block, choice, dashboard, window
 from deploy.grafana.parts import (
     GREEN,
+    GREY,
     RED,
     Json,
     fixed,
@@ -21,7 +22,10 @@ from deploy.grafana.skill_tables import heat_map, reliability, unreliability
 from deploy.grafana.skill_tiles import tiles
 
 MODEL_COLOUR, REFERENCE_COLOUR = "#1F60C4", "#FF780A"
-METHODS = ("model", "decoded_extrapolation", "canary", "extrapolation", "persistence")
+OURS = ("model", "challenger", "canary")
+REFERENCE = "decoded_extrapolation"
+METHODS = (*OURS, REFERENCE, "extrapolation", "persistence")
+SLOWEST = "1h"  # between two points that each cover days
 LOOKS = [
     override(
         "model", displayName="THE MODEL (serves)", color=fixed(MODEL_COLOUR), custom__lineWidth=5
@@ -38,6 +42,12 @@ LOOKS = [
         color=fixed("#5794F2"),
         custom__lineWidth=2,
         custom__lineStyle={"fill": "dash", "dash": [8, 8]},
+    ),
+    override(
+        "challenger",
+        displayName="the challenger: in the shadow, serves nobody",
+        color=fixed("#A352CC"),
+        custom__lineWidth=2,
     ),
     override(
         "extrapolation",
@@ -70,8 +80,9 @@ do. Drift moves the blue line alone.
 **The model:** where the dashed canary stays above the blue line, go back:
 `echocast rollback --why REASON`; where both fall, `echocast retrain`. The tile *Alarms* judges
 this by statistics; `deploy/runbook.md` has a paragraph for each alarm. **A grey n/a has too few
-events (n) to tell: wait.** Each point covers the window chosen above; long leads and 50 dBZ have
-few events.
+events, six-hour blocks or storms to tell: wait.** Each point covers the window chosen above; long
+leads and 50 dBZ have few events. A purple line is a challenger: it forecasts a share of the frames
+and nobody is given what it says; where it stays above the blue line: `echocast promote`.
 """
 
 
@@ -91,7 +102,8 @@ def skill() -> Json:
             f'label_values({promql.PIXELS}{{stream="$stream"}}, lead_minutes)',
             several=True,
         ),
-        window("1d"),
+        window("7d"),
+        block(),
     ]
     panels = [
         text(HOW_TO_READ, 10),
@@ -109,7 +121,8 @@ def skill() -> Json:
         heading("Input health: is it the radar?"),
         *input_panels(),
     ]
-    return dashboard("echocast-skill", "Echocast: Skill", panels, variables, "now-7d")
+    slow = [one | {"interval": SLOWEST} if "$window" in str(one) else one for one in panels]
+    return dashboard("echocast-skill", "Echocast: Skill", slow, variables, "now-30d")
 
 
 def five_methods() -> Json:
@@ -118,8 +131,8 @@ def five_methods() -> Json:
         "CSI of the model and of what it is compared with",
         "Critical success index, hits / (hits + misses + false alarms), at the threshold and lead"
         " times chosen above, all methods on the same pixels. Thick blue is THE MODEL. Weather"
-        " moves all lines; a fall of the blue line alone is drift. Gaps: fewer events than the"
-        " floor.",
+        " moves all lines; a fall of the blue line alone is drift. A challenger is scored on its"
+        " share of the frames only. Gaps: less than the floors.",
         [query(promql.critical_success_index(method), method) for method in METHODS],
         (15, 11),
         "none",
@@ -135,11 +148,8 @@ def paired() -> Json:
         "Paired skill against the reference",
         "(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation. Above 0 (dashed) the model"
         " is better. Falls of the model alone: go back to the last model. Falls of both: the input"
-        " or the climate changed.",
-        [
-            query(promql.paired_skill("model"), "model"),
-            query(promql.paired_skill("canary"), "canary"),
-        ],
+        " or the climate changed. A challenger that stays above the model may be promoted.",
+        [query(promql.paired_skill(method), method) for method in OURS],
         (9, 11),
         "none",
         limits=steps(RED, 0, GREEN),
@@ -154,11 +164,7 @@ def bias() -> Json:
         "Frequency bias",
         "Events forecast per event observed; 1 is unbiased. The model's level differs by threshold;"
         " look for jumps at annotations and for the canary beside it.",
-        [
-            query(promql.frequency_bias("model"), "model"),
-            query(promql.frequency_bias("canary"), "canary"),
-            query(promql.frequency_bias("decoded_extrapolation"), "decoded_extrapolation"),
-        ],
+        [query(promql.frequency_bias(method), method) for method in (*OURS, REFERENCE)],
         (12, 9),
         "none",
         limits=steps(RED, 0.5, GREEN, 2, RED),
@@ -171,12 +177,17 @@ def bias() -> Json:
 def number_of_events() -> Json:
     """On how much the lines stand."""
     return lines(
-        "Events behind the lines (n)",
-        "Pixels that the model hit, missed or falsely alarmed, and the floor below which nothing"
-        " is drawn. Few events: wait for rain, choose a lower threshold or a longer window.",
-        [query(promql.events("model"), "n"), query(f"vector({promql.FLOOR})", "floor")],
+        "What the lines stand on (n), as a share of the floors",
+        "Pixels that the model hit, missed or falsely alarmed; blocks of six hours with such"
+        " pixels; storms (regions of 10 km2 or more, hour by hour). Below 100 % (dashed) no score"
+        " is drawn: wait for rain, choose a lower threshold or a longer window.",
+        [
+            query(f"{promql.events('model')} / {promql.FLOOR}", "pixels"),
+            query(f"{promql.blocks()} / {promql.BLOCK_FLOOR}", "blocks of 6 h"),
+            query(f"{promql.storms()} / {promql.STORM_FLOOR}", "storms"),
+        ],
         (6, 9),
-        "short",
-        overrides=[override("floor", color=fixed(RED), custom__lineWidth=1)],
+        "percentunit",
+        limits=steps(GREY, 1, GREEN),
         lowest=0,
     )

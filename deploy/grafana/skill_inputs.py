@@ -90,12 +90,17 @@ def input_panels() -> list[Json]:
             steps(GREEN, 0.5, YELLOW, 0.9, RED),
             lowest=0,
         ),
-        _input(
+        lines(
             "Frames that did not come",
-            "Of a day's rhythm. Gaps of more than one frame make forecasts without the model.",
-            "absent_frames",
+            "Of a day's rhythm. Gaps of more than one frame make forecasts without the model. Set"
+            " aside: frames that ended their workers, see EchocastFrameSetAside.",
+            [
+                query(promql.one_of_all(f"echocast_stream_{name}_frames{{{STREAM}}}", ""), words)
+                for name, words in (("absent", "did not come"), ("set_aside", "set aside"))
+            ],
+            (6, 7),
             "short",
-            steps(GREEN, 1, YELLOW, 12, RED),
+            limits=steps(GREEN, 1, YELLOW, 12, RED),
             lowest=0,
         ),
         _input(

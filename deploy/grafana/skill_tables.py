@@ -19,7 +19,6 @@ from deploy.grafana.parts import (
 
 CELL = "lead_minutes, threshold_dbz"
 CLASS = "probability"
-AT_THRESHOLD = 'stream="$stream", threshold_dbz="$threshold"'
 OF_STREAM = 'stream="$stream"'
 
 
@@ -28,9 +27,9 @@ def heat_map() -> Json:
     return panel(
         "table",
         "Paired skill by lead time (rows, minutes) and threshold (columns, dBZ)",
-        "Green: the model beats decoded extrapolation; red: it loses. A grey cell has fewer events"
-        " than the floor. Over the window chosen above, ending at the end of the range.",
-        [query(promql.paired_skill(where=OF_STREAM, by=CELL), table=True)],
+        "Green: the model beats decoded extrapolation; red: it loses. A grey cell has less than"
+        " the floors. Over the window chosen above, ending at the end of the range.",
+        [query(promql.paired_skill(where=OF_STREAM, by=CELL, of="threshold_dbz"), table=True)],
         (12, 9),
         "none",
         defaults={
@@ -71,7 +70,7 @@ def heat_map() -> Json:
 def probability_pixels() -> tuple[str, str]:
     """By class of probability: pixels it was forecast for, and those where it came."""
     all_of_them, exceeded = (
-        promql.increase(f"echocast_stream_probability_{name}_total{{{AT_THRESHOLD}}}", CLASS)
+        promql.increase(f"echocast_stream_probability_{name}_total{{{promql.AT_THRESHOLD}}}", CLASS)
         for name in ("pixels", "exceeded_pixels")
     )
     return all_of_them, exceeded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.grafana import promql
 from deploy.grafana.parts import GREEN, GREY, RED, YELLOW, Json, fixed, override, query, steps, tile
 
-N = "events n"
+N = "pixels n"
 ALARMS = {
     "skill_drift": "the model (SkillDrift)",
     "bias_shift": "its bias (BiasShift)",
@@ -17,8 +17,9 @@ ALARMS = {
 def tiles() -> list[Json]:
     """The state at one glance."""
     n = promql.events("model")
-    number_of_events = query(n, N)
-    grey = override(N, color=fixed(GREY), unit="short", decimals=0)
+    numbers = {N: n, "blocks n": promql.blocks(), "storms n": promql.storms()}
+    n_of_all = [query(expression, name) for name, expression in numbers.items()]
+    grey = [override(name, color=fixed(GREY), unit="short", decimals=0) for name in numbers]
     return [
         tile(
             "Alarms",
@@ -32,7 +33,7 @@ def tiles() -> list[Json]:
             ],
             "none",
             steps(GREEN, 1, RED),
-            width=8,
+            width=6,
             text="value_and_name",
             words={"0": ("quiet", GREEN), "1": ("ALARM", RED)},
             overrides=[override(alert, displayName=words) for alert, words in ALARMS.items()],
@@ -41,25 +42,27 @@ def tiles() -> list[Json]:
             "Paired skill of the model",
             "Share of the way from the reference's CSI to a perfect one. 0: as good as decoded"
             " extrapolation, 1: perfect, below 0: worse than it. Weather hardly moves it. Grey n/a:"
-            " n is below the floor.",
-            [query(promql.or_grey(promql.paired_skill(), n), "paired skill"), number_of_events],
+            " pixels, blocks of six hours or storms are below their floors.",
+            [query(promql.or_grey(promql.paired_skill(), n), "paired skill"), *n_of_all],
             "none",
             steps(RED, -0.05, YELLOW, 0, GREEN),
             text="value_and_name",
             decimals=3,
-            overrides=[grey],
+            overrides=grey,
+            width=5,
         ),
         tile(
             "Frequency bias of the model",
             "Events forecast per event observed; 1 is unbiased, up to 2 is normal for the warning"
-            " product at high thresholds. A jump is the earliest sign of drift. Grey n/a: n is"
-            " below the floor.",
-            [query(promql.or_grey(promql.frequency_bias("model"), n), "bias"), number_of_events],
+            " product at high thresholds. A jump is the earliest sign of drift. Grey n/a:"
+            " pixels, blocks of six hours or storms are below their floors.",
+            [query(promql.or_grey(promql.frequency_bias("model"), n), "bias"), *n_of_all],
             "none",
             steps(RED, 0.3, YELLOW, 0.6, GREEN, 2, YELLOW, 3, RED),
             text="value_and_name",
             decimals=2,
-            overrides=[grey],
+            overrides=grey,
+            width=5,
         ),
         tile(
             "Forecasts without the model",

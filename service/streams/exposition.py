@@ -83,6 +83,7 @@ class StreamExposition:
             self._sums.corrections(name),
             self._sums.speed(name),
             self._library.frames.set_aside_times(name),
+            self._library.forecasts.compared(name),
         )
         known = self._remembered.get(name)
         if known and known.source == source:

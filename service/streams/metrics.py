@@ -37,6 +37,7 @@ from workers.streams.library import Library
 from workers.streams.sums import Sums
 
 LEADS = 10
+ROLES = (MODEL, CANARY, CHALLENGER, FALLBACK)
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 REFERENCE = timedelta(days=30)  # what today's intensities are compared with
 NAN = math.nan
@@ -60,8 +61,9 @@ def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> It
         stream: Which.
         totals: The stream's totals.
     """
-    yield _pixels(stream, totals)
-    yield _forecasts(stream, totals)
+    methods = _told_of(library, stream, totals)
+    yield _pixels(stream, totals, methods)
+    yield _forecasts(stream, totals, [role for role in ROLES if role in methods])
     yield _storms(stream, totals)
     yield from _reliability(stream, totals)
     yield _corrections(stream, sums)
@@ -69,19 +71,20 @@ def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> It
     yield from _skill(stream, library, sums, totals)
 
 
-def _known(roles: Sequence[str], totals: Counts) -> Sequence[str]:
-    """A challenger is only told of where there was one: most streams never have any."""
+def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
+    """All methods; a challenger where there is or was one: most streams never have any."""
     had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
-    return roles if had_one else [role for role in roles if role != CHALLENGER]
+    has_one = had_one or CHALLENGER in library.forecasts.compared(stream.name)
+    return METHODS if has_one else [method for method in METHODS if method != CHALLENGER]
 
 
-def _pixels(stream: Stream, totals: Counts) -> Metric:
+def _pixels(stream: Stream, totals: Counts, methods: Sequence[str]) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verification_pixels",
         "Verified pixels by contingency class.",
         labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
     )
-    for method in _known(METHODS, totals):
+    for method in methods:
         for threshold in THRESHOLDS_DBZ:
             for lead in _leads(stream, totals):
                 counts = table(totals, lead, method, threshold)
@@ -91,13 +94,13 @@ def _pixels(stream: Stream, totals: Counts) -> Metric:
     return family
 
 
-def _forecasts(stream: Stream, totals: Counts) -> Metric:
+def _forecasts(stream: Stream, totals: Counts, roles: Sequence[str]) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verified_forecasts",
         "Forecasts that were compared with a frame, by the lead time compared.",
         labels=("stream", "role", "lead_minutes"),
     )
-    for role in _known((MODEL, CANARY, CHALLENGER, FALLBACK), totals):
+    for role in roles:
         for lead in _leads(stream, totals):
             count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
             family.add_metric((stream.name, role, f"{lead:g}"), count)

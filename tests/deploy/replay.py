@@ -1,4 +1,4 @@
-"""A service that is watched while a synthetic stream is replayed, once for all tests that look."""
+"""A service that is watched while an event is replayed, once for all tests that look."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from pathlib import Path
 
 import httpx
 
+from model.checkpoint import load, save
+from model.frames import Frames
 from model.judging.drift import Drift
 from model.judging.drift_plan import PLANS
 from model.registry import Registry
 from model.synthetic import START, storm
 from service.processes.up import free_port
-from service.streams.feeding import netcdf_bytes
+from service.streams.feeding import netcdf_bytes, one_by_one
 from tests.deploy.watched import Prometheus, prometheus
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf
 from tests.service.processes import Place, engine, eventually, gateway, place, worker
@@ -28,7 +30,8 @@ from workers.streams.layout import stamp
 STREAM, FRAMES, SIDE = "radar", 12, 48
 CHARTED = "charted"
 EARLIER = timedelta(days=2)  # so that a day can be compared with the days before
-EARLIER_FRAMES = 1
+FIRST_WHOLE = 11  # frames that it takes for the first forecast by a network
+BLOCK_SECONDS = 20  # stands for six hours: panels count such blocks, beginning with whole ones
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,17 @@ class Watch:
 
 
 @contextmanager
-def watched_replay(models: Path, folder: Path) -> Iterator[Watch]:
-    """Prometheus scrapes engine, gateway and worker while a stream is fed; floors are lowered."""
+def watched_replay(models: Path, folder: Path, event: Frames | None = None) -> Iterator[Watch]:
+    """Prometheus scrapes engine, gateway and worker while a stream is fed; floors are lowered.
+
+    Args:
+        models: A registry.
+        folder: For Prometheus.
+        event: At least :data:`FRAMES` frames; None: a synthetic storm.
+    """
     port = str(free_port("127.0.0.1"))
-    settings = {"worker_metrics_port": port, "event_floor_pixels": "1"}
+    floors = {f"event_floor_{name}": "1" for name in ("pixels", "blocks", "storms")}
+    settings = {"worker_metrics_port": port, "shadow_share": "1", **floors}
     with (
         place(begun(models, folder / "models"), **settings) as where,
         engine(where),
@@ -59,17 +69,21 @@ def watched_replay(models: Path, folder: Path) -> Iterator[Watch]:
             declare(gate.client, name)
         watching.await_scrapes()  # counters at zero
         chart(where)
-        replay(gate.client)
+        synthetic = storm(8, frames=FRAMES, height=SIDE, width=SIDE, step_minutes=5)
+        replay(gate.client, event or synthetic, watching)
+        watching.await_scrape_after(next_block())
         watching.await_scrapes(3)  # two of them before the last time that is asked for
         yield Watch(watching, start, time.time(), gate.client.get("/metrics").text)
 
 
 def begun(models: Path, root: Path) -> Path:
-    """A registry with a history: a beginning and a verdict on a retraining."""
+    """A registry with a history: a beginning, a verdict on a retraining, and a challenger."""
     registry = Registry(root, shipped=models)
     registry.take_over("the test")
     verdict = {"verdict": "reject"}
     registry.record("retrain", who="the test", why="A panel shows verdicts.", facts=verdict)
+    save(load(root / "tiny" / "1")[0], root / "tiny" / "2", {})
+    registry.set_alias("challenger", "tiny/2", who="the test", why="Panels show challengers.")
     return root
 
 
@@ -85,19 +99,22 @@ def chart(where: Place) -> None:
     store.close()
 
 
-def replay(client: httpx.Client) -> None:
-    """A frame of two days ago, then a storm frame by frame, then nowcasts with observations."""
-    forecasts = 0
-    for first, number in ((START - EARLIER, EARLIER_FRAMES), (START, FRAMES)):
-        frames = storm(8, frames=FRAMES, height=SIDE, width=SIDE, step_minutes=5, start=first)
-        for slot in range(number):
-            path = (
-                f"/streams/{STREAM}/frames/{frames.times[slot].isoformat().replace('+00:00', 'Z')}"
-            )
-            answer = client.put(path, content=netcdf_bytes(frames[slot : slot + 1]), headers=NETCDF)
-            assert answer.status_code == 201, answer.text
-            forecasts += 1
-            eventually(lambda due=forecasts: issued(client) == due)
+def replay(client: httpx.Client, event: Frames, watching: Prometheus) -> None:
+    """A frame of two days ago, then an event frame by frame, then nowcasts with observations.
+
+    The challenger's counters are told from its first forecast on. They are seen at zero, and all
+    counts come at the beginning of a block: what rises between two blocks is seen in neither.
+    """
+    first = event[:1]
+    before = first.with_values(first.reflectivity_dbz, [first.times[0] - EARLIER])
+    for count, frame in enumerate((before, *one_by_one(event[:FRAMES])), start=1):
+        path = f"/streams/{STREAM}/frames/{stamped(frame.times[0])}"
+        answer = client.put(path, content=netcdf_bytes(frame), headers=NETCDF)
+        assert answer.status_code == 201, answer.text
+        eventually(lambda due=count: issued(client, event.times[0]) == due)
+        if count == FIRST_WHOLE:
+            eventually(lambda: 'method="challenger"' in client.get("/metrics").text)
+            watching.await_scrape_after(next_block())
     for seed in (3, 4):
         answer = client.post(
             "/nowcast",
@@ -107,18 +124,24 @@ def replay(client: httpx.Client) -> None:
         )
         assert answer.status_code == 200, answer.text
     compared = sum(range(FRAMES - 9))
-    eventually(lambda: model_forecasts_compared(client) == compared, 60)
+    for method in ("model", "challenger"):
+        eventually(lambda method=method: forecasts_compared(client, method) == compared, 60)
+
+
+def next_block() -> float:
+    """When the next block begins, in seconds since 1970."""
+    return (time.time() // BLOCK_SECONDS + 1) * BLOCK_SECONDS
 
 
 def stamped(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def issued(client: httpx.Client) -> int:
-    times = {"from": stamped(START - EARLIER), "to": stamped(START + EARLIER)}
+def issued(client: httpx.Client, start: datetime) -> int:
+    times = {"from": stamped(start - EARLIER), "to": stamped(start + EARLIER)}
     return len(client.get(f"/streams/{STREAM}/nowcasts", params=times).json()["nowcasts"])
 
 
-def model_forecasts_compared(client: httpx.Client) -> int:
+def forecasts_compared(client: httpx.Client, method: str) -> int:
     methods = client.get(f"/streams/{STREAM}/verification").json()["methods"]
-    return sum(lead["forecasts"] for lead in methods["model"]["30"]["leads"])
+    return sum(lead["forecasts"] for lead in methods[method]["30"]["leads"])

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from deploy.grafana.build import FOLDER, dashboards, text
+from model.formats.readers import read_netcdf
+from model.frames import Frames, Grid
 from tests.deploy.expressions import panels
-from tests.deploy.replay import CHARTED, STREAM, Watch
+from tests.deploy.replay import BLOCK_SECONDS, CHARTED, FRAMES, STREAM, Watch, watched_replay
 
 BOARDS = dashboards()
 PANELS = [
@@ -22,7 +27,8 @@ PANELS = [
 CHOSEN = {
     "$lead": ".*",
     "$window": "5m",
-    "$__rate_interval": "5s",
+    "$block": f"{BLOCK_SECONDS}s",
+    "$__rate_interval": "20s",
 }
 
 
@@ -54,7 +60,7 @@ def test_a_page_has_one_time_range_and_begins_with_how_to_read_it(name: str) -> 
 
 def test_one_can_choose_stream_threshold_and_lead() -> None:
     variables = {one["name"] for one in BOARDS["skill.json"]["templating"]["list"]}
-    assert variables >= {"stream", "threshold", "lead", "window"}
+    assert variables == {"datasource", "stream", "threshold", "lead", "window", "block"}
 
 
 def test_the_thick_line_is_the_model() -> None:
@@ -62,6 +68,7 @@ def test_the_thick_line_is_the_model() -> None:
     assert panel["targets"][0]["legendFormat"] == "model"
     assert {t["legendFormat"] for t in panel["targets"]} == {
         "model",
+        "challenger",
         "canary",
         "extrapolation",
         "decoded_extrapolation",
@@ -84,9 +91,47 @@ def test_provisioning_names_the_folder_and_the_source() -> None:
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_expression_of_a_panel_shows_something(panel: dict[str, Any], watch: Watch) -> None:
-    for target in panel["targets"]:
-        thresholds = ("20", "30", "40", "50") if "$threshold" in target["expr"] else ("30",)
-        assert any(shown(target["expr"], threshold, watch) for threshold in thresholds), target
+    assert not empty(panel, watch)
+
+
+@pytest.mark.real_radar
+def test_a_real_event_fills_every_panel(models: Path, radar_folder: Path, tmp_path: Path) -> None:
+    """Fifty-five minutes of a development event, where it rains most."""
+    frames = heaviest(read_netcdf(radar_folder / "mch_20150515.nc"))
+    with watched_replay(models, tmp_path, frames) as seen:
+        blank = {
+            f"{name}: {panel['title']}: {target['legendFormat']}"
+            for name, board in BOARDS.items()
+            for panel in panels(board)
+            for target in empty(panel, seen)
+        }
+    assert not blank
+
+
+def heaviest(frames: Frames, side: int = 128) -> Frames:
+    """The square with the most heavy rain in the first frame, in the first hour."""
+    heavy = np.nan_to_num(frames.reflectivity_dbz[0]) >= 30
+    sums = cv2.boxFilter(heavy.astype(np.float32), -1, (side, side), anchor=(0, 0), normalize=False)
+    inside = sums[:-side, :-side]
+    corner = np.unravel_index(np.argmax(inside), inside.shape)
+    rows, columns = (slice(int(at), int(at) + side) for at in corner)
+    grid = Grid(frames.grid.y[rows], frames.grid.x[columns], frames.grid.units, frames.grid.crs)
+    values = frames.reflectivity_dbz[:FRAMES, rows, columns]
+    return Frames(values, frames.times[:FRAMES], grid, frames.no_rain_dbz, frames.attributes)
+
+
+def empty(panel: dict[str, Any], watch: Watch) -> list[dict[str, Any]]:
+    """Targets of a panel that show nothing at any threshold."""
+    return [
+        target
+        for target in panel["targets"]
+        if not any(
+            shown(target["expr"], threshold, watch)
+            for threshold in (
+                ("20", "30", "40", "50") if "$threshold" in target["expr"] else ("30",)
+            )
+        )
+    ]
 
 
 def shown(expression: str, threshold: str, watch: Watch) -> bool:
@@ -115,12 +160,12 @@ def test_annotations_have_marks(watch: Watch) -> None:
 
 def test_a_tile_below_its_floor_is_grey_and_shows_its_n() -> None:
     [tile] = [p for p in panels(BOARDS["skill.json"]) if p["title"].startswith("Paired skill of")]
-    value, n = tile["targets"]
+    value, *n = tile["targets"]
     assert re.search(r"or sum by \(\).*\* NaN$", value["expr"])
     special = tile["fieldConfig"]["defaults"]["mappings"][0]
     assert special["options"]["match"] == "null+nan"
     assert special["options"]["result"] == {"text": "n/a", "color": "#8E8E8E"}
-    assert n["legendFormat"] == "events n"
+    assert [one["legendFormat"] for one in n] == ["pixels n", "blocks n", "storms n"]
 
 
 def test_the_files_are_json() -> None:

@@ -18,6 +18,7 @@ WANTED = {
     "QueueOld",
     "JobsFail",
     "StreamStale",
+    "FrameSetAside",
     "SkillDrift",
     "BiasShift",
     "InputFault",

@@ -20,7 +20,7 @@ from tests.deploy.prometheus_files import PROMETHEUS, program
 from tests.service.processes import eventually
 
 EVERY_SECONDS = 1
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,11 @@ class Prometheus:
     def await_scrapes(self, number: int = 2) -> None:
         """Return when all targets were scraped so often after now, without an error."""
         for _ in range(number):
-            since = time.time()
-            eventually(lambda since=since: self._scraped_after(since), PATIENCE_SECONDS)
+            self.await_scrape_after(time.time())
+
+    def await_scrape_after(self, since: float) -> None:
+        """Return when all targets were scraped after a time, without an error."""
+        eventually(lambda: self._scraped_after(since), PATIENCE_SECONDS)
 
     def _scraped_after(self, since: float) -> bool:
         targets = self.get("targets", state="active")["activeTargets"]

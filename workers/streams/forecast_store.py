@@ -127,6 +127,13 @@ class ForecastStore:
                     return issued
         return None
 
+    def compared(self, stream: str) -> set[str]:
+        """Roles that forecast beside what is served, on the newest day with forecasts."""
+        for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
+            names = (entry.name.removesuffix(".json") for entry in self._descriptions(folder))
+            return {role for name in names if (role := name.partition("_")[2])}
+        return set()
+
     def local_file(self, issued: Issued) -> Path:
         """A local copy of a forecast's file.
 
