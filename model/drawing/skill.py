@@ -10,18 +10,20 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from model.drawing.methods import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STYLES: dict[str, dict[str, Any]] = {
-    "model": {"color": "#0b3c8c", "linewidth": 2.4, "marker": "o"},
-    "canary": {"color": "#e6a700", "linewidth": 1.2, "linestyle": (0, (1, 1.5))},
-    "challenger": {"color": "#c2328f", "linewidth": 1.8, "marker": "s"},
-    "extrapolation": {"color": "#c0392b", "linewidth": 1.5, "linestyle": "--"},
-    "decoded_extrapolation": {"color": "#1b8a5a", "linewidth": 1.5},
-    "persistence": {"color": "#7f7f7f", "linewidth": 1.5, "linestyle": ":"},
-    "fallback": {"color": "#7d3c98", "linewidth": 1.0, "linestyle": "-."},
+    "model": {"linewidth": 2.4, "marker": "o"},
+    "canary": {"linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+    "challenger": {"linewidth": 1.8, "marker": "s"},
+    "extrapolation": {"linewidth": 1.5, "linestyle": "--"},
+    "decoded_extrapolation": {"linewidth": 1.5},
+    "persistence": {"linewidth": 1.5, "linestyle": ":"},
+    "fallback": {"linewidth": 1.0, "linestyle": "-."},
 }
 TOO_FEW = "TOO FEW TO TELL"
 FAINT = 0.25
@@ -66,7 +68,9 @@ def skill_figure(verification: Mapping[str, Any], title: str) -> Figure:
     }
     if labels := list(named):
         handles = list(named.values())
-        figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
+        place: dict[str, Any] = {"loc": "lower center", "ncols": len(labels), "frameon": False}
+        for handle in figure.legend(handles, labels, **place).legend_handles:
+            handle.set_alpha(1)  # faint lines keep their names readable
     figure.suptitle(title, x=0.06, ha="left", fontsize=13, weight="bold")
     figure.subplots_adjust(left=0.06, right=0.985, top=0.89, bottom=0.13, hspace=0.24, wspace=0.12)
     return figure
@@ -81,7 +85,8 @@ def _draw(panel: Axes, verification: Mapping[str, Any], threshold: str) -> None:
             continue
         csi = [float("nan") if lead["csi"] is None else lead["csi"] for lead in leads]
         minutes = [lead["lead_minutes"] for lead in leads]
-        style = {**STYLES.get(method, {}), "alpha": 1.0 if sample["enough"] else FAINT}
+        style = {"color": COLOURS.get(method), **STYLES.get(method, {})}
+        style["alpha"] = 1.0 if sample["enough"] else FAINT
         panel.plot(minutes, csi, label=LABELS.get(method, method), markersize=4, **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.contingency import ContingencyTable
+from model.drawing.methods import colour_of
 from model.judging.tally import SCALES_KM, EventTally
 
 if TYPE_CHECKING:
@@ -22,17 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN_DBZ = (20.0, 30.0, 40.0, 50.0)
-COLOURS = {
-    "model": "#c1272d",
-    "challenger": "#c1272d",
-    "champion": "#6a3d9a",
-    "expected": "#e8871e",
-    "extrapolation": "#1f5fa8",
-    "decoded extrapolation": "#4fa3d1",
-    "persistence": "#8a8a8a",
-    "pysteps LK": "#3b7d3b",
-    "pysteps S-PROG": "#7bbf4b",
-}
 FEWEST = 1000  # pixels in the union of forecast and observed events below which a CSI is grey
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -193,7 +183,7 @@ def csi_by_lead(event: EventTally) -> Figure:
         for method in event.methods:
             tables = [event.table(method, threshold, k) for k in range(len(event.lead_minutes))]
             values = [table.critical_success_index for table in tables]
-            axes.plot(event.lead_minutes, values, color=COLOURS[method], label=method, lw=1.6)
+            axes.plot(event.lead_minutes, values, color=colour_of(method), label=method, lw=1.6)
         axes.set(title=f"CSI at {threshold:g} dBZ", xlabel="lead / min", ylim=(0, None))
     panels[0].legend(fontsize=7, frameon=False)
     return figure
@@ -204,10 +194,10 @@ def error_and_scale(event: EventTally) -> Figure:
     figure, (errors, *scales) = _panels(3)
     for method in event.methods:
         values = [event.mean_squared_error(method, k) for k in range(len(event.lead_minutes))]
-        errors.plot(event.lead_minutes, values, color=COLOURS[method], label=method, lw=1.6)
+        errors.plot(event.lead_minutes, values, color=colour_of(method), label=method, lw=1.6)
         for axes, threshold in zip(scales, (30.0, 40.0), strict=True):
             score = event.fractions_skill_score(method, threshold)
-            axes.plot(SCALES_KM, score, color=COLOURS[method], marker=".", lw=1.4)
+            axes.plot(SCALES_KM, score, color=colour_of(method), marker=".", lw=1.4)
     errors.set(title="mean squared error / dBZ²", xlabel="lead / min", ylim=(0, None))
     for axes, threshold in zip(scales, (30, 40), strict=True):
         axes.set(title=f"FSS at {threshold} dBZ", xlabel="scale / km", xscale="log", ylim=(0, 1))
@@ -221,7 +211,7 @@ def performance_and_reliability(event: EventTally) -> Figure:
         tables = [event.table(method, threshold) for threshold in SHOWN_DBZ]
         x = [1 - table.false_alarm_ratio for table in tables]
         y = [table.probability_of_detection for table in tables]
-        performance.plot(x, y, color=COLOURS[method], marker="o", ms=4, lw=1, label=method)
+        performance.plot(x, y, color=colour_of(method), marker="o", ms=4, lw=1, label=method)
     performance.plot([0, 1], [0, 1], color="#ccc", lw=0.8, zorder=0)
     performance.set(
         title="performance, 20 to 50 dBZ", xlabel="1 - FAR", ylabel="POD", xlim=(0, 1), ylim=(0, 1)

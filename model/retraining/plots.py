@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.judging.report import COLOURS, csi_by_lead, performance_and_reliability, picture
+from model.drawing.methods import COLOURS
+from model.judging.report import csi_by_lead, performance_and_reliability, picture
 from model.judging.tally import EventTally
 from model.retraining.contest import Contest
 from model.retraining.decision import Decision

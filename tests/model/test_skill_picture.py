@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from model.drawing.skill import FAINT, TOO_FEW, skill_figure, skill_png
+from model.drawing.methods import COLOURS, colour_of
+from model.drawing.skill import FAINT, STYLES, TOO_FEW, skill_figure, skill_png
 
 
 def verification(hits: int, *, enough: bool) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def test_a_method_with_a_handful_of_events_is_left_out() -> None:
 def test_too_few_blocks_or_storms_are_said_and_drawn_faint() -> None:
     panel = skill_figure(verification(600, enough=False), "home").axes[0]
     assert panel.lines[0].get_alpha() == FAINT
+    assert [line.get_alpha() for line in panel.figure.legends[0].legend_handles] == [1]
     title = panel.get_title(loc="left")
     assert title == f"30 dBZ   n = 1,500 pixels, 4 blocks, 12 storms: {TOO_FEW}"
 
@@ -39,3 +41,10 @@ def test_without_events_there_is_no_line() -> None:
     assert not panel.lines
     assert [text.get_text() for text in panel.texts] == ["n/a"]
     assert skill_png(verification(0, enough=False), "home").startswith(b"\x89PNG")
+
+
+def test_every_method_that_a_picture_may_name_has_a_colour_of_its_own() -> None:
+    people = ("decoded extrapolation", "pysteps S-PROG", "pysteps LK", *STYLES)
+    assert {colour_of(name) for name in people} <= set(COLOURS.values())
+    drawn_together = set(COLOURS) - {"champion"}
+    assert len({COLOURS[name] for name in drawn_together}) == len(drawn_together)
