@@ -84,6 +84,10 @@ class Archive:
                 f"The archive's disk has {free} bytes left, but {self._floor} must stay free."
             )
 
+    def wanted_bytes(self) -> int:
+        """How much has to go for the disk to have twice the floor free, so that work goes on."""
+        return max(0, 2 * self._floor - shutil.disk_usage(self.scratch).free)
+
     def put_frames(self, frames: Frames) -> str:
         """Store frames under the hash of their content, which is returned.
 
@@ -108,7 +112,10 @@ class Archive:
         values = directory / FRAMES_FILE
         sha = stored_sha256(values)
         place = self._place(sha)
-        if not description_of(place).exists():
+        try:
+            for path in (description_of(place), place):
+                os.utime(path)  # used again: among the newest
+        except FileNotFoundError:
             settle(values, place)
             settle(description_of(values), description_of(place))
         return sha

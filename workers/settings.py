@@ -121,6 +121,11 @@ class WorkerSettings(BaseSettings):
 
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
+    adhoc_limit_bytes: int = Field(default=20 * 2**30, ge=0)
+    """Bytes that nowcasts of no stream may take in the archive; the oldest go first, also where
+    less than twice ``free_space_floor_bytes`` is free. What is an hour young stays."""
+    adhoc_look_seconds: float = Field(default=60.0, gt=0)
+    """Seconds between two looks whether there are too many of them."""
     worker_metrics_host: str = "127.0.0.1"
     """Address on which the worker's metrics are served."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)

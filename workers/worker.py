@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,12 @@ from celery import Celery
 from prometheus_client import disable_created_metrics
 
 from model.registry import Registry
+from workers.adhoc_retention import remove_oldest
 from workers.archive import Archive
 from workers.batcher import Batcher, BatchLimits
 from workers.claims import ClaimStore
 from workers.device_memory import DeviceMemory
+from workers.engine_client import EngineClient
 from workers.engine_url import without_password
 from workers.errors import EngineUnavailable
 from workers.heartbeat import Heartbeat
@@ -44,6 +47,7 @@ from workers.streams.sweeper import elected, sweeper
 from workers.streams.tasks import frame_arrived
 from workers.verify import verify_late
 
+SILENCE_SECONDS = 1.5  # after which a process that waits for the engine says so
 LoadNowcaster = Callable[[WorkerSettings, str], Network]
 log = logging.getLogger("echocast.worker")
 
@@ -73,17 +77,31 @@ def await_engine(settings: WorkerSettings) -> None:
         EngineUnavailable: It did not within the time to wait for it.
         AnotherStore: They have them elsewhere.
     """
-    store = ClaimStore(settings.engine_url, settings.job_policy, settings.engine_wait_seconds)
+    engine = EngineClient(settings.engine_url, settings.engine_wait_seconds)
+    address = without_password(settings.engine_url)
     try:
-        check_same_store(store.engine, Archive(settings.archive_root))
-        check_same_streams(store.engine, settings.streams_url)
+        with _long_wait_told(address, settings.engine_wait_seconds):
+            check_same_store(engine, Archive(settings.archive_root))
+            check_same_streams(engine, settings.streams_url)
     except EngineUnavailable as error:
         raise EngineUnavailable(
-            f"No engine answers at {without_password(settings.engine_url)}: start `echocast up`,"
+            f"No engine answers at {address}: start `echocast up`,"
             f" or set ECHOCAST_REDIS_URL ({error})."
         ) from error
     finally:
-        store.close()
+        engine.close()
+
+
+@contextmanager
+def _long_wait_told(address: str, at_most_seconds: float) -> Iterator[None]:
+    """Say that the engine is waited for, unless the context ends soon."""
+    sentence = "No engine answers at %s yet; it is waited for up to %g s."
+    speaker = threading.Timer(SILENCE_SECONDS, log.warning, (sentence, address, at_most_seconds))
+    speaker.start()
+    try:
+        yield
+    finally:
+        speaker.cancel()
 
 
 @contextmanager
@@ -114,6 +132,7 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         _sweeper(settings, shop),
         Periodic("look at the registry", watch.look, settings.models_watch_seconds),
         _shadow(settings, shop, registry),
+        _tidier(settings, shop),
     )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
@@ -187,6 +206,14 @@ def _shadow(settings: WorkerSettings, shop: Workshop, registry: Registry) -> Per
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
     is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
     return elected("look at live scores", shadow.look, is_elected, settings.shadow_look_seconds)
+
+
+def _tidier(settings: WorkerSettings, shop: Workshop) -> Periodic:
+    """Nowcasts of no stream are kept within bounds by whom the sweeps elect for a short while."""
+    tidy = partial(remove_oldest, shop.archive, settings.adhoc_limit_bytes)
+    term = ELECTED_PERIODS * settings.stream_sweep_seconds
+    is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
+    return elected("removal of old nowcasts", tidy, is_elected, settings.adhoc_look_seconds)
 
 
 def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:

@@ -1,6 +1,10 @@
 """The archive: content-addressed, whole files only, room to breathe."""
 
 import json
+import os
+import shutil
+import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +14,7 @@ import pytest
 
 from model.frames import Frames
 from tests.workers.storms import storm
+from workers.adhoc_retention import remove_oldest
 from workers.archive import Archive, forecast_path
 from workers.errors import ArchiveError, DiskFull, NotInArchive
 from workers.job import Job
@@ -58,9 +63,9 @@ def test_frames_come_back_as_they_went(archive: Archive) -> None:
 def test_the_same_frames_are_stored_once(archive: Archive) -> None:
     first = archive.put_frames(storm())
     place = archive.root / "inputs" / first[:2] / f"{first}.npy"
-    written = place.stat().st_mtime_ns
+    written = place.stat().st_ino
     assert archive.put_frames(storm()) == first
-    assert place.stat().st_mtime_ns == written
+    assert place.stat().st_ino == written
     assert list(archive.scratch.iterdir()) == []
 
 
@@ -162,3 +167,50 @@ def test_paths_outside_or_absent_are_not_in_the_archive(
 
 def test_times_of_the_job_are_utc() -> None:
     assert job().created == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def age(archive: Archive, sha: str, seconds: float) -> int:
+    """Make stored frames older; their bytes."""
+    then, size = time.time() - seconds, 0
+    for path in (archive.root / "inputs" / sha[:2]).glob(f"{sha}.*"):
+        os.utime(path, (then, then))
+        size += path.stat().st_size
+    return size
+
+
+def is_stored(archive: Archive, sha: str) -> bool:
+    with suppress(NotInArchive):
+        return len(archive.load_frames(sha)) == 10
+    return False
+
+
+def test_the_oldest_nowcasts_make_room_for_the_newest(archive: Archive) -> None:
+    oldest, middle, newest = (archive.put_frames(storm(seed)) for seed in range(3))
+    sizes = [age(archive, s, 86400 * k) for s, k in ((oldest, 3), (middle, 2), (newest, 1))]
+    assert remove_oldest(archive, sum(sizes)) == 0
+    assert remove_oldest(archive, sum(sizes) - 1) > 0
+    assert [is_stored(archive, sha) for sha in (oldest, middle, newest)] == [False, True, True]
+    assert archive.put_frames(storm(1)) == middle  # used again: it is the newest now
+    remove_oldest(archive, sizes[1])
+    assert [is_stored(archive, sha) for sha in (middle, newest)] == [True, False]
+    remove_oldest(archive, 0)
+    assert is_stored(archive, middle)  # young
+
+
+def test_a_disk_that_is_nearly_full_is_made_room_on(tmp_path: Path) -> None:
+    floor = int(0.75 * shutil.disk_usage(tmp_path).free)
+    archive = Archive(tmp_path, free_space_floor_bytes=floor)
+    old, young = archive.put_frames(storm(0)), archive.put_frames(storm(1))
+    age(archive, old, 86400)
+    remove_oldest(archive, limit_bytes=2**40)
+    assert [is_stored(archive, sha) for sha in (old, young)] == [False, True]
+
+
+def test_forecasts_and_scores_go_too(archive: Archive) -> None:
+    path = archive.put_forecast(job(), lambda place: place.write_bytes(b"forecast"))
+    scores = archive.put_verification(job(), {"methods": {}})
+    for name in (path, scores):
+        os.utime(archive.root / name, (0, 0))
+    assert remove_oldest(archive, 0) == 2
+    assert not archive.holds(path)
+    assert not archive.holds(scores)

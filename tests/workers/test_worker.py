@@ -1,20 +1,26 @@
 """What a real worker process does with jobs that go as they should, and with bad ones."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.formats.cf import read_forecast
 from model.verification import verify
-from tests.workers.conftest import World, free_port, until, worlds
+from tests.workers.conftest import World, free_port, name_models, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
+from workers.embedded import EmbeddedEngine
 from workers.errors import EngineUnavailable
 from workers.jobs import DONE_CHANNEL
 from workers.settings import WorkerSettings
@@ -271,3 +277,41 @@ def test_a_worker_without_an_engine_says_so_and_ends(scheme: str, tmp_path) -> N
     )
     with pytest.raises(EngineUnavailable, match="echocast up"):
         run_worker(settings, load_fake)
+
+
+def test_old_nowcasts_are_removed_when_there_are_too_many(make_world) -> None:
+    world = make_world(adhoc_limit_bytes=0, adhoc_look_seconds=0.2)
+    world.start_worker()
+    sent = world.submit(storm(0))
+    path = world.archive.path(world.end_of(sent.job.id).forecast_path)
+    os.utime(path, (0, 0))
+    until(lambda: not path.exists())
+    assert world.archive.load_frames(sent.job.input_sha)  # young
+
+
+@pytest.mark.parametrize(
+    ("module", "begun"),
+    [
+        ("tests.workers.worker_with_fake", "takes jobs"),
+        ("workers.trainer", "waits for retrainings"),
+        ("workers.beat", "Beat asks"),
+    ],
+)
+def test_who_waits_for_the_engine_says_so_and_goes_on(module: str, begun: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="ec-") as name:
+        name_models(Path(name) / "models", "fake/1")
+        waiting = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", module],
+            env={**os.environ, "ECHOCAST_DATA_DIR": name, "ECHOCAST_FREE_SPACE_FLOOR_BYTES": "0"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert next(line for line in waiting.stderr if "is waited for up to 30 s" in line)
+            with EmbeddedEngine(Path(name) / "engine"):
+                assert next(line for line in waiting.stderr if begun in line)
+                waiting.terminate()
+                waiting.communicate(timeout=30)
+        finally:
+            waiting.kill()
+            waiting.wait()
