@@ -7,11 +7,13 @@ import signal
 import threading
 from collections.abc import Callable
 
+from model.retraining.config import config_of
 from service.keys import load_keys
 from service.processes.gateway import bound_socket
 from service.processes.readying import answers
 from service.processes.supervisor import Role, Supervisor
 from service.settings import ServiceSettings
+from workers.settings import WorkerSettings
 
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "service.processes.engine")
@@ -33,8 +35,11 @@ def run_service(
 
     Raises:
         StartRefused: The address is taken, keys are missing, or a role refused to start.
+        InputError: The settings of the retraining are none.
     """
     load_keys(settings)
+    if retrains:
+        config_of(WorkerSettings().retrain_config)
     port = settings.port or free_port(settings.host)
     bound_socket(settings.host, port).close()
     settings.data_dir.mkdir(parents=True, exist_ok=True)

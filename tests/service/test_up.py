@@ -121,6 +121,8 @@ def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
     for done in (
         run("up", "--data", str(tmp_path), ECHOCAST_PORT="many"),
         run("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
+        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG="{steps: 5}"),
+        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG='{"steps": -5}'),
         run("key", "everything"),
     ):
         assert done.returncode == 1
