@@ -70,7 +70,8 @@ def skill_figure(verification: Mapping[str, Any], title: str) -> Figure:
         handles = list(named.values())
         place: dict[str, Any] = {"loc": "lower center", "ncols": len(labels), "frameon": False}
         for handle in figure.legend(handles, labels, **place).legend_handles:
-            handle.set_alpha(1)  # faint lines keep their names readable
+            if handle is not None:
+                handle.set_alpha(1)  # faint lines keep their names readable
     figure.suptitle(title, x=0.06, ha="left", fontsize=13, weight="bold")
     figure.subplots_adjust(left=0.06, right=0.985, top=0.89, bottom=0.13, hspace=0.24, wspace=0.12)
     return figure
