@@ -1,0 +1,346 @@
+"""All members of the family at one small budget, on moving digits and on radar windows.
+
+    python -m model windows experiments/windows.json --data RADAR --output TRAIN
+    python -m model windows experiments/windows-family.json --data RADAR --output JUDGE
+    python -m experiments.family --train TRAIN --judge JUDGE --work WORK
+
+Every member has the same width, kernel, steps, batches and seeds. Digits: two of them bounce in
+64 x 64 pixels, 10 frames in, 10 out, patches of 4, plain squared error, no extrapolation (the
+control, which lives on extrapolation, has no place there). Radar: the network of the shipped
+models, made narrow, on 64 x 64 windows in the moving frame. A run that is finished is kept in WORK,
+one that was stopped goes on; written to ``experiments/``: ``family.json``, ``.md`` and ``.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.family_page import write
+from model.batches import Batch, Sampler
+from model.calibration import BINS, ExceedanceCounts, leave_one_out
+from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig, TrainingConfig
+from model.contingency import ContingencyTable
+from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from model.decoding import decoded_field
+from model.judging import paper_scores
+from model.judging.saturation import saturated_share
+from model.loader import Loader
+from model.moving_digits import FRAME, drawn_digits, read_digits, sequence, window
+from model.networks import SCALE_DBZ, Context, Network
+from model.progress import progress
+from model.training import Run, train
+
+INPUTS, OUTPUTS = 10, 10
+THRESHOLDS_DBZ = (30.0, 40.0, 50.0)
+SCORES = {
+    "mse": paper_scores.squared_error_sum,
+    "mae": paper_scores.absolute_error_sum,
+    "ssim": paper_scores.structural_similarity,
+    "sharpness": paper_scores.gradient_sharpness,
+}
+AT_ONCE = 20  # windows judged together
+HERE = Path(__file__).parent
+
+
+def network_of(protocol: str, family: str, width: int) -> NetworkConfig:
+    """The network that a member is in a protocol."""
+    if protocol == "digits":
+        return replace(PAPER, family=family, hidden_channels=width, kernel=3)
+    layers = 2 if family == CONTROL else RADAR_SMALL.layers
+    return replace(RADAR_SMALL, family=family, hidden_channels=width, layers=layers)
+
+
+def digit_store(folder: Path, count: int, seed: int, idx: Path | None) -> WindowStore:
+    """Windows of moving digits; even digits of an IDX file train (seed 1), odd ones judge."""
+    if not (folder / "windows.json").exists():
+        rng = np.random.default_rng(seed)
+        digits = drawn_digits(1000, rng) if idx is None else read_digits(idx)[seed % 2 :: 2]
+        WindowStore.save(folder, [window(sequence(digits, rng)) for _ in range(count)])
+    return WindowStore.load(folder)
+
+
+def radar_store(folder: Path, source: Path) -> WindowStore:
+    """The middle 64 x 64 pixels of the stored windows of ten frames in, ten out."""
+    if not (folder / "windows.json").exists():
+        stored = WindowStore.load(source)
+        edge = (stored.counts.shape[-1] - FRAME) // 2
+        middle = slice(edge, edge + FRAME)
+        fitting = [
+            (np.array(counts[:, middle, middle]), info)
+            for counts, info in zip(stored.counts, stored.infos, strict=True)
+            if (info.inputs, info.outputs) == (INPUTS, OUTPUTS)
+        ]
+        WindowStore.save(folder, fitting)
+    return WindowStore.load(folder)
+
+
+def batches(store: WindowStore, config: NetworkConfig) -> Iterator[tuple[Batch, list[str]]]:
+    """All windows in order, as they are, with the names of their events."""
+    for first in range(0, len(store), AT_ONCE):
+        infos = store.infos[first : first + AT_ONCE]
+        counts = store.counts[first : first + AT_ONCE]
+        valid = torch.from_numpy((counts != MISSING_COUNT).astype(np.float32))[:, :, None]
+        values = torch.from_numpy(counts * np.float32(DBZ_PER_COUNT / SCALE_DBZ))[:, :, None]
+        frames, bases = (values * valid).split([INPUTS + OUTPUTS, OUTPUTS], 1)
+        if config.base == "newest":
+            bases = frames[:, INPUTS - 1 : INPUTS].expand_as(bases)
+        context = Context(
+            torch.tensor([info.step_minutes for info in infos]),
+            torch.tensor([info.pixel_km for info in infos]),
+        )
+        seen = valid[:, : INPUTS + OUTPUTS]
+        batch = Batch(frames, seen, bases, INPUTS, context, seen.sum((0, 2, 3, 4)))
+        yield batch, [info.event for info in infos]
+
+
+@torch.inference_mode()
+def forecast(network: Network, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (window, lead, y, x), 0 to 1, and chances (window, lead, threshold, y, x)."""
+    frames = batch.frames[:, :INPUTS]
+    shown = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
+    rolled = network.roll_out(
+        frames, shown, batch.valid[:, :INPUTS], batch.context, first=INPUTS - 1
+    )
+    parts = [(p.frame[:, 0].clamp(0, 1), p.exceedance_logits.sigmoid()) for p in rolled]
+    made, chances = (torch.stack(kind, 1).numpy() for kind in zip(*parts, strict=True))
+    return made, chances
+
+
+class Judge:
+    """Adds up what is scored: pictures by the papers' scores, events by counts."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, list[np.ndarray]] = {name: [] for name in SCORES}
+        self.tables = dict.fromkeys(THRESHOLDS_DBZ, ContingencyTable())
+        self.chances: dict[str, ExceedanceCounts] = {}
+
+    def see(self, made: np.ndarray, batch: Batch) -> None:
+        """Take note of frames (window, lead, y, x); what nobody saw is 0 in both."""
+        seen = batch.valid[:, INPUTS:, 0].numpy() > 0
+        observed = batch.frames[:, INPUTS:, 0].numpy()
+        for name, score in SCORES.items():
+            self.pictures[name].append(score(made * seen, observed).ravel())
+        for threshold in THRESHOLDS_DBZ:
+            level = threshold / SCALE_DBZ - 1e-6
+            events = ContingencyTable.of_events(made[seen] >= level, observed[seen] >= level)
+            self.tables[threshold] += events
+
+    def see_chances(self, chances: np.ndarray, batch: Batch, events: list[str]) -> None:
+        """Take note of chances (window, lead, threshold, y, x)."""
+        thresholds = RADAR_SMALL.exceedance_thresholds_dbz
+        for number, event in enumerate(events):
+            seen = batch.valid[number, INPUTS:, 0].numpy() > 0
+            observed = batch.frames[number, INPUTS:, 0].numpy()[seen]
+            rows = []
+            for k, threshold in enumerate(thresholds):
+                classes = np.minimum((chances[number, :, k][seen] * BINS).astype(int), BINS - 1)
+                yes = observed >= threshold / SCALE_DBZ - 1e-6
+                rows.append(np.bincount(2 * classes + yes, minlength=2 * BINS).reshape(BINS, 2))
+            counts = ExceedanceCounts(thresholds, np.stack(rows))
+            self.chances[event] = self.chances[event] + counts if event in self.chances else counts
+
+    def scores(self) -> dict[str, Any]:
+        """Means over frames; CSI of pooled counts, of the frames and of decided chances."""
+        found: dict[str, Any] = {
+            name: float(np.concatenate(parts).mean()) for name, parts in self.pictures.items()
+        }
+        found["frames"] = int(sum(map(len, self.pictures["mse"])))
+        found["csi"] = {f"{t:g}": table.scores() for t, table in self.tables.items()}
+        if len(self.chances) > 1:
+            found["csi_decided"] = self._decided()
+        return found
+
+    def _decided(self) -> dict[str, Any]:
+        """Cuts that the other events chose, per threshold pooled over the events."""
+        cuts, thresholds = leave_one_out(self.chances), RADAR_SMALL.exceedance_thresholds_dbz
+        return {
+            f"{t:g}": sum(
+                (
+                    counts.table(k, round(cuts[event][k] * BINS))
+                    for event, counts in self.chances.items()
+                ),
+                ContingencyTable(),
+            ).scores()
+            for k, t in enumerate(thresholds)
+            if t in THRESHOLDS_DBZ
+        }
+
+
+class Recording:
+    """A network's steps, and what they were given."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.given = network, list[Tensor]()
+
+    def initial_state(self, batch: int, height: int, width: int) -> Any:
+        """The network's."""
+        return self.network.initial_state(batch, height, width)
+
+    def step(self, planes: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The network's."""
+        self.given.append(planes)
+        return self.network.step(planes, state)
+
+    def advance(self, planes: Tensor, state: Any) -> Any:
+        """The network's."""
+        return self.step(planes, state)[1]
+
+
+def saturation(network: Network, store: WindowStore) -> list[float | None]:
+    """Share of forgotten memory per layer on the first windows; None without a memory C."""
+    batch, _ = next(batches(store, network.config))
+    recording, frames = Recording(network), batch.frames[:, :INPUTS]
+    shown = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
+    seen = batch.valid[:, :INPUTS]
+    with torch.inference_mode():
+        list(network.roll_out(frames, shown, seen, batch.context, recurrence=recording))
+    return [None if x != x else x for x in saturated_share(network, recording.given)]
+
+
+def judged(network: Network, store: WindowStore) -> dict[str, Any]:
+    """The scores of a trained member."""
+    judge = Judge()
+    for batch, events in batches(store, network.config):
+        made, chances = forecast(network, batch)
+        judge.see(made, batch)
+        if chances.shape[2]:
+            judge.see_chances(chances, batch, events)
+    return {**judge.scores(), "saturation": saturation(network, store)}
+
+
+def references(protocol: str, store: WindowStore) -> dict[str, Any]:
+    """The scores of what is not trained."""
+    config = network_of(protocol, "mim", 8)
+    judges: dict[str, Judge] = {}
+    for batch, _ in batches(store, config):
+        newest = np.repeat(batch.frames[:, INPUTS - 1 : INPUTS, 0].numpy(), OUTPUTS, 1)
+        made = {"last frame": newest}
+        if protocol == "radar":
+            made = {"extrapolation": newest, "damped extrapolation": batch.bases[:, :, 0].numpy()}
+            made["decoded extrapolation"] = decoded(newest, batch.context)
+        for name, frames in made.items():
+            judges.setdefault(name, Judge()).see(frames, batch)
+    return {name: judge.scores() for name, judge in judges.items()}
+
+
+def decoded(newest: np.ndarray, context: Context) -> np.ndarray:
+    """Decoded extrapolation of newest frames (window, lead, y, x), in the moving frame."""
+    minutes, pixel_km = context.step_minutes.tolist(), context.pixel_km.tolist()
+    return np.stack(
+        [
+            [
+                decoded_field(SCALE_DBZ * frame, step * (lead + 1), km) / SCALE_DBZ
+                for lead, frame in enumerate(frames)
+            ]
+            for frames, step, km in zip(newest, minutes, pixel_km, strict=True)
+        ]
+    ).astype(np.float32)
+
+
+def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowStore], bar: Any):
+    """The scores of one run: those that were kept, or the run's, gone on with."""
+    kept = folder / "scores.json"
+    if kept.exists() and (found := json.loads(kept.read_text()))["training"] == config.to_json():
+        return found
+    run = Run(config, folder)
+    run.resume()
+    task, sampler = (
+        bar.add_task(folder.name, total=config.steps),
+        Sampler([stores["train"]], config),
+    )
+    began, first = time.process_time(), run.step
+    for loss in train(run, Loader(sampler)):
+        bar.update(task, completed=run.step, description=f"{folder.name}: loss {loss:.3f}")
+    seconds = (time.process_time() - began) / max(run.step - first, 1)
+    network = run.averaged().eval()
+    found = {
+        "training": config.to_json(),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "cpu_seconds_a_step": round(seconds, 3),
+        **judged(network, stores["judge"]),
+    }
+    kept.write_text(json.dumps(found))
+    return found
+
+
+def main() -> None:
+    """Train and judge whatever is not done yet, and write the page after every run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--train", type=Path, help="windows to train on; without: digits only")
+    parser.add_argument("--judge", type=Path, help="windows of other events to judge on")
+    parser.add_argument("--digits", type=Path, help="IDX file of digits; without: drawn ones")
+    parser.add_argument("--output", type=Path, default=HERE)
+    parser.add_argument("--protocols", nargs="+", default=["radar", "digits"])
+    parser.add_argument("--families", nargs="+", default=[*FAMILIES, CONTROL])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=5e-3)
+    parser.add_argument("--windows", type=int, nargs=2, default=[1000, 100], help="of digits")
+    parser.add_argument("--threads", type=int, default=1)
+    wishes = parser.parse_args()
+    torch.set_num_threads(wishes.threads)
+    stores = {protocol: stores_of(protocol, wishes) for protocol in wishes.protocols}
+    made: dict[str, Any] = {
+        protocol: {
+            "references": references(protocol, of_protocol["judge"]),
+            "windows": {name: len(store) for name, store in of_protocol.items()},
+            "runs": {},
+        }
+        for protocol, of_protocol in stores.items()
+    }
+    with progress() as bar:
+        for seed, protocol, family in product(wishes.seeds, wishes.protocols, wishes.families):
+            if (protocol, family) != ("digits", CONTROL):
+                config = training_of(protocol, family, seed, wishes)
+                folder = wishes.work / f"{protocol}-{family}-{seed}"
+                found = trained(config, folder, stores[protocol], bar)
+                made[protocol]["runs"].setdefault(family, {})[str(seed)] = found
+                write(wishes.output, made)
+
+
+def stores_of(protocol: str, wishes: argparse.Namespace) -> dict[str, WindowStore]:
+    """Windows to train on and to judge on."""
+    if protocol == "digits":
+        many, few = wishes.windows
+        sets = {"train": (many, 1), "judge": (few, 2)}
+        return {
+            name: digit_store(wishes.work / f"digits-{name}", count, seed, wishes.digits)
+            for name, (count, seed) in sets.items()
+        }
+    return {
+        name: radar_store(wishes.work / f"radar-{name}", getattr(wishes, name))
+        for name in ("train", "judge")
+    }
+
+
+def training_of(
+    protocol: str, family: str, seed: int, wishes: argparse.Namespace
+) -> TrainingConfig:
+    """What one run computes."""
+    return TrainingConfig(
+        network_of(protocol, family, wishes.width),
+        steps=wishes.steps,
+        batch=wishes.batch,
+        peak_rate=wishes.rate,
+        brightness_dbz=0.0 if protocol == "digits" else 2.0,
+        average=0.98,
+        seed=seed,
+    )
+
+
+if __name__ == "__main__":
+    main()
