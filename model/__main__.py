@@ -16,6 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
 from model import checkpoint
@@ -185,6 +186,21 @@ def train_command(
             f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
             f" the run is in {output}."
         )
+
+
+@app.command("untrained")
+def untrained_command(
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+    ] = "radar-small",
+    seed: int = 1,
+) -> None:
+    """Write an untrained checkpoint, to measure with: its head is zero."""
+    torch.manual_seed(seed)
+    facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
+    checkpoint.save(Network(PRESETS[preset]), output, facts)
+    typer.echo(f"Wrote {output}, untrained.")
 
 
 @app.command("release")

@@ -113,12 +113,18 @@ app.add_typer(benchmark, name="benchmark")
 
 
 @benchmark.callback(invoke_without_command=True)
-def benchmark_chain(context: typer.Context, as_json: Json = False) -> None:
+def benchmark_chain(
+    context: typer.Context,
+    as_json: Json = False,
+    preset: Annotated[
+        str, typer.Option(help="Measure an untrained network of this preset, e.g. radar.")
+    ] = "",
+) -> None:
     """Measure start times, overhead, throughput and memory; or one part by name."""
     if context.invoked_subcommand is None:
         from service.shows.benchmark import run_benchmark
 
-        run_benchmark(as_json)
+        run_benchmark(as_json, preset)
 
 
 @app.command()

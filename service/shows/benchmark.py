@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -37,25 +38,33 @@ HEADERS = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
 Processes = dict[str, subprocess.Popen[bytes]]
 
 
-def run_benchmark(as_json: bool = False) -> None:
+def run_benchmark(as_json: bool = False, preset: str = "") -> None:
     """Measure everything; takes a few minutes.
+
+    Args:
+        as_json: For machines.
+        preset: Of a network that is made for this, untrained; empty: the model that serves.
 
     Raises:
         BenchmarkFailed: The service refused what it should do.
     """
-    show(measure, as_json)
+    show(partial(measure, preset=preset), as_json)
 
 
-def measure(say: Say) -> list[Measured]:
+def measure(say: Say, preset: str = "") -> list[Measured]:
     """All figures, in the order they were measured."""
     with tempfile.TemporaryDirectory(prefix="ec-") as name:
         root = Path(name)
+        models = os.environ.get("ECHOCAST_MODELS_DIR")
+        if preset:
+            say(f"Making an untrained {preset}")
+            models = str(_untrained(root / "models", preset))
         say("Drawing storms")
         small = draw_bodies(root / "small", SINGLE_REQUESTS + PARALLEL_REQUESTS + 3, *SMALL)
         large = draw_bodies(root / "large", 1, *LARGE)
         say("Timing the bare network")
-        bare = _bare_network()
-        with _service(root / "data", say) as (client, processes, starts):
+        bare = _bare_network(models)
+        with _service(root / "data", models, say) as (client, processes, starts):
             say("One request at a time")
             single = [_timed(client, body) for body in small[: SINGLE_REQUESTS + 3]]
             say(f"{CONCURRENCY} requests at a time")
@@ -88,11 +97,14 @@ def _rates(rate: float, bare: float) -> list[Measured]:
 
 
 @contextmanager
-def _service(data: Path, say: Say) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
+def _service(
+    data: Path, models: str | None, say: Say
+) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
     """Engine, gateway and worker, started one after the other and timed."""
     port = free_port("127.0.0.1")
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "ECHOCAST_DATA_DIR": str(data), "ECHOCAST_PORT": str(port)}
+    environment |= {"ECHOCAST_MODELS_DIR": models} if models else {}
     processes: Processes = {}
 
     def start(name: str, module: str) -> subprocess.Popen[bytes]:
@@ -149,21 +161,34 @@ def _throughput(client: httpx.Client, bodies: Sequence[bytes]) -> float:
     return (len(bodies) - CONCURRENCY) / (time.perf_counter() - started)
 
 
-def _bare_network() -> float:
+def _untrained(models: Path, preset: str) -> Path:
+    """A folder of models whose champion is an untrained network."""
+    output = models / preset / "untrained"
+    _run("model", "untrained", "--preset", preset, "--output", str(output))
+    (models / "aliases.json").write_text(json.dumps({"champion": f"{preset}/untrained"}))
+    return models
+
+
+def _bare_network(models: str | None) -> float:
     """Forecasts a second of the network alone, in batches."""
     arguments = ["--batch", str(CONCURRENCY), "--height", str(SMALL[0]), "--width", str(SMALL[1])]
-    models = os.environ.get("ECHOCAST_MODELS_DIR")
     arguments += ["--models-dir", models] if models else []
     arguments += ["--threads", os.environ.get("ECHOCAST_THREADS", "0")]
-    done = subprocess.run(
-        [sys.executable, "-m", "model.benchmarks", "phases", "--json", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = _run("model.benchmarks", "phases", "--json", *arguments)
+    return float(json.loads(told)["network_forecasts_per_second"])
+
+
+def _run(module: str, *arguments: str) -> str:
+    """What ``python -m module`` prints.
+
+    Raises:
+        BenchmarkFailed: It failed.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchmarkFailed(f"The bare network could not be timed: {done.stderr.strip()[-300:]}")
-    return float(json.loads(done.stdout)["network_forecasts_per_second"])
+        raise BenchmarkFailed(f"{module} {arguments[0]} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 def _peak_memory_mib(pid: int) -> float | None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import xarray as xr
@@ -16,6 +17,7 @@ from model.benchmarks.__main__ import app as benchmarks
 from model.config import RADAR_SMALL
 from model.formats.cf import write_frames
 from model.networks import Network
+from model.nowcaster import Nowcaster
 from model.synthetic import storm
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
@@ -130,3 +132,31 @@ def test_benchmark_reports_every_phase(models):
     result = json.loads(run("phases", *options, of=benchmarks))
     assert result["seconds"].keys() == {"prepare", "network", "finish"}
     assert result["network_forecasts_per_second"] > 0
+
+
+def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp_path):
+    table = tmp_path / "table.md"
+    options = ["--models-dir", models, "--height", 0, "--output", table]
+    said = run("domain", event, *options, of=benchmarks)
+    assert table.read_text() in said
+    assert table.read_text().splitlines()[-1].startswith("| event | 48 x 40 |")
+    assert json.loads(run("domain", event, *options, "--json", of=benchmarks))["rows"] == {}
+
+
+@pytest.mark.parametrize("shares", ["{", "[1]", '{"a": "b"}', '{"a": -1}', '{"a": true}'])
+def test_shares_that_are_none_are_refused_in_a_sentence(shares, tmp_path):
+    arguments = ["train", str(tmp_path), "--output", str(tmp_path / "run"), "--shares", shares]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "Shares are a JSON object" in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_an_untrained_checkpoint_can_be_served(tmp_path):
+    folder = tmp_path / "radar" / "untrained"
+    arguments = ["untrained", "--preset", "radar", "--output", str(folder)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    nowcaster = Nowcaster(*checkpoint.load(folder))
+    forecast = nowcaster.nowcast(storm(1, frames=10, height=32, width=32))
+    assert forecast.model.version == "untrained"
+    assert np.nanmax(forecast.frames.reflectivity_dbz) > 0
