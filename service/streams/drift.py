@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from model.judging.blocks import BLOCK
 from model.judging.drift import Drift
 from model.judging.drift_words import charts, samples, sentence
 from service.schemas import Answer
@@ -47,7 +48,7 @@ class StreamDrift(Answer):
     summary: str
     """What is the matter, and what to do."""
     upto: datetime | None
-    """Beginning of the newest block of six hours that was charted."""
+    """End of the newest block of six hours that was charted."""
     alerts: list[AlertView]
     charts: list[ChartView]
     samples: list[SampleView]
@@ -58,7 +59,7 @@ class StreamDrift(Answer):
         return cls(
             stream=stream,
             summary=sentence(state),
-            upto=state.upto,
+            upto=state.upto and state.upto + BLOCK,
             alerts=[AlertView(alert=a, since=since) for a, since in state.alerts.items()],
             charts=[ChartView(**chart._asdict()) for chart in charts(state)],
             samples=[SampleView(**sample._asdict()) for sample in samples(state)],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from model.judging.drift import Drift
+from service.streams.drift import StreamDrift
 from tests.service.bodies import is_problem
 from tests.service.stream_feed import declare
 
@@ -18,6 +21,12 @@ def test_a_new_stream_says_that_too_little_is_known(door: Any) -> None:
     assert {chart["chart"] for chart in told["charts"]} == {"cusum", "ewma"}
     assert all(chart["statistic"] < chart["limit"] for chart in told["charts"])
     assert all(sample["blocks"] == 0 < sample["floor"] for sample in told["samples"])
+
+
+def test_what_was_charted_ends_after_the_first_frame() -> None:
+    """A stream that begins at 4:00 is told by its first block, 0:00 to 6:00."""
+    view = StreamDrift.of("home", Drift(upto=datetime(2026, 7, 1, tzinfo=UTC)))
+    assert view.upto == datetime(2026, 7, 1, 6, tzinfo=UTC)
 
 
 def test_an_unknown_stream_has_no_drift(door: Any) -> None:
