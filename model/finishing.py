@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from model.config import NetworkConfig
@@ -66,13 +67,15 @@ class Finisher:
         for lead, at in enumerate(islice(trajectories(prepared.motion), len(expected))):
             share = _known_share(seen, at)
             persistence[lead] = np.where(np.isnan(share), share, newest)
-            planes = np.stack([newest, expected[lead], *chances[lead]], dtype=np.float32)
+            chance = torch.from_numpy(chances[lead])  # NumPy converts half precision slowly
+            planes = np.concatenate([[newest, expected[lead]], chance.float().numpy()])
             moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
             moving *= seen
             moving[:] = sample_planes(moving, at)
             moving /= share
             planes[len(moving) :, np.isnan(share)] = np.nan
-            extrapolation[lead], expected[lead], chances[lead] = planes[0], planes[1], planes[2:]
+            extrapolation[lead], expected[lead] = planes[:2]
+            chance.copy_(torch.from_numpy(planes[2:]))
             decided[lead] = self._decided(planes[1], planes[2:])
         return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
 

@@ -152,7 +152,7 @@ class Nowcaster:
     def _near(self, item: Prepared) -> NDArray[np.bool_]:
         """Where the network's word counts: elsewhere the forecast is extrapolation."""
         if self.config.residual:
-            return reach(item.inputs)
+            return reach(item, self.config)
         return np.ones(item.inputs.shape[1:], bool)
 
     def _margin(self, batch: Sequence[Prepared]) -> int:

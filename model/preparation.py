@@ -6,8 +6,10 @@ the reference time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ from model.frames import Frames
 from model.networks import SCALE_DBZ
 
 ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
-GROWTH_PIXELS = 32  # how far from any echo, in the moving frame, the network may make rain
+GROWTH_KM_PER_HOUR = 24.0  # how fast rain may spread: growth, new cells, errors of the motion
 DEFAULT_PIXEL_KM = 1.0
 
 
@@ -113,16 +115,31 @@ def _padded(planes: FloatArray, patch: int) -> FloatArray:
     return np.pad(planes, ((0, 0), (0, rows), (0, columns)))
 
 
-def reach(inputs: FloatArray) -> NDArray[np.bool_]:
-    """Where an echo of the aligned input frames is near enough to grow to.
+def reach(item: Prepared, config: NetworkConfig) -> NDArray[np.bool_]:
+    """Where an echo of the input frames is near enough to come to, or to grow to.
 
     Args:
-        inputs: (time, height, width) in network scale.
+        item: Of one forecast.
+        config: Of the network.
 
     Returns:
-        (height, width).
+        (height, width), padded.
     """
-    echo = (inputs.max(0) * SCALE_DBZ >= ECHO_DBZ).astype(np.uint8)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWTH_PIXELS + 1,) * 2)
-    near: NDArray[np.bool_] = cv2.dilate(echo, disc).astype(bool)
+    echo: NDArray[np.bool_] = item.inputs.max(0) * SCALE_DBZ >= ECHO_DBZ
+    if not echo.any():
+        return echo
+    far = cv2.distanceTransform((~echo).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    near: NDArray[np.bool_] = far <= reach_pixels(item, config)
     return near
+
+
+def reach_pixels(item: Prepared, config: NetworkConfig) -> int:
+    """How far an echo may come within the lead times, in pixels: by motion, and by growth.
+
+    In the moving frame there is no motion left: rain stands still, and growth alone counts.
+    """
+    lead = config.output_frames * item.frames.step
+    growth = GROWTH_KM_PER_HOUR * (lead / timedelta(hours=1)) / item.pixel_km
+    moves = config.coordinates == "eulerian"
+    fastest = max(float(np.abs(part).max()) for part in item.motion) if moves else 0.0
+    return math.ceil(growth + config.output_frames * fastest)

@@ -9,7 +9,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait b
 import importlib.util
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -17,7 +17,10 @@ import typer
 from model.benchmarks import domain as of_domain
 from model.benchmarks import network as of_network
 from model.benchmarks import phases as of_phases
+from model.benchmarks import reach as of_reach
+from model.benchmarks.domain import WET_SHAPE
 from model.benchmarks.machine import convolution_peak, describe
+from model.benchmarks.table import TableFile
 from model.commands import Json, ModelName, ModelsDir, Threads, command_line, run, use_threads
 from model.config import FAMILIES
 from model.errors import EchocastError
@@ -28,31 +31,42 @@ from model.registry import SHIPPED, Registry
 app = command_line()
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option(help="Markdown file for the table, written row by row; rows it has are kept."),
+]
+
+
 @app.command("network")
 def network_command(
     family: Annotated[list[str] | None, typer.Option(help="Only these families.")] = None,
     width: Annotated[list[int] | None, typer.Option(help="Only these widths.")] = None,
     kernel: Annotated[list[int] | None, typer.Option(help="Only these kernels.")] = None,
     batch: Annotated[list[int] | None, typer.Option(help="Only these batches.")] = None,
-    rounds: Annotated[int, typer.Option(help="Timed steps of each form.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed steps of each form.")] = 7,
+    output: Output = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Plain against fast steps, per family, width, kernel and batch."""
+    """Plain against fast steps, per family, width, kernel and batch; MIM first."""
     use_threads(threads)
-    cases = list(
-        of_network.cases(family or FAMILIES, width or (64, 128), kernel or (5, 3), batch or (1, 4))
+    cases = of_network.cases(
+        family or FAMILIES, width or (64, 128), kernel or (5, 3), batch or (1, 4)
     )
     devices: dict[str, object] = {}
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         peak, rows = convolution_peak(device), []
+        title = f"{device}, convolution peak {peak:.0f} GFLOP/s, {describe()}"
+        file = output and output.with_stem(output.stem + ("-cuda" if device == "cuda" else ""))
+        table = TableFile(file, title, of_network.COLUMNS, of_network.KEY)
         with progress() as bar:
             for case in bar.track(cases, description=f"{device}, peak {peak:.0f} GFLOP/s"):
-                rows.append(of_network.measure(case, peak, rounds, device))
+                if case not in table:
+                    rows.append(of_network.measure(case, peak, rounds, device))
+                    table.add(of_network.cells(rows[-1]))
         devices[device] = {"convolution_peak_gflops": peak, "rows": rows}
         if not as_json:
-            typer.echo(f"{device}, convolution peak {peak:.0f} GFLOP/s, {describe()}\n")
-            typer.echo(of_network.markdown(rows))
+            typer.echo(table)
     if as_json:
         typer.echo(json.dumps({"machine": describe(), "devices": devices}))
 
@@ -83,36 +97,57 @@ def domain_command(
     ] = 1226,
     repeats: Annotated[int, typer.Option(help="Timed nowcasts of each row.")] = 1,
     with_pysteps: Annotated[bool, typer.Option(help="S-PROG beside it, if installed.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="PNG to draw.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG to draw; measures every row.")] = None,
+    output: Output = None,
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Seconds of a nowcast against pixels, wet share, and events of your own."""
+    """Seconds of a nowcast on events of your own, and against pixels and wet share."""
     use_threads(threads)
     if with_pysteps and importlib.util.find_spec("pysteps") is None:
         raise EchocastError("--with-pysteps needs the package pysteps, which is not installed.")
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
-    options = {"repeats": repeats, "pysteps": with_pysteps}
     shapes = [shape for shape in of_domain.SHAPES if shape[0] <= height]
-    wet = [min(shapes[-1], of_domain.WET_SHAPE)] if shapes else []
-    rows = {
-        "pixels": of_domain.against_pixels(nowcaster, shapes, **options),
-        "wet_share": [
-            row for at in wet for row in of_domain.against_wet_share(nowcaster, at, **options)
-        ],
-        "events": of_domain.of_files(nowcaster, files or [], **options),
+    parts = {
+        "events": of_domain.of_files(files or []),
+        "pixels": of_domain.against_pixels(shapes),
+        "wet_share": of_domain.against_wet_share(min(shapes[-1], WET_SHAPE)) if shapes else [],
     }
+    cases = [(part, case) for part, found in parts.items() for case in found]
+    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    title = f"{name}, steps {nowcaster.choice.name}, {describe()}"
+    table, rows = TableFile(output, title, of_domain.COLUMNS), dict[str, list[Any]]()
+    with progress() as bar:
+        for part, case in bar.track(cases):
+            if plot or (case.name,) not in table:
+                row = of_domain.measure(
+                    nowcaster, case.frames(), case.name, repeats=repeats, pysteps=with_pysteps
+                )
+                rows.setdefault(part, []).append(row)
+                table.add(of_domain.cells(row))
     if plot:
         of_domain.plot(rows["pixels"], rows["wet_share"], plot)
-    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     if as_json:
         facts = {"model": name, "steps": nowcaster.choice.name, "machine": describe()}
         typer.echo(json.dumps({**facts, "rows": rows}))
         return
-    typer.echo(f"{name}, steps {nowcaster.choice.name}, {describe()}\n")
-    typer.echo(of_domain.markdown([row for part in rows.values() for row in part]))
+    typer.echo(table)
+
+
+@app.command("reach")
+def reach_command(
+    files: Annotated[list[Path], typer.Argument(help="Radar files; each an event.")],
+    times: Annotated[int, typer.Option(min=1, help="Reference times of each event.")] = 5,
+    output: Output = None,
+) -> None:
+    """Share of the grid of events that no echo reaches, and that is not computed."""
+    table = TableFile(output, "", of_reach.COLUMNS)
+    for file in files:
+        if (file.stem,) not in table:
+            table.add(of_reach.cells(of_reach.measure(file, times)))
+    typer.echo(table)
 
 
 @app.command("gpu")

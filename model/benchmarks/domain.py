@@ -8,8 +8,9 @@ import io
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -33,35 +34,40 @@ SPROG_LEVELS = 6
 SPROG_DRY_DBZ = -15.0
 
 
-def against_pixels(
-    nowcaster: Nowcaster, shapes: Sequence[tuple[int, int]], **options: Any
-) -> list[dict[str, Any]]:
-    """Rows for storms on domains of several sizes; options as of :func:`measure`."""
-    return [measure(nowcaster, _storm(shape), f"storm {shape}", **options) for shape in shapes]
+class Case(NamedTuple):
+    """A row of the table: a name, and how to get its frames."""
+
+    name: str
+    frames: Callable[[], Frames]
 
 
-def against_wet_share(
-    nowcaster: Nowcaster, shape: tuple[int, int], **options: Any
-) -> list[dict[str, Any]]:
-    """Rows for one storm of which more and more columns are wet; options as of :func:`measure`."""
-    frames, rows = _storm(shape), []
-    for share in WET_SHARES:
-        values = frames.reflectivity_dbz.copy()
-        values[:, :, round(share * shape[1]) :] = frames.no_rain_dbz
-        wet = frames.with_values(values, frames.times)
-        rows.append(measure(nowcaster, wet, f"{share:.0%} of the columns", **options))
-    return rows
+def of_files(files: Sequence[Path]) -> list[Case]:
+    """The middle of radar events."""
+    return [Case(file.stem, partial(_middle, file)) for file in files]
 
 
-def of_files(nowcaster: Nowcaster, files: Sequence[Path], **options: Any) -> list[dict[str, Any]]:
-    """Rows for the middle of radar events; options as of :func:`measure`."""
-    rows = []
-    for file in files:
-        frames = read_frames([file])
-        middle = frames.times[len(frames) // 2]
-        inputs, _ = split(frames, InputContract(), reference_time=middle)
-        rows.append(measure(nowcaster, inputs, file.stem, **options))
-    return rows
+def against_pixels(shapes: Sequence[tuple[int, int]]) -> list[Case]:
+    """Storms on domains of several sizes, (height, width)."""
+    return [Case(f"storm {h} x {w}", partial(_storm, (h, w))) for h, w in shapes]
+
+
+def against_wet_share(shape: tuple[int, int]) -> list[Case]:
+    """One storm of which more and more columns are wet."""
+    return [
+        Case(f"{share:.0%} of the columns", partial(_wet, shape, share)) for share in WET_SHARES
+    ]
+
+
+def _middle(file: Path) -> Frames:
+    frames = read_frames([file])
+    return split(frames, InputContract(), reference_time=frames.times[len(frames) // 2])[0]
+
+
+def _wet(shape: tuple[int, int], share: float) -> Frames:
+    frames = _storm(shape)
+    values = frames.reflectivity_dbz.copy()
+    values[:, :, round(share * shape[1]) :] = frames.no_rain_dbz
+    return frames.with_values(values, frames.times)
 
 
 def measure(
@@ -86,13 +92,15 @@ def measure(
         prepared = timed("prepare", nowcaster.prepare, frames)
         (prediction,) = timed("network", nowcaster.predict, [prepared])
         timed("finish", nowcaster.finish, prepared, prediction)
+        del prediction
         if pysteps:
             timed("sprog", sprog, frames)
-    near = reach(prepared.inputs)
+    near = reach(prepared, nowcaster.config)
     row: dict[str, Any] = {
         "name": name,
         "height": frames.reflectivity_dbz.shape[1],
         "width": frames.reflectivity_dbz.shape[2],
+        "repeats": repeats,
         "wet_share": float((prepared.newest_dbz >= WET_DBZ).mean()),
         "skipped_share": skipped_share(torch.from_numpy(near[None]), nowcaster.config.patch),
         "seconds": _medians(seconds),
@@ -135,24 +143,27 @@ def _storm(shape: tuple[int, int]) -> Frames:
     return storm(1, frames=10, height=shape[0], width=shape[1])
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as a table for people."""
-    lines = [
-        "| domain | pixels | wet | skipped"
-        " | prepare s | network s | finish s | nowcast s | S-PROG s"
-        " | nowcast CPU s | S-PROG CPU s |",
-        "|---" * 11 + "|",
-    ]
-    for row in rows:
-        seconds = row["seconds"]
-        times = [f"{seconds[p]:.2f}" for p in ("prepare", "network", "finish", "nowcast")]
-        worked = row["processor_seconds"]
-        others = [f"{s['sprog']:.2f}" if "sprog" in s else "-" for s in (seconds, worked)]
-        cells = [row["name"], f"{row['height']} x {row['width']}", f"{row['wet_share']:.0%}"]
-        cells += [f"{row['skipped_share']:.0%}", *times, others[0]]
-        cells += [f"{worked['nowcast']:.2f}", others[1]]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+COLUMNS = (
+    *("domain", "pixels", "wet", "skipped", "n"),
+    *("prepare s", "network s", "finish s", "nowcast s", "S-PROG s", "nowcast / S-PROG"),
+    *("nowcast CPU s", "S-PROG CPU s", "nowcast / S-PROG"),
+)
+
+
+def cells(row: Mapping[str, Any]) -> list[object]:
+    """A row for people, under :data:`COLUMNS`."""
+    seconds, worked = row["seconds"], row["processor_seconds"]
+    found = [row["name"], f"{row['height']} x {row['width']}", f"{row['wet_share']:.0%}"]
+    found += [f"{row['skipped_share']:.0%}", row["repeats"]]
+    found += [f"{seconds[phase]:.2f}" for phase in ("prepare", "network", "finish")]
+    return [*found, *_beside_sprog(seconds), *_beside_sprog(worked)]
+
+
+def _beside_sprog(seconds: Mapping[str, float]) -> list[str]:
+    nowcast = f"{seconds['nowcast']:.2f}"
+    if "sprog" not in seconds:
+        return [nowcast, "-", "-"]
+    return [nowcast, f"{seconds['sprog']:.2f}", f"{seconds['nowcast'] / seconds['sprog']:.2f}"]
 
 
 def plot(by_pixels: Sequence[dict[str, Any]], by_wet: Sequence[dict[str, Any]], file: Path) -> None:

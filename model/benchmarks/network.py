@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,8 +17,8 @@ from model.fast.symbols import Symbol, trace
 from model.networks import Network, Recurrence
 
 GRID = (16, 16)  # patches: frames of 64 x 64 pixels
-STEPS = 19  # ten frames in, ten out
-FEW_STEPS = 5
+STEPS = 19  # of a sequence: ten frames in, ten out
+COMPARED_STEPS = 3
 
 
 class Case(NamedTuple):
@@ -34,9 +35,10 @@ def cases(
     widths: Sequence[int] = (64, 128),
     kernels: Sequence[int] = (5, 3),
     batches: Sequence[int] = (1, 4),
-) -> Iterator[Case]:
-    """All rows, or some of them."""
-    yield from map(Case._make, itertools.product(families, widths, kernels, batches))
+) -> list[Case]:
+    """All rows, or some of them: MIM first, then narrow networks before wide ones."""
+    found = map(Case._make, itertools.product(families, widths, kernels, batches))
+    return sorted(found, key=lambda case: (case.family != "mim", case.width))
 
 
 @torch.inference_mode()
@@ -46,81 +48,86 @@ def measure(case: Case, peak_gflops: float, rounds: int, device: str = "cpu") ->
     Args:
         case: Which network, and how many sequences at once.
         peak_gflops: What this machine reaches in a convolution.
-        rounds: Timed steps of each form.
+        rounds: Timed steps of each form, at least 3.
         device: Where it runs.
 
     Returns:
-        Plain JSON values; the fast form's are null where there is none. Milliseconds are of a
-        whole sequence: the first step and 18 times the median of the others.
+        Plain JSON values; the fast form's are null where there is none. Milliseconds are of a step
+        after the first, medians of ``rounds``, on the clock and of the processor over all threads.
     """
     torch.manual_seed(1)
     config = NetworkConfig(case.family, hidden_channels=case.width, kernel=case.kernel)
     network = Network(config).eval().to(device)
-    forms: dict[str, Recurrence] = {"plain": network, **fast_forms(network)}
+    forms = {"plain": network, **_fast_form(network)}
     inputs = list(torch.rand(STEPS, case.batch, network.planes, *GRID, device=device))
-    seconds = _seconds(forms, inputs, rounds, device)
-    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    fast = min((name for name in forms if name != "plain"), key=medians.__getitem__, default=None)
+    steps = _steps(forms, inputs, rounds, device)
     operations = floating_point_operations(network, case.batch)
-    row = {**case._asdict(), "gflop": operations / 1e9, "fast_form": fast}
-    for label, name in (("plain", "plain"), ("fast", fast)):
-        row[label] = name and _figures(seconds[name], operations, peak_gflops, forms[name], inputs)
-    if fast:
-        pairs = zip(seconds["plain"][1:], seconds[fast][1:], strict=True)
-        row["ratio"] = statistics.median(plain / other for plain, other in pairs)
-        few = inputs[:FEW_STEPS]
+    row = {**case._asdict(), "gflop": operations / 1e9, "rounds": rounds, "fast": None}
+    for name, made in steps.items():
+        row["plain" if name == "plain" else "fast"] = _figures(made, operations, peak_gflops)
+    if others := [name for name in forms if name != "plain"]:
+        (fast,) = others
+        row["fast_form"] = fast
+        pairs = list(zip(steps["plain"], steps[fast], strict=True))
+        row["ratio"] = statistics.median(plain.seconds / other.seconds for plain, other in pairs)
+        row["processor_ratio"] = statistics.median(
+            plain.processor / other.processor for plain, other in pairs
+        )
+        few = inputs[:COMPARED_STEPS]
         row["disagreement"] = difference(outputs(network, few), outputs(forms[fast], few))
         row["agrees"] = row["disagreement"] <= TOLERANCE
     return row
 
 
-def _seconds(
-    forms: dict[str, Recurrence], inputs: Sequence[torch.Tensor], rounds: int, device: str
-) -> dict[str, list[float]]:
-    """Per form seconds of the first step and of ``rounds`` others; one more warms up."""
+def _fast_form(network: Network) -> dict[str, Recurrence]:
+    """The likeliest of the forms that a nowcaster would choose among: compiled where it can be."""
+    forms = fast_forms(network, compiled=True) or fast_forms(network, compiled=False)
+    return dict(itertools.islice(forms.items(), 1))
+
+
+class Step(NamedTuple):
+    """One step of one form: seconds on the clock and of the processor, and the peak memory."""
+
+    seconds: float
+    processor: float
+    peak_mib: float
+
+
+def _steps(
+    forms: Mapping[str, Recurrence], inputs: Sequence[torch.Tensor], rounds: int, device: str
+) -> dict[str, list[Step]]:
+    """Per form ``rounds`` steps of one sequence, after a first one and one that warms up."""
     states = {name: form.initial_state(len(inputs[0]), *GRID) for name, form in forms.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in forms}
+    steps: dict[str, list[Step]] = {name: [] for name in forms}
     for turn in range(rounds + 2):
         for name, form in forms.items():
-            started = now(device)
+            forget_peak()
+            started, worked = now(device), time.process_time()
             _, states[name] = form.step(inputs[turn % STEPS], states[name])
-            seconds[name].append(now(device) - started)
-    return {name: [times[0], *times[2:]] for name, times in seconds.items()}
+            taken = now(device) - started, time.process_time() - worked
+            steps[name].append(Step(*taken, peak_mib()))
+    return {name: made[2:] for name, made in steps.items()}
 
 
-def _figures(
-    seconds: Sequence[float],
-    operations: float,
-    peak_gflops: float,
-    form: Recurrence,
-    inputs: Sequence[torch.Tensor],
-) -> dict[str, float]:
+def _figures(steps: Sequence[Step], operations: float, peak_gflops: float) -> dict[str, float]:
     """Milliseconds, speed and memory of one form.
 
     The speed counts the plain convolutions' operations for both forms.
     """
-    sequence = seconds[0] + (STEPS - 1) * statistics.median(seconds[1:])
-    gflops = operations / sequence / 1e9
+    seconds = statistics.median(step.seconds for step in steps)
+    gflops = operations / seconds / 1e9
     return {
-        "ms": 1e3 * sequence,
+        "ms": 1e3 * seconds,
+        "processor_ms": 1e3 * statistics.median(step.processor for step in steps),
         "gflops": gflops,
         "share_of_peak": gflops / peak_gflops,
-        f"mib_{FEW_STEPS}_steps": _peak_mib(form, inputs[:FEW_STEPS]),
-        f"mib_{STEPS}_steps": _peak_mib(form, inputs),
+        "mib_first": steps[0].peak_mib,
+        "mib_last": steps[-1].peak_mib,
     }
 
 
-def _peak_mib(form: Recurrence, inputs: Sequence[torch.Tensor]) -> float:
-    """Peak memory of this process during some steps."""
-    forget_peak()
-    state = form.initial_state(len(inputs[0]), *GRID)
-    for X in inputs:  # noqa: N806
-        _, state = form.step(X, state)
-    return peak_mib()
-
-
 def floating_point_operations(network: Network, batch: int) -> float:
-    """Of the convolutions of a whole sequence, computed plainly; the first step counts in full."""
+    """Of the convolutions of a step, computed plainly."""
     traced = trace(network, network.planes, started=True)
     seen: set[Symbol] = set()
     waiting = [traced.out, *traced.new_memories.values()]
@@ -132,37 +139,36 @@ def floating_point_operations(network: Network, batch: int) -> float:
             waiting += value.parts
             if value.kind == "convolution" and value.weight is not None:
                 weights += value.weight.numel()
-    return 2.0 * weights * GRID[0] * GRID[1] * batch * STEPS
+    return 2.0 * weights * GRID[0] * GRID[1] * batch
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The table for people."""
-    head = (
-        "| family | width | kernel | batch | GFLOP | plain ms | GFLOP/s | of peak | fast ms"
-        " | GFLOP/s | of peak | plain / fast | differs by"
-        " | plain MiB 5, 19 steps | fast MiB 5, 19 steps |"
-    )
-    lines = [head, "|---" * 15 + "|"]
-    for row in rows:
-        plain, fast = row["plain"], row["fast"]
-        cells = [row["family"], row["width"], row["kernel"], row["batch"], f"{row['gflop']:.1f}"]
-        cells += _cells(plain) + (_cells(fast) if fast else ["-"] * 3)
-        cells += [f"{row['ratio']:.2f}", f"{row['disagreement']:.0e}"] if fast else ["-"] * 2
-        cells += [_memory(plain), _memory(fast)]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+COLUMNS = (
+    *("family", "width", "kernel", "batch", "GFLOP a step", "n"),
+    *("plain ms", "CPU ms", "GFLOP/s", "of peak"),
+    *("fast ms", "CPU ms", "GFLOP/s", "of peak"),
+    *("plain / fast", "by CPU", "differs by", "MiB, first to last step"),
+)
+KEY = len(Case._fields)
 
 
-def _cells(figures: dict[str, float]) -> list[str]:
+def cells(row: Mapping[str, Any]) -> list[object]:
+    """A row for people, under :data:`COLUMNS`."""
+    plain, fast = row["plain"], row["fast"]
+    found = [row["family"], row["width"], row["kernel"], row["batch"], f"{row['gflop']:.2f}"]
+    found += [row["rounds"], *_cells(plain), *(_cells(fast) if fast else ["-"] * 4)]
+    if fast:
+        found += [f"{row['ratio']:.2f}", f"{row['processor_ratio']:.2f}"]
+        found += [f"{row['disagreement']:.0e}"]
+    else:
+        found += ["-"] * 3
+    last = fast or plain
+    return [*found, f"{last['mib_first']:.0f} to {last['mib_last']:.0f}"]
+
+
+def _cells(figures: Mapping[str, float]) -> list[str]:
     return [
-        f"{figures['ms']:.0f}",
+        f"{figures['ms']:.1f}",
+        f"{figures['processor_ms']:.1f}",
         f"{figures['gflops']:.0f}",
         f"{figures['share_of_peak']:.0%}",
     ]
-
-
-def _memory(figures: dict[str, float] | None) -> str:
-    if figures is None:
-        return "-"
-    few, all_ = (figures[f"mib_{steps}_steps"] for steps in (FEW_STEPS, STEPS))
-    return f"{few:.0f}, {all_:.0f}"

@@ -9,17 +9,41 @@ import pytest
 import torch
 
 from model.benchmarks import domain, gpu, network
+from model.benchmarks import reach as of_reach
 from model.benchmarks.machine import convolution_peak, describe
+from model.benchmarks.table import TableFile
 from model.config import FAMILIES, NetworkConfig
 from model.errors import EchocastError
 from model.fast.choice import difference
+from model.formats.cf import write_frames
 from model.networks import Network
+from model.synthetic import storm
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_whole_table_has_every_family_width_kernel_and_batch():
-    assert len(list(network.cases())) == len(FAMILIES) * 2 * 2 * 2
+    assert len(set(network.cases())) == len(FAMILIES) * 2 * 2 * 2
+
+
+def test_what_matters_most_is_measured_first():
+    first, *others = network.cases()
+    assert first == ("mim", 64, 5, 1)
+    assert [case.family for case in others[:7]] == ["mim"] * 7
+    widths = [case.width for case in others[7:]]
+    assert widths == sorted(widths)
+
+
+def test_a_table_is_gone_on_with_where_it_was_left(tmp_path):
+    file, columns = tmp_path / "table.md", ("family", "width", "ms")
+    TableFile(file, "here", columns, key=2).add(["mim", 6, "1.5"])
+    again = TableFile(file, "there", columns, key=2)
+    assert ("mim", 6) in again
+    assert ("mim", 64) not in again
+    again.add(["mim", 64, "2.5"])
+    again.add(["mim", 64, "3.5"])
+    assert file.read_text().splitlines()[-2:] == ["| mim | 6 | 1.5 |", "| mim | 64 | 3.5 |"]
+    assert TableFile(file, "here", ("family", "other"), key=1).rows == []
 
 
 def test_operations_are_those_of_the_convolutions_that_run():
@@ -35,22 +59,24 @@ def test_operations_are_those_of_the_convolutions_that_run():
             module.register_forward_hook(count)
     with torch.inference_mode():
         plain.step(torch.rand(1, 16, 16, 16), plain.initial_state(1, 16, 16))
-    assert expected == network.STEPS * sum(counted)
+    assert expected == sum(counted)
 
 
 def test_a_row_compares_the_forms_and_shows_their_memory():
     row = network.measure(network.Case("convlstm", 8, 3, 2), peak_gflops=100.0, rounds=1)
     assert row["agrees"]
     assert row["ratio"] > 0
-    assert row["plain"]["mib_5_steps"] > 0
+    assert row["plain"]["mib_last"] > 0
     assert row["fast"]["share_of_peak"] == pytest.approx(row["fast"]["gflops"] / 100)
-    assert network.markdown([row]).splitlines()[-1].startswith("| convlstm | 8 | 3 | 2 |")
+    cells = network.cells(row)
+    assert len(cells) == len(network.COLUMNS)
+    assert cells[: network.KEY] == ["convlstm", 8, 3, 2]
 
 
 def test_a_row_without_a_fast_form_says_so():
     row = network.measure(network.Case("convlstm", 4, 1, 1), peak_gflops=100.0, rounds=1)
     assert row["fast"] is None
-    assert "| - |" in network.markdown([row])
+    assert network.cells(row).count("-") == 7
 
 
 def test_the_machine_has_a_name_and_a_peak():
@@ -64,12 +90,26 @@ def test_pysteps_is_asked_for_only_where_it_is_installed(monkeypatch):
         domain.sprog(domain._storm((64, 64)))
 
 
-def test_the_command_prints_json():
+def test_the_command_prints_json_and_writes_the_table(tmp_path):
     command = [sys.executable, "-m", "model.benchmarks", "network", "--family", "convlstm"]
     command += ["--width", "64", "--kernel", "3", "--batch", "1", "--rounds", "1", "--json"]
+    command += ["--output", str(tmp_path / "table.md")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
     (row,) = json.loads(done.stdout)["devices"]["cpu"]["rows"]
     assert (row["family"], row["width"]) == ("convlstm", 64)
+    assert (tmp_path / "table.md").read_text().splitlines()[-1].startswith("| convlstm | 64 | 3 |")
+
+
+def test_the_share_beyond_reach_is_told_of_every_event(tmp_path):
+    frames = storm(2, frames=12, height=64, width=400)
+    values = frames.reflectivity_dbz.copy()
+    values[:, :, 40:] = frames.no_rain_dbz
+    write_frames(frames.with_values(values, frames.times), tmp_path / "event.nc")
+    row = of_reach.measure(tmp_path / "event.nc", times=3)
+    assert len(row["skipped"]) == 3
+    assert all(0.5 < s < b < 0.9 for s, b in zip(row["skipped"], row["beyond_reach"], strict=True))
+    assert of_reach.cells(row)[:2] == ["event", "64 x 400"]
+    assert len(of_reach.cells(row)) == len(of_reach.COLUMNS)
 
 
 def test_half_convolutions_are_the_plain_ones_but_for_rounding():

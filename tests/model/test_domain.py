@@ -57,7 +57,7 @@ def whole(trained, prepared):
 
 
 def near_of(prepared):
-    return reach(prepared.inputs)[:200, :500]
+    return reach(prepared, RADAR_SMALL)[:200, :500]
 
 
 def test_tiled_equals_whole(trained, prepared, whole):

@@ -10,12 +10,13 @@ import torch
 from model.cascade import damped
 from model.config import RADAR_SMALL, NetworkConfig
 from model.errors import ContractViolation
-from model.extrapolation import carry, estimate_motion, trajectories
+from model.extrapolation import Motion, carry, estimate_motion, trajectories
 from model.forecast import ModelIdentity
 from model.formats.cf import read_forecast, write_forecast
 from model.frames import Frames, Grid
 from model.networks import Network
 from model.nowcaster import Nowcaster, reach
+from model.preparation import GROWTH_KM_PER_HOUR, reach_pixels
 from model.synthetic import storm
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
@@ -64,7 +65,7 @@ def test_on_the_damped_base_they_forecast_scale_damped_extrapolation(frames):
     for lead, (frame, at) in enumerate(
         zip(damped(aligned, 10), trajectories(motion), strict=False)
     ):
-        np.testing.assert_allclose(dbz(forecast.frames)[lead], carry(frame, at), atol=0.02)
+        np.testing.assert_allclose(dbz(forecast.frames)[lead], carry(frame, at), atol=0.05)
 
 
 def test_trained_weights_do_not(frames):
@@ -158,12 +159,27 @@ def test_nine_frames_are_refused(frames):
         nowcaster().nowcast(frames[:9])
 
 
-def test_reach_is_a_disc_around_every_echo():
-    inputs = np.zeros((2, 100, 100), np.float32)
+def test_reach_is_a_disc_around_every_echo(frames):
+    prepared, inputs = nowcaster().prepare(frames), np.zeros((2, 100, 100), np.float32)
     inputs[0, 50, 50] = 0.5
-    near = reach(inputs)
-    assert near[50, 82]
-    assert not near[50, 83]
+    hours = 10 * frames.step.total_seconds() / 3600
+    pixels = int(GROWTH_KM_PER_HOUR * hours / frames.grid.pixel_size_km)
+    near = reach(replace(prepared, inputs=inputs), TINY)
+    assert pixels == reach_pixels(prepared, TINY)
+    assert near[50, 50 + pixels]
+    assert not near[50, 51 + pixels]
+
+
+def test_reach_counts_motion_where_the_rain_is_seen_moving(frames):
+    prepared = replace(nowcaster().prepare(frames), motion=Motion(*np.full((2, 70, 90), -2.0)))
+    moving = replace(TINY, coordinates="eulerian", base="newest")
+    assert reach_pixels(prepared, moving) == reach_pixels(prepared, TINY) + 10 * 2
+
+
+def test_where_there_is_no_echo_nothing_is_in_reach(frames):
+    prepared = nowcaster().prepare(frames)
+    dry = replace(prepared, inputs=np.zeros_like(prepared.inputs))
+    assert not reach(dry, TINY).any()
 
 
 def test_the_floor_of_the_product_is_dry_wherever_it_lies():
