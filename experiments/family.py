@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -274,7 +274,7 @@ def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowSto
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train and judge whatever is not done yet, and write the page after every run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--windows", type=int, nargs=2, default=[1000, 100], help="of digits")
     parser.add_argument("--threads", type=int, default=1)
-    wishes = parser.parse_args()
+    wishes = parser.parse_args(arguments)
     torch.set_num_threads(wishes.threads)
     stores = {protocol: stores_of(protocol, wishes) for protocol in wishes.protocols}
     made: dict[str, Any] = {
