@@ -22,9 +22,16 @@ async def get_format(
         str | None, Query(alias="format", description=f"One of {', '.join(FORMATS)}.")
     ] = None,
     accept: Accept = None,
+    product: Annotated[
+        str | None,
+        Query(
+            description="What json, npz, png and webp show: expected (least squared error) or sharp"
+            " (intensities of the newest frame, for looking at); by default where to warn."
+        ),
+    ] = None,
 ) -> Format:
     """The format that the caller wants."""
-    return wanted_format(format_name, accept)
+    return wanted_format(format_name, accept, product)
 
 
 WantedFormat = Annotated[Format, Depends(get_format)]

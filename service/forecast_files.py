@@ -61,6 +61,7 @@ class ForecastFiles:
         request = {
             "op": "render",
             "format": wanted.name,
+            "product": wanted.product,
             "forecast": str(source),
             "output": str(output),
             "inputs": self._kept(job.input_sha),
@@ -83,7 +84,7 @@ class ForecastFiles:
 def etag(job: Job, wanted: Format) -> str:
     """Changes when the answer does: pictures show observations, the others do not."""
     scored = f"-{len(job.observation_shas)}-{job.verified}" if wanted.name in PICTURES else ""
-    return f'"{job.id}-{job.generation}-{wanted.name}{scored}"'
+    return f'"{job.id}-{job.generation}-{wanted.variant}{scored}"'
 
 
 def _file(

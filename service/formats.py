@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.errors import NotAcceptable, UnknownFormat
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way to hand out a forecast."""
+    """One way to hand out a forecast.
+
+    Args:
+        name: What ``?format=`` calls it.
+        media_type: Its media type.
+        suffix: Of its files.
+        product: ``expected`` or ``sharp``; empty: the forecast's default product.
+    """
 
     name: str
     media_type: str
     suffix: str
+    product: str = ""
+
+    @property
+    def variant(self) -> str:
+        """Tells apart what must not be taken for one another."""
+        return f"{self.name}-{self.product}" if self.product else self.name
 
 
 FORMATS = {
@@ -26,6 +39,7 @@ FORMATS = {
         Format("npz", "application/x-npz", ".npz"),
     )
 }
+PRODUCTS = ("expected", "sharp")
 OTHER_NAMES = {"nc": "netcdf"}
 SYNONYMS = {
     "application/netcdf": "netcdf",
@@ -38,13 +52,27 @@ BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS.values()} | {
 }
 
 
-def wanted_format(name: str | None, accept: str | None) -> Format:
-    """The format that ``?format=`` names, else the one that ``Accept`` prefers.
+def wanted_format(name: str | None, accept: str | None, product: str | None = None) -> Format:
+    """The format that ``?format=`` names, else the one that ``Accept`` prefers, of a product.
 
     Raises:
-        UnknownFormat: ``name`` is none of ours.
+        UnknownFormat: ``name`` or ``product`` is none of ours, or the format holds all products.
         NotAcceptable: ``accept`` allows none of ours.
     """
+    form = _wanted(name, accept)
+    if product is None:
+        return form
+    if product not in PRODUCTS:
+        raise UnknownFormat(f"A product is one of {', '.join(PRODUCTS)}, not {product[:40]!r}.")
+    if form.name == "netcdf":
+        raise UnknownFormat(
+            "A NetCDF forecast holds reflectivity and reflectivity_expected side by side; product"
+            " chooses what json, npz, png and webp show."
+        )
+    return replace(form, product=product)
+
+
+def _wanted(name: str | None, accept: str | None) -> Format:
     if name is not None:
         name = OTHER_NAMES.get(name, name)
         if name not in FORMATS:

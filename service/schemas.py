@@ -159,6 +159,8 @@ class ForecastFrames(Answer):
     forecast_reference_time: datetime
     lead_minutes: list[float]
     model: ModelName
+    product: Literal["default", "expected", "sharp"]
+    """What the frames are: where to warn, what to expect, or what it may look like."""
     no_rain_dbz: float
     """Value of dry pixels, in dBZ."""
     grid: dict[str, object]

@@ -39,6 +39,19 @@ def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
         return methods if only_methods else _with_products(dataset, methods)
 
 
+def read_expected(path: Path, frames: Frames) -> Frames:
+    """The expected reflectivity in a file that :func:`write_forecast` wrote.
+
+    Args:
+        path: The file.
+        frames: Its default product; returned where the file holds no other.
+    """
+    with open_forecast(path) as dataset:
+        if "reflectivity_expected" not in dataset.variables:
+            return frames
+        return frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+
+
 def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
     """Threshold after threshold in dBZ, with its probabilities lead after lead; one at a time.
 

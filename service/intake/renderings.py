@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from model.forecast import Forecast
 from model.formats.cf import read_forecast
-from model.formats.cf_reader import read_exceedance
+from model.formats.cf_reader import read_exceedance, read_expected
 from model.frames import FloatArray, Frames
+from model.products import sharp
 from model.verification import Verification
 from workers.stored_frames import read_stored
 
@@ -36,6 +37,7 @@ def _write_json(request: Request) -> None:
             file.write("]")
             thresholds.append(threshold)
         facts = _facts(forecast) | {"exceedance_thresholds_dbz": thresholds}
+        facts["product"] = request["product"] or "default"
         grid = replace(forecast.frames.grid, latitude=None, longitude=None)
         rest = _compact({**facts, "grid": grid.to_json()})
         file.write("]," + rest.removeprefix("{"))
@@ -103,7 +105,16 @@ RENDERERS: dict[str, Callable[[Request], None]] = {
 
 
 def _forecast(request: Request) -> Forecast:
-    return read_forecast(Path(request["forecast"]), only_methods=True)
+    """The forecast with the product that is wanted as its frames; by default its own."""
+    path, product = Path(request["forecast"]), request["product"]
+    forecast = read_forecast(path, only_methods=True)
+    if not product:
+        return forecast
+    frames = read_expected(path, forecast.frames)
+    if product == "sharp":
+        pairs = zip(frames.reflectivity_dbz, forecast.persistence.reflectivity_dbz, strict=True)
+        frames = frames.with_values(np.stack([sharp(*pair) for pair in pairs]), frames.times)
+    return replace(forecast, frames=frames)
 
 
 def _inputs(request: Request) -> Frames | None:

@@ -63,7 +63,7 @@ class LatestForecasts:
             NotInArchive: It was removed.
         """
         shown = await asyncio.to_thread(self._look, name)
-        tag = f"{shown.path.stem}-{wanted.name}"
+        tag = f"{shown.path.stem}-{wanted.variant}"
         headers = {"ETag": f'"{tag}"', "Vary": "Accept", **shown.freshness}
         if headers["ETag"] in known_etags:
             return Response(status_code=304, headers=headers)
@@ -113,6 +113,7 @@ class LatestForecasts:
             request: dict[str, Any] = {
                 "op": "render",
                 "format": wanted.name,
+                "product": wanted.product,
                 "forecast": str(source),
                 "inputs": None,
                 "observed": [],

@@ -125,3 +125,44 @@ def test_what_the_caller_has_is_not_sent_again(client: httpx.Client, job: dict[s
     again = client.get(job["links"]["forecast"], headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
     assert first.headers["content-disposition"].endswith('.nc"')
+
+
+def test_other_products_are_shown_where_they_are_asked_for(
+    client: httpx.Client, job: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "forecast.nc"
+    path.write_bytes(forecast(client, job, "netcdf").content)
+    truth = read_forecast(path)
+    assert truth.expected is not None
+
+    def shown(product: str) -> tuple[str, Any]:
+        answer = client.get(job["links"]["forecast"], params={"format": "json", "product": product})
+        body = answer.json()
+        assert body["product"] == product
+        return answer.headers["etag"], np.array(body["frames"], dtype=float)
+
+    expected_tag, expected = shown("expected")
+    np.testing.assert_allclose(expected, truth.expected.reflectivity_dbz, atol=0.006)
+    sharp_tag, sharp = shown("sharp")
+    assert len({expected_tag, sharp_tag, forecast(client, job, "json").headers["etag"]}) == 3
+    newest = truth.persistence.reflectivity_dbz
+    for lead in (0, 9):
+        known = np.isfinite(sharp[lead])
+        assert np.array_equal(known, np.isfinite(newest[lead]))
+        np.testing.assert_allclose(
+            np.sort(sharp[lead][known]), np.sort(newest[lead][known]), atol=0.006
+        )
+    picture = client.get(job["links"]["forecast"], params={"format": "png", "product": "sharp"})
+    assert picture.content != forecast(client, job, "png").content
+
+
+def test_an_unknown_product_and_one_for_netcdf_are_refused(
+    client: httpx.Client, job: dict[str, Any]
+) -> None:
+    link = job["links"]["forecast"]
+    other = client.get(link, params={"format": "json", "product": "best"})
+    is_problem(other, 422, "unknown-format")
+    assert "expected, sharp" in other.json()["detail"]
+    whole = client.get(link, params={"product": "sharp"})
+    is_problem(whole, 422, "unknown-format")
+    assert "reflectivity_expected" in whole.json()["detail"]
