@@ -157,6 +157,7 @@ BENCHMARKS = {
     "network": "Plain against fast steps, per family, width, kernel and batch.",
     "gpu": "Build, check and time the network on a GPU; without one, say so.",
     "domain": "Seconds of a nowcast against pixels and wet share; S-PROG beside it.",
+    "reach": "Share of the grid of events that no echo reaches.",
     "phases": "Seconds of preparing, the bare network and finishing.",
 }
 
