@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from model.errors import UnsupportedInput
 from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
-from model.formats.netcdf_classic import ClassicFile
 from model.frames import FloatArray, Frames, Grid
 from model.packing import MISSING_COUNT, PACKING, floor_as_written
-
-NewFile: TypeAlias = netCDF4.Dataset | ClassicFile
 
 CONVENTIONS = "CF-1.11"
 EPOCH = "seconds since 1970-01-01 00:00:00"
@@ -47,7 +44,7 @@ def open_forecast(path: Path) -> Iterator[netCDF4.Dataset]:
         yield dataset
 
 
-def write_grid(dataset: NewFile, grid: Grid) -> None:
+def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
     """Add dimensions and coordinates ``y``, ``x`` and, where known, all else that places pixels.
 
     That is the grid mapping ``crs``, and ``latitude`` and ``longitude`` of each pixel.
@@ -84,7 +81,7 @@ def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
     return {"long_name": long_name, "standard_name": standard_name, "units": units, "axis": axis}
 
 
-def write_times(dataset: NewFile, times: Sequence[datetime]) -> None:
+def write_times(dataset: netCDF4.Dataset, times: Sequence[datetime]) -> None:
     """Add the dimension and coordinate ``time``: when each frame is valid."""
     dataset.createDimension("time", len(times))
     variable = dataset.createVariable("time", "f8", ("time",))
@@ -92,7 +89,7 @@ def write_times(dataset: NewFile, times: Sequence[datetime]) -> None:
     variable[:] = [time.timestamp() for time in times]
 
 
-def write_scalar_time(dataset: NewFile, name: str, time: datetime) -> None:
+def write_scalar_time(dataset: netCDF4.Dataset, name: str, time: datetime) -> None:
     """Add a scalar time whose name is its CF standard name."""
     variable = dataset.createVariable(name, "f8")
     variable.setncatts(_clock(name, name.replace("_", " ")))
@@ -110,14 +107,16 @@ def _clock(standard_name: str, long_name: str) -> dict[str, str]:
 
 
 def write_packed(
-    dataset: NewFile,
+    dataset: netCDF4.Dataset,
     name: str,
     values: FloatArray,
     pack: Callable[[FloatArray], NDArray[Any]],
     dimensions: tuple[str, ...],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Add a compressed variable; of large values one frame at a time lies packed in memory.
+    """Add a variable, compressed where the format can.
+
+    Of large values one frame at a time lies packed in memory.
 
     Args:
         dataset: The open file.

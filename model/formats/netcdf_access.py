@@ -14,22 +14,28 @@ from model.errors import InputTooLarge, UnreadableInput
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
 
+CLASSIC = {"format": "NETCDF3_64BIT_OFFSET", "diskless": True, "persist": True}
 _LOCK = threading.RLock()
 
 
 @contextmanager
-def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.Dataset]:
+def open_netcdf(
+    path: Path, mode: Literal["r", "w"] = "r", *, classic: bool = False
+) -> Iterator[netCDF4.Dataset]:
     """An open NetCDF file, closed afterwards; the whole block holds the process's NetCDF lock.
 
     Args:
         path: The file.
         mode: ``r`` to read, ``w`` to write a new file.
+        classic: A new file is of the classic format, and put together in memory.
 
     Raises:
         OSError: The file can't be opened, or is a classic one that is cut short.
     """
-    with _LOCK, netCDF4.Dataset(str(path), mode) as dataset:
-        _check_whole(dataset, path)
+    more: dict[str, Any] = CLASSIC if classic else {}
+    with _LOCK, netCDF4.Dataset(str(path), mode, **more) as dataset:
+        if mode == "r":
+            _check_whole(dataset, path)
         yield dataset
 
 
