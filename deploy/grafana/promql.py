@@ -11,6 +11,7 @@ PIXELS = "echocast_stream_verification_pixels_total"
 FLOOR, BLOCK_FLOOR, STORM_FLOOR = (
     f"scalar(max(echocast_stream_event_floor_{name}))" for name in ("pixels", "blocks", "storms")
 )
+REFERENCES = {"challenger": "decoded_beside_challenger"}  # which forecasts a share of the frames
 EVENTS = 'outcome!="correct_negatives"'
 AT_THRESHOLD = 'stream="$stream", threshold_dbz="$threshold"'
 HERE = 'stream="$stream", threshold_dbz="$threshold", lead_minutes=~"$lead"'
@@ -34,9 +35,9 @@ def events(method: str, where: str = HERE, by: str = "") -> str:
     return counted(method, EVENTS, where, by)
 
 
-def blocks(where: str = HERE, by: str = "") -> str:
-    """Blocks of six hours in which the model had events."""
-    in_one = counted("model", EVENTS, where, by, window="$block")
+def blocks(method: str = "model", where: str = HERE, by: str = "") -> str:
+    """Blocks of six hours in which a method had events."""
+    in_one = counted(method, EVENTS, where, by, window="$block")
     return f"count_over_time(({in_one} > 0)[$window:$block])"
 
 
@@ -45,22 +46,22 @@ def storms(by: str = "", where: str = AT_THRESHOLD) -> str:
     return increase(f"echocast_stream_storms_total{{{where}}}", by)
 
 
-def enough(score: str, where: str = HERE, by: str = "") -> str:
-    """A score, where there are blocks and storms enough."""
+def enough(score: str, method: str, where: str = HERE, by: str = "") -> str:
+    """A score of a method, where there are blocks and storms enough."""
     place = AT_THRESHOLD if where == HERE else where
     return (
-        f"({score}) and on ({by}) ({blocks(where, by)} >= {BLOCK_FLOOR})"
+        f"({score}) and on ({by}) ({blocks(method, where, by)} >= {BLOCK_FLOOR})"
         f" and on ({by}) ({storms(by, place)} >= {STORM_FLOOR})"
     )
 
 
 def critical_success_index(method: str) -> str:
     """Hits per event; nothing where there is less than the floors."""
-    return enough(_csi(method))
+    return enough(_csi(method), method)
 
 
 def paired_skill(method: str = "model", where: str = HERE, by: str = "", of: str = "") -> str:
-    """(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation.
+    """(CSI - CSI_ref) / (1 - CSI_ref) against decoded extrapolation in the same frames.
 
     Args:
         method: Whose.
@@ -68,8 +69,9 @@ def paired_skill(method: str = "model", where: str = HERE, by: str = "", of: str
         by: Labels that stay.
         of: Those of them that storms have.
     """
-    own, reference = (_csi(name, where, by) for name in (method, "decoded_extrapolation"))
-    return enough(f"(({own}) - ({reference})) / (1 - ({reference}))", where, of)
+    beside = REFERENCES.get(method, "decoded_extrapolation")
+    own, reference = (_csi(name, where, by) for name in (method, beside))
+    return enough(f"(({own}) - ({reference})) / (1 - ({reference}))", method, where, of)
 
 
 def _csi(method: str, where: str = HERE, by: str = "") -> str:
@@ -81,7 +83,7 @@ def frequency_bias(method: str) -> str:
     """Events forecast per event observed; nothing where there is less than the floors."""
     forecast = counted(method, 'outcome=~"hits|false_alarms"')
     observed = counted(method, 'outcome=~"hits|misses"')
-    return enough(f"({forecast} / {observed}) and ({events(method)} >= {FLOOR})")
+    return enough(f"({forecast} / {observed}) and ({events(method)} >= {FLOOR})", method)
 
 
 def or_grey(expression: str, n: str) -> str:

@@ -25,6 +25,7 @@ MODEL_COLOUR, REFERENCE_COLOUR = "#1F60C4", "#FF780A"
 OURS = ("model", "challenger", "canary")
 REFERENCE = "decoded_extrapolation"
 METHODS = (*OURS, REFERENCE, "extrapolation", "persistence")
+MOST_SHOWN = 2  # times a floor: what is far above it hides what is near
 SLOWEST = "1h"  # between two points that each cover days
 LOOKS = [
     override(
@@ -131,8 +132,8 @@ def five_methods() -> Json:
         "CSI of the model and of what it is compared with",
         "Critical success index, hits / (hits + misses + false alarms), at the threshold and lead"
         " times chosen above, all methods on the same pixels. Thick blue is THE MODEL. Weather"
-        " moves all lines; a fall of the blue line alone is drift. A challenger is scored on its"
-        " share of the frames only. Gaps: less than the floors.",
+        " moves all lines; a fall of the blue line alone is drift. A challenger is scored in its"
+        " share of the frames only: compare it by paired skill. Gaps: less than the floors.",
         [query(promql.critical_success_index(method), method) for method in METHODS],
         (15, 11),
         "none",
@@ -180,11 +181,14 @@ def number_of_events() -> Json:
         "What the lines stand on (n), as a share of the floors",
         "Pixels that the model hit, missed or falsely alarmed; blocks of six hours with such"
         " pixels; storms (regions of 10 km2 or more, hour by hour). Below 100 % (dashed) no score"
-        " is drawn: wait for rain, choose a lower threshold or a longer window.",
+        " is drawn: wait for rain, choose a lower threshold or a longer window. Drawn up to 200 %.",
         [
-            query(f"{promql.events('model')} / {promql.FLOOR}", "pixels"),
-            query(f"{promql.blocks()} / {promql.BLOCK_FLOOR}", "blocks of 6 h"),
-            query(f"{promql.storms()} / {promql.STORM_FLOOR}", "storms"),
+            query(f"clamp_max({n} / {floor}, {MOST_SHOWN})", legend)
+            for legend, n, floor in (
+                ("pixels", promql.events("model"), promql.FLOOR),
+                ("blocks of 6 h", promql.blocks(), promql.BLOCK_FLOOR),
+                ("storms", promql.storms(), promql.STORM_FLOOR),
+            )
         ],
         (6, 9),
         "percentunit",

@@ -16,6 +16,7 @@ COLOURS: Final[Mapping[str, str]] = {
     "challenger": "#CC79A7",
     "canary": "#56B4E9",
     "decoded_extrapolation": "#E69F00",
+    "decoded_beside_challenger": "#DDCC77",
     "extrapolation": "#D55E00",
     "persistence": "#8E8E8E",
     "expected": "#009E73",  # the other product of the model

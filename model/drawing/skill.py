@@ -22,6 +22,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "challenger": {"linewidth": 1.8, "marker": "s"},
     "extrapolation": {"linewidth": 1.5, "linestyle": "--"},
     "decoded_extrapolation": {"linewidth": 1.5},
+    "decoded_beside_challenger": {"linewidth": 1.0, "linestyle": (0, (5, 2, 1, 2))},
     "persistence": {"linewidth": 1.5, "linestyle": ":"},
     "fallback": {"linewidth": 1.0, "linestyle": "-."},
 }
@@ -29,6 +30,7 @@ TOO_FEW = "TOO FEW TO TELL"
 FAINT = 0.25
 LABELS = {
     "decoded_extrapolation": "decoded extrapolation",
+    "decoded_beside_challenger": "the same in the challenger's frames",
     "fallback": "fallback (where frames were missing)",
 }
 

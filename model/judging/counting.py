@@ -12,6 +12,8 @@ from model.decoding import decoded_events
 from model.formats.cf_lead import ForecastLead
 from model.frames import FloatArray
 from model.judging.tallies import (
+    BESIDE_CHALLENGER,
+    CHALLENGER,
     CLASSES,
     DECODED,
     EXTRAPOLATION,
@@ -39,7 +41,8 @@ def count(
     Args:
         lead: What the forecast says of the frame's time.
         observed_dbz: The frame, (height, width) in dBZ, NaN where missing.
-        roles: As what the forecast counts; only with ``model`` come its references.
+        roles: As what the forecast counts; with ``model`` come its references, and with
+            ``challenger`` decoded extrapolation under a name of its own.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel; None: 1 km.
     """
@@ -50,12 +53,14 @@ def count(
     observed = [happened[seen] for happened in _events(observed_dbz)]
     methods: dict[str, Events] = {role: _events(said) for role in roles}
     counts = {f"forecasts|{role}": [1] for role in roles}
+    for role, reference in ((MODEL, DECODED), (CHALLENGER, BESIDE_CHALLENGER)):
+        if role in roles:
+            size = pixel_km or DEFAULT_PIXEL_KM
+            methods[reference] = decoded_events(
+                lead.extrapolation_dbz, THRESHOLDS_DBZ, lead_minutes, size
+            )
     if MODEL in roles:
-        size = pixel_km or DEFAULT_PIXEL_KM
         methods[EXTRAPOLATION] = _events(lead.extrapolation_dbz)
-        methods[DECODED] = decoded_events(
-            lead.extrapolation_dbz, THRESHOLDS_DBZ, lead_minutes, size
-        )
         methods[PERSISTENCE] = _events(lead.persistence_dbz)
         counts |= _reliability(lead, observed_dbz, seen)
     for method, forecast in methods.items():

@@ -17,7 +17,17 @@ Counts = Mapping[str, Sequence[int]]
 
 MODEL, CANARY, CHALLENGER, FALLBACK = "model", "canary", "challenger", "fallback"
 EXTRAPOLATION, DECODED, PERSISTENCE = "extrapolation", "decoded_extrapolation", "persistence"
-METHODS = (MODEL, CANARY, CHALLENGER, EXTRAPOLATION, DECODED, PERSISTENCE, FALLBACK)
+BESIDE_CHALLENGER = "decoded_beside_challenger"  # the reference, in the challenger's frames only
+METHODS = (
+    MODEL,
+    CANARY,
+    CHALLENGER,
+    BESIDE_CHALLENGER,
+    EXTRAPOLATION,
+    DECODED,
+    PERSISTENCE,
+    FALLBACK,
+)
 THRESHOLDS_DBZ = (20.0, 30.0, 40.0, 50.0)
 RELIABILITY = "reliability"
 STORMS = "storms"

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from model.contingency import ContingencyTable
 from model.judging.observing import HISTOGRAM, PIXELS, percentile_dbz, stability_index
 from model.judging.tallies import (
+    BESIDE_CHALLENGER,
     CANARY,
     CHALLENGER,
     CLASSES,
@@ -75,7 +76,8 @@ def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
     """All methods; a challenger where there is or was one: most streams never have any."""
     had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
     has_one = had_one or CHALLENGER in library.forecasts.compared(stream.name)
-    return METHODS if has_one else [method for method in METHODS if method != CHALLENGER]
+    of_it = () if has_one else (CHALLENGER, BESIDE_CHALLENGER)
+    return [method for method in METHODS if method not in of_it]
 
 
 def _pixels(stream: Stream, totals: Counts, methods: Sequence[str]) -> Metric:

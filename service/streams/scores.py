@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from model.contingency import ContingencyTable
 from model.judging.tallies import (
+    BESIDE_CHALLENGER,
     CANARY,
     CHALLENGER,
     CLASSES,
@@ -37,6 +38,7 @@ from workers.streams.sums import Sums
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)
 ROLE_OF = dict.fromkeys(METHODS, MODEL) | {role: role for role in (CANARY, CHALLENGER, FALLBACK)}
+ROLE_OF[BESIDE_CHALLENGER] = CHALLENGER
 Vectors = Mapping[str, Sequence[int]]
 
 
