@@ -23,7 +23,7 @@ from model.extrapolation import (
     trajectories,
 )
 from model.forecast import Forecast, ModelIdentity
-from model.packing import floor_as_written, packed_dbz, unpacked_dbz
+from model.packing import floor_as_written, rounded_dbz
 from model.preparation import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
 from model.products import csi_optimal
 
@@ -107,7 +107,7 @@ class Finisher:
         fields = []
         for values in (decided, expected, extrapolation, persistence):
             for frame in values:
-                frame[:] = unpacked_dbz(packed_dbz(frame))
+                frame[:] = rounded_dbz(frame)
             values[values <= max(0.0, floor)] = floor
             fields.append(observed.with_values(values, times))
         return Forecast(

@@ -29,6 +29,13 @@ def unpacked_dbz(counts: NDArray[np.int16]) -> FloatArray:
     return values
 
 
+def rounded_dbz(values: FloatArray) -> FloatArray:
+    """Reflectivity in dBZ as files keep it: what :func:`packed_dbz` and back make of it."""
+    rounded = np.rint(values / np.float64(PACKING))
+    rounded *= PACKING
+    return rounded.astype(np.float32)
+
+
 def packed_probability(values: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     """Counts of 0.004; missing is the fill count. Inverse: :func:`unpacked_probability`."""
     counts = values.astype(np.float32)  # half precision is slow in NumPy

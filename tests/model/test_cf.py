@@ -19,6 +19,7 @@ from model.frames import Frames, Grid
 from model.packing import (
     packed_dbz,
     packed_probability,
+    rounded_dbz,
     unpacked_dbz,
     unpacked_probability,
 )
@@ -68,6 +69,12 @@ def test_packing_keeps_a_hundredth_of_a_dbz_and_missing():
     np.testing.assert_allclose(back, values, atol=0.00501)
     assert packed_dbz(values)[3] == 3000
     np.testing.assert_array_equal(unpacked_dbz(packed_dbz(back)), back)
+
+
+def test_rounding_is_packing_and_back():
+    values = np.linspace(-40, 95, 100_100, dtype=np.float32).reshape(-1, 7, 143)
+    values = np.concatenate([values, np.full((1, 7, 143), np.nan, np.float32)])
+    np.testing.assert_array_equal(rounded_dbz(values), unpacked_dbz(packed_dbz(values)))
 
 
 def test_packing_keeps_certainty_and_missing_probabilities():
