@@ -10,7 +10,7 @@ import pytest
 from service.streams.exposition import StreamExposition
 from service.streams.floors import Floors
 from tests.service.processes import engine, place
-from tests.workers.stream_bench import Bench
+from tests.workers.stream_bench import START, STEP, Bench
 from workers.engine_client import EngineClient
 
 CLOCKS = ("silence_seconds", "forecast_age_seconds")  # go on while nothing happens
@@ -73,3 +73,33 @@ def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
     lines = told(StreamExposition(bench.library, bench.sums, Floors(77, 7, 17)))
     for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
         assert f"echocast_stream_event_floor_{name} {floor}.0" in lines
+
+
+def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, connection, "poisoned")
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    for slot in (5, 6):  # 23:55 and midnight
+        bench.put(slot, slot)
+    bench.settle()
+    aside = 'echocast_stream_set_aside_frames{stream="poisoned"}'
+    storms = 'echocast_stream_storms_total{stream="poisoned",threshold_dbz="20"}'
+    before = told(remembering)
+    assert f"{aside} 0.0" in before
+    assert [line for line in before if line.startswith(storms) and not line.endswith(" 0.0")]
+    bench.library.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
+    assert f"{aside} 1.0" in told(remembering)
+    assert bench.library.frames.set_aside_times("poisoned") == [START + 5 * STEP]
+
+
+def test_a_challenger_is_told_of_from_its_first_forecast_on(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    """At zero, so that the increase of its counters misses nothing."""
+    bench = Bench(tmp_path, connection, "shadowed")
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    bench.put(0, 0)
+    assert not [line for line in told(remembering) if "challenger" in line]
+    bench.issue(0, roles=("challenger",))
+    lines = [line for line in told(remembering) if 'method="challenger"' in line]
+    assert lines
+    assert all(line.endswith(" 0.0") for line in lines)

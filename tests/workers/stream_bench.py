@@ -68,6 +68,7 @@ class Bench:
         seed: int = 0,
         leads: int = 3,
         meanwhile: Callable[[], object] = lambda: None,
+        roles: tuple[str, ...] = ("model", "canary"),
     ) -> Issued:
         """A forecast of the model from frame ``slot``; something happens while it is written."""
         reference = START + slot * STEP
@@ -92,7 +93,7 @@ class Bench:
             times,
             "fake",
             "1",
-            ("model", "canary"),
+            roles,
             {},
             reference,
         )
