@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.grafana.parts import SOURCE, Json, laid_out
+from model.drawing.methods import COLOURS
 
 PIXELS = "echocast_stream_verification_pixels_total"
 WINDOWS = ("3d", "7d", "14d", "30d", "90d")  # fewer than ten blocks of six hours tell nothing
@@ -116,7 +117,7 @@ def marks() -> list[Json]:
         ),
         _mark(
             "Promotions",
-            "#1F60C4",
+            COLOURS["model"],
             "max by (name, version) (echocast_registry_champion_since_timestamp_seconds) * 1000",
             "A model began to serve",
             "{{name}}/{{version}}",

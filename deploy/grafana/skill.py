@@ -20,8 +20,8 @@ from deploy.grafana.parts import (
 from deploy.grafana.skill_inputs import drift_panels, input_panels
 from deploy.grafana.skill_tables import heat_map, reliability, unreliability
 from deploy.grafana.skill_tiles import tiles
+from model.drawing.methods import COLOURS
 
-MODEL_COLOUR, REFERENCE_COLOUR = "#1F60C4", "#FF780A"
 OURS = ("model", "challenger", "canary")
 REFERENCE = "decoded_extrapolation"
 METHODS = (*OURS, REFERENCE, "extrapolation", "persistence")
@@ -29,37 +29,40 @@ MOST_SHOWN = 2  # times a floor: what is far above it hides what is near
 SLOWEST = "1h"  # between two points that each cover days
 LOOKS = [
     override(
-        "model", displayName="THE MODEL (serves)", color=fixed(MODEL_COLOUR), custom__lineWidth=5
+        "model",
+        displayName="THE MODEL (serves)",
+        color=fixed(COLOURS["model"]),
+        custom__lineWidth=5,
     ),
     override(
         "decoded_extrapolation",
         displayName="the reference: decoded extrapolation",
-        color=fixed(REFERENCE_COLOUR),
+        color=fixed(COLOURS["decoded_extrapolation"]),
         custom__lineWidth=2,
     ),
     override(
         "canary",
         displayName="the canary: our first model, frozen",
-        color=fixed("#5794F2"),
+        color=fixed(COLOURS["canary"]),
         custom__lineWidth=2,
         custom__lineStyle={"fill": "dash", "dash": [8, 8]},
     ),
     override(
         "challenger",
         displayName="the challenger: in the shadow, serves nobody",
-        color=fixed("#A352CC"),
+        color=fixed(COLOURS["challenger"]),
         custom__lineWidth=2,
     ),
     override(
         "extrapolation",
         displayName="raw extrapolation",
-        color=fixed("#7B7B7B"),
+        color=fixed(COLOURS["extrapolation"]),
         custom__lineWidth=1,
     ),
     override(
         "persistence",
         displayName="persistence: nothing moves",
-        color=fixed("#B0B0B0"),
+        color=fixed(COLOURS["persistence"]),
         custom__lineWidth=1,
         custom__lineStyle={"fill": "dot", "dash": [2, 6]},
     ),

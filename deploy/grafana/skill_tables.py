@@ -16,6 +16,7 @@ from deploy.grafana.parts import (
     query,
     steps,
 )
+from model.drawing.methods import COLOURS
 
 CELL = "lead_minutes, threshold_dbz"
 CLASS = "probability"
@@ -93,7 +94,7 @@ def reliability() -> Json:
         "percentunit",
         defaults={"min": 0, "max": 1, "custom": {"fillOpacity": 80, "lineWidth": 1}},
         overrides=[
-            override("Value #A", displayName="observed frequency", color=fixed("#1F60C4")),
+            override("Value #A", displayName="observed frequency", color=fixed(COLOURS["model"])),
             override("Value #B", displayName="forecast probability", color=fixed(GREY)),
         ],
         options={

@@ -1,7 +1,7 @@
 """The colour of each method, in all pictures, reports and dashboards.
 
 From palettes that the commonest kinds of colour blindness can tell apart (Okabe and Ito, 2008; P.
-Tol's muted scheme for the last three); on white and on dark ground.
+Tol's muted scheme for the rest); on white and on dark ground.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ COLOURS: Final[Mapping[str, str]] = {
     "canary": "#56B4E9",
     "decoded_extrapolation": "#E69F00",
     "decoded_beside_challenger": "#DDCC77",
-    "extrapolation": "#D55E00",
+    "extrapolation": "#882255",
     "persistence": "#8E8E8E",
     "expected": "#009E73",  # the other product of the model
-    "fallback": "#882255",
+    "fallback": "#44AA99",
     "pysteps_lk": "#117733",
     "pysteps_sprog": "#999933",
 }
