@@ -113,7 +113,7 @@ def test_scores_come_as_json_csv_and_picture(fed: httpx.Client) -> None:
             io.StringIO(fed.get(f"/streams/{NAME}/verification", params={"format": "csv"}).text)
         )
     )
-    assert len(rows) == 7 * 4 * 10
+    assert len(rows) == 8 * 4 * 10  # methods, thresholds, leads
     for row in rows:
         lead = view["methods"][row["method"]][row["threshold_dbz"]]["leads"][
             int(float(row["lead_minutes"]) / 5) - 1
