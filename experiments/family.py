@@ -153,7 +153,7 @@ class Judge:
     def scores(self) -> dict[str, Any]:
         """Means over frames; CSI of pooled counts, of the frames and of decided chances."""
         found: dict[str, Any] = {
-            name: float(np.concatenate(parts).mean()) for name, parts in self.pictures.items()
+            name: finite_mean(np.concatenate(parts)) for name, parts in self.pictures.items()
         }
         found["frames"] = int(sum(map(len, self.pictures["mse"])))
         found["csi"] = {f"{t:g}": table.scores() for t, table in self.tables.items()}
@@ -175,6 +175,11 @@ class Judge:
             for k, t in enumerate(thresholds)
             if t in THRESHOLDS_DBZ
         }
+
+
+def finite_mean(values: np.ndarray) -> float:
+    """Without the infinite sharpness of a dry frame that was forecast dry."""
+    return float(values[np.isfinite(values)].mean())
 
 
 class Recording:

@@ -31,7 +31,8 @@ than that between the seeds is none.
 
 MSE and MAE are sums over the 64 x 64 pixels of a frame scaled to 0..1, means over frames; SSIM and
 sharpness as in the papers (model/judging/paper_scores.py). *Forgotten*: share of the top layer's
-memory below a tenth after the forget path (MIM, Figure 6).
+memory below a tenth after the forget path (MIM, Figure 6). Processor time was taken on a busy
+machine; it orders the members, no more.
 """
 NOTES = {
     "digits": "Ten frames in, ten out, squared error alone, without extrapolation; drawn digits.",
