@@ -144,15 +144,17 @@ def _score_table(event: EventTally) -> str:
     return f"<table><tr><th>method</th><th>MSE dBZ²</th>{head}</tr>{''.join(rows)}</table>"
 
 
+def _difference(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return "n/a"
+    return f"{value:+.3f} <small>{low:+.3f} to {high:+.3f}</small>"
+
+
 def _difference_table(event: EventTally) -> str:
     rows = []
     for reference in event.methods[2:]:
-        cells = "".join(
-            "<td>{:+.3f} <small>{:+.3f} to {:+.3f}</small></td>".format(
-                *event.csi_difference("model", reference, threshold)
-            )
-            for threshold in SHOWN_DBZ
-        )
+        differences = (event.csi_difference("model", reference, t) for t in SHOWN_DBZ)
+        cells = "".join(f"<td>{_difference(*difference)}</td>" for difference in differences)
         rows.append(f"<tr><td>{html.escape(reference)}</td>{cells}</tr>")
     head = "".join(f"<th>CSI-{threshold:g}</th>" for threshold in SHOWN_DBZ)
     return (
