@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable
 
-from model.retraining.config import config_of
 from service.keys import load_keys
 from service.processes.gateway import bound_socket
 from service.processes.readying import answers
@@ -39,6 +38,8 @@ def run_service(
     """
     load_keys(settings)
     if retrains:
+        from model.retraining.config import config_of  # not lightly: it brings OpenCV
+
         config_of(WorkerSettings().retrain_config)
     port = settings.port or free_port(settings.host)
     bound_socket(settings.host, port).close()
