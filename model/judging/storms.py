@@ -27,17 +27,27 @@ def storms(observed_dbz: FloatArray, pixel_km: float) -> Counts:
         pixel_km: Side of a pixel.
     """
     return {
-        f"{STORMS}|{threshold:g}": [_regions(observed_dbz, threshold, SMALLEST_KM2 / pixel_km**2)]
+        f"{STORMS}|{threshold:g}": [regions(observed_dbz, threshold, SMALLEST_KM2, pixel_km)]
         for threshold in THRESHOLDS_DBZ
     }
 
 
-def _regions(observed_dbz: FloatArray, threshold_dbz: float, fewest_pixels: float) -> int:
+def regions(
+    observed_dbz: FloatArray, threshold_dbz: float, smallest_km2: float, pixel_km: float
+) -> int:
+    """Number of connected regions (eight neighbours) in a frame that reach a threshold.
+
+    Args:
+        observed_dbz: (height, width) in dBZ, NaN where missing.
+        threshold_dbz: What their pixels reach.
+        smallest_km2: Smaller ones are not counted.
+        pixel_km: Side of a pixel.
+    """
     with np.errstate(invalid="ignore"):
         reached = (observed_dbz >= threshold_dbz).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
-    sizes = statistics[1:, cv2.CC_STAT_AREA]  # the first is what is not reached
-    return int(np.count_nonzero(sizes >= fewest_pixels))
+    areas = statistics[1:, cv2.CC_STAT_AREA] * pixel_km**2  # the first is what is not reached
+    return int(np.count_nonzero(areas >= smallest_km2))
 
 
 def is_first_of_hour(time: datetime, step: timedelta) -> bool:

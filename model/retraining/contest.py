@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from model.extrapolation import FloatArray
 from model.forecast import Forecast
 from model.frames import Frames
 from model.judging.references import fields
+from model.judging.storms import regions
 from model.judging.tally import EventTally, Start
 from model.nowcaster import Nowcaster
 
@@ -159,7 +159,4 @@ def _left_unknown(forecast: Forecast) -> int:
 
 def count_storms(observed_dbz: FloatArray, pixel_km: float) -> int:
     """Cores of 40 dBZ or more in one frame, (height, width), of 4 square kilometres or more."""
-    heavy = (observed_dbz >= STORM_DBZ).astype(np.uint8)
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(heavy, connectivity=8)
-    areas = statistics[1:, cv2.CC_STAT_AREA] * pixel_km**2
-    return int((areas >= STORM_KM2).sum())
+    return regions(observed_dbz, STORM_DBZ, STORM_KM2, pixel_km)
