@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from experiments.family_page import write
-from model.batches import Batch, Sampler
+from model.batches import Batch, Sampler, batch_of
 from model.calibration import BINS, ExceedanceCounts, leave_one_out
 from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig, TrainingConfig
 from model.contingency import ContingencyTable
@@ -92,15 +92,8 @@ def batches(store: WindowStore, config: NetworkConfig) -> Iterator[tuple[Batch, 
         counts = store.counts[first : first + AT_ONCE]
         valid = torch.from_numpy((counts != MISSING_COUNT).astype(np.float32))[:, :, None]
         values = torch.from_numpy(counts * np.float32(DBZ_PER_COUNT / SCALE_DBZ))[:, :, None]
-        frames, bases = (values * valid).split([INPUTS + OUTPUTS, OUTPUTS], 1)
-        if config.base == "newest":
-            bases = frames[:, INPUTS - 1 : INPUTS].expand_as(bases)
-        context = Context(
-            torch.tensor([info.step_minutes for info in infos]),
-            torch.tensor([info.pixel_km for info in infos]),
-        )
-        seen = valid[:, : INPUTS + OUTPUTS]
-        batch = Batch(frames, seen, bases, INPUTS, context, seen.sum((0, 2, 3, 4)))
+        pixels = valid[:, : INPUTS + OUTPUTS].sum((0, 2, 3, 4))
+        batch = batch_of(values * valid, valid, infos, config.base, pixels)
         yield batch, [info.event for info in infos]
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -31,13 +32,12 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from model import checkpoint
 from model.batches import Sampler
 from model.config import PRESETS, TrainingConfig
-from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore, to_counts
+from model.dataset import WindowStore, from_counts, to_counts
 from model.loader import Loader
 from model.networks import Network
 from model.progress import progress
@@ -46,6 +46,7 @@ from model.windows import WET_DBZ, Window, sequences, windows_of
 
 PLAN = Path(__file__).with_name("windows.json")
 SYNTHETIC_PLAN = Path(__file__).with_name("windows-synthetic.json")
+WINDOWS = Path(tempfile.gettempdir(), "windows")
 PACKED_MIB = 46
 LARGEST_FILE_MIB = 16
 MiB = 2**20
@@ -104,7 +105,7 @@ def stage(
     minutes: Annotated[float | None, typer.Option(help="Of training.")] = None,
     preset: str = "radar",
     device: str = "cuda",
-    windows: Annotated[Path, typer.Option(help="Where windows are put.")] = Path("/tmp/windows"),
+    windows: Annotated[Path, typer.Option(help="Where windows are put.")] = WINDOWS,
 ) -> None:
     """Cut windows, measure a few steps, train for so long, write the averaged weights."""
     if device == "cuda" and not torch.cuda.is_available():
@@ -183,14 +184,7 @@ def _cut(job: tuple[dict[str, Any], Path | None, int]) -> list[Window]:
         return [
             w for sequence in sequences(source, Path()) for w in windows_of(sequence, source, rng)
         ]
-    return windows_of(_dbz(np.load(path, allow_pickle=False)["counts"]), source, rng)
-
-
-def _dbz(counts: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Counts as reflectivity, NaN where missing."""
-    dbz = counts.astype(np.float32) * np.float32(DBZ_PER_COUNT)
-    dbz[counts == MISSING_COUNT] = np.nan
-    return dbz
+    return windows_of(from_counts(np.load(path, allow_pickle=False)["counts"]), source, rng)
 
 
 def _seconds_per_step(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import TrainingConfig
-from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from model.config import Base, TrainingConfig
+from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowInfo, WindowStore
 from model.networks import SCALE_DBZ, Context
 from model.parallel import ALONE, Team
 
@@ -44,6 +44,30 @@ class Batch:
         )
         context = Context(*(part.to(device) for part in self.context))
         return Batch(frames, valid, bases, self.inputs, context, pixels)
+
+
+def batch_of(
+    planes: Tensor, valid: Tensor, infos: Sequence[WindowInfo], base: Base, pixels: Tensor
+) -> Batch:
+    """A batch of windows of one length.
+
+    Args:
+        planes: (batch, plane, 1, height, width) in network scale, missing 0: the frames of each
+            window, then the bases of the later ones.
+        valid: Like ``planes``: 1 where observed.
+        infos: What each window is.
+        base: What the residuals are added to.
+        pixels: (time,): observed pixels of each frame.
+    """
+    inputs, length = infos[0].inputs, infos[0].inputs + infos[0].outputs
+    frames, bases = planes[:, :length], planes[:, length:]
+    if base == "newest":
+        bases = frames[:, inputs - 1 : inputs].expand_as(bases)
+    context = Context(
+        torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
+        torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
+    )
+    return Batch(frames, valid[:, :length], bases, inputs, context, pixels)
 
 
 class Sampler:
@@ -94,21 +118,8 @@ class Sampler:
             torch.from_numpy(np.stack(arrays))[:, :, None]
             for arrays in zip(*windows[part], strict=True)
         )
-        context = Context(
-            torch.tensor([info.step_minutes for info in infos], dtype=torch.float32),
-            torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
-        )
-        frames, bases = planes[:, :length], planes[:, length:]
-        if self.config.network.base == "newest":
-            bases = frames[:, inputs - 1 : inputs].expand_as(bases)
-        return Batch(
-            frames,
-            valid[:, :length],
-            bases,
-            inputs,
-            context,
-            torch.tensor(pixels[:length], dtype=torch.float32),
-        )
+        mean_pixels = torch.tensor(pixels[:length], dtype=torch.float32)
+        return batch_of(planes, valid, infos, self.config.network.base, mean_pixels)
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator

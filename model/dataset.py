@@ -104,6 +104,13 @@ def to_counts(frames_dbz: FloatArray) -> NDArray[np.uint8]:
     return np.where(np.isnan(frames_dbz), MISSING_COUNT, counts).astype(np.uint8)
 
 
+def from_counts(counts: NDArray[np.uint8]) -> FloatArray:
+    """Bytes as dBZ, NaN where missing. Inverse: :func:`to_counts`."""
+    dbz = counts.astype(np.float32) * np.float32(DBZ_PER_COUNT)
+    dbz[counts == MISSING_COUNT] = np.nan
+    return dbz
+
+
 def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
     """How much there is to learn in each candidate crop: rain now and later, heavy rain most.
 
@@ -137,12 +144,12 @@ def cut(
         (time + later, size, size) counts: the frames, and the bases of the later ones.
     """
     moved = aligned(frames_dbz, inputs)
-    planes = np.concatenate([moved, damped(moved[:inputs], len(moved) - inputs)])
     stride = size // 3
     chances = worth(moved, size, stride)
     wet = int((chances > 0.5).sum())
     if wet == 0:
         return
+    planes = np.concatenate([moved, damped(moved[:inputs], len(moved) - inputs)])
     flat = np.where(chances > 0.5, chances, 0).ravel()
     chosen = rng.choice(flat.size, size=min(count, wet), replace=False, p=flat / flat.sum())
     for row, column in zip(*np.unravel_index(chosen, chances.shape), strict=True):

@@ -10,7 +10,16 @@ import torch
 from model.batches import Sampler
 from model.cascade import damped
 from model.config import RADAR_SMALL, TrainingConfig
-from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, aligned, clean, cut, to_counts
+from model.dataset import (
+    MISSING_COUNT,
+    WindowInfo,
+    WindowStore,
+    aligned,
+    clean,
+    cut,
+    from_counts,
+    to_counts,
+)
 from model.errors import ModelError
 from model.loader import Loader
 from model.losses import exceedance_loss, intensity_loss, rain_weight
@@ -55,6 +64,9 @@ def test_cleaning_removes_specks_and_caps_clutter_but_keeps_missing():
 def test_counts_keep_dry_and_missing_apart():
     counts = to_counts(np.array([[np.nan, 0.0, 30.0, 200.0]], np.float32))
     assert counts.tolist() == [[MISSING_COUNT, 0, 100, 254]]
+    back = from_counts(counts)[0]
+    assert np.isnan(back[0])
+    assert back[1:].tolist() == pytest.approx([0.0, 30.0, 76.2])
 
 
 def test_a_dry_event_gives_no_windows():
