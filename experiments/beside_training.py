@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from experiments.live_service import Caller, fill
+from experiments.live_service import Caller, fill, told_in_a_folder
 from service.processes.readying import running_service, stop_process, wait_until
 from service.processes.up import free_port
 from workers.settings import WorkerSettings
@@ -103,18 +103,7 @@ def told(seconds: list[float]) -> dict[str, float]:
     return {"p50": round(cuts[49], 3), "p99": round(cuts[98], 3), "n": len(seconds)}
 
 
-def main() -> None:
-    """Measure in a folder that is not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--cycles", type=int, default=12)
-    given = parser.parse_args()
-    output = given.output.resolve()
-    output.mkdir(parents=True)
-    found = measure(output, given.cycles)
-    (output / "latency.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cycles", type=int, default=12)
+    told_in_a_folder(parser, "latency.json", lambda given: measure(given.output, given.cycles))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import torch
@@ -99,6 +101,25 @@ class Caller(threading.Thread):
         """End after the answer that is awaited."""
         self.stopping.set()
         self.join(180)
+
+
+def told_in_a_folder(
+    parser: argparse.ArgumentParser, name: str, tell: Callable[[argparse.Namespace], Any]
+) -> None:
+    """Run an experiment in a folder that is not there yet; write and print what it found.
+
+    Args:
+        parser: Of the experiment's other options; ``--output`` is added, and made.
+        name: Of the JSON file in that folder.
+        tell: The experiment.
+    """
+    parser.add_argument("--output", type=Path, required=True)
+    given = parser.parse_args()
+    given.output = given.output.resolve()
+    given.output.mkdir(parents=True)
+    found = json.dumps(tell(given), indent=1)
+    (given.output / name).write_text(found + "\n")
+    print(found)
 
 
 def until(condition, seconds: float):

@@ -30,7 +30,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from experiments.live_service import Caller, fill, spoiled, until
+from experiments.live_service import Caller, fill, spoiled, told_in_a_folder, until
 from model.registry import HistoryEntry, Registry
 from service.processes.readying import running_service, stop_process, wait_until
 from service.processes.up import free_port
@@ -126,16 +126,6 @@ def tell(output: Path) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Tell the story in a folder that is not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True)
-    output = parser.parse_args().output.resolve()
-    output.mkdir(parents=True)
-    story = tell(output)
-    (output / "story.json").write_text(json.dumps(story, indent=1) + "\n")
-    print(json.dumps(story, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    told_in_a_folder(parser, "story.json", lambda given: tell(given.output))

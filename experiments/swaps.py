@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import time
 from pathlib import Path
 
-from experiments.live_service import Caller, spoiled, until
+from experiments.live_service import Caller, spoiled, told_in_a_folder, until
 from model.registry import Registry
 from service.processes.readying import running_service, wait_until
 from service.processes.up import free_port
@@ -74,16 +73,6 @@ def tell(output: Path) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Tell what happened in a folder that is not there yet."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True)
-    output = parser.parse_args().output.resolve()
-    output.mkdir(parents=True)
-    story = tell(output)
-    (output / "swaps.json").write_text(json.dumps(story, indent=1) + "\n")
-    print(json.dumps(story, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    told_in_a_folder(parser, "swaps.json", lambda given: tell(given.output))

@@ -13,6 +13,7 @@ import pytest
 import xarray
 from PIL import Image
 
+from model.forecast import Forecast
 from model.formats.cf import read_forecast
 from tests.service.bodies import (
     NETCDF,
@@ -23,6 +24,13 @@ from tests.service.bodies import (
     netcdf,
 )
 from tests.service.processes import Place
+
+
+def stored(client: httpx.Client, job: dict[str, Any], folder: Path) -> Forecast:
+    """The forecast of a job as its NetCDF file has it."""
+    path = folder / "forecast.nc"
+    path.write_bytes(forecast(client, job, "netcdf").content)
+    return read_forecast(path)
 
 
 def test_netcdf_opens_in_xarray(client: httpx.Client, job: dict[str, Any], tmp_path: Path) -> None:
@@ -66,9 +74,7 @@ def test_a_forecast_is_shown_after_its_inputs_were_removed_and_made_again_when_i
 def test_all_formats_hold_the_same_forecast(
     client: httpx.Client, job: dict[str, Any], tmp_path: Path
 ) -> None:
-    path = tmp_path / "forecast.nc"
-    path.write_bytes(forecast(client, job, "netcdf").content)
-    truth = read_forecast(path)
+    truth = stored(client, job, tmp_path)
     as_json = forecast(client, job, "json").json()
     values = truth.frames.reflectivity_dbz
     np.testing.assert_allclose(np.array(as_json["frames"], dtype=float), values, atol=0.006)
@@ -130,9 +136,7 @@ def test_what_the_caller_has_is_not_sent_again(client: httpx.Client, job: dict[s
 def test_other_products_are_shown_where_they_are_asked_for(
     client: httpx.Client, job: dict[str, Any], tmp_path: Path
 ) -> None:
-    path = tmp_path / "forecast.nc"
-    path.write_bytes(forecast(client, job, "netcdf").content)
-    truth = read_forecast(path)
+    truth = stored(client, job, tmp_path)
     expected_dbz = (truth.expected or truth.frames).reflectivity_dbz
 
     def shown(product: str) -> tuple[str, Any]:
