@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,9 +34,8 @@ class Window(NamedTuple):
     """What a roll-out reads.
 
     Args:
-        frames: (batch, time, 1, height, width) in network scale, missing 0, whole patches.
-        valid: Like ``frames``: 1 where observed.
-        context: Of every window.
+        frames: (batch, time, 1, height, width) in network scale, NaN where missing, whole patches.
+        context: Of every window, on the device that computes.
         near: (batch, height, width), where the network's word counts.
         margin: Pixels that a tile needs around what it answers for.
         bases: (batch, lead, 1, height, width): what the residuals are added to; None: the newest
@@ -44,7 +43,6 @@ class Window(NamedTuple):
     """
 
     frames: Tensor
-    valid: Tensor
     context: Context
     near: Tensor
     margin: int = MARGIN
@@ -52,10 +50,9 @@ class Window(NamedTuple):
 
     def crop(self, rows: slice, columns: slice) -> Window:
         """A part of the grid."""
-        parts = (self.frames, self.valid, self.near)
-        frames, valid, near = (part[..., rows, columns] for part in parts)
+        frames, near = (part[..., rows, columns] for part in (self.frames, self.near))
         bases = None if self.bases is None else self.bases[..., rows, columns]
-        return self._replace(frames=frames, valid=valid, near=near, bases=bases)
+        return self._replace(frames=frames, near=near, bases=bases)
 
 
 class Leads(NamedTuple):
@@ -87,7 +84,7 @@ class Domain:
 
     @torch.inference_mode()
     def run(self, window: Window, progress: Callable[[], None] = lambda: None) -> Leads:
-        """The forecast frames of a window; where nothing is near, of no meaning.
+        """The forecast frames of a window; 0 where nothing is near.
 
         ``progress`` is called after every step of a roll-out. When memory runs out, one window is
         computed in smaller and smaller tiles.
@@ -109,10 +106,9 @@ class Domain:
 
     def _in_tiles(self, window: Window, most: int, progress: Callable[[], None]) -> Leads:
         height, width = window.frames.shape[-2:]
-        if height * width <= most:
-            return self._roll_out(window, progress)
-        overlap = 2 * window.margin
-        side, patch = max(math.isqrt(most), 3 * overlap), self._network.config.patch
+        overlap, patch = 2 * window.margin, self._network.config.patch
+        fits = height * width <= most
+        side = max(height, width) if fits else max(math.isqrt(most), 3 * overlap)
         blended = _nothing(window, self._network.config)
         for (rows, down), (columns, across) in itertools.product(
             pieces(height, side, overlap, patch), pieces(width, side, overlap, patch)
@@ -120,14 +116,20 @@ class Domain:
             part = window.crop(rows, columns)
             if not part.near.any():
                 continue
-            leads = self._roll_out(part, progress)
-            for total, of_part in zip(blended, leads, strict=True):
-                total[..., rows, columns] += (of_part * (down[:, None] * across)).to(total.dtype)
+            weights = down[:, None] * across * part.near
+            for lead, (frame, chances) in enumerate(self._roll_out(part, progress)):
+                blended.frames[:, lead, rows, columns] += frame * weights
+                shared = (chances * weights[:, None]).half()
+                blended.chances[:, lead, :, rows, columns] += shared
         return blended
 
-    def _roll_out(self, window: Window, progress: Callable[[], None]) -> Leads:
-        """The network on a whole window."""
-        frames, config = window.frames, self._network.config
+    def _roll_out(
+        self, window: Window, progress: Callable[[], None]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The network on a whole window: frame and probabilities of one lead time after another."""
+        config = self._network.config
+        seen = window.frames.to(window.context.step_minutes.device)
+        frames, valid = seen.nan_to_num(0.0), seen.isfinite().to(seen.dtype)
         ahead = [frames[:, -1]] * config.output_frames
         if window.bases is not None:
             ahead = [base.to(frames.device) for base in window.bases.unbind(1)]
@@ -135,24 +137,24 @@ class Domain:
         leads = self._network.roll_out(
             frames,
             bases,
-            window.valid,
+            valid,
             window.context,
-            recurrence=_Reporting(self._where_near(window), progress),
+            recurrence=_Reporting(self._where_near(window.near, valid[:, -1]), progress),
             first=len(bases) - config.output_frames,
         )
-        parts = [(p.frame[:, 0].clamp(0, 1), p.exceedance_logits.sigmoid().half()) for p in leads]
-        found, chances = (torch.stack(kind, 1) for kind in zip(*parts, strict=True))
-        return Leads(found.cpu(), chances.cpu())
+        for lead in leads:
+            chances = lead.exceedance_logits.sigmoid().half()
+            yield lead.frame[:, 0].clamp(0, 1).cpu(), chances.cpu()
 
-    def _where_near(self, window: Window) -> Recurrence:
+    def _where_near(self, near: Tensor, valid: Tensor) -> Recurrence:
         """The steps, without what lies far from all that matters, if they can do that.
 
         What is left out is dry sky, seen or not: that is its kind.
         """
-        patches = in_patches(window.near, patch := self._network.config.patch)
+        patches = in_patches(near, patch := self._network.config.patch)
         if not isinstance(self._steps, FastSteps) or bool(patches.all()):
             return self._steps
-        seen = F.avg_pool2d(window.valid[:, -1], patch)[:, 0]
+        seen = F.avg_pool2d(valid, patch)[:, 0]
         return self._steps.only(patches, seen)
 
 

@@ -28,6 +28,7 @@ RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
 SEEN_SHARE = 0.5  # of a carried value, at least; else nobody knows it
 TOGETHER = 4  # planes that OpenCV carries at once
+BAND_ROWS = 256  # of so many rows each
 FINEST_KM = 1.0  # smaller pixels are averaged first: their grain misleads the flow
 
 
@@ -157,22 +158,21 @@ def sample(field: FloatArray, at: Trajectory, *, outside: float = 0.0) -> FloatA
     return values
 
 
-def sample_planes(planes: FloatArray, at: Trajectory) -> FloatArray:
-    """What :func:`sample` gives of every plane, several at once, which is faster.
+def carry_planes(planes: FloatArray, at: Trajectory) -> None:
+    """Replace every plane by what :func:`sample` gives of it; several at once, which is faster.
 
     Args:
         planes: (plane, height, width), finite.
-        at: Points to look at.
-
-    Returns:
-        (plane, height, width) of the points; 0 beyond the grid.
+        at: Points to look at; what lies beyond the grid is 0.
     """
-    found = np.empty((len(planes), *at.x.shape), np.float32)
+    height, width = at.x.shape
     for first in range(0, len(planes), TOGETHER):
-        part = slice(first, first + TOGETHER)
-        carried = sample(cv2.merge(list(planes[part])), at)
-        found[part] = carried.reshape(*at.x.shape, -1).transpose(2, 0, 1)
-    return found
+        part = planes[first : first + TOGETHER]
+        together = cv2.merge(list(part))
+        for top in range(0, height, BAND_ROWS):
+            rows = slice(top, top + BAND_ROWS)
+            carried = sample(together, Trajectory(at.x[rows], at.y[rows]))
+            part[:, rows] = carried.reshape(-1, width, len(part)).transpose(2, 0, 1)
 
 
 def trajectories(motion: Motion, *, forward: bool = False) -> Iterator[Trajectory]:
@@ -192,6 +192,7 @@ def trajectories(motion: Motion, *, forward: bool = False) -> Iterator[Trajector
     while True:
         half = Trajectory(x + sign / 2 * u, y + sign / 2 * v)
         u, v = _velocity(motion, half)
+        del half
         x, y = x + sign * u, y + sign * v
         yield Trajectory(x, y)
         u, v = _velocity(motion, Trajectory(x, y))

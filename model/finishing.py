@@ -5,8 +5,8 @@ A Lagrangian network's forecast frames stand still; they are carried out to thei
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +18,12 @@ from model.extrapolation import (
     SEEN_SHARE,
     FloatArray,
     Trajectory,
-    sample_planes,
+    carry_planes,
     seen_share,
     trajectories,
 )
 from model.forecast import Forecast, ModelIdentity
+from model.frames import Frames
 from model.packing import floor_as_written, rounded_dbz
 from model.preparation import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
 from model.products import csi_optimal
@@ -38,6 +39,20 @@ class Prediction(NamedTuple):
 
     frames_dbz: FloatArray
     exceedance_probability: NDArray[np.float16]
+
+
+class Fields(NamedTuple):
+    """What a forecast shows beside the prediction, (height, width) or (lead, height, width).
+
+    Args:
+        decided: The default product in dBZ.
+        extrapolation: In dBZ.
+        persistence: In dBZ.
+    """
+
+    decided: FloatArray
+    extrapolation: FloatArray
+    persistence: FloatArray
 
 
 @dataclass(frozen=True)
@@ -58,26 +73,56 @@ class Finisher:
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know.
 
-        Lead by lead and in place, for large grids: the prediction's arrays become the forecast's.
+        In place: the prediction's arrays become the forecast's.
         """
         expected, chances = prediction
         decided, extrapolation, persistence = (np.empty_like(expected) for _ in range(3))
+        for lead, fields in enumerate(self._fields(prepared, prediction)):
+            decided[lead], extrapolation[lead], persistence[lead] = fields
+        ahead = range(1, len(expected) + 1)
+        fields = Fields(decided, extrapolation, persistence)
+        return self._forecast(prepared, ahead, fields, expected, chances)
+
+    def leads(self, prepared: Prepared, prediction: Prediction) -> Iterator[Forecast]:
+        """The same as one forecast for each lead time, made when it is asked for.
+
+        The prediction's arrays become the forecasts'.
+        """
+        for lead, fields in enumerate(self._fields(prepared, prediction)):
+            expected, chances = (part[lead][None] for part in prediction)
+            fields = Fields(*(field[None] for field in fields))
+            yield self._forecast(prepared, [lead + 1], fields, expected, chances)
+
+    def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
+        """What comes beside the prediction, which is carried too, lead by lead and in place."""
         seen = np.isfinite(prepared.newest_dbz)
         newest = np.where(seen, prepared.newest_dbz, np.float32(0))
-        for lead, at in enumerate(islice(trajectories(prepared.motion), len(expected))):
-            share = _known_share(seen, at)
-            persistence[lead] = np.where(np.isnan(share), share, newest)
-            chance = torch.from_numpy(chances[lead])  # NumPy converts half precision slowly
-            planes = np.concatenate([[newest, expected[lead]], chance.float().numpy()])
-            moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
-            moving *= seen
-            moving[:] = sample_planes(moving, at)
-            moving /= share
-            planes[len(moving) :, np.isnan(share)] = np.nan
-            extrapolation[lead], expected[lead] = planes[:2]
-            chance.copy_(torch.from_numpy(planes[2:]))
-            decided[lead] = self._decided(planes[1], planes[2:])
-        return self._forecast(prepared, decided, expected, extrapolation, persistence, chances)
+        for at, expected, chances in zip(trajectories(prepared.motion), *prediction, strict=False):
+            yield self._carried(seen, newest, at, expected, torch.from_numpy(chances))
+
+    def _carried(
+        self,
+        seen: NDArray[np.bool_],
+        newest: FloatArray,
+        at: Trajectory,
+        expected: FloatArray,
+        chances: torch.Tensor,
+    ) -> Fields:
+        """One lead time; NumPy converts half precision slowly, PyTorch does not."""
+        share = _known_share(seen, at)
+        planes = np.empty((2 + len(chances), *newest.shape), np.float32)
+        planes[0], planes[1] = newest, expected
+        torch.from_numpy(planes[2:]).copy_(chances)
+        moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
+        moving *= seen
+        carry_planes(moving, at)
+        moving /= share
+        for plane in planes[len(moving) :]:
+            plane[np.isnan(share)] = np.nan
+        expected[:] = planes[1]
+        chances.copy_(torch.from_numpy(planes[2:]))
+        decided = self._decided(planes[1], planes[2:])
+        return Fields(decided, planes[0].copy(), np.where(np.isnan(share), share, newest))
 
     def _decided(self, expected_dbz: FloatArray, chances: FloatArray) -> FloatArray:
         """One frame of the default product: what is too faint for an echo is dry in it."""
@@ -91,33 +136,33 @@ class Finisher:
     def _forecast(
         self,
         prepared: Prepared,
-        decided: FloatArray,
+        ahead: Sequence[int],
+        fields: Fields,
         expected: FloatArray,
-        extrapolation: FloatArray,
-        persistence: FloatArray,
         chances: NDArray[np.float16],
     ) -> Forecast:
-        """All fields, each (lead, height, width), in one value; probabilities by threshold.
+        """Fields (lead, height, width), ``ahead`` steps ahead, as one value; in place.
 
         Reflectivity is rounded as files hold it, so that every reader scores the same numbers.
         """
-        observed, thresholds = prepared.frames, self.config.exceedance_thresholds_dbz
-        ahead, floor = range(1, len(decided) + 1), floor_as_written(observed.no_rain_dbz)
-        times = [observed.times[-1] + observed.step * k for k in ahead]
-        fields = []
-        for values in (decided, expected, extrapolation, persistence):
+        newest, thresholds = prepared.newest, self.config.exceedance_thresholds_dbz
+        floor = floor_as_written(newest.no_rain_dbz)
+        times = [newest.times[-1] + prepared.step * k for k in ahead]
+
+        def as_written(values: FloatArray) -> Frames:
             for frame in values:
                 frame[:] = rounded_dbz(frame)
-            values[values <= max(0.0, floor)] = floor
-            fields.append(observed.with_values(values, times))
+                frame[frame <= max(0.0, floor)] = floor
+            return newest.with_values(values, times)
+
         return Forecast(
-            frames=fields[0],
-            expected=fields[1] if self.cuts else None,
-            extrapolation=fields[2],
-            persistence=fields[3],
-            forecast_reference_time=observed.times[-1],
+            frames=as_written(fields.decided),
+            expected=as_written(expected) if self.cuts else None,
+            extrapolation=as_written(fields.extrapolation),
+            persistence=as_written(fields.persistence),
+            forecast_reference_time=newest.times[-1],
             model=self.identity,
-            input_sha256=observed.sha256(),
+            input_sha256=prepared.input_sha256,
             exceedance_thresholds_dbz=thresholds,
             exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
             quality=_quality(prepared),
@@ -134,6 +179,6 @@ def _known_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
 def _quality(prepared: Prepared) -> dict[str, str]:
     """What a reader should know before trusting the forecast."""
     notes: dict[str, str] = {}
-    if prepared.frames.grid.pixel_size_km is None:
+    if prepared.newest.grid.pixel_size_km is None:
         notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
     return notes

@@ -12,9 +12,9 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -126,27 +126,22 @@ class Nowcaster:
 
         ``progress`` is called after every step of the roll-out.
         """
-        frames, valid = (
-            torch.from_numpy(np.stack(parts)).to(self._device)
-            for parts in zip(*((item.inputs, item.valid) for item in batch), strict=True)
-        )
-        minutes = [item.frames.step.total_seconds() / 60 for item in batch]
+        minutes = [item.step.total_seconds() / 60 for item in batch]
         context = Context(
             torch.tensor(minutes, dtype=torch.float32, device=self._device),
             torch.tensor([item.pixel_km for item in batch], device=self._device),
         )
         near = [self._near(item) for item in batch]
         window = Window(
-            frames[:, :, None],
-            valid[:, :, None],
+            _batched([item.inputs for item in batch])[:, :, None],
             context,
-            torch.from_numpy(np.stack(near)),
+            _batched(near),
             self._margin(batch),
-            torch.from_numpy(np.stack([item.bases for item in batch])[:, :, None]),
+            _batched([item.bases for item in batch])[:, :, None],
         )
         leads = self._domain.run(window, progress)
-        predicted, chances = SCALE_DBZ * leads.frames.numpy(), leads.chances.numpy()
-        parts = zip(batch, predicted, chances, near, strict=True)
+        predicted = leads.frames.mul_(SCALE_DBZ).numpy()
+        parts = zip(batch, predicted, leads.chances.numpy(), near, strict=True)
         return [self._cropped(*part) for part in parts]
 
     def _near(self, item: Prepared) -> NDArray[np.bool_]:
@@ -169,12 +164,11 @@ class Nowcaster:
         chances: NDArray[np.float16],
         near: NDArray[np.bool_],
     ) -> Prediction:
-        """Without the padding, and extrapolation where no echo is near."""
+        """Without the padding, and extrapolation where no echo is near; in place."""
         height, width = item.newest_dbz.shape
-        frames_dbz, chances = frames_dbz[:, :height, :width], chances[..., :height, :width]
-        near, newest = near[:height, :width], np.nan_to_num(item.newest_dbz, nan=0.0)
-        chances.view(np.int16)[:] *= near  # as numbers of 16 bits: half precision is slow in NumPy
-        return Prediction(np.where(near, frames_dbz, newest), chances)
+        frames_dbz, far = frames_dbz[:, :height, :width], ~near[:height, :width]
+        np.copyto(frames_dbz, np.nan_to_num(item.newest_dbz, nan=0.0), where=far)
+        return Prediction(frames_dbz, chances[..., :height, :width])
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know.
@@ -182,6 +176,15 @@ class Nowcaster:
         The prediction's arrays become the forecast's.
         """
         return self._finisher.finish(prepared, prediction)
+
+    def leads(self, prepared: Prepared, prediction: Prediction) -> Iterator[Forecast]:
+        """What :meth:`finish` gives, as a forecast for each lead time: less memory at a time."""
+        return self._finisher.leads(prepared, prediction)
+
+
+def _batched(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:
+    """Arrays as one tensor, a single one without copying it."""
+    return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays))
 
 
 def predict(

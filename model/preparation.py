@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import cv2
@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from model.cascade import damped
 from model.config import NetworkConfig
 from model.errors import ContractViolation
-from model.extrapolation import FloatArray, Motion, carry, estimate_motion, trajectories
+from model.extrapolation import (
+    FLOW_PAIRS,
+    FloatArray,
+    Motion,
+    carry,
+    estimate_motion,
+    trajectories,
+)
 from model.frames import Frames
 from model.networks import SCALE_DBZ
 
@@ -32,22 +39,28 @@ class Prepared:
     """Frames made ready for the network.
 
     Args:
-        frames: As they came.
-        newest_dbz: The newest frame, dry as 0, NaN where missing, (height, width).
+        newest: The newest frame alone, dry as 0 dBZ.
+        step: Time between frames.
+        input_sha256: Hash of the frames.
         motion: Pixels per step.
-        inputs: (time, height, width) in network scale, padded to the patch, missing 0.
-        valid: Like ``inputs``: 1 where observed.
+        inputs: (time, height, width) in network scale, padded to the patch, NaN where missing.
         bases: (lead, height, width), padded too: what the network's residuals are added to.
         pixel_km: Side of a pixel.
     """
 
-    frames: Frames
-    newest_dbz: FloatArray
+    newest: Frames
+    step: timedelta
+    input_sha256: str
     motion: Motion
     inputs: FloatArray
-    valid: FloatArray
     bases: FloatArray
     pixel_km: float
+
+    @property
+    def newest_dbz(self) -> FloatArray:
+        """(height, width), NaN where missing."""
+        newest: FloatArray = self.newest.reflectivity_dbz[0]
+        return newest
 
     @property
     def batch_key(self) -> Hashable:
@@ -58,6 +71,11 @@ class Prepared:
     def cost(self) -> int:
         """Pixels times frames of the network's input."""
         return self.inputs.size
+
+    def spent(self) -> Prepared:
+        """What finishing needs of it, without the planes that the network alone reads."""
+        nothing = np.empty((0, 0, 0), np.float32)
+        return replace(self, inputs=nothing, bases=nothing)
 
 
 def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
@@ -75,44 +93,59 @@ def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
             f"The model needs {config.input_frames} frames, but {len(frames)} came.",
             rule="frame-count",
         )
-    values = frames.reflectivity_dbz
-    observed = np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
-    motion = estimate_motion(observed, frames.grid.pixel_size_km)
-    seen = _aligned(observed, motion) if config.coordinates == "lagrangian" else observed
-    inputs: FloatArray = np.clip(np.nan_to_num(seen, nan=0.0) / SCALE_DBZ, 0, 1)
+    last = _dried(frames, slice(-FLOW_PAIRS - 1, None))
+    motion = estimate_motion(last, frames.grid.pixel_size_km)
+    seen = _seen(frames, motion, config)
+    bases = _in_network_scale(_bases(seen, config))
     return Prepared(
-        frames,
-        observed[-1],
+        frames.with_values(last[-1:].copy(), frames.times[-1:]),
+        frames.step,
+        frames.sha256(),
         motion,
-        _padded(inputs, config.patch),
-        _padded(np.isfinite(seen).astype(np.float32), config.patch),
-        _padded(_bases(seen, config), config.patch),
+        _padded(_in_network_scale(seen), config.patch, np.nan),
+        _padded(bases, config.patch, 0.0),
         frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
     )
 
 
-def _aligned(observed_dbz: FloatArray, motion: Motion) -> FloatArray:
-    """The frames carried to the newest time, (time, height, width) in dBZ."""
-    past = zip(observed_dbz[-2::-1], trajectories(motion), strict=False)
-    moved = [carry(frame, at) for frame, at in past]
-    return np.stack([*moved[::-1], observed_dbz[-1]])
+def _dried(frames: Frames, which: slice) -> FloatArray:
+    """Reflectivity of some frames in dBZ, 0 for dry, NaN where missing."""
+    values = frames.reflectivity_dbz[which]
+    return np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
+
+
+def _seen(frames: Frames, motion: Motion, config: NetworkConfig) -> FloatArray:
+    """The frames as the network sees them, carried to the newest time or as they are, in dBZ."""
+    if config.coordinates == "eulerian":
+        return _dried(frames, slice(None))
+    aligned = np.empty(frames.reflectivity_dbz.shape, np.float32)
+    aligned[-1:] = _dried(frames, slice(-1, None))
+    back = trajectories(motion)
+    for index in reversed(range(len(frames) - 1)):
+        aligned[index] = carry(_dried(frames, slice(index, index + 1))[0], next(back))
+    return aligned
 
 
 def _bases(seen_dbz: FloatArray, config: NetworkConfig) -> FloatArray:
-    """What the forecast is before the network adds to it, (lead, height, width)."""
+    """What the forecast is before the network adds to it, (lead, height, width) in dBZ."""
     if config.base == "damped":
-        ahead = damped(seen_dbz, config.output_frames)
-    else:
-        newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
-        ahead = np.broadcast_to(newest, (config.output_frames, *newest.shape))
-    bases: FloatArray = np.clip(ahead / np.float32(SCALE_DBZ), 0, 1)
-    return bases
+        return damped(seen_dbz, config.output_frames)
+    newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
+    return np.repeat(newest[None], config.output_frames, 0)
 
 
-def _padded(planes: FloatArray, patch: int) -> FloatArray:
-    """Zeros below and right, up to whole patches."""
+def _in_network_scale(planes_dbz: FloatArray) -> FloatArray:
+    """The same array, now from 0 to 1."""
+    planes_dbz /= np.float32(SCALE_DBZ)
+    return np.clip(planes_dbz, 0, 1, out=planes_dbz)
+
+
+def _padded(planes: FloatArray, patch: int, value: float) -> FloatArray:
+    """``value`` below and right, up to whole patches."""
     rows, columns = (-size % patch for size in planes.shape[1:])
-    return np.pad(planes, ((0, 0), (0, rows), (0, columns)))
+    if not rows + columns:
+        return planes
+    return np.pad(planes, ((0, 0), (0, rows), (0, columns)), constant_values=value)
 
 
 def reach(item: Prepared, config: NetworkConfig) -> NDArray[np.bool_]:
@@ -125,7 +158,7 @@ def reach(item: Prepared, config: NetworkConfig) -> NDArray[np.bool_]:
     Returns:
         (height, width), padded.
     """
-    echo: NDArray[np.bool_] = item.inputs.max(0) * SCALE_DBZ >= ECHO_DBZ
+    echo: NDArray[np.bool_] = np.fmax.reduce(item.inputs) * SCALE_DBZ >= ECHO_DBZ
     if not echo.any():
         return echo
     far = cv2.distanceTransform((~echo).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -138,7 +171,7 @@ def reach_pixels(item: Prepared, config: NetworkConfig) -> int:
 
     In the moving frame there is no motion left: rain stands still, and growth alone counts.
     """
-    lead = config.output_frames * item.frames.step
+    lead = config.output_frames * item.step
     growth = GROWTH_KM_PER_HOUR * (lead / timedelta(hours=1)) / item.pixel_km
     moves = config.coordinates == "eulerian"
     fastest = max(float(np.abs(part).max()) for part in item.motion) if moves else 0.0

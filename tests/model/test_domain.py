@@ -11,7 +11,7 @@ import torch
 
 from model import domain
 from model.config import RADAR, RADAR_SMALL
-from model.domain import Domain, Leads, bytes_per_pixel, in_patches, pieces, skipped_share
+from model.domain import Domain, bytes_per_pixel, in_patches, pieces, skipped_share
 from model.fast.choice import Choice
 from model.fast.recurrence import FastSteps
 from model.nowcaster import Nowcaster, reach
@@ -52,7 +52,7 @@ def apart(one, other, near):
 @pytest.fixture(scope="module")
 def whole(trained, prepared):
     everywhere = with_domain(trained)
-    everywhere._domain._where_near = lambda _: everywhere.choice.steps
+    everywhere._domain._where_near = lambda *_: everywhere.choice.steps
     return everywhere.predict([prepared])[0]
 
 
@@ -83,18 +83,16 @@ class Narrow(Domain):
         self.tried.append(height * width)
         if height * width > self.fits:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
-        config = self._network.config
-        shape = len(window.frames), config.output_frames
-        return Leads(
-            torch.ones(*shape, height, width),
-            torch.ones(*shape, len(config.exceedance_thresholds_dbz), height, width),
-        )
+        batch, config = len(window.frames), self._network.config
+        frame = torch.ones(batch, height, width)
+        chances = torch.ones(batch, len(config.exceedance_thresholds_dbz), height, width)
+        return [(frame, chances)] * config.output_frames
 
 
 def window_of(batch, height, width):
     frames = torch.zeros(batch, 10, 1, height, width)
     near = torch.ones(batch, height, width, dtype=torch.bool)
-    return domain.Window(frames, frames, None, near)
+    return domain.Window(frames, None, near)
 
 
 def test_one_window_that_does_not_fit_is_tiled(trained):
