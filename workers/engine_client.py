@@ -18,6 +18,7 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
 # A script starts only where all of its writes are allowed; else it would stop half-way.
 WHOLE = "#!lua\n"
+READING = "#!lua flags=no-writes\n"  # is answered by an engine that is full or read only, too
 PASSING = (
     redis.exceptions.NoScriptError,  # an engine that just came back knows no scripts yet
     redis.exceptions.OutOfMemoryError,
@@ -55,6 +56,11 @@ class EngineClient:
     def script(self, body: str) -> Script:
         """A script as a function of its arguments."""
         run = self.redis.register_script(WHOLE + PRELUDE + body)
+        return lambda *values: self.call(lambda: run(args=list(values)))
+
+    def reading_script(self, body: str) -> Script:
+        """A script that writes nothing, as a function of its arguments."""
+        run = self.redis.register_script(READING + body)
         return lambda *values: self.call(lambda: run(args=list(values)))
 
     def call(self, command: Callable[[], Answer]) -> Answer:

@@ -62,14 +62,14 @@ def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> It
         stream: Which.
         totals: The stream's totals.
     """
-    methods = _told_of(library, stream, totals)
-    yield _pixels(stream, totals, methods)
-    yield _forecasts(stream, totals, [role for role in ROLES if role in methods])
+    methods, leads = _told_of(library, stream, totals), _leads(stream, totals)
+    yield _pixels(stream, totals, methods, leads)
+    yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
     yield _storms(stream, totals)
-    yield from _reliability(stream, totals)
+    yield from _reliability(stream, totals, leads)
     yield _corrections(stream, sums)
     yield from _inputs(stream, library, sums)
-    yield from _skill(stream, library, sums, totals)
+    yield from _skill(stream, library, sums, leads)
 
 
 def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
@@ -80,7 +80,9 @@ def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
     return [method for method in METHODS if method not in of_it]
 
 
-def _pixels(stream: Stream, totals: Counts, methods: Sequence[str]) -> Metric:
+def _pixels(
+    stream: Stream, totals: Counts, methods: Sequence[str], leads: Sequence[float]
+) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verification_pixels",
         "Verified pixels by contingency class.",
@@ -88,7 +90,7 @@ def _pixels(stream: Stream, totals: Counts, methods: Sequence[str]) -> Metric:
     )
     for method in methods:
         for threshold in THRESHOLDS_DBZ:
-            for lead in _leads(stream, totals):
+            for lead in leads:
                 counts = table(totals, lead, method, threshold)
                 labels = (stream.name, method, f"{threshold:g}", f"{lead:g}")
                 for outcome in OUTCOMES:
@@ -96,14 +98,16 @@ def _pixels(stream: Stream, totals: Counts, methods: Sequence[str]) -> Metric:
     return family
 
 
-def _forecasts(stream: Stream, totals: Counts, roles: Sequence[str]) -> Metric:
+def _forecasts(
+    stream: Stream, totals: Counts, roles: Sequence[str], leads: Sequence[float]
+) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verified_forecasts",
         "Forecasts that were compared with a frame, by the lead time compared.",
         labels=("stream", "role", "lead_minutes"),
     )
     for role in roles:
-        for lead in _leads(stream, totals):
+        for lead in leads:
             count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
             family.add_metric((stream.name, role, f"{lead:g}"), count)
     return family
@@ -121,7 +125,7 @@ def _storms(stream: Stream, totals: Counts) -> Metric:
     return family
 
 
-def _reliability(stream: Stream, totals: Counts) -> Iterator[Metric]:
+def _reliability(stream: Stream, totals: Counts, leads: Sequence[float]) -> Iterator[Metric]:
     """Pixels of each class of probability, and those where it rained so; all leads together."""
     labels = ("stream", "threshold_dbz", "probability")
     pixels = CounterMetricFamily(
@@ -136,7 +140,7 @@ def _reliability(stream: Stream, totals: Counts) -> Iterator[Metric]:
     )
     for threshold in THRESHOLDS_DBZ:
         name = f"{RELIABILITY}|{threshold:g}"
-        vectors = (totals.get(f"{lead:g}|{name}") for lead in _leads(stream, totals))
+        vectors = (totals.get(f"{lead:g}|{name}") for lead in leads)
         counts = added({name: vector} for vector in vectors if vector).get(name, [0] * 2 * CLASSES)
         for index, (count, events) in enumerate(
             zip(counts[:CLASSES], counts[CLASSES:], strict=True)
@@ -168,7 +172,9 @@ def _inputs(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
         yield family
 
 
-def _skill(stream: Stream, library: Library, sums: Sums, totals: Counts) -> Iterator[Metric]:
+def _skill(
+    stream: Stream, library: Library, sums: Sums, leads: Sequence[float]
+) -> Iterator[Metric]:
     """Paired skill and frequency bias over the last day, all leads together."""
     labels = ("stream", "threshold_dbz")
     skill = GaugeMetricFamily(
@@ -182,7 +188,7 @@ def _skill(stream: Stream, library: Library, sums: Sums, totals: Counts) -> Iter
     newest = library.frames.newest_time(stream.name)
     names = [
         f"{lead:g}|{method}|{threshold:g}"
-        for lead in _leads(stream, totals)
+        for lead in leads
         for method in (MODEL, DECODED)
         for threshold in THRESHOLDS_DBZ
     ]

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from tests.workers.stream_bench import ALL, START, Bench
 from workers.engine_client import EngineClient
 from workers.streams.declaration import Stream
+from workers.streams.layout import Span
 from workers.streams.recount import differing, reindex, stored
 from workers.streams.retention import remove_old
+
+DAY = timedelta(days=1)
 
 
 def test_a_frame_scores_every_forecast_valid_at_its_time_once(bench: Bench) -> None:
@@ -89,6 +92,33 @@ def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Benc
         bench.scorer._add("radar", pair)
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert bench.sums.corrections("radar") == 0
+
+
+def test_a_few_vectors_are_what_they_are_among_all(bench: Bench) -> None:
+    for slot in range(9):  # beyond the hour, and the day
+        bench.issue(slot, seed=slot)
+        bench.put(slot, seed=slot)
+    bench.settle()
+    for span in (ALL, Span(START, START + timedelta(minutes=20)), Span(START - DAY, START - DAY)):
+        every = bench.sums.over("radar", span)
+        names = ["5|model|30", "5|reliability|30", "0|histogram|dbz", "99|model|30"]
+        assert bench.sums.vectors_over("radar", span, names) == {
+            name: every[name] for name in names if name in every
+        }
+    assert not every
+
+
+def test_few_vectors_are_told_by_an_engine_that_is_full(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    redis = bench.sums.engine.redis
+    [(_, most)] = redis.config_get("maxmemory").items()
+    redis.config_set("maxmemory", 1)
+    try:
+        assert bench.sums.vectors_over("radar", ALL, ["5|model|30"])
+    finally:
+        redis.config_set("maxmemory", most)
 
 
 def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Bench) -> None:
