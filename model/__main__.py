@@ -35,8 +35,9 @@ from model.commands import (
 from model.config import PRESETS, TrainingConfig
 from model.contract import InputContract, split
 from model.dataset import WindowStore
-from model.formats.cf import write_forecast
+from model.formats.cf import read_forecast, write_leads
 from model.formats.readers import read_frames
+from model.joining import join
 from model.judging import report
 from model.judging.evaluation import evaluate, exceedance_counts
 from model.judging.references import installed
@@ -77,14 +78,21 @@ def nowcast_command(
         reference = reference.replace(tzinfo=UTC)
     frames = read_frames(files, variable=variable)
     inputs, observed = split(frames, InputContract(), reference_time=reference)
-    forecast = Nowcaster.load(Registry(models_dir).resolve(model), device).nowcast(inputs)
-    write_forecast(forecast, output)
-    scores = verify(forecast, observed).to_json() if observed is not None else None
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model), device)
+    prepared = nowcaster.prepare(inputs)
+    del frames, inputs  # a continent's frames take gigabytes
+    prediction = nowcaster.predict([prepared])[0]
+    leads = nowcaster.leads(prepared := prepared.spent(), prediction)
+    write_leads(leads, nowcaster.output_frames, output)
+    scores = None
+    if observed is not None:
+        scores = verify(read_forecast(output, only_methods=True), observed).to_json()
+    minutes = prepared.step.total_seconds() / 60
     summary = {
         "output": str(output),
-        "forecast_reference_time": forecast.forecast_reference_time.isoformat(),
-        "model": {"name": forecast.model.name, "version": forecast.model.version},
-        "lead_minutes": forecast.lead_minutes,
+        "forecast_reference_time": prepared.newest.times[-1].isoformat(),
+        "model": {"name": nowcaster.identity.name, "version": nowcaster.identity.version},
+        "lead_minutes": [minutes * k for k in range(1, nowcaster.output_frames + 1)],
         "verification": scores,
     }
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")
@@ -95,13 +103,14 @@ def windows_command(
     plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
     data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
     output: Annotated[Path, typer.Option(help="Folder to write the windows to.")],
+    backwards: Annotated[bool, typer.Option(help="Let time run backwards.")] = False,
     seed: int = 20261121,
 ) -> None:
     """Cut aligned training windows from radar files."""
     windows = []
     with progress() as bar:
         task = bar.add_task("windows", total=None)
-        for part in gather(json.loads(plan.read_text()), data, seed):
+        for part in gather(json.loads(plan.read_text()), data, seed, backwards=backwards):
             windows += part
             bar.update(task, description=f"{len(windows)} windows")
     WindowStore.save(output, windows)
@@ -201,6 +210,21 @@ def untrained_command(
     facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
     checkpoint.save(Network(PRESETS[preset]), output, facts)
     typer.echo(f"Wrote {output}, untrained.")
+
+
+@app.command("join")
+def join_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
+    control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
+    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+) -> None:
+    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
+    both = join(weights_to_start_from(network), weights_to_start_from(control), share)
+    extra = json.loads(notes.read_text()) if notes else {}
+    checkpoint.save(both, output, {"control_share": share, **extra})
+    typer.echo(f"Wrote {output}.")
 
 
 @app.command("release")

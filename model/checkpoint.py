@@ -46,9 +46,10 @@ def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None
 
 
 def equals_extrapolation(network: Network) -> bool:
-    """True while the head is zero on the newest frame: the forecast is pure extrapolation."""
+    """True while all heads are zero on the newest frame: the forecast is pure extrapolation."""
     config = network.config
-    untrained = not any(bool(part.any()) for part in network.head.state_dict().values())
+    weights = network.state_dict().items()
+    untrained = not any(bool(value.any()) for key, value in weights if "head." in key)
     return config.residual and config.base == "newest" and untrained
 
 

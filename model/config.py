@@ -25,6 +25,7 @@ ANY_WIDTHS = ("predrnn_plus", "convlstm")
 TUPLES = (  # arrive from JSON as lists
     "exceedance_thresholds_dbz",
     "hidden_channels",
+    "control_widths",
     "grid",
     "trained_pixel_km",
     "trained_step_minutes",
@@ -54,6 +55,8 @@ class NetworkConfig:
         image_channels: Channels of a frame; radar has one.
         residual: The network adds to an extrapolated frame, which it also sees, beside planes for
             validity, lead time, time step and pixel size; else it sees the last frame alone.
+        control_widths: Channels of the layers of a control (model/control.py) beside the recurrent
+            layers: the answer is the sum of both heads; empty for none.
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
             forecasts are carried out along it; ``eulerian``: frames as they are.
         base: What the residual is added to: the ``newest`` frame, carried along (extrapolation), or
@@ -80,6 +83,7 @@ class NetworkConfig:
     grid: tuple[int, int] | None = None
     image_channels: int = 1
     residual: bool = False
+    control_widths: tuple[int, ...] = ()
     coordinates: Coordinates = "eulerian"
     base: Base = "newest"
     trained_pixel_km: tuple[float, float] | None = None
@@ -101,6 +105,8 @@ class NetworkConfig:
             raise ModelError(f"Exceedance thresholds must increase, not {thresholds}.")
         if self.coordinates == "lagrangian" and not self.residual:
             raise ModelError("Lagrangian coordinates need the residual on extrapolation.")
+        if self.control_widths and (self.coordinates != "lagrangian" or self.family == CONTROL):
+            raise ModelError("A control stands beside a recurrent network, in the moving frame.")
         if self.base == "damped" and self.coordinates != "lagrangian":
             raise ModelError("The damped base lives in Lagrangian coordinates.")
 

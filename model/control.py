@@ -38,6 +38,32 @@ class Convolution(nn.Module):
         return below._replace(H=F.relu(self.conv(below.H))), state
 
 
+class Control(nn.Module):
+    """A control beside a recurrent network, whose head output it adds to.
+
+    Args:
+        inputs: Channels of X.
+        widths: Channels of each layer's output.
+        kernel: Side of the kernels, odd.
+        outputs: Channels of the head's output.
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int], kernel: int, outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers(inputs, widths, kernel))
+        self.head = nn.Conv2d(widths[-1], outputs, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """(batch, inputs, height, width) to (batch, outputs, height, width), in patches."""
+        signal, state = Signal(planes, None, planes[:, :0]), LayerState(*[planes[:, :0]] * 5)
+        for layer in self.layers:
+            signal, state = layer(signal, state)
+        head: Tensor = self.head(signal.H)
+        return head
+
+
 def layers(inputs: int, widths: Sequence[int], kernel: int) -> list[nn.Module]:
     """The layers of a control, bottom to top.
 

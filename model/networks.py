@@ -84,16 +84,21 @@ class Network(nn.Module):
         super().__init__()
         self.config = config
         cell = config.image_channels * config.patch**2
-        images = INPUT_IMAGES + (control.MORE_IMAGES if config.family == CONTROL else 0)
-        planes = images * cell + CONTEXT_PLANES if config.residual else cell
-        self.layers = nn.ModuleList(build_layers(config, planes))
-        self.planes = planes
+        viewed = (INPUT_IMAGES + control.MORE_IMAGES) * cell + CONTEXT_PLANES
+        planes = INPUT_IMAGES * cell + CONTEXT_PLANES if config.residual else cell
+        self.planes = viewed if config.family == CONTROL else planes
+        self.layers = nn.ModuleList(build_layers(config, self.planes))
         outputs = 1 + len(config.exceedance_thresholds_dbz)
         self.head = nn.Conv2d(config.widths[-1], outputs * cell, 1, bias=config.residual)
         self.log_gain = nn.Parameter(torch.full((outputs - 1,), INITIAL_GAIN).log())
         if config.residual:  # starts as pure extrapolation
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.control: nn.Module | None = None
+        if config.control_widths:
+            self.control = control.Control(
+                viewed, config.control_widths, config.kernel, outputs * cell
+            )
 
     def initial_state(self, batch: int, height: int, width: int) -> State:
         """Zero memories for grids of ``height`` x ``width`` patches.
@@ -185,20 +190,23 @@ class Network(nn.Module):
         batch, inputs, _, height, width = frames.shape
         steps: Recurrence = recurrence or self
         state = steps.initial_state(batch, height // self.config.patch, width // self.config.patch)
-        frame = frames[:, 0]
+        frame = view = frames[:, 0]
         for t, base in enumerate(bases):
+            newest = min(t, inputs - 1)
             if t < inputs:
                 frame = _fed(
                     frames[:, t], frame, None if truth_share is None else truth_share[:, t]
                 )
-            newest = min(t, inputs - 1)
-            if self.config.family == CONTROL:  # never its own prediction
-                frame = control.view(frames[:, : newest + 1], SCALE_DBZ)
-            X = self._planes(frame, base, valid[:, newest], context, t - newest)
+                if self.config.family == CONTROL or (self.control is not None and t >= first):
+                    view = control.view(frames[:, : t + 1], SCALE_DBZ)
+            beside = base, valid[:, newest], context, t - newest
+            X = self._planes(view if self.config.family == CONTROL else frame, *beside)
             if t < first:
                 state = steps.advance(X, state)
                 continue
             out, state = steps.step(X, state)
+            if self.control is not None:
+                out = out + self.control(self._planes(view, *beside))
             prediction = self._interpret(out, base)
             frame = prediction.frame.clamp(0, 1) if self.config.residual else prediction.frame
             yield prediction
