@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import json
-import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from numpy.typing import NDArray
 from model.forecast import Forecast
 from model.formats.cf_layout import (
     CONVENTIONS,
+    create_packed,
+    create_times,
     reflectivity_attributes,
     write_grid,
     write_packed,
     write_scalar_time,
-    write_times,
 )
 from model.formats.cf_reader import read_forecast
 from model.formats.netcdf_access import open_netcdf
@@ -39,11 +41,16 @@ from model.packing import (
     packed_probability,
 )
 
-__all__ = ["read_forecast", "write_forecast", "write_frames"]
+__all__ = ["read_forecast", "write_forecast", "write_frames", "write_leads"]
 
 REFLECTIVITY = "equivalent_reflectivity_factor"
 SMALL_PIXELS = 128 * 128  # grids up to here are written in the classic format
 LEADS = "forecast_reference_time forecast_period"
+REFLECTIVITIES = {  # by lead time; the forecast is the first, and alone has the standard name
+    "reflectivity": "forecast radar reflectivity",
+    "reflectivity_expected": "forecast radar reflectivity of least expected error",
+    "reflectivity_extrapolation": "radar reflectivity extrapolated along the motion of the echoes",
+}
 EXTRAPOLATION = "optical flow (DIS) and semi-Lagrangian advection of the newest input frame"
 
 
@@ -59,11 +66,14 @@ def write_frames(frames: Frames, path: Path) -> None:
             {"title": "Radar reflectivity", "history": "written by Echocast", **frames.attributes}
         )
         dataset.setncattr("Conventions", CONVENTIONS)
-        _write_axes(dataset, frames)
+        create_times(dataset, len(frames))
+        dataset.variables["time"][:] = [time.timestamp() for time in frames.times]
+        write_grid(dataset, frames.grid)
         attributes = reflectivity_attributes(frames, "radar reflectivity")
         attributes["standard_name"] = REFLECTIVITY
-        values = frames.reflectivity_dbz
-        write_packed(dataset, "reflectivity", values, packed_dbz, ("time", "y", "x"), attributes)
+        create_packed(dataset, "reflectivity", ("time", "y", "x"), attributes)
+        variable, values = dataset.variables["reflectivity"], frames.reflectivity_dbz
+        write_packed(variable, values, packed_dbz, (0,))
 
 
 def write_forecast(forecast: Forecast, path: Path) -> None:
@@ -73,70 +83,81 @@ def write_forecast(forecast: Forecast, path: Path) -> None:
         forecast: What to write; values are packed to 0.01 dBZ, probabilities to 0.004.
         path: The new file.
     """
-    classic = math.prod(forecast.frames.grid.shape) <= SMALL_PIXELS
-    with open_netcdf(path, "w", classic=classic) as dataset:
-        dataset.setncatts(_global_attributes(forecast))
-        _write_axes(dataset, forecast.frames)
-        write_scalar_time(dataset, "forecast_reference_time", forecast.forecast_reference_time)
-        _write_leads(dataset, forecast)
-        _write_reflectivities(dataset, forecast)
-        if forecast.exceedance_probability is not None:
-            _write_exceedance(dataset, forecast, forecast.exceedance_probability)
+    write_leads([forecast], len(forecast.frames), path)
 
 
-def _write_axes(dataset: netCDF4.Dataset, frames: Frames) -> None:
-    write_times(dataset, frames.times)
-    write_grid(dataset, frames.grid)
+def write_leads(parts: Iterable[Forecast], leads: int, path: Path) -> None:
+    """Write a forecast that comes in parts, each some of its lead times, as they are asked for.
+
+    All the while the process's NetCDF lock is held.
+
+    Args:
+        parts: At least one; lead times in order, everything but the fields alike.
+        leads: How many lead times there are in all parts together.
+        path: The new file.
+    """
+    rest = iter(parts)
+    first = next(rest)
+    last, pack = np.full(first.frames.grid.shape, np.nan, np.float32), _packing(first)
+    with open_netcdf(path, "w", classic=last.size <= SMALL_PIXELS) as dataset:
+        _create(dataset, first, leads)
+        done, everything = 0, chain([first], rest)
+        del first  # its fields may be large
+        for part in everything:
+            _write_part(dataset, part, done)
+            np.fmax(last, _last_observed(part), out=last)
+            done += len(part.frames)
+        write_packed(dataset.variables["reflectivity_last_observed"], last, pack, ())
 
 
-def _write_leads(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
+def _create(dataset: netCDF4.Dataset, part: Forecast, leads: int) -> None:
+    """Everything but the fields, their times and lead times."""
+    dataset.setncatts(_global_attributes(part))
+    create_times(dataset, leads)
+    write_grid(dataset, part.frames.grid)
+    write_scalar_time(dataset, "forecast_reference_time", part.forecast_reference_time)
     variable = dataset.createVariable("forecast_period", "f8", ("time",))
     names = {"standard_name": "forecast_period", "long_name": "valid time minus reference time"}
     variable.setncatts({**names, "units": "minutes"})
-    variable[:] = forecast.lead_minutes
+    for name, long_name in REFLECTIVITIES.items():
+        if name in _fields(part):
+            named = {"standard_name": REFLECTIVITY} if name == "reflectivity" else {}
+            attributes = reflectivity_attributes(part.frames, long_name)
+            attributes |= {**named, "coordinates": LEADS}
+            create_packed(dataset, name, ("time", "y", "x"), attributes)
+    long_name = "newest observed radar reflectivity where there is a forecast"
+    attributes = reflectivity_attributes(part.frames, long_name)
+    attributes["coordinates"] = "forecast_reference_time"
+    create_packed(dataset, "reflectivity_last_observed", ("y", "x"), attributes)
+    if part.exceedance_probability is not None:
+        _create_exceedance(dataset, part.exceedance_thresholds_dbz)
 
 
-def _write_reflectivities(dataset: netCDF4.Dataset, forecast: Forecast) -> None:
-    """The forecast, first and alone with its standard name; then extrapolation and persistence."""
-    axes, frames = ("time", "y", "x"), forecast.frames
-    pack = partial(_dried, no_rain_dbz=frames.no_rain_dbz)
-    for name, long_name, values, dimensions, more in (
-        (
-            "reflectivity",
-            "forecast radar reflectivity",
-            frames.reflectivity_dbz,
-            axes,
-            {"standard_name": REFLECTIVITY, "coordinates": LEADS},
-        ),
-        *_expected(forecast, axes),
-        (
-            "reflectivity_extrapolation",
-            "radar reflectivity extrapolated along the motion of the echoes",
-            forecast.extrapolation.reflectivity_dbz,
-            axes,
-            {"coordinates": LEADS},
-        ),
-        (
-            "reflectivity_last_observed",
-            "newest observed radar reflectivity where there is a forecast",
-            _last_observed(forecast),
-            axes[1:],
-            {"coordinates": "forecast_reference_time"},
-        ),
-    ):
-        attributes = {**reflectivity_attributes(frames, long_name), **more}
-        write_packed(dataset, name, values, pack, dimensions, attributes)
+def _fields(part: Forecast) -> dict[str, FloatArray]:
+    """Reflectivity (lead, y, x) by variable; expected where it is not the default already."""
+    fields = {
+        "reflectivity": part.frames.reflectivity_dbz,
+        "reflectivity_extrapolation": part.extrapolation.reflectivity_dbz,
+    }
+    if part.expected is not None:
+        fields["reflectivity_expected"] = part.expected.reflectivity_dbz
+    return fields
 
 
-def _expected(
-    forecast: Forecast, axes: tuple[str, ...]
-) -> list[tuple[str, str, FloatArray, tuple[str, ...], dict[str, str]]]:
-    """The expected product, where it is not the default one already."""
-    if forecast.expected is None:
-        return []
-    name = "forecast radar reflectivity of least expected error"
-    values = forecast.expected.reflectivity_dbz
-    return [("reflectivity_expected", name, values, axes, {"coordinates": LEADS})]
+def _packing(part: Forecast) -> Callable[[FloatArray], NDArray[np.int16]]:
+    return partial(_dried, no_rain_dbz=part.frames.no_rain_dbz)
+
+
+def _write_part(dataset: netCDF4.Dataset, part: Forecast, done: int) -> None:
+    """The lead times of a part, after those that are done."""
+    now, variables = slice(done, done + len(part.frames)), dataset.variables
+    variables["time"][now] = [time.timestamp() for time in part.frames.times]
+    variables["forecast_period"][now] = part.lead_minutes
+    for name, values in _fields(part).items():
+        write_packed(variables[name], values, _packing(part), (done,))
+    if part.exceedance_probability is not None:
+        chances = variables["exceedance_probability"]
+        write_packed(chances, part.exceedance_probability, packed_probability, (0, done))
 
 
 def _dried(values: FloatArray, no_rain_dbz: float) -> NDArray[np.int16]:
@@ -150,13 +171,11 @@ def _last_observed(forecast: Forecast) -> FloatArray:
     return np.asarray(np.fmax.reduce(frames, axis=0), dtype=np.float32)
 
 
-def _write_exceedance(
-    dataset: netCDF4.Dataset, forecast: Forecast, probability: NDArray[np.float32]
-) -> None:
-    dataset.createDimension("threshold", len(forecast.exceedance_thresholds_dbz))
+def _create_exceedance(dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float]) -> None:
+    dataset.createDimension("threshold", len(thresholds_dbz))
     thresholds = dataset.createVariable("threshold", "f8", ("threshold",))
     thresholds.setncatts({"long_name": "reflectivity threshold", "units": "dBZ"})
-    thresholds[:] = forecast.exceedance_thresholds_dbz
+    thresholds[:] = thresholds_dbz
     attributes = {
         "_FillValue": PROBABILITY_MISSING,
         "long_name": "probability that reflectivity reaches the threshold",
@@ -166,9 +185,7 @@ def _write_exceedance(
         "coordinates": LEADS,
     }
     axes = ("threshold", "time", "y", "x")
-    write_packed(
-        dataset, "exceedance_probability", probability, packed_probability, axes, attributes
-    )
+    create_packed(dataset, "exceedance_probability", axes, attributes)
 
 
 def _global_attributes(forecast: Forecast) -> dict[str, Any]:

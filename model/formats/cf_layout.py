@@ -5,9 +5,11 @@ Source: CF conventions 1.11, chapters 4 (coordinates), 5.6 (grid mappings) and 8
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ CONVENTIONS = "CF-1.11"
 EPOCH = "seconds since 1970-01-01 00:00:00"
 GRID_MAPPING = "crs"
 ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk a frame or more
+CHUNK_PIXELS = 512  # a side, at most
 
 _PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
 _GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}
@@ -81,12 +84,11 @@ def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
     return {"long_name": long_name, "standard_name": standard_name, "units": units, "axis": axis}
 
 
-def write_times(dataset: netCDF4.Dataset, times: Sequence[datetime]) -> None:
-    """Add the dimension and coordinate ``time``: when each frame is valid."""
-    dataset.createDimension("time", len(times))
+def create_times(dataset: netCDF4.Dataset, count: int) -> None:
+    """Add the dimension and coordinate ``time``, when each frame is valid; nothing is in it yet."""
+    dataset.createDimension("time", count)
     variable = dataset.createVariable("time", "f8", ("time",))
     variable.setncatts({**_clock("time", "valid time"), "axis": "T"})
-    variable[:] = [time.timestamp() for time in times]
 
 
 def write_scalar_time(dataset: netCDF4.Dataset, name: str, time: datetime) -> None:
@@ -106,30 +108,22 @@ def _clock(standard_name: str, long_name: str) -> dict[str, str]:
     }
 
 
-def write_packed(
-    dataset: netCDF4.Dataset,
-    name: str,
-    values: FloatArray,
-    pack: Callable[[FloatArray], NDArray[Any]],
-    dimensions: tuple[str, ...],
-    attributes: Mapping[str, Any],
+def create_packed(
+    dataset: netCDF4.Dataset, name: str, dimensions: tuple[str, ...], attributes: Mapping[str, Any]
 ) -> None:
-    """Add a variable, compressed where the format can.
-
-    Of large values one frame at a time lies packed in memory.
+    """Add a variable of packed values, compressed where the format can; nothing is in it yet.
 
     Args:
         dataset: The open file.
         name: Of the variable.
-        values: (..., y, x), NaN where missing.
-        pack: Values to counts.
-        dimensions: One name per axis.
+        dimensions: One name per axis, ending in those of the grid.
         attributes: With scale and ``_FillValue``, whose type is that of the counts.
     """
     rest = dict(attributes)
     missing = rest.pop("_FillValue")
-    small = values.size * missing.dtype.itemsize < ONE_CHUNK_BYTES
-    chunks = (*(1 for _ in values.shape[:-2]), *(min(side, 512) for side in values.shape[-2:]))
+    shape = tuple(len(dataset.dimensions[axis]) for axis in dimensions)
+    small = math.prod(shape) * missing.dtype.itemsize < ONE_CHUNK_BYTES
+    chunks = (*(1 for _ in shape[:-2]), *map(_chunk_side, shape[-2:]))
     variable = dataset.createVariable(
         name,
         missing.dtype,
@@ -137,7 +131,7 @@ def write_packed(
         compression="zlib",
         complevel=1,
         shuffle=True,
-        chunksizes=values.shape if small else chunks,
+        chunksizes=shape if small else chunks,
         fill_value=missing,
     )
     variable.set_auto_maskandscale(False)
@@ -146,8 +140,34 @@ def write_packed(
     if "latitude" in dataset.variables:
         rest["coordinates"] = f"{rest.get('coordinates', '')} latitude longitude".strip()
     variable.setncatts(rest)
-    for part in _parts(values.shape, small=small):
-        variable[part] = pack(values[part])
+
+
+def write_packed(
+    variable: Variable,
+    values: FloatArray,
+    pack: Callable[[FloatArray], NDArray[Any]],
+    first: tuple[int, ...],
+) -> None:
+    """Write values of a variable; of a large one, one frame at a time lies packed in memory.
+
+    Args:
+        variable: As :func:`create_packed` made it.
+        values: (..., y, x), NaN where missing.
+        pack: Values to counts.
+        first: Where they begin in the variable, an index for each axis but those of the grid.
+    """
+    small = variable.size * variable.dtype.itemsize < ONE_CHUNK_BYTES
+    if small:
+        spans = zip(first, values.shape, strict=False)
+        variable[tuple(slice(start, start + count) for start, count in spans)] = pack(values)
+        return
+    for index in np.ndindex(values.shape[:-2]):
+        variable[tuple(map(add, first, index))] = pack(values[index])
+
+
+def _chunk_side(side: int) -> int:
+    """Chunks of one size: what they stick out beyond the edge is compressed and read in vain."""
+    return math.ceil(side / math.ceil(side / CHUNK_PIXELS))
 
 
 def read_packed(variable: Variable, unpack: Callable[[NDArray[Any]], FloatArray]) -> FloatArray:
@@ -160,14 +180,9 @@ def read_packed(variable: Variable, unpack: Callable[[NDArray[Any]], FloatArray]
     variable.set_auto_maskandscale(False)
     values = np.empty(variable.shape, np.float32)
     small = values.size * variable.dtype.itemsize < ONE_CHUNK_BYTES
-    for part in _parts(values.shape, small=small):
+    for part in [...] if small else np.ndindex(values.shape[:-2]):
         values[part] = unpack(np.asarray(variable[part]))
     return values
-
-
-def _parts(shape: tuple[int, ...], *, small: bool) -> Iterable[Any]:
-    """Indices of everything at once, or of frame after frame."""
-    return [...] if small else np.ndindex(shape[:-2])
 
 
 def reflectivity_attributes(frames: Frames, long_name: str) -> dict[str, Any]:
