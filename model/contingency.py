@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,8 +32,23 @@ class ContingencyTable:
     correct_negatives: int = 0
 
     @classmethod
-    def of_events(cls, forecast: NDArray[np.bool_], observed: NDArray[np.bool_]) -> Self:
-        """Count two fields of events of the same shape, True where the event is."""
+    def of_events(
+        cls,
+        forecast: NDArray[np.bool_],
+        observed: NDArray[np.bool_],
+        seen: NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Count two fields of events of the same shape, True where the event is.
+
+        Args:
+            forecast: Where it was forecast.
+            observed: Where it was observed.
+            seen: Which pixels count; None: all.
+        """
+        if seen is not None:
+            table = cls.of_events(forecast & seen, observed & seen)
+            unseen = seen.size - int(np.count_nonzero(seen))
+            return replace(table, correct_negatives=table.correct_negatives - unseen)
         hits = int(np.count_nonzero(forecast & observed))
         forecast_events = int(np.count_nonzero(forecast))
         observed_events = int(np.count_nonzero(observed))

@@ -31,7 +31,7 @@ def decoded_events(
 
     Args:
         extrapolation_dbz: (height, width) in dBZ, NaN where unknown.
-        thresholds_dbz: Events are reflectivity >= threshold.
+        thresholds_dbz: Ascending; events are reflectivity >= threshold.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel.
 
@@ -40,24 +40,21 @@ def decoded_events(
     """
     sigma = (lead_minutes / MINUTES_PER_KM) ** EXPONENT / pixel_km
     known = np.isfinite(extrapolation_dbz)
-    blurred = _blurred(extrapolation_dbz, known, sigma)[known]
-    values = extrapolation_dbz[known]
-    counts = [int(np.count_nonzero(values >= threshold)) for threshold in thresholds_dbz]
-    places = [len(blurred) - count for count in counts if 0 < count <= len(blurred)]
-    ranked = np.partition(blurred, sorted(set(places))) if places else blurred
-    events = []
-    for count in counts:
-        field = np.zeros(known.shape, bool)
-        if count:
-            field[known] = blurred >= ranked[len(blurred) - count]
-        events.append(field)
+    blurred = _blurred(extrapolation_dbz, known, sigma)
+    blurred[~known] = -np.inf
+    with np.errstate(invalid="ignore"):
+        counts = [np.count_nonzero(extrapolation_dbz >= threshold) for threshold in thresholds_dbz]
+    highest, events = blurred.ravel(), []
+    for count in counts:  # each time fewer, so among those before
+        highest = np.partition(highest, -count)[-count:] if count else highest[:0]
+        events.append(blurred >= highest[0] if count else np.zeros(known.shape, bool))
     return events
 
 
 def _blurred(field_dbz: FloatArray, known: NDArray[np.bool_], sigma: float) -> FloatArray:
     """Gaussian mean of the known pixels, dry ones as 0 dBZ."""
     weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)
-    rain = np.where(known, np.clip(field_dbz, 0, None), 0).astype(np.float32)
+    rain = np.fmax(field_dbz, np.float32(0))
     total = cv2.GaussianBlur(rain, (0, 0), sigma)
     blurred: FloatArray = total / np.maximum(weight, 1e-6)
     return blurred

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.frames import FloatArray
 
 PACKING = 0.01  # dBZ per count of an int16: +-327 dBZ
+COUNTS_A_DBZ = np.float32(100)
 MISSING_COUNT = np.int16(-32768)
 PROBABILITY_PACKING = 0.004  # -125 counts are 0, 125 are 1: CF packs into signed bytes
 PROBABILITY_OFFSET = 0.5
@@ -18,13 +19,16 @@ PROBABILITY_MISSING = np.int8(-128)
 
 def packed_dbz(values: FloatArray) -> NDArray[np.int16]:
     """Counts of 0.01 dBZ; missing is the fill count. Inverse: :func:`unpacked_dbz`."""
-    counts = np.rint(values.astype(np.float64) / PACKING)
-    return np.where(np.isnan(values), MISSING_COUNT, counts).astype(np.int16)
+    counts = values / np.float64(PACKING)
+    np.rint(counts, out=counts)
+    counts[np.isnan(values)] = MISSING_COUNT
+    return counts.astype(np.int16)
 
 
 def unpacked_dbz(counts: NDArray[np.int16]) -> FloatArray:
     """Reflectivity in dBZ as a reader of the file gets it, NaN where missing."""
-    values = (counts * PACKING).astype(np.float32)
+    values = counts.astype(np.float32)
+    values /= COUNTS_A_DBZ  # in single precision, and yet what counts * PACKING rounds to
     values[counts == MISSING_COUNT] = np.nan
     return values
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import netCDF4
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from model.formats.cf_layout import open_forecast
-from model.formats.netcdf_time import read_times
+from model.formats.netcdf_access import damage_is_unreadable
 from model.frames import FloatArray
 from model.packing import unpacked_dbz, unpacked_probability
 
@@ -38,42 +40,63 @@ class ForecastLead:
     exceedance_probability: NDArray[np.float32] | None = None
 
 
-def read_lead(path: Path, valid_time: datetime) -> ForecastLead | None:
+def read_lead(
+    path: Path, valid_time: datetime, thresholds_dbz: Collection[float]
+) -> ForecastLead | None:
     """One lead time of a file that :func:`model.formats.cf.write_forecast` wrote.
 
     Args:
         path: The file.
         valid_time: Which lead; None is returned where the forecast has no such lead.
+        thresholds_dbz: Whose probabilities are read, where the file has them.
 
     Raises:
-        UnreadableInput: The file is damaged or not NetCDF.
-        UnsupportedInput: It is NetCDF, but not one of our forecasts.
+        UnreadableInput: The file is damaged, or none of our forecasts.
     """
-    with open_forecast(path) as dataset:
-        times = read_times(dataset.variables["time"], "time")
-        return _lead(dataset, times.index(valid_time), valid_time) if valid_time in times else None
+    with _stored(path) as fields:
+        leads = np.flatnonzero(fields["time"][...] == valid_time.timestamp())
+        if not leads.size:
+            return None
+        lead = int(leads[0])
+        reflectivity = unpacked_dbz(fields["reflectivity"][lead])
+        persistence = unpacked_dbz(fields["reflectivity_last_observed"][...])
+        persistence[np.isnan(reflectivity)] = np.nan
+        chances = _chances(fields, lead, thresholds_dbz)
+        return ForecastLead(
+            valid_time,
+            reflectivity,
+            unpacked_dbz(fields["reflectivity_extrapolation"][lead]),
+            persistence,
+            tuple(chances),
+            np.stack(list(chances.values())) if chances else None,
+        )
 
 
-def _lead(dataset: netCDF4.Dataset, lead: int, valid_time: datetime) -> ForecastLead:
-    reflectivity = unpacked_dbz(_counts(dataset, "reflectivity", lead))
-    last = unpacked_dbz(_counts(dataset, "reflectivity_last_observed", ...))
-    thresholds: tuple[float, ...] = ()
-    chances = None
-    if "exceedance_probability" in dataset.variables:
-        thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
-        counts = _counts(dataset, "exceedance_probability", (slice(None), lead))
-        chances = unpacked_probability(counts)
-    return ForecastLead(
-        valid_time,
-        reflectivity,
-        unpacked_dbz(_counts(dataset, "reflectivity_extrapolation", lead)),
-        np.where(np.isnan(reflectivity), np.float32(np.nan), last),
-        thresholds,
-        chances,
-    )
+@contextmanager
+def _stored(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The arrays of a file by name, which give parts as they are stored: times since 1970.
+
+    NetCDF-4 files are read as what they are, HDF5: the NetCDF library takes longer to open one
+    than to read a frame.
+    """
+    with damage_is_unreadable(path):
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                yield file
+        else:
+            with open_forecast(path) as dataset:
+                dataset.set_auto_maskandscale(False)
+                yield dataset.variables
 
 
-def _counts(dataset: netCDF4.Dataset, name: str, where: object) -> NDArray[Any]:
-    variable = dataset.variables[name]
-    variable.set_auto_maskandscale(False)
-    return np.asarray(variable[where])
+def _chances(
+    fields: Mapping[str, Any], lead: int, wanted_dbz: Collection[float]
+) -> dict[float, NDArray[np.float32]]:
+    """Probabilities of one lead by threshold: those wanted that there are."""
+    if "exceedance_probability" not in fields:
+        return {}
+    return {
+        threshold: unpacked_probability(fields["exceedance_probability"][k, lead])
+        for k, threshold in enumerate(fields["threshold"][...].tolist())
+        if threshold in wanted_dbz
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def count(
     seen = np.isfinite(observed_dbz)
     for values in (said, lead.extrapolation_dbz, lead.persistence_dbz):
         seen &= np.isfinite(values)
-    observed = [happened[seen] for happened in _events(observed_dbz)]
+    observed = _events(observed_dbz)
     methods: dict[str, Events] = {role: _events(said) for role in roles}
     counts = {f"forecasts|{role}": [1] for role in roles}
     for role, reference in ((MODEL, DECODED), (CHALLENGER, BESIDE_CHALLENGER)):
@@ -62,10 +63,10 @@ def count(
     if MODEL in roles:
         methods[EXTRAPOLATION] = _events(lead.extrapolation_dbz)
         methods[PERSISTENCE] = _events(lead.persistence_dbz)
-        counts |= _reliability(lead, observed_dbz, seen)
+        counts |= _reliability(lead, observed, seen)
     for method, forecast in methods.items():
         for threshold, yes, happened in zip(THRESHOLDS_DBZ, forecast, observed, strict=True):
-            table = ContingencyTable.of_events(yes[seen], happened)
+            table = ContingencyTable.of_events(yes, happened, seen)
             counts[f"{method}|{threshold:g}"] = list(table.counts)
     return counts
 
@@ -76,17 +77,23 @@ def _events(values_dbz: FloatArray) -> Events:
 
 
 def _reliability(
-    lead: ForecastLead, observed_dbz: FloatArray, seen: NDArray[np.bool_]
+    lead: ForecastLead, observed: Events, seen: NDArray[np.bool_]
 ) -> dict[str, list[int]]:
-    counts = {}
+    """Pixels in each class of probability, and how many of them the event came to."""
     if lead.exceedance_probability is None:
         return {}
-    for threshold, chance in zip(lead.thresholds_dbz, lead.exceedance_probability, strict=True):
-        if threshold in THRESHOLDS_DBZ:
+    chances = dict(zip(lead.thresholds_dbz, lead.exceedance_probability, strict=True))
+    counts = {}
+    for threshold, happened in zip(THRESHOLDS_DBZ, observed, strict=True):
+        if (chance := chances.get(threshold)) is not None:
             known = seen & np.isfinite(chance)
-            classes = np.minimum((chance[known] * CLASSES).astype(np.int64), CLASSES - 1)
-            happened = observed_dbz[known] >= threshold
-            pixels = np.bincount(classes, minlength=CLASSES)
-            exceeded = np.bincount(classes[happened], minlength=CLASSES)
-            counts[f"{RELIABILITY}|{threshold:g}"] = [*pixels.tolist(), *exceeded.tolist()]
+            classes = np.where(known, chance * CLASSES, 0).astype(np.uint8)
+            pixels, exceeded = _by_class(classes, known), _by_class(classes, known & happened)
+            counts[f"{RELIABILITY}|{threshold:g}"] = [*pixels, *exceeded]
     return counts
+
+
+def _by_class(classes: NDArray[np.uint8], among: NDArray[np.bool_]) -> list[int]:
+    """How many of some pixels are in each class; whatever is above the last is in it too."""
+    at_least = [int(np.count_nonzero((classes >= k) & among)) for k in range(CLASSES)]
+    return [more - fewer for more, fewer in pairwise([*at_least, 0])]

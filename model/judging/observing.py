@@ -8,6 +8,7 @@ another product), and on stormy days after dry ones too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,11 +23,12 @@ SMALLEST_SHARE = 1e-4  # an empty class counts as this share
 
 def describe(observed_dbz: FloatArray) -> Counts:
     """Counts of a frame, (height, width) in dBZ, NaN where missing."""
-    seen = observed_dbz[np.isfinite(observed_dbz)]
-    classes = np.digitize(seen, EDGES_DBZ)
+    seen = int(np.count_nonzero(np.isfinite(observed_dbz)))
+    with np.errstate(invalid="ignore"):
+        at_least = [int(np.count_nonzero(observed_dbz >= edge)) for edge in EDGES_DBZ]
     return {
-        HISTOGRAM: np.bincount(classes, minlength=len(EDGES_DBZ) + 1).tolist(),
-        PIXELS: [observed_dbz.size, observed_dbz.size - seen.size],
+        HISTOGRAM: [more - fewer for more, fewer in pairwise([seen, *at_least, 0])],
+        PIXELS: [observed_dbz.size, observed_dbz.size - seen],
     }
 
 

@@ -82,6 +82,18 @@ def test_packing_keeps_certainty_and_missing_probabilities():
     np.testing.assert_array_equal(unpacked_probability(packed_probability(values)), values)
 
 
+def test_every_count_is_unpacked_as_any_reader_of_the_file_does():
+    counts = np.arange(-32767, 32768).astype(np.int16)
+    np.testing.assert_array_equal(unpacked_dbz(counts), (counts * 0.01).astype(np.float32))
+    np.testing.assert_array_equal(packed_dbz(unpacked_dbz(counts)), counts)
+
+
+def test_large_frames_are_cut_into_chunks_that_cover_no_more_than_them(tmp_path):
+    write_frames(small_storm(2, height=1030, width=700), tmp_path / "large.nc")
+    with netCDF4.Dataset(tmp_path / "large.nc") as dataset:
+        assert dataset["reflectivity"].chunking() == [1, 344, 350]
+
+
 def test_a_forecast_comes_back_as_written(forecast, tmp_path):
     path = tmp_path / "forecast.nc"
     write_forecast(forecast, path)

@@ -18,7 +18,7 @@ from model.formats.stream_frame import StreamFrame
 from model.judging.counting import DEFAULT_PIXEL_KM, count
 from model.judging.observing import OBSERVED, describe
 from model.judging.storms import is_first_of_hour, storms
-from model.judging.tallies import Counts, with_lead
+from model.judging.tallies import MODEL, THRESHOLDS_DBZ, Counts, with_lead
 from workers.errors import NotInArchive
 from workers.streams.forecast_store import Issued
 from workers.streams.layout import HASH_LENGTH, Pair, Span
@@ -139,7 +139,8 @@ class Scorer:
         except NotInArchive:
             return None
         try:
-            lead = read_lead(path, frame.header.time)
+            wanted = THRESHOLDS_DBZ if MODEL in issued.roles else ()  # others have no reliability
+            lead = read_lead(path, frame.header.time, wanted)
         except InputError as error:
             log.error("Forecast %s can't be scored: %s", issued.id, error)
             return None
