@@ -33,10 +33,7 @@ from model.commands import (
     use_threads,
 )
 from model.config import PRESETS, TrainingConfig
-from model.contract import InputContract, split
 from model.dataset import WindowStore
-from model.formats.cf import read_forecast, write_leads
-from model.formats.readers import read_frames
 from model.joining import join
 from model.judging import report
 from model.judging.evaluation import evaluate, exceedance_counts
@@ -44,6 +41,7 @@ from model.judging.references import installed
 from model.judging.simulation import commands as simulation_commands
 from model.loader import Loader
 from model.networks import Network
+from model.nowcast_files import nowcast_files
 from model.nowcaster import Nowcaster
 from model.parallel import joined
 from model.progress import progress
@@ -51,7 +49,6 @@ from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
 from model.retraining import commands as retraining_commands
 from model.training import Run, mean_network, train, weights_to_start_from
-from model.verification import verify
 from model.windows import gather
 
 app = command_line()
@@ -76,25 +73,8 @@ def nowcast_command(
     reference = datetime.fromisoformat(reference_time) if reference_time else None
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)
-    frames = read_frames(files, variable=variable)
-    inputs, observed = split(frames, InputContract(), reference_time=reference)
     nowcaster = Nowcaster.load(Registry(models_dir).resolve(model), device)
-    prepared = nowcaster.prepare(inputs)
-    del frames, inputs  # a continent's frames take gigabytes
-    prediction = nowcaster.predict([prepared])[0]
-    leads = nowcaster.leads(prepared := prepared.spent(), prediction)
-    write_leads(leads, nowcaster.output_frames, output)
-    scores = None
-    if observed is not None:
-        scores = verify(read_forecast(output, only_methods=True), observed).to_json()
-    minutes = prepared.step.total_seconds() / 60
-    summary = {
-        "output": str(output),
-        "forecast_reference_time": prepared.newest.times[-1].isoformat(),
-        "model": {"name": nowcaster.identity.name, "version": nowcaster.identity.version},
-        "lead_minutes": [minutes * k for k in range(1, nowcaster.output_frames + 1)],
-        "verification": scores,
-    }
+    summary = nowcast_files(nowcaster, files, output, variable=variable, reference_time=reference)
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")
 
 

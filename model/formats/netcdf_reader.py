@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from model.formats.netcdf_field import Field, find_field, valid_limits
 from model.formats.netcdf_grid import read_grid
 from model.frames import FloatArray, Frames
 from model.reflectivity import NO_RAIN_DBZ, ZR
+
+Choice = Callable[[Sequence[datetime]], slice]
 
 WHOLE = slice(None)
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
@@ -38,6 +42,7 @@ def read_netcdf(
     *,
     variable: str | None = None,
     time_slice: slice | None = None,
+    choose: Choice | None = None,
     y_slice: slice | None = None,
     x_slice: slice | None = None,
     contract: InputContract | None = None,
@@ -50,6 +55,7 @@ def read_netcdf(
         path: The file; a field (time, y, x), or (y, x) with a scalar time.
         variable: Name of the field; None: found by standard name or units.
         time_slice: Frames wanted; None: all.
+        choose: Says which frames are wanted, given all times, where ``time_slice`` does not.
         y_slice: Rows wanted; None: all.
         x_slice: Columns wanted; None: all.
         contract: Size limits, checked on the window before any value is read; None: the default.
@@ -62,17 +68,23 @@ def read_netcdf(
         InputTooLarge: Its header claims more than the limits allow.
         ContractViolation: It has no such field, or the field breaks a rule.
     """
-    window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
     with damage_is_unreadable(path), open_netcdf(path) as dataset:
         field = find_field(dataset, variable, path.name)
         _check_observed(dataset, path.name)
         axes = find_axes(dataset, field.variable, path.name)
+        limits, where = (
+            contract or InputContract(),
+            f"Variable {field.variable.name!r} of {path.name}",
+        )
+        if time_slice is None and choose is not None:
+            limits.check_size((axes.frames(field.variable), 1, 1), where)
+            time_slice = choose(find_times(dataset, field.variable, axes, path.name))
+        window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
         shape = axes.shape(field.variable, window)
-        limits = contract or InputContract()
-        limits.check_size(shape, f"Variable {field.variable.name!r} of {path.name}")
+        limits.check_size(shape, where)
         claimed = int(np.prod(shape)) * field.variable.dtype.itemsize
         limits.check_claim(claimed, path.stat().st_size, f"Variable {field.variable.name!r}")
-        times = find_times(dataset, field.variable, axes, f"{path.name}")[window[0]]
+        times = find_times(dataset, field.variable, axes, path.name)[window[0]]
         grid = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
         values, floor = _reflectivity(_read(field.variable, axes, window), field)
         return Frames(values, times, grid, floor, provenance(dataset, field))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import h5py
@@ -14,27 +16,33 @@ from model.errors import ContractViolation, UnreadableInput
 from model.formats.hdf5_safety import SIGNATURE, check_self_contained
 from model.formats.json_reader import read_json
 from model.formats.netcdf_access import damage_is_unreadable
-from model.formats.netcdf_reader import read_netcdf
+from model.formats.netcdf_reader import Choice, read_netcdf
 from model.formats.odim_reader import is_odim, read_odim
 from model.frames import Frames
 
-__all__ = ["merge", "read_frames", "read_json", "read_netcdf"]
+__all__ = ["between", "merge", "newest", "read_frames", "read_json", "read_netcdf"]
 
 CLASSIC_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
 def read_frames(
-    paths: Sequence[Path], *, variable: str | None = None, contract: InputContract | None = None
+    paths: Sequence[Path],
+    *,
+    variable: str | None = None,
+    choose: Choice | None = None,
+    contract: InputContract | None = None,
 ) -> Frames:
     """Read radar files, in any order, one time or many a file.
 
     Args:
         paths: CF NetCDF files and ODIM_H5 composites.
         variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
+        choose: Which frames of a file are wanted, given their times, e.g. :func:`newest`; others
+            of a NetCDF file are not even read. None: all.
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
-        All frames in time order; equal frames of the same time count once.
+        The frames in time order; equal frames of the same time count once.
 
     Raises:
         UnreadableInput: A file is damaged or of no format we know.
@@ -45,22 +53,39 @@ def read_frames(
     remaining = contract or InputContract()
     parts = []
     for path in paths:
-        part = _read(path, variable, remaining)
+        part = _read(path, variable, choose, remaining)
         remaining = replace(
             remaining,
             maximum_frames=remaining.maximum_frames - len(part),
             maximum_pixels=remaining.maximum_pixels - part.reflectivity_dbz.size,
         )
         parts.append(part)
-    return merge(parts)
+    return merge([part for part in parts if len(part)] or parts[:1])
 
 
-def _read(path: Path, variable: str | None, contract: InputContract) -> Frames:
+def newest(count: int, until: datetime | None) -> Choice:
+    """The newest ``count`` frames at or before a time; None: of all."""
+
+    def chosen(times: Sequence[datetime]) -> slice:
+        stop = len(times) if until is None else bisect_right(times, until)
+        return slice(max(0, stop - count), stop)
+
+    return chosen
+
+
+def between(after: datetime, until: datetime) -> Choice:
+    """The frames later than one time, at or before another."""
+    return lambda times: slice(bisect_right(times, after), bisect_right(times, until))
+
+
+def _read(
+    path: Path, variable: str | None, choose: Choice | None, contract: InputContract
+) -> Frames:
     """One file, by what its first bytes say it is."""
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(CLASSIC_NETCDF):
-        return read_netcdf(path, variable=variable, contract=contract)
+        return read_netcdf(path, variable=variable, choose=choose, contract=contract)
     if start != SIGNATURE:
         raise UnreadableInput(
             f"{path.name} must be NetCDF or HDF5, but it starts with {start!r}."
@@ -70,8 +95,10 @@ def _read(path: Path, variable: str | None, contract: InputContract) -> Frames:
     check_self_contained(path)
     with damage_is_unreadable(path), h5py.File(path, "r") as hdf5:
         odim = is_odim(hdf5)
-    read = read_odim if odim else read_netcdf
-    return read(path, variable=variable, contract=contract)
+    if not odim:
+        return read_netcdf(path, variable=variable, choose=choose, contract=contract)
+    frames = read_odim(path, variable=variable, contract=contract)
+    return frames if choose is None else frames[choose(frames.times)]
 
 
 def merge(parts: Sequence[Frames]) -> Frames:

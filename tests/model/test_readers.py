@@ -8,7 +8,7 @@ import pytest
 from model.contract import InputContract
 from model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from model.formats.cf import write_frames
-from model.formats.readers import merge, read_frames
+from model.formats.readers import between, merge, newest, read_frames
 from tests.model.radar_files import odim_file, on_grid, projected_grid, raw_netcdf, small_storm
 
 
@@ -47,6 +47,30 @@ def test_different_frames_of_one_time_are_refused(one_a_file, tmp_path):
     assert rule_of([*one_a_file, tmp_path / "other.nc"]) == "time-conflict"
 
 
+def test_only_the_frames_that_are_wanted_count(one_a_file, tmp_path):
+    write_frames(small_storm(frames=6), tmp_path / "all.nc")
+    frames = read_frames([tmp_path / "all.nc"])
+    limits = InputContract(maximum_pixels=2 * frames.reflectivity_dbz[0].size)
+    with pytest.raises(InputTooLarge, match="pixels in all frames"):
+        read_frames([tmp_path / "all.nc"], contract=limits)
+    until = frames.times[3]
+    two = read_frames([tmp_path / "all.nc"], choose=newest(2, until), contract=limits)
+    assert two.sha256() == frames[2:4].sha256()
+    last = read_frames([tmp_path / "all.nc"], choose=newest(2, None))
+    assert last.sha256() == frames[4:].sha256()
+    later = read_frames(one_a_file, choose=between(until, frames.times[4]))
+    assert later.sha256() == frames[4:5].sha256()
+    assert len(read_frames(one_a_file, choose=between(frames.times[5], frames.times[5]))) == 0
+
+
+def test_a_file_with_too_many_times_is_refused_before_they_are_read(tmp_path):
+    write_frames(small_storm(frames=6), tmp_path / "all.nc")
+    with pytest.raises(InputTooLarge, match="claims 6 frames"):
+        read_frames(
+            [tmp_path / "all.nc"], choose=newest(2, None), contract=InputContract(maximum_frames=5)
+        )
+
+
 def test_netcdf_and_odim_mix(tmp_path):
     raw = np.full((4, 6), 100, "u1")
     odim_file(tmp_path / "a.h5", raw, time="121000")
@@ -56,6 +80,9 @@ def test_netcdf_and_odim_mix(tmp_path):
     both = read_frames([tmp_path / "a.h5", tmp_path / "b.nc"])
     assert [time.strftime("%H:%M") for time in both.times] == ["12:00", "12:06", "12:10"]
     assert (both.reflectivity_dbz[2] == 18).all()
+    first = between(both.times[0], both.times[1])
+    chosen = read_frames([tmp_path / "a.h5", tmp_path / "b.nc"], choose=first)
+    assert chosen.times == both.times[1:2]
 
 
 def test_all_files_must_be_on_one_grid(one_a_file, tmp_path):

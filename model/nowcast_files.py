@@ -1,0 +1,67 @@
+"""From radar files to a forecast file, with as little in memory as a continent allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from model.contract import InputContract, check_frames, split
+from model.formats.cf import read_forecast, write_leads
+from model.formats.readers import between, newest, read_frames
+from model.nowcaster import Nowcaster
+from model.verification import verify
+
+
+def nowcast_files(
+    nowcaster: Nowcaster,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    variable: str | None = None,
+    reference_time: datetime | None = None,
+) -> dict[str, Any]:
+    """Forecast from the newest frames of files, and verify by what they hold of later ones.
+
+    Only the frames that are needed are read, and each lead time is written before the next is made.
+
+    Args:
+        nowcaster: What forecasts.
+        files: CF NetCDF files and ODIM_H5 composites, in any order.
+        output: The new file.
+        variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
+        reference_time: The newest frame at or before it is the last one used; None: of all.
+
+    Returns:
+        Plain JSON values: file, reference time, model, lead times in minutes, and the scores, None
+        where there is no later frame.
+
+    Raises:
+        InputError: A file can't be read, or its frames break the input contract.
+    """
+    chosen = newest(nowcaster.input_frames, reference_time)
+    frames = read_frames(files, variable=variable, choose=chosen)
+    inputs, _ = split(frames, InputContract(), reference_time=reference_time)
+    prepared = nowcaster.prepare(inputs)
+    del frames, inputs
+    prediction = nowcaster.predict([prepared])[0]
+    prepared = prepared.spent()
+    leads = nowcaster.leads(prepared, prediction)
+    del prediction
+    write_leads(leads, nowcaster.output_frames, output)
+    started, step = prepared.newest.times[-1], prepared.step
+    ahead = range(1, nowcaster.output_frames + 1)
+    later = between(started, started + (len(ahead) + 0.1) * step)
+    observed = read_frames(files, variable=variable, choose=later)
+    scores = None
+    if len(observed):
+        check_frames(observed, InputContract())
+        scores = verify(read_forecast(output, only_methods=True), observed).to_json()
+    return {
+        "output": str(output),
+        "forecast_reference_time": started.isoformat(),
+        "model": {"name": nowcaster.identity.name, "version": nowcaster.identity.version},
+        "lead_minutes": [k * step.total_seconds() / 60 for k in ahead],
+        "verification": scores,
+    }

@@ -1,0 +1,58 @@
+"""How much memory a nowcast takes, measured in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.formats.cf import write_frames
+from model.frames import Frames
+from model.synthetic import storm
+
+SIDE = 1000
+PLANES = 90  # of float32, at most; 79 were measured
+CHUNK_CACHES = 64 * 2**20  # of the NetCDF library: 16 MiB for each of four variables
+
+CHILD = """
+import resource, sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from model.config import RADAR_SMALL
+from model.forecast import ModelIdentity
+from model.networks import Network
+from model.nowcast_files import nowcast_files
+from model.nowcaster import Nowcaster
+
+small, large, output = map(Path, sys.argv[1:])
+network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()
+nowcaster = Nowcaster(network, ModelIdentity("tiny", "1", "0"), cuts=(0.5,) * 6)
+nowcaster._domain.most_pixels = 400 * 400
+nowcast_files(nowcaster, [small], output)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+nowcast_files(nowcaster, [large], output)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
+def test_a_nowcast_takes_few_bytes_a_pixel(tmp_path: Path) -> None:
+    drawn = storm(4, frames=10, height=200, width=200)
+    large = np.tile(drawn.reflectivity_dbz, (1, SIDE // 200, SIDE // 200))
+    frames = Frames.of_array(large, step_minutes=5, km_per_pixel=1.0)
+    write_frames(drawn, tmp_path / "small.nc")
+    write_frames(frames, tmp_path / "large.nc")
+    files = [tmp_path / name for name in ("small.nc", "large.nc", "forecast.nc")]
+    told = subprocess.run(
+        [sys.executable, "-c", CHILD, *map(str, files)],
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "1048576"},  # what is freed goes back at once
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert int(told) * 1024 < PLANES * 4 * SIDE**2 + CHUNK_CACHES
