@@ -151,24 +151,49 @@ def test_a_frame_set_aside_is_missing_until_it_is_sent_again_to_replace(bench: B
 
 def test_attempts_count_the_workers_that_died(engine: EngineClient) -> None:
     engine.redis.flushall()
-    attempts = Attempts(engine, 2)
+    first, second, third = (Attempts(engine, 2) for _ in range(3))
+    assert first.begin(FRAME, "first") == "begun"
+    assert second.begin(FRAME, "second") == "begun"
+    assert third.begin(FRAME, "third") == "poison"
+    third.end(FRAME)
+    assert third.begin(FRAME, "third") == "begun"
+
+
+def test_no_two_threads_of_a_worker_see_to_the_same_frame(engine: EngineClient) -> None:
+    """A sweep names a frame again that takes longer than the sweep's period."""
+    engine.redis.flushall()
+    attempts = Attempts(engine, 3)
     assert attempts.begin(FRAME, "first") == "begun"
-    assert attempts.begin(FRAME, "first") == "begun"  # another thread of the same worker
-    assert attempts.begin(FRAME, "second") == "begun"
-    assert attempts.begin(FRAME, "third") == "poison"
+    assert attempts.begin(FRAME, "first") == "busy"
+    assert attempts.begin(FRAME.replace("2330", "2335"), "first") == "begun"
     attempts.end(FRAME)
-    assert attempts.begin(FRAME, "third") == "begun"
+    assert attempts.begin(FRAME, "first") == "begun"
+
+
+def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
+    engine: EngineClient,
+) -> None:
+    engine.redis.flushall()
+    claims = ClaimStore(engine.url, JobPolicy(), 5)
+    one, other = Attempts(engine, 3), Attempts(engine, 3)
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    claims.beat(WorkerInfo("one", "here", os.getpid(), "cpu", ("fake/1",), now))
+    assert one.begin(FRAME, "one") == "begun"
+    assert other.begin(FRAME, "other") == "busy"
+    one.end(FRAME)
+    assert other.begin(FRAME, "other") == "begun"
+    claims.close()
 
 
 def test_who_lives_is_not_disturbed_and_who_takes_leave_loses_no_life(engine: EngineClient) -> None:
     engine.redis.flushall()
     claims = ClaimStore(engine.url, JobPolicy(), 5)
-    attempts = Attempts(engine, 1)
+    first, second, third = (Attempts(engine, 1) for _ in range(3))
     now = datetime.now(UTC) - timedelta(seconds=1)
     claims.beat(WorkerInfo("first", "here", os.getpid(), "cpu", ("fake/1",), now))
-    assert attempts.begin(FRAME, "first") == "begun"
-    assert attempts.begin(FRAME, "second") == "busy"
+    assert first.begin(FRAME, "first") == "begun"
+    assert second.begin(FRAME, "second") == "busy"
     claims.say_goodbye("first")
-    assert attempts.begin(FRAME, "second") == "begun"
-    assert attempts.begin(FRAME, "third") == "poison"
+    assert second.begin(FRAME, "second") == "begun"
+    assert third.begin(FRAME, "third") == "poison"
     claims.close()
