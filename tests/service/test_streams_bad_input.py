@@ -55,6 +55,8 @@ def test_another_grid_is_no_second_declaration(stream: tuple[httpx.Client, str])
         ({"step_minutes": 1e9}, "step"),
         ({"units": "inches"}, "units"),
         ({"retention_days": 0}, "retention"),
+        ({"retention_days": 1e12}, "retention"),
+        ({"maximum_gap_minutes": 1e12}, "gap"),
         ({"grid": {"y": [0] * 16, "x": list(range(16))}}, "grid-spacing"),
     ],
 )
@@ -145,6 +147,15 @@ def test_a_frame_from_the_future(stream: tuple[httpx.Client, str]) -> None:
     path = f"/streams/{name}/frames/{future.isoformat().replace('+00:00', 'Z')}"
     answer = client.put(path, content=netcdf_bytes(moved), headers=NETCDF)
     is_problem(answer, 422, "contract-violation", "future")
+
+
+def test_a_frame_of_a_clock_that_has_no_date(door: Any) -> None:
+    """It settles nothing of its stream."""
+    declare(door.client, "undated")
+    path, time = "/streams/undated/frames", "0001-01-01T00:02:00Z"
+    answer = door.client.put(f"{path}/{time}", json={**SHOWER, "times": [time]})
+    is_problem(answer, 422, "contract-violation", "past")
+    assert put(door.client, "undated", 0).json()["time"] == time_of(0)
 
 
 def test_a_frame_of_another_time_than_the_path_says(stream: tuple[httpx.Client, str]) -> None:

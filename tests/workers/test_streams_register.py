@@ -1,6 +1,6 @@
 """Declarations, the rhythm of a stream, its canary, what is kept of it and for how long."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +69,39 @@ def test_the_first_frame_settles_grid_and_rhythm(library: Library) -> None:
     assert library.register.settled(stream, second).phase_seconds == 120
     with pytest.raises(ContractViolation, match="grid"):
         library.register.settled(stream, Origin(Grid.of_pixels(17, 16), 0))
+
+
+def test_places_are_whole_seconds_as_names_of_files_are(library: Library) -> None:
+    stream, _ = library.register.declare(Stream("radar", 400 / 60))
+    assert stream.step == timedelta(seconds=400)
+    time = START + timedelta(seconds=130.4)
+    origin = Origin.of_frame(GRID, time, stream.step)
+    for slot in range(3):
+        place = origin.place(time + slot * stream.step, stream.step)
+        assert place == START + timedelta(seconds=130) + slot * stream.step
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"step_minutes": 1e-9}, "step"),
+        ({"step_minutes": 2.505}, "step"),
+        ({"step_minutes": float("nan")}, "step"),
+        ({"retention_days": float("inf")}, "retention"),
+        ({"retention_days": float("nan")}, "retention"),
+        ({"maximum_gap_minutes": 1e300}, "gap"),
+        ({"maximum_gap_minutes": -1}, "gap"),
+    ],
+)
+def test_numbers_that_no_clock_can_count_are_refused(change: dict[str, float], rule: str) -> None:
+    with pytest.raises(ContractViolation) as refused:
+        Stream(**{"name": "radar", "step_minutes": 5, **change})  # type: ignore[arg-type]
+    assert refused.value.rule == rule
+
+
+def test_a_frame_of_before_all_radars_is_refused() -> None:
+    with pytest.raises(ContractViolation, match="from 1970 on"):
+        Origin.of_frame(GRID, datetime(1, 1, 1, tzinfo=UTC), STEP)
 
 
 @pytest.mark.parametrize(("off", "place"), [(0, 0), (29, 0), (-29, 0), (275, 1), (325, 1)])

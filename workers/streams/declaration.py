@@ -16,6 +16,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 UNITS = ("dBZ", "mm/h")
 STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as a share of the step
 LONGEST_STEP_MINUTES = 60.0
+LONGEST_RETENTION_DAYS = 36_500.0
+LONGEST_GAP_MINUTES = 1440.0
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # an earlier frame is one of a broken clock
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Stream:
 
     Args:
         name: Lower-case letters, digits, ``-`` and ``_``.
-        step_minutes: Time between frames.
+        step_minutes: Time between frames, in whole seconds.
         units: Of the frames as they are sent: ``dBZ`` or ``mm/h``.
         grid: Where the pixels are; None: the grid of the first frame.
         retention_days: Frames and forecasts this much older than the newest frame are removed.
@@ -46,26 +49,38 @@ class Stream:
 
     def __post_init__(self) -> None:
         checked_name(self.name)
-        if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES:
+        if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES or not self._steps_by_seconds:
             raise ContractViolation(
-                f"A stream's step must be above 0 and at most {LONGEST_STEP_MINUTES:g} minutes,"
-                f" not {self.step_minutes:g}.",
+                "A stream's step must be a whole number of seconds and at most"
+                f" {LONGEST_STEP_MINUTES:g} minutes, not {self.step_minutes:g} minutes.",
                 rule="step",
             )
         if self.units not in UNITS:
             raise ContractViolation(
                 f"A stream's units must be dBZ or mm/h, not {self.units[:40]!r}.", rule="units"
             )
-        if self.retention_days < 1:
+        if not 1 <= self.retention_days <= LONGEST_RETENTION_DAYS:
             raise ContractViolation(
-                f"A stream must be kept for at least 1 day, not {self.retention_days:g}.",
+                f"A stream must be kept for 1 to {LONGEST_RETENTION_DAYS:g} days, not"
+                f" {self.retention_days:g}.",
                 rule="retention",
             )
+        if not 0 <= self.maximum_gap_minutes <= LONGEST_GAP_MINUTES:
+            raise ContractViolation(
+                f"Gaps of 0 to {LONGEST_GAP_MINUTES:g} minutes can be bridged, not of"
+                f" {self.maximum_gap_minutes:g}.",
+                rule="gap",
+            )
+
+    @property
+    def _steps_by_seconds(self) -> bool:
+        """Names of files tell times to the second."""
+        return self.step > timedelta(0) and abs(60 * self.step_minutes - self.step.seconds) < 1e-3
 
     @property
     def step(self) -> timedelta:
         """Time between frames."""
-        return timedelta(minutes=self.step_minutes)
+        return timedelta(seconds=round(60 * self.step_minutes))
 
     @property
     def longest_gap(self) -> timedelta:
@@ -117,8 +132,16 @@ class Origin:
 
     @classmethod
     def of_frame(cls, grid: Grid, time: datetime, step: timedelta) -> Self:
-        """The origin that a first frame makes: frames near whole steps are meant to be on them."""
-        phase = time.timestamp() % step.total_seconds()
+        """The origin that a first frame makes: frames near whole steps are meant to be on them.
+
+        Raises:
+            ContractViolation: The time is before that of any radar's frames.
+        """
+        if time < FIRST:
+            raise ContractViolation(
+                f"Frames of streams are valid from 1970 on, not at {time.isoformat()}.", rule="past"
+            )
+        phase = round(time.timestamp()) % step.total_seconds()
         off = min(phase, step.total_seconds() - phase)
         return cls(grid, 0.0 if off <= STEP_TOLERANCE * step.total_seconds() else phase)
 

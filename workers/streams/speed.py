@@ -7,6 +7,7 @@ import numpy as np
 from model.extrapolation import FloatArray, estimate_motion
 
 WET_DBZ = 10.0
+COARSER = 2  # times coarser than a forecast wants it: enough for a mean, at a quarter of the cost
 
 
 def mean_speed_m_s(
@@ -16,6 +17,6 @@ def mean_speed_m_s(
     wet = np.nan_to_num(later_dbz, nan=0.0) >= WET_DBZ
     if not wet.any():
         return None
-    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]), pixel_km)
+    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]), pixel_km / COARSER)
     pixels = np.hypot(motion.u[wet], motion.v[wet])
     return float(pixels.mean()) * pixel_km * 1000 / seconds
