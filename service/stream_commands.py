@@ -61,8 +61,7 @@ def watch(
     ledger = Ledger(ServiceSettings().data_dir / "watch", directory, stream)
     with _client(url) as client:
         feeder = Feeder(client, stream)
-        if step_minutes is not None:
-            feeder.declare(step_minutes)
+        feeder.declare(step_minutes)
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
         Watcher(feeder, ledger, directory, typer.echo, settle_seconds).run(stop)
     ledger.close()

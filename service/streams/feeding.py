@@ -35,15 +35,15 @@ class Feeder:
     stream: str
     patience_seconds: float = PATIENCE_SECONDS
 
-    def declare(self, step_minutes: float) -> None:
-        """Declare the stream unless it is.
+    def declare(self, step_minutes: float | None) -> None:
+        """Declare the stream unless it is; without a step it has to be.
 
         Raises:
-            FrameRefused: The service does not take the declaration.
+            FrameRefused: The service does not take the declaration, or knows no such stream.
             ServiceAway: It does not answer.
         """
         answer = self._patiently("GET", f"/streams/{self.stream}")
-        if answer.status_code == 404:
+        if answer.status_code == 404 and step_minutes is not None:
             body = {"step_minutes": step_minutes}
             answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
         _checked(answer)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.streams.feed_errors import AlreadyWatched
+from service.streams.feed_errors import AlreadyWatched, FrameRefused
 from service.streams.feeding import Feeder, netcdf_bytes
 from service.streams.ledger import Ledger
 from service.streams.watching import Watcher
@@ -72,6 +72,15 @@ def test_each_file_is_fed_once_across_restarts(
     (directory / "3.nc").write_bytes(frame_bytes(3))
     assert watch().feed_all() == 1
     assert len(said) == 4
+
+
+def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
+    """Not file by file: files that were refused are not tried again."""
+    with pytest.raises(FrameRefused, match="declare it first"):
+        Feeder(door.client, "nobody", patience_seconds=5).declare(None)
+    feeder = Feeder(door.client, f"watched-{os.urandom(4).hex()}", patience_seconds=5)
+    feeder.declare(5)
+    feeder.declare(None)
 
 
 def test_a_half_written_file_waits(
