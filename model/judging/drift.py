@@ -26,6 +26,7 @@ from model.judging.drift_evidence import (
     SERIES,
     SKILL,
     STANDING,
+    WEAKEST,
     evidence,
 )
 from model.judging.drift_input import Intensities
@@ -35,7 +36,8 @@ from model.judging.drift_series import Series
 SKILL_DRIFT, BIAS_SHIFT = "skill_drift", "bias_shift"
 INPUT_FAULT, SEASONAL_DRIFT = "input_fault", "seasonal_drift"
 ALERTS: Final = (SKILL_DRIFT, BIAS_SHIFT, INPUT_FAULT, SEASONAL_DRIFT)
-OF_THE_INPUT: Final = (COVERAGE, STANDING)
+SUSPECTED: Final = 0.5  # share of its limit above which model and canary are not called alike
+OF_THE_INPUT: Final = (COVERAGE, STANDING, WEAKEST)
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,10 @@ class Drift:
                 series[name] = series[name].after(plans.series[name], *says[name])
         has_canary = AGAINST_CANARY in says if SKILL in says else self.has_canary
         now = Drift(block.begin, series, intensities, has_canary)
-        return replace(
-            now, alerts={a: self.alerts.get(a, block.begin) for a in ALERTS if now._raises(a)}
-        )
+        raised = [alert for alert in ALERTS if now._raises(alert, plans)]
+        return replace(now, alerts={a: self.alerts.get(a, block.begin) for a in raised})
 
-    def _raises(self, alert: str) -> bool:
+    def _raises(self, alert: str, plans: Plans) -> bool:
         """Whether the charts as they stand raise an alert; those of a faulty input are at rest."""
         alarm = {name: series.alarm for name, series in self.series.items()}
         if alert == INPUT_FAULT:
@@ -95,7 +96,9 @@ class Drift:
         worse_than_canary = alarm[AGAINST_CANARY]
         if alert == SKILL_DRIFT:
             return worse_than_canary or (alarm[SKILL] and not self.has_canary)
-        return alarm[SKILL] and self.has_canary and not worse_than_canary
+        against = plans.series[AGAINST_CANARY]
+        suspected = self.series[AGAINST_CANARY].cusum(against) > SUSPECTED * against.cusum_limit
+        return alarm[SKILL] and self.has_canary and not (worse_than_canary or suspected)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal state back."""

@@ -18,10 +18,13 @@ from model.judging.drift_evidence import (
     RELIABILITY_RATIO,
     SKILL,
     STANDING,
+    WEAKEST,
     WEATHER,
 )
 from model.judging.drift_input import IntensityPlan
 from model.judging.drift_series import NEVER, Plan
+
+CHARTS: Final = 2  # raised when a series means something else: states are made again from blocks
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,23 @@ class Plans:
 PLANS: Final = Plans(
     series={
         SKILL: Plan(
-            0.01,
-            0.35,
-            11.5,
+            0.03,
+            0.5,
+            14.0,
             weight=0.05,
-            ewma_limit=0.75,
+            ewma_limit=0.9,
             rises=False,
             floor=30,
             delay=24,
             memory=160,
         ),
-        AGAINST_CANARY: Plan(0.01, 0.4, 3.5, rises=False),
+        AGAINST_CANARY: Plan(0.01, 0.5, 5.0, rises=False),
         BIAS: Plan(0.15, 0.5, 4.0),
         RELIABILITY_RATIO: Plan(0.1, 1.0, 8.0, floor=30),
         COVERAGE: Plan(0.1, 0.75, 4.0, falls=False),
-        STANDING: Plan(0.03, 1.0, 7.0, falls=False),
+        STANDING: Plan(0.03, 1.25, 6.0, falls=False),
+        WEAKEST: Plan(0.05, 1.5, 8.0),
         WEATHER: Plan(0.02, 0.5, NEVER, weight=0.4),
     },
-    intensities=IntensityPlan(limit=0.12, recent=10.0),
+    intensities=IntensityPlan(limit=0.2),
 )

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from model.judging.drift import BIAS_SHIFT, INPUT_FAULT, SEASONAL_DRIFT, SKILL_DRIFT, Drift
-from model.judging.drift_evidence import COVERAGE, SERIES, SKILL, STANDING, WEATHER
+from model.judging.drift import (
+    BIAS_SHIFT,
+    INPUT_FAULT,
+    OF_THE_INPUT,
+    SEASONAL_DRIFT,
+    SKILL_DRIFT,
+    Drift,
+)
+from model.judging.drift_evidence import COVERAGE, SERIES, SKILL, STANDING, WEAKEST, WEATHER
 from model.judging.drift_plan import PLANS, Plans
 from model.judging.drift_series import NEVER
 
@@ -16,6 +23,8 @@ UNUSUAL: Final = 1.0  # standard deviations by which a day is harder or easier t
 FAULTS: Final = {
     COVERAGE: "frames or parts of them are missing: look at the feed",
     STANDING: "echoes stand still while the rain moves: look for ground clutter",
+    WEAKEST: "the weakest echoes are more or fewer than they used to be: ask whether the radar was"
+    " recalibrated or its product changed",
     INTENSITIES: "echoes are stronger or weaker than they used to be: ask whether the radar was"
     " recalibrated or its product changed",
 }
@@ -78,7 +87,7 @@ def samples(state: Drift, plans: Plans = PLANS) -> Iterator[Sample]:
 def sentence(state: Drift, plans: Plans = PLANS) -> str:
     """What is the matter and what to do, the gravest first."""
     if INPUT_FAULT in state.alerts:
-        faults = [FAULTS[name] for name in (COVERAGE, STANDING) if state.series[name].alarm]
+        faults = [FAULTS[name] for name in OF_THE_INPUT if state.series[name].alarm]
         faults += [FAULTS[INTENSITIES]] if state.intensities.alarm else []
         return f"The input is not what it was, so scores say little of the model: {faults[0]}."
     for alert in (SKILL_DRIFT, BIAS_SHIFT, SEASONAL_DRIFT):

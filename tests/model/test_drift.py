@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +20,17 @@ from model.judging.drift import (
     INPUT_FAULT,
     SEASONAL_DRIFT,
     SKILL_DRIFT,
+    SUSPECTED,
     Drift,
     fold,
 )
-from model.judging.drift_evidence import COVERAGE, SKILL, evidence
+from model.judging.drift_evidence import (
+    AGAINST_CANARY,
+    COVERAGE,
+    SKILL,
+    WEAKEST,
+    evidence,
+)
 from model.judging.drift_plan import PLANS
 from model.judging.drift_series import Plan, Series
 from model.judging.drift_words import charts, samples, sentence
@@ -61,6 +70,16 @@ def test_a_model_worse_than_its_canary_is_skill_drift(usual: Drift) -> None:
 def test_a_model_that_gets_worse_together_with_its_canary_is_of_the_season(usual: Drift) -> None:
     worse = after(usual, blocks(1, 30, after=USUAL, model=-0.03))
     assert set(worse.alerts) == {SEASONAL_DRIFT}
+
+
+def test_model_and_canary_are_not_called_alike_while_one_is_suspected(usual: Drift) -> None:
+    worse = after(usual, blocks(1, 30, after=USUAL, model=-0.03))
+    plan = PLANS.series[AGAINST_CANARY]
+    suspected = replace(worse.series[AGAINST_CANARY], low=SUSPECTED * plan.cusum_limit + 1)
+    state = replace(worse, series={**worse.series, AGAINST_CANARY: suspected})
+    [block] = blocks(1, 1, after=USUAL + 30, model=-0.03, dry=0.0)
+    assert set(worse.after(block).alerts) == {SEASONAL_DRIFT}
+    assert not state.after(block).alerts
 
 
 def test_without_a_canary_lost_skill_is_skill_drift(usual: Drift) -> None:
@@ -192,6 +211,37 @@ def test_a_block_with_few_events_says_nothing_of_skill() -> None:
     assert SKILL in evidence(block, 500)
     assert SKILL not in evidence(block, 20_000)
     assert COVERAGE in evidence(block, 20_000)
+
+
+def told(**counts: list[int]) -> dict[str, float]:
+    """The values of a block of these counts; the threshold stands after the last underline."""
+    named = {"|".join(name.rsplit("_", 1)): vector for name, vector in counts.items()}
+    return {name: said.value for name, said in evidence(Block(FIRST, 72, 72, named), 1).items()}
+
+
+def test_skill_is_a_ratio_of_odds_at_the_threshold_with_most_events() -> None:
+    model, reference = [3000, 500, 500, 6000], [2000, 1000, 1000, 6000]
+    said = told(model_20=model, decoded_extrapolation_20=reference, persistence_20=reference)
+    assert said[SKILL] == pytest.approx(math.log(3), abs=1e-3)
+    none = [0, 1000, 1000, 6000]
+    said = told(model_20=none, decoded_extrapolation_20=none, persistence_20=none)
+    assert said[SKILL] == 0
+
+
+def test_the_canary_is_compared_over_all_thresholds_at_once() -> None:
+    said = told(model_20=[60, 30, 10, 0], model_40=[0, 0, 60, 0], canary_20=[40, 40, 0, 0])
+    assert said[AGAINST_CANARY] == pytest.approx(60 / 160 - 40 / 80)
+
+
+@given(st.floats(-1, 1), st.integers(10_000, 1_000_000))
+def test_rain_of_another_strength_is_no_other_edge_of_the_histogram(
+    steeper: float, number: int
+) -> None:
+    classes = number * np.exp(-steeper * np.arange(3))
+    said = told(histogram_dbz=[0, *classes.astype(int).tolist()])
+    assert said[WEAKEST] == pytest.approx(0, abs=2e-3)
+    cut = told(histogram_dbz=[0, int(classes[0] / 3), *classes[1:].astype(int).tolist()])
+    assert cut[WEAKEST] == pytest.approx(-math.log(3), abs=2e-3)
 
 
 def test_a_block_begins_at_a_multiple_of_six_hours() -> None:

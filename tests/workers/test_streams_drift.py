@@ -12,6 +12,7 @@ from model.judging.drift import SKILL_DRIFT, Drift, fold
 from tests.model.drift_blocks import blocks
 from tests.workers.stream_bench import GRID, SIDE, START, STEP, Bench, stream_frame
 from workers.engine_client import EngineClient
+from workers.streams import drift
 from workers.streams.drift import DriftWatch, drift_state, states_key
 from workers.streams.layout import Pair
 from workers.streams.recount import reindex
@@ -124,6 +125,23 @@ def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
     count(bench, given[0])
     watch.update(NAME)
     assert engine.redis.hlen(states_key(NAME)) == 40
+    assert drift_state(engine, NAME) == fold(as_counted(given))
+
+
+def test_states_of_earlier_charts_are_made_again_from_their_blocks(
+    bench: Bench, watch: DriftWatch, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = list(blocks(6, 5, dry=0.0))
+    arrive(bench, given[-1].begin + BLOCK)
+    with monkeypatch.context() as patch:
+        patch.setattr(drift, "CHARTS", drift.CHARTS - 1)
+        for block in given[:4]:
+            count(bench, block)
+        watch.update(NAME)
+        assert drift_state(engine, NAME) == fold(as_counted(given[:4]))
+    assert drift_state(engine, NAME) == Drift()
+    count(bench, given[4])
+    watch.update(NAME)
     assert drift_state(engine, NAME) == fold(as_counted(given))
 
 

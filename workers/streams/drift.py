@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from model.judging.blocks import BLOCK, Block
 from model.judging.drift import SKILL_DRIFT, Drift
+from model.judging.drift_plan import CHARTS
 from model.judging.observing import PIXELS
 from workers.engine_client import EngineClient
 from workers.streams.layout import Span, stamp, time_of
@@ -165,5 +166,8 @@ def blocks_key(stream: str) -> str:
 
 
 def states_key(stream: str) -> str:
-    """Key of the states after the newest blocks: hash of beginning -> state."""
-    return f"echocast:stream:{stream}:drift"
+    """Key of the states after the newest blocks: hash of beginning -> state.
+
+    States of earlier charts are not read: the blocks are charted again.
+    """
+    return f"echocast:stream:{stream}:drift:{CHARTS}"
