@@ -79,7 +79,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
     InputTooLarge: Kind(413, "input-too-large", "The input is too large"),
     errors.UnsupportedMediaType: Kind(415, "unsupported-media-type", "Unknown content type"),
-    ContractViolation: Kind(422, "contract-violation", "The frames break the input contract"),
+    ContractViolation: Kind(422, "contract-violation", "The request breaks a rule"),
     UnsupportedInput: Kind(422, "unsupported-input", "The input is of a kind we do not know"),
     InputError: Kind(422, "unusable-input", "The input cannot be used"),
     errors.UnknownFormat: Kind(422, "unknown-format", "Unknown forecast format"),

@@ -67,8 +67,13 @@ def test_the_first_frame_settles_grid_and_rhythm(library: Library) -> None:
     assert library.register.settled(stream, first).phase_seconds == 120
     second = Origin.of_frame(GRID, START, STEP)
     assert library.register.settled(stream, second).phase_seconds == 120
-    with pytest.raises(ContractViolation, match="grid"):
+    with pytest.raises(ContractViolation, match="theirs has 17 x 16 pixels, not 16 x 16"):
         library.register.settled(stream, Origin(Grid.of_pixels(17, 16), 0))
+    moved = Grid(GRID.y + 1, GRID.x, GRID.units)
+    with pytest.raises(ContractViolation, match=r"their y\[0\] is 1, not 0"):
+        library.register.settled(stream, Origin(moved, 0))
+    with pytest.raises(StreamConflict, match=r"their y\[0\] is 1, not 0"):
+        library.register.declare(Stream("radar", 5, grid=moved))
 
 
 def test_places_are_whole_seconds_as_names_of_files_are(library: Library) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from model.errors import ContractViolation
 from model.frames import Grid
+from model.grid_difference import grid_difference
 from workers.errors import StreamConflict
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -103,8 +104,8 @@ class Stream:
                 )
         if self.grid and other.grid and not self.grid.same_as(other.grid):
             raise StreamConflict(
-                f"The stream {self.name!r} was declared on another grid ({self.grid.shape})"
-                f" than now ({other.grid.shape})."
+                f"Declarations of the stream {self.name!r} must be on the grid of the first, but"
+                f" {grid_difference(self.grid, other.grid)}."
             )
         return replace(other, grid=self.grid or other.grid)
 

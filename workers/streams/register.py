@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from model.errors import ContractViolation
+from model.grid_difference import grid_difference
 from workers.errors import NotInArchive, StreamConflict, UnknownStream
 from workers.streams.declaration import NAME, Origin, Stream
 from workers.streams.files import Files
@@ -35,8 +36,8 @@ class Register:
         origin = self.origin(stream.name)
         if origin and holds.grid and not origin.grid.same_as(holds.grid):
             raise StreamConflict(
-                f"The frames of the stream {stream.name!r} are on another grid"
-                f" ({origin.grid.shape}) than is declared now ({holds.grid.shape})."
+                f"Declarations of the stream {stream.name!r} must be on the grid of its frames,"
+                f" but {grid_difference(origin.grid, holds.grid)}."
             )
         if holds.to_json() != earlier.to_json():
             self._files.put(path, encoded(holds.to_json()))
@@ -82,9 +83,8 @@ class Register:
         grid = first.grid if first else declared
         if first is None or not grid.same_as(origin.grid):
             raise ContractViolation(
-                f"The stream {stream.name!r} is on a grid of {grid.shape} pixels in"
-                f" {grid.units!r}, but the frame is on another one of {origin.grid.shape} in"
-                f" {origin.grid.units!r}.",
+                f"Frames of the stream {stream.name!r} must be on its grid, but"
+                f" {grid_difference(grid, origin.grid)}.",
                 rule="grid",
             )
         return first
