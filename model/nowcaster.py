@@ -29,6 +29,7 @@ from model.finishing import Finisher, Prediction
 from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
+from model.parts import in_parts
 from model.preparation import DEFAULT_PIXEL_KM, Prepared, prepare, reach
 from model.products import sharp
 from model.registry import Registry, read_manifest
@@ -118,14 +119,20 @@ class Nowcaster:
         """
         return prepare(frames, self.config)
 
-    @torch.inference_mode()
     def predict(
         self, batch: Sequence[Prepared], progress: Callable[[], None] = lambda: None
     ) -> list[Prediction]:
         """Run the network on frames of equal ``batch_key``; the order is kept.
 
-        ``progress`` is called after every step of the roll-out.
+        ``progress`` is called after every step of a roll-out. On a CPU each thread runs a part of
+        the batch, where the whole of it fits into memory without tiles.
         """
+        run = functools.partial(self._predict, progress=progress)
+        whole = len(batch) * batch[0].newest_dbz.size <= self._domain.most_pixels
+        return in_parts(run, batch) if whole and self._device.type == "cpu" else run(batch)
+
+    @torch.inference_mode()
+    def _predict(self, batch: Sequence[Prepared], progress: Callable[[], None]) -> list[Prediction]:
         minutes = [item.step.total_seconds() / 60 for item in batch]
         context = Context(
             torch.tensor(minutes, dtype=torch.float32, device=self._device),

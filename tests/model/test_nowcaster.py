@@ -81,6 +81,15 @@ def test_the_same_frames_twice_and_others_between_give_the_same_forecast(frames)
     np.testing.assert_array_equal(first.frames.reflectivity_dbz, again.frames.reflectivity_dbz)
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 def test_a_batch_answers_like_one_by_one(frames):
     model, other = nowcaster(), storm(5, frames=10, height=70, width=90)
     prepared = [model.prepare(item) for item in (frames, other)]
