@@ -151,11 +151,7 @@ class CompiledProgram:
         spectra = {value: of.spectra for value, of in given.items() if of.spectra is not None}
         known = Known({value: of.tiles for value, of in given.items()}, spectra)
         for tables in self._levels:
-            for source, filtered in tables.sources:
-                if filtered:
-                    self._transform(source, known, work)
-            if len(tables.groups) or len(tables.operations):
-                self._compute(tables, known, work)
+            self._compute(tables, known, work)
             for value in tables.level.last_read:
                 known.forget(value)
         memories = {
@@ -164,30 +160,42 @@ class CompiledProgram:
         }
         return known.tiles[self._out], memories
 
-    def _transform(self, source: Symbol, known: Known, work: Workspace) -> None:
-        """Take what convolutions read to the points, each value once."""
-        for base in bases(source):
-            if base not in known.spectra:
-                known.spectra[base] = self._spectrum(known.tiles[base], work)
-        if source.kind == "subtract" and source not in known.spectra:
-            a, b = bases(source)
-            known.spectra[source] = known.spectra[a] - known.spectra[b]
+    def _wanted(
+        self, tables: Tables, known: Known, work: Workspace
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What a level's convolutions read at the points, each value taken there once.
 
-    def _spectrum(self, value: Tensor, work: Workspace) -> Tensor:
-        points, channels = self.winograd.n**2, value.shape[2]
-        out = torch.empty(work.tiles, points, channels)
-        size = 4 * work.tiles * channels
-        read, written = addresses([(value, size * self._pixels), (out, size * points)])
-
-        def part(thread: int, first: int, last: int) -> None:
-            scratch = work.scratch("points", thread, (2 * points + 1) * BYTES)
-            to_points(read, work.near, written, channels, first, last, scratch, self._B, self._N)
-
-        in_threads(part, work.tiles)
-        return out
+        Returns:
+            Values and differences as :func:`model.fast.kernels.to_points` reads them.
+        """
+        points = self.winograd.n**2
+        values, differences = [], []
+        for source in (source for source, filtered in tables.sources if filtered):
+            for base in bases(source):
+                if base not in known.spectra:
+                    tiles = known.tiles[base]
+                    channels = tiles.shape[2]
+                    known.spectra[base] = made = torch.empty(work.tiles, points, channels)
+                    size = 4 * work.tiles * channels
+                    where = addresses([(tiles, size * self._pixels), (made, size * points)])
+                    values.append((*where, channels))
+            if source.kind == "subtract" and source not in known.spectra:
+                parts = [known.spectra[base] for base in bases(source)]
+                known.spectra[source] = made = torch.empty_like(parts[0])
+                size = 4 * made.numel()
+                where = addresses((array, size) for array in (*parts, made))
+                differences.append((*where, size // work.tiles))
+        return (
+            np.array(values, np.int64).reshape(-1, 3),
+            np.array(differences, np.int64).reshape(-1, 4),
+        )
 
     def _compute(self, tables: Tables, known: Known, work: Workspace) -> None:
-        """All of a level but the points."""
+        """A level: to the points and all that follows, without a halt between them.
+
+        A tile reads its neighbours' values of earlier levels, and of this one its own only.
+        """
+        wanted = self._wanted(tables, known, work)
         for value in tables.level.kept:
             known.tiles[value] = torch.empty(work.tiles, self._pixels, whole(value.channels))
         points, sources = self.winograd.n**2, []
@@ -206,14 +214,17 @@ class CompiledProgram:
         own = addresses(zip(arrays, sizes, strict=True))
         panel = (self._chunk * (points * PANEL + 1) + points) * BYTES
 
+        table = np.array(sources, np.int64).reshape(-1, 3)
+
         def part(thread: int, first: int, last: int) -> None:
             gates = work.scratch("gates", thread, self._gates)
             temporaries = work.scratch("temporaries", thread, self._temporaries)
             total = work.scratch("panel", thread, panel)
             at = np.array([gates, temporaries, *own], np.int64)
-            table = np.array(sources, np.int64).reshape(-1, 3)
             level = tables.groups, table, tables.units, tables.operations
             chunk = first, last, self._chunk
+            x = work.scratch("points", thread, (2 * points + 1) * BYTES)
+            to_points(*wanted, work.near, first, last, x, self._B, self._N)
             compute(*level, at, total, *chunk, self._A, self._M, self._N)
 
         in_threads(part, work.tiles)

@@ -75,14 +75,15 @@ def line_to_points(x, x_stride, y, y_stride, B, N):  # type: ignore[no-untyped-d
 
 
 @compiled
-def to_points(tiles, near, out, channels, first, last, x, B, N):  # type: ignore[no-untyped-def]
-    """Values of tiles at the points, (tiles, n * n, channels).
+def to_points(values, differences, near, first, last, x, B, N):  # type: ignore[no-untyped-def]
+    """Values of some tiles at the points, (tiles, n * n, channels), and differences of such.
 
     Args:
-        tiles: The value, (tiles, m * m, channels).
+        values: Per value: its address, (tiles, m * m, channels), where to, and its channels, whole
+            vectors.
+        differences: Per difference: addresses of both values at the points, where to, and bytes of
+            a tile.
         near: (tiles, n * n), numbers of the pixels in and around a tile; -1: none, zero.
-        out: Where to.
-        channels: Of the value, whole vectors.
         first, last: Tiles to take.
         x: Address of scratch: 2 n * n + 1 vectors, the last one zero.
         B: (n, n), an input line to its values at the points.
@@ -90,18 +91,25 @@ def to_points(tiles, near, out, channels, first, last, x, B, N):  # type: ignore
     """
     n, points = len(N), len(N) ** 2
     half, zero = x + points * BYTES, x + 2 * points * BYTES
-    for tile in range(first, last):
-        for c in range(0, channels, WIDTH):
-            at, to = tiles + 4 * c, out + 4 * (tile * points * channels + c)
-            for i in range(points):
-                pixel = near[tile, i]
-                store(x + i * BYTES, load(at + 4 * pixel * channels if pixel >= 0 else zero))
-            for j in range(n):
-                line_to_points(x + j * BYTES, n * BYTES, half + j * BYTES, n * BYTES, B, N)
-            for u in range(n):
-                line_to_points(
-                    half + u * n * BYTES, BYTES, to + 4 * u * n * channels, 4 * channels, B, N
-                )
+    for value in range(len(values)):
+        tiles, out, channels = values[value, 0], values[value, 1], values[value, 2]
+        for tile in range(first, last):
+            for c in range(0, channels, WIDTH):
+                at, to = tiles + 4 * c, out + 4 * (tile * points * channels + c)
+                for i in range(points):
+                    pixel = near[tile, i]
+                    store(x + i * BYTES, load(at + 4 * pixel * channels if pixel >= 0 else zero))
+                for j in range(n):
+                    line_to_points(x + j * BYTES, n * BYTES, half + j * BYTES, n * BYTES, B, N)
+                for u in range(n):
+                    line_to_points(
+                        half + u * n * BYTES, BYTES, to + 4 * u * n * channels, 4 * channels, B, N
+                    )
+    for value in range(len(differences)):
+        a, b, out = differences[value, 0], differences[value, 1], differences[value, 2]
+        size = differences[value, 3]
+        for i in range(first * size, last * size, BYTES):
+            store(out + i, load(a + i) - load(b + i))
 
 
 @compiled
