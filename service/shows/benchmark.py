@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -23,6 +24,7 @@ from service.processes.readying import stop_process, wait_until
 from service.processes.up import free_port
 from service.shows.benchmark_input import draw_bodies
 from service.shows.figures import BenchmarkFailed, Measured, Say, show
+from service.shows.processor_time import processor_seconds
 from workers.engine_url import embedded_url
 from workers.jobs import JobStore
 
@@ -68,11 +70,11 @@ def measure(say: Say, preset: str = "") -> list[Measured]:
             say("One request at a time")
             single = [_timed(client, body) for body in small[: SINGLE_REQUESTS + 3]]
             say(f"{CONCURRENCY} requests at a time")
-            rate = _throughput(client, small[SINGLE_REQUESTS + 3 :])
+            throughput = _throughput(client, processes, small[SINGLE_REQUESTS + 3 :])
             say("A country: 640 x 710 pixels")
             seconds, _ = _timed(client, large[0])
             memory = _peak_memory_mib(processes["worker"].pid)
-    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(rate, bare),
+    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(throughput, bare),
             Measured("640x710 forecast", seconds, "s", "<= 30"),
             Measured("worker peak memory", memory, "MiB", "<= 3072")]  # fmt: skip
 
@@ -88,12 +90,29 @@ def _overheads(single: Sequence[tuple[float, Mapping[str, float]]]) -> list[Meas
     ]
 
 
-def _rates(rate: float, bare: float) -> list[Measured]:
+class Throughput(NamedTuple):
+    """What many clients at once get, and what it costs.
+
+    Args:
+        rate: Forecasts a second.
+        processor_ms: Milliseconds of processor time a forecast, by process with its children; None
+            where the system does not tell.
+    """
+
+    rate: float
+    processor_ms: dict[str, float | None]
+
+
+def _rates(throughput: Throughput, bare: float) -> list[Measured]:
+    """The chain beside the network alone, which has neither preparing, finishing nor files."""
     return [
         Measured("bare network, batch 16", bare, "forecasts/s"),
-        Measured("throughput at concurrency 16", rate, "forecasts/s"),
-        Measured("share of the bare network", 100 * rate / bare, "%", ">= 75 small, >= 90 radar"),
-    ]
+        Measured("throughput at concurrency 16", throughput.rate, "forecasts/s"),
+        Measured("share of the bare network", 100 * throughput.rate / bare, "%",
+                 ">= 75 small, >= 90 radar"),
+        *(Measured(f"processor time a forecast, {name}", cost, "ms")
+          for name, cost in throughput.processor_ms.items()),
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -152,13 +171,27 @@ def _timed(client: httpx.Client, body: bytes) -> tuple[float, dict[str, float]]:
     return seconds, answer.json()["timings"]
 
 
-def _throughput(client: httpx.Client, bodies: Sequence[bytes]) -> float:
-    """Forecasts a second with many clients at once."""
+def _throughput(client: httpx.Client, processes: Processes, bodies: Sequence[bytes]) -> Throughput:
+    """Many clients at once, after some that warm up."""
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(lambda body: _timed(client, body), bodies[:CONCURRENCY]))
-        started = time.perf_counter()
+        before, started = _spent(processes), time.perf_counter()
         list(pool.map(lambda body: _timed(client, body), bodies[CONCURRENCY:]))
-    return (len(bodies) - CONCURRENCY) / (time.perf_counter() - started)
+        seconds, after = time.perf_counter() - started, _spent(processes)
+    count = len(bodies) - CONCURRENCY
+    costs = {name: _share(before[name], after[name], count) for name in before}
+    return Throughput(count / seconds, costs)
+
+
+def _spent(processes: Processes) -> dict[str, float | None]:
+    """Seconds of processor time so far, by process with its children."""
+    spent = {name: processor_seconds(process.pid) for name, process in processes.items()}
+    return {**spent, "clients": time.process_time()}
+
+
+def _share(before: float | None, after: float | None, count: int) -> float | None:
+    """Milliseconds each; None where one is not known."""
+    return None if before is None or after is None else 1000 * (after - before) / count
 
 
 def _untrained(models: Path, preset: str) -> Path:
