@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +14,7 @@ from workers.errors import OutOfMemory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+BRIEF_SHARE = 0.01  # of the time to a hang: so long after it began a watch need not begin anew
 OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -65,8 +68,13 @@ def hang_guard(seconds: float) -> Iterator[Callable[[], None]]:
     of the C library watches. The leases of the process lapse and another worker takes its jobs.
     """
 
+    begun = -math.inf
+
     def moved() -> None:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+        nonlocal begun
+        if time.monotonic() > begun + BRIEF_SHARE * seconds:  # a new watch is a new thread
+            faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+            begun = time.monotonic()
 
     moved()
     try:
