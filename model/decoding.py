@@ -31,7 +31,7 @@ def decoded_events(
 
     Args:
         extrapolation_dbz: (height, width) in dBZ, NaN where unknown.
-        thresholds_dbz: Ascending; events are reflectivity >= threshold.
+        thresholds_dbz: Ascending, above 0; events are reflectivity >= threshold.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel.
 
@@ -41,10 +41,10 @@ def decoded_events(
     sigma = (lead_minutes / MINUTES_PER_KM) ** EXPONENT / pixel_km
     known = np.isfinite(extrapolation_dbz)
     blurred = _blurred(extrapolation_dbz, known, sigma)
-    blurred[~known] = -np.inf
+    blurred[~known] = 0
     with np.errstate(invalid="ignore"):
         counts = [np.count_nonzero(extrapolation_dbz >= threshold) for threshold in thresholds_dbz]
-    highest, events = blurred.ravel(), []
+    highest, events = blurred[blurred > 0], []  # dry ones are all equal: slow to be ranked
     for count in counts:  # each time fewer, so among those before
         highest = np.partition(highest, -count)[-count:] if count else highest[:0]
         events.append(blurred >= highest[0] if count else np.zeros(known.shape, bool))
