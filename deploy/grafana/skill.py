@@ -71,8 +71,9 @@ HOW_TO_READ = """
 ### Did the model get worse, or is the weather hard?
 
 **The thick blue line is THE MODEL that serves.** The orange line is the reference, extrapolation
-of the same frames, scored on the same pixels. Hard weather moves all lines together: nothing to
-do. Drift moves the blue line alone.
+of the same frames, scored on the same pixels; the dashed one is the canary, our first model, never
+changed. Hard weather moves all lines together: nothing to do. Drift moves the blue line alone.
+Upright lines: a model began to serve, the service started, or an alert fired.
 
 | model (blue) | reference (orange) | paired skill | bias | inputs | it is | do |
 |---|---|---|---|---|---|---|
@@ -85,7 +86,7 @@ do. Drift moves the blue line alone.
 `echocast rollback --why REASON`; where both fall, `echocast retrain`. The tile *Alarms* judges
 this by statistics; `deploy/runbook.md` has a paragraph for each alarm. **A grey n/a has too few
 events, six-hour blocks or storms to tell: wait.** Each point covers the window chosen above; long
-leads and 50 dBZ have few events. A purple line is a challenger: it forecasts a share of the frames
+leads and 50 dBZ have few events. A pink line is a challenger: it forecasts a share of the frames
 and nobody is given what it says; where it stays above the blue line: `echocast promote`.
 """
 
@@ -110,7 +111,7 @@ def skill() -> Json:
         block(),
     ]
     panels = [
-        text(HOW_TO_READ, 10),
+        text(HOW_TO_READ, 11),
         *tiles(),
         heading("Skill: thick blue is THE MODEL"),
         five_methods(),

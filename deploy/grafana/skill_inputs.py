@@ -11,10 +11,24 @@ from deploy.grafana.parts import (
     Json,
     fixed,
     lines,
+    override,
     query,
     steps,
 )
+from model.drawing.methods import COLOURS
 
+SERIES = {  # words, and the colour
+    "against_canary": ("THE MODEL against the canary", COLOURS["model"]),
+    "skill": ("THE MODEL against the reference", COLOURS["decoded_extrapolation"]),
+    "bias": ("its frequency bias", "#B877D9"),
+    "reliability": ("its reliability", "#CA95E5"),
+    "coverage": ("radar: missing frames and pixels", "#F2495C"),
+    "standing_echo": ("radar: echoes that stand still (clutter)", "#FF9830"),
+    "weakest_echoes": ("radar: weakest echoes (recalibration)", "#73BF69"),
+    "intensities": ("radar: intensities (PSI)", "#96D98D"),
+    "weather": ("how hard the weather is", GREY),
+}
+SLOW = {"custom__lineStyle": {"fill": "dash", "dash": [8, 8]}}
 STREAM = 'stream="$stream"'
 LEADS = 'lead_minutes=~"$lead"'
 
@@ -27,22 +41,30 @@ def drift_panels() -> list[Json]:
     limit = promql.one_of_all("echocast_stream_drift_limit", "series, chart")
     samples = promql.one_of_all(f"echocast_stream_drift_samples{{{STREAM}}}", "stream, series")
     floor = promql.one_of_all("echocast_stream_drift_sample_floor", "series")
+    words = [
+        override(f"{name} ({chart})", displayName=says + slow, color=fixed(colour), **look)
+        for name, (says, colour) in SERIES.items()
+        for chart, slow, look in (("cusum", "", {}), ("ewma", ", EWMA", SLOW))
+    ]
     known = f"and on (stream, series) ({samples} >= on (series) group_left {floor})"
     return [
         lines(
             "Statistics of drift, as a share of their limit",
-            "EWMA and CUSUM of each series; 100 % (dashed) alarms. They look at what weather does"
-            " not move, block by block of six hours. A series below its floor of blocks is not"
-            " drawn.",
+            "How sure it is that something changed: 100 % (dashed) alarms, 0 % is nothing. Weather"
+            " does not move them. Both lines of THE MODEL: roll back. Only that against the"
+            " reference: the season, retrain. A line of the radar: mend the input first, it moves"
+            " all others. CUSUM, and EWMA where it says so, of blocks of six hours.",
             [
                 query(
                     f"({statistic} / on (series, chart) group_left {limit}) {known}",
                     "{{series}} ({{chart}})",
                 )
             ],
-            (12, 9),
+            (12, 11),
             "percentunit",
             limits=steps(GREEN, 1, RED),
+            overrides=words,
+            lowest=0,
         ),
         lines(
             "The same in their own units",
@@ -51,9 +73,10 @@ def drift_panels() -> list[Json]:
                 query(statistic, "{{series}} ({{chart}})"),
                 query(f"{limit} < Inf", "limit of {{series}} ({{chart}})"),
             ],
-            (6, 9),
+            (6, 11),
             "none",
             overrides=[
+                *words,
                 {
                     "matcher": {"id": "byRegexp", "options": "^limit.*"},
                     "properties": [
@@ -62,17 +85,18 @@ def drift_panels() -> list[Json]:
                         {"id": "color", "value": fixed(GREY)},
                         {"id": "custom.hideFrom", "value": {"legend": True}},
                     ],
-                }
+                },
             ],
         ),
         lines(
             "Blocks behind them, as a share of the floor",
             "Blocks of six hours with enough events. Below 100 % (dashed) a series tells nothing:"
-            " wait for rain.",
-            [query(f"{samples} / on (series) group_left {floor}", "{{series}}")],
-            (6, 9),
+            " wait for rain. Drawn up to 200 %.",
+            [query(f"clamp_max({samples} / on (series) group_left {floor}, 2)", "{{series}}")],
+            (6, 11),
             "percentunit",
             limits=steps(GREY, 1, GREEN),
+            overrides=[override(name, displayName=says) for name, (says, _) in SERIES.items()],
             lowest=0,
         ),
     ]
@@ -104,13 +128,12 @@ def input_panels() -> list[Json]:
             lowest=0,
         ),
         _input(
-            "Change of intensities (PSI)",
-            "Population stability index of a day's reflectivity against the 30 days before. Above"
-            " 0.2 the frames differ: recalibration or clutter, and also the first storm after dry"
-            " weeks. Nothing: there are no 30 days yet.",
+            "Change of intensities in a day (PSI)",
+            "Population stability index of a day's reflectivity against the 30 days before. One day"
+            " of other weather reaches 1 and more; only where it stays high, or the alarm of the"
+            " input says so, is it the radar. Nothing: there are no 30 days yet.",
             "dbz_stability_index",
             "none",
-            steps(GREEN, 0.2, YELLOW, 0.5, RED),
             lowest=0,
         ),
         _input(

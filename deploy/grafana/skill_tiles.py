@@ -25,12 +25,7 @@ def tiles() -> list[Json]:
             "Alarms",
             "What the statistics of drift say of this stream. Red: open deploy/runbook.md at the"
             " alert of that name. Grey: nothing is known of the stream yet.",
-            [
-                query(
-                    promql.one_of_all('echocast_stream_drift_alert{stream="$stream"}', "alert"),
-                    "{{alert}}",
-                )
-            ],
+            [query(_alarm(alert), "{{alert}}") for alert in ALARMS],
             "none",
             steps(GREEN, 1, RED),
             width=6,
@@ -90,6 +85,11 @@ def tiles() -> list[Json]:
             text="value_and_name",
         ),
     ]
+
+
+def _alarm(alert: str) -> str:
+    labels = f'stream="$stream", alert="{alert}"'
+    return promql.one_of_all(f"echocast_stream_drift_alert{{{labels}}}", "alert")
 
 
 def _compared() -> str:
