@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import JSONResponse, Response
 
 from service.answers import Accept, KnownTag, WantedFormat, forecast_answers
@@ -42,7 +42,11 @@ async def get_streams(resources: AppResources) -> Streams:
 
 
 AppStreams = Annotated[Streams, Depends(get_streams)]
-Time = Annotated[AwareDatetime, BeforeValidator(mend_plus)]
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(mend_plus),
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+]
 From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]
 Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8601.")]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from model.formats.grids import checked_grid
 from model.frames import Grid
@@ -23,6 +24,12 @@ class GridBody(BaseModel):
     x: list[float] = Field(min_length=16, max_length=8192)
     units: str = "1"
     crs: dict[str, object] = Field(default_factory=dict)
+
+    @field_validator("crs")
+    @classmethod
+    def _kept_as_json(cls, crs: dict[str, object]) -> dict[str, object]:
+        json.dumps(crs, allow_nan=False)
+        return crs
 
     def grid(self) -> Grid:
         """The grid; checked.

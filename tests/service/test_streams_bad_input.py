@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,7 +155,7 @@ def test_a_frame_of_a_clock_that_has_no_date(door: Any) -> None:
     declare(door.client, "undated")
     path, time = "/streams/undated/frames", "0001-01-01T00:02:00Z"
     answer = door.client.put(f"{path}/{time}", json={**SHOWER, "times": [time]})
-    is_problem(answer, 422, "contract-violation", "past")
+    is_problem(answer, 422, "invalid-parameter")
     assert put(door.client, "undated", 0).json()["time"] == time_of(0)
 
 
@@ -200,6 +201,25 @@ def test_a_time_without_a_zone(stream: tuple[httpx.Client, str]) -> None:
     for path in ("nowcasts", "verification"):
         answer = client.get(f"/streams/{name}/{path}", params={"to": naive})
         is_problem(answer, 422, "invalid-parameter")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_no_radar_saw(stream: tuple[httpx.Client, str], time: str) -> None:
+    client, name = stream
+    for path in ("nowcasts", "verification"):
+        answer = client.get(f"/streams/{name}/{path}", params={"to": time})
+        is_problem(answer, 422, "invalid-parameter")
+
+
+@pytest.mark.parametrize("change", [{"x": [float("nan")] * 16}, {"crs": {"a": [float("inf")]}}])
+def test_a_grid_of_no_numbers(door: Any, change: dict[str, Any]) -> None:
+    axis = [float(n) for n in range(16)]
+    body = json.dumps({"step_minutes": 5, "grid": {"y": axis, "x": axis, "units": "1", **change}})
+    answer = door.client.put(
+        "/streams/nowhere", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422, answer.text
+    is_problem(door.client.get("/streams/nowhere"), 404, "unknown-stream")
 
 
 def test_a_span_that_runs_backwards(stream: tuple[httpx.Client, str]) -> None:

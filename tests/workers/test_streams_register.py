@@ -1,6 +1,6 @@
 """Declarations, the rhythm of a stream, its canary, what is kept of it and for how long."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +102,6 @@ def test_numbers_that_no_clock_can_count_are_refused(change: dict[str, float], r
     with pytest.raises(ContractViolation) as refused:
         Stream(**{"name": "radar", "step_minutes": 5, **change})  # type: ignore[arg-type]
     assert refused.value.rule == rule
-
-
-def test_a_frame_of_before_all_radars_is_refused() -> None:
-    with pytest.raises(ContractViolation, match="from 1970 on"):
-        Origin.of_frame(GRID, datetime(1, 1, 1, tzinfo=UTC), STEP)
 
 
 @pytest.mark.parametrize(("off", "place"), [(0, 0), (29, 0), (-29, 0), (275, 1), (325, 1)])

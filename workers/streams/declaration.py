@@ -19,7 +19,6 @@ STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as 
 LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LONGEST_GAP_MINUTES = 1440.0
-FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # an earlier frame is one of a broken clock
 
 
 @dataclass(frozen=True)
@@ -133,15 +132,7 @@ class Origin:
 
     @classmethod
     def of_frame(cls, grid: Grid, time: datetime, step: timedelta) -> Self:
-        """The origin that a first frame makes: frames near whole steps are meant to be on them.
-
-        Raises:
-            ContractViolation: The time is before that of any radar's frames.
-        """
-        if time < FIRST:
-            raise ContractViolation(
-                f"Frames of streams are valid from 1970 on, not at {time.isoformat()}.", rule="past"
-            )
+        """The origin that a first frame makes: frames near whole steps are meant to be on them."""
         phase = round(time.timestamp()) % step.total_seconds()
         off = min(phase, step.total_seconds() - phase)
         return cls(grid, 0.0 if off <= STEP_TOLERANCE * step.total_seconds() else phase)
