@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from deploy.grafana.build import FOLDER, dashboards, text
+from deploy.grafana.skill_inputs import SERIES
 from model.formats.readers import read_netcdf
 from model.frames import Frames, Grid
+from model.judging import drift_evidence, drift_words
 from tests.deploy.expressions import panels
 from tests.deploy.replay import BLOCK_SECONDS, CHARTED, FRAMES, STREAM, Watch, watched_replay
 
@@ -81,6 +83,10 @@ def test_the_thick_line_is_the_model() -> None:
         if value["id"] == "custom.lineWidth"
     }
     assert widths["model"] > 2 * max(w for name, w in widths.items() if name != "model")
+
+
+def test_every_series_of_drift_has_words() -> None:
+    assert set(SERIES) == {*drift_evidence.SERIES, drift_words.INTENSITIES}
 
 
 def test_provisioning_names_the_folder_and_the_source() -> None:
