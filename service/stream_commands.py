@@ -60,7 +60,7 @@ def watch(
         signal.signal(number, lambda *_: stop.set())
     ledger = Ledger(ServiceSettings().data_dir / "watch", directory, stream)
     with _client(url) as client:
-        feeder = Feeder(client, stream)
+        feeder = Feeder(client, stream, say=_say)
         feeder.declare(step_minutes)
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
         Watcher(feeder, ledger, directory, typer.echo, settle_seconds).run(stop)
@@ -85,7 +85,7 @@ def replay(
 
     frames = frames_of(files)
     with _client(url) as client:
-        feeder = Feeder(client, stream)
+        feeder = Feeder(client, stream, say=_say)
         feeder.declare(frames.step.total_seconds() / 60)
         started, outcomes, missing = time.monotonic(), list[str](), 0
         for frame in one_by_one(frames):
@@ -127,6 +127,10 @@ def reindex(
             typer.echo(f"{name}: {result}")
     if any(result.differing for result in found.values()):
         raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _client(url: str | None) -> httpx.Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,11 +29,13 @@ class Feeder:
         client: Of the service, with its base URL and key.
         stream: Name.
         patience_seconds: How long to try again.
+        say: Tells the person why it takes long.
     """
 
     client: httpx.Client
     stream: str
     patience_seconds: float = PATIENCE_SECONDS
+    say: Callable[[str], object] = lambda _: None
 
     def declare(self, step_minutes: float | None) -> None:
         """Declare the stream unless it is; without a step it has to be.
@@ -86,6 +88,7 @@ class Feeder:
 
     def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
         give_up = time.monotonic() + self.patience_seconds
+        said = False
         while True:
             try:
                 answer = self.client.request(method, path, **request)
@@ -94,8 +97,12 @@ class Feeder:
                 trouble = _detail(answer)
             except httpx.TransportError as error:
                 trouble = str(error) or type(error).__name__
+            refusal = f"{self.client.base_url} does not take frames: {trouble}"
             if time.monotonic() + PAUSE_SECONDS > give_up:
-                raise ServiceAway(f"{self.client.base_url} does not take frames: {trouble}")
+                raise ServiceAway(refusal)
+            if not said:
+                self.say(f"{refusal} (trying again for {self.patience_seconds:g} s)")
+                said = True
             time.sleep(PAUSE_SECONDS)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.streams.feed_errors import AlreadyWatched, FrameRefused
+from service.processes.up import free_port
+from service.streams.feed_errors import AlreadyWatched, FrameRefused, ServiceAway
 from service.streams.feeding import Feeder, netcdf_bytes
 from service.streams.ledger import Ledger
 from service.streams.watching import Watcher
@@ -81,6 +82,15 @@ def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
     feeder = Feeder(door.client, f"watched-{os.urandom(4).hex()}", patience_seconds=5)
     feeder.declare(5)
     feeder.declare(None)
+
+
+def test_who_waits_for_the_service_says_so_once(said: list[str]) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{free_port('127.0.0.1')}") as nobody:
+        feeder = Feeder(nobody, "radar", patience_seconds=2.5, say=said.append)
+        with pytest.raises(ServiceAway, match="does not take frames"):
+            feeder.declare(5)
+    assert len(said) == 1
+    assert "trying again for 2.5 s" in said[0]
 
 
 def test_a_half_written_file_waits(
