@@ -21,7 +21,8 @@ from model.config import NetworkConfig
 from model.fast.recurrence import FastSteps
 from model.networks import Context, Network, Recurrence
 
-MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about
+MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about; beyond, a grid is cut
+TILE_BUDGET = 2**29  # of a tile: the planes around the network's memories take as much again
 MEMORIES = 6  # values kept per channel and layer: H, C, N, S, M and one in the making
 POINTS_PER_PIXEL = {3: 2.25, 5: 4.0}  # of the minimal filtering, by kernel
 MARGIN = 48  # pixels that a tile has around what it answers for, at least
@@ -73,7 +74,7 @@ class Domain:
     Args:
         network: In evaluation mode.
         steps: What computes its steps.
-        memory: Bytes that the memories of a roll-out may take.
+        memory: Bytes that the memories of a roll-out may take before the grid is cut.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Domain:
     ) -> None:
         self._network, self._steps = network, steps or network
         self.most_pixels = memory // bytes_per_pixel(network.config)
+        self.tile_pixels = TILE_BUDGET // bytes_per_pixel(network.config)
 
     @torch.inference_mode()
     def run(self, window: Window, progress: Callable[[], None] = lambda: None) -> Leads:
@@ -108,7 +110,8 @@ class Domain:
         height, width = window.frames.shape[-2:]
         overlap, patch = 2 * window.margin, self._network.config.patch
         fits = height * width <= most
-        side = max(height, width) if fits else max(math.isqrt(most), 3 * overlap)
+        tile = math.isqrt(min(most, self.tile_pixels))
+        side = max(height, width) if fits else max(tile, 3 * overlap)
         blended = _nothing(window, self._network.config)
         for (rows, down), (columns, across) in itertools.product(
             pieces(height, side, overlap, patch), pieces(width, side, overlap, patch)

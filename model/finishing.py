@@ -88,17 +88,22 @@ class Finisher:
 
         The prediction's arrays become the forecasts'.
         """
-        for lead, fields in enumerate(self._fields(prepared, prediction)):
+        made = self._fields(prepared, prediction)
+        for lead in range(len(prediction.frames_dbz)):
+            fields = Fields(*(field[None] for field in next(made)))
             expected, chances = (part[lead][None] for part in prediction)
-            fields = Fields(*(field[None] for field in fields))
-            yield self._forecast(prepared, [lead + 1], fields, expected, chances)
+            forecast = self._forecast(prepared, [lead + 1], fields, expected, chances)
+            del fields  # nobody but the reader holds a lead while the next one is made
+            yield forecast
+            del forecast
 
     def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
         """What comes beside the prediction, which is carried too, lead by lead and in place."""
         seen = np.isfinite(prepared.newest_dbz)
         newest = np.where(seen, prepared.newest_dbz, np.float32(0))
-        for at, expected, chances in zip(trajectories(prepared.motion), *prediction, strict=False):
-            yield self._carried(seen, newest, at, expected, torch.from_numpy(chances))
+        path = trajectories(prepared.motion)
+        for expected, chances in zip(*prediction, strict=True):
+            yield self._carried(seen, newest, next(path), expected, torch.from_numpy(chances))
 
     def _carried(
         self,

@@ -107,6 +107,7 @@ def write_leads(parts: Iterable[Forecast], leads: int, path: Path) -> None:
             _write_part(dataset, part, done)
             np.fmax(last, _last_observed(part), out=last)
             done += len(part.frames)
+            del part  # before the next one is made
         write_packed(dataset.variables["reflectivity_last_observed"], last, pack, ())
 
 
