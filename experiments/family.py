@@ -58,7 +58,8 @@ def network_of(protocol: str, family: str, width: int) -> NetworkConfig:
     if protocol == "digits":
         return replace(PAPER, family=family, hidden_channels=width, kernel=3)
     layers = 2 if family == CONTROL else RADAR_SMALL.layers
-    return replace(RADAR_SMALL, family=family, hidden_channels=width, layers=layers)
+    alone = replace(RADAR_SMALL, control_widths=(), hidden_channels=width, layers=layers)
+    return replace(alone, family=family)
 
 
 def digit_store(folder: Path, count: int, seed: int, idx: Path | None) -> WindowStore:

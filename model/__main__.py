@@ -48,7 +48,7 @@ from model.progress import progress
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.registry import SHIPPED, Registry
 from model.retraining import commands as retraining_commands
-from model.training import Run, mean_network, train, weights_to_start_from
+from model.training import Run, facts_of, mean_network, train, weights_to_start_from
 from model.windows import gather
 
 app = command_line()
@@ -83,14 +83,13 @@ def windows_command(
     plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
     data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
     output: Annotated[Path, typer.Option(help="Folder to write the windows to.")],
-    backwards: Annotated[bool, typer.Option(help="Let time run backwards.")] = False,
     seed: int = 20261121,
 ) -> None:
     """Cut aligned training windows from radar files."""
     windows = []
     with progress() as bar:
         task = bar.add_task("windows", total=None)
-        for part in gather(json.loads(plan.read_text()), data, seed, backwards=backwards):
+        for part in gather(json.loads(plan.read_text()), data, seed):
             windows += part
             bar.update(task, description=f"{len(windows)} windows")
     WindowStore.save(output, windows)
@@ -203,7 +202,7 @@ def join_command(
     """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
     both = join(weights_to_start_from(network), weights_to_start_from(control), share)
     extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(both, output, {"control_share": share, **extra})
+    checkpoint.save(both, output, {**facts_of(network), "control_share": share, **extra})
     typer.echo(f"Wrote {output}.")
 
 
@@ -217,9 +216,8 @@ def release_command(
 ) -> None:
     """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
     runs = [Run.open(folder) for folder in run_folders]
-    facts = {"training": runs[-1].config.to_json(), "trained_steps": runs[-1].step}
     extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(mean_network(runs), output, {**facts, **extra})
+    checkpoint.save(mean_network(runs), output, {**facts_of(run_folders[-1]), **extra})
     typer.echo(f"Wrote {output}.")
 
 

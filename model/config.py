@@ -223,6 +223,7 @@ PAPER = NetworkConfig()
 RADAR = NetworkConfig(
     kernel=3,
     residual=True,
+    control_widths=(32, 32),
     coordinates="lagrangian",
     base="damped",
     trained_pixel_km=(1.0, 2.0),
@@ -231,7 +232,7 @@ RADAR = NetworkConfig(
     exceedance_thresholds_dbz=(20.0, 30.0, 35.0, 40.0, 45.0, 50.0),
 )
 RADAR_SMALL = replace(RADAR, hidden_channels=32)
-RADAR_CONTROL = replace(RADAR_SMALL, family=CONTROL, layers=2)
+RADAR_CONTROL = replace(RADAR_SMALL, family=CONTROL, layers=2, control_widths=())
 
 PRESETS: Mapping[str, NetworkConfig] = {
     "paper": PAPER,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor
-
-from model.config import CONTROL
+from model.config import CONTROL, NetworkConfig
 from model.errors import ModelError
 from model.networks import Network
 
@@ -14,10 +12,12 @@ from model.networks import Network
 def join(network: Network, control: Network, share: float = 0.5) -> Network:
     """A network that answers with the mean of two.
 
-    The mean of the fields is exact; of the probabilities it is that of the heads' values.
+    The mean of the fields is exact; of the probabilities it is that of the heads' values. Where a
+    control stands beside the network already, begun with the weights of this one, the mean of both
+    controls' weights takes its place.
 
     Args:
-        network: Recurrent, with no control beside it yet.
+        network: Recurrent.
         control: Of the family ``control``, otherwise configured like ``network``.
         share: Weight of the control, 0 to 1.
 
@@ -26,23 +26,25 @@ def join(network: Network, control: Network, share: float = 0.5) -> Network:
     """
     ours, theirs = network.config, control.config
     if theirs.family != CONTROL:
-        raise ModelError(
-            f"The second of the two is of the family 'control', not {theirs.family!r}."
-        )
-    if replace(theirs, family=ours.family, layers=2, hidden_channels=1) != replace(
-        ours, layers=2, hidden_channels=1
-    ):
+        raise ModelError(f"The second of the two is to be a 'control', not {theirs.family!r}.")
+    config = replace(ours, control_widths=theirs.widths)
+    if _but_layers(ours) != _but_layers(theirs) or ours.control_widths not in ((), theirs.widths):
         raise ModelError("A network and a control must agree in all but their layers to be joined.")
-    joined = Network(replace(ours, control_widths=theirs.widths))
-    weights: dict[str, Tensor] = {}
-    for key, value in network.state_dict().items():
-        weights[key] = value * (1 - share) if key.startswith("head.") else value
-    for key, value in control.state_dict().items():
-        if key.startswith("head."):
-            weights[f"control.{key}"] = value * share
-        elif key.startswith("layers."):
-            weights[f"control.{key}"] = value
-    gains = (1 - share) * network.log_gain.exp() + share * control.log_gain.exp()
-    weights["log_gain"] = gains.detach().log()
+    own, other = network.state_dict(), control.state_dict()
+    weights = {**own, "head.weight": own["head.weight"] * (1 - share)}
+    weights["head.bias"] = own["head.bias"] * (1 - share)
+    for key, value in other.items():
+        if key == "log_gain":
+            weights[key] = ((1 - share) * own[key].exp() + share * value.exp()).log()
+        elif ours.control_widths:
+            weights[f"control.{key}"] = (1 - share) * own[f"control.{key}"] + share * value
+        else:
+            weights[f"control.{key}"] = value * share if key.startswith("head.") else value
+    joined = Network(config)
     joined.load_state_dict(weights)
     return joined
+
+
+def _but_layers(config: NetworkConfig) -> NetworkConfig:
+    """All of a configuration that does not say which layers there are."""
+    return replace(config, family="mim", layers=2, hidden_channels=1, control_widths=())

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from model import checkpoint
 from model.batches import Batch
 from model.config import TrainingConfig
 from model.errors import ModelError
+from model.keeping.manifest import read_manifest
 from model.loader import Loader
 from model.losses import prediction_loss
 from model.networks import Network, channels_last
@@ -196,6 +197,15 @@ def weights_to_start_from(directory: Path) -> Network:
     if (directory / RUN_FILE).exists():
         return Run.open(directory).averaged()
     return checkpoint.load(directory)[0]
+
+
+def facts_of(directory: Path) -> dict[str, Any]:
+    """How the weights of a run's folder, or of a released checkpoint, were trained."""
+    if (directory / RUN_FILE).exists():
+        run = Run.open(directory)
+        return {"training": run.config.to_json(), "trained_steps": run.step}
+    manifest = read_manifest(directory)
+    return {key: manifest[key] for key in ("training", "trained_steps") if key in manifest}
 
 
 def mean_network(runs: Sequence[Run]) -> Network:

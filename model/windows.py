@@ -32,18 +32,13 @@ Window = tuple[NDArray[np.uint8], WindowInfo]
 Source = Mapping[str, Any]
 
 
-def gather(
-    plan: Sequence[Source], data: Path, seed: int, *, backwards: bool = False
-) -> Iterator[list[Window]]:
+def gather(plan: Sequence[Source], data: Path, seed: int) -> Iterator[list[Window]]:
     """The windows of a plan, one list per sequence read.
 
     Args:
         plan: Sources, see above.
         data: Folder of the radar files.
         seed: Chooses the crops.
-        backwards: Time runs backwards in every window. A few events grow or decay as their weather
-            did; with as many windows backwards neither is the rule, and a tendency goes on as
-            before: growth that lasted becomes decay that lasts.
 
     Yields:
         Windows, perhaps none where it is dry.
@@ -51,7 +46,7 @@ def gather(
     rng = np.random.default_rng(seed)
     for source in plan:
         for sequence in sequences(source, data):
-            yield windows_of(sequence[::-1] if backwards else sequence, source, rng)
+            yield windows_of(sequence, source, rng)
 
 
 def windows_of(sequence: FloatArray, source: Source, rng: np.random.Generator) -> list[Window]:

@@ -62,6 +62,12 @@ def test_a_share_of_all_is_one_of_the_two(pair, share):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
 
 
+def test_a_pair_may_be_joined_with_its_control_once_more(pair):
+    joined = join(join(*pair), pair[1])
+    for one, other in zip(roll_out(join(*pair, 0.75)), roll_out(joined), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+
+
 def test_predictions_of_the_inputs_may_be_left_out(pair):
     joined = join(*pair)
     for one, other in zip(roll_out(joined)[2:], roll_out(joined, first=2), strict=True):
@@ -101,8 +107,14 @@ def test_a_pair_that_differs_is_refused(pair, changes):
         join(pair[0], other)
 
 
+def test_another_control_than_the_one_beside_it_is_refused(pair):
+    other = Network(replace(CONTROL, hidden_channels=(5, 6)))
+    with pytest.raises(ModelError, match="agree in all but their layers"):
+        join(join(*pair), other)
+
+
 def test_two_recurrent_networks_are_refused(pair):
-    with pytest.raises(ModelError, match="family 'control'"):
+    with pytest.raises(ModelError, match="a 'control', not 'mim'"):
         join(pair[0], pair[0])
 
 

@@ -181,7 +181,7 @@ def test_reach_is_a_disc_around_every_echo(frames):
 
 def test_reach_counts_motion_where_the_rain_is_seen_moving(frames):
     prepared = replace(nowcaster().prepare(frames), motion=Motion(*np.full((2, 70, 90), -2.0)))
-    moving = replace(TINY, coordinates="eulerian", base="newest")
+    moving = replace(TINY, coordinates="eulerian", base="newest", control_widths=())
     assert reach_pixels(prepared, moving) == reach_pixels(prepared, TINY) + 10 * 2
 
 

@@ -83,7 +83,7 @@ def test_the_shipped_folder_is_never_written():
     with pytest.raises(RegistryError, match="never change"):
         Registry().stage("tiny")
     with pytest.raises(RegistryError, match="never change"):
-        Registry().promote("radar-small/1.2.0", **ME)
+        Registry().promote("radar-small/1.3.0", **ME)
 
 
 def test_a_promotion_and_two_rollbacks_lead_back_step_by_step(registry, tiny):
