@@ -94,6 +94,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             stack.callback(scratch.close)
             for part in (decoders, renderers, waiting, presence):
                 await stack.enter_async_context(part.running())
+            await stack.enter_async_context(of_streams.remembering())
             yield
 
     app = FastAPIOffline(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +35,7 @@ from workers.streams.layout import Span
 from workers.streams.library import Library
 from workers.streams.sums import Sums
 
+log = logging.getLogger("echocast.streams")
 LONGEST_LISTING = timedelta(days=31)
 LONGEST_VERIFICATION = timedelta(days=400)
 
@@ -60,6 +63,17 @@ class Streams:
     exposition: StreamExposition
     engine: EngineClient
     floors: Floors
+
+    @asynccontextmanager
+    async def remembering(self) -> AsyncIterator[None]:
+        """Make the exposition once, beside everything else: the first scrape finds it made."""
+        made = asyncio.create_task(asyncio.to_thread(self.exposition))
+        try:
+            yield
+        finally:
+            await asyncio.wait([made])
+            if isinstance(error := made.exception(), Exception):
+                log.info("The exposition of streams was not made at the start: %s", error)
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
         """Declare a stream; its view and whether it is new.

@@ -1,7 +1,7 @@
 """``python -m tests.deploy.measure_scrape``: what a scrape of twenty streams costs the gateway.
 
 A real engine and a real gateway; the streams have a day of frames' headers and a day of counts at
-ten leads. Printed: seconds of the first scrape (nothing is remembered yet) and of later ones, when
+ten leads. Printed: seconds of the first scrape, a moment after the start, and of later ones, when
 nothing or one stream is new; and the latency of small requests alone and beside scrapes at
 Prometheus' usual interval and fifteen times as often, as a ratio; the three take turns.
 """
@@ -37,6 +37,7 @@ from workers.streams.sums import Sums
 
 STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
 SCRAPES, ROUNDS, REQUESTS, PAUSE_SECONDS = 10, 4, 500, 0.03
+SETTLED_SECONDS = 3.0  # Prometheus comes within its interval, on average half of it later
 USUAL, OFTEN = 15.0, 1.0  # seconds between scrapes
 GRID = Grid.of_pixels(16, 16)
 
@@ -97,6 +98,7 @@ def count(sums: Sums, stream: str, time: datetime) -> None:
 
 def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
     """All figures: seconds, and ratios of latencies."""
+    time.sleep(SETTLED_SECONDS)
     first = timed(lambda: client.get("/metrics").raise_for_status())
     later = [timed(lambda: client.get("/metrics")) for _ in range(SCRAPES)]
     connection = EngineClient(where.settings.engine_url, 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pytest
 
 from service.streams.exposition import StreamExposition
 from service.streams.floors import Floors
+from service.streams.streams import Streams
 from tests.service.processes import engine, place
 from tests.workers.stream_bench import START, STEP, Bench
 from workers.engine_client import EngineClient
+from workers.errors import EngineUnavailable
 
 CLOCKS = ("silence_seconds", "forecast_age_seconds")  # go on while nothing happens
 
@@ -66,6 +70,30 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
     assert f"{speed} NaN" in told(remembering)
     bench.sums.note_speed("fast", 12.5)
     assert f"{speed} 12.5" in told(remembering)
+
+
+@pytest.mark.parametrize("failure", [None, EngineUnavailable("The engine is away.")])
+def test_it_is_made_once_before_anybody_asks(
+    failure: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever comes of it, the service goes on."""
+    made = threading.Event()
+
+    def exposition() -> bytes:
+        made.set()
+        if failure:
+            raise failure
+        return b""
+
+    async def lifespan() -> None:
+        streams = Streams(*[None] * 5, exposition, None, Floors())  # type: ignore[arg-type]
+        async with streams.remembering():
+            await asyncio.to_thread(made.wait, 10)
+
+    caplog.set_level("INFO")
+    asyncio.run(lifespan())
+    assert made.is_set()
+    assert ("The engine is away." in caplog.text) is bool(failure)
 
 
 def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
