@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ def nowcast_files(
 ) -> dict[str, Any]:
     """Forecast from the newest frames of files, and verify by what they hold of later ones.
 
-    Only the frames that are needed are read, and each lead time is written before the next is made.
+    Of a file of many frames only those that are needed are read, and each lead time is written
+    before the next is made. The output appears once it is whole.
 
     Args:
         nowcaster: What forecasts.
@@ -49,7 +51,12 @@ def nowcast_files(
     prepared = prepared.spent()
     leads = nowcaster.leads(prepared, prediction)
     del prediction
-    write_leads(leads, nowcaster.output_frames, output)
+    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        write_leads(leads, nowcaster.output_frames, unfinished)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
     started, step = prepared.newest.times[-1], prepared.step
     ahead = range(1, nowcaster.output_frames + 1)
     later = between(started, started + (len(ahead) + 0.1) * step)

@@ -26,16 +26,15 @@ def in_parts(
 
     Args:
         run: One result per item, in order; in a part torch has one thread.
-        items: At least one; a single one is not taken apart, and has all threads.
+        items: At least one; fewer than threads are not taken apart, and have all threads.
 
     Raises:
         Exception: What a part failed with, once all have ended.
     """
     threads = torch.get_num_threads()
-    count = min(threads, len(items))
-    if count == 1:
+    if threads == 1 or len(items) < threads:
         return list(run(items))
-    bounds = pairwise(len(items) * k // count for k in range(count + 1))
+    bounds = pairwise(len(items) * k // threads for k in range(threads + 1))
 
     def part(first: int, last: int) -> Sequence[Result]:
         torch.set_num_threads(1)  # of this thread

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.settings import ServiceSettings
+from service.streams.feed_errors import ServiceAway
 
 if TYPE_CHECKING:
     import httpx
+
+    from service.streams.feeding import Feeder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Stream = Annotated[str, typer.Option("--stream", help="Name of the stream.")]
@@ -56,15 +60,25 @@ def watch(
     from service.streams.watching import Watcher
 
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     ledger = Ledger(ServiceSettings().data_dir / "watch", directory, stream)
-    with _client(url) as client:
+    with closing(ledger), _client(url) as client:
         feeder = Feeder(client, stream, say=_say)
-        feeder.declare(step_minutes)
+        while not _declared(feeder, step_minutes):
+            pass
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
         Watcher(feeder, ledger, directory, typer.echo, settle_seconds).run(stop)
-    ledger.close()
+
+
+def _declared(feeder: Feeder, step_minutes: float | None) -> bool:
+    """Whether the stream is there, once the service answers; False where it did not for long."""
+    try:
+        feeder.declare(step_minutes)
+    except ServiceAway as error:
+        _say(str(error))
+        return False
+    return True
 
 
 def replay(
@@ -86,7 +100,7 @@ def replay(
     frames = frames_of(files)
     with _client(url) as client:
         feeder = Feeder(client, stream, say=_say)
-        feeder.declare(frames.step.total_seconds() / 60)
+        feeder.declare(round(frames.step.total_seconds()) / 60)
         started, outcomes, missing = time.monotonic(), list[str](), 0
         for frame in one_by_one(frames):
             _await_turn(started, frames.times[0], frame.times[0], speed)

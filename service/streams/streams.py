@@ -28,6 +28,7 @@ from service.streams.schemas import (
 )
 from service.streams.scores import last_day, verification
 from workers.engine_client import EngineClient
+from workers.errors import EngineUnavailable
 from workers.streams.declaration import Stream
 from workers.streams.drift import drift_state
 from workers.streams.forecast_store import Issued
@@ -67,13 +68,17 @@ class Streams:
     @asynccontextmanager
     async def remembering(self) -> AsyncIterator[None]:
         """Make the exposition once, beside everything else: the first scrape finds it made."""
-        made = asyncio.create_task(asyncio.to_thread(self.exposition))
+        made = asyncio.create_task(asyncio.to_thread(self._remember))
         try:
             yield
         finally:
-            await asyncio.wait([made])
-            if isinstance(error := made.exception(), Exception):
-                log.info("The exposition of streams was not made at the start: %s", error)
+            await made
+
+    def _remember(self) -> None:
+        try:
+            self.exposition()
+        except EngineUnavailable as error:
+            log.warning("The exposition of streams was not made at the start: %s", error)
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
         """Declare a stream; its view and whether it is new.

@@ -46,6 +46,27 @@ def event(tmp_path):
     return path
 
 
+def test_a_nowcast_that_ends_early_leaves_the_earlier_one(models, event, tmp_path, monkeypatch):
+    output = tmp_path / "out" / "forecast.nc"
+    output.parent.mkdir()
+    arguments = ["nowcast", event, "--output", output, "--models-dir", models]
+    run(*arguments)
+    before = output.read_bytes()
+    carried = Nowcaster.leads
+
+    def interrupted(self, *given):
+        for count, lead in enumerate(carried(self, *given)):
+            if count == 4:
+                raise KeyboardInterrupt
+            yield lead
+
+    monkeypatch.setattr(Nowcaster, "leads", interrupted)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code
+    assert list(output.parent.iterdir()) == [output]
+    assert output.read_bytes() == before
+
+
 def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
     output = tmp_path / "forecast.nc"
     time = "2026-07-01T12:54:00"

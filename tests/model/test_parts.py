@@ -44,6 +44,12 @@ def test_a_single_item_has_all_threads_and_stays_where_it_is():
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_fewer_items_than_threads_stay_together_and_have_them_all():
+    torch.set_num_threads(4)
+    assert in_parts(lambda items: [(items, torch.get_num_threads())] * 3, "abc") == [("abc", 4)] * 3
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_a_part_that_fails_is_told_once_the_others_have_ended():
     ended, failing = [], threading.Event()
 

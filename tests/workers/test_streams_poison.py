@@ -170,6 +170,25 @@ def test_no_two_threads_of_a_worker_see_to_the_same_frame(engine: EngineClient) 
     assert attempts.begin(FRAME, "first") == "begun"
 
 
+def test_a_frame_is_at_hand_until_the_engine_has_forgotten_it(
+    engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another thread's attempt would be forgotten in place of the one that ended."""
+    engine.redis.flushall()
+    attempts = Attempts(engine, 3)
+    assert attempts.begin(FRAME, "first") == "begun"
+    forget, seen = attempts._end, []
+
+    def slowly(frame: str) -> None:
+        seen.append(attempts.begin(frame, "first"))
+        forget(frame)
+
+    monkeypatch.setattr(attempts, "_end", slowly)
+    attempts.end(FRAME)
+    assert seen == ["busy"]
+    assert attempts.begin(FRAME, "first") == "begun"
+
+
 def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
     engine: EngineClient,
 ) -> None:

@@ -1,5 +1,6 @@
 """Declarations, the rhythm of a stream, its canary, what is kept of it and for how long."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_numbers_that_no_clock_can_count_are_refused(change: dict[str, float], r
     with pytest.raises(ContractViolation) as refused:
         Stream(**{"name": "radar", "step_minutes": 5, **change})  # type: ignore[arg-type]
     assert refused.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ({"step_minutes": 6.6667}, {"step_minutes": 400 / 60}),
+        ({"step_minutes": 0.001}, {"step_minutes": 1 / 60}),
+        ({"maximum_gap_minutes": 2880}, {"maximum_gap_minutes": 1440}),
+        ({"maximum_gap_minutes": -1}, {"maximum_gap_minutes": 0}),
+        ({"retention_days": 1e12}, {"retention_days": 36_500}),
+    ],
+)
+def test_a_stream_declared_before_there_were_limits_is_read(
+    stored: dict[str, float], read: dict[str, float]
+) -> None:
+    declared = Stream("radar", 5)
+    found = Stream.from_json({**declared.to_json(), **stored})
+    assert found == replace(declared, **read)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("off", "place"), [(0, 0), (29, 0), (-29, 0), (275, 1), (325, 1)])

@@ -68,8 +68,10 @@ class Attempts:
 
     def end(self, frame: str) -> None:
         """Say that a frame is seen to, or set aside: its attempts are forgotten."""
-        self._let_go(frame)
-        self._end(frame)
+        try:
+            self._end(frame)
+        finally:
+            self._let_go(frame)
 
     def _let_go(self, frame: str) -> None:
         with self._lock:

@@ -52,7 +52,7 @@ class Stream:
         if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES or not self._steps_by_seconds:
             raise ContractViolation(
                 "A stream's step must be a whole number of seconds and at most"
-                f" {LONGEST_STEP_MINUTES:g} minutes, not {self.step_minutes:g} minutes.",
+                f" {LONGEST_STEP_MINUTES:g} minutes, not {60 * self.step_minutes:.10g} seconds.",
                 rule="step",
             )
         if self.units not in UNITS:
@@ -114,8 +114,19 @@ class Stream:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The stream that :meth:`to_json` described."""
-        return cls(**{**value, "grid": Grid.from_json(value["grid"]) if value["grid"] else None})
+        """The stream that :meth:`to_json` described.
+
+        What earlier versions let be is brought to today's limits: a stream declared long ago must
+        not hide all others.
+        """
+        seconds = min(max(round(60 * value["step_minutes"]), 1), 60 * LONGEST_STEP_MINUTES)
+        limits = {
+            "step_minutes": seconds / 60,
+            "retention_days": min(value["retention_days"], LONGEST_RETENTION_DAYS),
+            "maximum_gap_minutes": min(max(value["maximum_gap_minutes"], 0), LONGEST_GAP_MINUTES),
+        }
+        grid = Grid.from_json(value["grid"]) if value["grid"] else None
+        return cls(**{**value, **limits, "grid": grid})
 
 
 @dataclass(frozen=True)
