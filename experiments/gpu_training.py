@@ -137,8 +137,7 @@ def stage(
             losses.append(loss)
             bar.update(task, completed=run.step, description=f"loss {loss:.3f}")
     facts = {
-        "training": config.to_json(),
-        "trained_steps": run.step,
+        **run.facts,
         "seconds": time.monotonic() - began,
         "waited_seconds": loader.waited_seconds,
         "losses": losses[:: max(len(losses) // 200, 1)],

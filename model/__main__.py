@@ -217,7 +217,7 @@ def release_command(
     """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
     runs = [Run.open(folder) for folder in run_folders]
     extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(mean_network(runs), output, {**facts_of(run_folders[-1]), **extra})
+    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **extra})
     typer.echo(f"Wrote {output}.")
 
 

@@ -185,6 +185,11 @@ class Run:
         self.network.load_state_dict(other.state_dict())
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a manifest tells of the training."""
+        return {"training": self.config.to_json(), "trained_steps": self.step}
+
     def averaged(self) -> Network:
         """The network with the averaged weights."""
         network = Network(self.config.network)
@@ -202,8 +207,7 @@ def weights_to_start_from(directory: Path) -> Network:
 def facts_of(directory: Path) -> dict[str, Any]:
     """How the weights of a run's folder, or of a released checkpoint, were trained."""
     if (directory / RUN_FILE).exists():
-        run = Run.open(directory)
-        return {"training": run.config.to_json(), "trained_steps": run.step}
+        return Run.open(directory).facts
     manifest = read_manifest(directory)
     return {key: manifest[key] for key in ("training", "trained_steps") if key in manifest}
 

@@ -124,11 +124,7 @@ def calibrate(
     """
     run = Run.open(run_folder)
     parent = read_manifest(champion)
-    facts = {
-        "training": run.config.to_json(),
-        "trained_steps": run.step,
-        "retrained_from": f"{parent['name']}/{parent['version']}",
-    }
+    facts = {**run.facts, "retrained_from": f"{parent['name']}/{parent['version']}"}
     checkpoint.save(run.averaged(), output, facts)
     counts = {}
     nowcaster = Nowcaster.load(output, device)

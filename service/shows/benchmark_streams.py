@@ -20,6 +20,7 @@ from model.frames import Frames
 from service.processes.readying import running_service, wait_until
 from service.processes.up import free_port
 from service.shows.figures import BenchmarkFailed, Measured, Say, show
+from service.shows.processor_time import processor_seconds
 from service.streams.feeding import Feeder, one_by_one
 
 HEIGHT, WIDTH = 640, 710
@@ -146,22 +147,12 @@ def _latest(client: httpx.Client, unchanged: bool) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and all its descendants, as the system tells (Linux)."""
-    parents, times = {}, {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(folder.name)] = int(fields[1])
-            times[int(folder.name)] = sum(map(int, fields[11:15]))
-    ticks = sum(spent for child, spent in times.items() if _descends(child, pid, parents))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """Processor time of a process and its descendants.
 
-
-def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
-    while pid != ancestor:
-        if (pid := parents.get(pid, 0)) == 0:
-            return False
-    return True
+    Raises:
+        BenchmarkFailed: This system does not tell.
+    """
+    seconds = processor_seconds(pid)
+    if seconds is None:
+        raise BenchmarkFailed("This system does not tell the processor time of processes.")
+    return seconds
