@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -32,7 +32,8 @@ SMALL = (64, 64)
 LARGE = (640, 710)
 SINGLE_REQUESTS = 100
 CONCURRENCY = 16
-PARALLEL_REQUESTS = 128
+ROUNDS = 3  # of the bare network and the chain, as a machine's speed drifts
+ROUND_REQUESTS = 96
 WARMING_REQUESTS = 3
 START_SECONDS = 60.0
 REQUEST_SECONDS = 300.0
@@ -62,19 +63,18 @@ def measure(say: Say, preset: str = "") -> list[Measured]:
             say(f"Making an untrained {preset}")
             models = str(_untrained(root / "models", preset))
         say("Drawing storms")
-        small = draw_bodies(root / "small", SINGLE_REQUESTS + PARALLEL_REQUESTS + 3, *SMALL)
+        first = SINGLE_REQUESTS + WARMING_REQUESTS
+        count = first + CONCURRENCY + ROUNDS * ROUND_REQUESTS
+        small = draw_bodies(root / "small", count, *SMALL)
         large = draw_bodies(root / "large", 1, *LARGE)
-        say("Timing the bare network")
-        bare = _bare_network(models)
         with _service(root / "data", models, say) as (client, processes, starts):
             say("One request at a time")
-            single = [_timed(client, body) for body in small[: SINGLE_REQUESTS + 3]]
-            say(f"{CONCURRENCY} requests at a time")
-            throughput = _throughput(client, processes, small[SINGLE_REQUESTS + 3 :])
+            single = [_timed(client, body) for body in small[:first]]
+            rounds = _rounds(client, processes, small[first:], models, say)
             say("A country: 640 x 710 pixels")
             seconds, _ = _timed(client, large[0])
             memory = _peak_memory_mib(processes["worker"].pid)
-    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(throughput, bare),
+    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(rounds),
             Measured("640x710 forecast", seconds, "s", "<= 30"),
             Measured("worker peak memory", memory, "MiB", "<= 3072")]  # fmt: skip
 
@@ -90,29 +90,42 @@ def _overheads(single: Sequence[tuple[float, Mapping[str, float]]]) -> list[Meas
     ]
 
 
-class Throughput(NamedTuple):
-    """What many clients at once get, and what it costs.
+class Round(NamedTuple):
+    """The network alone, then what many clients at once get and what that costs.
 
     Args:
-        rate: Forecasts a second.
-        processor_ms: Milliseconds of processor time a forecast, by process with its children; None
-            where the system does not tell.
+        bare: Forecasts a second of the network, which has neither preparing, finishing nor files.
+        rate: Forecasts a second of the whole chain.
+        processor_ms: Milliseconds of processor time a forecast of the chain, by process with its
+            children; None where the system does not tell.
     """
 
+    bare: float
     rate: float
     processor_ms: dict[str, float | None]
 
 
-def _rates(throughput: Throughput, bare: float) -> list[Measured]:
-    """The chain beside the network alone, which has neither preparing, finishing nor files."""
+def _rates(rounds: Sequence[Round]) -> list[Measured]:
+    """Medians; the share is that of the rounds' shares."""
+    of_rounds = f"median of {len(rounds)}"
     return [
-        Measured("bare network, batch 16", bare, "forecasts/s"),
-        Measured("throughput at concurrency 16", throughput.rate, "forecasts/s"),
-        Measured("share of the bare network", 100 * throughput.rate / bare, "%",
+        Measured(f"bare network, batch {CONCURRENCY}, {of_rounds}",
+                 _median(part.bare for part in rounds), "forecasts/s"),
+        Measured(f"throughput at concurrency {CONCURRENCY}, {of_rounds}",
+                 _median(part.rate for part in rounds), "forecasts/s"),
+        Measured(f"share of the bare network, {of_rounds}",
+                 _median(100 * part.rate / part.bare for part in rounds), "%",
                  ">= 75 small, >= 90 radar"),
-        *(Measured(f"processor time a forecast, {name}", cost, "ms")
-          for name, cost in throughput.processor_ms.items()),
+        *(Measured(f"processor time a forecast, {name}, {of_rounds}",
+                   _median(part.processor_ms[name] for part in rounds), "ms")
+          for name in rounds[0].processor_ms),
     ]  # fmt: skip
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 @contextmanager
@@ -171,16 +184,28 @@ def _timed(client: httpx.Client, body: bytes) -> tuple[float, dict[str, float]]:
     return seconds, answer.json()["timings"]
 
 
-def _throughput(client: httpx.Client, processes: Processes, bodies: Sequence[bytes]) -> Throughput:
-    """Many clients at once, after some that warm up."""
+def _rounds(
+    client: httpx.Client,
+    processes: Processes,
+    bodies: Sequence[bytes],
+    models: str | None,
+    say: Say,
+) -> list[Round]:
+    """Bare network and chain by turns, after some requests that warm up."""
+    rounds = []
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        list(pool.map(lambda body: _timed(client, body), bodies[:CONCURRENCY]))
-        before, started = _spent(processes), time.perf_counter()
-        list(pool.map(lambda body: _timed(client, body), bodies[CONCURRENCY:]))
-        seconds, after = time.perf_counter() - started, _spent(processes)
-    count = len(bodies) - CONCURRENCY
-    costs = {name: _share(before[name], after[name], count) for name in before}
-    return Throughput(count / seconds, costs)
+        list(pool.map(partial(_timed, client), bodies[:CONCURRENCY]))
+        for number in range(ROUNDS):
+            say(f"Round {number + 1} of {ROUNDS}: the bare network")
+            bare = _bare_network(models)
+            say(f"Round {number + 1} of {ROUNDS}: {CONCURRENCY} requests at a time")
+            part = bodies[CONCURRENCY + number :: ROUNDS]
+            before, started = _spent(processes), time.perf_counter()
+            list(pool.map(partial(_timed, client), part))
+            seconds, after = time.perf_counter() - started, _spent(processes)
+            costs = {name: _share(before[name], after[name], len(part)) for name in before}
+            rounds.append(Round(bare, len(part) / seconds, costs))
+    return rounds
 
 
 def _spent(processes: Processes) -> dict[str, float | None]:
