@@ -32,7 +32,7 @@ from model.commands import (
     run,
     use_threads,
 )
-from model.config import PRESETS, TrainingConfig
+from model.config import PRESET_SAMPLING, PRESETS, SAMPLINGS, TrainingConfig
 from model.dataset import WindowStore
 from model.joining import join
 from model.judging import report
@@ -103,6 +103,13 @@ def known_preset(name: str) -> str:
     return name
 
 
+def known_sampling(name: str | None) -> str | None:
+    """A way of sampling that there is; None for the preset's."""
+    if name is not None and name not in SAMPLINGS:
+        raise typer.BadParameter(f"A sampling is one of {', '.join(SAMPLINGS)}, not {name!r}.")
+    return name
+
+
 def known_shares(text: str) -> str:
     """JSON of one number, 0 or more, for each event that is named."""
     try:
@@ -131,6 +138,14 @@ def train_command(
     shares: Annotated[
         str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
     ] = "{}",
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
+            " did, scheduled; the others free-running.",
+            callback=known_sampling,
+        ),
+    ] = None,
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
     warm_start: Annotated[
@@ -154,6 +169,7 @@ def train_command(
         peak_rate=peak_rate,
         balance=balance,
         shares=json.loads(shares),
+        sampling=SAMPLINGS[sampling or PRESET_SAMPLING.get(preset, "free-running")],
         bfloat16=bfloat16,
         seed=seed,
         warm_start=warm_start.name if warm_start else "",

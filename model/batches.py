@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import Base, TrainingConfig
+from model.config import FREE_RUNNING, Base, TrainingConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowInfo, WindowStore
 from model.networks import SCALE_DBZ, Context
 from model.parallel import ALONE, Team
@@ -28,6 +28,8 @@ class Batch:
         context: Step and pixel size of each.
         pixels: (time,): observed pixels of a frame in the batch; where several processes train,
             their mean, so that the mean of their losses is the loss of all windows together.
+        truth_share: (batch, time - 1): 1 where a step is fed with the true frame, 0 where with the
+            prediction before it; None: the truth as input, nothing of it afterwards.
     """
 
     frames: Tensor
@@ -36,6 +38,7 @@ class Batch:
     inputs: int
     context: Context
     pixels: Tensor
+    truth_share: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -43,7 +46,8 @@ class Batch:
             part.to(device) for part in (self.frames, self.valid, self.bases, self.pixels)
         )
         context = Context(*(part.to(device) for part in self.context))
-        return Batch(frames, valid, bases, self.inputs, context, pixels)
+        share = None if self.truth_share is None else self.truth_share.to(device)
+        return Batch(frames, valid, bases, self.inputs, context, pixels, share)
 
 
 def batch_of(
@@ -119,7 +123,19 @@ class Sampler:
             for arrays in zip(*windows[part], strict=True)
         )
         mean_pixels = torch.tensor(pixels[:length], dtype=torch.float32)
-        return batch_of(planes, valid, infos, self.config.network.base, mean_pixels)
+        batch = batch_of(planes, valid, infos, self.config.network.base, mean_pixels)
+        return replace(batch, truth_share=self._truth_share(step, inputs, length - 1, rng))
+
+    def _truth_share(
+        self, step: int, inputs: int, predictions: int, rng: np.random.Generator
+    ) -> Tensor | None:
+        """Which steps of which windows are fed with the truth; None where a forecast's are."""
+        chances = self.config.sampling.chances(step / self.config.steps)
+        if chances == FREE_RUNNING.chances(0):
+            return None
+        of_step = np.repeat(chances, (inputs, predictions - inputs))
+        drawn = rng.random((self.config.batch * self.team.size, predictions)) < of_step
+        return torch.from_numpy(drawn[self.team.part(self.config.batch)].astype(np.float32))
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator

@@ -164,6 +164,7 @@ class Network(nn.Module):
         valid: Tensor,
         context: Context,
         *,
+        inputs: int | None = None,
         truth_share: Tensor | None = None,
         recurrence: Recurrence | None = None,
         first: int = 0,
@@ -177,9 +178,11 @@ class Network(nn.Module):
                 height, width). As many predictions are made as there are bases.
             valid: Like ``frames``: 1 where observed, 0 where missing.
             context: Step and pixel size of every window.
+            inputs: Frames that are input, by default all; the network sees later ones only as far
+                as ``truth_share`` says.
             truth_share: (batch, predictions): how much of a step's input is the frame, the rest is
-                the prediction before it (scheduled sampling); by default all of it as long as
-                there are frames, and nothing afterwards.
+                the prediction before it (scheduled sampling), as are the missing pixels of frames
+                after the inputs; by default all of it in the inputs, and nothing afterwards.
             recurrence: Computes the steps; by default the network itself.
             first: Predictions before this one are not made: only such as no later step is fed with,
                 so less than the frames, and none with ``truth_share``.
@@ -187,18 +190,22 @@ class Network(nn.Module):
         Yields:
             Predictions of frame ``first + 1`` and so on.
         """
-        batch, inputs, _, height, width = frames.shape
+        batch, given, _, height, width = frames.shape
+        observed = given if inputs is None else inputs
         steps: Recurrence = recurrence or self
         state = steps.initial_state(batch, height // self.config.patch, width // self.config.patch)
         frame = view = frames[:, 0]
         for t, base in enumerate(bases):
-            newest = min(t, inputs - 1)
-            if t < inputs:
-                frame = _fed(
-                    frames[:, t], frame, None if truth_share is None else truth_share[:, t]
-                )
-                if self.config.family == CONTROL or (self.control is not None and t >= first):
-                    view = control.view(frames[:, : t + 1], SCALE_DBZ)
+            newest = min(t, observed - 1)
+            if truth_share is not None and t < given:
+                share = truth_share[:, t, None, None, None]
+                share = share if t < observed else share * valid[:, t]
+                frame = share * frames[:, t] + (1 - share) * frame
+            elif t < observed:
+                frame = frames[:, t]
+            viewed = self.config.family == CONTROL or (self.control is not None and t >= first)
+            if viewed and t < observed:
+                view = control.view(frames[:, : t + 1], SCALE_DBZ)
             beside = base, valid[:, newest], context, t - newest
             X = self._planes(view if self.config.family == CONTROL else frame, *beside)
             if t < first:
@@ -252,14 +259,6 @@ class Network(nn.Module):
 def _inside(values: Tensor, bounds: tuple[float, float] | None) -> Tensor:
     """The nearest values that training covers: a plane never seen would steer anywhere."""
     return values if bounds is None else values.clamp(*bounds)
-
-
-def _fed(truth: Tensor, predicted: Tensor, share: Tensor | None) -> Tensor:
-    """What a step is fed with."""
-    if share is None:
-        return truth
-    share = share[:, None, None, None]
-    return share * truth + (1 - share) * predicted
 
 
 def fold(images: Tensor, patch: int) -> Tensor:

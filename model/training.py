@@ -36,11 +36,17 @@ INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not w
 def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
     """Mean loss over the forecast frames, plus a little of the input phase."""
     inputs = batch.inputs
-    frames, valid = batch.frames[:, :inputs], batch.valid[:, :inputs]
-    bases = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
-    total = frames.new_zeros(())
+    bases = [*batch.frames[:, : inputs - 1].unbind(1), *batch.bases.unbind(1)]
+    total = batch.frames.new_zeros(())
     weights = 0.0
-    predictions = network.roll_out(frames, bases, valid, batch.context)
+    predictions = network.roll_out(
+        batch.frames,
+        bases,
+        batch.valid,
+        batch.context,
+        inputs=inputs,
+        truth_share=batch.truth_share,
+    )
     for t, prediction in enumerate(predictions):
         weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
         observed, seen = batch.frames[:, t + 1], batch.valid[:, t + 1]

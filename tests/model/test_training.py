@@ -12,7 +12,6 @@ from model.cascade import damped
 from model.config import RADAR_SMALL, TrainingConfig
 from model.dataset import (
     MISSING_COUNT,
-    WindowInfo,
     WindowStore,
     aligned,
     clean,
@@ -27,6 +26,7 @@ from model.networks import SCALE_DBZ
 from model.synthetic import storm
 from model.training import Run, mean_network, train
 from model.windows import gather
+from tests.model.training_windows import stored
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, exceedance_thresholds_dbz=(20.0, 30.0))
 CONFIG = TrainingConfig(TINY, steps=6, batch=2, seed=4)
@@ -34,13 +34,7 @@ CONFIG = TrainingConfig(TINY, steps=6, batch=2, seed=4)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    rng = np.random.default_rng(1)
-    windows = []
-    for seed, inputs, outputs in ((1, 6, 6), (2, 5, 3)):
-        frames = clean(storm(seed, frames=inputs + outputs, height=96, width=96).reflectivity_dbz)
-        info = WindowInfo(f"storm{seed}", 6.0, 1.0, inputs, outputs)
-        windows += [(counts, info) for counts in cut(frames, inputs, 4, 32, rng)]
-    return WindowStore.save(tmp_path_factory.mktemp("windows"), windows)
+    return stored(tmp_path_factory.mktemp("windows"))
 
 
 def test_a_storm_that_only_drifts_stands_still_when_aligned():
