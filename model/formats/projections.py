@@ -2,11 +2,80 @@
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from model.errors import ContractViolation
+
 if TYPE_CHECKING:
     from pyproj import CRS
+
+ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+MOST_TEXT = 10_000
+WKT = ("crs_wkt", "spatial_ref")
+NAMES = (  # CF conventions 1.11, appendix F
+    "albers_conical_equal_area",
+    "azimuthal_equidistant",
+    "geostationary",
+    "lambert_azimuthal_equal_area",
+    "lambert_conformal_conic",
+    "lambert_cylindrical_equal_area",
+    "latitude_longitude",
+    "mercator",
+    "oblique_mercator",
+    "orthographic",
+    "polar_stereographic",
+    "rotated_latitude_longitude",
+    "sinusoidal",
+    "stereographic",
+    "transverse_mercator",
+    "vertical_perspective",
+)
+
+
+def declared_mapping(crs: Any) -> dict[str, Any]:
+    """Grid-mapping attributes that somebody wrote down, checked; empty for None.
+
+    Files are taken as they are; a declaration can still be mended by who wrote it.
+
+    Raises:
+        ContractViolation: A NetCDF file can't hold them, or CF has no such projection.
+    """
+    if crs is None:
+        return {}
+    if not isinstance(crs, dict) or len(crs) > 100:
+        raise ContractViolation("The grid's crs must be CF grid-mapping attributes.", rule="grid")
+    attributes = {str(name): _attribute(name, value) for name, value in crs.items()}
+    name = attributes.get("grid_mapping_name")
+    if name not in NAMES and (name is not None or (crs and not any(k in crs for k in WKT))):
+        raise ContractViolation(
+            f"The grid's crs must have a grid_mapping_name that CF knows ({', '.join(NAMES)}), or"
+            f" crs_wkt alone, but has {str(name)[:40]!r}.",
+            rule="grid-mapping",
+        )
+    return attributes
+
+
+def _attribute(name: Any, value: Any) -> Any:
+    """A value that a NetCDF attribute can hold: text, a number, or a few numbers."""
+    text = isinstance(value, str) and 0 < len(value) <= MOST_TEXT and value.isprintable()
+    numbers = value if isinstance(value, list) else [value]
+    numeric = 0 < len(numbers) <= 100 and all(_is_number(number) for number in numbers)
+    if not ATTRIBUTE.fullmatch(str(name)) or not (text or numeric):
+        raise ContractViolation(
+            "The grid's crs must have CF attribute names with text or numbers, but"
+            f" {str(name)[:40]!r} is {str(value)[:40]!r}.",
+            rule="grid",
+        )
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    if type(value) is int:
+        return abs(value) < 2**31
+    return type(value) is float and math.isfinite(value)
 
 
 def cf_attributes(crs: CRS) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from model.formats.grids import checked_grid
+from model.formats.projections import declared_mapping
 from model.frames import Grid
 from service.schemas import Answer, Scores
 from workers.streams.declaration import Stream
@@ -25,20 +25,15 @@ class GridBody(BaseModel):
     units: str = "1"
     crs: dict[str, object] = Field(default_factory=dict)
 
-    @field_validator("crs")
-    @classmethod
-    def _kept_as_json(cls, crs: dict[str, object]) -> dict[str, object]:
-        json.dumps(crs, allow_nan=False)
-        return crs
-
     def grid(self) -> Grid:
         """The grid; checked.
 
         Raises:
-            ContractViolation: The coordinates make no grid.
+            ContractViolation: The coordinates make no grid, or the projection is none.
         """
+        crs = declared_mapping(self.crs)
         y, x = np.asarray(self.y, dtype=float), np.asarray(self.x, dtype=float)
-        return checked_grid(y, x, self.units, self.crs, "the declaration")
+        return checked_grid(y, x, self.units, crs, "the declaration")
 
 
 class StreamDeclaration(BaseModel):

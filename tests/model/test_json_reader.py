@@ -140,6 +140,9 @@ GRID = {"y": [2, 1], "x": [0, 1, 2], "units": "km"}
         ({"crs": {"name": 2**80}}, "grid"),
         ({"crs": {"name": "\u0000"}}, "grid"),
         ({"crs": {"name": []}}, "grid"),
+        ({"crs": {"grid_mapping_name": "flat_earth"}}, "grid-mapping"),
+        ({"crs": {"grid_mapping_name": [1.0]}}, "grid-mapping"),
+        ({"crs": {"semi_major_axis": 6371000.0}}, "grid-mapping"),
     ],
 )
 def test_grids_that_are_none(change, rule):

@@ -222,6 +222,20 @@ def test_a_grid_of_no_numbers(door: Any, change: dict[str, Any]) -> None:
     is_problem(door.client.get("/streams/nowhere"), 404, "unknown-stream")
 
 
+@pytest.mark.parametrize(
+    ("crs", "rule"),
+    [
+        ({"grid_mapping_name": "flat_earth"}, "grid-mapping"),
+        ({"semi_major_axis": 6371000.0}, "grid-mapping"),
+        ({"grid_mapping_name": "mercator", "nested": {"a": 1}}, "grid"),
+    ],
+)
+def test_a_projection_that_is_none(door: Any, crs: dict[str, Any], rule: str) -> None:
+    axis = [float(n) for n in range(16)]
+    answer = declare(door.client, "nowhere", grid={"y": axis, "x": axis, "units": "m", "crs": crs})
+    is_problem(answer, 422, "contract-violation", rule)
+
+
 def test_a_span_that_runs_backwards(stream: tuple[httpx.Client, str]) -> None:
     client, name = stream
     span = {"from": time_of(3), "to": time_of(0)}
