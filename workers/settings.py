@@ -109,7 +109,8 @@ class WorkerSettings(BaseSettings):
     retrain_promotes: bool = False
     """Whether a challenger that won becomes the champion at once; else it only is challenger."""
     retrain_config: str = "{}"
-    """JSON: what retrainings train on and how they judge, e.g. ``{"streams": ["radar"]}``."""
+    """JSON: what retrainings train on and how they judge, e.g. ``{"streams": ["radar"]}``.
+    One that has begun goes on only with what it began with; the log says how to begin again."""
     trainer_device: str = "cpu"
     """Device of trainings; a GPU should be one that serves no forecasts."""
     trainer_threads: int | None = Field(default=None, ge=1)

@@ -68,8 +68,8 @@ class Work:
         if other:
             told = " and ".join(f"{key} ({_unlike(order.get(key), asked[key])})" for key in other)
             raise ModelError(
-                f"{self.folder} holds a retraining with another {told}; finish that one, or give"
-                " this one a folder of its own."
+                f"{self.folder} holds a retraining with another {told}; ask for what was asked"
+                " then to finish it, remove the folder to begin again, or name another folder."
             )
         return order
 

@@ -200,7 +200,7 @@ def test_the_report_tells_where_the_archive_breaks(tmp_path):
 
 def test_the_same_folder_is_not_for_another_retraining(archive, told, tmp_path):
     models = again(told, tmp_path, without=("publish",))
-    with pytest.raises(ModelError, match=r"another config \(seed: 1, not 2\); finish"):
+    with pytest.raises(ModelError, match=r"another config \(seed: 1, not 2\); .*remove the folder"):
         retraining(archive, models, tmp_path / "work", seed=2).run()
     elsewhere = fill(tmp_path / "store", [event(0)])
     with pytest.raises(ModelError) as refused:
