@@ -21,7 +21,7 @@ import typer
 
 from model import checkpoint
 from model.batches import Sampler
-from model.calibration import choose_cuts, leave_one_out
+from model.calibration import choose_cuts, choose_weights, leave_one_out, weighted
 from model.commands import (
     Device,
     Json,
@@ -287,14 +287,17 @@ def calibrate_command(
     stride: Annotated[int, typer.Option(help="Frames between reference times.")] = 6,
     threads: Threads = 0,
 ) -> None:
-    """Choose from which probability on each exceedance is forecast; kept in the manifest."""
+    """Choose when exceedances are forecast: from which probability, leaning on extrapolation."""
     use_threads(threads)
     directory = Registry(models_dir).resolve(model)
     with progress() as bar:
-        events = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
-    cuts = choose_cuts(list(events.values()))
-    checkpoint.amend(directory, {"cuts": cuts, "cuts_chosen_on": sorted(events)})
-    typer.echo(json.dumps({"cuts": cuts, "leave_one_out": leave_one_out(events)}, indent=2))
+        tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
+    weights = choose_weights(tried)
+    events = weighted(tried, weights)
+    decision = {"cuts": choose_cuts(list(events.values())), "extrapolation_weights": weights}
+    checkpoint.amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
+    leave = leave_one_out(events) if len(events) > 1 else {}
+    typer.echo(json.dumps({**decision, "leave_one_out": leave}, indent=2))
 
 
 if __name__ == "__main__":

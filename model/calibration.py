@@ -1,9 +1,9 @@
-"""From which probability on to say yes: cuts that make CSI best, chosen on other events.
+"""When to say yes: from which probability on, and how far that leans on extrapolation.
 
 What is counted is how often a probability was followed by an exceedance. Such tables add, over
 frames and forecasts; every cut's contingency table, CSI and bias can be read off them, and
-reliability too. Cuts are few (one per threshold, shared by all lead times) and events weigh alike,
-so that no single storm decides.
+reliability too. Cuts and weights are few (one each per threshold, shared by all lead times) and
+events weigh alike, so that no single storm decides.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from model.contingency import ContingencyTable
 from model.forecast import Forecast
 from model.frames import Frames
+from model.products import leaning_on_extrapolation
 
 BINS = 50  # probability classes, .02 wide
 LARGEST_BIAS = 2.0
 FEWEST_EVENTS = 1000  # observed pixels below which an event says nothing about a threshold
+WEIGHTS = (0.0, 0.03, 0.06, 0.12)  # of extrapolation that are tried, log odds a dB
 
 Counts = NDArray[np.int64]
 
@@ -39,8 +41,14 @@ class ExceedanceCounts:
     counts: Counts
 
     @classmethod
-    def of(cls, forecast: Forecast, observed: Frames) -> Self:
+    def of(cls, forecast: Forecast, observed: Frames, weights: Sequence[float] = ()) -> Self:
         """Count one forecast against observed frames at its valid times.
+
+        Args:
+            forecast: With probabilities.
+            observed: At its valid times.
+            weights: Of extrapolation, one per threshold, to count what is decided by; none: the
+                probabilities as they are.
 
         Raises:
             ValueError: The forecast has no probabilities, or the times differ.
@@ -48,15 +56,15 @@ class ExceedanceCounts:
         probability = forecast.exceedance_probability
         if probability is None or observed.times != forecast.frames.times:
             raise ValueError("Counting needs probabilities and observations of the same times.")
-        truth = observed.reflectivity_dbz
+        thresholds, truth = forecast.exceedance_thresholds_dbz, observed.reflectivity_dbz
         known = np.isfinite(truth) & np.isfinite(probability[0])
+        extrapolation = forecast.extrapolation.reflectivity_dbz
+        probability = leaning_on_extrapolation(probability, extrapolation, thresholds, weights)
         tables = [
             _count(chances[known], truth[known] >= threshold)
-            for threshold, chances in zip(
-                forecast.exceedance_thresholds_dbz, probability, strict=True
-            )
+            for threshold, chances in zip(thresholds, probability, strict=True)
         ]
-        return cls(forecast.exceedance_thresholds_dbz, np.stack(tables))
+        return cls(thresholds, np.stack(tables))
 
     def __add__(self, other: Self) -> Self:
         """The counts of both."""
@@ -150,3 +158,50 @@ def leave_one_out(events: Mapping[str, ExceedanceCounts]) -> dict[str, tuple[flo
         left_out: choose_cuts([counts for name, counts in events.items() if name != left_out])
         for left_out in events
     }
+
+
+Tried = Mapping[float, Mapping[str, ExceedanceCounts]]
+
+
+def choose_weights(tried: Tried) -> tuple[float, ...]:
+    """How far the decision on each threshold leans on extrapolation.
+
+    Args:
+        tried: Per weight the counts of each event, where all thresholds have that weight.
+
+    Returns:
+        Per threshold the weight with the best mean CSI over the events that know it, each judged by
+        the cut that the others chose. A threshold that fewer than two events know takes the weight
+        of the one below it, and the first one 0.
+    """
+    chosen: list[float] = []
+    thresholds = next(iter(next(iter(tried.values())).values())).thresholds_dbz
+    for threshold in range(len(thresholds)):
+        scores = {weight: _judged(events, threshold) for weight, events in tried.items()}
+        if any(score is None for score in scores.values()):
+            chosen.append(chosen[-1] if chosen else 0.0)
+        else:
+            chosen.append(max(scores, key=lambda weight: scores[weight] or 0.0))
+    return tuple(chosen)
+
+
+def weighted(tried: Tried, weights: Sequence[float]) -> dict[str, ExceedanceCounts]:
+    """The counts of each event where every threshold has a weight of its own."""
+    names, thresholds = next(iter(tried.values())), range(len(weights))
+    return {
+        name: ExceedanceCounts(
+            names[name].thresholds_dbz,
+            np.stack([tried[weights[t]][name].counts[t] for t in thresholds]),
+        )
+        for name in names
+    }
+
+
+def _judged(events: Mapping[str, ExceedanceCounts], threshold: int) -> float | None:
+    """Mean CSI of events that know a threshold, by cuts of the others; None for fewer than two."""
+    known = {n: e for n, e in events.items() if e.observed(threshold) >= FEWEST_EVENTS}
+    if len(known) < 2:
+        return None
+    cuts = leave_one_out(known)
+    tables = (e.table(threshold, round(cuts[n][threshold] * BINS)) for n, e in known.items())
+    return float(np.mean([table.critical_success_index for table in tables]))

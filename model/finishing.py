@@ -26,7 +26,7 @@ from model.forecast import Forecast, ModelIdentity
 from model.frames import Frames
 from model.packing import floor_as_written, rounded_dbz
 from model.preparation import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
-from model.products import csi_optimal
+from model.products import Decision, csi_optimal, leaning_on_extrapolation
 
 
 class Prediction(NamedTuple):
@@ -62,13 +62,12 @@ class Finisher:
     Args:
         config: Of the network.
         identity: Of its weights.
-        cuts: Probability from which on an exceedance of each threshold is forecast; empty: the
-            default product is the network's own reflectivity.
+        decision: When exceedances are forecast in the default product.
     """
 
     config: NetworkConfig
     identity: ModelIdentity
-    cuts: tuple[float, ...]
+    decision: Decision
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
         """Carry the prediction out along the motion; mask what nobody can know.
@@ -126,15 +125,19 @@ class Finisher:
             plane[np.isnan(share)] = np.nan
         expected[:] = planes[1]
         chances.copy_(torch.from_numpy(planes[2:]))
-        decided = self._decided(planes[1], planes[2:])
+        decided = self._decided(planes[1], planes[2:], planes[0])
         return Fields(decided, planes[0].copy(), np.where(np.isnan(share), share, newest))
 
-    def _decided(self, expected_dbz: FloatArray, chances: FloatArray) -> FloatArray:
+    def _decided(
+        self, expected_dbz: FloatArray, chances: FloatArray, extrapolation_dbz: FloatArray
+    ) -> FloatArray:
         """One frame of the default product: what is too faint for an echo is dry in it."""
-        if not self.cuts:
+        if not self.decision.cuts:
             return expected_dbz
         thresholds = self.config.exceedance_thresholds_dbz
-        decided = csi_optimal(expected_dbz, chances, thresholds, self.cuts)
+        weights = self.decision.extrapolation_weights
+        leaning = leaning_on_extrapolation(chances, extrapolation_dbz, thresholds, weights)
+        decided = csi_optimal(expected_dbz, leaning, thresholds, self.decision.cuts)
         decided[decided < ECHO_DBZ] = 0
         return decided
 
@@ -162,7 +165,7 @@ class Finisher:
 
         return Forecast(
             frames=as_written(fields.decided),
-            expected=as_written(expected) if self.cuts else None,
+            expected=as_written(expected) if self.decision.cuts else None,
             extrapolation=as_written(fields.extrapolation),
             persistence=as_written(fields.persistence),
             forecast_reference_time=newest.times[-1],

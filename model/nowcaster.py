@@ -31,7 +31,7 @@ from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
 from model.parts import in_parts
 from model.preparation import DEFAULT_PIXEL_KM, Prepared, prepare, reach
-from model.products import sharp
+from model.products import Decision, sharp
 from model.registry import Registry, read_manifest
 
 __all__ = [
@@ -54,7 +54,7 @@ class Nowcaster:
         network: In evaluation mode.
         identity: Name, version and hash of its weights.
         device: Where it runs.
-        cuts: Probability from which on an exceedance of each threshold is forecast; empty: the
+        decision: When exceedances are forecast in the default product; by default never, and the
             default product is the network's own reflectivity.
         choice: How its steps are computed; by default plainly.
     """
@@ -64,17 +64,16 @@ class Nowcaster:
         network: Network,
         identity: ModelIdentity,
         device: str = "cpu",
-        cuts: Sequence[float] = (),
+        decision: Decision | None = None,
         choice: Choice | None = None,
     ) -> None:
         self.identity = identity
-        self.cuts = tuple(cuts)
         self.config = network.config
         self._network = network.to(device)
         self._device = torch.device(device)
         self.choice = choice or Choice(self._network)
         self._domain = Domain(self._network, self.choice.steps)
-        self._finisher = Finisher(self.config, identity, self.cuts)
+        self._finisher = Finisher(self.config, identity, decision or Decision())
 
     @property
     def fast_paths_refused(self) -> tuple[str, ...]:
@@ -89,8 +88,8 @@ class Nowcaster:
             CheckpointError: The checkpoint is missing or damaged.
         """
         network, identity = checkpoint.load(directory)
-        cuts = read_manifest(directory).get("cuts", ())
-        return cls(network, identity, device, cuts, choose_steps(network.to(device)))
+        decision = Decision.of_manifest(read_manifest(directory))
+        return cls(network, identity, device, decision, choose_steps(network.to(device)))
 
     @property
     def input_frames(self) -> int:

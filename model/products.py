@@ -4,22 +4,61 @@
 * ``csi_optimal``: the same, raised or lowered into the band that the exceedance probabilities
   demand. The critical success index is best where "yes" is said from a probability well below one
   half on: CSI*/(1 + CSI*) for an attainable CSI* (CSI is monotone in F1, whose best cut is F*/2).
+  Heavy rain is decided by probabilities that lean on extrapolation too.
 * ``sharp``: the ranks of the expected field with the intensities of the newest observed frame
   (probability matching, Ebert, WAF 2001); for looking at, not for scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import ModelError
 from model.extrapolation import FloatArray
 
 JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its threshold
 JUST_ABOVE_DB = 0.05  # one raised into a band ends this far above; files round to 0.01 dB
+LARGEST_EXCESS_DB = 15.0  # by which extrapolation counts as above or below a threshold
+LARGEST_WEIGHT = 1.0  # log odds a dB
+LEAST_PROBABILITY = 0.002  # what "never" counts as, and 1 minus this what "always" does
+
+
+@dataclass(frozen=True)
+class Decision:
+    """When an exceedance of each threshold is forecast, one number per threshold.
+
+    Args:
+        cuts: Probabilities from which on it is; none: the default product is ``expected``.
+        extrapolation_weights: How far it leans on extrapolation, as of
+            :func:`leaning_on_extrapolation`; none: not at all.
+
+    Raises:
+        ModelError: A number outside its range, or as many as don't fit together.
+    """
+
+    cuts: tuple[float, ...] = ()
+    extrapolation_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(0 <= cut <= 1 for cut in self.cuts):
+            raise ModelError(f"Cuts are probabilities, not {self.cuts}.")
+        if not all(0 <= weight <= LARGEST_WEIGHT for weight in self.extrapolation_weights):
+            raise ModelError(
+                f"Weights of extrapolation are 0 to {LARGEST_WEIGHT}, not"
+                f" {self.extrapolation_weights}."
+            )
+        if self.extrapolation_weights and len(self.extrapolation_weights) != len(self.cuts):
+            raise ModelError("There must be as many weights of extrapolation as cuts.")
+
+    @classmethod
+    def of_manifest(cls, manifest: Mapping[str, Any]) -> Self:
+        """What a checkpoint's manifest says of it."""
+        return cls(*(tuple(manifest.get(name, ())) for name in ("cuts", "extrapolation_weights")))
 
 
 def csi_optimal(
@@ -53,6 +92,39 @@ def csi_optimal(
         np.maximum(decided, low, out=decided, where=yes)
         np.minimum(decided, high, out=decided, where=yes_before & ~yes)
     return decided
+
+
+def leaning_on_extrapolation(
+    exceedance_probability: NDArray[np.floating[Any]],
+    extrapolation_dbz: FloatArray,
+    thresholds_dbz: Sequence[float],
+    weights: Sequence[float],
+) -> NDArray[np.floating[Any]]:
+    """Probabilities to decide by: the network's, moved to where extrapolation has the rain.
+
+    Log odds of a threshold grow by its weight for each dB that extrapolation lies above it. What a
+    network learns of rare heavy rain is faint and smooth; extrapolation still has its place.
+
+    Args:
+        exceedance_probability: (threshold, *shape), 0..1, NaN where missing.
+        extrapolation_dbz: (*shape) in dBZ, NaN where missing.
+        thresholds_dbz: One per probability.
+        weights: Log odds a dB, from 0, one per threshold; none: nothing is moved.
+
+    Returns:
+        Shaped like ``exceedance_probability``, NaN where either is.
+    """
+    if not any(weights):
+        return exceedance_probability
+    moved = exceedance_probability.astype(np.float32)
+    for chance, threshold, weight in zip(moved, thresholds_dbz, weights, strict=True):
+        if weight:
+            excess = np.clip(extrapolation_dbz - threshold, -LARGEST_EXCESS_DB, LARGEST_EXCESS_DB)
+            odds = np.clip(chance, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+            odds /= 1 - odds
+            odds *= np.exp(np.float32(weight) * excess)
+            np.divide(odds, 1 + odds, out=chance)
+    return moved
 
 
 def sharp(expected_dbz: FloatArray, newest_dbz: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from model.calibration import ExceedanceCounts
+from model.calibration import WEIGHTS, ExceedanceCounts
 from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.formats.netcdf_reader import netcdf_shape, read_netcdf
@@ -89,11 +89,13 @@ def evaluate(
 
 def exceedance_counts(
     nowcaster: Nowcaster, files: Sequence[Path], stride: int, bar: Progress
-) -> dict[str, ExceedanceCounts]:
-    """What followed the exceedance probabilities, per event."""
-    events: dict[str, ExceedanceCounts] = {}
+) -> dict[float, dict[str, ExceedanceCounts]]:
+    """What followed the exceedance probabilities, per weight of extrapolation and event."""
+    tried: dict[float, dict[str, ExceedanceCounts]] = {weight: {} for weight in WEIGHTS}
     for path in files:
         for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
-            counts = ExceedanceCounts.of(forecast, observed)
-            events[path.stem] = events[path.stem] + counts if path.stem in events else counts
-    return events
+            for weight, events in tried.items():
+                weights = [weight] * len(forecast.exceedance_thresholds_dbz)
+                counts = ExceedanceCounts.of(forecast, observed, weights)
+                events[path.stem] = events[path.stem] + counts if path.stem in events else counts
+    return tried

@@ -111,6 +111,8 @@ def calibrate(
 ) -> dict[str, Any]:
     """Write the trained network as a checkpoint, with cuts that the calibration events choose.
 
+    How far decisions lean on extrapolation is the champion's: few events can't tell.
+
     Args:
         run_folder: Of the run.
         output: ``<name>/<version>`` folder to write.
@@ -127,12 +129,13 @@ def calibrate(
     facts = {**run.facts, "retrained_from": f"{parent['name']}/{parent['version']}"}
     checkpoint.save(run.averaged(), output, facts)
     counts = {}
-    nowcaster = Nowcaster.load(output, device)
+    nowcaster, weights = Nowcaster.load(output, device), parent.get("extrapolation_weights", ())
     for name, windows in bar.track(events, description="calibration"):
-        counts[name] = _counts(nowcaster, windows())
+        counts[name] = _counts(nowcaster, windows(), weights)
     known = [count for count in counts.values() if count is not None]
     cuts = chosen_cuts(known, parent.get("cuts", ())) if known else ()
-    checkpoint.amend(output, {"cuts": cuts, "cuts_chosen_on": sorted(counts)} if cuts else {})
+    decision = {"cuts": cuts, "cuts_chosen_on": sorted(counts), "extrapolation_weights": weights}
+    checkpoint.amend(output, decision if cuts else {})
     try:
         golden.describe(output, device)
     except ModelError as error:
@@ -140,14 +143,16 @@ def calibrate(
     return {"cuts": cuts, "failure": ""}
 
 
-def _counts(nowcaster: Nowcaster, windows: Iterator[Window]) -> ExceedanceCounts | None:
+def _counts(
+    nowcaster: Nowcaster, windows: Iterator[Window], weights: Sequence[float]
+) -> ExceedanceCounts | None:
     """What followed the probabilities over one event; None without probabilities."""
     total: ExceedanceCounts | None = None
     for inputs, observed in windows:
         forecast = nowcaster.nowcast(inputs)
         if forecast.exceedance_probability is None:
             return None
-        counts = ExceedanceCounts.of(forecast, observed)
+        counts = ExceedanceCounts.of(forecast, observed, weights)
         total = counts if total is None else total + counts
     return total
 

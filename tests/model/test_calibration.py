@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.calibration import BINS, ExceedanceCounts, choose_cuts, leave_one_out
+from model.calibration import (
+    BINS,
+    ExceedanceCounts,
+    choose_cuts,
+    choose_weights,
+    leave_one_out,
+    weighted,
+)
 from tests.model.radar_files import forecast_of, small_storm
 
 THRESHOLDS = (20.0, 40.0)
@@ -18,6 +25,13 @@ def counts_of(rng, skill=1.0, base_rate=0.1, n=200_000):
     classes = np.minimum((chance * BINS).astype(int), BINS - 1)
     table = np.bincount(classes * 2 + exceeded, minlength=2 * BINS).reshape(BINS, 2)
     return ExceedanceCounts(THRESHOLDS, np.stack([table, np.zeros_like(table)]))
+
+
+def unrelated(counts):
+    """As many yes and no, and probabilities that tell nothing of them."""
+    table = counts.counts[0]
+    spread = np.rint(table.sum(1, keepdims=True) * table.sum(0) / table.sum()).astype(np.int64)
+    return ExceedanceCounts(THRESHOLDS, np.stack([spread, np.zeros_like(spread)]))
 
 
 def test_the_best_cut_of_reliable_probabilities_is_csi_over_one_plus_csi():
@@ -73,3 +87,31 @@ def test_a_forecast_without_probabilities_cannot_be_counted():
     forecast, observed = forecast_of(small_storm(), probabilities=True)
     with pytest.raises(ValueError, match="needs probabilities"):
         ExceedanceCounts.of(replace(forecast, exceedance_probability=None), observed)
+
+
+def test_the_weight_that_tells_most_on_events_that_did_not_choose_is_taken():
+    rng = np.random.default_rng(6)
+    good = {name: counts_of(rng) for name in "abc"}
+    poor = {name: unrelated(counts) for name, counts in good.items()}
+    nothing = np.zeros_like(good["a"].counts[:1])
+    for best in (0.0, 0.06):
+        tried = {weight: good if weight == best else poor for weight in (0.0, 0.06)}
+        assert choose_weights(tried) == (best, best)  # nobody knows the second threshold
+        chosen = weighted(tried, (best, 0.06 - best))
+        assert (chosen["b"].counts[0] == good["b"].counts[0]).all()
+        assert (chosen["b"].counts[1] == nothing).all()
+
+
+def test_one_event_alone_chooses_no_weight():
+    rng = np.random.default_rng(7)
+    tried = {w: {"a": counts_of(rng, skill=1 + 9 * w)} for w in (0.0, 0.06)}
+    assert choose_weights(tried) == (0.0, 0.0)
+
+
+def test_counting_with_weights_counts_what_is_decided_by():
+    forecast, observed = forecast_of(small_storm(coverage_radius_km=11), probabilities=True)
+    as_is, moved = (
+        ExceedanceCounts.of(forecast, observed, weights) for weights in ((), (0.1,) * 3)
+    )
+    assert (as_is.counts.sum((1, 2)) == moved.counts.sum((1, 2))).all()
+    assert (as_is.counts != moved.counts).any()

@@ -28,10 +28,11 @@ from model.forecast import ModelIdentity
 from model.networks import Network
 from model.nowcast_files import nowcast_files
 from model.nowcaster import Nowcaster
+from model.products import Decision
 
 small, large, output = map(Path, sys.argv[1:])
 network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()
-nowcaster = Nowcaster(network, ModelIdentity("tiny", "1", "0"), cuts=(0.5,) * 6)
+nowcaster = Nowcaster(network, ModelIdentity("tiny", "1", "0"), decision=Decision((0.5,) * 6))
 nowcaster._domain.most_pixels = 400 * 400
 nowcast_files(nowcaster, [small], output)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

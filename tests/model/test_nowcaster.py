@@ -17,6 +17,7 @@ from model.frames import Frames, Grid
 from model.networks import Network
 from model.nowcaster import Nowcaster, reach
 from model.preparation import GROWTH_KM_PER_HOUR, reach_pixels
+from model.products import Decision
 from model.synthetic import storm
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
@@ -135,13 +136,28 @@ def test_probabilities_lie_in_0_to_1_and_fall_with_the_threshold(frames):
 
 def test_with_cuts_the_default_product_says_yes_where_the_probability_reaches_them(frames):
     model = nowcaster()
-    deciding = Nowcaster(model._network, IDENTITY, cuts=(0.5, 0.4, 0.3, 0.3, 0.2, 0.2))
+    decision = Decision((0.5, 0.4, 0.3, 0.3, 0.2, 0.2))
+    deciding = Nowcaster(model._network, IDENTITY, decision=decision)
     forecast, plain = deciding.nowcast(frames), model.nowcast(frames)
     assert (forecast.product, plain.product) == ("csi_optimal", "expected")
     expected = forecast.expected.reflectivity_dbz
     np.testing.assert_array_equal(expected, plain.frames.reflectivity_dbz)
     yes = forecast.exceedance_probability[0] >= 0.5
     assert np.array_equal(forecast.frames.reflectivity_dbz >= 20, yes)
+
+
+def test_weights_of_extrapolation_move_decisions_to_it_and_probabilities_stay(frames):
+    model, cuts = nowcaster(), (0.5, 0.4, 0.3, 0.3, 0.2, 0.2)
+    leaning = Decision(cuts, (1.0,) * 6)
+    forecast = Nowcaster(model._network, IDENTITY, decision=leaning).nowcast(frames)
+    without = Nowcaster(model._network, IDENTITY, decision=Decision(cuts)).nowcast(frames)
+    np.testing.assert_array_equal(forecast.exceedance_probability, without.exceedance_probability)
+    moved = forecast.frames.reflectivity_dbz != without.frames.reflectivity_dbz
+    extrapolation = forecast.extrapolation.reflectivity_dbz
+    assert moved[np.isfinite(extrapolation)].any()
+    far_above = extrapolation >= 35
+    assert far_above.any()
+    assert (forecast.frames.reflectivity_dbz[far_above] >= 20).all()
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 31), (33, 64)])

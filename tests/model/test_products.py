@@ -1,8 +1,10 @@
 """The products keep their promises."""
 
 import numpy as np
+import pytest
 
-from model.products import csi_optimal, sharp
+from model.errors import ModelError
+from model.products import Decision, csi_optimal, leaning_on_extrapolation, sharp
 
 THRESHOLDS = (20.0, 30.0, 40.0)
 CUTS = (0.5, 0.3, 0.2)
@@ -60,3 +62,35 @@ def test_sharp_has_the_histogram_of_the_newest_frame_and_the_order_of_the_foreca
 def test_sharp_of_a_frame_without_observations_is_the_forecast():
     blurred = np.full((3, 3), 12, np.float32)
     assert np.array_equal(sharp(blurred, np.full((3, 3), np.nan, np.float32)), blurred)
+
+
+def test_log_odds_grow_by_the_weight_for_each_dB_that_extrapolation_is_above():
+    chances = np.full((3, 4), 0.2, np.float32)
+    extrapolation = np.array([22.0, 30.0, np.nan, 80.0], np.float32)
+    moved = leaning_on_extrapolation(chances, extrapolation, THRESHOLDS, (0.0, 0.1, 0.05))
+    assert (moved[0] == chances[0]).all()
+    odds = moved[1:] / (1 - moved[1:])
+    excess = np.array([[-8, 0, np.nan, 15], [-15, -10, np.nan, 15]])
+    expected = 0.25 * np.exp(np.array([[0.1], [0.05]]) * excess)
+    np.testing.assert_allclose(odds, expected, rtol=1e-5)
+
+
+def test_without_weights_probabilities_are_decided_by_as_they_are():
+    chances = np.random.default_rng(1).random((3, 5, 6)).astype(np.float32)
+    field = np.full((5, 6), 50, np.float32)
+    for weights in ((), (0.0, 0.0, 0.0)):
+        assert leaning_on_extrapolation(chances, field, THRESHOLDS, weights) is chances
+
+
+@pytest.mark.parametrize(
+    ("cuts", "weights", "message"),
+    [
+        ((0.5, 1.2), (), "Cuts are probabilities"),
+        ((0.5, 0.2), (0.1,), "as many weights"),
+        ((0.5, 0.2), (0.1, -0.1), "Weights of extrapolation are 0 to 1"),
+        ((0.5, float("nan")), (), "Cuts are probabilities"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused(cuts, weights, message):
+    with pytest.raises(ModelError, match=message):
+        Decision(cuts, weights)
