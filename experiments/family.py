@@ -250,8 +250,10 @@ def decoded(newest: np.ndarray, context: Context) -> np.ndarray:
 def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowStore], bar: Any):
     """The scores of one run: those that were kept, or the run's, gone on with."""
     kept = folder / "scores.json"
-    if kept.exists() and (found := json.loads(kept.read_text()))["training"] == config.to_json():
-        return found
+    if kept.exists():
+        found = json.loads(kept.read_text())
+        if TrainingConfig.from_json(found["training"]) == config:
+            return found
     run = Run(config, folder)
     run.resume()
     task, sampler = (

@@ -1,9 +1,10 @@
-"""The page of the family's comparison: JSON, tables and a picture of what :mod:`family` found."""
+"""The page of a comparison: JSON, tables and a picture of what :mod:`family` found, or others."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ Runs = Mapping[str, Any]
 
 Column = tuple[Callable[[Runs], float | None], int]  # what it reads off a run, and its decimals
 
-TITLES = {"digits": "Moving digits", "radar": "Radar windows"}
+DIGITS = "digits"  # the one protocol without rain
+TITLES = {DIGITS: "Moving digits", "radar": "Radar windows"}
 STYLES = ("-", "--", ":")
 BLUE, ORANGE = "#0072B2", "#D55E00"
 INTRODUCTION = """# The family at one small budget
@@ -35,7 +37,7 @@ memory below a tenth after the forget path (MIM, Figure 6). Processor time was t
 machine; it orders the members, no more.
 """
 NOTES = {
-    "digits": "Ten frames in, ten out, squared error alone, without extrapolation; drawn digits.",
+    DIGITS: "Ten frames in, ten out, squared error alone, without extrapolation; drawn digits.",
     "radar": "The protocol of MIM's section 4.3, other data: rainy 64 x 64 windows, ten frames in,"
     " ten out, CSI of pooled counts. Trained on events with open terms, judged on two of MeteoSwiss"
     " (another radar, other weather), in the moving frame; MSE of dBZ / 70. All members start from"
@@ -54,24 +56,39 @@ PICTURES: Mapping[str, Column] = {
 EVENTS = [("csi", "30"), ("csi", "40"), ("csi", "50"), ("csi_decided", "30"), ("csi_decided", "40")]
 
 
-def write(folder: Path, made: Mapping[str, Any]) -> None:
-    """Write ``family.json``, ``family.md`` and ``family.png``."""
+@dataclass(frozen=True)
+class Page:
+    """What a comparison is called, and what is said of it and of each protocol."""
+
+    name: str
+    introduction: str
+    titles: Mapping[str, str]
+    notes: Mapping[str, str]
+
+
+FAMILY = Page("family", INTRODUCTION, TITLES, NOTES)
+
+
+def write(folder: Path, made: Mapping[str, Any], page: Page = FAMILY) -> None:
+    """Write ``<name>.json``, ``.md`` and ``.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {protocol: found for protocol, found in made.items() if found["runs"]}
-    (folder / "family.json").write_text(json.dumps(made, indent=1) + "\n")
-    parts = [INTRODUCTION, *(section(protocol, found) for protocol, found in made.items())]
-    (folder / "family.md").write_text("\n".join([*parts, "![All runs](family.png)", ""]))
-    picture(made).savefig(folder / "family.png", dpi=110)
+    (folder / f"{page.name}.json").write_text(json.dumps(made, indent=1) + "\n")
+    parts = [page.introduction, *(section(page, protocol, made[protocol]) for protocol in made)]
+    (folder / f"{page.name}.md").write_text(
+        "\n".join([*parts, f"![All runs]({page.name}.png)", ""])
+    )
+    picture(page, made).savefig(folder / f"{page.name}.png", dpi=110)
 
 
-def section(protocol: str, found: Mapping[str, Any]) -> str:
+def section(page: Page, protocol: str, found: Mapping[str, Any]) -> str:
     """What came out under one protocol."""
     runs = [run for seeds in found["runs"].values() for run in seeds.values()]
     training, windows = runs[0]["training"], found["windows"]
     lines = [
-        f"## {TITLES[protocol]}",
+        f"## {page.titles[protocol]}",
         "",
-        NOTES[protocol],
+        page.notes[protocol],
         f"{training['steps']} steps of {training['batch']} windows, peak rate"
         f" {training['peak_rate']}, width {training['network']['hidden_channels']}, kernel"
         f" {training['network']['kernel']}; {windows['train']} windows to train on,"
@@ -79,7 +96,7 @@ def section(protocol: str, found: Mapping[str, Any]) -> str:
         "",
         table(found, {name: partial(figure_of, column) for name, column in PICTURES.items()}),
     ]
-    if protocol == "radar":
+    if protocol != DIGITS:
         observed = [
             f"{run['hits'] + run['misses']} at {threshold} dBZ"
             for threshold, run in runs[0]["csi"].items()
@@ -138,13 +155,13 @@ def csi(threshold: str, run: Runs) -> float | None:
     return score
 
 
-def picture(made: Mapping[str, Any]) -> Figure:
+def picture(page: Page, made: Mapping[str, Any]) -> Figure:
     """Bars of the mean over seeds, seeds as points, what is not trained as lines."""
     panels: list[tuple[str, str, Callable[[Runs], float | None]]] = [
         (protocol, "MSE", PICTURES["MSE"][0]) for protocol in made
     ]
-    if "radar" in made:
-        panels += [("radar", f"CSI-{t}", partial(csi, t)) for t in ("30", "40")]
+    rainy = [protocol for protocol in made if protocol != DIGITS]
+    panels += [(protocol, f"CSI-{t}", partial(csi, t)) for protocol in rainy for t in ("30", "40")]
     figure = Figure(figsize=(4.2 * len(panels), 4.2), layout="constrained")
     for axes, (protocol, name_of_score, read) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
@@ -160,5 +177,5 @@ def picture(made: Mapping[str, Any]) -> Figure:
         axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.8)
-        axes.set_title(f"{TITLES[protocol]}: {name_of_score}", fontsize=9)
+        axes.set_title(f"{page.titles[protocol]}: {name_of_score}", fontsize=9)
     return figure

@@ -144,17 +144,27 @@ def cut(
         (time + later, size, size) counts: the frames, and the bases of the later ones.
     """
     moved = aligned(frames_dbz, inputs)
-    stride = size // 3
-    chances = worth(moved, size, stride)
-    wet = int((chances > 0.5).sum())
-    if wet == 0:
+    corners = rainy_corners(moved, count, size, rng)
+    if not corners:
         return
     planes = np.concatenate([moved, damped(moved[:inputs], len(moved) - inputs)])
+    for y, x in corners:
+        yield to_counts(planes[:, y : y + size, x : x + size])
+
+
+def rainy_corners(
+    moved_dbz: FloatArray, count: int, size: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Rows and columns where crops of an aligned sequence begin, the rainier the likelier."""
+    stride = size // 3
+    chances = worth(moved_dbz, size, stride)
+    wet = int((chances > 0.5).sum())
+    if wet == 0:
+        return []
     flat = np.where(chances > 0.5, chances, 0).ravel()
     chosen = rng.choice(flat.size, size=min(count, wet), replace=False, p=flat / flat.sum())
-    for row, column in zip(*np.unravel_index(chosen, chances.shape), strict=True):
-        y, x = row * stride, column * stride
-        yield to_counts(planes[:, y : y + size, x : x + size])
+    rows, columns = np.unravel_index(chosen, chances.shape)
+    return [(int(y) * stride, int(x) * stride) for y, x in zip(rows, columns, strict=True)]
 
 
 class WindowStore:

@@ -13,7 +13,7 @@ decide the windows: the same plan and seed give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,21 @@ WET_DBZ = 25.0
 
 Window = tuple[NDArray[np.uint8], WindowInfo]
 Source = Mapping[str, Any]
+Cutter = Callable[
+    [FloatArray, int, int, int, np.random.Generator], Iterator[NDArray[np.uint8]]
+]  # frames, inputs, crops wanted, their size
 
 
-def gather(plan: Sequence[Source], data: Path, seed: int) -> Iterator[list[Window]]:
+def gather(
+    plan: Sequence[Source], data: Path, seed: int, cutter: Cutter = cut
+) -> Iterator[list[Window]]:
     """The windows of a plan, one list per sequence read.
 
     Args:
         plan: Sources, see above.
         data: Folder of the radar files.
         seed: Chooses the crops.
+        cutter: Cuts the crops of one sequence, as :func:`model.dataset.cut` does.
 
     Yields:
         Windows, perhaps none where it is dry.
@@ -46,12 +52,14 @@ def gather(plan: Sequence[Source], data: Path, seed: int) -> Iterator[list[Windo
     rng = np.random.default_rng(seed)
     for source in plan:
         for sequence in sequences(source, data):
-            yield windows_of(sequence, source, rng)
+            yield windows_of(sequence, source, rng, cutter)
 
 
-def windows_of(sequence: FloatArray, source: Source, rng: np.random.Generator) -> list[Window]:
+def windows_of(
+    sequence: FloatArray, source: Source, rng: np.random.Generator, cutter: Cutter = cut
+) -> list[Window]:
     """The windows of one sequence of a source, (time, height, width) in dBZ, cleaned."""
-    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng)]
+    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng, cutter)]
 
 
 def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
@@ -75,7 +83,11 @@ def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
 
 
 def _windows(
-    sequence: FloatArray, source: Source, entry: Mapping[str, Any], rng: np.random.Generator
+    sequence: FloatArray,
+    source: Source,
+    entry: Mapping[str, Any],
+    rng: np.random.Generator,
+    cutter: Cutter,
 ) -> Iterator[Window]:
     """The crops of one cut of one sequence."""
     inputs, outputs, stride = entry["inputs"], entry["outputs"], entry["stride"]
@@ -83,5 +95,5 @@ def _windows(
     info = WindowInfo(entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs)
     for start in range(*entry["starts"]):
         frames = sequence[start : start + span : stride]
-        for counts in cut(frames, inputs, entry["count"], CROP, rng):
+        for counts in cutter(frames, inputs, entry["count"], CROP, rng):
             yield counts, info

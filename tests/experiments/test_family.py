@@ -2,26 +2,15 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from experiments import family
-from model.dataset import WindowInfo, WindowStore, clean, cut
-from model.synthetic import storm
+from tests.experiments.windows import stored
 
 
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
-    """Folders of windows of two synthetic events, to train on and to judge on."""
-    folder, rng, stored = tmp_path_factory.mktemp("windows"), np.random.default_rng(1), []
-    for event in ("first", "second"):
-        frames = clean(storm(len(event), height=96, width=96).reflectivity_dbz)
-        info = WindowInfo(event, 5.0, 1.0, 10, 10)
-        stored += [(counts, info) for counts in cut(frames, 10, 2, 72, rng)]
-    short = (stored[0][0][:16], WindowInfo("short", 5.0, 1.0, 6, 5))
-    WindowStore.save(folder / "train", [*stored, short])
-    WindowStore.save(folder / "judge", stored)
-    return folder
+    return stored(tmp_path_factory.mktemp("windows"))
 
 
 def compare(windows, work, seeds=("1",), protocols=("radar", "digits")):

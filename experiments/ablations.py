@@ -1,0 +1,201 @@
+"""What each part of the shipped recipe is worth, at one small budget: one thing changed at a time.
+
+    python -m model windows experiments/windows.json --data RADAR --output TRAIN
+    python -m model windows experiments/windows-family.json --data RADAR --output JUDGE
+    python -m experiments.ablations --train TRAIN --judge JUDGE --work WORK [--data RADAR]
+
+The protocol, windows and scores are those of ``experiments/family.py``'s radar windows, in the
+moving frame. With ``--data`` the reference is also trained and judged where frames stay as they
+are: the same crops of the same events to judge on, frames not aligned, the base carried out along
+the motion. A run that is finished is kept in WORK, one that was stopped goes on; written to
+``experiments/``: ``ablations.json``, ``.md`` and ``.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from experiments import family
+from experiments.family_page import Page, write
+from model.cascade import damped
+from model.config import REVERSE, SCHEDULED, TrainingConfig
+from model.dataset import WindowStore, aligned, rainy_corners, to_counts
+from model.extrapolation import FloatArray, carry, estimate_motion, trajectories
+from model.progress import progress
+from model.windows import gather
+
+MOVING, FIXED = "moving", "fixed"
+REFERENCE = "as shipped"
+BARE = {  # of the network: sees the newest frame alone, and answers with a frame alone
+    "residual": False,
+    "control_widths": (),
+    "coordinates": "eulerian",
+    "base": "newest",
+    "exceedance_thresholds_dbz": (),
+}
+ABLATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # network, training
+    REFERENCE: ({}, {}),
+    "no residual": (BARE, {}),
+    "base not damped": ({"base": "newest"}, {}),
+    "no probabilities": ({"exceedance_thresholds_dbz": ()}, {}),
+    "balanced loss": ({}, {"balance": 1.0}),
+    "no control": ({"control_widths": ()}, {}),
+    "paper preset": ({**BARE, "kernel": 5}, {"sampling": SCHEDULED}),
+    "reverse sampling": ({}, {"sampling": REVERSE}),
+    "no brightening": ({}, {"brightness_dbz": 0.0}),
+}
+HERE = Path(__file__).parent
+PLANS = {"train": "windows.json", "judge": "windows-family.json"}
+SEED = 20261121  # of `python -m model windows`
+INTRODUCTION = """# What each part of the recipe is worth
+
+MIM of width 8 with the recipe of the shipped radar networks, and the same with one thing changed.
+Steps, batches, windows and seeds are equal; a cell has one figure for each seed that was run.
+Written by `python -m experiments.ablations`; how to run it stands in `experiments/ablations.py`,
+how it is scored in `family.md`.
+
+**What this can tell:** what a part does at the beginning of training, and what the parts that need
+no training (the base, the residual) are worth from the first step on. **What it can't:** what a
+part is worth in a network that is trained out. Two seeds are no interval: a difference that is not
+larger than that between the seeds is none.
+
+*As shipped*: residual on damped extrapolation, exceedance probabilities, a control of two layers
+beside, squared error, windows brightened or dimmed by up to 2 dB, free-running. *No residual*: the
+network sees the newest frame alone and answers with a frame alone, so it has no base, no
+probabilities and no control either. *Paper preset*: that, with kernels of 5 and scheduled
+sampling. *Reverse sampling*: inputs are replaced by predictions less and less often, up to two
+fifths of the steps. Turns and mirrors belong to all runs. Crops that move at a random velocity
+have no meaning where the rain stands still, and none are made.
+"""
+PAGE = Page(
+    "ablations",
+    INTRODUCTION,
+    {MOVING: "Moving frame", FIXED: "Fixed frame"},
+    {
+        MOVING: "Windows are aligned along the motion, so what is called extrapolation here is the"
+        " newest frame; *no residual* and *paper preset* too see rain that stands still, which the"
+        " papers did not give their networks.",
+        FIXED: "No Lagrangian frame: the network of *as shipped*, frames left where they were, its"
+        " base carried out along the motion. To judge on: the same crops and times, but the rain"
+        " moves in and out of them, so the pixels are others than above and figures compare only"
+        " with the references of this table.",
+    },
+)
+
+
+def training_of(name: str, seed: int, wishes: argparse.Namespace) -> TrainingConfig:
+    """What one run computes."""
+    usual = family.training_of("radar", "mim", seed, wishes)
+    of_network, of_training = ABLATIONS[name]
+    shipped = replace(usual.network, control_widths=(wishes.width,) * 2)
+    return replace(usual, network=replace(shipped, **of_network), **of_training)
+
+
+def cut_fixed(
+    frames_dbz: FloatArray, inputs: int, count: int, size: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.uint8]]:
+    """The crops that :func:`model.dataset.cut` makes, of frames as they are.
+
+    Yields:
+        (time + later, size, size) counts: the frames, and for each of the later ones damped
+        extrapolation carried out along the motion.
+    """
+    moved = aligned(frames_dbz, inputs)
+    corners = rainy_corners(moved, count, size, rng)
+    if not corners:
+        return
+    ahead = trajectories(estimate_motion(frames_dbz[:inputs]))
+    bases = damped(moved[:inputs], len(moved) - inputs)
+    planes = np.stack([*frames_dbz, *(carry(base, next(ahead)) for base in bases)])
+    for y, x in corners:
+        yield to_counts(planes[:, y : y + size, x : x + size])
+
+
+def fixed_store(folder: Path, plan: Path, data: Path) -> WindowStore:
+    """Windows of ten frames in, ten out of a plan, in the fixed frame, in their middle."""
+    whole = folder.with_name(f"{folder.name}-whole")
+    if not (folder / "windows.json").exists() and not (whole / "windows.json").exists():
+        sources = [{**s, "cuts": long_cuts(s)} for s in json.loads(plan.read_text())]
+        fitting = [source for source in sources if source["cuts"]]
+        WindowStore.save(
+            whole, [w for part in gather(fitting, data, SEED, cut_fixed) for w in part]
+        )
+    return family.radar_store(folder, whole)
+
+
+def long_cuts(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The cuts of a source that make windows of ten frames in, ten out."""
+    length = family.INPUTS, family.OUTPUTS
+    return [cut for cut in source["cuts"] if (cut["inputs"], cut["outputs"]) == length]
+
+
+def fixed_references(store: WindowStore) -> dict[str, Any]:
+    """The scores of what is not trained, in the fixed frame."""
+    judges = {"last frame": family.Judge(), "damped extrapolation": family.Judge()}
+    for batch, _ in family.batches(store, family.network_of("radar", "mim", 8)):
+        newest = batch.frames[:, family.INPUTS - 1 : family.INPUTS, 0].numpy()
+        judges["last frame"].see(np.repeat(newest, family.OUTPUTS, 1), batch)
+        judges["damped extrapolation"].see(batch.bases[:, :, 0].numpy(), batch)
+    return {name: judge.scores() for name, judge in judges.items()}
+
+
+def stores_of(frame: str, wishes: argparse.Namespace) -> dict[str, WindowStore]:
+    """Windows to train on and to judge on."""
+    if frame == MOVING:
+        return family.stores_of("radar", wishes)
+    return {
+        name: fixed_store(wishes.work / f"fixed-{name}", HERE / plan, wishes.data)
+        for name, plan in PLANS.items()
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and judge whatever is not done yet, and write the page after every run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--train", type=Path, required=True, help="windows to train on")
+    parser.add_argument("--judge", type=Path, required=True, help="windows of other events")
+    parser.add_argument("--data", type=Path, help="radar files, for the fixed frame")
+    parser.add_argument("--output", type=Path, default=HERE)
+    parser.add_argument("--names", nargs="+", default=list(ABLATIONS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=5e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    wishes = parser.parse_args(arguments)
+    torch.set_num_threads(wishes.threads)
+    scores_of = {MOVING: partial(family.references, "radar"), FIXED: fixed_references}
+    runs = list(product(wishes.seeds, [MOVING], wishes.names))
+    runs += [(seed, FIXED, REFERENCE) for seed in wishes.seeds if wishes.data]
+    made: dict[str, Any] = {}
+    stores: dict[str, dict[str, WindowStore]] = {}
+    with progress() as bar:
+        for seed, frame, name in runs:
+            if frame not in made:
+                stores[frame] = stores_of(frame, wishes)
+                made[frame] = {
+                    "references": scores_of[frame](stores[frame]["judge"]),
+                    "windows": {part: len(store) for part, store in stores[frame].items()},
+                    "runs": {},
+                }
+            folder = wishes.work / f"{frame}-{name.replace(' ', '-')}-{seed}"
+            found = family.trained(training_of(name, seed, wishes), folder, stores[frame], bar)
+            made[frame]["runs"].setdefault(name, {})[str(seed)] = found
+            write(wishes.output, made, PAGE)
+
+
+if __name__ == "__main__":
+    main()

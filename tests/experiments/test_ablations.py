@@ -1,0 +1,65 @@
+"""Ablations change what they say and no more, run from windows to their page, and are kept."""
+
+import json
+from argparse import Namespace
+
+import numpy as np
+import pytest
+
+from experiments import ablations
+from model.dataset import clean, cut, from_counts
+from model.synthetic import storm
+from tests.experiments.windows import stored
+
+
+def test_runs_stand_on_the_page_and_what_is_finished_is_kept(tmp_path):
+    windows = stored(tmp_path / "windows")
+    names = ["as shipped", "paper preset"]
+    options = {
+        "train": [windows / "train"],
+        "judge": [windows / "judge"],
+        "work": [tmp_path],
+        "output": [tmp_path / "page"],
+        "names": names,
+        "seeds": [1],
+        "width": [4],
+        "steps": [1],
+        "batch": [1],
+    }
+    words = [word for name, values in options.items() for word in (f"--{name}", *map(str, values))]
+    ablations.main(words)
+    run = tmp_path / "moving-paper-preset-1" / "run.safetensors"
+    before = run.stat().st_mtime_ns
+    ablations.main(words)
+    assert run.stat().st_mtime_ns == before
+    runs = json.loads((tmp_path / "page" / "ablations.json").read_text())["moving"]["runs"]
+    assert list(runs) == names
+    assert "csi_decided" in runs["as shipped"]["1"]
+    assert "csi_decided" not in runs["paper preset"]["1"]
+    assert (tmp_path / "page" / "ablations.md").read_text().count("| paper preset |") == 2
+
+
+@pytest.mark.parametrize("name", [n for n in ablations.ABLATIONS if n != ablations.REFERENCE])
+def test_an_ablation_changes_what_it_says_and_no_more(name):
+    wishes = Namespace(width=4, steps=1, batch=1, rate=5e-3)
+    usual, other = (
+        ablations.training_of(which, 2, wishes).to_json() for which in (ablations.REFERENCE, name)
+    )
+    network, training = ablations.ABLATIONS[name]
+    within = usual.pop("network"), other.pop("network")
+    assert {key for key in usual if usual[key] != other[key]} == set(training)
+    assert {key for key in within[0] if within[0][key] != within[1][key]} == set(network)
+
+
+def test_in_the_fixed_frame_crops_lie_where_the_aligned_ones_do_and_frames_stay_as_they_were():
+    frames = clean(storm(5, frames=8, height=128, width=128).reflectivity_dbz)
+    moving, fixed = (
+        [from_counts(c) for c in cutter(frames, 5, 3, 32, np.random.default_rng(2))]
+        for cutter in (cut, ablations.cut_fixed)
+    )
+    assert len(moving) == len(fixed) > 0
+    for aligned, still in zip(moving, fixed, strict=True):
+        assert np.array_equal(aligned[4], still[4], equal_nan=True)  # the reference time
+        assert not np.array_equal(aligned[0], still[0], equal_nan=True)
+        error = [np.nanmean((still[5:8] - base) ** 2) for base in (still[8:], still[4:5])]
+        assert error[0] < error[1]  # carried along the motion it says more than the last frame
