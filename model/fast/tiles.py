@@ -91,7 +91,12 @@ class Tiling:
 
     def surroundings(self, chunk: slice, halo: int) -> Surroundings:
         """Of the tiles of a chunk, ``halo`` pixels to each side."""
-        image, tile_row, tile_column = torch.unravel_index(self._places[chunk], self.grid)
+        places, (_, rows, columns) = self._places[chunk], self.grid
+        image, tile_row, tile_column = (  # as torch.unravel_index, which imports sympy for a second
+            places // (rows * columns),
+            places // columns % rows,
+            places % columns,
+        )
         reach = torch.arange(-halo, self.m + halo)[:, None]
         row = (tile_row * self.m + reach)[:, None]  # (row around tile, 1, tile)
         column = (tile_column * self.m + reach)[None]
