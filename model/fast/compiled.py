@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +22,10 @@ from torch import Tensor
 
 from model.fast.blocks import BYTES, PANEL, ROWS
 from model.fast.bounds import OutOfBounds, addresses
-from model.fast.kernels import compute, to_images, to_points
-from model.fast.schedule import Schedule, bases
+from model.fast.kernels import step, to_images
+from model.fast.schedule import Schedule
 from model.fast.symbols import Symbol
-from model.fast.tables import Tables, whole
+from model.fast.tables import SCRATCH, TEMPORARIES, Arrays, Tables, joined, whole
 from model.fast.tiles import Tiling
 from model.fast.winograd import Winograd, matrices
 
@@ -51,7 +53,7 @@ class Workspace:
         tiling: How its images are cut.
         near: (tiles, n * n), the pixels in and around every tile among all pixels; -1 for none.
         constants: Constants of the step as tiles.
-        buffers: Scratch, by what it is for and which thread uses it.
+        buffers: Scratch, by what it is for, and which thread or how manieth.
     """
 
     tiling: Tiling
@@ -72,19 +74,6 @@ class Workspace:
         return self.buffers[key].data_ptr()
 
 
-@dataclass(eq=False)
-class Known:
-    """What is known of a step's values so far, as in :class:`Field`."""
-
-    tiles: dict[Symbol, Tensor]
-    spectra: dict[Symbol, Tensor]
-
-    def forget(self, value: Symbol) -> None:
-        """Free a value that nobody reads any more."""
-        self.tiles.pop(value, None)
-        self.spectra.pop(value, None)
-
-
 class CompiledProgram:
     """A step in its compiled form; arguments as of :class:`model.fast.program.Program`."""
 
@@ -96,13 +85,20 @@ class CompiledProgram:
         self._out = out
         self._memories = {name: value for name, value in memories.items() if value.kind != "zero"}
         schedule = Schedule([out, *dict.fromkeys(self._memories.values())])
-        known = set(schedule.inputs)
-        self._levels = []
+        self._arrays, known, self._levels = Arrays(), set(schedule.inputs), list[Tables]()
         for level in schedule.levels:
-            self._levels.append(Tables(level, self.winograd, known))
+            self._levels.append(Tables(level, self.winograd, known, self._arrays))
             known = known | set(level.kept)
+        self._tables = joined(self._levels)
         self._gates = max(tables.slots * tables.slot for tables in self._levels) * self._chunk
         self._temporaries = max(tables.temporaries * tables.slot for tables in self._levels)
+        returned = {out, *self._memories.values()}
+        numbers = self._arrays.numbers.items()
+        self._returned = {key: number for key, number in numbers if key[0] in returned}
+        self._constants = {key[0]: n for key, n in numbers if key[0].kind == "constant"}
+        elsewhere = {n for (value, at), n in numbers if value.kind == "input" and not at}
+        elsewhere |= {*self._returned.values(), *self._constants.values()}
+        self._slots = slots(self._levels, self._arrays.rooms, elsewhere)
         A, _, B = matrices(m, k)
         self._A, self._B = A.astype(np.float32), B.astype(np.float32)
         self._M, self._N = (0,) * m, (0,) * self.winograd.n
@@ -137,104 +133,73 @@ class CompiledProgram:
         return Field(torch.zeros(work.tiles, self._pixels, whole(channels)))
 
     def run(
-        self, given: Mapping[Symbol, Field], work: Workspace
+        self, inputs: Mapping[Symbol, Field], work: Workspace
     ) -> tuple[Tensor, dict[str, Field]]:
         """One step.
 
         Args:
-            given: Fields of the input symbols.
+            inputs: Fields of the input symbols.
             work: Of this sequence.
 
         Returns:
             Head output in tiles and the new memories.
         """
-        spectra = {value: of.spectra for value, of in given.items() if of.spectra is not None}
-        known = Known({value: of.tiles for value, of in given.items()}, spectra)
-        for tables in self._levels:
-            self._compute(tables, known, work)
-            for value in tables.level.last_read:
-                known.forget(value)
+        given, at = np.zeros(len(self._arrays.rooms), bool), self._placed(work)
+        fields = {(value, False): of.tiles for value, of in inputs.items()}
+        fields |= {(v, True): of.spectra for v, of in inputs.items() if of.spectra is not None}
+        for key in fields.keys() & self._arrays.numbers.keys():
+            number = self._arrays.numbers[key]
+            size = work.tiles * self._arrays.rooms[number]
+            at[number], given[number] = addresses([(fields[key], size)])[0], True
+        for key, number in self._returned.items():
+            if not given[number]:
+                places = self.winograd.n**2 if key[1] else self._pixels
+                fields[key] = torch.empty(work.tiles, places, whole(key[0].channels))
+                at[number] = fields[key].data_ptr()
+        self._compute(given, at, work)
         memories = {
-            name: Field(known.tiles[value], known.spectra.get(value))
+            name: Field(fields[value, False], fields.get((value, True)))
             for name, value in self._memories.items()
         }
-        return known.tiles[self._out], memories
+        return fields[self._out, False], memories
 
-    def _wanted(
-        self, tables: Tables, known: Known, work: Workspace
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """What a level's convolutions read at the points, each value taken there once.
+    def _placed(self, work: Workspace) -> NDArray[np.int64]:
+        """Addresses of the arrays that are no fields: constants, and what only this step needs."""
+        at = np.zeros(len(self._arrays.rooms), np.int64)
+        for value, number in self._constants.items():
+            tiles = 1 if number in self._arrays.alike else work.tiles
+            size = tiles * self._arrays.rooms[number]
+            at[number] = addresses([(self._constant(value, number, work), size)])[0]
+        for number, slot in self._slots.items():
+            room = self._arrays.rooms[number]
+            at[number] = work.scratch(f"slot of {room} bytes", slot, work.tiles * room)
+        return at
 
-        Returns:
-            Values and differences as :func:`model.fast.kernels.to_points` reads them.
-        """
-        points = self.winograd.n**2
-        values, differences = [], []
-        for source in (source for source, filtered in tables.sources if filtered):
-            for base in bases(source):
-                if base not in known.spectra:
-                    tiles = known.tiles[base]
-                    channels = tiles.shape[2]
-                    known.spectra[base] = made = torch.empty(work.tiles, points, channels)
-                    size = 4 * work.tiles * channels
-                    where = addresses([(tiles, size * self._pixels), (made, size * points)])
-                    values.append((*where, channels))
-            if source.kind == "subtract" and source not in known.spectra:
-                parts = [known.spectra[base] for base in bases(source)]
-                known.spectra[source] = made = torch.empty_like(parts[0])
-                size = 4 * made.numel()
-                where = addresses((array, size) for array in (*parts, made))
-                differences.append((*where, size // work.tiles))
-        return (
-            np.array(values, np.int64).reshape(-1, 3),
-            np.array(differences, np.int64).reshape(-1, 4),
-        )
+    def _compute(self, given: NDArray[np.bool_], at: NDArray[np.int64], work: Workspace) -> None:
+        """All levels at once in one thread; several threads meet after each."""
+        panel = (self._chunk * (self.winograd.n**2 * PANEL + 1) + self.winograd.n**2) * BYTES
 
-    def _compute(self, tables: Tables, known: Known, work: Workspace) -> None:
-        """A level: to the points and all that follows, without a halt between them.
-
-        A tile reads its neighbours' values of earlier levels, and of this one its own only.
-        """
-        wanted = self._wanted(tables, known, work)
-        for value in tables.level.kept:
-            known.tiles[value] = torch.empty(work.tiles, self._pixels, whole(value.channels))
-        points, sources = self.winograd.n**2, []
-        for source, filtered in tables.sources:
-            row, places = 4 * whole(source.channels), points if filtered else self._pixels
-            read = (known.spectra if filtered else known.tiles)[source]
-            sources.append((*addresses([(read, work.tiles * places * row)]), source.channels, row))
-        arrays = [
-            self._constant(value, tables, work) if value.kind == "constant" else known.tiles[value]
-            for value in tables.arrays
-        ]
-        sizes = [
-            room if alike else work.tiles * room
-            for room, alike in zip(tables.rooms[2:], tables.alike, strict=True)
-        ]
-        own = addresses(zip(arrays, sizes, strict=True))
-        panel = (self._chunk * (points * PANEL + 1) + points) * BYTES
-
-        table = np.array(sources, np.int64).reshape(-1, 3)
-
-        def part(thread: int, first: int, last: int) -> None:
-            gates = work.scratch("gates", thread, self._gates)
-            temporaries = work.scratch("temporaries", thread, self._temporaries)
+        def part(levels: tuple[int, int], thread: int, first: int, last: int) -> None:
+            arrays = at.copy()
+            arrays[SCRATCH] = work.scratch("gates", thread, self._gates)
+            arrays[TEMPORARIES] = work.scratch("temporaries", thread, self._temporaries)
+            x = work.scratch("points", thread, (2 * self.winograd.n**2 + 1) * BYTES)
             total = work.scratch("panel", thread, panel)
-            at = np.array([gates, temporaries, *own], np.int64)
-            level = tables.groups, table, tables.units, tables.operations
-            chunk = first, last, self._chunk
-            x = work.scratch("points", thread, (2 * points + 1) * BYTES)
-            to_points(*wanted, work.near, first, last, x, self._B, self._N)
-            compute(*level, at, total, *chunk, self._A, self._M, self._N)
+            chunk = levels, (first, last), self._chunk
+            matrices = self._A, self._B, self._M, self._N
+            step(*self._tables, given, arrays, work.near, *chunk, x, total, *matrices)
 
-        in_threads(part, work.tiles)
+        threads = max(1, min(torch.get_num_threads(), work.tiles // ROWS))
+        count = len(self._levels)
+        for levels in pairwise(range(count + 1)) if threads > 1 else [(0, count)]:
+            in_threads(functools.partial(part, levels), work.tiles, threads)
 
-    def _constant(self, value: Symbol, tables: Tables, work: Workspace) -> Tensor:
+    def _constant(self, value: Symbol, number: int, work: Workspace) -> Tensor:
         """A constant as tiles: one for all of them, or one each."""
         if value not in work.constants:
             assert value.weight is not None
             if value.weight[0].numel() == 1:
-                row = torch.zeros(tables.slot // (4 * self._pixels))
+                row = torch.zeros(self._arrays.rooms[number] // (4 * self._pixels))
                 row[: len(value.weight) if len(value.weight) > 1 else None] = value.weight.flatten()
                 work.constants[value] = row.expand(self._pixels, -1).contiguous()
             else:
@@ -243,9 +208,32 @@ class CompiledProgram:
         return work.constants[value]
 
 
-def in_threads(part: Callable[[int, int, int], None], tiles: int) -> None:
-    """Call ``part(thread, first, last)`` for all tiles, in as many threads as torch uses."""
-    threads = max(1, min(torch.get_num_threads(), tiles // ROWS))
+def slots(levels: Sequence[Tables], rooms: Sequence[int], elsewhere: set[int]) -> dict[int, int]:
+    """Which array lies in which slot: one takes the place of another that nobody reads any more.
+
+    Args:
+        levels: In the order in which they are computed.
+        rooms: Bytes of a tile, by number of array; slots are counted for each.
+        elsewhere: Numbers of arrays that need none.
+    """
+    last = {number: k for k, level in enumerate(levels) for number in level.numbers}
+    found, free, counts = dict[int, int](), defaultdict[int, list[int]](list), Counter[int]()
+    for k, level in enumerate(levels):
+        numbers = sorted(level.numbers - elsewhere)
+        for number in numbers:
+            room = rooms[number]
+            if number not in found:
+                if not free[room]:
+                    free[room], counts[room] = [counts[room]], counts[room] + 1
+                found[number] = free[room].pop()
+        for number in numbers:
+            if last[number] == k:
+                free[rooms[number]].append(found[number])
+    return found
+
+
+def in_threads(part: Callable[[int, int, int], None], tiles: int, threads: int) -> None:
+    """Call ``part(thread, first, last)`` for all tiles."""
     bounds = [tiles // ROWS * k // threads * ROWS for k in range(threads + 1)]
     pool = _pool(os.getpid()) if threads > 1 else None
     others = [pool.submit(part, k, *bounds[k : k + 2]) for k in range(1, threads) if pool]

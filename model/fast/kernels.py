@@ -16,43 +16,11 @@ from numba import njit
 
 from model.fast.blocks import BYTES, PANEL, ROWS, block, wide_block
 from model.fast.keeping import compiled
-from model.fast.lanes import WIDTH, clamped, fetch, fill, load, store
+from model.fast.lanes import WIDTH, fetch, fill, load, store, tanh
 
 LINE = 64  # bytes that come from memory at once
 
 ADD, SUBTRACT, MULTIPLY, SIGMOID, TANH, COPY = range(6)
-
-# tanh(x) = x p(x^2) / q(x^2) within 3e-7 on [-7.9, 7.9] (Eigen's minimax coefficients).
-TANH_BOUND = np.float32(7.90531110763549805)
-TANH_P = np.array(
-    [
-        -2.76076847742355e-16,
-        2.00018790482477e-13,
-        -8.60467152213735e-11,
-        5.12229709037114e-08,
-        1.48572235717979e-05,
-        6.37261928875436e-04,
-        4.89352455891786e-03,
-    ],
-    np.float32,
-)
-TANH_Q = np.array(
-    [1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03],
-    np.float32,
-)
-
-
-@njit
-def tanh(x):  # type: ignore[no-untyped-def]
-    """Of a vector; NaN stays NaN."""
-    x = clamped(x, fill(TANH_BOUND))
-    square = x * x
-    p, q = fill(TANH_P[0]), fill(TANH_Q[0])
-    for k in range(1, 7):
-        p = p * square + fill(TANH_P[k])
-    for k in range(1, 4):
-        q = q * square + fill(TANH_Q[k])
-    return x * p / q
 
 
 @njit
@@ -74,15 +42,17 @@ def line_to_points(x, x_stride, y, y_stride, B, N):  # type: ignore[no-untyped-d
     store(y + (n - 1) * y_stride, last)
 
 
-@compiled
-def to_points(values, differences, near, first, last, x, B, N):  # type: ignore[no-untyped-def]
+@njit
+def to_points(values, differences, given, arrays, near, first, last, x, B, N):  # type: ignore[no-untyped-def]
     """Values of some tiles at the points, (tiles, n * n, channels), and differences of such.
 
     Args:
-        values: Per value: its address, (tiles, m * m, channels), where to, and its channels, whole
-            vectors.
-        differences: Per difference: addresses of both values at the points, where to, and bytes of
-            a tile.
+        values: Per value: its array, (tiles, m * m, channels), which to write, and its channels,
+            whole vectors.
+        differences: Per difference: arrays of both values at the points, which to write, and bytes
+            of a tile.
+        given: Per array, whether it holds what is wanted of it already.
+        arrays: Addresses of arrays.
         near: (tiles, n * n), numbers of the pixels in and around a tile; -1: none, zero.
         first, last: Tiles to take.
         x: Address of scratch: 2 n * n + 1 vectors, the last one zero.
@@ -92,7 +62,9 @@ def to_points(values, differences, near, first, last, x, B, N):  # type: ignore[
     n, points = len(N), len(N) ** 2
     half, zero = x + points * BYTES, x + 2 * points * BYTES
     for value in range(len(values)):
-        tiles, out, channels = values[value, 0], values[value, 1], values[value, 2]
+        if given[values[value, 1]]:
+            continue
+        tiles, out, channels = arrays[values[value, 0]], arrays[values[value, 1]], values[value, 2]
         for tile in range(first, last):
             for c in range(0, channels, WIDTH):
                 at, to = tiles + 4 * c, out + 4 * (tile * points * channels + c)
@@ -106,8 +78,8 @@ def to_points(values, differences, near, first, last, x, B, N):  # type: ignore[
                         half + u * n * BYTES, BYTES, to + 4 * u * n * channels, 4 * channels, B, N
                     )
     for value in range(len(differences)):
-        a, b, out = differences[value, 0], differences[value, 1], differences[value, 2]
-        size = differences[value, 3]
+        a, b = arrays[differences[value, 0]], arrays[differences[value, 1]]
+        out, size = arrays[differences[value, 2]], differences[value, 3]
         for i in range(first * size, last * size, BYTES):
             store(out + i, load(a + i) - load(b + i))
 
@@ -220,19 +192,19 @@ def elementwise(operations, bases, tile, start):  # type: ignore[no-untyped-def]
                 store(out + i, load(a + i))
 
 
-@compiled
+@njit
 def compute(groups, sources, units, operations, bases, total, first, last, size, A, M, N):  # type: ignore[no-untyped-def]
     """A level on some tiles, ``size`` at a time: products, back to the pixels, and the rest.
 
     Args:
         groups: Per group: points or pixels (1 or 0), first and last source, address of its
             kernels, vectors of columns, first unit.
-        sources: Per source of a group: address, channels multiplied, bytes from place to place.
-        units: Per vector of columns: base, bytes from tile to tile, offset, bytes from pixel to
+        sources: Per source of a group: array, channels multiplied, bytes from place to place.
+        units: Per vector of columns: array, bytes from tile to tile, offset, bytes from pixel to
             pixel, address of its bias.
-        operations: Code, bytes of a tile, and base, bytes from tile to tile and offset of
+        operations: Code, bytes of a tile, and array, bytes from tile to tile and offset of
             result and operands.
-        bases: Addresses that operations and units count from; 0 is scratch of ``size`` tiles.
+        bases: Addresses of arrays; 0 is scratch of ``size`` tiles.
         total: Address of scratch: ``size`` tiles of a panel, and n * n vectors.
         first, last: Tiles, a multiple of 4 of them.
         size: Tiles that are computed together.
@@ -250,7 +222,7 @@ def compute(groups, sources, units, operations, bases, total, first, last, size,
             stride = (places * PANEL + 1) * BYTES
             for s in range(source, end):
                 here[s] = sources[s]
-                here[s, 0] += start * places * sources[s, 2]
+                here[s, 0] = bases[sources[s, 0]] + start * places * sources[s, 2]
                 for line in range(0, tiles * places * sources[s, 2], LINE):
                     fetch(here[s, 0] + line)  # in one go: rows of many tiles are too many streams
             w, unit = groups[g, 3], groups[g, 5]
@@ -279,3 +251,32 @@ def compute(groups, sources, units, operations, bases, total, first, last, size,
                 unit += panel
         for t in range(start, start + tiles):
             elementwise(operations, bases, t, start)
+
+
+@compiled
+def step(  # type: ignore[no-untyped-def]
+    ends, values, differences, groups, sources, units, operations, given, arrays, near,
+    levels, tiles, size, x, total, A, B, M, N,
+):  # fmt: skip
+    """Some levels on some tiles, without a halt between them.
+
+    A level reads what neighbours of a tile were in earlier ones: who runs several levels at once
+    runs them on all tiles.
+
+    Args:
+        ends: (levels + 1, 6), where the rows of each level begin in the six tables that follow.
+        values, differences: As of :func:`to_points`.
+        groups, sources, units, operations: As of :func:`compute`, from the beginning of the level.
+        given, arrays, near, x: As of :func:`to_points`.
+        levels, tiles: First and last of both.
+        size, total, A, M, N: As of :func:`compute`.
+        B: As of :func:`to_points`.
+    """
+    first, last = tiles
+    for level in range(levels[0], levels[1]):
+        a, z = ends[level], ends[level + 1]
+        pointed = values[a[0] : z[0]], differences[a[1] : z[1]]
+        to_points(pointed[0], pointed[1], given, arrays, near, first, last, x, B, N)
+        tables = groups[a[2] : z[2]], sources[a[3] : z[3]], units[a[4] : z[4]]
+        follows = operations[a[5] : z[5]]
+        compute(tables[0], tables[1], tables[2], follows, arrays, total, first, last, size, A, M, N)

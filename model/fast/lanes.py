@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.core.typing import signature
 from numba.core.typing.templates import ConcreteTemplate, infer_global
@@ -28,6 +29,25 @@ MANY_REGISTERS = WIDTH != 8  # 32 of them; AVX2 has 16
 _FLOAT, _INDEX = ir.FloatType(), ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, WIDTH)
 _FUSED = ("contract",)  # a product and a sum may become one operation
+
+# tanh(x) = x p(x^2) / q(x^2) within 3e-7 on [-7.9, 7.9] (Eigen's minimax coefficients).
+TANH_BOUND = np.float32(7.90531110763549805)
+TANH_P = np.array(
+    [
+        -2.76076847742355e-16,
+        2.00018790482477e-13,
+        -8.60467152213735e-11,
+        5.12229709037114e-08,
+        1.48572235717979e-05,
+        6.37261928875436e-04,
+        4.89352455891786e-03,
+    ],
+    np.float32,
+)
+TANH_Q = np.array(
+    [1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03],
+    np.float32,
+)
 
 
 class LanesType(types.Type):
@@ -148,3 +168,16 @@ def clamped(_: Any, vector: Any, bound: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", value, low), low, value)
 
     return LANES(vector, bound), code
+
+
+@njit
+def tanh(x):  # type: ignore[no-untyped-def]
+    """Of a vector; NaN stays NaN."""
+    x = clamped(x, fill(TANH_BOUND))
+    square = x * x
+    p, q = fill(TANH_P[0]), fill(TANH_Q[0])
+    for k in range(1, 7):
+        p = p * square + fill(TANH_P[k])
+    for k in range(1, 4):
+        q = q * square + fill(TANH_Q[k])
+    return x * p / q

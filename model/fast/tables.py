@@ -1,22 +1,26 @@
-"""A level of a traced step as tables of numbers, for the compiled kernels to read.
+"""A traced step as tables of numbers, level by level, for the compiled kernels to read.
 
-Values lie tile by tile, (tiles, pixels, channels), their channels filled up to whole vectors.
+Values lie tile by tile, (tiles, pixels, channels), their channels filled up to whole vectors. The
+tables speak of arrays by numbers, so that they are made once; where an array lies is known when a
+step is made.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.fast import kernels as code
 from model.fast.blocks import PANEL
 from model.fast.bounds import OutOfBounds, check_operations, check_units
 from model.fast.lanes import WIDTH
-from model.fast.schedule import Group, Level, Sum
+from model.fast.schedule import Group, Level, Sum, bases
 from model.fast.symbols import Symbol, Untraceable
 from model.fast.winograd import Winograd
 
@@ -27,7 +31,7 @@ CODES = {
     "sigmoid": code.SIGMOID,
     "tanh": code.TANH,
 }
-SCRATCH, TEMPORARIES = 0, 1  # the first bases of a level
+SCRATCH, TEMPORARIES = 0, 1  # the first arrays: of every thread its own, for all levels
 
 
 def whole(size: int, part: int = WIDTH) -> int:
@@ -43,26 +47,48 @@ class Place(NamedTuple):
     offset: int = 0
 
 
+class Arrays:
+    """Numbers of the arrays of a step, after those of scratch.
+
+    ``numbers`` are by value and whether it is the value at the points; ``rooms`` are bytes of a
+    tile, by number; of ``alike`` numbers one tile stands for all.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[Symbol, bool], int] = {}
+        self.rooms = [0, 0]
+        self.alike: set[int] = set()
+
+    def number(self, value: Symbol, room: int, *, points: bool = False) -> int:
+        """Of an array with at least that room."""
+        number = self.numbers.setdefault((value, points), len(self.rooms))
+        self.rooms += [0] * (number + 1 - len(self.rooms))
+        self.rooms[number] = max(self.rooms[number], room)
+        return number
+
+
 class Tables:
-    """A level, for any number of tiles, in the rows that :func:`model.fast.kernels.compute` reads.
+    """A level, for any number of tiles, in the rows that :func:`model.fast.kernels.step` reads.
 
     Args:
         level: What to compute.
         winograd: How its convolutions are computed.
         known: Values of the levels before it.
+        arrays: Those of the levels before it, to which this one's are added.
     """
 
-    def __init__(self, level: Level, winograd: Winograd, known: set[Symbol]) -> None:
+    def __init__(
+        self, level: Level, winograd: Winograd, known: set[Symbol], arrays: Arrays
+    ) -> None:
         self.level, self._winograd = level, winograd
-        self._known = known
+        self._known, self._arrays = known, arrays
         self._pixels = winograd.m**2
-        self.arrays: list[Symbol] = []  # what the bases after scratch and temporaries are
-        self._rooms: list[int] = []  # bytes of a tile of theirs
-        self.alike: list[bool] = []  # whether one tile stands for all of them
         self._places: dict[Symbol, Place] = {}
         self._operations: list[tuple[int, ...]] = []
         self._units: list[tuple[int, ...]] = []
-        self.sources: list[tuple[Symbol, bool]] = []
+        self._values: list[tuple[int, ...]] = []
+        self._differences: list[tuple[int, ...]] = []
+        self._sources: list[tuple[int, ...]] = []
         self._alive: list[Tensor] = []  # kernels and biases, known by their addresses
         self.gates = {sum_.gate: sum_ for group in level.groups for sum_ in group.sums}
         widest = max((whole(value.channels) for value in (*self.gates, *level.kept)), default=0)
@@ -74,12 +100,27 @@ class Tables:
         self._uses = Counter(self._reads())
         for value in level.kept:
             self._lower(value)
-        self.groups = np.array(groups, np.int64).reshape(-1, 6)
-        self.units = np.array(self._units, np.int64).reshape(-1, 5)
-        self.operations = np.array(self._operations, np.int64).reshape(-1, 11)
-        self.rooms = [self.slots * self.slot, self.temporaries * self.slot, *self._rooms]
-        check_units(self.units, self._pixels, self.rooms)
-        check_operations(self.operations, self.rooms)
+        self.groups = _table(groups, 6)
+        self.units = _table(self._units, 5)
+        self.operations = _table(self._operations, 11)
+        self.values, self.differences = _table(self._values, 3), _table(self._differences, 4)
+        self.sources = _table(self._sources, 3)
+        rooms = [self.slots * self.slot, self.temporaries * self.slot, *arrays.rooms[2:]]
+        check_units(self.units, self._pixels, rooms)
+        check_operations(self.operations, rooms)
+
+    @property
+    def tables(self) -> tuple[NDArray[np.int64], ...]:
+        """In the order in which :func:`model.fast.kernels.step` takes them."""
+        to_points = self.values, self.differences
+        return *to_points, self.groups, self.sources, self.units, self.operations
+
+    @property
+    def numbers(self) -> set[int]:
+        """Of the arrays that are read or written, without scratch."""
+        read = self.values[:, :2], self.differences[:, :3], self.sources[:, 0], self.units[:, 0]
+        found = np.concatenate([part.ravel() for part in (*read, self.operations[:, 2::3])])
+        return set(found[found > TEMPORARIES].tolist())
 
     def _place_gates(self) -> None:
         """A gate that is kept as it is goes where it is kept, all others to scratch."""
@@ -91,19 +132,18 @@ class Tables:
 
     def _array(self, value: Symbol, channels: int = 0, *, everywhere: bool = False) -> Place:
         """The place of a value that has an array of its own."""
-        stride = 0 if everywhere else 4 * self._pixels * whole(channels or value.channels)
-        if value not in self.arrays:
-            self.arrays.append(value)
-            self._rooms.append(stride or self.slot)
-            self.alike.append(everywhere)
-        return Place(2 + self.arrays.index(value), stride)
+        room = 4 * self._pixels * whole(channels or value.channels)
+        number = self._arrays.number(value, room)
+        if everywhere:
+            self._arrays.alike.add(number)
+        return Place(number, 0 if everywhere else room)
 
     def _group(self, group: Group) -> tuple[int, ...]:
         """A row of ``groups``; its sources and units on the way."""
         filtered = group.sums[0].kernel > 1
-        first, unit = len(self.sources), len(self._units)
+        first, unit = len(self._sources), len(self._units)
         sources = tuple(dict.fromkeys(group.sums[0].sources))
-        self.sources += [(source, filtered) for source in sources]
+        self._sources += [self._source(source, filtered) for source in sources]
         weights = [self._weights(group, source, filtered) for source in sources]
         weight = panels(weights)
         self._alive.append(weight)
@@ -115,7 +155,28 @@ class Tables:
         places, inner = len(weights[0]), sum(source.channels for source in sources)
         if weight.numel() != places * inner * columns * WIDTH:
             raise OutOfBounds(f"{weight.numel()} kernel values do not fill {columns} columns.")
-        return int(filtered), first, len(self.sources), weight.data_ptr(), columns, unit
+        return int(filtered), first, len(self._sources), weight.data_ptr(), columns, unit
+
+    def _source(self, source: Symbol, filtered: bool) -> tuple[int, ...]:
+        """A row of ``sources``; what makes its values at the points, if nobody did, on the way."""
+        row = 4 * whole(source.channels)
+        if not filtered:
+            return self._array(source).base, source.channels, row
+        known = (source, True) in self._arrays.numbers
+        for base in bases(source):
+            if (base, True) not in self._arrays.numbers:
+                tiles = self._array(base).base
+                self._values.append((tiles, self._at_points(base), whole(base.channels)))
+        if source.kind == "subtract" and not known:
+            a, b = (self._at_points(base) for base in bases(source))
+            size = row * self._winograd.n**2
+            self._differences.append((a, b, self._at_points(source), size))
+        return self._at_points(source), source.channels, row
+
+    def _at_points(self, value: Symbol) -> int:
+        """The number of a value's array at the points."""
+        room = 4 * self._winograd.n**2 * whole(value.channels)
+        return self._arrays.number(value, room, points=True)
 
     def _weights(self, group: Group, source: Symbol, filtered: bool) -> Tensor:
         """(points or 1, in, out) of all sums for one source."""
@@ -194,6 +255,23 @@ class Tables:
                 return place
         self.temporaries += 1
         return Place(TEMPORARIES, 0, (self.temporaries - 1) * self.slot)
+
+
+def joined(levels: Sequence[Tables]) -> tuple[NDArray[np.int64], ...]:
+    """All levels one after the other.
+
+    Returns:
+        Where the rows of each level begin and end, (levels + 1, 6), and the tables as
+        :func:`model.fast.kernels.step` takes them.
+    """
+    parts = [level.tables for level in levels]
+    ends = np.cumsum([[0] * 6, *([len(table) for table in part] for part in parts)], axis=0)
+    tables = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return ends, *tables
+
+
+def _table(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:
+    return np.array(rows, np.int64).reshape(-1, columns)
 
 
 def panels(weights: list[Tensor]) -> Tensor:

@@ -1,6 +1,7 @@
 """What would lead a compiled kernel out of its arrays is refused before it runs."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from model.config import RADAR_SMALL
 from model.fast.bounds import OutOfBounds, addresses, check_operations, check_units
-from model.fast.compiled import CompiledProgram
+from model.fast.compiled import CompiledProgram, slots
 from model.fast.recurrence import FastSteps
 from model.networks import Network
 
@@ -60,3 +61,37 @@ def test_memories_of_another_grid_are_refused_and_not_read():
         mixed = replace(steps.initial_state(1, 40, 40), memories=small.memories)
         with pytest.raises(OutOfBounds):
             steps.step(torch.rand(1, steps.network.planes, 40, 40), mixed)
+
+
+class Step:
+    """A level that reads or writes some arrays."""
+
+    def __init__(self, *numbers):
+        self.numbers = set(numbers)
+
+
+def test_arrays_share_a_slot_only_where_one_follows_the_other():
+    levels = [Step(2, 3), Step(3, 4), Step(4, 5), Step(2, 6)]
+    rooms = [0, 0, 64, 64, 64, 64, 128]
+    found = slots(levels, rooms, elsewhere=set())
+    assert found[5] == found[3]  # read last at level 1, before 5 is made
+    assert len({found[2], found[3], found[4]}) == 3
+    assert found[6] == 0  # of another size: a slot of its own
+
+
+@pytest.mark.parametrize("family", ["mim", "predrnn_plus"])
+def test_no_slot_of_a_step_holds_two_values_at_a_time(family):
+    steps = FastSteps(Network(replace(RADAR_SMALL, family=family)).eval(), compiled=True)
+    for program in steps._programs:
+        levels, rooms = program._levels, program._arrays.rooms
+        spans = {
+            n: [k for k, level in enumerate(levels) if n in level.numbers] for n in program._slots
+        }
+        holders = {}
+        for number, slot in program._slots.items():
+            span = (min(spans[number]), max(spans[number]))
+            holders.setdefault((rooms[number], slot), []).append(span)
+        for held in holders.values():
+            held.sort()
+            assert all(a[1] < b[0] for a, b in pairwise(held))
+        assert len(holders) < len(program._slots)  # so some do share
