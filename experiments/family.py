@@ -261,8 +261,9 @@ def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowSto
         Sampler([stores["train"]], config),
     )
     began, first = time.process_time(), run.step
-    for loss in train(run, Loader(sampler)):
-        bar.update(task, completed=run.step, description=f"{folder.name}: loss {loss:.3f}")
+    for report in train(run, Loader(sampler)):
+        told = f"{folder.name}: loss {report.loss:.3f}"
+        bar.update(task, completed=report.step, description=told)
     seconds = (time.process_time() - began) / max(run.step - first, 1)
     network = run.averaged().eval()
     found = {

@@ -133,9 +133,9 @@ def stage(
     losses = []
     with progress() as bar:
         task = bar.add_task("loss", total=config.steps)
-        for loss in train(run, loader, save_every_seconds=float("inf")):
-            losses.append(loss)
-            bar.update(task, completed=run.step, description=f"loss {loss:.3f}")
+        for report in train(run, loader, save_every_seconds=float("inf")):
+            losses.append(report.loss)
+            bar.update(task, completed=report.step, description=f"loss {report.loss:.3f}")
     facts = {
         **run.facts,
         "seconds": time.monotonic() - began,

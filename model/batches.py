@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.config import FREE_RUNNING, Base, TrainingConfig
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowInfo, WindowStore
+from model.errors import ModelError
 from model.networks import SCALE_DBZ, Context
 from model.parallel import ALONE, Team
 
@@ -30,6 +31,7 @@ class Batch:
             their mean, so that the mean of their losses is the loss of all windows together.
         truth_share: (batch, time - 1): 1 where a step is fed with the true frame, 0 where with the
             prediction before it; None: the truth as input, nothing of it afterwards.
+        windows: Number of the store, and in it, of each.
     """
 
     frames: Tensor
@@ -39,6 +41,7 @@ class Batch:
     context: Context
     pixels: Tensor
     truth_share: Tensor | None = None
+    windows: tuple[tuple[int, int], ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -47,7 +50,7 @@ class Batch:
         )
         context = Context(*(part.to(device) for part in self.context))
         share = None if self.truth_share is None else self.truth_share.to(device)
-        return Batch(frames, valid, bases, self.inputs, context, pixels, share)
+        return Batch(frames, valid, bases, self.inputs, context, pixels, share, self.windows)
 
 
 def batch_of(
@@ -75,22 +78,31 @@ def batch_of(
 
 
 class Sampler:
-    """Draws the batch of any step: windows of one length, events by their shares.
+    """Draws the batch of any step: windows of one length and size, events by their shares.
 
     Args:
         stores: Where the windows are.
         config: Batch size, shares, brightness and seed.
         team: Whose processes each take their part of the batch.
+
+    Raises:
+        ModelError: There is nothing to draw, or the network's patches don't fit into a window.
     """
 
     def __init__(
         self, stores: Sequence[WindowStore], config: TrainingConfig, team: Team = ALONE
     ) -> None:
         self.stores, self.config, self.team = stores, config, team
-        members: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        members: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
         for number, store in enumerate(stores):
+            size = store.counts.shape[-1]
+            if size % config.network.patch:
+                raise ModelError(
+                    f"Windows of {size} pixels a side are no multiple of the network's patch,"
+                    f" {config.network.patch}."
+                )
             for index, info in enumerate(store.infos):
-                members.setdefault((info.inputs, info.outputs), []).append((number, index))
+                members.setdefault((info.inputs, info.outputs, size), []).append((number, index))
         self.groups = list(members.items())
         counts: dict[str, int] = {}
         for store in stores:
@@ -100,6 +112,9 @@ class Sampler:
             np.array([self._weight(number, index, counts) for number, index in group])
             for _, group in self.groups
         ]
+        self.totals = np.array([weights.sum() for weights in self.weights])
+        if not self.totals.sum():
+            raise ModelError("There are no windows to draw: none at all, or all have the share 0.")
 
     def _weight(self, number: int, index: int, counts: Mapping[str, int]) -> float:
         event = self.stores[number].infos[index].event
@@ -108,9 +123,8 @@ class Sampler:
     def batch(self, step: int) -> Batch:
         """This process's part of the batch of step ``step``."""
         rng = np.random.default_rng((self.config.seed, step))
-        totals = np.array([weights.sum() for weights in self.weights])
-        group = int(rng.choice(len(totals), p=totals / totals.sum()))
-        (inputs, outputs), members = self.groups[group]
+        group = int(rng.choice(len(self.totals), p=self.totals / self.totals.sum()))
+        (inputs, outputs, _), members = self.groups[group]
         chances = self.weights[group] / self.weights[group].sum()
         chosen = rng.choice(len(members), size=self.config.batch * self.team.size, p=chances)
         length = inputs + outputs
@@ -124,7 +138,9 @@ class Sampler:
         )
         mean_pixels = torch.tensor(pixels[:length], dtype=torch.float32)
         batch = batch_of(planes, valid, infos, self.config.network.base, mean_pixels)
-        return replace(batch, truth_share=self._truth_share(step, inputs, length - 1, rng))
+        share = self._truth_share(step, inputs, length - 1, rng)
+        names = tuple(members[i] for i in chosen[part])
+        return replace(batch, truth_share=share, windows=names)
 
     def _truth_share(
         self, step: int, inputs: int, predictions: int, rng: np.random.Generator

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.networks import SCALE_DBZ, Prediction
+from model.networks import SCALE_DBZ
 
 WEIGHT_STEPS_DBZ = (20.0, 27.8, 34.2, 39.0)  # the last three: 2, 5 and 10 mm/h by Marshall-Palmer
 WEIGHTS = (1.0, 2.0, 3.0, 5.0, 8.0)
@@ -78,23 +78,6 @@ def exceedance_loss(
     entropy = F.binary_cross_entropy_with_logits(logits, event, reduction="none")
     weight = torch.exp2((dbz - COMMON_DBZ).clamp(min=0) / 12)
     return (entropy * weight * valid).sum() / _divisor(valid, pixels)
-
-
-def prediction_loss(
-    prediction: Prediction,
-    observed: Tensor,
-    valid: Tensor,
-    thresholds_dbz: tuple[float, ...],
-    balance: float,
-    pixels: Tensor | None = None,
-) -> Tensor:
-    """Loss of one predicted frame: intensity, and four times the exceedance entropy."""
-    loss = intensity_loss(prediction.frame, observed, valid, balance, pixels)
-    if thresholds_dbz:
-        loss = loss + 4 * exceedance_loss(
-            prediction.exceedance_logits, observed, valid, thresholds_dbz, pixels
-        )
-    return loss
 
 
 def _divisor(valid: Tensor, pixels: Tensor | None) -> Tensor:

@@ -16,50 +16,22 @@ from typing import Any, Self
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model import checkpoint
 from model.batches import Batch
 from model.config import TrainingConfig
+from model.contingency import ContingencyTable
 from model.errors import ModelError
 from model.keeping.manifest import read_manifest
+from model.kept_batch import keep, write_tensors
 from model.loader import Loader
-from model.losses import prediction_loss
 from model.networks import Network, channels_last
 from model.parallel import ALONE, Team
+from model.reports import SCORED_DBZ, Report, outcome
 
 RUN_FILE = "run.safetensors"
-INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
-
-
-def batch_loss(network: Network, batch: Batch, balance: float) -> Tensor:
-    """Mean loss over the forecast frames, plus a little of the input phase."""
-    inputs = batch.inputs
-    bases = [*batch.frames[:, : inputs - 1].unbind(1), *batch.bases.unbind(1)]
-    total = batch.frames.new_zeros(())
-    weights = 0.0
-    predictions = network.roll_out(
-        batch.frames,
-        bases,
-        batch.valid,
-        batch.context,
-        inputs=inputs,
-        truth_share=batch.truth_share,
-    )
-    for t, prediction in enumerate(predictions):
-        weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
-        observed, seen = batch.frames[:, t + 1], batch.valid[:, t + 1]
-        total = total + weight * prediction_loss(
-            type(prediction)(*(p.float() for p in prediction)),
-            observed,
-            seen,
-            network.config.exceedance_thresholds_dbz,
-            balance,
-            batch.pixels[t + 1],
-        )
-        weights += weight
-    return total / weights
 
 
 class Run:
@@ -100,31 +72,51 @@ class Run:
         fall = (done - self.config.warm_up) / (1 - self.config.warm_up)
         return self.config.peak_rate * (0.5 + 0.5 * float(np.cos(np.pi * fall))) + 1e-6
 
-    def advance(self, batch: Batch) -> float:
-        """One optimiser step; returns the loss.
+    def advance(self, batch: Batch) -> Report:
+        """One optimiser step.
 
         Raises:
-            ModelError: The loss is not finite.
+            ModelError: The loss or the gradient is not finite; the batch has been saved.
         """
+        rate = self.rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            loss = batch_loss(self.network, batch.to(self.device), self.config.balance)
-        loss.backward()  # type: ignore[no-untyped-call]
+            found = outcome(self.network, batch.to(self.device), self.config.balance)
+        found.loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        loss = loss.detach()
-        self.team.average([loss, *gradients])
-        value = float(loss)
-        if not np.isfinite(value):
-            raise ModelError(f"The loss of step {self.step} is {value}.")
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        loss = found.loss.detach()
+        self.team.average([loss, found.parts, *gradients])
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        values = [float(value) for value in (loss, *found.parts, norm)]
+        if not np.isfinite(values).all():
+            raise self._stopped(batch, values)
         self.optimiser.step()
         self.step += 1
         decay = min(self.config.average, (1 + self.step) / (10 + self.step))
         for key, value_now in self.network.state_dict().items():
             self.average[key].lerp_(value_now, 1 - decay)
-        return value
+        tables = {
+            threshold: ContingencyTable(*row)
+            for threshold, row in zip(SCORED_DBZ, found.counts.tolist(), strict=True)
+        }
+        loss_now, intensity, exceedance, gradient = values
+        return Report(self.step, loss_now, intensity, exceedance, rate, gradient, tables)
+
+    def _stopped(self, batch: Batch, values: Sequence[float]) -> ModelError:
+        """The error of a step that is not finite, once its batch has been saved."""
+        note = {"step": self.step, "seed": self.config.seed, "process": self.team.rank}
+        path = self.directory / f"batch-{self.step}-{self.team.rank}.safetensors"
+        try:
+            keep(batch, path, note)
+        except OSError as error:
+            told = f"its batch could not be saved: {error}."
+        else:
+            told = f"its batch is in {path}."
+        return ModelError(
+            f"The loss of step {self.step} is {values[0]} and its gradient {values[3]}; {told}"
+        )
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         yield from ((f"network/{k}", v) for k, v in self.network.state_dict().items())
@@ -133,14 +125,21 @@ class Run:
             yield from ((f"optimiser/{number}/{k}", v) for k, v in state.items())
 
     def save(self) -> None:
-        """Write all that a resumed run needs; the old checkpoint stays until the new one stands."""
+        """Write all that a resumed run needs; the old checkpoint stays until the new one stands.
+
+        Raises:
+            ModelError: It can't be written, as where the disk is full.
+        """
         if not self.team.leads:
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        new = self.directory / (RUN_FILE + ".new")
         note = {"step": str(self.step), "config": json.dumps(self.config.to_json())}
-        save_file({k: v.contiguous() for k, v in self._tensors()}, new, metadata=note)
-        new.replace(self.directory / RUN_FILE)
+        try:
+            write_tensors(dict(self._tensors()), self.directory / RUN_FILE, note)
+        except OSError as error:
+            raise ModelError(
+                f"The checkpoint of step {self.step} could not be written: {error}. The one before"
+                f" it, if any, still stands in {self.directory}."
+            ) from error
 
     def resume(self) -> None:
         """Go on from the checkpoint in the directory, if there is one.
@@ -203,19 +202,20 @@ class Run:
         return network
 
 
-def weights_to_start_from(directory: Path) -> Network:
-    """The averaged network of a run's folder, or the network of a released checkpoint."""
-    if (directory / RUN_FILE).exists():
-        return Run.open(directory).averaged()
-    return checkpoint.load(directory)[0]
+def trained_in(directory: Path) -> tuple[Network, dict[str, Any]]:
+    """The averaged network of a run's folder, or that of a released checkpoint.
 
-
-def facts_of(directory: Path) -> dict[str, Any]:
-    """How the weights of a run's folder, or of a released checkpoint, were trained."""
+    Returns:
+        The network, and how its weights were trained.
+    """
     if (directory / RUN_FILE).exists():
-        return Run.open(directory).facts
+        run = Run.open(directory)
+        return run.averaged(), run.facts
     manifest = read_manifest(directory)
-    return {key: manifest[key] for key in ("training", "trained_steps") if key in manifest}
+    known: dict[str, Any] = {
+        key: manifest[key] for key in ("training", "trained_steps") if key in manifest
+    }
+    return checkpoint.load(directory)[0], known
 
 
 def mean_network(runs: Sequence[Run]) -> Network:
@@ -247,7 +247,7 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def train(
     run: Run, loader: Loader, *, until: int | None = None, save_every_seconds: float = 60
-) -> Iterator[float]:
+) -> Iterator[Report]:
     """Go on until the run is complete, saving as it goes.
 
     Args:
@@ -257,7 +257,7 @@ def train(
         save_every_seconds: Time between two checkpoints.
 
     Yields:
-        The loss of every step.
+        The report of every step.
     """
     saved, last = time.monotonic(), run.config.steps if until is None else until
     for batch in loader.batches(run.step, last):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model.loader import Loader
 from model.networks import Network
 from model.nowcaster import Nowcaster
 from model.parallel import Team
+from model.products import Decision
 from model.registry import read_manifest
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Window
@@ -78,10 +80,11 @@ def train_challenger(
         _forget_losses_after(folder / LOSSES, run.step)
     try:
         with (folder / LOSSES).open("a", buffering=1) as losses:  # a line at a time
-            for loss in train(run, Loader(sampler)):
-                bar.update(task, completed=run.step, description=f"training, loss {loss:.3f}")
+            for report in train(run, Loader(sampler)):
+                told = f"training, loss {report.loss:.3f}"
+                bar.update(task, completed=report.step, description=told)
                 if team.leads:
-                    losses.write(f"{run.step},{loss:.6g}\n")
+                    losses.write(f"{report.step},{report.loss:.6g}\n")
     except ModelError as error:
         return {"steps": run.step, "failure": str(error)}
     return {"steps": run.step, "failure": ""}
@@ -111,7 +114,8 @@ def calibrate(
 ) -> dict[str, Any]:
     """Write the trained network as a checkpoint, with cuts that the calibration events choose.
 
-    How far decisions lean on extrapolation is the champion's: few events can't tell.
+    How far decisions lean on extrapolation, and how much higher their cuts begin, is the
+    champion's: few events can't tell.
 
     Args:
         run_folder: Of the run.
@@ -129,13 +133,14 @@ def calibrate(
     facts = {**run.facts, "retrained_from": f"{parent['name']}/{parent['version']}"}
     checkpoint.save(run.averaged(), output, facts)
     counts = {}
-    nowcaster, weights = Nowcaster.load(output, device), parent.get("extrapolation_weights", ())
+    nowcaster, champions = Nowcaster.load(output, device), Decision.of_manifest(parent)
     for name, windows in bar.track(events, description="calibration"):
-        counts[name] = _counts(nowcaster, windows(), weights)
+        counts[name] = _counts(nowcaster, windows(), champions)
     known = [count for count in counts.values() if count is not None]
-    cuts = chosen_cuts(known, parent.get("cuts", ())) if known else ()
-    decision = {"cuts": cuts, "cuts_chosen_on": sorted(counts), "extrapolation_weights": weights}
-    checkpoint.amend(output, decision if cuts else {})
+    cuts = chosen_cuts(known, champions.cuts) if known else ()
+    if cuts:
+        decision = replace(champions, cuts=cuts).to_manifest()
+        checkpoint.amend(output, {**decision, "cuts_chosen_on": sorted(counts)})
     try:
         golden.describe(output, device)
     except ModelError as error:
@@ -144,7 +149,7 @@ def calibrate(
 
 
 def _counts(
-    nowcaster: Nowcaster, windows: Iterator[Window], weights: Sequence[float]
+    nowcaster: Nowcaster, windows: Iterator[Window], decision: Decision
 ) -> ExceedanceCounts | None:
     """What followed the probabilities over one event; None without probabilities."""
     total: ExceedanceCounts | None = None
@@ -152,7 +157,7 @@ def _counts(
         forecast = nowcaster.nowcast(inputs)
         if forecast.exceedance_probability is None:
             return None
-        counts = ExceedanceCounts.of(forecast, observed, weights)
+        counts = ExceedanceCounts.of(forecast, observed, decision)
         total = counts if total is None else total + counts
     return total
 

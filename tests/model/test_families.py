@@ -39,7 +39,7 @@ def batch_of(size=16):
 def test_a_family_member_trains_round_trips_and_serves(family, tmp_path):
     config = replace(SMALL, family=family, **PLANES)
     run = Run(TrainingConfig(config, steps=4, warm_up=0.5), tmp_path / "run")
-    losses = [run.advance(batch_of()) for _ in range(4)]
+    losses = [run.advance(batch_of()).loss for _ in range(4)]
     assert losses[-1] < losses[0]
     checkpoint.save(run.averaged(), tmp_path / family / "1", {})
     forecast = Nowcaster.load(tmp_path / family / "1").nowcast(

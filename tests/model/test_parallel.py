@@ -16,8 +16,9 @@ from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, clean, cut
 from model.errors import ModelError
 from model.loader import Loader
 from model.parallel import Team
+from model.reports import outcome
 from model.synthetic import storm
-from model.training import Run, batch_loss, train, weights_to_start_from
+from model.training import Run, train, trained_in
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, layers=2, exceedance_thresholds_dbz=(20.0, 30.0))
 DOUBLE = TrainingConfig(TINY, steps=4, batch=4, seed=4)
@@ -37,7 +38,8 @@ config = TrainingConfig.from_json(json.loads(sys.argv[1]))
 with joined("cpu") as team:
     run = Run(config, Path(sys.argv[3]), team=team)
     run.resume()
-    losses = list(train(run, Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config, team))))
+    loader = Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config, team))
+    losses = [report.loss for report in train(run, loader)]
     print(json.dumps({"rank": team.rank, "losses": losses}))
 """
 
@@ -67,15 +69,15 @@ def test_the_mean_loss_of_the_parts_is_the_loss_of_the_whole(store, tmp_path):
     network = Run(DOUBLE, tmp_path).network
     samplers = [Sampler([store], SINGLE, Team(rank, 2)) for rank in range(2)]
     with torch.no_grad():
-        whole = batch_loss(network, Sampler([store], DOUBLE).batch(3), 1.0)
-        first, second = (batch_loss(network, sampler.batch(3), 1.0) for sampler in samplers)
+        whole = outcome(network, Sampler([store], DOUBLE).batch(3), 1.0).loss
+        first, second = (outcome(network, sampler.batch(3), 1.0).loss for sampler in samplers)
     assert float(first + second) / 2 == pytest.approx(float(whole), rel=1e-5)
     assert abs(float(first - second)) > 1e-3
 
 
 def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, monkeypatch):
     one = Run(DOUBLE, tmp_path / "one")
-    losses = list(train(one, Loader(Sampler([store], DOUBLE))))
+    losses = [report.loss for report in train(one, Loader(Sampler([store], DOUBLE)))]
     windows = tmp_path / "windows"
     WindowStore.save(windows, [(store.counts[k][:13], store.infos[k]) for k in range(len(store))])
     script = tmp_path / "train.py"
@@ -108,7 +110,7 @@ def test_a_released_checkpoint_starts_a_run(store, tmp_path):
     list(train(trained, Loader(Sampler([store], SINGLE))))
     save(trained.averaged(), tmp_path / "tiny" / "1", {})
     run = Run(replace(SINGLE, warm_start="tiny/1"), tmp_path / "next")
-    run.start_from(weights_to_start_from(tmp_path / "tiny" / "1"))
+    run.start_from(trained_in(tmp_path / "tiny" / "1")[0])
     for key, value in trained.averaged().state_dict().items():
         assert torch.equal(run.network.state_dict()[key], value)
     other = Run(replace(SINGLE, network=replace(TINY, hidden_channels=8)), tmp_path / "other")

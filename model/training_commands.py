@@ -1,0 +1,176 @@
+"""Commands of ``python -m model`` that train networks and write their checkpoints."""
+
+from __future__ import annotations
+
+import json
+import time
+from math import inf
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from model import checkpoint
+from model.batches import Sampler
+from model.commands import Device, Threads, use_threads
+from model.config import PRESET_SAMPLING, PRESETS, SAMPLINGS, TrainingConfig
+from model.dataset import WindowStore
+from model.joining import join
+from model.loader import Loader
+from model.networks import Network
+from model.parallel import joined
+from model.progress import progress
+from model.training import Run, mean_network, train, trained_in
+from model.training_log import FadingSkill, training_log
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("train")(train_command)
+    app.command("untrained")(untrained_command)
+    app.command("join")(join_command)
+    app.command("release")(release_command)
+
+
+def known_preset(name: str) -> str:
+    """A preset that there is."""
+    if name not in PRESETS:
+        raise typer.BadParameter(f"A preset is one of {', '.join(PRESETS)}, not {name!r}.")
+    return name
+
+
+def known_sampling(name: str | None) -> str | None:
+    """A way of sampling that there is; None for the preset's."""
+    if name is not None and name not in SAMPLINGS:
+        raise typer.BadParameter(f"A sampling is one of {', '.join(SAMPLINGS)}, not {name!r}.")
+    return name
+
+
+def known_shares(text: str) -> str:
+    """JSON of one number, 0 or more, for each event that is named."""
+    try:
+        shares = json.loads(text)
+        good = all(type(value) in (int, float) and 0 <= value < inf for value in shares.values())
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise typer.BadParameter(
+            f'Shares are a JSON object like {{"event": 2.0}} of numbers from 0, not {text[:80]!r}.'
+        )
+    return text
+
+
+def train_command(
+    windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run.")],
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+    ] = "radar-small",
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
+    batch: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 6,
+    peak_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-3,
+    balance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight heavy rain more.")] = 0.0,
+    shares: Annotated[
+        str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
+    ] = "{}",
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
+            " did, scheduled; the others free-running.",
+            callback=known_sampling,
+        ),
+    ] = None,
+    bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
+    until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(help="Run or released checkpoint whose weights to begin with."),
+    ] = None,
+    device: Device = "cpu",
+    seed: int = 1,
+    threads: Threads = 0,
+    loaders: Annotated[int, typer.Option(min=0, help="Threads that draw windows ahead.")] = 0,
+) -> None:
+    """Train a network; the same command again goes on where it stopped.
+
+    Under torchrun several processes train together: ``torchrun --nproc-per-node 2 -m model train``.
+    """
+    use_threads(threads)
+    config = TrainingConfig(
+        PRESETS[preset],
+        steps=steps,
+        batch=batch,
+        peak_rate=peak_rate,
+        balance=balance,
+        shares=json.loads(shares),
+        sampling=SAMPLINGS[sampling or PRESET_SAMPLING.get(preset, "free-running")],
+        bfloat16=bfloat16,
+        seed=seed,
+        warm_start=warm_start.name if warm_start else "",
+    )
+    with joined(device) as team, progress() as bar:
+        training = Run(config, output, device=device, team=team)
+        if warm_start:
+            training.start_from(trained_in(warm_start)[0])
+        training.resume()
+        sampler = Sampler([WindowStore.load(folder) for folder in windows], config, team)
+        loader, started = Loader(sampler, loaders), time.monotonic()
+        task = bar.add_task("loss", total=steps, completed=training.step, visible=team.leads)
+        skill = FadingSkill()
+        with training_log(output, training.step, team) as log:
+            for report in train(training, loader, until=until):
+                log(report, loader.waited_seconds)
+                skill.see(report)
+                told = f"loss {report.loss:.3f}, {skill}"
+                bar.update(task, completed=report.step, description=told)
+    if team.leads:
+        waited = loader.waited_seconds / max(time.monotonic() - started, 1e-9)
+        typer.echo(
+            f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
+            f" the run is in {output}."
+        )
+
+
+def untrained_command(
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+    ] = "radar-small",
+    seed: int = 1,
+) -> None:
+    """Write an untrained checkpoint, to measure with: its head is zero."""
+    torch.manual_seed(seed)
+    facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
+    checkpoint.save(Network(PRESETS[preset]), output, facts)
+    typer.echo(f"Wrote {output}, untrained.")
+
+
+def join_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
+    control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
+    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+) -> None:
+    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
+    recurrent, facts = trained_in(network)
+    both = join(recurrent, trained_in(control)[0], share)
+    extra = json.loads(notes.read_text()) if notes else {}
+    checkpoint.save(both, output, {**facts, "control_share": share, **extra})
+    typer.echo(f"Wrote {output}.")
+
+
+def release_command(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
+    ],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+) -> None:
+    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
+    runs = [Run.open(folder) for folder in run_folders]
+    extra = json.loads(notes.read_text()) if notes else {}
+    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **extra})
+    typer.echo(f"Wrote {output}.")
