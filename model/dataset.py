@@ -199,7 +199,13 @@ class WindowStore:
 
     @classmethod
     def save(cls, directory: Path, windows: Sequence[tuple[NDArray[np.uint8], WindowInfo]]) -> Self:
-        """Write windows to ``directory`` and open them."""
+        """Write windows to ``directory`` and open them.
+
+        Raises:
+            ModelError: There are none.
+        """
+        if not windows:
+            raise ModelError("There are no windows to write: it rains nowhere, or too shortly.")
         directory.mkdir(parents=True, exist_ok=True)
         size = windows[0][0].shape[-1]
         counts = np.full((len(windows), LENGTH, size, size), MISSING_COUNT, np.uint8)

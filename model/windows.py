@@ -7,6 +7,7 @@ seeds, the tiles it is read in (a continental composite does not fit in memory),
         {"event": "fmi/5", "step_minutes": 5, "stride": 1, "inputs": 10, "outputs": 10,
          "starts": [0, 21, 1], "count": 30}]}
 
+``step_minutes`` is that between the frames of a window, every ``stride``-th of the file;
 ``starts`` is a range of first frames, ``count`` the crops wanted per start. Plans and their order
 decide the windows: the same plan and seed give the same bytes.
 """
@@ -14,7 +15,8 @@ decide the windows: the same plan and seed give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from datetime import timedelta
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.dataset import WindowInfo, clean, cut
+from model.errors import ContractViolation
 from model.extrapolation import FloatArray
+from model.frames import Frames
 from model.synthetic import storm
 
 CROP = 96
 WET_DBZ = 25.0
+STEP_TOLERANCE = 0.1
 
 Window = tuple[NDArray[np.uint8], WindowInfo]
 Source = Mapping[str, Any]
@@ -48,6 +53,9 @@ def gather(
 
     Yields:
         Windows, perhaps none where it is dry.
+
+    Raises:
+        ContractViolation: A file's frames don't follow each other as the plan says.
     """
     rng = np.random.default_rng(seed)
     for source in plan:
@@ -77,9 +85,24 @@ def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
     for y, x in product(range(0, height, rows), range(0, width, columns)):
         tile = slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
         frames = read_netcdf(path, y_slice=tile[0], x_slice=tile[1])
+        _check_steps(frames, source)
         values = clean(frames.reflectivity_dbz)
         if float((np.nan_to_num(values) > WET_DBZ).mean()) >= source.get("wet_share", 0.0):
             yield values
+
+
+def _check_steps(frames: Frames, source: Source) -> None:
+    """Demand that a file has the steps of the plan, and no gap."""
+    for entry in source["cuts"]:
+        step = timedelta(minutes=entry["step_minutes"] / entry["stride"])
+        for before, now in pairwise(frames.times):
+            if abs(now - before - step) > STEP_TOLERANCE * step:
+                raise ContractViolation(
+                    f"The plan says {step.total_seconds() / 60:g} minutes between frames, but in"
+                    f" {source['file']} {(now - before).total_seconds() / 60:g} lie before"
+                    f" {now.isoformat()}; cut a file with gaps into files without.",
+                    rule="step",
+                )
 
 
 def _windows(

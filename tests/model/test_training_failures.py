@@ -1,0 +1,169 @@
+"""Training on bad input and bad luck: told in a sentence, and nothing good is lost."""
+
+import json
+import resource
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from model.__main__ import app
+from model.batches import Sampler
+from model.config import SCHEDULED
+from model.dataset import WindowStore
+from model.errors import ContractViolation, ModelError
+from model.formats.cf import write_frames
+from model.kept_batch import kept
+from model.loader import Loader
+from model.synthetic import storm
+from model.training import RUN_FILE, Run, train
+from model.windows import gather
+from tests.model.test_training import CONFIG
+from tests.model.training_windows import stored
+
+CUT = {
+    "event": "event",
+    "step_minutes": 5,
+    "stride": 1,
+    "inputs": 5,
+    "outputs": 3,
+    "starts": [0, 1, 1],
+    "count": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return stored(tmp_path_factory.mktemp("windows"))
+
+
+@pytest.mark.parametrize("planted", [float("nan"), float("inf")], ids=["nan", "infinite"])
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(store, tmp_path, planted):
+    config = replace(CONFIG, sampling=SCHEDULED)
+    run, sampler = Run(config, tmp_path), Sampler([store], config)
+    run.advance(sampler.batch(0))
+    weights = {key: value.clone() for key, value in run.network.state_dict().items()}
+    batch = sampler.batch(1)
+    batch.frames[1, batch.inputs + 1, 0, 3, 4] = planted
+    batch.valid[1, batch.inputs + 1, 0, 3, 4] = 1
+    path = tmp_path / "batch-1-0.safetensors"
+    with pytest.raises(ModelError, match=f"step 1 is (nan|inf).*{path}"):
+        run.advance(batch)
+    for key, value in run.network.state_dict().items():
+        assert torch.equal(value, weights[key])
+    again, told = kept(path)
+    assert told["step"] == 1
+    assert told["seed"] == config.seed
+    assert again.inputs == batch.inputs
+    for name in ("frames", "valid", "bases", "pixels", "truth_share"):
+        assert torch.equal(getattr(again, name).nan_to_num(7), getattr(batch, name).nan_to_num(7))
+    assert all(map(torch.equal, again.context, batch.context))
+    assert again.windows == sampler.batch(1).windows
+    assert [store.infos[index].inputs for _, index in again.windows] == [batch.inputs] * 2
+    with pytest.raises(ModelError, match="step 1 is"):  # it fails in the same way again
+        run.advance(again)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(store, tmp_path):
+    run = Run(CONFIG, tmp_path)
+    run.network.head.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(ModelError, match=r"gradient (nan|inf); its batch is in .*batch-0-0"):
+        run.advance(Sampler([store], CONFIG).batch(0))
+
+
+@pytest.fixture
+def full_disk():
+    """A limit on the size of files, in place of a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(store, tmp_path, full_disk):
+    run, loader = Run(CONFIG, tmp_path), Loader(Sampler([store], CONFIG))
+    reports = list(train(run, loader, until=2))
+    good = (tmp_path / RUN_FILE).read_bytes()
+    full_disk(len(good) // 2)
+    with pytest.raises(ModelError, match=r"step 4 could not be written.*still stands in"):
+        list(train(run, loader, until=4))
+    full_disk(2 * len(good))
+    assert (tmp_path / RUN_FILE).read_bytes() == good
+    assert [path.name for path in tmp_path.iterdir()] == [RUN_FILE]
+    again = Run(CONFIG, tmp_path)
+    again.resume()
+    assert again.step == 2
+    whole = list(train(Run(CONFIG, tmp_path / "whole"), Loader(Sampler([store], CONFIG))))
+    assert reports + list(train(again, loader)) == whole
+
+
+def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path, full_disk):
+    run, batch = Run(CONFIG, tmp_path), Sampler([store], CONFIG).batch(0)
+    batch.frames[:] = float("nan")
+    full_disk(1000)
+    with pytest.raises(ModelError, match=r"step 0 is nan .*could not be saved"):
+        run.advance(batch)
+
+
+def test_a_store_without_windows_and_shares_of_none_are_refused(store):
+    nothing = WindowStore(np.zeros((0, 30, 32, 32), np.uint8), [])
+    with pytest.raises(ModelError, match="no windows to draw"):
+        Sampler([nothing], CONFIG)
+    with pytest.raises(ModelError, match="share 0"):
+        Sampler([store], replace(CONFIG, shares={"storm1": 0.0, "storm2": 0.0}))
+
+
+def test_windows_of_two_sizes_are_never_in_one_batch(store):
+    smaller = WindowStore(np.array(store.counts[:, :, :16, :16]), store.infos)
+    sampler = Sampler([store, smaller], CONFIG)
+    sizes = {tuple(sampler.batch(step).frames.shape[-2:]) for step in range(12)}
+    assert sizes == {(32, 32), (16, 16)}
+    odd = WindowStore(np.array(store.counts[:, :, :18, :18]), store.infos)
+    with pytest.raises(ModelError, match="18 pixels a side are no multiple"):
+        Sampler([odd], CONFIG)
+
+
+def test_windows_of_two_steps_keep_their_own_in_one_batch(store):
+    infos = [replace(info, step_minutes=5.0 + index) for index, info in enumerate(store.infos)]
+    batch = Sampler([WindowStore(store.counts, infos)], replace(CONFIG, batch=8)).batch(1)
+    assert batch.context.step_minutes.tolist() == [5.0 + index for _, index in batch.windows]
+    assert len(set(batch.context.step_minutes.tolist())) > 1
+
+
+def plan_in(tmp_path, frames, **changes):
+    write_frames(frames, tmp_path / "event.nc")
+    return [{"file": "event.nc", "pixel_km": 1.0, "cuts": [{**CUT, **changes}]}]
+
+
+def event(**changes):
+    frames = storm(2, frames=8, height=112, width=112)
+    return frames.with_values(
+        changes.get("dbz", frames.reflectivity_dbz), changes.get("times", frames.times)
+    )
+
+
+def test_a_plan_of_an_event_with_a_gap_or_another_step_is_refused(tmp_path):
+    step = event().step.total_seconds() / 60
+    whole = plan_in(tmp_path, event(), step_minutes=step)
+    assert sum(map(len, gather(whole, tmp_path, 1))) > 0
+    late = [
+        time + (timedelta(hours=1) if k > 4 else timedelta(0))
+        for k, time in enumerate(event().times)
+    ]
+    with pytest.raises(ContractViolation, match=r"event\.nc .* lie before .*without"):
+        list(gather(plan_in(tmp_path, event(times=late), step_minutes=step), tmp_path, 1))
+    with pytest.raises(ContractViolation, match=f"says {2 * step:g} minutes"):
+        list(gather(plan_in(tmp_path, event(), step_minutes=2 * step), tmp_path, 1))
+
+
+def test_an_event_that_is_dry_throughout_is_told_by_the_command(tmp_path):
+    dry = np.zeros_like(event().reflectivity_dbz)
+    plan = plan_in(tmp_path, event(dbz=dry), step_minutes=event().step.total_seconds() / 60)
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    words = ["windows", tmp_path / "plan.json", "--data", tmp_path, "--output", tmp_path / "out"]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert isinstance(done.exception, ModelError)
+    assert "rains nowhere" in str(done.exception)
+    assert not (tmp_path / "out").exists()
