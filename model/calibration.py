@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from model.contingency import ContingencyTable
 from model.forecast import Forecast
 from model.frames import Frames
-from model.products import leaning_on_extrapolation
+from model.products import Decision, cut_rise, leaning_on_extrapolation
 
 BINS = 50  # probability classes, .02 wide
 LARGEST_BIAS = 2.0
 FEWEST_EVENTS = 1000  # observed pixels below which an event says nothing about a threshold
 WEIGHTS = (0.0, 0.03, 0.06, 0.12)  # of extrapolation that are tried, log odds a dB
+EARLY = 1.0  # of decisions that are chosen
+AS_THEY_ARE = Decision()
 
 Counts = NDArray[np.int64]
 
@@ -41,14 +43,14 @@ class ExceedanceCounts:
     counts: Counts
 
     @classmethod
-    def of(cls, forecast: Forecast, observed: Frames, weights: Sequence[float] = ()) -> Self:
+    def of(cls, forecast: Forecast, observed: Frames, decision: Decision = AS_THEY_ARE) -> Self:
         """Count one forecast against observed frames at its valid times.
 
         Args:
             forecast: With probabilities.
             observed: At its valid times.
-            weights: Of extrapolation, one per threshold, to count what is decided by; none: the
-                probabilities as they are.
+            decision: How the probabilities are decided by; its cuts don't matter. What is counted
+                is what the latest cuts are compared with. By default the probabilities themselves.
 
         Raises:
             ValueError: The forecast has no probabilities, or the times differ.
@@ -58,8 +60,14 @@ class ExceedanceCounts:
             raise ValueError("Counting needs probabilities and observations of the same times.")
         thresholds, truth = forecast.exceedance_thresholds_dbz, observed.reflectivity_dbz
         known = np.isfinite(truth) & np.isfinite(probability[0])
-        extrapolation = forecast.extrapolation.reflectivity_dbz
+        extrapolation, weights = (
+            forecast.extrapolation.reflectivity_dbz,
+            decision.extrapolation_weights,
+        )
         probability = leaning_on_extrapolation(probability, extrapolation, thresholds, weights)
+        if decision.early:
+            lead_minutes = np.array(forecast.lead_minutes, np.float32)[:, None, None]
+            probability = probability / cut_rise(decision.early, lead_minutes)
         tables = [
             _count(chances[known], truth[known] >= threshold)
             for threshold, chances in zip(thresholds, probability, strict=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from model.calibration import WEIGHTS, ExceedanceCounts
+from model.calibration import EARLY, WEIGHTS, ExceedanceCounts
 from model.errors import ContractViolation
 from model.forecast import Forecast
 from model.formats.netcdf_reader import netcdf_shape, read_netcdf
@@ -16,6 +16,7 @@ from model.frames import Frames
 from model.judging.references import Reference, fields
 from model.judging.tally import EventTally, Start
 from model.nowcaster import Nowcaster
+from model.products import Decision
 
 
 def forecasts(
@@ -95,7 +96,8 @@ def exceedance_counts(
     for path in files:
         for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
             for weight, events in tried.items():
-                weights = [weight] * len(forecast.exceedance_thresholds_dbz)
-                counts = ExceedanceCounts.of(forecast, observed, weights)
+                thresholds = len(forecast.exceedance_thresholds_dbz)
+                decision = Decision((0.5,) * thresholds, (weight,) * thresholds, EARLY)
+                counts = ExceedanceCounts.of(forecast, observed, decision)
                 events[path.stem] = events[path.stem] + counts if path.stem in events else counts
     return tried

@@ -13,6 +13,7 @@ from model.calibration import (
     leave_one_out,
     weighted,
 )
+from model.products import Decision, leaning_on_extrapolation
 from tests.model.radar_files import forecast_of, small_storm
 
 THRESHOLDS = (20.0, 40.0)
@@ -108,10 +109,23 @@ def test_one_event_alone_chooses_no_weight():
     assert choose_weights(tried) == (0.0, 0.0)
 
 
-def test_counting_with_weights_counts_what_is_decided_by():
+def test_counting_for_a_decision_counts_what_is_decided_by():
     forecast, observed = forecast_of(small_storm(coverage_radius_km=11), probabilities=True)
-    as_is, moved = (
-        ExceedanceCounts.of(forecast, observed, weights) for weights in ((), (0.1,) * 3)
-    )
-    assert (as_is.counts.sum((1, 2)) == moved.counts.sum((1, 2))).all()
-    assert (as_is.counts != moved.counts).any()
+    as_is = ExceedanceCounts.of(forecast, observed)
+    weights, cuts = (0.1,) * 3, (0.4, 0.2, 0.1)
+    known = ~observed.missing & np.isfinite(forecast.exceedance_probability[0])
+    for decision in (Decision(cuts, weights), Decision(cuts, (), 1.0), Decision(cuts, weights, 2)):
+        counts = ExceedanceCounts.of(forecast, observed, decision)
+        assert (as_is.counts.sum((1, 2)) == counts.counts.sum((1, 2))).all()
+        assert (as_is.counts != counts.counts).any()
+        leaning = leaning_on_extrapolation(
+            forecast.exceedance_probability,
+            forecast.extrapolation.reflectivity_dbz,
+            forecast.exceedance_thresholds_dbz,
+            decision.extrapolation_weights,
+        )
+        for k, cut in enumerate(cuts):
+            at = np.array([decision.cuts_at(minutes)[k] for minutes in forecast.lead_minutes])
+            yes = (leaning[k] >= at[:, None, None] - 1e-4) & known
+            table = counts.table(k, round(cut * BINS))
+            assert table.hits + table.false_alarms == pytest.approx(yes.sum(), abs=3)
