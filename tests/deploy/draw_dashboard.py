@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 from deploy.grafana.build import FOLDER
 from model.judging.simulation.commands import _read
 from model.judging.simulation.month import BEFORE
-from tests.deploy.panel_drawing import Place, drawn
+from tests.deploy.panel_drawing import drawn
+from tests.deploy.panel_place import Place
 from tests.deploy.simulated_history import remembering
 
 STEPS = 240  # points of a line

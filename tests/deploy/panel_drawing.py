@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from tests.deploy.panel_place import Place
 from tests.deploy.panel_words import (
     GROUND,
     INK,
@@ -42,38 +42,6 @@ class Answers(Protocol):
 
     def now(self, expression: str) -> list[Json]:
         """Values at its end."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a panel is, in shares of the figure, and its size in Grafana's units."""
-
-    left: float
-    bottom: float
-    width: float
-    height: float
-    columns: int
-    lines: float
-
-    @classmethod
-    def of(cls, grid: Json, lines: float) -> Self:
-        """The place of a panel on a page of so many lines."""
-        bottom = 1 - (grid["y"] + grid["h"]) / lines
-        size = grid["w"] / 24, grid["h"] / lines
-        return cls(grid["x"] / 24, bottom, *size, grid["w"], grid["h"])
-
-    def axes(self, figure: Figure, top: float, bottom: float, side: float = 0.55) -> Axes:
-        """Axes inside, with so much free above, below and beside, in Grafana's units."""
-        unit = self.height / self.lines
-        return figure.add_axes(
-            (
-                self.left + side / 24,
-                self.bottom + bottom * unit,
-                self.width - (side + 0.25) / 24,
-                self.height - (top + bottom) * unit,
-            ),
-            facecolor=GROUND,
-        )
 
 
 def drawn(
