@@ -44,6 +44,8 @@ __all__ = [
     "reach",
 ]
 
+SMALL_PIXELS = 128 * 128  # fewer of a frame are not worth a second thread
+
 Product = Literal["expected", "csi_optimal", "sharp"]
 
 
@@ -127,8 +129,10 @@ class Nowcaster:
         the batch, where the whole of it fits into memory without tiles.
         """
         run = functools.partial(self._predict, progress=progress)
-        whole = len(batch) * batch[0].newest_dbz.size <= self._domain.most_pixels
-        return in_parts(run, batch) if whole and self._device.type == "cpu" else run(batch)
+        pixels = batch[0].newest_dbz.size
+        if self._device.type != "cpu" or len(batch) * pixels > self._domain.most_pixels:
+            return run(batch)
+        return in_parts(run, batch, small=pixels < SMALL_PIXELS)
 
     @torch.inference_mode()
     def _predict(self, batch: Sequence[Prepared], progress: Callable[[], None]) -> list[Prediction]:

@@ -20,21 +20,28 @@ Result = TypeVar("Result")
 
 
 def in_parts(
-    run: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
+    run: Callable[[Sequence[Item]], Sequence[Result]],
+    items: Sequence[Item],
+    *,
+    small: bool = False,
 ) -> list[Result]:
     """One result per item, found by as many parts of them as torch has threads here.
 
     Args:
         run: One result per item, in order; in a part torch has one thread.
-        items: At least one; fewer than threads are not taken apart, and have all threads.
+        items: At least one; fewer than threads are not taken apart, and have all threads, unless
+            they are small.
+        small: So little that threads which share an item wait longer than they compute: fewer
+            items than threads have one each, too.
 
     Raises:
         Exception: What a part failed with, once all have ended.
     """
     threads = torch.get_num_threads()
-    if threads == 1 or len(items) < threads:
+    if threads == 1 or (len(items) < threads and not small):
         return list(run(items))
-    bounds = pairwise(len(items) * k // threads for k in range(threads + 1))
+    count = min(threads, len(items))
+    bounds = pairwise(len(items) * k // count for k in range(count + 1))
 
     def part(first: int, last: int) -> Sequence[Result]:
         torch.set_num_threads(1)  # of this thread

@@ -50,6 +50,17 @@ def test_fewer_items_than_threads_stay_together_and_have_them_all():
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_small_items_have_one_thread_each_however_few_they_are():
+    def run(items):
+        return [(items, torch.get_num_threads())] * len(items)
+
+    assert in_parts(run, "a", small=True) == [("a", 1)]
+    torch.set_num_threads(4)
+    assert in_parts(run, "abc", small=True) == [("a", 1), ("b", 1), ("c", 1)]
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_a_part_that_fails_is_told_once_the_others_have_ended():
     ended, failing = [], threading.Event()
 
