@@ -5,8 +5,9 @@ A Lagrangian network's forecast frames stand still; they are carried out to thei
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from model.extrapolation import (
     seen_share,
     trajectories,
 )
-from model.forecast import Forecast, ModelIdentity
+from model.forecast import ComingForecast, Forecast, ModelIdentity, leads_together
 from model.frames import Frames
 from model.packing import floor_as_written, rounded_dbz
 from model.preparation import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
@@ -74,35 +75,56 @@ class Finisher:
 
         In place: the prediction's arrays become the forecast's.
         """
-        expected, chances = prediction
-        decided, extrapolation, persistence = (np.empty_like(expected) for _ in range(3))
-        for lead, fields in enumerate(self._fields(prepared, prediction)):
-            decided[lead], extrapolation[lead], persistence[lead] = fields
-        ahead = range(1, len(expected) + 1)
-        fields = Fields(decided, extrapolation, persistence)
-        return self._forecast(prepared, ahead, fields, expected, chances)
+        return next(self._parts(prepared, prediction, len(prediction.frames_dbz)))
 
-    def leads(self, prepared: Prepared, prediction: Prediction) -> Iterator[Forecast]:
-        """The same as one forecast for each lead time, made when it is asked for.
+    def coming(self, prepared: Prepared, prediction: Prediction) -> ComingForecast:
+        """The same in parts, made when they are asked for: few lead times of a large grid each.
 
         The prediction's arrays become the forecasts'.
         """
+        ahead = range(1, len(prediction.frames_dbz) + 1)
+        return ComingForecast(
+            self._parts(prepared, prediction, leads_together(prepared.newest_dbz.size)),
+            _times(prepared, ahead),
+            prepared.newest.grid,
+            prepared.newest.times[-1],
+            self.identity,
+            _quality(prepared),
+        )
+
+    def _parts(
+        self, prepared: Prepared, prediction: Prediction, together: int
+    ) -> Iterator[Forecast]:
+        """Forecasts of so many lead times; nobody but the reader holds one of them."""
+        expected, chances = prediction
         made = self._fields(prepared, prediction)
-        for lead in range(len(prediction.frames_dbz)):
-            fields = Fields(*(field[None] for field in next(made)))
-            expected, chances = (part[lead][None] for part in prediction)
-            forecast = self._forecast(prepared, [lead + 1], fields, expected, chances)
-            del fields  # nobody but the reader holds a lead while the next one is made
-            yield forecast
-            del forecast
+        for first in range(0, len(expected), together):
+            which = slice(first, first + together)
+            part = Prediction(expected[which], chances[which])
+            yield self._part(prepared, part, first, made)
+
+    def _part(
+        self, prepared: Prepared, part: Prediction, done: int, made: Iterator[Fields]
+    ) -> Forecast:
+        """The next lead times, those of a part of the prediction, after those that are done."""
+        expected, chances = part
+        fields = Fields(*(np.empty_like(expected) for _ in Fields._fields))
+        for lead, planes in zip(range(len(expected)), made, strict=False):
+            for field, plane in zip(fields, planes, strict=True):
+                field[lead] = plane
+        ahead = range(done + 1, done + len(expected) + 1)
+        return self._forecast(prepared, ahead, fields, expected, chances)
 
     def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
         """What comes beside the prediction, which is carried too, lead by lead and in place."""
         seen = np.isfinite(prepared.newest_dbz)
         newest = np.where(seen, prepared.newest_dbz, np.float32(0))
         path = trajectories(prepared.motion)
-        for expected, chances in zip(*prediction, strict=True):
-            yield self._carried(seen, newest, next(path), expected, torch.from_numpy(chances))
+        step_minutes = prepared.step.total_seconds() / 60
+        for lead, (expected, chances) in enumerate(zip(*prediction, strict=True), start=1):
+            cuts = self.decision.cuts_at(lead * step_minutes)
+            part = expected, torch.from_numpy(chances)
+            yield self._carried(seen, newest, next(path), *part, cuts)
 
     def _carried(
         self,
@@ -111,6 +133,7 @@ class Finisher:
         at: Trajectory,
         expected: FloatArray,
         chances: torch.Tensor,
+        cuts: tuple[float, ...],
     ) -> Fields:
         """One lead time; NumPy converts half precision slowly, PyTorch does not."""
         share = _known_share(seen, at)
@@ -125,26 +148,30 @@ class Finisher:
             plane[np.isnan(share)] = np.nan
         expected[:] = planes[1]
         chances.copy_(torch.from_numpy(planes[2:]))
-        decided = self._decided(planes[1], planes[2:], planes[0])
+        decided = self._decided(planes[1], planes[2:], planes[0], cuts)
         return Fields(decided, planes[0].copy(), np.where(np.isnan(share), share, newest))
 
     def _decided(
-        self, expected_dbz: FloatArray, chances: FloatArray, extrapolation_dbz: FloatArray
+        self,
+        expected_dbz: FloatArray,
+        chances: FloatArray,
+        extrapolation_dbz: FloatArray,
+        cuts: tuple[float, ...],
     ) -> FloatArray:
         """One frame of the default product: what is too faint for an echo is dry in it."""
-        if not self.decision.cuts:
+        if not cuts:
             return expected_dbz
         thresholds = self.config.exceedance_thresholds_dbz
         weights = self.decision.extrapolation_weights
         leaning = leaning_on_extrapolation(chances, extrapolation_dbz, thresholds, weights)
-        decided = csi_optimal(expected_dbz, leaning, thresholds, self.decision.cuts)
+        decided = csi_optimal(expected_dbz, leaning, thresholds, cuts)
         decided[decided < ECHO_DBZ] = 0
         return decided
 
     def _forecast(
         self,
         prepared: Prepared,
-        ahead: Sequence[int],
+        ahead: range,
         fields: Fields,
         expected: FloatArray,
         chances: NDArray[np.float16],
@@ -155,7 +182,7 @@ class Finisher:
         """
         newest, thresholds = prepared.newest, self.config.exceedance_thresholds_dbz
         floor = floor_as_written(newest.no_rain_dbz)
-        times = [newest.times[-1] + prepared.step * k for k in ahead]
+        times = _times(prepared, ahead)
 
         def as_written(values: FloatArray) -> Frames:
             for frame in values:
@@ -175,6 +202,11 @@ class Finisher:
             exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
             quality=_quality(prepared),
         )
+
+
+def _times(prepared: Prepared, ahead: range) -> tuple[datetime, ...]:
+    """Valid times so many steps ahead."""
+    return tuple(prepared.newest.times[-1] + prepared.step * k for k in ahead)
 
 
 def _known_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.frames import Frames
+from model.frames import Frames, Grid, median_step
+from model.products import sharp_as_written
+
+PART_PIXELS = 2**19  # of all lead times in a part of a coming forecast, or one lead time
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,33 @@ class Forecast:
     @property
     def lead_minutes(self) -> list[float]:
         """Lead times in minutes, for JSON and pictures."""
-        return [lead.total_seconds() / 60 for lead in self.lead_times]
+        return self.coming().lead_minutes
 
     @property
     def product(self) -> str:
         """Name of the product in ``frames``."""
         return "expected" if self.expected is None else "csi_optimal"
+
+    def sharp(self) -> Frames:
+        """What it may look like: the expected frames with the intensities of the newest one.
+
+        For looking at, not for scores. What is expected to be dry stays dry.
+        """
+        expected = self.expected or self.frames
+        pairs = zip(expected.reflectivity_dbz, self.persistence.reflectivity_dbz, strict=True)
+        values = [sharp_as_written(*pair, expected.no_rain_dbz) for pair in pairs]
+        return expected.with_values(np.stack(values), expected.times)
+
+    def coming(self) -> ComingForecast:
+        """The same in one part."""
+        return ComingForecast(
+            iter([self]),
+            self.frames.times,
+            self.frames.grid,
+            self.forecast_reference_time,
+            self.model,
+            self.quality,
+        )
 
     def methods(self) -> dict[str, Frames]:
         """The forecasts to verify, by method name."""
@@ -82,3 +107,47 @@ class Forecast:
             "extrapolation": self.extrapolation,
             "persistence": self.persistence,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class ComingForecast:
+    """A forecast whose fields are still to be made, part by part, each when it is asked for.
+
+    Args:
+        parts: Forecasts of one or more lead times each, in order, to be asked for once.
+        valid_times: Of all parts together.
+        grid: Where the pixels are.
+        forecast_reference_time: As in the parts.
+        model: As in the parts.
+        quality: As in the parts.
+    """
+
+    parts: Iterator[Forecast]
+    valid_times: tuple[datetime, ...]
+    grid: Grid
+    forecast_reference_time: datetime
+    model: ModelIdentity
+    quality: Mapping[str, str]
+
+    @property
+    def lead_minutes(self) -> list[float]:
+        """Valid times minus reference time, in minutes."""
+        leads = (time - self.forecast_reference_time for time in self.valid_times)
+        return [lead.total_seconds() / 60 for lead in leads]
+
+    @property
+    def step(self) -> timedelta:
+        """Time between lead times; the lead time where there is one only."""
+        times = self.valid_times
+        return median_step(times) if len(times) > 1 else times[0] - self.forecast_reference_time
+
+    def noted(self, notes: Mapping[str, str]) -> ComingForecast:
+        """The same with more notes for the reader."""
+        quality = {**self.quality, **notes}
+        parts = map(partial(replace, quality=quality), self.parts)
+        return replace(self, parts=parts, quality=quality)
+
+
+def leads_together(pixels: int) -> int:
+    """How many lead times of so large a grid a part of a coming forecast has."""
+    return max(1, PART_PIXELS // pixels)

@@ -135,8 +135,7 @@ class Frames:
         """
         if len(self) < 2:
             raise ContractViolation("One frame alone has no time step.", rule="frame-count")
-        seconds = np.median(np.diff([time.timestamp() for time in self.times]))
-        return timedelta(seconds=round(float(seconds), 3))
+        return median_step(self.times)
 
     def __getitem__(self, which: slice) -> Frames:
         """The frames of a slice of the time axis."""
@@ -195,6 +194,12 @@ class Frames:
         """Hash of values, times, grid and floor: equal frames have equal names."""
         values = np.ascontiguousarray(self.reflectivity_dbz).reshape(-1).view(np.uint8)
         return content_sha256(self.description(), [values.data])
+
+
+def median_step(times: Sequence[datetime]) -> timedelta:
+    """Median time between neighbours of at least two times, to the millisecond."""
+    seconds = np.median(np.diff([time.timestamp() for time in times]))
+    return timedelta(seconds=round(float(seconds), 3))
 
 
 def content_sha256(description: Mapping[str, Any], values: Iterable[bytes | memoryview]) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from model.contract import InputContract, check_frames, split
-from model.formats.cf import read_forecast, write_leads
+from model.formats.cf import write_coming
+from model.formats.cf_reader import read_methods
 from model.formats.readers import between, newest, read_frames
 from model.nowcaster import Nowcaster
-from model.verification import verify
+from model.verification import verify_coming
 
 
 def nowcast_files(
@@ -47,28 +48,25 @@ def nowcast_files(
     inputs, _ = split(frames, InputContract(), reference_time=reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
-    prediction = nowcaster.predict([prepared])[0]
-    prepared = prepared.spent()
-    leads = nowcaster.leads(prepared, prediction)
-    del prediction
+    forecast = nowcaster.coming(prepared, nowcaster.predict([prepared])[0])
+    del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        write_leads(leads, nowcaster.output_frames, unfinished)
+        write_coming(forecast, unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
-    started, step = prepared.newest.times[-1], prepared.step
-    ahead = range(1, nowcaster.output_frames + 1)
-    later = between(started, started + (len(ahead) + 0.1) * step)
+    started, ended = forecast.forecast_reference_time, forecast.valid_times[-1]
+    later = between(started, ended + 0.1 * forecast.step)
     observed = read_frames(files, variable=variable, choose=later)
     scores = None
     if len(observed):
         check_frames(observed, InputContract())
-        scores = verify(read_forecast(output, only_methods=True), observed).to_json()
+        scores = verify_coming(read_methods(output), observed).to_json()
     return {
         "output": str(output),
         "forecast_reference_time": started.isoformat(),
-        "model": {"name": nowcaster.identity.name, "version": nowcaster.identity.version},
-        "lead_minutes": [k * step.total_seconds() / 60 for k in ahead],
+        "model": {"name": forecast.model.name, "version": forecast.model.version},
+        "lead_minutes": forecast.lead_minutes,
         "verification": scores,
     }

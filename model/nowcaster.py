@@ -12,7 +12,7 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -26,12 +26,12 @@ from model.domain import MARGIN, Domain, Window
 from model.extrapolation import FloatArray
 from model.fast.choice import Choice, choose_steps
 from model.finishing import Finisher, Prediction
-from model.forecast import Forecast, ModelIdentity
+from model.forecast import ComingForecast, Forecast, ModelIdentity
 from model.frames import Frames
 from model.networks import SCALE_DBZ, Context, Network
 from model.parts import in_parts
 from model.preparation import DEFAULT_PIXEL_KM, Prepared, prepare, reach
-from model.products import Decision, sharp
+from model.products import Decision
 from model.registry import Registry, read_manifest
 
 __all__ = [
@@ -187,9 +187,12 @@ class Nowcaster:
         """
         return self._finisher.finish(prepared, prediction)
 
-    def leads(self, prepared: Prepared, prediction: Prediction) -> Iterator[Forecast]:
-        """What :meth:`finish` gives, as a forecast for each lead time: less memory at a time."""
-        return self._finisher.leads(prepared, prediction)
+    def coming(self, prepared: Prepared, prediction: Prediction) -> ComingForecast:
+        """What :meth:`finish` gives, in parts that are made when they are asked for.
+
+        The frames that the network saw are not held meanwhile.
+        """
+        return self._finisher.coming(prepared.spent(), prediction)
 
 
 def _batched(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:
@@ -229,13 +232,16 @@ def predict(
     observed, _ = split(observed, InputContract())
     nowcaster = _shipped()
     forecast = nowcaster.nowcast(observed)
-    chosen = (forecast.expected or forecast.frames) if product != "csi_optimal" else forecast.frames
     newest = np.clip(observed.reflectivity_dbz[-1], 0, None)
     guess = (newest + newest.mean()) / 2 if product == "expected" else newest
-    values = np.clip(chosen.reflectivity_dbz, 0, None)
-    if product == "sharp":
-        values = np.stack([sharp(frame, newest) for frame in values])
+    values = np.clip(_chosen(forecast, product).reflectivity_dbz, 0, None)
     return np.where(np.isnan(values), guess, values)
+
+
+def _chosen(forecast: Forecast, product: Product) -> Frames:
+    if product == "sharp":
+        return forecast.sharp()
+    return forecast.frames if product == "csi_optimal" else forecast.expected or forecast.frames
 
 
 @functools.cache

@@ -19,12 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.extrapolation import FloatArray
+from model.grid import FloatArray
+from model.packing import floor_as_written, packed_dbz
 
 JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its threshold
 JUST_ABOVE_DB = 0.05  # one raised into a band ends this far above; files round to 0.01 dB
 LARGEST_EXCESS_DB = 15.0  # by which extrapolation counts as above or below a threshold
 LARGEST_WEIGHT = 1.0  # log odds a dB
+LARGEST_EARLY = 9.0
+EARLY_HALF_LIFE_MINUTES = 10.0
 LEAST_PROBABILITY = 0.002  # what "never" counts as, and 1 minus this what "always" does
 
 
@@ -36,6 +39,8 @@ class Decision:
         cuts: Probabilities from which on it is; none: the default product is ``expected``.
         extrapolation_weights: How far it leans on extrapolation, as of
             :func:`leaning_on_extrapolation`; none: not at all.
+        early: How much higher the cuts begin: by ``early`` times themselves at once, half of that
+            ten minutes later, and so on. Where more can be known, more is asked for.
 
     Raises:
         ModelError: A number outside its range, or as many as don't fit together.
@@ -43,6 +48,7 @@ class Decision:
 
     cuts: tuple[float, ...] = ()
     extrapolation_weights: tuple[float, ...] = ()
+    early: float = 0.0
 
     def __post_init__(self) -> None:
         if not all(0 <= cut <= 1 for cut in self.cuts):
@@ -54,11 +60,33 @@ class Decision:
             )
         if self.extrapolation_weights and len(self.extrapolation_weights) != len(self.cuts):
             raise ModelError("There must be as many weights of extrapolation as cuts.")
+        if not 0 <= self.early <= LARGEST_EARLY:
+            raise ModelError(f"Cuts begin up to {LARGEST_EARLY} times higher, not {self.early}.")
 
     @classmethod
     def of_manifest(cls, manifest: Mapping[str, Any]) -> Self:
         """What a checkpoint's manifest says of it."""
-        return cls(*(tuple(manifest.get(name, ())) for name in ("cuts", "extrapolation_weights")))
+        cuts, weights = (
+            tuple(manifest.get(name, ())) for name in ("cuts", "extrapolation_weights")
+        )
+        return cls(cuts, weights, manifest.get("early_cuts", 0.0))
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What :meth:`of_manifest` reads."""
+        return {
+            "cuts": self.cuts,
+            "extrapolation_weights": self.extrapolation_weights,
+            "early_cuts": self.early,
+        }
+
+    def cuts_at(self, lead_minutes: float) -> tuple[float, ...]:
+        """The cuts of a lead time."""
+        return tuple(cut * cut_rise(self.early, lead_minutes) for cut in self.cuts)
+
+
+def cut_rise(early: float, lead_minutes: float | FloatArray) -> Any:
+    """By how much the cuts of lead times are higher than those of the latest ones."""
+    return 1 + early * np.exp2(-lead_minutes / EARLY_HALF_LIFE_MINUTES)
 
 
 def csi_optimal(
@@ -147,4 +175,27 @@ def sharp(expected_dbz: FloatArray, newest_dbz: FloatArray) -> FloatArray:
     ranks[order] = np.arange(order.size)
     places = (ranks + 0.5) / len(ranks) * len(intensities)
     result[known] = intensities[np.minimum(places.astype(int), len(intensities) - 1)]
+    return result
+
+
+def sharp_as_written(
+    expected_dbz: FloatArray, newest_dbz: FloatArray, no_rain_dbz: float
+) -> FloatArray:
+    """The product of a forecast: :func:`sharp`, where what is expected to be dry stays dry.
+
+    Args:
+        expected_dbz: (height, width) in dBZ, rounded as in files, NaN where missing.
+        newest_dbz: Like ``expected_dbz``, missing where that is: the newest observed frame.
+        no_rain_dbz: What dry pixels hold.
+
+    Returns:
+        (height, width) in dBZ; missing where ``expected_dbz`` is.
+    """
+    wet = expected_dbz > max(0.0, floor_as_written(no_rain_dbz))
+    heaviest = np.sort(newest_dbz[np.isfinite(expected_dbz)])
+    ranked = np.empty(np.count_nonzero(wet), np.float32)
+    counts = packed_dbz(expected_dbz[wet])  # sixteen bits are sorted five times faster
+    ranked[np.argsort(counts, kind="stable")] = heaviest[heaviest.size - ranked.size :]
+    result = expected_dbz.copy()
+    result[wet] = ranked
     return result

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.contingency import ContingencyTable
 from model.errors import ContractViolation
-from model.forecast import Forecast
+from model.forecast import ComingForecast, Forecast
 from model.frames import Frames
 from model.grid_difference import grid_difference
 
@@ -137,53 +137,56 @@ def verify(
     Raises:
         ContractViolation: The observations are on another grid.
     """
-    if observed is not None and not observed.grid.same_as(forecast.frames.grid):
+    return verify_coming(forecast.coming(), observed, thresholds_dbz)
+
+
+def verify_coming(
+    forecast: ComingForecast,
+    observed: Frames | None,
+    thresholds_dbz: Sequence[float] = THRESHOLDS_DBZ,
+) -> Verification:
+    """What :func:`verify` counts, of a forecast of which one part at a time is in memory."""
+    if observed is not None and not observed.grid.same_as(forecast.grid):
         raise ContractViolation(
             "Observations must be on the grid of the forecast, but"
-            f" {grid_difference(forecast.frames.grid, observed.grid)}.",
+            f" {grid_difference(forecast.grid, observed.grid)}.",
             rule="grid",
         )
-    methods = {name: frames.reflectivity_dbz for name, frames in forecast.methods().items()}
-    thresholds = tuple(map(float, thresholds_dbz))
-    matches = [
-        None if observed is None else _match(observed, forecast, lead)
-        for lead in range(len(forecast.frames))
-    ]
-    columns = [
-        _count({name: values[lead] for name, values in methods.items()}, match, thresholds)
-        for lead, match in enumerate(matches)
-    ]
+    thresholds, step = tuple(map(float, thresholds_dbz)), forecast.step
+    columns, frames = [], []
+    for part in forecast.parts:
+        methods = {name: method.reflectivity_dbz for name, method in part.methods().items()}
+        for lead, valid_time in enumerate(part.frames.times):
+            match = _match(observed, valid_time, step)
+            said = {name: values[lead] for name, values in methods.items()}
+            columns.append(_count(said, match, thresholds))
+            frames.append(int(match is not None))
+        del part, methods, said  # before the next part is made
     tables = {
         name: {
             threshold: tuple(column[name][threshold] for column in columns)
             for threshold in thresholds
         }
-        for name in methods
+        for name in columns[0]
     }
-    return Verification(
-        tuple(forecast.lead_minutes), tables, tuple(int(match is not None) for match in matches)
-    )
+    return Verification(tuple(forecast.lead_minutes), tables, tuple(frames))
 
 
-def _match(observed: Frames, forecast: Forecast, lead: int) -> NDArray[np.float32] | None:
+def _match(
+    observed: Frames | None, valid_time: datetime, step: timedelta
+) -> NDArray[np.float32] | None:
     """The observation (y, x) nearest to a valid time, if within a tenth of a step of it."""
-    valid_time = forecast.frames.times[lead]
-    if not len(observed):
+    if observed is None or not len(observed):
         return None
     gaps = [abs(time - valid_time) for time in observed.times]
     nearest = int(np.argmin([gap.total_seconds() for gap in gaps]))
-    close = fits(observed.times[nearest], valid_time, _step(forecast))
+    close = fits(observed.times[nearest], valid_time, step)
     return observed.reflectivity_dbz[nearest] if close else None
 
 
 def fits(time: datetime, valid_time: datetime, step: timedelta) -> bool:
     """True where an observation is within a tenth of a step of a valid time."""
     return abs(time - valid_time) <= step / 10
-
-
-def _step(forecast: Forecast) -> timedelta:
-    """Time between forecast frames; the lead where there is one frame only."""
-    return forecast.frames.step if len(forecast.frames) > 1 else forecast.lead_times[0]
 
 
 def _count(

@@ -66,8 +66,8 @@ def wanted_format(name: str | None, accept: str | None, product: str | None = No
         raise UnknownFormat(f"A product is one of {', '.join(PRODUCTS)}, not {product[:40]!r}.")
     if form.name == "netcdf":
         raise UnknownFormat(
-            "A NetCDF forecast holds reflectivity and reflectivity_expected side by side; product"
-            " chooses what json, npz, png and webp show."
+            "A NetCDF forecast holds reflectivity, reflectivity_expected and reflectivity_sharp"
+            " side by side; product chooses what json, npz, png and webp show."
         )
     return replace(form, product=product)
 

@@ -71,6 +71,11 @@ class HeldJobs:
             with self._lock:
                 del self._working[claim]
 
+    def moved(self, claim: str) -> None:
+        """Note that work on a job is slow, but does not hang."""
+        with self._lock:
+            self._working[claim] = time.monotonic()
+
     def claims(self) -> dict[str, str]:
         """Claim -> job id of everything held."""
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from model.forecast import Forecast
 from model.frames import Frames
@@ -22,7 +22,3 @@ class JobInput:
     frames: Frames
     quality: Mapping[str, str] = field(default_factory=dict)
     without_network: Forecast | None = None
-
-    def noted(self, forecast: Forecast) -> Forecast:
-        """A forecast from these frames, with the notes on them."""
-        return replace(forecast, quality={**forecast.quality, **self.quality})

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from model.errors import EchocastError, InputError
-from model.forecast import Forecast
-from model.formats.cf import write_forecast
+from model.forecast import ComingForecast, Forecast, ModelIdentity
+from model.formats.cf import write_coming
 from workers.archive import Archive
 from workers.batcher import Batcher, BatchItem
 from workers.claims import ClaimStore
@@ -126,24 +126,25 @@ class _Run:
             yield
         self.timings[name] = time.monotonic() - start
 
-    def _forecast(self) -> Forecast:
+    def _forecast(self) -> ComingForecast:
         with self._phase("load"):
             network = self._network()
             given = self._input()
         if given.without_network is not None:
-            return given.without_network
+            return given.without_network.coming()
+        frames, notes = [given.frames], given.quality
+        del given
         prepared: list[Any] = []
 
         def prepare() -> BatchItem:
             with self._phase("prepare"):
-                prepared.append(network.prepare(given.frames))
+                prepared.append(network.prepare(frames.pop()))  # not held while the network runs
             return self._item(network, prepared[0])
 
         result = self.shop.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
-        with self._phase("finish"):
-            forecast = given.noted(network.finish(prepared[0], result.prediction))
-        return _noted_stand_in(self.job, forecast)
+        forecast = network.coming(prepared[0], result.prediction)
+        return forecast.noted({**notes, **_stand_in_note(self.job, forecast.model)})
 
     def _network(self) -> Network:
         """The one that was asked for; where it is refused here, the one that serves goes on.
@@ -163,12 +164,12 @@ class _Run:
         is_lost = partial(self.shop.held.is_lost, self.claim)
         return BatchItem(network, prepared, self.alone, self.started + left, is_lost)
 
-    def _succeed(self, forecast: Forecast) -> None:
-        """Write the forecast, then score it until no observation came meanwhile."""
+    def _succeed(self, forecast: ComingForecast) -> None:
+        """Finish and write the forecast, then score it until no observation came meanwhile."""
         with self._phase("write"):
-            path = self._kept(forecast)
+            path = self._kept(replace(forecast, parts=self._finished(forecast.parts)))
+        self.timings["write"] -= self.timings.get("finish", 0)
         result = _result(forecast, path)
-        del forecast  # the file is scored; memory is wanted by others
         job = self.job
         while True:
             scores = self._scores(job, path)
@@ -179,12 +180,26 @@ class _Run:
         if outcome == "finished" and "verification" in scores:
             self.shop.metrics.on_scores(scores["verification"], None)
 
-    def _kept(self, forecast: Forecast) -> str:
+    def _finished(self, parts: Iterator[Forecast]) -> Iterator[Forecast]:
+        """Each part when it is asked for, as long as the job is held."""
+        while True:
+            if self.shop.held.is_lost(self.claim):
+                raise ClaimLost("The job was cancelled or given away.")
+            start = time.monotonic()
+            part = next(parts, None)
+            self.shop.held.moved(self.claim)
+            self.timings["finish"] = self.timings.get("finish", 0) + time.monotonic() - start
+            if part is None:
+                return
+            yield part
+            del part
+
+    def _kept(self, forecast: ComingForecast) -> str:
         """Where the forecast's file lies in the archive."""
         if self.job.stream:
             return self.shop.streams.issue(self.job, forecast)
         answered = replace(self.job, model=forecast.model)
-        return self.shop.archive.put_forecast(answered, partial(write_forecast, forecast))
+        return self.shop.archive.put_forecast(answered, partial(write_coming, forecast))
 
     def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
         """The fields of the job hash that tell how good the forecast is."""
@@ -217,24 +232,21 @@ class _Run:
         return outcome
 
 
-def _result(forecast: Forecast, path: str) -> dict[str, Any]:
+def _result(forecast: ComingForecast, path: str) -> dict[str, Any]:
     return {
         "forecast_path": path,
         "model": [forecast.model.name, forecast.model.version],
         "weights_sha256": forecast.model.weights_sha256,
-        "valid_times": [time.isoformat() for time in forecast.frames.times],
+        "valid_times": [time.isoformat() for time in forecast.valid_times],
         "lead_minutes": forecast.lead_minutes,
         "quality": dict(forecast.quality),
     }
 
 
-def _noted_stand_in(job: Job, forecast: Forecast) -> Forecast:
-    """Say so where another model answers than was asked for."""
-    asked, answered = (f"{model.name}/{model.version}" for model in (job.model, forecast.model))
-    if asked == answered:
-        return forecast
-    note = f"{asked} was refused here; {answered} answered."
-    return replace(forecast, quality={**forecast.quality, "model": note})
+def _stand_in_note(job: Job, model: ModelIdentity) -> dict[str, str]:
+    """Says so where another model answers than was asked for."""
+    asked, answered = (f"{m.name}/{m.version}" for m in (job.model, model))
+    return {} if asked == answered else {"model": f"{asked} was refused here; {answered} answered."}
 
 
 def _cost(job: Job) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from model.formats.cf import read_forecast
+from model.formats.cf_reader import read_methods
 from model.frames import Frames, Grid
-from model.verification import verify
+from model.verification import verify_coming
 from workers.archive import Archive
 from workers.errors import ArchiveError
 from workers.job import Job, JobError
+from workers.stored_frames import read_stored
 
 
 def score(archive: Archive, job: Job, forecast_path: str) -> tuple[dict[str, Any], JobError | None]:
@@ -31,9 +32,9 @@ def score(archive: Archive, job: Job, forecast_path: str) -> tuple[dict[str, Any
         NotInArchive: There is no such file.
         InputError: The file is damaged.
     """
-    forecast = read_forecast(archive.path(forecast_path), only_methods=True)
-    observed, problem = _observations(archive, job.observation_shas, forecast.frames.grid)
-    scores = verify(forecast, observed).to_json()
+    forecast = read_methods(archive.path(forecast_path))
+    observed, problem = _observations(archive, job.observation_shas, forecast.grid)
+    scores = verify_coming(forecast, observed).to_json()
     archive.put_verification(job, scores)
     return scores, problem
 
@@ -46,7 +47,7 @@ def _observations(
     problem = None
     for sha in shas:
         try:
-            frames = archive.load_frames(sha)
+            frames = read_stored(archive.frames_file(sha), mapped=True)
         except ArchiveError as error:
             problem = JobError("observations-missing", str(error))
             continue

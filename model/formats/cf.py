@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from itertools import chain
@@ -20,18 +20,18 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.forecast import Forecast
+from model.forecast import ComingForecast, Forecast
 from model.formats.cf_layout import (
     CONVENTIONS,
     create_packed,
-    create_times,
     reflectivity_attributes,
     write_grid,
     write_packed,
     write_scalar_time,
+    write_times,
 )
 from model.formats.cf_reader import read_forecast
-from model.formats.netcdf_access import open_netcdf
+from model.formats.netcdf_access import open_netcdf, unlocked
 from model.frames import FloatArray, Frames
 from model.packing import (
     PROBABILITY_MISSING,
@@ -41,7 +41,7 @@ from model.packing import (
     packed_probability,
 )
 
-__all__ = ["read_forecast", "write_forecast", "write_frames", "write_leads"]
+__all__ = ["read_forecast", "write_coming", "write_forecast", "write_frames"]
 
 REFLECTIVITY = "equivalent_reflectivity_factor"
 SMALL_PIXELS = 128 * 128  # grids up to here are written in the classic format
@@ -49,7 +49,16 @@ LEADS = "forecast_reference_time forecast_period"
 REFLECTIVITIES = {  # by lead time; the forecast is the first, and alone has the standard name
     "reflectivity": "forecast radar reflectivity",
     "reflectivity_expected": "forecast radar reflectivity of least expected error",
+    "reflectivity_sharp": "forecast radar reflectivity with intensities as observed last",
     "reflectivity_extrapolation": "radar reflectivity extrapolated along the motion of the echoes",
+}
+MORE_ATTRIBUTES = {
+    "reflectivity": {"standard_name": REFLECTIVITY},
+    "reflectivity_sharp": {
+        "comment": "For looking at, not for scores: the order of the expected reflectivity with the"
+        " intensities of the newest observed frame (probability matching). What is expected to be"
+        " dry stays dry."
+    },
 }
 EXTRAPOLATION = "optical flow (DIS) and semi-Lagrangian advection of the newest input frame"
 
@@ -66,8 +75,7 @@ def write_frames(frames: Frames, path: Path) -> None:
             {"title": "Radar reflectivity", "history": "written by Echocast", **frames.attributes}
         )
         dataset.setncattr("Conventions", CONVENTIONS)
-        create_times(dataset, len(frames))
-        dataset.variables["time"][:] = [time.timestamp() for time in frames.times]
+        write_times(dataset, frames.times)
         write_grid(dataset, frames.grid)
         attributes = reflectivity_attributes(frames, "radar reflectivity")
         attributes["standard_name"] = REFLECTIVITY
@@ -83,25 +91,23 @@ def write_forecast(forecast: Forecast, path: Path) -> None:
         forecast: What to write; values are packed to 0.01 dBZ, probabilities to 0.004.
         path: The new file.
     """
-    write_leads([forecast], len(forecast.frames), path)
+    write_coming(forecast.coming(), path)
 
 
-def write_leads(parts: Iterable[Forecast], leads: int, path: Path) -> None:
-    """Write a forecast that comes in parts, each some of its lead times, as they are asked for.
+def write_coming(forecast: ComingForecast, path: Path) -> None:
+    """Write a forecast part by part, each as it is asked for: little of it is in memory.
 
-    All the while the process's NetCDF lock is held.
+    Others may call the NetCDF library while a part is made.
 
     Args:
-        parts: At least one; lead times in order, everything but the fields alike.
-        leads: How many lead times there are in all parts together.
+        forecast: At least one lead time.
         path: The new file.
     """
-    rest = iter(parts)
-    first = next(rest)
+    first = next(forecast.parts)
     last, pack = np.full(first.frames.grid.shape, np.nan, np.float32), _packing(first)
     with open_netcdf(path, "w", classic=last.size <= SMALL_PIXELS) as dataset:
-        _create(dataset, first, leads)
-        done, everything = 0, chain([first], rest)
+        _create(dataset, first, forecast)
+        done, everything = 0, chain([first], _made_unlocked(forecast.parts))
         del first  # its fields may be large
         for part in everything:
             _write_part(dataset, part, done)
@@ -111,21 +117,32 @@ def write_leads(parts: Iterable[Forecast], leads: int, path: Path) -> None:
         write_packed(dataset.variables["reflectivity_last_observed"], last, pack, ())
 
 
-def _create(dataset: netCDF4.Dataset, part: Forecast, leads: int) -> None:
-    """Everything but the fields, their times and lead times."""
+def _made_unlocked(parts: Iterator[Forecast]) -> Iterator[Forecast]:
+    while True:
+        with unlocked():
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        del part
+
+
+def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ComingForecast) -> None:
+    """Everything but the fields."""
     dataset.setncatts(_global_attributes(part))
-    create_times(dataset, leads)
+    write_times(dataset, forecast.valid_times)
     write_grid(dataset, part.frames.grid)
     write_scalar_time(dataset, "forecast_reference_time", part.forecast_reference_time)
     variable = dataset.createVariable("forecast_period", "f8", ("time",))
     names = {"standard_name": "forecast_period", "long_name": "valid time minus reference time"}
     variable.setncatts({**names, "units": "minutes"})
+    variable[:] = forecast.lead_minutes
     for name, long_name in REFLECTIVITIES.items():
-        if name in _fields(part):
-            named = {"standard_name": REFLECTIVITY} if name == "reflectivity" else {}
-            attributes = reflectivity_attributes(part.frames, long_name)
-            attributes |= {**named, "coordinates": LEADS}
-            create_packed(dataset, name, ("time", "y", "x"), attributes)
+        if name == "reflectivity_expected" and part.expected is None:
+            continue  # the default already
+        attributes = reflectivity_attributes(part.frames, long_name)
+        attributes |= {"coordinates": LEADS, **MORE_ATTRIBUTES.get(name, {})}
+        create_packed(dataset, name, ("time", "y", "x"), attributes)
     long_name = "newest observed radar reflectivity where there is a forecast"
     attributes = reflectivity_attributes(part.frames, long_name)
     attributes["coordinates"] = "forecast_reference_time"
@@ -134,15 +151,13 @@ def _create(dataset: netCDF4.Dataset, part: Forecast, leads: int) -> None:
         _create_exceedance(dataset, part.exceedance_thresholds_dbz)
 
 
-def _fields(part: Forecast) -> dict[str, FloatArray]:
-    """Reflectivity (lead, y, x) by variable; expected where it is not the default already."""
-    fields = {
-        "reflectivity": part.frames.reflectivity_dbz,
-        "reflectivity_extrapolation": part.extrapolation.reflectivity_dbz,
-    }
+def _fields(part: Forecast) -> Iterator[tuple[str, Frames]]:
+    """Reflectivity by variable; each is written before the next one is asked for."""
+    yield "reflectivity", part.frames
     if part.expected is not None:
-        fields["reflectivity_expected"] = part.expected.reflectivity_dbz
-    return fields
+        yield "reflectivity_expected", part.expected
+    yield "reflectivity_sharp", part.sharp()
+    yield "reflectivity_extrapolation", part.extrapolation
 
 
 def _packing(part: Forecast) -> Callable[[FloatArray], NDArray[np.int16]]:
@@ -151,11 +166,9 @@ def _packing(part: Forecast) -> Callable[[FloatArray], NDArray[np.int16]]:
 
 def _write_part(dataset: netCDF4.Dataset, part: Forecast, done: int) -> None:
     """The lead times of a part, after those that are done."""
-    now, variables = slice(done, done + len(part.frames)), dataset.variables
-    variables["time"][now] = [time.timestamp() for time in part.frames.times]
-    variables["forecast_period"][now] = part.lead_minutes
-    for name, values in _fields(part).items():
-        write_packed(variables[name], values, _packing(part), (done,))
+    variables = dataset.variables
+    for name, frames in _fields(part):
+        write_packed(variables[name], frames.reflectivity_dbz, _packing(part), (done,))
     if part.exceedance_probability is not None:
         chances = variables["exceedance_probability"]
         write_packed(chances, part.exceedance_probability, packed_probability, (0, done))

@@ -6,13 +6,14 @@ Source: CF conventions 1.11, chapters 4 (coordinates), 5.6 (grid mappings) and 8
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from operator import add
 from pathlib import Path
 from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,23 @@ def open_forecast(path: Path) -> Iterator[netCDF4.Dataset]:
         if "reflectivity_last_observed" not in dataset.variables:
             raise UnsupportedInput(f"{path.name} is not a forecast file of Echocast.")
         yield dataset
+
+
+@contextmanager
+def open_fields(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The arrays of a file by name, which give parts as they are stored: times since 1970.
+
+    NetCDF-4 files are read as what they are, HDF5: the NetCDF library takes longer to open one
+    than to read a frame.
+    """
+    with damage_is_unreadable(path):
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                yield file
+        else:
+            with open_forecast(path) as dataset:
+                dataset.set_auto_maskandscale(False)
+                yield dataset.variables
 
 
 def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
@@ -84,11 +102,12 @@ def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
     return {"long_name": long_name, "standard_name": standard_name, "units": units, "axis": axis}
 
 
-def create_times(dataset: netCDF4.Dataset, count: int) -> None:
-    """Add the dimension and coordinate ``time``, when each frame is valid; nothing is in it yet."""
-    dataset.createDimension("time", count)
+def write_times(dataset: netCDF4.Dataset, times: Sequence[datetime]) -> None:
+    """Add the dimension and coordinate ``time``: when each frame is valid."""
+    dataset.createDimension("time", len(times))
     variable = dataset.createVariable("time", "f8", ("time",))
     variable.setncatts({**_clock("time", "valid time"), "axis": "T"})
+    variable[:] = [time.timestamp() for time in times]
 
 
 def write_scalar_time(dataset: netCDF4.Dataset, name: str, time: datetime) -> None:

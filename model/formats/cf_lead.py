@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from model.formats.cf_layout import open_forecast
-from model.formats.netcdf_access import damage_is_unreadable
+from model.formats.cf_layout import open_fields
 from model.frames import FloatArray
 from model.packing import unpacked_dbz, unpacked_probability
 
@@ -53,7 +50,7 @@ def read_lead(
     Raises:
         UnreadableInput: The file is damaged, or none of our forecasts.
     """
-    with _stored(path) as fields:
+    with open_fields(path) as fields:
         leads = np.flatnonzero(fields["time"][...] == valid_time.timestamp())
         if not leads.size:
             return None
@@ -70,23 +67,6 @@ def read_lead(
             tuple(chances),
             np.stack(list(chances.values())) if chances else None,
         )
-
-
-@contextmanager
-def _stored(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The arrays of a file by name, which give parts as they are stored: times since 1970.
-
-    NetCDF-4 files are read as what they are, HDF5: the NetCDF library takes longer to open one
-    than to read a frame.
-    """
-    with damage_is_unreadable(path):
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                yield file
-        else:
-            with open_forecast(path) as dataset:
-                dataset.set_auto_maskandscale(False)
-                yield dataset.variables
 
 
 def _chances(

@@ -39,6 +39,19 @@ def open_netcdf(
         yield dataset
 
 
+@contextmanager
+def unlocked() -> Iterator[None]:
+    """Let other threads call the library meanwhile, in a block of :func:`open_netcdf` that waits.
+
+    Nothing of the open file may be touched in the context.
+    """
+    _LOCK.release()
+    try:
+        yield
+    finally:
+        _LOCK.acquire()
+
+
 def _check_whole(dataset: netCDF4.Dataset, path: Path) -> None:
     """What is missing at the end of a classic file would be read as zeros: as dry."""
     if dataset.data_model.startswith("NETCDF3"):

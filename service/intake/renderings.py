@@ -15,7 +15,6 @@ from model.forecast import Forecast
 from model.formats.cf import read_forecast
 from model.formats.cf_reader import read_exceedance, read_expected
 from model.frames import FloatArray, Frames
-from model.products import sharp
 from model.verification import Verification
 from workers.stored_frames import read_stored
 
@@ -110,11 +109,8 @@ def _forecast(request: Request) -> Forecast:
     forecast = read_forecast(path, only_methods=True)
     if not product:
         return forecast
-    frames = read_expected(path, forecast.frames)
-    if product == "sharp":
-        pairs = zip(frames.reflectivity_dbz, forecast.persistence.reflectivity_dbz, strict=True)
-        frames = frames.with_values(np.stack([sharp(*pair) for pair in pairs]), frames.times)
-    return replace(forecast, frames=frames)
+    shown = replace(forecast, frames=read_expected(path, forecast.frames))
+    return replace(shown, frames=shown.sharp()) if product == "sharp" else shown
 
 
 def _inputs(request: Request) -> Frames | None:

@@ -2,6 +2,8 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import xarray as xr
 from model.errors import UnreadableInput, UnsupportedInput
 from model.forecast import Forecast
 from model.formats import cf, cf_layout
-from model.formats.cf import read_forecast, write_forecast, write_frames
+from model.formats.cf import read_forecast, write_coming, write_forecast, write_frames
+from model.formats.cf_reader import read_methods
 from model.formats.readers import read_frames, read_netcdf
 from model.frames import Frames, Grid
 from model.packing import (
@@ -23,6 +26,7 @@ from model.packing import (
     unpacked_dbz,
     unpacked_probability,
 )
+from model.verification import verify, verify_coming
 from tests.model.radar_files import (
     PROJECTIONS,
     forecast_of,
@@ -194,6 +198,57 @@ def test_large_variables_are_written_and_read_frame_by_frame(forecast, tmp_path,
     np.testing.assert_array_equal(
         back.exceedance_probability, read_forecast(whole).exceedance_probability
     )
+
+
+def test_others_may_use_the_library_while_a_lead_is_made(forecast, tmp_path):
+    times = forecast.frames.times
+
+    def parts() -> Iterator[Forecast]:
+        for lead in range(len(times)):
+            with ThreadPoolExecutor() as others:
+                others.submit(write_forecast, forecast, tmp_path / "other.nc").result(30)
+            yield cut(forecast, slice(lead, lead + 1))
+
+    write_coming(replace(forecast.coming(), parts=parts()), tmp_path / "forecast.nc")
+    assert same(read_forecast(tmp_path / "forecast.nc"), read_forecast(tmp_path / "other.nc"))
+
+
+def cut(forecast: Forecast, which: slice) -> Forecast:
+    """Some lead times of a forecast without another product."""
+    names = ("frames", "extrapolation", "persistence")
+    fields = {name: getattr(forecast, name)[which] for name in names}
+    chances = forecast.exceedance_probability[:, which]
+    return replace(forecast, **fields, exceedance_probability=chances)
+
+
+@pytest.mark.parametrize("classic", [True, False])
+def test_what_is_scored_is_the_same_part_by_part(forecast, tmp_path, monkeypatch, classic):
+    monkeypatch.setattr(cf, "SMALL_PIXELS", 10**6 if classic else 0)
+    write_forecast(forecast, tmp_path / "forecast.nc")
+    monkeypatch.setattr("model.forecast.PART_PIXELS", 1)
+    coming = read_methods(tmp_path / "forecast.nc")
+    assert coming.quality == forecast.quality
+    assert coming.model == forecast.model
+    _, observed = forecast_of(small_storm(coverage_radius_km=11))
+    seen = observed[1:4]
+    counted = verify_coming(coming, seen)
+    assert sum(counted.frames) == 3
+    assert counted == verify(read_forecast(tmp_path / "forecast.nc"), seen)
+
+
+def test_sharp_lies_beside_the_others_and_is_said_not_to_be_for_scores(forecast, tmp_path):
+    two = replace(forecast, expected=forecast.extrapolation)
+    write_forecast(two, tmp_path / "forecast.nc")
+    back = read_forecast(tmp_path / "forecast.nc")
+    with xr.open_dataset(tmp_path / "forecast.nc") as dataset:
+        sharp = dataset.reflectivity_sharp.values.astype(np.float32)
+        assert "not for scores" in dataset.reflectivity_sharp.attrs["comment"]
+        without = xr.load_dataset(tmp_path / "forecast.nc", decode_cf=False)
+    np.testing.assert_array_equal(sharp, back.sharp().reflectivity_dbz)
+    assert not np.array_equal(sharp, back.expected.reflectivity_dbz, equal_nan=True)
+    without.drop_vars("reflectivity_sharp").to_netcdf(tmp_path / "old.nc")
+    old = read_forecast(tmp_path / "old.nc")
+    np.testing.assert_array_equal(old.sharp().reflectivity_dbz, sharp)
 
 
 def test_writing_what_was_read_changes_nothing(forecast, tmp_path):

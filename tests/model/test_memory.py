@@ -14,7 +14,7 @@ from model.synthetic import storm
 
 SIDE = 1000
 PLANES = 90  # of float32, at most; 79 were measured
-CHUNK_CACHES = 64 * 2**20  # of the NetCDF library: 16 MiB for each of four variables
+CHUNK_CACHES = 80 * 2**20  # of the NetCDF library: 16 MiB for each of five variables
 
 CHILD = """
 import resource, sys

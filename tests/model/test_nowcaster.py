@@ -12,7 +12,7 @@ from model.config import RADAR_SMALL, NetworkConfig
 from model.errors import ContractViolation
 from model.extrapolation import Motion, carry, estimate_motion, trajectories
 from model.forecast import ModelIdentity
-from model.formats.cf import read_forecast, write_forecast
+from model.formats.cf import read_forecast, write_coming, write_forecast
 from model.frames import Frames, Grid
 from model.networks import Network
 from model.nowcaster import Nowcaster, reach
@@ -226,3 +226,34 @@ def test_values_are_those_that_files_hold(tmp_path):
     for method, frames in forecast.methods().items():
         written = back.methods()[method].reflectivity_dbz
         assert np.array_equal(frames.reflectivity_dbz, written, equal_nan=True)
+
+
+@pytest.mark.parametrize(("pixels", "leads"), [(1, [1] * 10), (70 * 90 * 4, [4, 4, 2])])
+def test_a_forecast_that_comes_in_parts_is_the_same(frames, tmp_path, monkeypatch, pixels, leads):
+    deciding = Nowcaster(nowcaster()._network, IDENTITY, decision=Decision((0.5,) * 6))
+    prepared = deciding.prepare(frames)
+    whole = deciding.finish(prepared, deciding.predict([prepared])[0])
+    monkeypatch.setattr("model.forecast.PART_PIXELS", pixels)
+    coming = deciding.coming(prepared, deciding.predict([prepared])[0])
+    assert coming.valid_times == whole.frames.times
+    assert coming.lead_minutes == whole.lead_minutes
+    parts = list(coming.parts)
+    assert [len(part.frames) for part in parts] == leads
+    for name in ("frames", "expected", "extrapolation", "persistence"):
+        joined = np.concatenate([getattr(part, name).reflectivity_dbz for part in parts])
+        assert np.array_equal(joined, getattr(whole, name).reflectivity_dbz, equal_nan=True)
+    chances = np.concatenate([part.exceedance_probability for part in parts], axis=1)
+    assert np.array_equal(chances, whole.exceedance_probability, equal_nan=True)
+    write_forecast(whole, tmp_path / "whole.nc")
+    coming = deciding.coming(prepared, deciding.predict([prepared])[0])
+    write_coming(coming.noted({}), tmp_path / "parts.nc")
+    assert (tmp_path / "parts.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
+
+
+def test_sharp_is_looked_at_with_what_was_observed(frames):
+    forecast = nowcaster().nowcast(frames)
+    shown, newest = forecast.sharp().reflectivity_dbz, forecast.persistence.reflectivity_dbz
+    assert np.array_equal(np.isnan(shown), np.isnan(newest))
+    known = np.isfinite(newest[9])
+    assert shown[9][known].max() == newest[9][known].max()
+    assert set(shown[9][known]) <= {*newest[9][known], np.float32(frames.no_rain_dbz)}

@@ -1,10 +1,18 @@
 """The products keep their promises."""
 
+import json
+
 import numpy as np
 import pytest
 
 from model.errors import ModelError
-from model.products import Decision, csi_optimal, leaning_on_extrapolation, sharp
+from model.products import (
+    Decision,
+    csi_optimal,
+    leaning_on_extrapolation,
+    sharp,
+    sharp_as_written,
+)
 
 THRESHOLDS = (20.0, 30.0, 40.0)
 CUTS = (0.5, 0.3, 0.2)
@@ -83,14 +91,47 @@ def test_without_weights_probabilities_are_decided_by_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("cuts", "weights", "message"),
+    ("cuts", "weights", "early", "message"),
     [
-        ((0.5, 1.2), (), "Cuts are probabilities"),
-        ((0.5, 0.2), (0.1,), "as many weights"),
-        ((0.5, 0.2), (0.1, -0.1), "Weights of extrapolation are 0 to 1"),
-        ((0.5, float("nan")), (), "Cuts are probabilities"),
+        ((0.5, 1.2), (), 0, "Cuts are probabilities"),
+        ((0.5, 0.2), (0.1,), 0, "as many weights"),
+        ((0.5, 0.2), (0.1, -0.1), 0, "Weights of extrapolation are 0 to 1"),
+        ((0.5, float("nan")), (), 0, "Cuts are probabilities"),
+        ((0.5,), (), -1, "Cuts begin up to 9"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused(cuts, weights, message):
+def test_a_decision_that_cannot_be_is_refused(cuts, weights, early, message):
     with pytest.raises(ModelError, match=message):
-        Decision(cuts, weights)
+        Decision(cuts, weights, early)
+
+
+def test_sharp_in_a_forecast_is_sharp_where_it_rains_and_dry_where_it_does_not():
+    rng = np.random.default_rng(5)
+    expected = (1 + rng.permutation(4000)).reshape(50, 80).astype(np.float32) / 100
+    newest = np.round(rng.uniform(-20, 55, (50, 80)), 2).astype(np.float32)
+    expected[:10] = newest[:10] = np.nan
+    assert np.array_equal(
+        sharp_as_written(expected, newest, -32), sharp(expected, newest), equal_nan=True
+    )
+    expected[20:40] = -32
+    sharpened = sharp_as_written(expected, newest, -32)
+    wet = expected > -32
+    assert (sharpened[20:40] == -32).all()
+    assert np.isnan(sharpened[:10]).all()
+    assert np.array_equal(np.sort(sharpened[wet]), np.sort(newest[10:].ravel())[-wet.sum() :])
+    assert (np.diff(sharpened[wet][np.argsort(expected[wet])]) >= 0).all()
+
+
+def test_cuts_are_twice_as_high_at_once_and_come_down_by_half_every_ten_minutes():
+    decision = Decision((0.4, 0.1), (), 1.0)
+    np.testing.assert_allclose(decision.cuts_at(0), (0.8, 0.2))
+    np.testing.assert_allclose(decision.cuts_at(10), (0.6, 0.15))
+    np.testing.assert_allclose(decision.cuts_at(600), (0.4, 0.1))
+    assert Decision((0.4, 0.1)).cuts_at(5) == (0.4, 0.1)
+
+
+def test_a_decision_goes_into_a_manifest_and_back():
+    decision = Decision((0.4, 0.1), (0.0, 0.12), 1.0)
+    assert Decision.of_manifest(json.loads(json.dumps(decision.to_manifest()))) == decision
+    assert Decision.of_manifest({"cuts": [0.3]}) == Decision((0.3,))
+    assert Decision.of_manifest({}) == Decision()

@@ -2,14 +2,15 @@
 
 ``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
 returns, ``raise`` fails, ``slow:<seconds>`` takes its time, ``steps:<seconds>`` does and reports
-ten steps, ``greedy`` runs out of memory in company, ``hungry`` even alone.
+ten steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of memory in
+company, ``hungry`` even alone.
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from model.errors import CheckpointError
-from model.forecast import Forecast, ModelIdentity
+from model.forecast import ComingForecast, Forecast, ModelIdentity
 from model.frames import Frames
 
 STEPS = 10
@@ -61,14 +62,14 @@ class FakeNowcaster:
             misbehave(item.mood, len(batch), progress)
         return [item.frames.reflectivity_dbz[-1] for item in batch]
 
-    def finish(self, prepared: FakePrepared, prediction: np.ndarray) -> Forecast:
+    def coming(self, prepared: FakePrepared, prediction: np.ndarray) -> ComingForecast:
         frames = prepared.frames
         repeated = np.repeat(prediction[None], STEPS, axis=0)
         step = frames.step
         times = [frames.times[-1] + step * lead for lead in range(1, STEPS + 1)]
         assert times[0] - frames.times[-1] > timedelta(0)
         forecast = frames.with_values(repeated, times)
-        return Forecast(
+        whole = Forecast(
             forecast,
             forecast,
             forecast,
@@ -77,6 +78,18 @@ class FakeNowcaster:
             frames.sha256(),
             quality={"fake": "yes"},
         )
+        verb, _, seconds = prepared.mood.partition(":")
+        return replace(
+            whole.coming(), parts=slowly(whole, float(seconds if verb == "parts" else 0))
+        )
+
+
+def slowly(whole: Forecast, seconds: float) -> Iterator[Forecast]:
+    """Lead by lead."""
+    for lead in range(STEPS):
+        time.sleep(seconds)
+        frames = whole.frames[lead : lead + 1]
+        yield replace(whole, frames=frames, extrapolation=frames, persistence=frames)
 
 
 def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None:

@@ -1,11 +1,22 @@
 """Freed memory does not stay with the process."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from model.frames import Frames
+from model.synthetic import storm
+from tests.workers.conftest import World
 from workers.memory import resident_bytes
+
+SMALL = "tests.workers.worker_with_small_network"
+SIDE = 800
+PLANES = 80  # of float32, at most; 68 were measured, 97 where the whole forecast was held
+CHUNK_CACHES = 80 * 2**20  # of the NetCDF library: 16 MiB for each of five variables
 
 PROGRAM = """
 import numpy as np
@@ -33,3 +44,25 @@ def test_freed_memory_is_given_back() -> None:
 
 def test_this_process_is_resident() -> None:
     assert resident_bytes() > 10 * 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
+def test_a_worker_takes_few_bytes_a_pixel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1048576")  # what is freed goes back at once
+    process = Path(f"/proc/{world.start_worker(SMALL).pid}")
+    drawn = storm(4, frames=20, height=200, width=200)
+    assert world.end_of(world.submit(drawn[:10]).job.id, 120).status == "succeeded"
+    large = np.tile(drawn.reflectivity_dbz, (1, SIDE // 200, SIDE // 200))
+    frames = Frames.of_array(large, step_minutes=5, km_per_pixel=1.0)
+    observed = world.archive.put_frames(frames[10:])
+    (process / "clear_refs").write_text("5")
+    before = status_bytes(process, "VmHWM")
+    job = world.end_of(world.submit(frames[:10], observation_sha=observed).job.id, 300)
+    assert (job.status, job.verified) == ("succeeded", 1)
+    assert status_bytes(process, "VmHWM") - before < PLANES * 4 * SIDE**2 + CHUNK_CACHES
+
+
+def status_bytes(process: Path, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+)", (process / "status").read_text())
+    assert found
+    return 1024 * int(found[1])

@@ -234,6 +234,16 @@ def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World) -> No
     assert served.jobs.get(second.id).status == "cancelled"
 
 
+def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World) -> None:
+    world.start_worker()
+    job = world.submit(storm(0, mood="parts:0.5")).job
+    written = until(lambda: list(world.archive.scratch.glob("*.nc")))
+    assert world.jobs.release(job.id).status == "cancelled"
+    until(lambda: not any(path.exists() for path in written))
+    assert not list(world.archive.root.glob("forecasts/**/*.nc"))
+    assert world.end_of(world.submit(storm(1)).job.id).status == "succeeded"
+
+
 def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
     world = make_world(job_deadline_seconds=0.5, worker_concurrency=1, batch_items=1)
     world.start_worker()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from model.errors import ContractViolation
-from model.forecast import Forecast
-from model.formats.cf import write_forecast
+from model.forecast import ComingForecast
+from model.formats.cf import write_coming
 from model.formats.stream_frame import StreamFrame
 from model.judging.tallies import CANARY, CHALLENGER, FALLBACK, MODEL
 from model.registry import Registry
@@ -139,7 +139,7 @@ class Forecasting:
             )
         return frame
 
-    def issue(self, job: Job, forecast: Forecast) -> Issued:
+    def issue(self, job: Job, forecast: ComingForecast) -> Issued:
         """Write the forecast of a stream's job; what holds, if another worker was first.
 
         One forecast is served for each reference time, also where the champion changes meanwhile.
@@ -148,16 +148,16 @@ class Forecasting:
             id=job.id,
             stream=job.stream,
             forecast_reference_time=job.forecast_reference_time,
-            valid_times=forecast.frames.times,
+            valid_times=forecast.valid_times,
             model_name=forecast.model.name,
             model_version=forecast.model.version,
             roles=self._roles(job, forecast),
             quality=dict(forecast.quality),
             issued=datetime.now(UTC),
         )
-        return self._library.forecasts.issue(issued, partial(write_forecast, forecast))
+        return self._library.forecasts.issue(issued, partial(write_coming, forecast))
 
-    def _roles(self, job: Job, forecast: Forecast) -> tuple[str, ...]:
+    def _roles(self, job: Job, forecast: ComingForecast) -> tuple[str, ...]:
         """As what the forecast is scored: without the network it is no model's."""
         if "degraded" in forecast.quality:
             return (FALLBACK,)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from model.errors import EchocastError
-from model.forecast import Forecast
+from model.forecast import ComingForecast
 from workers.engine_client import EngineClient
 from workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from workers.job import Job
@@ -103,7 +103,7 @@ class StreamProcessing:
         except QueueFull as error:
             log.warning("Nowcasts of %s wait: %s", stream.name, error)
 
-    def issue(self, job: Job, forecast: Forecast) -> str:
+    def issue(self, job: Job, forecast: ComingForecast) -> str:
         """Issue a forecast and score it against frames that came before it; its path."""
         issued = self.forecasting.issue(job, forecast)
         span = Span(issued.valid_times[0], issued.valid_times[-1])
