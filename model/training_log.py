@@ -49,7 +49,8 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
 
     Scalars: loss, its parts, learning rate, norm of the gradient before clipping, CSI by threshold
     of the batch's frames that ran freely, where there were any, and the share of the time that was
-    spent waiting for windows. A run that goes on replaces what was logged after ``step``.
+    spent waiting for windows. A run that goes on replaces what was logged after ``step``; a kill
+    loses what was logged in the last ten seconds.
 
     Args:
         run: Folder of the run.

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from model.__main__ import app
 from model.batches import Sampler
 from model.config import (
     FREE_RUNNING,
     PAPER,
+    PRESETS,
     RADAR_SMALL,
     REVERSE,
     SAMPLINGS,
@@ -143,3 +146,34 @@ def test_a_killed_run_goes_on_with_the_same_truth(store, tmp_path, network, samp
     freely = Run(replace(config, sampling=FREE_RUNNING), tmp_path / "killed")
     with pytest.raises(ModelError, match="another configuration"):
         freely.resume()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--preset", "paper"], SCHEDULED),
+        (["--preset", "paper", "--sampling", "free-running"], FREE_RUNNING),
+        (["--preset", "radar-small"], FREE_RUNNING),
+        (["--preset", "radar-small", "--sampling", "reverse"], REVERSE),
+    ],
+)
+def test_the_command_samples_as_the_preset_or_as_it_is_told(
+    store, tmp_path, monkeypatch, options, expected
+):
+    monkeypatch.setitem(PRESETS, "paper", SMALL)
+    monkeypatch.setitem(PRESETS, "radar-small", SMALL_RADAR)
+    windows = tmp_path / "windows"
+    stored(windows)
+    words = ["train", windows, "--output", tmp_path / "run", "--steps", 1, "--batch", 1, *options]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    config = Run.open(tmp_path / "run").config
+    assert config.sampling == expected
+    assert config.balance == 0  # the squared error of MIM's paper
+
+
+def test_an_unknown_sampling_is_refused_in_a_sentence(tmp_path):
+    words = ["train", str(tmp_path), "--output", str(tmp_path / "run"), "--sampling", "always"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "A sampling is one of free-running" in done.output

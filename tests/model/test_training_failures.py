@@ -2,12 +2,16 @@
 
 import json
 import resource
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from model.__main__ import app
@@ -20,6 +24,7 @@ from model.kept_batch import kept
 from model.loader import Loader
 from model.synthetic import storm
 from model.training import RUN_FILE, Run, train
+from model.training_log import FOLDER
 from model.windows import gather
 from tests.model.test_training import CONFIG
 from tests.model.training_windows import stored
@@ -105,6 +110,50 @@ def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path, full
     full_disk(1000)
     with pytest.raises(ModelError, match=r"step 0 is nan .*could not be saved"):
         run.advance(batch)
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from model.batches import Sampler
+from model.config import TrainingConfig
+from model.dataset import WindowStore
+from model.loader import Loader
+from model.parallel import ALONE
+from model.training import Run, train
+from model.training_log import training_log
+config, folder = TrainingConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[3])
+run = Run(config, folder)
+run.resume()
+first, loader = run.step, Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config))
+with training_log(folder, first, ALONE) as log:
+    for report in train(run, loader, save_every_seconds=0):
+        log(report, loader.waited_seconds)
+        if not first and report.step == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_killed_between_two_checkpoints_goes_on_to_the_same_weights(tmp_path):
+    config, windows = replace(CONFIG, sampling=SCHEDULED), tmp_path / "windows"
+    loader = Loader(Sampler([stored(windows)], config))
+    whole = Run(config, tmp_path / "whole")
+    losses = [report.loss for report in train(whole, loader)]
+    words = [json.dumps(config.to_json()), str(windows), str(tmp_path / "killed")]
+    ends = [
+        subprocess.run([sys.executable, "-c", KILLED, *words], timeout=200, check=False).returncode
+        for _ in range(2)
+    ]
+    assert ends == [-signal.SIGKILL, 0]
+    again = Run.open(tmp_path / "killed")
+    for key, value in whole.averaged().state_dict().items():
+        torch.testing.assert_close(again.average[key], value)
+    events = EventAccumulator(str(tmp_path / "killed" / FOLDER)).Reload().Scalars("loss/total")
+    steps = [event.step for event in events]
+    assert steps == sorted(set(steps))
+    assert steps[-3:] == [4, 5, 6]  # those before the kill are there as far as they were flushed
+    for event in events:
+        assert event.value == pytest.approx(losses[event.step - 1], rel=1e-4)
 
 
 def test_a_store_without_windows_and_shares_of_none_are_refused(store):
