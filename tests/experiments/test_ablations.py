@@ -8,6 +8,7 @@ import pytest
 
 from experiments import ablations
 from model.dataset import clean, cut, from_counts
+from model.formats.cf import write_frames
 from model.synthetic import storm
 from tests.experiments.windows import stored
 
@@ -63,3 +64,24 @@ def test_in_the_fixed_frame_crops_lie_where_the_aligned_ones_do_and_frames_stay_
         assert not np.array_equal(aligned[0], still[0], equal_nan=True)
         error = [np.nanmean((still[5:8] - base) ** 2) for base in (still[8:], still[4:5])]
         assert error[0] < error[1]  # carried along the motion it says more than the last frame
+
+
+def test_the_fixed_frame_is_cut_from_radar_files_and_has_references_of_its_own(tmp_path):
+    frames = storm(2, frames=24, height=128, width=128)
+    write_frames(frames, tmp_path / "event.nc")
+    step = frames.step.total_seconds() / 60
+    cuts = [
+        {"event": "long", "inputs": 10, "outputs": 10, "starts": [0, 4, 3], "count": 2},
+        {"event": "short", "inputs": 6, "outputs": 6, "starts": [0, 1, 1], "count": 2},
+    ]
+    timed = [{**cut, "step_minutes": step, "stride": 1} for cut in cuts]
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps([{"file": "event.nc", "pixel_km": 1.0, "cuts": timed}]))
+    store = ablations.fixed_store(tmp_path / "fixed", plan, tmp_path)
+    assert {info.event for info in store.infos} == {"long"}
+    assert store.counts.shape == (4, 30, 64, 64)
+    written = (tmp_path / "fixed" / "windows.npy").stat().st_mtime_ns
+    ablations.fixed_store(tmp_path / "fixed", plan, tmp_path)
+    assert (tmp_path / "fixed" / "windows.npy").stat().st_mtime_ns == written
+    found = ablations.fixed_references(store)
+    assert found["damped extrapolation"]["mse"] < found["last frame"]["mse"]
