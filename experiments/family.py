@@ -28,7 +28,7 @@ from torch import Tensor
 
 from experiments.family_page import write
 from model.batches import Batch, Sampler, batch_of
-from model.calibration import BINS, ExceedanceCounts, leave_one_out
+from model.calibration import BINS, ExceedanceCounts, class_counts, leave_one_out
 from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig, TrainingConfig
 from model.contingency import ContingencyTable
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
@@ -136,11 +136,10 @@ class Judge:
         for number, event in enumerate(events):
             seen = batch.valid[number, INPUTS:, 0].numpy() > 0
             observed = batch.frames[number, INPUTS:, 0].numpy()[seen]
-            rows = []
-            for k, threshold in enumerate(thresholds):
-                classes = np.minimum((chances[number, :, k][seen] * BINS).astype(int), BINS - 1)
-                yes = observed >= threshold / SCALE_DBZ - 1e-6
-                rows.append(np.bincount(2 * classes + yes, minlength=2 * BINS).reshape(BINS, 2))
+            rows = [
+                class_counts(chances[number, :, k][seen], observed >= threshold / SCALE_DBZ - 1e-6)
+                for k, threshold in enumerate(thresholds)
+            ]
             counts = ExceedanceCounts(thresholds, np.stack(rows))
             self.chances[event] = self.chances[event] + counts if event in self.chances else counts
 

@@ -69,7 +69,7 @@ class ExceedanceCounts:
             lead_minutes = np.array(forecast.lead_minutes, np.float32)[:, None, None]
             probability = probability / cut_rise(decision.early, lead_minutes)
         tables = [
-            _count(chances[known], truth[known] >= threshold)
+            class_counts(chances[known], truth[known] >= threshold)
             for threshold, chances in zip(thresholds, probability, strict=True)
         ]
         return cls(thresholds, np.stack(tables))
@@ -110,8 +110,16 @@ class ExceedanceCounts:
         return int(self.counts[threshold, :, 1].sum())
 
 
-def _count(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Counts:
-    """(class, 2) counts of one threshold."""
+def class_counts(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Counts:
+    """How often each class of the probabilities of one threshold was followed by no and by yes.
+
+    Args:
+        probability: 0 to 1, any shape.
+        exceeded: What was observed there, likewise.
+
+    Returns:
+        Counts, shape (class, 2).
+    """
     classes = np.minimum((probability * BINS + 1e-4).astype(np.int64), BINS - 1)
     return np.bincount(classes * 2 + exceeded, minlength=2 * BINS).reshape(BINS, 2)
 
