@@ -8,7 +8,7 @@ import sys
 import threading
 
 from model.errors import EchocastError
-from service.processes.gateway import REFUSED
+from service.processes.lifeline import REFUSED
 from workers.embedded import EmbeddedEngine
 from workers.settings import WorkerSettings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from contextlib import suppress
 
@@ -12,7 +11,8 @@ from pydantic import ValidationError
 
 from model.errors import EchocastError
 from service.app import create_app, work_settings
-from service.errors import StartRefused
+from service.processes.lifeline import REFUSED
+from service.processes.listening import bound_socket
 from service.settings import ServiceSettings
 from workers.archive import Archive
 from workers.engine_client import EngineClient
@@ -21,7 +21,6 @@ from workers.same_store import check_same_store, check_same_streams
 
 BACKLOG = 512
 GRACE_SECONDS = 5
-REFUSED = 78  # EX_CONFIG: starting again would not help
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -59,23 +58,6 @@ def check_store(settings: ServiceSettings) -> None:
             check_same_streams(engine, work.streams_url)
     finally:
         engine.close()
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        StartRefused: The address cannot be had.
-    """
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
-    listener.set_inheritable(True)
-    return listener
 
 
 def main() -> None:

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import StartRefused
-from service.processes.gateway import REFUSED
-from service.processes.lifeline import command
+from service.processes.lifeline import REFUSED, command
 
 log = logging.getLogger("echocast.supervisor")
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from service.keys import load_keys
-from service.processes.gateway import bound_socket
+from service.processes.listening import bound_socket
 from service.processes.readying import answers
 from service.processes.supervisor import Role, Supervisor
 from service.settings import ServiceSettings

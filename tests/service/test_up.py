@@ -17,7 +17,7 @@ import pytest
 from service.processes.readying import stop_process, wait_until
 from service.processes.up import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
-from tests.service.processes import Place, eventually, place, start
+from tests.service.processes import PATIENCE_SECONDS, Place, eventually, place, start
 from tests.service.test_nothing_lost import alive
 
 CLI = [sys.executable, "-m", "service.cli"]
@@ -30,7 +30,7 @@ def service(where: Place, *options: str) -> Iterator[tuple[subprocess.Popen[byte
     process = start("service.cli", where, "up", "--port", str(port), *options)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(f"{url}/readyz", process, 60)
+        wait_until(f"{url}/readyz", process, PATIENCE_SECONDS)
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             yield process, client
     finally:
@@ -57,7 +57,7 @@ def test_trainer_and_beat_run_where_asked(models: Path) -> None:
             (line,) = [line for line in lines if module in line]
             assert "lifeline" in line
         log = where.data / "service.cli.log"
-        eventually(lambda: "Beat asks for a retraining" in log.read_text(), 60)
+        eventually(lambda: "Beat asks for a retraining" in log.read_text())
         assert "is started again" not in log.read_text()
 
 
@@ -89,8 +89,8 @@ def test_two_services_side_by_side(models: Path) -> None:
         first.kill()
         second.send_signal(signal.SIGINT)
         assert second.wait(30) == 0
-        eventually(lambda: not any(alive(pid) for pid in trees[1]), 5)
-        eventually(lambda: not any(alive(pid) for pid in trees[0]), 30)
+        eventually(lambda: not any(alive(pid) for pid in trees[1]))
+        eventually(lambda: not any(alive(pid) for pid in trees[0]))
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +105,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
-    from service.processes.gateway import bound_socket
+    from service.processes.listening import bound_socket
 
     with bound_socket("127.0.0.1", 0) as taken:
         taken.listen()
