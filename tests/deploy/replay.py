@@ -64,7 +64,7 @@ def watched_replay(models: Path, folder: Path, event: Frames | None = None) -> I
         prometheus(folder, gate.url.removeprefix("http://")) as watching,
     ):
         start = time.time()
-        eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
         for name in (STREAM, CHARTED):
             declare(gate.client, name)
         watching.await_scrapes()  # counters at zero
@@ -125,7 +125,7 @@ def replay(client: httpx.Client, event: Frames, watching: Prometheus) -> None:
         assert answer.status_code == 200, answer.text
     compared = sum(range(FRAMES - 9))
     for method in ("model", "challenger"):
-        eventually(lambda method=method: forecasts_compared(client, method) == compared, 60)
+        eventually(lambda method=method: forecasts_compared(client, method) == compared)
 
 
 def next_block() -> float:

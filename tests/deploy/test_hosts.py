@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from service.processes.readying import stop_process, wait_until
 from tests.deploy.engine_host import engine
 from tests.deploy.namespaces import Host, hosts
 from tests.service.bodies import NETCDF, other_storm
-from tests.service.processes import QUICK, eventually
+from tests.service.processes import QUICK
+from tests.service.processes import eventually as soon
 
 SECRET = "a-key-of-the-test"
-soon = partial(eventually, seconds=60)
 PATIENCE = {"ECHOCAST_ENGINE_PATIENCE_SECONDS": "4", "OMP_NUM_THREADS": "1"}
 
 

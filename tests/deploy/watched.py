@@ -20,7 +20,6 @@ from tests.deploy.prometheus_files import PROMETHEUS, program
 from tests.service.processes import eventually
 
 EVERY_SECONDS = 1
-PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Prometheus:
 
     def await_scrape_after(self, since: float) -> None:
         """Return when all targets were scraped after a time, without an error."""
-        eventually(lambda: self._scraped_after(since), PATIENCE_SECONDS)
+        eventually(lambda: self._scraped_after(since))
 
     def _scraped_after(self, since: float) -> bool:
         targets = self.get("targets", state="active")["activeTargets"]
@@ -99,7 +98,7 @@ def prometheus(folder: Path, gateway: str) -> Iterator[Prometheus]:
     try:
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            eventually(lambda: client.get("/-/ready").status_code == 200, PATIENCE_SECONDS)
+            eventually(lambda: client.get("/-/ready").status_code == 200)
             yield Prometheus(client)
     finally:
         stop_process(process)

@@ -66,7 +66,7 @@ def home(models: Path) -> Iterator[Place]:
 def gate(home: Place) -> Iterator[Gateway]:
     """A whole service."""
     with gateway(home) as gate:
-        eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
         yield gate
 
 

@@ -30,6 +30,7 @@ QUICK = {
     "ECHOCAST_UNCLAIMED_SECONDS": "1",
     "ECHOCAST_THREADS": "1",
 }
+PATIENCE_SECONDS = 120.0  # what comes does so much sooner; but machines may be busy
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def gateway(where: Place, **settings: str) -> Iterator[Gateway]:
     process = start("service.processes.gateway", where, port=str(port), **settings)
     try:
         url = f"http://127.0.0.1:{port}"
-        seconds = wait_until(f"{url}/healthz", process, 30)
+        seconds = wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             yield Gateway(process, client, seconds)
     finally:
@@ -149,7 +150,7 @@ def pretend_worker(where: Place, seconds: float = 3600) -> None:
     claims.close()
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     give_up = time.monotonic() + seconds
     while True:
         try:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,8 @@ def bearer(scope: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {SECRETS[scope][0]}"}
 
 
-@pytest.fixture
-def two_models(models: Path, tmp_path: Path) -> Path:
-    """The tiny champion, and another version of it."""
-    root = tmp_path / "models"
+def with_another(models: Path, root: Path) -> Path:
+    """A registry of the tiny champion, and another version of it."""
     shutil.copytree(models, root)
     registry = Registry(root)
     staged = registry.stage("tiny")
@@ -49,21 +48,40 @@ def two_models(models: Path, tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
-def locked(two_models: Path) -> Iterator[Gateway]:
-    with place(two_models) as where, engine(where):
+@contextmanager
+def service(root: Path) -> Iterator[Gateway]:
+    """A gateway with keys, before a registry."""
+    with place(root) as where, engine(where):
         pretend_worker(where)
         with gateway(where, keys=KEYS) as gate:
             yield gate
 
 
-def test_only_an_admin_may_change_what_serves(locked: Gateway) -> None:
+@pytest.fixture
+def two_models(models: Path, tmp_path: Path) -> Path:
+    return with_another(models, tmp_path / "models")
+
+
+@pytest.fixture
+def locked(two_models: Path) -> Iterator[Gateway]:
+    with service(two_models) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="module")
+def unchanged(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One service for all that is refused."""
+    with service(with_another(models, tmp_path_factory.mktemp("two") / "models")) as gate:
+        yield gate
+
+
+def test_only_an_admin_may_change_what_serves(unchanged: Gateway) -> None:
     for path in ("/models/tiny/2/promote", "/models/rollback"):
-        is_problem(locked.client.post(path, json=WHY), 401, "missing-key")
+        is_problem(unchanged.client.post(path, json=WHY), 401, "missing-key")
         for scope in ("read", "submit"):
-            answer = locked.client.post(path, json=WHY, headers=bearer(scope))
+            answer = unchanged.client.post(path, json=WHY, headers=bearer(scope))
             is_problem(answer, 403, "missing-scope")
-    assert locked.client.get("/models/history", headers=bearer("read")).json()["entries"] == []
+    assert unchanged.client.get("/models/history", headers=bearer("read")).json()["entries"] == []
 
 
 def test_the_story_of_a_promotion_and_its_rollback_can_be_read(locked: Gateway) -> None:
@@ -110,10 +128,10 @@ def test_the_story_of_a_promotion_and_its_rollback_can_be_read(locked: Gateway) 
     ],
 )
 def test_what_cannot_be_done_is_refused_and_changes_nothing(
-    locked: Gateway, path: str, body: dict[str, Any], status: int, slug: str
+    unchanged: Gateway, path: str, body: dict[str, Any], status: int, slug: str
 ) -> None:
-    is_problem(locked.client.post(path, json=body, headers=bearer("admin")), status, slug)
-    listed = locked.client.get("/models", headers=bearer("read")).json()
+    is_problem(unchanged.client.post(path, json=body, headers=bearer("admin")), status, slug)
+    listed = unchanged.client.get("/models", headers=bearer("read")).json()
     assert listed["aliases"] == {"champion": "tiny/1"}
     assert listed["history"] == []
 
@@ -134,7 +152,7 @@ def home(two_models: Path) -> Iterator[tuple[Place, Gateway]]:
         worker(where),
         gateway(where) as gate,
     ):
-        eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
         yield where, gate
 
 

@@ -29,7 +29,7 @@ def test_a_killed_gateway_loses_nothing(models: Path) -> None:
         gateway(where) as first,
         ThreadPoolExecutor(1) as pool,
     ):
-        eventually(lambda: first.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: first.client.get("/readyz").status_code == 200)
         process.send_signal(signal.SIGSTOP)
         waiting = pool.submit(post, first.client, other_storm(60), **WAIT)
         eventually(lambda: where.store().queue_depth() == 1)
@@ -47,7 +47,7 @@ def test_a_killed_gateway_loses_nothing(models: Path) -> None:
 def test_a_killed_worker_loses_nothing(models: Path) -> None:
     with place(models) as where, engine(where), gateway(where) as gate:
         with worker(where) as first:
-            eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+            eventually(lambda: gate.client.get("/readyz").status_code == 200)
             paths = [
                 post(gate.client, other_storm(seed)).headers["location"] for seed in range(61, 65)
             ]
@@ -62,7 +62,7 @@ def test_a_killed_worker_loses_nothing(models: Path) -> None:
 def test_a_killed_engine_loses_nothing_and_waiters_go_on(models: Path) -> None:
     """Valkey is killed while a client waits; the gateway subscribes again and answers."""
     with place(models) as where, engine(where), gateway(where) as gate, worker(where) as process:
-        eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
         with ThreadPoolExecutor(1) as pool:
             process.send_signal(signal.SIGSTOP)
             waiting = pool.submit(post, gate.client, other_storm(66), **WAIT)
@@ -93,7 +93,7 @@ def test_children_of_a_killed_gateway_end(models: Path) -> None:
 
         eventually(three_children)
         gate.process.kill()
-        eventually(lambda: not any(alive(pid) for pid in children), 10)
+        eventually(lambda: not any(alive(pid) for pid in children))
 
 
 def alive(pid: int) -> bool:

@@ -31,7 +31,7 @@ FED = 14
 def fed(client: httpx.Client, home: Place) -> httpx.Client:
     """A stream that has taken fourteen frames and scored everything."""
     feed(client, NAME, range(FED))
-    eventually(settled(home, NAME, FED), 60)
+    eventually(settled(home, NAME, FED))
     return client
 
 

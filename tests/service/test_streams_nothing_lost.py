@@ -43,7 +43,7 @@ def test_frames_are_taken_while_the_engine_is_away(models: Path) -> None:
         with engine(where):
             stack.enter_context(worker(where))
             gate = stack.enter_context(gateway(where))
-            eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+            eventually(lambda: gate.client.get("/readyz").status_code == 200)
             declare(gate.client, "radar")
             assert put(gate.client, "radar", 0).status_code == 201
             eventually(settled(where, "radar", 1))
@@ -52,18 +52,18 @@ def test_frames_are_taken_while_the_engine_is_away(models: Path) -> None:
         assert gate.client.get("/streams/radar/latest").status_code == 200
         is_problem(gate.client.get("/streams/radar/verification"), 503, "engine-unreachable")
         with engine(where):
-            eventually(settled(where, "radar", 4), 60)
+            eventually(settled(where, "radar", 4))
             assert references(gate.client, "radar") == [time_of(slot) for slot in range(4)]
             assert agree(where, "radar")
 
 
 def test_sums_are_made_again_for_an_engine_that_lost_everything(models: Path) -> None:
     with place(models, **SWEEP) as where, engine(where), worker(where), gateway(where) as gate:
-        eventually(lambda: gate.client.get("/readyz").status_code == 200, 60)
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
         declare(gate.client, "radar")
         for slot in range(4):
             put(gate.client, "radar", slot)
-        eventually(settled(where, "radar", 4), 60)
+        eventually(settled(where, "radar", 4))
         before = gate.client.get("/streams/radar/verification").json()
         store = where.store()
         store.engine.redis.flushall()
@@ -192,7 +192,7 @@ def test_a_replay_from_the_command_line_fills_a_whole_service(
                 CliRunner().invoke(app, [*command, "--json", "--speed", "1e9"]).output
             )
             assert (again["same"], again["created"]) == (COUNT, 0)
-            eventually(settled(where, "radar", COUNT), 60)
+            eventually(settled(where, "radar", COUNT))
             recounted = CliRunner().invoke(app, ["reindex", "--recount", "--json"])
             assert recounted.exit_code == 0, recounted.output
             assert json.loads(recounted.output)["radar"]["differing"] == 0

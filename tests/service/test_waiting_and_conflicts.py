@@ -34,9 +34,9 @@ def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
     ):
         pretend_worker(where, seconds=0.7)
         assert post(gate.client, storms[0]).status_code == 202
-        eventually(lambda: gate.client.get("/readyz").status_code == 503, 5)
+        eventually(lambda: gate.client.get("/readyz").status_code == 503)
         assert post(gate.client, storms[1]).status_code == 202
-        eventually(lambda: post(gate.client, storms[2]).status_code == 503, 10)
+        eventually(lambda: post(gate.client, storms[2]).status_code == 503)
 
 
 def test_what_is_not_finished_has_no_forecast(models: Path) -> None:
@@ -62,7 +62,7 @@ def test_without_engine_the_gateway_says_so_and_recovers(models: Path) -> None:
         is_problem(post(gate.client, netcdf()), 503, "engine-unreachable")
         with engine(where):
             pretend_worker(where)
-            eventually(lambda: gate.client.get("/readyz").status_code == 200, 10)
+            eventually(lambda: gate.client.get("/readyz").status_code == 200)
             assert post(gate.client, netcdf()).status_code == 202
 
 

@@ -38,9 +38,10 @@ QUICK = {
     "worker_concurrency": 4,
     "free_space_floor_bytes": 0,
 }
+PATIENCE_SECONDS = 120.0  # what comes does so much sooner; but machines may be busy
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
     """The first true value of a condition."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
@@ -89,13 +90,13 @@ class World:
             stderr=stderr,
         )
         self.workers.append(worker)
-        until(lambda: {alive.pid for alive in self.jobs.alive_workers()} - before, 60)
+        until(lambda: {alive.pid for alive in self.jobs.alive_workers()} - before)
         return worker
 
     def submit(self, frames: Frames, **fields: Any) -> Submission:
         return self.jobs.submit(request(self.archive, frames, **fields))
 
-    def end_of(self, job_id: str, seconds: float = 20.0) -> Job:
+    def end_of(self, job_id: str, seconds: float = PATIENCE_SECONDS) -> Job:
         """The job in its terminal state."""
 
         def ended() -> Job | None:

@@ -85,7 +85,7 @@ class Stage:
         return self.world.submit(frames, model_name=name, model_version=version).job
 
     def answer(self, seed: int) -> Job:
-        return self.world.end_of(self.ask(seed).id, 60)
+        return self.world.end_of(self.ask(seed).id)
 
     def metric(self, metric: str, **labels: str) -> float:
         url = f"http://127.0.0.1:{self.world.settings.worker_metrics_port}/metrics"
@@ -150,10 +150,10 @@ def test_twenty_swaps_under_load_lose_no_job_and_no_memory(stage: Stage) -> None
     with Load(stage) as load:
         for version in turns:
             stage.promote(version)
-            until(lambda version=version: stage.serves(version), 60)
+            until(lambda version=version: stage.serves(version))
             resident.append(stage.resident_bytes())
         answered = len(load.ended)
-        until(lambda: len(load.ended) > answered, 60)
+        until(lambda: len(load.ended) > answered)
     assert {job.status for job in load.ended} == {"succeeded"}
     assert {job.attempts for job in load.ended} == {1}
     assert {job.model.version for job in load.ended} >= set(VERSIONS[1:])
@@ -186,7 +186,7 @@ def other_answers(staged: Path) -> None:
 def test_what_the_workers_refuse_never_serves(stage: Stage, spoil: Callable[[Path], None]) -> None:
     stage.publish("7", spoil)
     stage.promote("7")
-    until(lambda: stage.swaps("refused"), 60)
+    until(lambda: stage.swaps("refused"))
     job = stage.answer(1)
     assert (job.status, job.model.version) == ("succeeded", "1")
     assert job.quality["model"] == "tiny/7 was refused here; tiny/1 answered."
@@ -230,7 +230,7 @@ def test_what_a_registry_would_not_promote_is_refused_by_workers_too(
     folder = Folder(stage.registry.root)
     with folder.writing():
         History(folder).append(PROMOTE, **ME, aliases={"champion": "tiny/2", "previous": "tiny/1"})
-    until(lambda: stage.swaps("refused"), 60)
+    until(lambda: stage.swaps("refused"))
     assert stage.serves("1")
     assert stage.answer(1).model.version == "1"
     assert reason in stage.log()

@@ -295,7 +295,7 @@ def test_the_last_retraining_is_read_from_the_history(world: World, tmp_path: Pa
 def test_two_beats_ask_as_often_as_one(world: World, wishes: Wishes):
     beats = [start(world, "workers.beat", retrain_interval_seconds=1.0) for _ in range(2)]
     try:
-        until(wishes.wanted, 60)
+        until(wishes.wanted)
         time.sleep(2.5)  # more than two further intervals
         assert messages(world) == 1
     finally:

@@ -62,7 +62,7 @@ class Stage:
                 self.worker = self.world.start_worker(self.module, self.log)
             return condition()
 
-        until(look, 60)
+        until(look)
 
     def served(self) -> list[datetime]:
         return [f.forecast_reference_time for f in self.library.forecasts.listing("radar", ALL)]

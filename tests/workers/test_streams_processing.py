@@ -123,8 +123,8 @@ def test_a_real_worker_forecasts_scores_and_sweeps(stage: Stage) -> None:
     for slot in range(12):
         stage.put(slot, seed=slot)
     stage.world.start_worker()
-    until(lambda: len(stage.issued()) == 12, 60)
-    until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).due), 60)
+    until(lambda: len(stage.issued()) == 12)
+    until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).due))
     truth = recounted(stage.processing.library, stage.processing.scorer, "radar")
     assert stage.processing.sums.over("radar", EVER) == truth
     assert truth["5|forecasts|model"] == truth["5|forecasts|canary"] == [2]
@@ -135,11 +135,11 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     for slot in range(10):
         stage.put(slot, seed=slot)
     stage.world.start_worker()
-    until(lambda: len(stage.issued()) == 10, 60)
+    until(lambda: len(stage.issued()) == 10)
     champion(stage.models, "2")
     stage.put(10)
     stage.arrived(10)
-    until(lambda: len(stage.issued()) == 12, 60)
+    until(lambda: len(stage.issued()) == 12)
     newest = {issued.roles: issued for issued in stage.issued()[-2:]}
     assert newest["model",].model_version == "2"
     assert newest["canary",].model_version == "1"
@@ -147,7 +147,7 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     assert latest == newest["model",]
     stage.put(11)
     stage.arrived(11)
-    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|canary") == [2], 60)
+    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|canary") == [2])
     sums = stage.processing.sums.over("radar", EVER)
     assert sums["5|forecasts|model"] == [2]
     assert sum(sums["5|canary|30"]) == sum(sums["5|model|30"])
@@ -161,7 +161,7 @@ def test_one_forecast_is_served_for_each_time_whoever_is_champion(stage: Stage) 
     stage.arrived(9)  # the sweep orders again as long as there is no forecast
     assert len(stage.jobs()) == 3
     stage.world.start_worker()
-    until(lambda: all(job.terminal for job in stage.jobs()), 60)
+    until(lambda: all(job.terminal for job in stage.jobs()))
     newest = [i for i in stage.issued() if i.forecast_reference_time == START + 9 * STEP]
     assert sorted(issued.served for issued in newest)[-1:] == [True]
     assert sum(issued.served for issued in newest) == 1
@@ -193,8 +193,8 @@ def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
         stage.put(slot, seed=slot)
         stage.arrived(slot)
     stage.world.start_worker()
-    until(lambda: len(stage.issued()) == 13, 60)
-    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|challenger"), 60)
+    until(lambda: len(stage.issued()) == 13)
+    until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|challenger"))
     beside = [issued for issued in stage.issued() if "challenger" in issued.roles]
     assert {(issued.model_version, issued.served) for issued in beside} == {("2", False)}
     assert all(path.endswith("_challenger.json") for path in map(description_path, beside))
