@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FRAMES ?=
+# Processes that test side by side, a file each; 0: one after another, in this one.
+TESTERS ?= 2
 
 .PHONY: install demo test check up clean
 
@@ -20,7 +22,7 @@ up: install
 	$(BIN)/echocast up
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .
