@@ -67,8 +67,9 @@ how it is scored in `family.md`.
 
 **What this can tell:** what a part does at the beginning of training, and what the parts that need
 no training (the base, the residual) are worth from the first step on. **What it can't:** what a
-part is worth in a network that is trained out. Two seeds are no interval: a difference that is not
-larger than that between the seeds is none.
+part is worth in a network that is trained out. Seeds are no interval: a difference that is not
+larger than that between them is none, and where one seed was run nobody knows. What is missing from
+a table has not been run yet; the same command goes on.
 
 *As shipped*: residual on damped extrapolation, exceedance probabilities, a control of two layers
 beside, squared error, windows brightened or dimmed by up to 2 dB, free-running. *No residual*: the
