@@ -92,7 +92,7 @@ class Tiling:
     def surroundings(self, chunk: slice, halo: int) -> Surroundings:
         """Of the tiles of a chunk, ``halo`` pixels to each side."""
         places, (_, rows, columns) = self._places[chunk], self.grid
-        image, tile_row, tile_column = (  # as torch.unravel_index, which imports sympy for a second
+        image, tile_row, tile_column = (  # as torch.unravel_index, which imports sympy
             places // (rows * columns),
             places // columns % rows,
             places % columns,
