@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +15,17 @@ import typer
 from model import checkpoint
 from model.batches import Sampler
 from model.commands import Device, Threads, use_threads
-from model.config import PRESET_SAMPLING, PRESETS, SAMPLINGS, TrainingConfig
+from model.config import (
+    CONTROL,
+    FAMILIES,
+    PRESET_SAMPLING,
+    PRESETS,
+    SAMPLINGS,
+    NetworkConfig,
+    TrainingConfig,
+)
 from model.dataset import WindowStore
+from model.errors import ModelError
 from model.joining import join
 from model.loader import Loader
 from model.networks import Network
@@ -40,6 +50,13 @@ def known_preset(name: str) -> str:
     return name
 
 
+def known_family(name: str | None) -> str | None:
+    """A member of the family that there is; None for the preset's."""
+    if name is not None and name not in FAMILIES:
+        raise typer.BadParameter(f"A family is one of {', '.join(FAMILIES)}, not {name!r}.")
+    return name
+
+
 def known_sampling(name: str | None) -> str | None:
     """A way of sampling that there is; None for the preset's."""
     if name is not None and name not in SAMPLINGS:
@@ -61,12 +78,50 @@ def known_shares(text: str) -> str:
     return text
 
 
+def of_family(network: NetworkConfig, family: str | None) -> NetworkConfig:
+    """The same network as another member of the family."""
+    if family is None:
+        return network
+    if network.family == CONTROL:
+        raise typer.BadParameter("A control is no member of the family; take another preset.")
+    return replace(network, family=family)
+
+
+def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
+    """What options say, but for what a file names: fields of a training, and of its network.
+
+    Raises:
+        ModelError: The file can't be read, or names what there is not.
+    """
+    if file is None:
+        return options
+    try:
+        named, plain = json.loads(file.read_text()), options.to_json()
+        parts = {key: {**plain[key], **named.get(key, {})} for key in ("network", "sampling")}
+        return TrainingConfig.from_json({**plain, **named, **parts})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{file} is no configuration of a training: {error}.") from error
+
+
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
     preset: Annotated[
         str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
     ] = "radar-small",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help=f"In place of the preset's: {', '.join(FAMILIES)}.", callback=known_family
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="JSON of a training, or some of its fields; what it names goes before options.",
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
     batch: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 6,
     peak_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-3,
@@ -99,7 +154,7 @@ def train_command(
     """
     use_threads(threads)
     config = TrainingConfig(
-        PRESETS[preset],
+        of_family(PRESETS[preset], family),
         steps=steps,
         batch=batch,
         peak_rate=peak_rate,
@@ -110,6 +165,7 @@ def train_command(
         seed=seed,
         warm_start=warm_start.name if warm_start else "",
     )
+    config = configured(config, file)
     with joined(device) as team, progress() as bar:
         training = Run(config, output, device=device, team=team)
         if warm_start:
@@ -117,7 +173,7 @@ def train_command(
         training.resume()
         sampler = Sampler([WindowStore.load(folder) for folder in windows], config, team)
         loader, started = Loader(sampler, loaders), time.monotonic()
-        task = bar.add_task("loss", total=steps, completed=training.step, visible=team.leads)
+        task = bar.add_task("loss", total=config.steps, completed=training.step, visible=team.leads)
         skill = FadingSkill()
         with training_log(output, training.step, team) as log:
             for report in train(training, loader, until=until):

@@ -1,0 +1,92 @@
+"""What is trained: a preset, another member of the family, or what a file of JSON names."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from model.__main__ import app
+from model.config import FAMILIES, PAPER, PRESETS, RADAR_SMALL
+from model.training import Run
+from tests.model.training_windows import stored
+
+SMALL = {
+    "paper": replace(PAPER, hidden_channels=4, kernel=3, layers=2),
+    "radar-small": replace(RADAR_SMALL, hidden_channels=4, layers=2, control_widths=(4,)),
+}
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("windows")
+    stored(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    for name, network in SMALL.items():
+        monkeypatch.setitem(PRESETS, name, network)
+
+
+def train(windows, run, *options):
+    words = ["train", windows, "--output", run, "--steps", 1, "--batch", 1, *options]
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("preset", SMALL)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_member_of_the_family_trains_with_any_preset(windows, tmp_path, preset, family):
+    done = train(windows, tmp_path / "run", "--preset", preset, "--family", family)
+    assert done.exit_code == 0, done.output
+    run = Run.open(tmp_path / "run")
+    assert (run.step, run.config.network) == (1, replace(SMALL[preset], family=family))
+
+
+def test_what_a_file_names_goes_before_options(windows, tmp_path):
+    file = tmp_path / "training.json"
+    named = {"network": {"family": "predrnn"}, "sampling": {"forecasts": 0.5}, "batch": 2}
+    file.write_text(json.dumps(named))
+    done = train(windows, tmp_path / "run", "--preset", "paper", "--config", file)
+    assert done.exit_code == 0, done.output
+    config = Run.open(tmp_path / "run").config
+    assert config.network == replace(SMALL["paper"], family="predrnn")
+    assert (config.batch, config.steps) == (2, 1)
+    assert (config.sampling.forecasts, config.sampling.until) == (0.5, 0.625)
+
+
+def test_the_configuration_of_a_run_trains_the_same_again(windows, tmp_path):
+    assert train(windows, tmp_path / "one", "--family", "convlstm").exit_code == 0
+    config, file = Run.open(tmp_path / "one").config, tmp_path / "training.json"
+    file.write_text(json.dumps(config.to_json()))
+    done = train(windows, tmp_path / "two", "--preset", "paper", "--config", file)
+    assert done.exit_code == 0, done.output
+    assert Run.open(tmp_path / "two").config == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[1]", '{"stepps": 3}', '{"network": {"family": "lstm"}}', '{"network": 3}', None],
+)
+def test_a_file_that_is_no_configuration_is_refused_in_a_sentence(windows, tmp_path, text):
+    file = tmp_path / "training.json"
+    if text is not None:
+        file.write_text(text)
+    done = train(windows, tmp_path / "run", "--config", file)
+    assert done.exit_code != 0
+    assert "configuration" in str(done.exception) or "family" in str(done.exception)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--family", "lstm"], "A family is one of mim"),
+        (["--preset", "radar-control", "--family", "mim"], "A control is no member"),
+    ],
+)
+def test_a_family_that_cannot_be_is_refused(windows, tmp_path, options, sentence):
+    done = train(windows, tmp_path / "run", *options)
+    assert done.exit_code == 2
+    assert sentence in " ".join(done.output.split())
