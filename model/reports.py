@@ -98,10 +98,10 @@ def counted(frame: Tensor, observed: Tensor, seen: Tensor) -> Tensor:
         seen: 1 where a pixel counts; broadcasts.
     """
     levels = frame.new_tensor(SCORED_DBZ) / SCALE_DBZ - 1e-6
-    taken = seen.expand_as(frame) > 0
-    yes, event = (values[taken] >= levels[:, None] for values in (frame, observed))
+    taken = (seen.expand_as(frame) > 0).flatten()
+    yes, event = (values.flatten() >= levels[:, None] for values in (frame, observed))
     fields = yes & event, ~yes & event, yes & ~event, ~yes & ~event
-    return torch.stack([field.sum(1) for field in fields], 1)
+    return torch.stack([(field & taken).sum(1) for field in fields], 1)
 
 
 def _running_freely(batch: Batch, t: int) -> Tensor:

@@ -34,6 +34,10 @@ from model.reports import SCORED_DBZ, Report, outcome
 RUN_FILE = "run.safetensors"
 
 
+class NotFinite(ModelError):
+    """The loss or the gradient of a step is not a number; no weight was changed by it."""
+
+
 class Run:
     """One training run: network, average, optimiser, schedule, and where they are kept.
 
@@ -104,7 +108,7 @@ class Run:
         loss_now, intensity, exceedance, gradient = values
         return Report(self.step, loss_now, intensity, exceedance, rate, gradient, tables)
 
-    def _stopped(self, batch: Batch, values: Sequence[float]) -> ModelError:
+    def _stopped(self, batch: Batch, values: Sequence[float]) -> NotFinite:
         """The error of a step that is not finite, once its batch has been saved."""
         note = {"step": self.step, "seed": self.config.seed, "process": self.team.rank}
         path = self.directory / f"batch-{self.step}-{self.team.rank}.safetensors"
@@ -114,7 +118,7 @@ class Run:
             told = f"its batch could not be saved: {error}."
         else:
             told = f"its batch is in {path}."
-        return ModelError(
+        return NotFinite(
             f"The loss of step {self.step} is {values[0]} and its gradient {values[3]}; {told}"
         )
 

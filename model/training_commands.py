@@ -34,6 +34,18 @@ from model.progress import progress
 from model.training import Run, mean_network, train, trained_in
 from model.training_log import FadingSkill, training_log
 
+RANGES = {  # of what a file may name
+    "steps": (1, inf),
+    "batch": (1, inf),
+    "peak_rate": (0, 1),
+    "warm_up": (0, 1),
+    "weight_decay": (0, 1),
+    "clip": (0, inf),
+    "average": (0, 1),
+    "brightness_dbz": (0, 20),
+    "balance": (0, 1),
+}
+
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
@@ -98,9 +110,34 @@ def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
     try:
         named, plain = json.loads(file.read_text()), options.to_json()
         parts = {key: {**plain[key], **named.get(key, {})} for key in ("network", "sampling")}
-        return TrainingConfig.from_json({**plain, **named, **parts})
+        config = TrainingConfig.from_json({**plain, **named, **parts})
+        _check(config)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{file} is no configuration of a training: {error}.") from error
+    if config.warm_start not in ("", options.warm_start):
+        raise ModelError(
+            f"The configuration in {file} begins with the weights of {config.warm_start!r}:"
+            " say by --warm-start where they are."
+        )
+    return replace(config, warm_start=options.warm_start)
+
+
+def _check(config: TrainingConfig) -> None:
+    """Demand of a training what options demand of their values.
+
+    Raises:
+        ValueError, TypeError: A value is not of its kind or outside its range.
+    """
+    for name, (least, most) in RANGES.items():
+        value = getattr(config, name)
+        if not least <= value <= most or isinstance(value, bool):
+            raise ValueError(f"{name} must lie in {least:g} to {most:g}, not {value!r}")
+    for name in ("steps", "batch", "seed"):
+        if not isinstance(getattr(config, name), int):
+            raise TypeError(f"{name} must be a whole number, not {getattr(config, name)!r}")
+    for event, share in config.shares.items():
+        if not 0 <= share < inf:
+            raise ValueError(f"the share of {event!r} must be 0 or more, not {share!r}")
 
 
 def train_command(
@@ -166,6 +203,11 @@ def train_command(
         warm_start=warm_start.name if warm_start else "",
     )
     config = configured(config, file)
+    if config.network.coordinates == "eulerian":
+        typer.echo(
+            "This network will see the rain move, but windows that `echocast windows` cut stand"
+            " still, aligned along the motion: fit to compare networks, not to forecast with."
+        )
     with joined(device) as team, progress() as bar:
         training = Run(config, output, device=device, team=team)
         if warm_start:

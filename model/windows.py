@@ -92,7 +92,7 @@ def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
 
 
 def _check_steps(frames: Frames, source: Source) -> None:
-    """Demand that a file has the steps of the plan, and no gap."""
+    """Demand that a file has the steps of the plan, and no gap, also where no cut begins."""
     for entry in source["cuts"]:
         step = timedelta(minutes=entry["step_minutes"] / entry["stride"])
         for before, now in pairwise(frames.times):

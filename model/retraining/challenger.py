@@ -23,7 +23,7 @@ from model.products import Decision
 from model.registry import read_manifest
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Window
-from model.training import Run, train
+from model.training import NotFinite, Run, train
 
 RATE_SHARE = 0.7  # of the champion's peak rate: each warm start begins gentler
 USUAL_RATE = TrainingConfig.peak_rate
@@ -85,7 +85,7 @@ def train_challenger(
                 bar.update(task, completed=report.step, description=told)
                 if team.leads:
                     losses.write(f"{report.step},{report.loss:.6g}\n")
-    except ModelError as error:
+    except NotFinite as error:  # of the data; a full disk ends this attempt alone
         return {"steps": run.step, "failure": str(error)}
     return {"steps": run.step, "failure": ""}
 

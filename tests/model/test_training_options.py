@@ -67,7 +67,22 @@ def test_the_configuration_of_a_run_trains_the_same_again(windows, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[1]", '{"stepps": 3}', '{"network": {"family": "lstm"}}', '{"network": 3}', None],
+    [
+        "{",
+        "[1]",
+        '{"stepps": 3}',
+        '{"steps": 0}',
+        '{"steps": "3"}',
+        '{"steps": 2.5}',
+        '{"batch": true}',
+        '{"peak_rate": NaN}',
+        '{"shares": 3}',
+        '{"shares": {"storm1": -1}}',
+        '{"network": {"family": "lstm"}}',
+        '{"network": 3}',
+        '{"warm_start": "another"}',
+        None,
+    ],
 )
 def test_a_file_that_is_no_configuration_is_refused_in_a_sentence(windows, tmp_path, text):
     file = tmp_path / "training.json"

@@ -46,6 +46,7 @@ def test_this_process_is_resident() -> None:
     assert resident_bytes() > 10 * 2**20
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
 def test_a_worker_takes_few_bytes_a_pixel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1048576")  # what is freed goes back at once
