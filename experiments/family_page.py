@@ -78,7 +78,7 @@ def write(folder: Path, made: Mapping[str, Any], page: Page = FAMILY) -> None:
     (folder / f"{page.name}.md").write_text(
         "\n".join([*parts, f"![All runs]({page.name}.png)", ""])
     )
-    picture(page, made).savefig(folder / f"{page.name}.png", dpi=110)
+    picture(page, made).savefig(folder / f"{page.name}.png", dpi=110, bbox_inches="tight")
 
 
 def section(page: Page, protocol: str, found: Mapping[str, Any]) -> str:
