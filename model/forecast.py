@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,7 +72,7 @@ class Forecast:
     @property
     def lead_minutes(self) -> list[float]:
         """Lead times in minutes, for JSON and pictures."""
-        return self.coming().lead_minutes
+        return _minutes(self.lead_times)
 
     @property
     def product(self) -> str:
@@ -132,8 +132,7 @@ class ComingForecast:
     @property
     def lead_minutes(self) -> list[float]:
         """Valid times minus reference time, in minutes."""
-        leads = (time - self.forecast_reference_time for time in self.valid_times)
-        return [lead.total_seconds() / 60 for lead in leads]
+        return _minutes(time - self.forecast_reference_time for time in self.valid_times)
 
     @property
     def step(self) -> timedelta:
@@ -146,6 +145,10 @@ class ComingForecast:
         quality = {**self.quality, **notes}
         parts = map(partial(replace, quality=quality), self.parts)
         return replace(self, parts=parts, quality=quality)
+
+
+def _minutes(leads: Iterable[timedelta]) -> list[float]:
+    return [lead.total_seconds() / 60 for lead in leads]
 
 
 def leads_together(pixels: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -55,25 +56,15 @@ def install(app: typer.Typer) -> None:
     app.command("release")(release_command)
 
 
-def known_preset(name: str) -> str:
-    """A preset that there is."""
-    if name not in PRESETS:
-        raise typer.BadParameter(f"A preset is one of {', '.join(PRESETS)}, not {name!r}.")
-    return name
+def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | None]:
+    """Takes a name that there is, or None where none is given."""
 
+    def known(name: str | None) -> str | None:
+        if name is not None and name not in names:
+            raise typer.BadParameter(f"A {what} is one of {', '.join(names)}, not {name!r}.")
+        return name
 
-def known_family(name: str | None) -> str | None:
-    """A member of the family that there is; None for the preset's."""
-    if name is not None and name not in FAMILIES:
-        raise typer.BadParameter(f"A family is one of {', '.join(FAMILIES)}, not {name!r}.")
-    return name
-
-
-def known_sampling(name: str | None) -> str | None:
-    """A way of sampling that there is; None for the preset's."""
-    if name is not None and name not in SAMPLINGS:
-        raise typer.BadParameter(f"A sampling is one of {', '.join(SAMPLINGS)}, not {name!r}.")
-    return name
+    return known
 
 
 def known_shares(text: str) -> str:
@@ -144,12 +135,13 @@ def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
     preset: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
     ] = "radar-small",
     family: Annotated[
         str | None,
         typer.Option(
-            help=f"In place of the preset's: {', '.join(FAMILIES)}.", callback=known_family
+            help=f"In place of the preset's: {', '.join(FAMILIES)}.",
+            callback=one_of("family", FAMILIES),
         ),
     ] = None,
     file: Annotated[
@@ -171,7 +163,7 @@ def train_command(
         typer.Option(
             help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
             " did, scheduled; the others free-running.",
-            callback=known_sampling,
+            callback=one_of("sampling", SAMPLINGS),
         ),
     ] = None,
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
@@ -234,7 +226,7 @@ def train_command(
 def untrained_command(
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
     preset: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=known_preset)
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
     ] = "radar-small",
     seed: int = 1,
 ) -> None:
