@@ -25,6 +25,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
+Workers = Annotated[int | None, typer.Option(help="Processes that share the CPUs (default 1).")]
 Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
 
 
@@ -33,12 +34,14 @@ def up(
     host: Host = None,
     port: Port = None,
     data: Data = None,
+    workers: Workers = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Run trainer and beat too.")] = False,
 ) -> None:
     """Run gateway, worker and embedded engine until Ctrl-C."""
     from service.processes.up import run_service
 
-    run_service(_settings(host=host, port=port, data_dir=data), _say, retrains=retrain)
+    settings = _settings(host=host, port=port, data_dir=data, workers=workers)
+    run_service(settings, _say, retrains=retrain)
 
 
 @app.command()

@@ -81,8 +81,12 @@ class ServiceSettings(BaseSettings):
     rate_per_minute: int = Field(default=0, ge=0)
     """Submissions a minute allowed to one key (or address, without keys); 0: no limit."""
 
+    workers: int = Field(default=1, ge=1)
+    """Worker processes of ``echocast up`` (count), which share the CPUs."""
+
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Loopback port of a worker whose metrics ``/metrics`` relays; 0: none."""
+    """Loopback port of the first worker whose metrics ``/metrics`` relays, the others have the
+    next ones; 0: none."""
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from model.errors import CheckpointError, EchocastError
 from model.golden import load_checked
 from model.keeping.shelf import reference_of
 from model.registry import Registry
+from workers.cpus import usable_cpus
 from workers.logs import configure_logging
 from workers.network import Network
 from workers.settings import WorkerSettings
@@ -41,12 +42,6 @@ def configure_threads(settings: WorkerSettings) -> None:
     """The network gets the CPUs; OpenCV runs in many threads already and gets one each."""
     torch.set_num_threads(settings.threads or usable_cpus())
     cv2.setNumThreads(1)
-
-
-def usable_cpus() -> int:
-    """CPUs this process may use; all of them where the system can't say."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:

@@ -27,10 +27,12 @@ class Role:
     Args:
         name: For people.
         module: Run as ``python -m`` would.
+        settings: ``ECHOCAST_`` variables for this one.
     """
 
     name: str
     module: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -42,7 +44,7 @@ class Role:
         self.process = subprocess.Popen(
             command(self.module),
             stdin=subprocess.PIPE,
-            env=dict(environment),
+            env={**environment, **self.settings},
             start_new_session=True,  # Ctrl-C is for the supervisor to handle
         )
 

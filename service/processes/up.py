@@ -1,25 +1,28 @@
-"""``echocast up``: engine, worker and gateway in one process tree; trainer and beat if asked."""
+"""``echocast up``: engine, workers and gateway in one process tree; trainer and beat if asked."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 
+from service.errors import StartRefused
 from service.keys import load_keys
 from service.processes.listening import bound_socket
 from service.processes.readying import answers
 from service.processes.supervisor import Role, Supervisor
 from service.settings import ServiceSettings
+from workers.cpus import usable_cpus
 from workers.settings import WorkerSettings
 
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "service.processes.engine")
-WORKER = ("worker", "workers")
 GATEWAY = ("gateway", "service.processes.gateway")
 TRAINER = ("trainer", "workers.trainer")
 BEAT = ("beat", "workers.beat")
+MOST_WORKERS_PER_CPU = 4
+LAST_PORT = 65535
 
 
 def run_service(
@@ -33,7 +36,8 @@ def run_service(
         retrains: Trainer and beat run too.
 
     Raises:
-        StartRefused: The address is taken, keys are missing, or a role refused to start.
+        StartRefused: The address is taken, keys are missing, there are too many workers, or a role
+            refused to start.
         InputError: The settings of the retraining are none.
     """
     load_keys(settings)
@@ -44,23 +48,63 @@ def run_service(
     port = settings.port or free_port(settings.host)
     bound_socket(settings.host, port).close()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    roles = [WORKER, GATEWAY] if settings.redis_url else [ENGINE, WORKER, GATEWAY]
-    roles += [TRAINER, BEAT] if retrains else []
-    supervisor = Supervisor([Role(*role) for role in roles], shared_settings(settings, port))
+    metrics_port = first_metrics_port(settings)
+    roles = [] if settings.redis_url else [Role(*ENGINE)]
+    roles += [*worker_roles(settings.workers, metrics_port), Role(*GATEWAY)]
+    roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
+    supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_told(supervisor, url_of(settings.host, port), say)
 
 
-def shared_settings(settings: ServiceSettings, port: int) -> dict[str, str]:
+def shared_settings(settings: ServiceSettings, port: int, metrics_port: int) -> dict[str, str]:
     """What all roles must agree on, as environment variables."""
-    shared = {
+    return {
         "ECHOCAST_HOST": settings.host,
         "ECHOCAST_PORT": str(port),
         "ECHOCAST_DATA_DIR": str(settings.data_dir.resolve()),
+        "ECHOCAST_WORKERS": str(settings.workers),
+        "ECHOCAST_WORKER_METRICS_PORT": str(metrics_port),
         "PYTHONUNBUFFERED": "1",
     }
-    if "ECHOCAST_WORKER_METRICS_PORT" not in os.environ:
-        shared["ECHOCAST_WORKER_METRICS_PORT"] = str(free_port("127.0.0.1"))
-    return shared
+
+
+def worker_roles(count: int, metrics_port: int) -> list[Role]:
+    """Workers that share the CPUs; the first has that metrics port (0: none), each the next one.
+
+    Raises:
+        StartRefused: There are more than the CPUs could serve.
+    """
+    cpus = usable_cpus()
+    if count > MOST_WORKERS_PER_CPU * cpus:
+        raise StartRefused(
+            f"{count} workers are more than {MOST_WORKERS_PER_CPU} for each of the {cpus} CPUs."
+        )
+    threads = WorkerSettings().threads or max(1, cpus // count)
+    return [
+        Role(
+            f"worker {number + 1}" if count > 1 else "worker",
+            "workers",
+            {
+                "ECHOCAST_THREADS": str(threads),
+                "ECHOCAST_WORKER_METRICS_PORT": str(metrics_port and metrics_port + number),
+            },
+        )
+        for number in range(count)
+    ]
+
+
+def first_metrics_port(settings: ServiceSettings) -> int:
+    """The port that was set for the first worker's metrics, 0 for none; else one that is free.
+
+    Raises:
+        StartRefused: Workers follow it for which no port is left.
+    """
+    if "worker_metrics_port" not in settings.model_fields_set:
+        return free_port("127.0.0.1", settings.workers)
+    first, count = settings.worker_metrics_port, settings.workers
+    if first + count - 1 > LAST_PORT:
+        raise StartRefused(f"{count} workers have no ports for metrics from {first} on.")
+    return first
 
 
 def url_of(host: str, port: int) -> str:
@@ -69,11 +113,14 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def free_port(host: str) -> int:
-    """A TCP port that nobody listens on now."""
-    with bound_socket(host, 0) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+def free_port(host: str, in_a_row: int = 1) -> int:
+    """A TCP port that nobody listens on now, and so are the next ones."""
+    while True:
+        with ExitStack() as listeners, suppress(StartRefused, OverflowError):
+            port: int = listeners.enter_context(bound_socket(host, 0)).getsockname()[1]
+            for following in range(port + 1, port + in_a_row):
+                listeners.enter_context(bound_socket(host, following))
+            return port
 
 
 def _tend_until_told(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:

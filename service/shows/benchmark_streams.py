@@ -8,7 +8,6 @@ storing and scoring ten forecasts by five methods at four thresholds, and ten of
 from __future__ import annotations
 
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from service.processes.up import free_port
 from service.shows.figures import BenchmarkFailed, Measured, Say, show
 from service.shows.processor_time import processor_seconds
 from service.streams.feeding import Feeder, one_by_one
+from workers.cpus import usable_cpus
 
 HEIGHT, WIDTH = 640, 710
 PENDING = 10
@@ -89,7 +89,7 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
         scored.append(cpu_seconds(pid) - before)
     say("Asking for the newest forecast")
     nowcast = statistics.median(with_nowcast)
-    keeps_up = len(os.sched_getaffinity(0)) * STEP_SECONDS / nowcast
+    keeps_up = usable_cpus() * STEP_SECONDS / nowcast
     return [
         Measured("a frame taken and scored, CPU, worst", max(scored), "s", "<= 1.5"),
         Measured("a frame taken and scored, CPU, median", statistics.median(scored), "s"),
