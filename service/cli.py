@@ -122,12 +122,13 @@ def benchmark_chain(
     preset: Annotated[
         str, typer.Option(help="Measure an untrained network of this preset, e.g. radar.")
     ] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the CPUs.")] = 1,
 ) -> None:
     """Measure start times, overhead, throughput and memory; or one part by name."""
     if context.invoked_subcommand is None:
         from service.shows.benchmark import run_benchmark
 
-        run_benchmark(as_json, preset)
+        run_benchmark(as_json, preset, workers)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from model import checkpoint
 from model.benchmarks import domain as of_domain
 from model.benchmarks import network as of_network
 from model.benchmarks import phases as of_phases
@@ -79,12 +80,16 @@ def phases_command(
     width: int = 64,
     batch: int = 1,
     repeats: int = 5,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="The cells as printed, not their fast form.")
+    ] = False,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Seconds of preparing, the bare network and finishing."""
     use_threads(threads)
-    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    directory = Registry(models_dir).resolve(model)
+    nowcaster = Nowcaster(*checkpoint.load(directory)) if plain else Nowcaster.load(directory)
     result = of_phases.measure(nowcaster, (height, width), batch, repeats)
     typer.echo(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
 

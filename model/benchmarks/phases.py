@@ -27,8 +27,8 @@ def measure(
         repeats: Timed runs, after one that is not timed.
 
     Returns:
-        Plain JSON values: seconds per batch and phase, forecasts per second of the network alone,
-        peak memory of this process in MiB.
+        Plain JSON values: the form of the steps, seconds per batch and phase, forecasts per second
+        of the network alone, peak memory of this process in MiB.
     """
     frames = _frames(shape, nowcaster.input_frames)
     times: dict[str, list[float]] = {"prepare": [], "network": [], "finish": []}
@@ -45,6 +45,7 @@ def measure(
     seconds = {phase: statistics.median(values[1:]) for phase, values in times.items()}
     return {
         "model": f"{nowcaster.identity.name}/{nowcaster.identity.version}",
+        "steps": nowcaster.choice.name,
         "height": shape[0],
         "width": shape[1],
         "batch": batch,

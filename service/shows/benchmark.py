@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 
-from service.processes.lifeline import command
-from service.processes.readying import stop_process, wait_until
-from service.processes.up import free_port
 from service.shows.benchmark_input import draw_bodies
+from service.shows.benchmark_service import MeasuredService, measured_service
 from service.shows.figures import BenchmarkFailed, Measured, Say, show
-from service.shows.processor_time import processor_seconds
-from workers.engine_url import embedded_url
-from workers.jobs import JobStore
 
 SMALL = (64, 64)
 LARGE = (640, 710)
@@ -35,26 +28,26 @@ CONCURRENCY = 16
 ROUNDS = 3  # of the bare network and the chain, as a machine's speed drifts
 ROUND_REQUESTS = 96
 WARMING_REQUESTS = 3
-START_SECONDS = 60.0
-REQUEST_SECONDS = 300.0
+PLAIN_REPEATS = 2  # of the plain network, which takes several times as long
 HEADERS = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
-Processes = dict[str, subprocess.Popen[bytes]]
 
 
-def run_benchmark(as_json: bool = False, preset: str = "") -> None:
+def run_benchmark(as_json: bool = False, preset: str = "", workers: int = 1) -> None:
     """Measure everything; takes a few minutes.
 
     Args:
         as_json: For machines.
         preset: Of a network that is made for this, untrained; empty: the model that serves.
+        workers: Processes that share the CPUs.
 
     Raises:
         BenchmarkFailed: The service refused what it should do.
+        StartRefused: There are too many workers.
     """
-    show(partial(measure, preset=preset), as_json)
+    show(partial(measure, preset=preset, workers=workers), as_json)
 
 
-def measure(say: Say, preset: str = "") -> list[Measured]:
+def measure(say: Say, preset: str = "", workers: int = 1) -> list[Measured]:
     """All figures, in the order they were measured."""
     with tempfile.TemporaryDirectory(prefix="ec-") as name:
         root = Path(name)
@@ -67,14 +60,14 @@ def measure(say: Say, preset: str = "") -> list[Measured]:
         count = first + CONCURRENCY + ROUNDS * ROUND_REQUESTS
         small = draw_bodies(root / "small", count, *SMALL)
         large = draw_bodies(root / "large", 1, *LARGE)
-        with _service(root / "data", models, say) as (client, processes, starts):
+        with measured_service(root / "data", models, workers, say) as service:
             say("One request at a time")
-            single = [_timed(client, body) for body in small[:first]]
-            rounds = _rounds(client, processes, small[first:], models, say)
+            single = [_timed(service.client, body) for body in small[:first]]
+            rounds = _rounds(service, small[first:], models, say)
             say("A country: 640 x 710 pixels")
-            seconds, _ = _timed(client, large[0])
-            memory = _peak_memory_mib(processes["worker"].pid)
-    return [*starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(rounds),
+            seconds, _ = _timed(service.client, large[0])
+            memory = service.worker_peak_mib()
+    return [*service.starts, *_overheads(single[WARMING_REQUESTS:]), *_rates(rounds),
             Measured("640x710 forecast", seconds, "s", "<= 30"),
             Measured("worker peak memory", memory, "MiB", "<= 3072")]  # fmt: skip
 
@@ -95,12 +88,14 @@ class Round(NamedTuple):
 
     Args:
         bare: Forecasts a second of the network, which has neither preparing, finishing nor files.
+        plain: The same by PyTorch's operations, cell by cell, as the papers print it.
         rate: Forecasts a second of the whole chain.
         processor_ms: Milliseconds of processor time a forecast of the chain, by process with its
             children; None where the system does not tell.
     """
 
     bare: float
+    plain: float
     rate: float
     processor_ms: dict[str, float | None]
 
@@ -111,11 +106,15 @@ def _rates(rounds: Sequence[Round]) -> list[Measured]:
     return [
         Measured(f"bare network, batch {CONCURRENCY}, {of_rounds}",
                  _median(part.bare for part in rounds), "forecasts/s"),
+        Measured(f"plain PyTorch network, batch {CONCURRENCY}, {of_rounds}",
+                 _median(part.plain for part in rounds), "forecasts/s"),
         Measured(f"throughput at concurrency {CONCURRENCY}, {of_rounds}",
                  _median(part.rate for part in rounds), "forecasts/s"),
         Measured(f"share of the bare network, {of_rounds}",
                  _median(100 * part.rate / part.bare for part in rounds), "%",
                  ">= 75 small, >= 90 radar"),
+        Measured(f"share of the plain PyTorch network, {of_rounds}",
+                 _median(100 * part.rate / part.plain for part in rounds), "%"),
         *(Measured(f"processor time a forecast, {name}, {of_rounds}",
                    _median(part.processor_ms[name] for part in rounds), "ms")
           for name in rounds[0].processor_ms),
@@ -126,49 +125,6 @@ def _median(values: Iterable[float | None]) -> float | None:
     """Of those that are known; None where none is."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
-
-
-@contextmanager
-def _service(
-    data: Path, models: str | None, say: Say
-) -> Iterator[tuple[httpx.Client, Processes, list[Measured]]]:
-    """Engine, gateway and worker, started one after the other and timed."""
-    port = free_port("127.0.0.1")
-    url = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "ECHOCAST_DATA_DIR": str(data), "ECHOCAST_PORT": str(port)}
-    environment |= {"ECHOCAST_MODELS_DIR": models} if models else {}
-    processes: Processes = {}
-
-    def start(name: str, module: str) -> subprocess.Popen[bytes]:
-        say(f"Starting the {name}")
-        processes[name] = subprocess.Popen(
-            command(module), stdin=subprocess.PIPE, env=environment, stderr=subprocess.DEVNULL
-        )
-        return processes[name]
-
-    try:
-        start("engine", "service.processes.engine")
-        _wait_for_engine(data)
-        gateway = wait_until(
-            f"{url}/healthz", start("gateway", "service.processes.gateway"), START_SECONDS
-        )
-        worker = wait_until(f"{url}/readyz", start("worker", "workers"), START_SECONDS)
-        starts = [
-            Measured("gateway start to /healthz", gateway, "s", "<= 2"),
-            Measured("worker start to /readyz", worker, "s", "<= 8"),
-        ]
-        with httpx.Client(base_url=url, timeout=REQUEST_SECONDS, trust_env=False) as client:
-            yield client, processes, starts
-    finally:
-        for process in reversed(processes.values()):
-            stop_process(process)
-
-
-def _wait_for_engine(data: Path) -> None:
-    url = embedded_url(data / "engine")
-    store = JobStore(url, patience_seconds=START_SECONDS)
-    store.ping()
-    store.close()
 
 
 def _timed(client: httpx.Client, body: bytes) -> tuple[float, dict[str, float]]:
@@ -185,33 +141,26 @@ def _timed(client: httpx.Client, body: bytes) -> tuple[float, dict[str, float]]:
 
 
 def _rounds(
-    client: httpx.Client,
-    processes: Processes,
-    bodies: Sequence[bytes],
-    models: str | None,
-    say: Say,
+    service: MeasuredService, bodies: Sequence[bytes], models: str | None, say: Say
 ) -> list[Round]:
-    """Bare network and chain by turns, after some requests that warm up."""
+    """Networks and chain by turns, after some requests that warm up."""
     rounds = []
+    ask = partial(_timed, service.client)
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        list(pool.map(partial(_timed, client), bodies[:CONCURRENCY]))
+        list(pool.map(ask, bodies[:CONCURRENCY]))
         for number in range(ROUNDS):
             say(f"Round {number + 1} of {ROUNDS}: the bare network")
             bare = _bare_network(models)
+            say(f"Round {number + 1} of {ROUNDS}: the plain network")
+            plain = _bare_network(models, "--plain", "--repeats", str(PLAIN_REPEATS))
             say(f"Round {number + 1} of {ROUNDS}: {CONCURRENCY} requests at a time")
             part = bodies[CONCURRENCY + number :: ROUNDS]
-            before, started = _spent(processes), time.perf_counter()
-            list(pool.map(partial(_timed, client), part))
-            seconds, after = time.perf_counter() - started, _spent(processes)
+            before, started = service.spent(), time.perf_counter()
+            list(pool.map(ask, part))
+            seconds, after = time.perf_counter() - started, service.spent()
             costs = {name: _share(before[name], after[name], len(part)) for name in before}
-            rounds.append(Round(bare, len(part) / seconds, costs))
+            rounds.append(Round(bare, plain, len(part) / seconds, costs))
     return rounds
-
-
-def _spent(processes: Processes) -> dict[str, float | None]:
-    """Seconds of processor time so far, by process with its children."""
-    spent = {name: processor_seconds(process.pid) for name, process in processes.items()}
-    return {**spent, "clients": time.process_time()}
 
 
 def _share(before: float | None, after: float | None, count: int) -> float | None:
@@ -227,12 +176,12 @@ def _untrained(models: Path, preset: str) -> Path:
     return models
 
 
-def _bare_network(models: str | None) -> float:
+def _bare_network(models: str | None, *options: str) -> float:
     """Forecasts a second of the network alone, in batches."""
     arguments = ["--batch", str(CONCURRENCY), "--height", str(SMALL[0]), "--width", str(SMALL[1])]
     arguments += ["--models-dir", models] if models else []
     arguments += ["--threads", os.environ.get("ECHOCAST_THREADS", "0")]
-    told = _run("model.benchmarks", "phases", "--json", *arguments)
+    told = _run("model.benchmarks", "phases", "--json", *arguments, *options)
     return float(json.loads(told)["network_forecasts_per_second"])
 
 
@@ -247,13 +196,3 @@ def _run(module: str, *arguments: str) -> str:
     if done.returncode:
         raise BenchmarkFailed(f"{module} {arguments[0]} failed: {done.stderr.strip()[-300:]}")
     return done.stdout
-
-
-def _peak_memory_mib(pid: int) -> float | None:
-    """Largest resident size of a process so far; None where the system does not tell."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found.group(1)) / 1024 if found else None

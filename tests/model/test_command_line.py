@@ -157,6 +157,7 @@ def test_benchmark_reports_every_phase(models):
     result = json.loads(run("phases", *options, of=benchmarks))
     assert result["seconds"].keys() == {"prepare", "network", "finish"}
     assert result["network_forecasts_per_second"] > 0
+    assert json.loads(run("phases", *options, "--plain", of=benchmarks))["steps"] == "plain"
 
 
 def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp_path):
