@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import threading
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from model.keeping.folder import Folder
 from model.keeping.history import PROMOTE, History
 from model.networks import Network
 from model.registry import Registry
-from tests.workers.conftest import REAL, World, free_port, kill, name_models, until
+from tests.workers.conftest import REAL, World, free_port, kill, name_models, until, worlds
 from tests.workers.storms import storm
 from workers.job import Job
 
@@ -53,6 +54,7 @@ class Stage:
 
     world: World
     registry: Registry
+    seeds: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def worker(self) -> subprocess.Popen[bytes]:
@@ -78,14 +80,19 @@ class Stage:
         spoil(staged)
         self.registry.publish(staged, "tiny", version)
 
-    def ask(self, seed: int) -> Job:
-        """A job as the gateway orders it: for the champion of the moment."""
+    def answer(self) -> Job:
+        """The end of a job that is ordered as the gateway does: for the champion of the moment."""
         name, _, version = self.registry.reference().partition("/")
-        frames = storm(seed, size=32)
-        return self.world.submit(frames, model_name=name, model_version=version).job
+        frames = storm(next(self.seeds), size=32)
+        job = self.world.submit(frames, model_name=name, model_version=version).job
+        return self.world.end_of(job.id)
 
-    def answer(self, seed: int) -> Job:
-        return self.world.end_of(self.ask(seed).id)
+    def promote_unchecked(self, version: str) -> None:
+        """As where a disk fails after the promotion, or a host runs an older Echocast."""
+        folder = Folder(self.registry.root)
+        aliases = {"champion": f"tiny/{version}", "previous": "tiny/1"}
+        with folder.writing():
+            History(folder).append(PROMOTE, **ME, aliases=aliases)
 
     def metric(self, metric: str, **labels: str) -> float:
         url = f"http://127.0.0.1:{self.world.settings.worker_metrics_port}/metrics"
@@ -106,17 +113,30 @@ class Stage:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.fixture
-def stage(make_world: Callable[..., World], checkpoints: Path, tmp_path: Path) -> Stage:
-    root = tmp_path / "models"
+@contextmanager
+def serving(checkpoints: Path, root: Path) -> Iterator[Stage]:
+    """A worker that serves the first of the networks."""
     shutil.copytree(checkpoints, root)
     (root / "aliases.json").write_text('{"champion": "tiny/1"}')
-    world = make_world(
-        models_dir=root, threads=1, lease_seconds=10, worker_metrics_port=free_port()
-    )
-    stage = Stage(world, Registry(root))
-    stage.start_worker()
-    return stage
+    with worlds() as make:
+        port = free_port()
+        world = make(models_dir=root, threads=1, lease_seconds=10, worker_metrics_port=port)
+        stage = Stage(world, Registry(root))
+        stage.start_worker()
+        yield stage
+
+
+@pytest.fixture
+def fresh(checkpoints: Path, tmp_path: Path) -> Iterator[Stage]:
+    with serving(checkpoints, tmp_path / "models") as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def stage(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One worker for all that is refused; the first network serves before and after."""
+    with serving(checkpoints, tmp_path_factory.mktemp("refused") / "models") as stage:
+        yield stage
 
 
 class Load:
@@ -125,13 +145,12 @@ class Load:
     def __init__(self, stage: Stage) -> None:
         self.ended: list[Job] = []
         self._stage = stage
-        self._seeds = itertools.count(1000)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(3)]
 
     def _ask(self) -> None:
         while not self._stop.is_set():
-            self.ended.append(self._stage.answer(next(self._seeds)))
+            self.ended.append(self._stage.answer())
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -144,23 +163,23 @@ class Load:
             thread.join()
 
 
-def test_twenty_swaps_under_load_lose_no_job_and_no_memory(stage: Stage) -> None:
+def test_twenty_swaps_under_load_lose_no_job_and_no_memory(fresh: Stage) -> None:
     turns = itertools.islice(itertools.cycle((*VERSIONS[1:], VERSIONS[0])), SWAPS)
     resident = []
-    with Load(stage) as load:
+    with Load(fresh) as load:
         for version in turns:
-            stage.promote(version)
-            until(lambda version=version: stage.serves(version))
-            resident.append(stage.resident_bytes())
+            fresh.promote(version)
+            until(lambda version=version: fresh.serves(version))
+            resident.append(fresh.resident_bytes())
         answered = len(load.ended)
         until(lambda: len(load.ended) > answered)
     assert {job.status for job in load.ended} == {"succeeded"}
     assert {job.attempts for job in load.ended} == {1}
     assert {job.model.version for job in load.ended} >= set(VERSIONS[1:])
     assert not [job for job in load.ended if "model" in job.quality]
-    assert (stage.swaps("swapped"), stage.swaps("refused")) == (SWAPS, 0)
+    assert (fresh.swaps("swapped"), fresh.swaps("refused")) == (SWAPS, 0)
     assert max(resident[WARM:]) - max(resident[:WARM]) < GROWTH_BYTES
-    assert len(stage.world.jobs.alive_workers()[0].models) <= 4
+    assert len(fresh.world.jobs.alive_workers()[0].models) <= 4
 
 
 def other_architecture(staged: Path) -> None:
@@ -182,18 +201,23 @@ def other_answers(staged: Path) -> None:
     checkpoint.amend(staged, {"golden": description})
 
 
-@pytest.mark.parametrize("spoil", [other_architecture, nonsense, other_answers])
-def test_what_the_workers_refuse_never_serves(stage: Stage, spoil: Callable[[Path], None]) -> None:
-    stage.publish("7", spoil)
-    stage.promote("7")
-    until(lambda: stage.swaps("refused"))
-    job = stage.answer(1)
+@pytest.mark.parametrize(
+    ("version", "spoil"), [("7", other_architecture), ("8", nonsense), ("9", other_answers)]
+)
+def test_what_the_workers_refuse_never_serves(
+    stage: Stage, version: str, spoil: Callable[[Path], None]
+) -> None:
+    refused = stage.swaps("refused")
+    stage.publish(version, spoil)
+    stage.promote(version)
+    until(lambda: stage.swaps("refused") > refused)
+    job = stage.answer()
     assert (job.status, job.model.version) == ("succeeded", "1")
-    assert job.quality["model"] == "tiny/7 was refused here; tiny/1 answered."
+    assert job.quality["model"] == f"tiny/{version} was refused here; tiny/1 answered."
     assert stage.serves("1")
     stage.registry.rollback(**ME)
-    assert "model" not in stage.answer(2).quality
-    assert "The model tiny/7 is refused" in stage.log()
+    assert "model" not in stage.answer().quality
+    assert f"The model tiny/{version} is refused" in stage.log()
 
 
 def flipped_bit(directory: Path) -> None:
@@ -213,31 +237,34 @@ def unknown_family(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("version", "spoil", "reason"),
     [
-        (flipped_bit, "one of them was changed"),
-        (newer_format, "reads format 1"),
-        (unknown_family, "no network family"),
+        ("2", flipped_bit, "one of them was changed"),
+        ("3", newer_format, "reads format 1"),
+        ("4", unknown_family, "no network family"),
     ],
 )
 def test_what_a_registry_would_not_promote_is_refused_by_workers_too(
-    stage: Stage,
-    spoil: Callable[[Path], None],
-    reason: str,
+    stage: Stage, version: str, spoil: Callable[[Path], None], reason: str
 ) -> None:
-    """As where a disk fails after the promotion, or a host runs an older Echocast."""
-    spoil(stage.registry.root / "tiny" / "2")
-    folder = Folder(stage.registry.root)
-    with folder.writing():
-        History(folder).append(PROMOTE, **ME, aliases={"champion": "tiny/2", "previous": "tiny/1"})
-    until(lambda: stage.swaps("refused"))
+    refused = stage.swaps("refused")
+    spoil(stage.registry.root / "tiny" / version)
+    stage.promote_unchecked(version)
+    until(lambda: stage.swaps("refused") > refused)
     assert stage.serves("1")
-    assert stage.answer(1).model.version == "1"
-    assert reason in stage.log()
+    assert stage.answer().model.version == "1"
+    stage.registry.rollback(**ME)
+    told = (line for line in stage.log().splitlines() if f"tiny/{version} is refused" in line)
+    assert reason in next(told)
+
+
+def test_a_worker_begins_with_the_model_before_one_that_it_refuses(stage: Stage) -> None:
+    newer_format(stage.registry.root / "tiny" / "5")
     kill(stage.worker)
-    stage.start_worker()  # begins with the one before
+    stage.promote_unchecked("5")
+    stage.start_worker()
     assert stage.serves("1")
-    assert stage.answer(2).status == "succeeded"
+    assert stage.answer().status == "succeeded"
 
 
 def test_a_worker_that_is_killed_in_the_middle_of_a_swap_loses_nothing(world: World) -> None:
