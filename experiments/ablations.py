@@ -5,9 +5,9 @@
     python -m experiments.ablations --train TRAIN --judge JUDGE --work WORK [--data RADAR]
 
 The protocol, windows and scores are those of ``experiments/family.py``'s radar windows, in the
-moving frame. With ``--data`` the reference is also trained and judged where frames stay as they
-are: the same crops of the same events to judge on, frames not aligned, the base carried out along
-the motion. A run that is finished is kept in WORK, one that was stopped goes on; written to
+moving frame. With ``--data`` some rows are also trained and judged where frames stay as they are:
+the same crops of the same events to judge on, frames not aligned, the base carried out along the
+motion. A run that is finished is kept in WORK, one that was stopped goes on; written to
 ``experiments/``: ``ablations.json``, ``.md`` and ``.png``.
 """
 
@@ -15,24 +15,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from experiments import family
 from experiments.family_page import Page, write
-from model.cascade import damped
-from model.config import REVERSE, SCHEDULED, TrainingConfig
-from model.dataset import WindowStore, aligned, rainy_corners, to_counts
-from model.extrapolation import FloatArray, carry, estimate_motion, trajectories
+from model.dataset import Framing, WindowStore
 from model.progress import progress
+from model.training_config import REVERSE, SCHEDULED, TrainingConfig
 from model.windows import gather
 
 MOVING, FIXED = "moving", "fixed"
@@ -55,8 +52,22 @@ ABLATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # netw
     "reverse sampling": ({}, {"sampling": REVERSE}),
     "no brightening": ({}, {"brightness_dbz": 0.0}),
 }
+STORES = {MOVING: "radar", FIXED: "fixed"}  # folders of windows in WORK begin so
+HELD, DRIFTING = Framing("eulerian"), Framing("eulerian", drift=3.0)
+ROWS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # what changes, and the windows to train on
+    MOVING: {name: (name, "train") for name in ABLATIONS},
+    FIXED: {
+        REFERENCE: (REFERENCE, "train"),
+        "moving crops": (REFERENCE, "drifting"),
+        "paper preset": ("paper preset", "train"),
+    },
+}
 HERE = Path(__file__).parent
-PLANS = {"train": "windows.json", "judge": "windows-family.json"}
+FIXED_WINDOWS: Mapping[str, tuple[str, Framing]] = {
+    "train": ("windows.json", HELD),
+    "drifting": ("windows.json", DRIFTING),
+    "judge": ("windows-family.json", HELD),
+}
 SEED = 20261121  # of `python -m model windows`
 INTRODUCTION = """# What each part of the recipe is worth
 
@@ -103,35 +114,13 @@ def training_of(name: str, seed: int, wishes: argparse.Namespace) -> TrainingCon
     return replace(usual, network=replace(shipped, **of_network), **of_training)
 
 
-def cut_fixed(
-    frames_dbz: FloatArray, inputs: int, count: int, size: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.uint8]]:
-    """The crops that :func:`model.dataset.cut` makes, of frames as they are.
-
-    Yields:
-        (time + later, size, size) counts: the frames, and for each of the later ones damped
-        extrapolation carried out along the motion.
-    """
-    moved = aligned(frames_dbz, inputs)
-    corners = rainy_corners(moved, count, size, rng)
-    if not corners:
-        return
-    ahead = trajectories(estimate_motion(frames_dbz[:inputs]))
-    bases = damped(moved[:inputs], len(moved) - inputs)
-    planes = np.stack([*frames_dbz, *(carry(base, next(ahead)) for base in bases)])
-    for y, x in corners:
-        yield to_counts(planes[:, y : y + size, x : x + size])
-
-
-def fixed_store(folder: Path, plan: Path, data: Path) -> WindowStore:
+def fixed_store(folder: Path, plan: Path, data: Path, framing: Framing = HELD) -> WindowStore:
     """Windows of ten frames in, ten out of a plan, in the fixed frame, in their middle."""
     whole = folder.with_name(f"{folder.name}-whole")
     if not (folder / "windows.json").exists() and not (whole / "windows.json").exists():
         sources = [{**s, "cuts": long_cuts(s)} for s in json.loads(plan.read_text())]
         fitting = [source for source in sources if source["cuts"]]
-        WindowStore.save(
-            whole, [w for part in gather(fitting, data, SEED, cut_fixed) for w in part]
-        )
+        WindowStore.save(whole, [w for part in gather(fitting, data, SEED, framing) for w in part])
     return family.radar_store(folder, whole)
 
 
@@ -151,14 +140,24 @@ def fixed_references(store: WindowStore) -> dict[str, Any]:
     return {name: judge.scores() for name, judge in judges.items()}
 
 
-def stores_of(frame: str, wishes: argparse.Namespace) -> dict[str, WindowStore]:
-    """Windows to train on and to judge on."""
+def store_of(frame: str, part: str, wishes: argparse.Namespace) -> WindowStore:
+    """Windows to train on or to judge on."""
+    folder = wishes.work / f"{STORES[frame]}-{part}"
     if frame == MOVING:
-        return family.stores_of("radar", wishes)
-    return {
-        name: fixed_store(wishes.work / f"fixed-{name}", HERE / plan, wishes.data)
-        for name, plan in PLANS.items()
-    }
+        return family.radar_store(folder, getattr(wishes, part))
+    plan, framing = FIXED_WINDOWS[part]
+    return fixed_store(folder, HERE / plan, wishes.data, framing)
+
+
+def runs_of(wishes: argparse.Namespace) -> list[tuple[int, str, str]]:
+    """Seed, frame and name of what is to be trained."""
+    frames = [MOVING, FIXED] if wishes.data else [MOVING]
+    return [
+        (seed, frame, name)
+        for seed, frame in product(wishes.seeds, frames)
+        for name in wishes.names
+        if name in ROWS[frame]
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -169,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--judge", type=Path, required=True, help="windows of other events")
     parser.add_argument("--data", type=Path, help="radar files, for the fixed frame")
     parser.add_argument("--output", type=Path, default=HERE)
-    parser.add_argument("--names", nargs="+", default=list(ABLATIONS))
+    parser.add_argument("--names", nargs="+", default=list(ROWS[MOVING] | ROWS[FIXED]))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--steps", type=int, default=300)
@@ -179,22 +178,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wishes = parser.parse_args(arguments)
     torch.set_num_threads(wishes.threads)
     scores_of = {MOVING: partial(family.references, "radar"), FIXED: fixed_references}
-    runs = list(product(wishes.seeds, [MOVING], wishes.names))
-    runs += [(seed, FIXED, REFERENCE) for seed in wishes.seeds if wishes.data]
     made: dict[str, Any] = {}
-    stores: dict[str, dict[str, WindowStore]] = {}
+    stored = cache(partial(store_of, wishes=wishes))
     with progress() as bar:
-        for seed, frame, name in runs:
+        for seed, frame, name in runs_of(wishes):
+            changes, part = ROWS[frame][name]
+            stores = {"train": stored(frame, part), "judge": stored(frame, "judge")}
             if frame not in made:
-                stores[frame] = stores_of(frame, wishes)
-                made[frame] = {
-                    "references": scores_of[frame](stores[frame]["judge"]),
-                    "windows": {part: len(store) for part, store in stores[frame].items()},
-                    "runs": {},
-                }
+                sizes = {kind: len(store) for kind, store in stores.items()}
+                found = scores_of[frame](stores["judge"])
+                made[frame] = {"references": found, "windows": sizes, "runs": {}}
             folder = wishes.work / f"{frame}-{name.replace(' ', '-')}-{seed}"
-            found = family.trained(training_of(name, seed, wishes), folder, stores[frame], bar)
-            made[frame]["runs"].setdefault(name, {})[str(seed)] = found
+            run = family.trained(training_of(changes, seed, wishes), folder, stores, bar)
+            made[frame]["runs"].setdefault(name, {})[str(seed)] = run
             write(wishes.output, made, PAGE)
 
 

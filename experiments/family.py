@@ -29,7 +29,7 @@ from torch import Tensor
 from experiments.family_page import write
 from model.batches import Batch, Sampler, batch_of
 from model.calibration import BINS, ExceedanceCounts, class_counts, leave_one_out
-from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig, TrainingConfig
+from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig
 from model.contingency import ContingencyTable
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from model.decoding import decoded_field
@@ -40,6 +40,7 @@ from model.moving_digits import FRAME, drawn_digits, read_digits, sequence, wind
 from model.networks import SCALE_DBZ, Context, Network
 from model.progress import progress
 from model.training import Run, train
+from model.training_config import TrainingConfig
 
 INPUTS, OUTPUTS = 10, 10
 THRESHOLDS_DBZ = (30.0, 40.0, 50.0)

@@ -36,12 +36,13 @@ from safetensors.torch import load_file, save_file
 
 from model import checkpoint
 from model.batches import Sampler
-from model.config import PRESETS, TrainingConfig
+from model.config import PRESETS
 from model.dataset import WindowStore, from_counts, to_counts
 from model.loader import Loader
 from model.networks import Network
 from model.progress import progress
 from model.training import Run, train
+from model.training_config import TrainingConfig
 from model.windows import WET_DBZ, Window, sequences, windows_of
 
 PLAN = Path(__file__).with_name("windows.json")

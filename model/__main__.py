@@ -12,7 +12,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads wait b
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -28,8 +28,8 @@ from model.commands import (
     run,
     use_threads,
 )
-from model.config import PRESETS
-from model.dataset import WindowStore
+from model.config import PRESETS, Coordinates
+from model.dataset import Framing, WindowStore
 from model.judging import report
 from model.judging.evaluation import evaluate, exceedance_counts
 from model.judging.references import installed
@@ -77,13 +77,21 @@ def windows_command(
     plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
     data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
     output: Annotated[Path, typer.Option(help="Folder to write the windows to.")],
+    coordinates: Annotated[
+        str,
+        typer.Option(help="lagrangian: frames aligned along the motion; eulerian: as they are."),
+    ] = "lagrangian",
+    drift: Annotated[
+        float, typer.Option(help="Eulerian crops move, up to so many pixels a step.")
+    ] = 0.0,
     seed: int = 20261121,
 ) -> None:
-    """Cut aligned training windows from radar files."""
+    """Cut training windows from radar files."""
+    framing = Framing(cast(Coordinates, coordinates), drift)
     windows = []
     with progress() as bar:
         task = bar.add_task("windows", total=None)
-        for part in gather(json.loads(plan.read_text()), data, seed):
+        for part in gather(json.loads(plan.read_text()), data, seed, framing):
             windows += part
             bar.update(task, description=f"{len(windows)} windows")
     WindowStore.save(output, windows)

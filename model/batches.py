@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import FREE_RUNNING, Base, TrainingConfig
+from model.config import Base
 from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowInfo, WindowStore
 from model.errors import ModelError
 from model.networks import SCALE_DBZ, Context
 from model.parallel import ALONE, Team
+from model.training_config import FREE_RUNNING, TrainingConfig
 
 
 @dataclass(frozen=True)

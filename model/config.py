@@ -1,10 +1,10 @@
-"""What a network and its training are, as frozen values saved with the weights. Torch-free."""
+"""What a network is, as a frozen value saved with its weights. Torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self, get_args
 
 from model.errors import ModelError
 
@@ -33,7 +33,7 @@ TUPLES = (  # arrive from JSON as lists
 )
 
 Coordinates = Literal["lagrangian", "eulerian"]
-Base = Literal["newest", "damped"]
+Base = Literal["newest", "damped", "aperiodic"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class NetworkConfig:
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
             forecasts are carried out along it; ``eulerian``: frames as they are.
         base: What the residual is added to: the ``newest`` frame, carried along (extrapolation), or
-            its ``damped`` continuation (scale-damped extrapolation, model/cascade.py).
+            scale-damped extrapolation (model/cascade.py), whose scales fade by processes that are
+            ``aperiodic`` or, as in models up to 1.5.0, ``damped``.
         trained_pixel_km: Smallest and largest pixel that training covers; a size outside is shown
             to the network as the nearest inside. None: any.
         trained_step_minutes: The same of the time step.
@@ -107,8 +108,10 @@ class NetworkConfig:
             raise ModelError("Lagrangian coordinates need the residual on extrapolation.")
         if self.control_widths and (self.coordinates != "lagrangian" or self.family == CONTROL):
             raise ModelError("A control stands beside a recurrent network, in the moving frame.")
-        if self.base == "damped" and self.coordinates != "lagrangian":
-            raise ModelError("The damped base lives in Lagrangian coordinates.")
+        if self.base not in get_args(Base):
+            raise ModelError(f"The base is one of {', '.join(get_args(Base))}, not {self.base!r}.")
+        if self.base != "newest" and self.coordinates != "lagrangian":
+            raise ModelError("A scale-damped base lives in Lagrangian coordinates.")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -173,109 +176,13 @@ class NetworkConfig:
         return cls(**value)
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How often a step of training is fed with the true frame, else with the prediction before it.
-
-    Both chances move along a line to those of a forecast, 1 for inputs and 0 afterwards, which they
-    reach after a share of the steps.
-
-    Args:
-        inputs: Chance of the truth in the input phase at the first step; the first frame is true.
-        forecasts: Chance of the truth in the forecast phase at the first step.
-        until: Share of the steps from which on the network runs freely.
-
-    Raises:
-        ModelError: A value outside 0..1.
-    """
-
-    inputs: float = 1.0
-    forecasts: float = 0.0
-    until: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not 0 <= value <= 1:
-                raise ModelError(f"{name!r} of a sampling must lie in 0..1, not {value}.")
-
-    def chances(self, done: float) -> tuple[float, float]:
-        """Chances of the truth, of inputs and of forecasts, when this share of steps is done."""
-        left = 1 - done / self.until if done < self.until else 0.0
-        return 1 - (1 - self.inputs) * left, self.forecasts * left
-
-
-FREE_RUNNING = Sampling()
-# Scheduled sampling (Bengio et al., NeurIPS 2015). MIM (section 4) prints that it is applied, and
-# PredRNN nothing of it; the line is their public code's: 2e-5 a step, 0 from 50 000 of 80 000 on.
-SCHEDULED = Sampling(forecasts=1.0, until=0.625)
-REVERSE = Sampling(inputs=0.5, forecasts=0.5, until=0.4)  # after PredRNN-V2 (Wang et al., 2021)
-
-SAMPLINGS: Mapping[str, Sampling] = {
-    "free-running": FREE_RUNNING,
-    "scheduled": SCHEDULED,
-    "reverse": REVERSE,
-}
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Everything that decides what a run computes, beside its windows.
-
-    Args:
-        network: What is trained.
-        steps: Optimiser steps in all.
-        batch: Windows a step.
-        peak_rate: Highest learning rate of the one-cycle schedule.
-        warm_up: Share of the steps before the peak.
-        weight_decay: AdamW's.
-        clip: Largest gradient norm.
-        average: Decay of the exponential moving average of the weights.
-        brightness_dbz: Windows are brightened or dimmed by up to this much.
-        balance: How far the error of the reflectivity is weighted by rain, 0..1 (model.losses).
-        shares: How often each event is drawn; events not named count 1.
-        sampling: How often the network is fed with the truth.
-        bfloat16: Convolutions in bfloat16, states and loss in float32.
-        seed: Of everything random.
-        warm_start: Name of the run whose averaged weights this one started from; empty for none.
-    """
-
-    network: NetworkConfig
-    steps: int = 2000
-    batch: int = 6
-    peak_rate: float = 2e-3
-    warm_up: float = 0.1
-    weight_decay: float = 1e-4
-    clip: float = 1.0
-    average: float = 0.998
-    brightness_dbz: float = 2.0
-    balance: float = 0.0
-    shares: Mapping[str, float] = field(default_factory=dict)
-    sampling: Sampling = FREE_RUNNING
-    bfloat16: bool = False
-    seed: int = 1
-    warm_start: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "network": self.network.to_json()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The configuration that :meth:`to_json` described; fields added since take defaults."""
-        parts = {
-            "network": NetworkConfig.from_json(value["network"]),
-            "sampling": Sampling(**value.get("sampling", {})),
-        }
-        return cls(**{**value, **parts})
-
-
 PAPER = NetworkConfig()
 RADAR = NetworkConfig(
     kernel=3,
     residual=True,
     control_widths=(32, 32),
     coordinates="lagrangian",
-    base="damped",
+    base="aperiodic",
     trained_pixel_km=(1.0, 2.0),
     trained_step_minutes=(2.0, 15.0),
     trained_lead_minutes=(0.0, 60.0),
@@ -290,4 +197,3 @@ PRESETS: Mapping[str, NetworkConfig] = {
     "radar-small": RADAR_SMALL,
     "radar-control": RADAR_CONTROL,
 }
-PRESET_SAMPLING: Mapping[str, str] = {"paper": "scheduled"}  # the others run freely

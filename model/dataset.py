@@ -1,8 +1,9 @@
-"""Training windows: short sequences of aligned crops, cut from events where it rains.
+"""Training windows: short sequences of crops, cut from events where it rains.
 
-A window is what a Lagrangian network sees and should answer: the input frames carried forward along
-the motion to the reference time, the later frames carried back to it, and then the base of each
-later frame, scale-damped extrapolation of the whole field that the crop was cut from. A window is
+A window is what a network sees and should answer. For a Lagrangian one: the input frames carried
+forward along the motion to the reference time, the later frames carried back to it, and then the
+base of each later frame, scale-damped extrapolation of the whole field that the crop was cut from.
+For an Eulerian one: the frames as they are, and the bases carried out along the motion. A window is
 cut from one event at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for
 missing, so that many fit in memory; beside them stands a JSON file with what each one is.
 """
@@ -12,14 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.cascade import damped
+from model.cascade import PROCESSES, damped
+from model.config import Base, Coordinates, NetworkConfig
 from model.errors import ModelError
 from model.extrapolation import FloatArray, carry, estimate_motion, trajectories
 
@@ -41,6 +44,8 @@ class WindowInfo:
         pixel_km: Side of its pixels.
         inputs: Input frames; they end at index ``inputs - 1``.
         outputs: Frames after them, and bases after those.
+        coordinates: Of the networks that it teaches.
+        base: What its bases are.
     """
 
     event: str
@@ -48,6 +53,51 @@ class WindowInfo:
     pixel_km: float
     inputs: int
     outputs: int
+    coordinates: Coordinates = "lagrangian"
+    base: Base = "aperiodic"
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How crops lie in the frames that they are cut from.
+
+    Args:
+        coordinates: ``lagrangian``: frames are aligned along the motion; ``eulerian``: as they are.
+        drift: Eulerian crops move at a random velocity, up to so many pixels a step along each axis
+            (Galilean crops). Aligned ones can't: alignment takes any common velocity out again.
+        base: What stands beside the later frames.
+
+    Raises:
+        ModelError: A drift below 0, or in Lagrangian coordinates; a base that is no continuation.
+    """
+
+    coordinates: Coordinates = "lagrangian"
+    drift: float = 0.0
+    base: Base = "aperiodic"
+
+    def __post_init__(self) -> None:
+        if self.coordinates not in get_args(Coordinates):
+            raise ModelError(
+                f"Coordinates are one of {', '.join(get_args(Coordinates))}, not"
+                f" {self.coordinates!r}."
+            )
+        if self.base not in PROCESSES:
+            raise ModelError(f"A base is one of {', '.join(PROCESSES)}, not {self.base!r}.")
+        if not 0 <= self.drift < inf:
+            raise ModelError(f"The drift of crops is 0 or more pixels a step, not {self.drift}.")
+        if self.drift and self.coordinates == "lagrangian":
+            raise ModelError(
+                "Crops drift in eulerian coordinates only: alignment takes a drift out again."
+            )
+
+    @classmethod
+    def of(cls, network: NetworkConfig) -> Self:
+        """As a network wants it; one that adds to the newest frame reads no bases."""
+        base: Base = "aperiodic" if network.base == "newest" else network.base
+        return cls(network.coordinates, base=base)
+
+
+ALIGNED = Framing()
 
 
 def clean(frames_dbz: FloatArray) -> FloatArray:
@@ -129,27 +179,51 @@ def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
 
 
 def cut(
-    frames_dbz: FloatArray, inputs: int, count: int, size: int, rng: np.random.Generator
+    frames_dbz: FloatArray,
+    inputs: int,
+    count: int,
+    size: int,
+    rng: np.random.Generator,
+    framing: Framing = ALIGNED,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Crops of one sequence, the rainier the likelier.
+    """Crops of one sequence, the rainier the likelier; at the last input they lie alike.
 
     Args:
         frames_dbz: (time, height, width) in dBZ, cleaned, NaN where missing.
         inputs: Frames that count as inputs.
         count: Crops wanted at most; fewer where little rain is.
         size: Side of a crop in pixels.
-        rng: Chooses the crops.
+        rng: Chooses the crops, and how they move.
+        framing: Whether frames are aligned, and how fast crops may move.
 
     Yields:
         (time + later, size, size) counts: the frames, and the bases of the later ones.
     """
+    later = len(frames_dbz) - inputs
     moved = aligned(frames_dbz, inputs)
     corners = rainy_corners(moved, count, size, rng)
     if not corners:
         return
-    planes = np.concatenate([moved, damped(moved[:inputs], len(moved) - inputs)])
-    for y, x in corners:
-        yield to_counts(planes[:, y : y + size, x : x + size])
+    bases = damped(moved[:inputs], later, framing.base)
+    if framing.coordinates == "eulerian":
+        ahead = trajectories(estimate_motion(frames_dbz[:inputs]))
+        moved, bases = frames_dbz, np.stack([carry(base, next(ahead)) for base in bases])
+    planes = np.concatenate([moved, bases])
+    times = np.concatenate([np.arange(len(moved)), np.arange(inputs, len(moved))]) - (inputs - 1)
+    for corner in corners:
+        velocity = rng.uniform(-framing.drift, framing.drift, 2) if framing.drift else np.zeros(2)
+        places = np.rint(corner + times[:, None] * velocity).astype(int)
+        yield to_counts(np.stack([_crop(*part, size) for part in zip(planes, places, strict=True)]))
+
+
+def _crop(plane: FloatArray, corner: NDArray[np.int_], size: int) -> FloatArray:
+    """A square of a plane, NaN beyond its edges."""
+    part = np.full((size, size), np.nan, np.float32)
+    begin, end = np.maximum(corner, 0), np.clip(corner + size, 0, plane.shape)
+    if (begin < end).all():
+        (top, left), (bottom, right) = begin - corner, end - corner
+        part[top:bottom, left:right] = plane[begin[0] : end[0], begin[1] : end[1]]
+    return part
 
 
 def rainy_corners(
@@ -190,7 +264,8 @@ class WindowStore:
             ModelError: They were cut by another version, without the bases.
         """
         infos = [
-            WindowInfo(**info) for info in json.loads((directory / "windows.json").read_text())
+            WindowInfo(**{"base": "damped", **info})
+            for info in json.loads((directory / "windows.json").read_text())
         ]
         counts = np.load(directory / "windows.npy", mmap_mode="r", allow_pickle=False)
         if counts.shape[1] != LENGTH:

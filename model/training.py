@@ -21,7 +21,6 @@ from torch import Tensor
 
 from model import checkpoint
 from model.batches import Batch
-from model.config import TrainingConfig
 from model.contingency import ContingencyTable
 from model.errors import ModelError
 from model.keeping.manifest import read_manifest
@@ -30,6 +29,7 @@ from model.loader import Loader
 from model.networks import Network, channels_last
 from model.parallel import ALONE, Team
 from model.reports import SCORED_DBZ, Report, outcome
+from model.training_config import TrainingConfig
 
 RUN_FILE = "run.safetensors"
 

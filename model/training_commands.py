@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -16,15 +16,7 @@ import typer
 from model import checkpoint
 from model.batches import Sampler
 from model.commands import Device, Threads, use_threads
-from model.config import (
-    CONTROL,
-    FAMILIES,
-    PRESET_SAMPLING,
-    PRESETS,
-    SAMPLINGS,
-    NetworkConfig,
-    TrainingConfig,
-)
+from model.config import CONTROL, FAMILIES, PRESETS, NetworkConfig
 from model.dataset import WindowStore
 from model.errors import ModelError
 from model.joining import join
@@ -33,19 +25,8 @@ from model.networks import Network
 from model.parallel import joined
 from model.progress import progress
 from model.training import Run, mean_network, train, trained_in
+from model.training_config import LIMITS, PRESET_SAMPLING, SAMPLINGS, TrainingConfig
 from model.training_log import FadingSkill, training_log
-
-RANGES = {  # of what a file may name
-    "steps": (1, inf),
-    "batch": (1, inf),
-    "peak_rate": (0, 1),
-    "warm_up": (0, 1),
-    "weight_decay": (0, 1),
-    "clip": (0, inf),
-    "average": (0, 1),
-    "brightness_dbz": (0, 20),
-    "balance": (0, 1),
-}
 
 
 def install(app: typer.Typer) -> None:
@@ -102,9 +83,9 @@ def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
         named, plain = json.loads(file.read_text()), options.to_json()
         parts = {key: {**plain[key], **named.get(key, {})} for key in ("network", "sampling")}
         config = TrainingConfig.from_json({**plain, **named, **parts})
-        _check(config)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelError(f"{file} is no configuration of a training: {error}.") from error
+    except (OSError, ValueError, TypeError, AttributeError, ModelError) as error:
+        told = str(error).rstrip(".")
+        raise ModelError(f"{file} is no configuration of a training: {told}.") from error
     if config.warm_start not in ("", options.warm_start):
         raise ModelError(
             f"The configuration in {file} begins with the weights of {config.warm_start!r}:"
@@ -113,22 +94,37 @@ def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
     return replace(config, warm_start=options.warm_start)
 
 
-def _check(config: TrainingConfig) -> None:
-    """Demand of a training what options demand of their values.
+def limited(name: str, text: str) -> Any:
+    """The option of a number that a training has limits for."""
+    least, most = LIMITS[name]
+    return typer.Option(min=least, max=None if most == inf else most, help=text)
+
+
+def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
+    """Say or refuse what windows can't teach a network, by how they were cut.
 
     Raises:
-        ValueError, TypeError: A value is not of its kind or outside its range.
+        ModelError: Rain moves in some, and the network sees it standing still; or they hold other
+            bases than it adds to.
     """
-    for name, (least, most) in RANGES.items():
-        value = getattr(config, name)
-        if not least <= value <= most or isinstance(value, bool):
-            raise ValueError(f"{name} must lie in {least:g} to {most:g}, not {value!r}")
-    for name in ("steps", "batch", "seed"):
-        if not isinstance(getattr(config, name), int):
-            raise TypeError(f"{name} must be a whole number, not {getattr(config, name)!r}")
-    for event, share in config.shares.items():
-        if not 0 <= share < inf:
-            raise ValueError(f"the share of {event!r} must be 0 or more, not {share!r}")
+    bases = {info.base for store in stores for info in store.infos} - {network.base}
+    if bases and network.base != "newest":
+        raise ModelError(
+            f"This network adds to the base {network.base!r}, but some of these windows hold"
+            f" {', '.join(sorted(bases))}; cut them again."
+        )
+    others = {info.coordinates for store in stores for info in store.infos} - {network.coordinates}
+    if "eulerian" in others:
+        raise ModelError(
+            "This network sees the rain standing still, but some of these windows were cut with"
+            " --coordinates eulerian; cut them aligned along the motion, as they are by default."
+        )
+    if "lagrangian" in others:
+        typer.echo(
+            "This network will see the rain move, but these windows stand still, aligned along the"
+            " motion: fit to compare networks, not to forecast with. `echocast windows"
+            " --coordinates eulerian` cuts others."
+        )
 
 
 def train_command(
@@ -151,10 +147,10 @@ def train_command(
             help="JSON of a training, or some of its fields; what it names goes before options.",
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
-    batch: Annotated[int, typer.Option(min=1, help="Windows a step.")] = 6,
-    peak_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-3,
-    balance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight heavy rain more.")] = 0.0,
+    steps: Annotated[int, limited("steps", "Optimiser steps.")] = 2000,
+    batch: Annotated[int, limited("batch", "Windows a step.")] = 6,
+    peak_rate: Annotated[float, limited("peak_rate", "Highest learning rate.")] = 2e-3,
+    balance: Annotated[float, limited("balance", "Weight heavy rain more.")] = 0.0,
     shares: Annotated[
         str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
     ] = "{}",
@@ -195,17 +191,14 @@ def train_command(
         warm_start=warm_start.name if warm_start else "",
     )
     config = configured(config, file)
-    if config.network.coordinates == "eulerian":
-        typer.echo(
-            "This network will see the rain move, but windows that `echocast windows` cut stand"
-            " still, aligned along the motion: fit to compare networks, not to forecast with."
-        )
+    stores = [WindowStore.load(folder) for folder in windows]
+    check_windows(stores, config.network)
     with joined(device) as team, progress() as bar:
         training = Run(config, output, device=device, team=team)
         if warm_start:
             training.start_from(trained_in(warm_start)[0])
         training.resume()
-        sampler = Sampler([WindowStore.load(folder) for folder in windows], config, team)
+        sampler = Sampler(stores, config, team)
         loader, started = Loader(sampler, loaders), time.monotonic()
         task = bar.add_task("loss", total=config.steps, completed=training.step, visible=team.leads)
         skill = FadingSkill()

@@ -14,7 +14,7 @@ decide the windows: the same plan and seed give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise, product
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.dataset import WindowInfo, clean, cut
+from model.dataset import ALIGNED, Framing, WindowInfo, clean, cut
 from model.errors import ContractViolation
 from model.extrapolation import FloatArray
 from model.frames import Frames
@@ -35,13 +35,10 @@ STEP_TOLERANCE = 0.1
 
 Window = tuple[NDArray[np.uint8], WindowInfo]
 Source = Mapping[str, Any]
-Cutter = Callable[
-    [FloatArray, int, int, int, np.random.Generator], Iterator[NDArray[np.uint8]]
-]  # frames, inputs, crops wanted, their size
 
 
 def gather(
-    plan: Sequence[Source], data: Path, seed: int, cutter: Cutter = cut
+    plan: Sequence[Source], data: Path, seed: int, framing: Framing = ALIGNED
 ) -> Iterator[list[Window]]:
     """The windows of a plan, one list per sequence read.
 
@@ -49,7 +46,7 @@ def gather(
         plan: Sources, see above.
         data: Folder of the radar files.
         seed: Chooses the crops.
-        cutter: Cuts the crops of one sequence, as :func:`model.dataset.cut` does.
+        framing: How the crops lie in the frames.
 
     Yields:
         Windows, perhaps none where it is dry.
@@ -60,14 +57,14 @@ def gather(
     rng = np.random.default_rng(seed)
     for source in plan:
         for sequence in sequences(source, data):
-            yield windows_of(sequence, source, rng, cutter)
+            yield windows_of(sequence, source, rng, framing)
 
 
 def windows_of(
-    sequence: FloatArray, source: Source, rng: np.random.Generator, cutter: Cutter = cut
+    sequence: FloatArray, source: Source, rng: np.random.Generator, framing: Framing = ALIGNED
 ) -> list[Window]:
     """The windows of one sequence of a source, (time, height, width) in dBZ, cleaned."""
-    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng, cutter)]
+    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng, framing)]
 
 
 def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
@@ -110,13 +107,14 @@ def _windows(
     source: Source,
     entry: Mapping[str, Any],
     rng: np.random.Generator,
-    cutter: Cutter,
+    framing: Framing,
 ) -> Iterator[Window]:
     """The crops of one cut of one sequence."""
     inputs, outputs, stride = entry["inputs"], entry["outputs"], entry["stride"]
     span = (inputs + outputs) * stride
-    info = WindowInfo(entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs)
+    told = entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs
+    info = WindowInfo(*told, framing.coordinates, framing.base)
     for start in range(*entry["starts"]):
         frames = sequence[start : start + span : stride]
-        for counts in cutter(frames, inputs, entry["count"], CROP, rng):
+        for counts in cut(frames, inputs, entry["count"], CROP, rng, framing):
             yield counts, info

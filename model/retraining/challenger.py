@@ -12,7 +12,6 @@ from rich.progress import Progress
 from model import checkpoint, golden
 from model.batches import Sampler
 from model.calibration import FEWEST_EVENTS, ExceedanceCounts, choose_cuts
-from model.config import TrainingConfig
 from model.dataset import WindowStore
 from model.errors import ModelError
 from model.loader import Loader
@@ -24,6 +23,8 @@ from model.registry import read_manifest
 from model.retraining.config import RetrainingConfig
 from model.retraining.contest import Window
 from model.training import NotFinite, Run, train
+from model.training_config import TrainingConfig
+from model.training_log import training_log
 
 RATE_SHARE = 0.7  # of the champion's peak rate: each warm start begins gentler
 USUAL_RATE = TrainingConfig.peak_rate
@@ -56,7 +57,7 @@ def train_challenger(
     device: str,
     team: Team,
 ) -> dict[str, Any]:
-    """Train, from where an earlier attempt was saved.
+    """Train, from where an earlier attempt was saved; logged for TensorBoard as ``train`` does.
 
     Args:
         config: What to compute.
@@ -78,9 +79,14 @@ def train_challenger(
     folder.mkdir(parents=True, exist_ok=True)
     if team.leads:
         _forget_losses_after(folder / LOSSES, run.step)
+    loader = Loader(sampler)
     try:
-        with (folder / LOSSES).open("a", buffering=1) as losses:  # a line at a time
-            for report in train(run, Loader(sampler)):
+        with (
+            (folder / LOSSES).open("a", buffering=1) as losses,  # a line at a time
+            training_log(folder, run.step, team) as log,
+        ):
+            for report in train(run, loader):
+                log(report, loader.waited_seconds)
                 told = f"training, loss {report.loss:.3f}"
                 bar.update(task, completed=report.step, description=told)
                 if team.leads:

@@ -15,7 +15,7 @@ from model.archive.events import Event, events
 from model.archive.runs import Break, Run, runs, survey
 from model.archive.store import FrameArchive
 from model.config import NetworkConfig
-from model.dataset import WindowInfo, WindowStore, clean, cut
+from model.dataset import Framing, WindowInfo, WindowStore, clean, cut
 from model.errors import InputError
 from model.nowcaster import DEFAULT_PIXEL_KM
 from model.retraining.config import RetrainingConfig
@@ -125,7 +125,7 @@ def _cut_all(
     task = bar.add_task("windows", total=len(parts.training))
     found = list[TrainingWindow]()
     for event in parts.training:
-        found += _cut(archive, event, config, (network.input_frames, size, room), random)
+        found += _cut(archive, event, config, network, (size, room), random)
         bar.advance(task)
     return found
 
@@ -134,17 +134,20 @@ def _cut(
     archive: FrameArchive,
     event: Event,
     config: RetrainingConfig,
-    sizes: tuple[int, int, int],
+    network: NetworkConfig,
+    sizes: tuple[int, int],
     random: np.random.Generator,
 ) -> Sequence[TrainingWindow]:
-    inputs, size, room = sizes
+    (size, room), inputs, framing = sizes, network.input_frames, Framing.of(network)
     outputs = config.rules.window_frames - inputs
     pixel_km = archive.grid(event.stream).pixel_size_km or DEFAULT_PIXEL_KM
-    info = WindowInfo(event.name, event.step_minutes, pixel_km, inputs, outputs)
+    told = event.name, event.step_minutes, pixel_km, inputs, outputs
+    info = WindowInfo(*told, framing.coordinates, framing.base)
     found = list[TrainingWindow]()
     for seen, then in event_windows(archive, event, inputs, outputs, config.stride):
         frames = clean(np.concatenate([seen.reflectivity_dbz, then.reflectivity_dbz]))
-        found += [(counts, info) for counts in cut(frames, inputs, config.crops, size, random)]
+        crops = cut(frames, inputs, config.crops, size, random, framing)
+        found += [(counts, info) for counts in crops]
     if len(found) <= room:
         return found
     return [found[k] for k in sorted(random.choice(len(found), size=room, replace=False))]

@@ -3,11 +3,9 @@
 import json
 from argparse import Namespace
 
-import numpy as np
 import pytest
 
 from experiments import ablations
-from model.dataset import clean, cut, from_counts
 from model.formats.cf import write_frames
 from model.synthetic import storm
 from tests.experiments.windows import stored
@@ -50,20 +48,6 @@ def test_an_ablation_changes_what_it_says_and_no_more(name):
     within = usual.pop("network"), other.pop("network")
     assert {key for key in usual if usual[key] != other[key]} == set(training)
     assert {key for key in within[0] if within[0][key] != within[1][key]} == set(network)
-
-
-def test_in_the_fixed_frame_crops_lie_where_the_aligned_ones_do_and_frames_stay_as_they_were():
-    frames = clean(storm(5, frames=8, height=128, width=128).reflectivity_dbz)
-    moving, fixed = (
-        [from_counts(c) for c in cutter(frames, 5, 3, 32, np.random.default_rng(2))]
-        for cutter in (cut, ablations.cut_fixed)
-    )
-    assert len(moving) == len(fixed) > 0
-    for aligned, still in zip(moving, fixed, strict=True):
-        assert np.array_equal(aligned[4], still[4], equal_nan=True)  # the reference time
-        assert not np.array_equal(aligned[0], still[0], equal_nan=True)
-        error = [np.nanmean((still[5:8] - base) ** 2) for base in (still[8:], still[4:5])]
-        assert error[0] < error[1]  # carried along the motion it says more than the last frame
 
 
 def test_the_fixed_frame_is_cut_from_radar_files_and_has_references_of_its_own(tmp_path):

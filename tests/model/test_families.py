@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 from model import checkpoint
 from model.__main__ import app
 from model.batches import Batch
-from model.config import FAMILIES, NetworkConfig, TrainingConfig
+from model.config import FAMILIES, NetworkConfig
 from model.errors import CheckpointError, ModelError
 from model.networks import Context, Network, fold, unfold
 from model.nowcaster import Nowcaster
 from model.reference_weights import infer_config, read_state_dict, translate
 from model.synthetic import storm
 from model.training import Run
+from model.training_config import TrainingConfig
 
 PLANES = {
     "residual": True,

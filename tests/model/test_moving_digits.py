@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from model.batches import Sampler
-from model.config import NetworkConfig, TrainingConfig
+from model.config import NetworkConfig
 from model.dataset import WindowStore
 from model.errors import UnreadableInput
 from model.moving_digits import drawn_digits, read_digits, sequence, window
 from model.training import Run
+from model.training_config import TrainingConfig
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 
 from model.batches import Sampler
 from model.checkpoint import save
-from model.config import RADAR_SMALL, TrainingConfig
+from model.config import RADAR_SMALL
 from model.dataset import MISSING_COUNT, WindowInfo, WindowStore, clean, cut
 from model.errors import ModelError
 from model.loader import Loader
@@ -19,6 +19,7 @@ from model.parallel import Team
 from model.reports import outcome
 from model.synthetic import storm
 from model.training import Run, train, trained_in
+from model.training_config import TrainingConfig
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, layers=2, exceedance_thresholds_dbz=(20.0, 30.0))
 DOUBLE = TrainingConfig(TINY, steps=4, batch=4, seed=4)
@@ -29,7 +30,7 @@ from pathlib import Path
 from model.dataset import WindowStore
 from model.parallel import joined
 from model.batches import Sampler
-from model.config import TrainingConfig
+from model.training_config import TrainingConfig
 from model.loader import Loader
 from model.training import Run, train
 import torch

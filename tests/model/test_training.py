@@ -9,7 +9,7 @@ import torch
 
 from model.batches import Sampler
 from model.cascade import damped
-from model.config import RADAR_SMALL, TrainingConfig
+from model.config import RADAR_SMALL
 from model.dataset import (
     MISSING_COUNT,
     WindowStore,
@@ -25,6 +25,7 @@ from model.losses import exceedance_loss, intensity_loss, rain_weight
 from model.networks import SCALE_DBZ
 from model.synthetic import storm
 from model.training import Run, mean_network, train
+from model.training_config import TrainingConfig
 from model.windows import gather
 from tests.model.training_windows import stored
 

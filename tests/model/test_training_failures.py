@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from model.__main__ import app
 from model.batches import Sampler
-from model.config import SCHEDULED
 from model.dataset import WindowStore
 from model.errors import ContractViolation, ModelError
 from model.formats.cf import write_frames
@@ -24,6 +23,7 @@ from model.kept_batch import kept
 from model.loader import Loader
 from model.synthetic import storm
 from model.training import RUN_FILE, Run, train
+from model.training_config import SCHEDULED
 from model.training_log import FOLDER
 from model.windows import gather
 from tests.model.test_training import CONFIG
@@ -116,7 +116,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from model.batches import Sampler
-from model.config import TrainingConfig
+from model.training_config import TrainingConfig
 from model.dataset import WindowStore
 from model.loader import Loader
 from model.parallel import ALONE

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 from typer.testing import CliRunner
 
 from model.__main__ import app
 from model.config import FAMILIES, PAPER, PRESETS, RADAR_SMALL
+from model.errors import ModelError
 from model.training import Run
+from model.training_config import LIMITS, WHOLE, TrainingConfig
 from tests.model.training_windows import stored
 
 SMALL = {
@@ -90,7 +93,9 @@ def test_a_file_that_is_no_configuration_is_refused_in_a_sentence(windows, tmp_p
         file.write_text(text)
     done = train(windows, tmp_path / "run", "--config", file)
     assert done.exit_code != 0
-    assert "configuration" in str(done.exception) or "family" in str(done.exception)
+    assert f"{file} is no configuration" in str(done.exception) or "--warm-start" in str(
+        done.exception
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -105,3 +110,22 @@ def test_a_family_that_cannot_be_is_refused(windows, tmp_path, options, sentence
     done = train(windows, tmp_path / "run", *options)
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(("name", "limits"), LIMITS.items(), ids=LIMITS)
+def test_a_training_keeps_to_its_limits(name, limits):
+    whole = name in WHOLE
+    beyond = [edge for edge in (limits[0] - 1, limits[1] + 1) if edge != inf]
+    for value in (*(int(v) if whole else v for v in beyond), "1", True, nan, inf):
+        with pytest.raises(ModelError, match=f"{name!r} of a training"):
+            TrainingConfig(PAPER, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "options", [["--steps", "0"], ["--batch", "0"], ["--peak-rate", "-1"], ["--balance", "1.5"]]
+)
+def test_an_option_beyond_a_limit_is_refused(windows, tmp_path, options):
+    done = train(windows, tmp_path / "run", *options)
+    assert done.exit_code == 2
+    assert f"'{options[0]}'" in done.output
+    assert not (tmp_path / "run").exists()

@@ -1,13 +1,26 @@
 """What can be known before long work is said before it, and leaves the folder free."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from rich.progress import Progress
 
 from model.archive.store import FrameArchive
+from model.dataset import WindowStore
 from model.errors import InputError, RegistryError
 from model.registry import Registry
-from tests.model.retraining.worlds import event, fill, network, registry, retraining
+from model.retraining.collect import collect
+from model.retraining.config import RetrainingConfig
+from tests.model.retraining.worlds import (
+    CONFIG,
+    TINY,
+    event,
+    fill,
+    network,
+    registry,
+    retraining,
+)
 
 
 def test_a_mistyped_archive_or_stream_leaves_the_folder_free(tmp_path):
@@ -38,3 +51,15 @@ def test_a_grid_that_is_no_multiple_of_the_patch_is_trained_on(tmp_path):
     job = retraining(archive, models, tmp_path / "work", steps=1, batch=1)
     job.run()
     assert json.loads((tmp_path / "work" / "train.json").read_text())["failure"] == ""
+
+
+@pytest.mark.parametrize("coordinates", ["lagrangian", "eulerian"])
+def test_windows_are_cut_in_the_coordinates_of_the_network(tmp_path, coordinates):
+    archive = fill(tmp_path / "store", [event(k) for k in range(12)])
+    config = RetrainingConfig.from_json({**CONFIG, "rules": {"wet_share": 0, "window_frames": 7}})
+    plain = replace(TINY, coordinates="eulerian", base="newest", control_widths=())
+    wanted = TINY if coordinates == "lagrangian" else plain
+    told = collect(archive, config, wanted, tmp_path / "windows", Progress(disable=True))
+    assert told["windows"]
+    infos = WindowStore.load(tmp_path / "windows").infos
+    assert {info.coordinates for info in infos} == {coordinates}

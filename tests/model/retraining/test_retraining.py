@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from model.__main__ import app
@@ -27,6 +28,7 @@ from model.retraining.fence import raise_fence
 from model.retraining.split import Split
 from model.retraining.work import Work
 from model.selection import judge
+from model.training_log import FOLDER
 from tests.model.retraining.worlds import CONFIG, event, fill, network, registry, retraining
 
 EVENTS = 12
@@ -80,6 +82,14 @@ def test_the_story_can_be_read_afterwards(told):
     assert {f.name for f in directory.iterdir()} >= {"evaluation.json", "card.md", "manifest.json"}
     network, _ = load(directory)
     assert network.config.input_frames == 4
+
+
+def test_the_training_is_logged_beside_its_checkpoint(told):
+    run = told[0] / "work" / "run"
+    logged = EventAccumulator(str(run / FOLDER)).Reload().Scalars("loss/total")
+    losses = losses_in(run / LOSSES)
+    assert [event.step for event in logged] == [step for step, _ in losses]
+    assert [e.value for e in logged] == pytest.approx([loss for _, loss in losses], rel=1e-4)
 
 
 def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
