@@ -182,7 +182,8 @@ class Network(nn.Module):
                 as ``truth_share`` says.
             truth_share: (batch, predictions): how much of a step's input is the frame, the rest is
                 the prediction before it (scheduled sampling), as are the missing pixels of frames
-                after the inputs; by default all of it in the inputs, and nothing afterwards.
+                after the inputs; by default all of it in the inputs, and nothing afterwards. Before
+                the newest input, where a base is the frame itself, it is what is fed instead.
             recurrence: Computes the steps; by default the network itself.
             first: Predictions before this one are not made: only such as no later step is fed with,
                 so less than the frames, and none with ``truth_share``.
@@ -201,6 +202,7 @@ class Network(nn.Module):
                 share = truth_share[:, t, None, None, None]
                 share = share if t < observed else share * valid[:, t]
                 frame = share * frames[:, t] + (1 - share) * frame
+                base = frame if t < observed - 1 else base
             elif t < observed:
                 frame = frames[:, t]
             viewed = self.config.family == CONTROL or (self.control is not None and t >= first)

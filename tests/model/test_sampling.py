@@ -8,26 +8,25 @@ from typer.testing import CliRunner
 
 from model.__main__ import app
 from model.batches import Sampler
-from model.config import (
+from model.config import PAPER, PRESETS, RADAR_SMALL
+from model.errors import ModelError
+from model.loader import Loader
+from model.networks import Context, Network
+from model.parallel import Team
+from model.training import Run, train
+from model.training_config import (
     FREE_RUNNING,
-    PAPER,
-    PRESETS,
-    RADAR_SMALL,
     REVERSE,
     SAMPLINGS,
     SCHEDULED,
     Sampling,
     TrainingConfig,
 )
-from model.errors import ModelError
-from model.loader import Loader
-from model.networks import Context, Network
-from model.parallel import Team
-from model.training import Run, train
 from tests.model.training_windows import stored
 
 SMALL = replace(PAPER, hidden_channels=4, kernel=3, layers=2)
 SMALL_RADAR = replace(RADAR_SMALL, hidden_channels=4, layers=2, control_widths=(4,))
+ALONE = replace(SMALL_RADAR, control_widths=())  # a control sees the inputs, fed or not
 CONFIG = TrainingConfig(SMALL, steps=16, batch=4, seed=4, sampling=SCHEDULED)
 ONE = Context(torch.tensor([5.0]), torch.tensor([1.0]))
 
@@ -126,11 +125,12 @@ def test_a_true_frame_after_the_inputs_is_seen_by_the_next_step_only_where_it_is
     assert torch.equal(rolled(config, other, fed, valid=hidden), rolled(config, other, kept))
 
 
-def test_an_input_that_is_not_fed_is_not_seen(frames):
+@pytest.mark.parametrize("config", [SMALL, ALONE], ids=["paper", "radar"])
+def test_an_input_that_is_not_fed_is_not_seen(config, frames):
     other = frames.clone()
     other[:, 1] = 0
     share = torch.tensor([[1.0, 0, 1, 0, 0]])
-    assert torch.equal(rolled(SMALL, frames, share), rolled(SMALL, other, share))
+    assert torch.equal(rolled(config, frames, share), rolled(config, other, share))
 
 
 @pytest.mark.parametrize("network", [SMALL, SMALL_RADAR], ids=["paper", "radar"])
