@@ -128,8 +128,8 @@ def _seen(frames: Frames, motion: Motion, config: NetworkConfig) -> FloatArray:
 
 def _bases(seen_dbz: FloatArray, config: NetworkConfig) -> FloatArray:
     """What the forecast is before the network adds to it, (lead, height, width) in dBZ."""
-    if config.base == "damped":
-        return damped(seen_dbz, config.output_frames)
+    if config.base != "newest":
+        return damped(seen_dbz, config.output_frames, config.base)
     newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
     return np.repeat(newest[None], config.output_frames, 0)
 

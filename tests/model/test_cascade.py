@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.cascade import coefficients, damped
+from model.cascade import PROCESSES, aperiodic, damped, moments, stationary
 
 
 def field(seed, scale, side=128):
@@ -47,19 +47,67 @@ def test_the_forecast_is_finite_and_never_negative():
     assert ahead.min() >= 0
 
 
-def test_coefficients_are_those_of_the_process():
+def covariance(frames):
+    return np.cov(np.stack(frames), ddof=0)
+
+
+def series(first, second, frames, points=200_000):
     rng = np.random.default_rng(4)
-    first, second = 0.9, -0.2
-    series = [rng.normal(size=200_000), rng.normal(size=200_000)]
+    made = [rng.normal(size=points), rng.normal(size=points)]
     for _ in range(60):
-        series.append(first * series[-1] + second * series[-2] + rng.normal(size=200_000))
-    assert coefficients(np.stack(series[-3:])) == pytest.approx((first, second), abs=0.02)
+        made.append(first * made[-1] + second * made[-2] + rng.normal(size=points))
+    return made[-frames:]
 
 
-def test_a_process_that_is_not_stationary_is_made_so():
+@pytest.mark.parametrize("process", PROCESSES.values())
+def test_coefficients_are_those_of_the_process(process):
+    found = process.coefficients(covariance(series(0.9, -0.2, process.frames)))
+    assert found == pytest.approx((0.9, -0.2), abs=0.02)
+
+
+def test_a_process_that_would_swing_is_damped_until_it_does_not():
+    swinging = covariance(series(1.0, -0.8, 5))  # complex roots
+    for random in (
+        swinging,
+        *(np.cov(np.random.default_rng(k).normal(size=(4, 9))) for k in range(50)),
+    ):
+        first, second = aperiodic(random)
+        roots = np.roots([1, -first, -second])
+        assert np.abs(np.imag(roots)).max() < 1e-3
+        assert np.abs(roots).max() < 1
+
+
+def test_rain_that_grows_is_not_taken_for_rain_that_is_forgotten():
+    rain = np.random.default_rng(5).normal(size=5000)
+    growing = covariance([rain * size for size in (1, 1.5, 2.2, 3.3, 5)])
+    assert sum(aperiodic(growing)) > 0.999
+    assert sum(stationary(growing[-3:, -3:])) < 0.9
+
+
+def test_frames_without_rain_say_nothing_about_the_process():
+    rain = series(0.9, -0.2, 3)
+    dry = [np.zeros_like(rain[0])] * 2
+    assert aperiodic(covariance([*dry, *rain])) == aperiodic(covariance(rain))
+    assert aperiodic(covariance([*dry, rain[-1]])) == (1.0, 0.0)
+    assert aperiodic(np.zeros((5, 5))) == (1.0, 0.0)
+    first, second = aperiodic(covariance(rain[-2:]))
+    assert second == pytest.approx(0)
+    assert 0.6 < first < 0.9
+
+
+def test_moments_are_those_of_what_was_seen():
+    rng = np.random.default_rng(6)
+    band, seen = rng.normal(3, 2, (5, 600, 7)).astype(np.float32), rng.random((600, 7)) < 0.7
+    means, found = moments(band, seen)
+    values = band[:, seen].astype(np.float64)
+    assert means == pytest.approx(values.mean(1))
+    assert found == pytest.approx(np.cov(values, ddof=0))
+
+
+def test_a_stationary_process_is_made_so():
     point = np.array([1.0, -1.0, 2.0, -2.0])
     for frames in ([point, -point, point], [point, 0 * point, -point], [point, point, point]):
-        first, second = coefficients(np.stack(frames))
+        first, second = stationary(covariance(frames))
         assert abs(second) < 1
         assert second + abs(first) < 1
-    assert coefficients(np.zeros((3, 4))) == (1.0, 0.0)
+    assert stationary(np.zeros((3, 3))) == (1.0, 0.0)

@@ -1,12 +1,14 @@
 """Crops in a moving or a fixed frame: where they lie, how they drift, and whom they can teach."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from model.__main__ import app
+from model.config import RADAR_SMALL
 from model.dataset import (
     MISSING_COUNT,
     Framing,
@@ -171,3 +173,33 @@ def test_a_network_that_sees_the_rain_stand_still_is_not_taught_by_windows_where
     assert isinstance(done.exception, ModelError)
     assert "standing still" in str(done.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_windows_tell_what_their_bases_are_and_a_network_wants_its_own(tmp_path):
+    folder = tmp_path / "windows"
+    assert {info.base for info in stored(folder).infos} == {"aperiodic"}
+    infos = json.loads((folder / "windows.json").read_text())
+    for info in infos:
+        del info["base"]  # as they were written once
+    (folder / "windows.json").write_text(json.dumps(infos))
+    assert {info.base for info in WindowStore.load(folder).infos} == {"damped"}
+    words = ["--steps", 1, "--batch", 1, "--config", tmp_path / "base.json"]
+    tiny = {"hidden_channels": 4, "layers": 2}
+    for base, taught in (("aperiodic", False), ("damped", True)):
+        (tmp_path / "base.json").write_text(json.dumps({"network": {**tiny, "base": base}}))
+        done = command("train", folder, "--output", tmp_path / base, *words)
+        assert (done.exit_code == 0) == taught
+    with pytest.raises(ModelError, match="aperiodic"):
+        Framing(base="newest")
+
+
+def test_bases_of_a_crop_are_those_of_the_networks_process():
+    frames = sequence()
+    now, once = (
+        from_counts(crops(frames, Framing.of(replace(RADAR_SMALL, base=base)))[0])
+        for base in ("aperiodic", "damped")
+    )
+    inputs = slice(0, len(frames))
+    np.testing.assert_array_equal(now[inputs], once[inputs])
+    assert np.nanmax(np.abs(now - once)) > 1
+    assert Framing.of(replace(RADAR_SMALL, base="newest")).base == "aperiodic"
