@@ -1,4 +1,4 @@
-"""Fixtures: a tiny checkpoint, and services made of real processes."""
+"""Fixtures: a tiny checkpoint, and services made of real processes, which end with this room."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from tests.service.processes import (
 )
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with one tiny network that equals extrapolation."""
+def registry(root: Path, **changes: Any) -> Path:
+    """One tiny network that equals extrapolation."""
     import json
 
     import torch
@@ -33,15 +32,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from model.config import PRESETS, replace
     from model.networks import Network
 
-    root = tmp_path_factory.mktemp("models")
     torch.manual_seed(1)
-    config = replace(PRESETS["radar-small"], hidden_channels=4, base="newest")
+    config = replace(PRESETS["radar-small"], hidden_channels=4, base="newest", **changes)
     save(Network(config), root / "tiny" / "1", {})
     (root / "aliases.json").write_text(json.dumps({"champion": "tiny/1"}))
     return root
 
 
 @pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry whose network has no fast steps: workers that try none start sooner."""
+    return registry(tmp_path_factory.mktemp("models"), kernel=1, layers=2)
+
+
+@pytest.fixture(scope="package")
 def door(models: Path) -> Iterator[Gateway]:
     """Engine and gateway, with a worker that is only pretended: for what is refused."""
     with (
@@ -55,14 +59,15 @@ def door(models: Path) -> Iterator[Gateway]:
             yield gate
 
 
-@pytest.fixture(scope="session")
-def home(models: Path) -> Iterator[Place]:
-    """Engine and worker."""
+@pytest.fixture(scope="package")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Engine and worker, whose network has fast steps as the shipped one."""
+    models = registry(tmp_path_factory.mktemp("models"))
     with place(models) as where, engine(where), worker(where):
         yield where
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gate(home: Place) -> Iterator[Gateway]:
     """A whole service."""
     with gateway(home) as gate:
@@ -70,12 +75,12 @@ def gate(home: Place) -> Iterator[Gateway]:
         yield gate
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(gate: Gateway) -> httpx.Client:
     return gate.client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def job(client: httpx.Client) -> dict[str, Any]:
     """Ten frames in, ten to verify; finished."""
     answer = client.post(

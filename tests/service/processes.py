@@ -101,9 +101,9 @@ def gateway(where: Place, **settings: str) -> Iterator[Gateway]:
     process = start("service.processes.gateway", where, port=str(port), **settings)
     try:
         url = f"http://127.0.0.1:{port}"
-        seconds = wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
+        wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-            yield Gateway(process, client, seconds)
+            yield Gateway(process, client)
     finally:
         stop_process(process)
 
@@ -112,7 +112,6 @@ def gateway(where: Place, **settings: str) -> Iterator[Gateway]:
 class Gateway:
     process: subprocess.Popen[bytes]
     client: httpx.Client
-    start_seconds: float
 
     @property
     def url(self) -> str:

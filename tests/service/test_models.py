@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from model.registry import Registry
+from service.cli import main
 from service.keys import new_key
 from tests.service.bodies import NETCDF, WAIT, is_problem, netcdf
 from tests.service.processes import (
@@ -71,7 +74,10 @@ def locked(two_models: Path) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def unchanged(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """One service for all that is refused."""
-    with service(with_another(models, tmp_path_factory.mktemp("two") / "models")) as gate:
+    root = with_another(models, tmp_path_factory.mktemp("two") / "models")
+    damaged = shutil.copytree(root / "tiny" / "2", root / "tiny" / "3") / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with service(root) as gate:
         yield gate
 
 
@@ -136,10 +142,8 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert listed["history"] == []
 
 
-def test_a_damaged_model_is_not_promoted(locked: Gateway, two_models: Path) -> None:
-    weights = two_models / "tiny" / "2" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1])
-    answer = locked.client.post("/models/tiny/2/promote", json=WHY, headers=bearer("admin"))
+def test_a_damaged_model_is_not_promoted(unchanged: Gateway) -> None:
+    answer = unchanged.client.post("/models/tiny/3/promote", json=WHY, headers=bearer("admin"))
     is_problem(answer, 409, "registry-conflict")
     assert "one of them was changed" in answer.json()["detail"]
 
@@ -180,14 +184,20 @@ def test_the_next_nowcast_is_answered_by_the_promoted_model(home: tuple[Place, G
 
 
 def echocast(where: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "service.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=dict(where.environment),
-    )
+    """What the command says and how it ends, in this process."""
+    said = io.StringIO()
+    ours = {k: v for k, v in where.environment.items() if k.startswith("ECHOCAST_")}
+    with (
+        patch.dict(os.environ, ours),
+        patch.object(sys, "argv", ["echocast", *arguments]),
+        redirect_stdout(said),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    code = end.value.code  # a sentence goes to standard error, and the exit code is 1
+    error = code if isinstance(code, str) else ""
+    status = 1 if error else int(code or 0)
+    return subprocess.CompletedProcess(arguments, status, said.getvalue(), error)
 
 
 def test_the_command_line_shows_models_and_what_served(two_models: Path) -> None:
