@@ -3,7 +3,9 @@
 The message only wakes a worker up; who runs a job is decided by a claim on the job's hash. So
 messages are acknowledged early, may be lost (the janitor publishes again) and may be duplicated
 (the second claim fails). With ``acks_late`` the redelivery timeout is global per Redis database:
-long tasks ran twice and short ones waited long after a crash.
+long tasks ran twice and short ones waited long after a crash. Nor does kombu keep messages that
+were taken and not begun in the engine (two writes each, flushed to the disk): a worker that stops
+gives them back, and for one that dies the janitor publishes again.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def celery_app(redis_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=connection_options(redis_url),
+        broker_transport_options={**connection_options(redis_url), "ack_emulation": False},
     )
     return app
 

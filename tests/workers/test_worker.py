@@ -199,6 +199,7 @@ def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: Worl
     worker = world.start_worker()
     jobs = [world.submit(storm(n, mood="slow:0.1")).job for n in range(16)]
     until(lambda: world.jobs.get(jobs[0].id).status in ("running", "succeeded"))
+    assert not world.jobs.engine.redis.keys("unacked*")  # no second list of what was taken
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     assert world.jobs.alive_workers() == []
