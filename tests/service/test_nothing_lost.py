@@ -82,18 +82,27 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_children_of_a_killed_gateway_end(models: Path) -> None:
-    with place(models) as where, gateway(where) as gate:
-        children: list[int] = []
+def test_of_a_killed_gateway_nothing_stays(models: Path) -> None:
+    """Its children end; its scratch goes when another one starts, whose own goes when it ends."""
+    with place(models) as where:
+        scratch = where.settings.archive_root / "scratch"
+        with gateway(where) as gate:
+            children: list[int] = []
 
-        def three_children() -> bool:
-            listed = Path(f"/proc/{gate.process.pid}/task").glob("*/children")
-            children[:] = [int(pid) for path in listed for pid in path.read_text().split()]
-            return len(children) == 3
+            def three_children() -> bool:
+                listed = Path(f"/proc/{gate.process.pid}/task").glob("*/children")
+                children[:] = [int(pid) for path in listed for pid in path.read_text().split()]
+                return len(children) == 3
 
-        eventually(three_children)
-        gate.process.kill()
-        eventually(lambda: not any(alive(pid) for pid in children))
+            eventually(three_children)
+            gate.process.kill()
+            gate.process.wait()
+            left = set(scratch.glob("gateway-*"))
+            assert left
+            eventually(lambda: not any(alive(pid) for pid in children))
+        with gateway(where):
+            assert not left & set(scratch.glob("gateway-*"))
+        assert not list(scratch.glob("gateway-*"))
 
 
 def alive(pid: int) -> bool:
@@ -102,19 +111,6 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def test_scratch_of_a_killed_gateway_is_removed(models: Path) -> None:
-    with place(models) as where:
-        scratch = where.settings.archive_root / "scratch"
-        with gateway(where) as gate:
-            gate.process.kill()
-            gate.process.wait()
-            left = set(scratch.glob("gateway-*"))
-            assert left
-        with gateway(where):
-            assert not left & set(scratch.glob("gateway-*"))
-        assert not list(scratch.glob("gateway-*"))
 
 
 def test_stopping_twice_is_harmless(models: Path) -> None:

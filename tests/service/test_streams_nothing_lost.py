@@ -19,8 +19,17 @@ import pytest
 from service.processes.readying import running_service, stop_process, wait_until
 from service.processes.up import free_port
 from service.streams.feeding import Feeder, one_by_one
-from tests.service.bodies import is_problem
-from tests.service.processes import Place, engine, eventually, gateway, place, start, worker
+from tests.service.bodies import is_problem, netcdf, post
+from tests.service.processes import (
+    Place,
+    engine,
+    eventually,
+    gateway,
+    place,
+    pretend_worker,
+    start,
+    worker,
+)
 from tests.service.stream_feed import (
     COUNT,
     agree,
@@ -37,8 +46,8 @@ SWEEP = {"stream_sweep_seconds": "1"}
 KILLS = int(os.environ.get("ECHOCAST_TEST_KILLS", "6"))
 
 
-def test_frames_are_taken_while_the_engine_is_away(models: Path) -> None:
-    """They are seen to when it is back; nothing has to be sent again."""
+def test_an_engine_may_be_away_and_may_forget_everything(models: Path) -> None:
+    """Frames are taken meanwhile, seen to when it is back, and never sent again."""
     with place(models, **SWEEP) as where, ExitStack() as stack:
         with engine(where):
             stack.enter_context(worker(where))
@@ -55,33 +64,31 @@ def test_frames_are_taken_while_the_engine_is_away(models: Path) -> None:
             eventually(settled(where, "radar", 4))
             assert references(gate.client, "radar") == [time_of(slot) for slot in range(4)]
             assert agree(where, "radar")
+            sums_are_made_again(where, gate.client)
 
 
-def test_sums_are_made_again_for_an_engine_that_lost_everything(models: Path) -> None:
-    with place(models, **SWEEP) as where, engine(where), worker(where), gateway(where) as gate:
-        eventually(lambda: gate.client.get("/readyz").status_code == 200)
-        declare(gate.client, "radar")
-        for slot in range(4):
-            put(gate.client, "radar", slot)
-        eventually(settled(where, "radar", 4))
-        before = gate.client.get("/streams/radar/verification").json()
-        store = where.store()
-        store.engine.redis.flushall()
-        store.close()
-        found = reindex_all(where.settings, recount=True)["radar"]
-        assert (found.frames, found.forecasts, found.differing) == (4, 4, 0)
-        assert gate.client.get("/streams/radar/verification").json() == before
-        assert agree(where, "radar")
+def sums_are_made_again(where: Place, client: httpx.Client) -> None:
+    """For an engine that lost everything."""
+    before = client.get("/streams/radar/verification").json()
+    store = where.store()
+    store.engine.redis.flushall()
+    store.close()
+    found = reindex_all(where.settings, recount=True)["radar"]
+    assert (found.frames, found.forecasts, found.differing) == (4, 4, 0)
+    assert client.get("/streams/radar/verification").json() == before
+    assert agree(where, "radar")
 
 
-def test_a_full_disk_takes_no_frame_and_tears_nothing(models: Path) -> None:
+def test_a_full_disk_takes_no_frame_and_no_job_and_tears_nothing(models: Path) -> None:
     with place(models) as where, engine(where):
+        pretend_worker(where)
         with gateway(where, free_space_floor_bytes=str(2**60)) as full:
             declare(full.client, "radar")
             answer = put(full.client, "radar", 0)
             is_problem(answer, 507, "disk-full")
             assert answer.headers["retry-after"]
             assert full.client.get("/streams/radar").json()["newest_frame"] is None
+            is_problem(post(full.client, netcdf()), 507, "disk-full")
         with gateway(where) as gate:
             assert put(gate.client, "radar", 0).status_code == 201
 

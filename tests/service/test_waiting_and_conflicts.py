@@ -8,21 +8,13 @@ import httpx
 
 from tests.service.bodies import is_problem, netcdf, other_storm, post
 from tests.service.processes import (
+    Gateway,
     engine,
     eventually,
     gateway,
     place,
     pretend_worker,
 )
-
-
-def test_without_worker_nothing_is_accepted(models: Path) -> None:
-    with place(models) as where, engine(where), gateway(where) as gate:
-        is_problem(gate.client.get("/readyz"), 503, "no-worker")
-        refused = post(gate.client, netcdf())
-        is_problem(refused, 503, "no-worker")
-        assert int(refused.headers["retry-after"]) > 0
-        assert gate.client.get("/healthz").status_code == 200
 
 
 def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
@@ -39,41 +31,35 @@ def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
         eventually(lambda: post(gate.client, storms[2]).status_code == 503)
 
 
-def test_what_is_not_finished_has_no_forecast(models: Path) -> None:
-    with place(models) as where, engine(where):
-        pretend_worker(where)
-        with gateway(where) as gate:
-            answer = post(gate.client, netcdf(), Prefer="wait=1")
-            assert answer.status_code == 202
-            assert answer.headers["preference-applied"] == "wait=1"
-            links = answer.json()["links"]
-            is_problem(gate.client.get(links["forecast"]), 409, "forecast-not-ready")
-            is_problem(gate.client.get(links["verification"]), 409, "forecast-not-ready")
-            cancelled = gate.client.delete(links["self"])
-            assert cancelled.json()["status"] == "cancelled"
-            refused = gate.client.get(links["forecast"])
-            is_problem(refused, 409, "forecast-not-ready")
-            assert "cancelled" in refused.json()["detail"]
+def test_what_is_not_finished_has_no_forecast(door: Gateway) -> None:
+    client = door.client
+    answer = post(client, other_storm(53), Prefer="wait=1")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "wait=1"
+    links = answer.json()["links"]
+    is_problem(client.get(links["forecast"]), 409, "forecast-not-ready")
+    is_problem(client.get(links["verification"]), 409, "forecast-not-ready")
+    cancelled = client.delete(links["self"])
+    assert cancelled.json()["status"] == "cancelled"
+    refused = client.get(links["forecast"])
+    is_problem(refused, 409, "forecast-not-ready")
+    assert "cancelled" in refused.json()["detail"]
 
 
-def test_without_engine_the_gateway_says_so_and_recovers(models: Path) -> None:
+def test_without_engine_or_worker_the_gateway_says_so_and_recovers(models: Path) -> None:
     with place(models) as where, gateway(where) as gate:
         assert gate.client.get("/healthz").status_code == 200
         is_problem(post(gate.client, netcdf()), 503, "engine-unreachable")
         with engine(where):
+            eventually(lambda: "no-worker" in gate.client.get("/readyz").json()["type"])
+            is_problem(gate.client.get("/readyz"), 503, "no-worker")
+            refused = post(gate.client, netcdf())
+            is_problem(refused, 503, "no-worker")
+            assert int(refused.headers["retry-after"]) > 0
+            assert gate.client.get("/healthz").status_code == 200
             pretend_worker(where)
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
             assert post(gate.client, netcdf()).status_code == 202
-
-
-def test_a_full_disk_is_507(models: Path) -> None:
-    with (
-        place(models, free_space_floor_bytes=str(2**60)) as where,
-        engine(where),
-    ):
-        pretend_worker(where)
-        with gateway(where) as gate:
-            is_problem(post(gate.client, netcdf()), 507, "disk-full")
 
 
 def test_a_stalled_upload_is_given_up(models: Path) -> None:
