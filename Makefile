@@ -21,8 +21,9 @@ demo: install
 up: install
 	$(BIN)/echocast up
 
+# Bytecode is kept, whatever the environment says: hundreds of processes import the same.
 test: install
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .
