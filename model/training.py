@@ -22,6 +22,7 @@ from torch import Tensor
 from model import checkpoint
 from model.batches import Batch
 from model.contingency import ContingencyTable
+from model.difference import unlike
 from model.errors import ModelError
 from model.keeping.manifest import read_manifest
 from model.kept_batch import keep, write_tensors
@@ -158,8 +159,13 @@ class Run:
 
     def _take_up(self, path: Path) -> None:
         note = _note(path)
-        if TrainingConfig.from_json(json.loads(note["config"])) != self.config:
-            raise ModelError(f"{path} belongs to a run with another configuration.")
+        there = TrainingConfig.from_json(json.loads(note["config"]))
+        if there != self.config:
+            told = unlike(there.to_json(), self.config.to_json())
+            raise ModelError(
+                f"{path} belongs to a run with another configuration ({told}). Ask for what was"
+                " asked then to go on with it, or name another folder."
+            )
         tensors = load_file(path)
         self.step = int(note["step"])
         self.network.load_state_dict(_below(tensors, "network/"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isnan
 from pathlib import Path
 
 import typer
 
+from model.errors import ModelError
 from model.parallel import Team
 from model.reports import Report
 
@@ -59,6 +60,9 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
 
     Yields:
         To be called with each report, and with the seconds waited so far.
+
+    Raises:
+        ModelError: It can't be written, as where the disk is full.
     """
     if not team.leads:
         yield _say_nothing
@@ -69,7 +73,9 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
         typer.echo("No TensorBoard log: install tensorboard, or echocast[train].", err=True)
         yield _say_nothing
         return
-    writer = SummaryWriter(str(run / FOLDER), purge_step=step + 1, flush_secs=FLUSH_SECONDS)
+    folder = run / FOLDER
+    with _failing_clearly(folder):
+        writer = SummaryWriter(str(folder), purge_step=step + 1, flush_secs=FLUSH_SECONDS)
     before = time.monotonic(), 0.0
 
     def log(report: Report, waited: float) -> None:
@@ -78,13 +84,30 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
         seconds = max(now[0] - before[0], 1e-9)
         scalars = {**scalars_of(report), "waiting_share": (now[1] - before[1]) / seconds}
         before = now
-        for name, value in scalars.items():
-            writer.add_scalar(name, value, report.step)
+        with _failing_clearly(folder):
+            for name, value in scalars.items():
+                writer.add_scalar(name, value, report.step)
 
     try:
         yield log
-    finally:
+    except BaseException:
+        with suppress(OSError):  # what went wrong before is what is told
+            writer.close()
+        raise
+    with _failing_clearly(folder):
         writer.close()
+
+
+@contextmanager
+def _failing_clearly(folder: Path) -> Iterator[None]:
+    """An error of the disk becomes a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"The TensorBoard log in {folder} could not be written: {error}. The last checkpoint"
+            " still stands; the same command goes on from it."
+        ) from error
 
 
 def scalars_of(report: Report) -> dict[str, float]:

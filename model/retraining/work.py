@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.difference import unlike
 from model.durable import scratch_file, settle
 from model.errors import ModelError
 
@@ -66,7 +67,7 @@ class Work:
         order = self.read("order")
         other = sorted(key for key in asked if order.get(key) != asked[key])
         if other:
-            told = " and ".join(f"{key} ({_unlike(order.get(key), asked[key])})" for key in other)
+            told = " and ".join(f"{key} ({unlike(order.get(key), asked[key])})" for key in other)
             raise ModelError(
                 f"{self.folder} holds a retraining with another {told}; ask for what was asked"
                 " then to finish it, remove the folder to begin again, or name another folder."
@@ -87,14 +88,6 @@ class Work:
         """What a stage that was run left."""
         found: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text())
         return found
-
-
-def _unlike(here: Any, asked: Any) -> str:
-    """Where two values differ: fields of objects, else the values."""
-    if isinstance(here, dict) and isinstance(asked, dict):
-        fields = [name for name in asked if here.get(name) != asked[name]]
-        return ", ".join(f"{name}: {_unlike(here.get(name), asked[name])}" for name in fields)
-    return f"{json.dumps(here)}, not {json.dumps(asked)}"
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

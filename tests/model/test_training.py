@@ -184,8 +184,11 @@ def test_the_mean_of_runs_has_the_mean_of_their_averaged_weights(store, tmp_path
 def test_resuming_with_another_configuration_is_refused(store, tmp_path):
     run = Run(CONFIG, tmp_path)
     run.save()
-    with pytest.raises(ModelError, match="another configuration"):
-        Run(replace(CONFIG, peak_rate=1.0), tmp_path).resume()
+    network = replace(CONFIG.network, kernel=5)
+    with pytest.raises(
+        ModelError, match=r"\(network: kernel: 3, not 5, peak_rate: 0.002, not 1.0\)"
+    ):
+        Run(replace(CONFIG, peak_rate=1.0, network=network), tmp_path).resume()
 
 
 def test_a_plan_gives_the_same_windows_again(tmp_path):

@@ -21,10 +21,12 @@ from model.errors import ContractViolation, ModelError
 from model.formats.cf import write_frames
 from model.kept_batch import kept
 from model.loader import Loader
+from model.parallel import ALONE
+from model.reports import Report
 from model.synthetic import storm
 from model.training import RUN_FILE, Run, train
 from model.training_config import SCHEDULED
-from model.training_log import FOLDER
+from model.training_log import FOLDER, training_log
 from model.windows import gather
 from tests.model.test_training import CONFIG
 from tests.model.training_windows import stored
@@ -110,6 +112,32 @@ def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path, full
     full_disk(1000)
     with pytest.raises(ModelError, match=r"step 0 is nan .*could not be saved"):
         run.advance(batch)
+
+
+def logging(folder, before_the_end):
+    with training_log(folder, 0, ALONE) as log:
+        log(Report(1, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
+        before_the_end()
+
+
+WRITER_ENDS = "ignore::pytest.PytestUnhandledThreadExceptionWarning"  # TensorBoard's thread
+
+
+@pytest.mark.filterwarnings(WRITER_ENDS)
+def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path, full_disk):
+    full_disk(10)
+    with pytest.raises(ModelError, match=r"log in .* could not be written.*still stands"):
+        logging(tmp_path, lambda: None)
+
+
+@pytest.mark.filterwarnings(WRITER_ENDS)
+def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tmp_path, full_disk):
+    def stop():
+        full_disk(10)
+        raise ModelError("no rain")
+
+    with pytest.raises(ModelError, match="no rain"):
+        logging(tmp_path, stop)
 
 
 KILLED = """
