@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +20,24 @@ def flush(path: Path) -> None:
 
 def settle(path: Path, place: Path) -> None:
     """Flush a finished file and rename it into place, on the same file system."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    flush(path)
-    path.replace(place)
-    flush(place.parent)
+    settle_all({path: place})
+
+
+def settle_all(places: Mapping[Path, Path]) -> None:
+    """The same for finished files that go into one folder, whose names are flushed once.
+
+    Until this returns any of them may be there without the others.
+
+    Args:
+        places: Where each file goes, in the order in which they appear.
+    """
+    (folder,) = {place.parent for place in places.values()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in places:
+        flush(path)
+    for path, place in places.items():
+        path.replace(place)
+    flush(folder)
 
 
 @contextmanager

@@ -41,8 +41,8 @@ class Resources:
     streams: Streams
 
 
-def get_resources(request: Request) -> Resources:
-    """What the app of this request owns."""
+async def get_resources(request: Request) -> Resources:
+    """What the app of this request owns; not in a thread, which would cost more than it does."""
     resources: Resources = request.app.state.resources
     return resources
 

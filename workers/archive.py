@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from model.durable import flush, scratch_file, settle
+from model.durable import flush, scratch_file, settle, settle_all
 from model.frames import Frames
 from workers.errors import DiskFull, NotInArchive
 from workers.job import Job
@@ -116,8 +116,7 @@ class Archive:
             for path in (description_of(place), place):
                 os.utime(path)  # used again: among the newest
         except FileNotFoundError:
-            settle(values, place)
-            settle(description_of(values), description_of(place))
+            settle_all({values: place, description_of(values): description_of(place)})
         return sha
 
     def load_frames(self, sha: str) -> Frames:
