@@ -22,12 +22,14 @@ from workers.cpus import usable_cpus
 from workers.logs import configure_logging
 from workers.network import Network
 from workers.settings import WorkerSettings
+from workers.turns import take_short_turns
 from workers.worker import run_worker
 
 
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
     configure_logging()
+    take_short_turns()
     asked = WorkerSettings()
     settings = asked.model_copy(update={"device": device_name(asked.device)})
     configure_threads(settings)

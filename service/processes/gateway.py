@@ -18,6 +18,7 @@ from workers.archive import Archive
 from workers.engine_client import EngineClient
 from workers.errors import EngineUnavailable
 from workers.same_store import check_same_store, check_same_streams
+from workers.turns import take_short_turns
 
 BACKLOG = 512
 GRACE_SECONDS = 5
@@ -30,6 +31,7 @@ def serve(settings: ServiceSettings) -> None:
         StartRefused: The address is taken, or open to everybody without keys.
         AnotherStore: The engine's jobs have their files in another archive than ours.
     """
+    take_short_turns()
     check_store(settings)
     app = create_app(settings)
     listener = bound_socket(settings.host, settings.port)
