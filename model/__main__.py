@@ -17,7 +17,15 @@ from typing import Annotated, cast
 import typer
 
 from model import checkpoint, training_commands
-from model.calibration import EARLY, choose_cuts, choose_weights, leave_one_out, weighted
+from model.calibration import (
+    EARLY,
+    FEWEST_EVENTS,
+    choose_cuts,
+    choose_weights,
+    leave_one_out,
+    too_few,
+    weighted,
+)
 from model.commands import (
     Device,
     Json,
@@ -148,7 +156,10 @@ def calibrate_command(
     stride: Annotated[int, typer.Option(help="Frames between reference times.")] = 6,
     threads: Threads = 0,
 ) -> None:
-    """Choose when exceedances are forecast: from which probability, leaning on extrapolation."""
+    """Choose when exceedances are forecast: from which probability, leaning on extrapolation.
+
+    All lead times share the choice, because there are few samples of heavy rain.
+    """
     use_threads(threads)
     directory = Registry(models_dir).resolve(model)
     with progress() as bar:
@@ -158,6 +169,12 @@ def calibrate_command(
     decision = Decision(choose_cuts(list(events.values())), weights, EARLY).to_manifest()
     checkpoint.amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
     leave = leave_one_out(events) if len(events) > 1 else {}
+    for dbz, pixels in too_few(list(events.values())).items():
+        typer.echo(
+            f"Too few pixels reached {dbz:g} dBZ to choose its cut ({pixels} in the event with"
+            f" most, {FEWEST_EVENTS} are needed): it takes that of the threshold below, or 0.5.",
+            err=True,
+        )
     typer.echo(json.dumps({**decision, "leave_one_out": leave}, indent=2))
 
 

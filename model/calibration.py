@@ -109,6 +109,10 @@ class ExceedanceCounts:
         """Pixels where the threshold was exceeded."""
         return int(self.counts[threshold, :, 1].sum())
 
+    def knows(self, threshold: int) -> bool:
+        """Whether the threshold was exceeded often enough to say something about it."""
+        return self.observed(threshold) >= FEWEST_EVENTS
+
 
 def class_counts(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Counts:
     """How often each class of the probabilities of one threshold was followed by no and by yes.
@@ -140,13 +144,22 @@ def choose_cuts(
     """
     cuts: list[float] = []
     for threshold in range(len(events[0].thresholds_dbz)):
-        telling = [event for event in events if event.observed(threshold) >= FEWEST_EVENTS]
+        telling = [event for event in events if event.knows(threshold)]
         if telling:
             best = _best_class(telling, threshold, largest_bias) / BINS
             cuts.append(max(best, cuts[-1] / 2) if cuts else best)
         else:
             cuts.append(cuts[-1] if cuts else 0.5)
     return tuple(cuts)
+
+
+def too_few(events: Sequence[ExceedanceCounts]) -> dict[float, int]:
+    """Thresholds in dBZ that no event knows, and the pixels of the event that has most of them."""
+    return {
+        dbz: max(event.observed(threshold) for event in events)
+        for threshold, dbz in enumerate(events[0].thresholds_dbz)
+        if not any(event.knows(threshold) for event in events)
+    }
 
 
 def _best_class(events: Sequence[ExceedanceCounts], threshold: int, largest_bias: float) -> int:
@@ -215,7 +228,7 @@ def weighted(tried: Tried, weights: Sequence[float]) -> dict[str, ExceedanceCoun
 
 def _judged(events: Mapping[str, ExceedanceCounts], threshold: int) -> float | None:
     """Mean CSI of events that know a threshold, by cuts of the others; None for fewer than two."""
-    known = {n: e for n, e in events.items() if e.observed(threshold) >= FEWEST_EVENTS}
+    known = {n: e for n, e in events.items() if e.knows(threshold)}
     if len(known) < 2:
         return None
     cuts = leave_one_out(known)

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from model import checkpoint, golden
 from model.batches import Sampler
-from model.calibration import FEWEST_EVENTS, ExceedanceCounts, choose_cuts
+from model.calibration import ExceedanceCounts, choose_cuts
 from model.dataset import WindowStore
 from model.errors import ModelError
 from model.loader import Loader
@@ -180,9 +180,7 @@ def chosen_cuts(
     chosen = choose_cuts(events)
     if len(champions) != len(chosen):
         return chosen
-    known = [
-        any(event.observed(t) >= FEWEST_EVENTS for event in events) for t in range(len(chosen))
-    ]
+    known = [any(event.knows(t) for event in events) for t in range(len(chosen))]
     return tuple(
         mine if telling else theirs
         for mine, theirs, telling in zip(chosen, champions, known, strict=True)

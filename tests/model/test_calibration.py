@@ -11,6 +11,7 @@ from model.calibration import (
     choose_cuts,
     choose_weights,
     leave_one_out,
+    too_few,
     weighted,
 )
 from model.products import Decision, leaning_on_extrapolation
@@ -56,8 +57,20 @@ def test_the_bias_is_bounded():
 
 
 def test_a_threshold_nobody_saw_takes_the_cut_below_it():
-    cuts = choose_cuts([counts_of(np.random.default_rng(4))])
+    counts = counts_of(np.random.default_rng(4))
+    cuts = choose_cuts([counts])
     assert cuts[1] == cuts[0]
+    assert too_few([counts, counts]) == {40.0: 0}
+
+
+def test_a_threshold_is_known_where_one_event_has_pixels_enough():
+    def seen(few, many):
+        table = np.zeros((2, BINS, 2), np.int64)
+        table[:, 3, 1] = few, many
+        return ExceedanceCounts(THRESHOLDS, table)
+
+    assert too_few([seen(999, 5), seen(1, 1000)]) == {20.0: 999}
+    assert too_few([seen(999, 5), seen(1000, 1)]) == {40.0: 5}
 
 
 def test_without_any_knowledge_the_cut_is_one_half():

@@ -107,7 +107,11 @@ def test_evaluate_pools_counts_and_prints_n(models, event):
 def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event, tmp_path):
     other = tmp_path / "other.nc"
     write_frames(storm(3, frames=20, height=48, width=40), other)
-    said = json.loads(run("calibrate", event, other, "--models-dir", models))
+    words = ["calibrate", event, other, "--models-dir", models]
+    told = CliRunner().invoke(app, [str(word) for word in words])
+    assert "Too few pixels reached 50 dBZ to choose its cut (" in told.stderr
+    assert "Too few pixels reached 20 dBZ" not in told.stderr
+    said = json.loads(told.stdout)
     assert said["leave_one_out"].keys() == {"event", "other"}
     manifest = json.loads((models / "tiny" / "1" / "manifest.json").read_text())
     assert manifest["cuts"] == said["cuts"]
