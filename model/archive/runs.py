@@ -29,7 +29,7 @@ QUARTILES = (25, 50, 75)
 ALIKE = 0.6  # of the median's jump, at least, that the other quartiles make in its direction
 JUMP_DB = 1.5  # the median of real frames 10 minutes apart or less jumps by less, 1 pair in 429 not
 JUMP_SPREADS = 6.0
-AROUND = 6  # pairs before and after, that a jump is compared with
+AROUND = 6  # pairs before and after, that tell the usual step, and what a jump is compared with
 FEWEST_AROUND = 4
 STEP_TOLERANCE = 0.1
 
@@ -148,23 +148,26 @@ def runs(stream: str, told: Sequence[Facts | Break]) -> tuple[list[Run], list[Br
     facts = [item for item in told if isinstance(item, Facts)]
     if not facts:
         return [], breaks
-    usual = _usual_step(facts)
+    usual = _usual_steps(facts)
     jumps = _jumps(facts)
-    found, current = list[Run](), [facts[0]]
+    found, current, step = list[Run](), [facts[0]], usual[0]
     for k, (before, now) in enumerate(pairwise(facts), 1):
-        reason = _reason(before, now, usual) or jumps.get(k)
+        reason = _reason(before, now, step) or jumps.get(k)
         if reason:
             breaks.append(Break(stream, now.time, *reason))
             found.append(Run(stream, tuple(current)))
-            current = []
+            current, step = [], usual[k]
         current.append(now)
     found.append(Run(stream, tuple(current)))
     return found, sorted(breaks, key=lambda item: item.time)
 
 
-def _usual_step(facts: Sequence[Facts]) -> timedelta:
-    steps = np.diff([fact.time.timestamp() for fact in facts])
-    return timedelta(seconds=float(np.median(steps))) if len(steps) else timedelta(0)
+def _usual_steps(facts: Sequence[Facts]) -> list[timedelta]:
+    """For each frame, the (lower) median of the steps between the frames around it."""
+    steps = [now.time - before.time for before, now in pairwise(facts)] or [timedelta(0)]
+    around = (sorted(steps[max(0, k - AROUND) : k + AROUND + 1]) for k in range(len(steps)))
+    usual = [near[(len(near) - 1) // 2] for near in around]
+    return [*usual, usual[-1]]
 
 
 def _reason(before: Facts, now: Facts, usual: timedelta) -> tuple[str, str] | None:

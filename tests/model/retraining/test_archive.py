@@ -67,6 +67,16 @@ def test_a_frame_out_of_step_ends_a_run(tmp_path: Path):
     assert {b.kind for b in breaks} == {"step"}
 
 
+@pytest.mark.parametrize(("before", "after", "kind"), [(5, 10, "gap"), (10, 5, "step")])
+def test_a_stream_that_changes_its_step_has_a_run_of_either(tmp_path: Path, before, after, kind):
+    minutes = np.cumsum([0, *[before] * 8, *[after] * 9]).tolist()
+    times = [BEGIN + timedelta(minutes=value) for value in minutes]
+    parts, breaks = found(fill(tmp_path, [WEATHER.with_values(WEATHER.reflectivity_dbz, times)]))
+    assert [(b.kind, b.time) for b in breaks] == [(kind, times[9])]
+    assert [len(run.facts) for run in parts] == [9, 9]
+    assert [run.step for run in parts] == [timedelta(minutes=m) for m in (before, after)]
+
+
 def test_another_relation_of_rain_and_reflectivity_ends_a_run(tmp_path: Path):
     def other(frames: Frames) -> Frames:
         return replace(frames, attributes={**frames.attributes, "zr_a": "300", "zr_b": "1.4"})
