@@ -17,3 +17,8 @@ def radar_folder() -> Path:
     if not folder:
         pytest.skip("REAL RADAR NOT TESTED: ECHOCAST_TEST_DATA names no folder")
     return Path(folder) / "radar"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts services comes first: short tests of the model fill up the end."""
+    items.sort(key=lambda item: "model" in item.path.parts)

@@ -12,8 +12,8 @@ from model.formats.cf import write_frames
 from model.frames import Frames
 from model.synthetic import storm
 
-SIDE = 1000
-PLANES = 90  # of float32, at most; 79 were measured
+SIDE = 800
+PLANES = 90  # of float32, at most, beside the caches; 92 with them were measured
 CHUNK_CACHES = 80 * 2**20  # of the NetCDF library: 16 MiB for each of five variables
 
 CHILD = """
