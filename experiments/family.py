@@ -40,6 +40,7 @@ from model.moving_digits import FRAME, drawn_digits, read_digits, sequence, wind
 from model.networks import SCALE_DBZ, Context, Network
 from model.progress import progress
 from model.training import Run, train
+from model.training_commands import check_bases
 from model.training_config import TrainingConfig
 
 INPUTS, OUTPUTS = 10, 10
@@ -254,6 +255,7 @@ def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowSto
         found = json.loads(kept.read_text())
         if TrainingConfig.from_json(found["training"]) == config:
             return found
+    check_bases(stores.values(), config.network)
     run = Run(config, folder)
     run.resume()
     task, sampler = (

@@ -261,8 +261,10 @@ class WindowStore:
         """The windows that :meth:`save` wrote.
 
         Raises:
-            ModelError: They were cut by another version, without the bases.
+            ModelError: There are none, or they were cut by another version, without the bases.
         """
+        if not (directory / "windows.json").exists():
+            raise ModelError(f"There are no windows in {directory}; `echocast windows` cuts some.")
         infos = [
             WindowInfo(**{"base": "damped", **info})
             for info in json.loads((directory / "windows.json").read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -100,12 +100,11 @@ def limited(name: str, text: str) -> Any:
     return typer.Option(min=least, max=None if most == inf else most, help=text)
 
 
-def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
-    """Say or refuse what windows can't teach a network, by how they were cut.
+def check_bases(stores: Iterable[WindowStore], network: NetworkConfig) -> None:
+    """Demand windows that hold what the network adds to.
 
     Raises:
-        ModelError: Rain moves in some, and the network sees it standing still; or they hold other
-            bases than it adds to.
+        ModelError: Some hold other bases.
     """
     bases = {info.base for store in stores for info in store.infos} - {network.base}
     if bases and network.base != "newest":
@@ -113,6 +112,16 @@ def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None
             f"This network adds to the base {network.base!r}, but some of these windows hold"
             f" {', '.join(sorted(bases))}; cut them again."
         )
+
+
+def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
+    """Say or refuse what windows can't teach a network, by how they were cut.
+
+    Raises:
+        ModelError: Rain moves in some, and the network sees it standing still; or they hold other
+            bases than it adds to.
+    """
+    check_bases(stores, network)
     others = {info.coordinates for store in stores for info in store.infos} - {network.coordinates}
     if "eulerian" in others:
         raise ModelError(
@@ -242,6 +251,23 @@ def join_command(
     both = join(recurrent, trained_in(control)[0], share)
     extra = json.loads(notes.read_text()) if notes else {}
     checkpoint.save(both, output, {**facts, "control_share": share, **extra})
+    typer.echo(f"Wrote {output}.")
+
+
+def rebase_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
+    base: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES))
+    ],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+) -> None:
+    """Let a network add to another base, with the weights it has; calibrate it afterwards."""
+    before, facts = trained_in(network)
+    moved = Network(replace(before.config, base=cast(Base, base)))
+    moved.load_state_dict(before.state_dict())
+    extra = json.loads(notes.read_text()) if notes else {}
+    checkpoint.save(moved, output, {**facts, **extra})
     typer.echo(f"Wrote {output}.")
 
 

@@ -97,7 +97,8 @@ def _check_steps(frames: Frames, source: Source) -> None:
                 raise ContractViolation(
                     f"The plan says {step.total_seconds() / 60:g} minutes between frames, but in"
                     f" {source['file']} {(now - before).total_seconds() / 60:g} lie before"
-                    f" {now.isoformat()}; cut a file with gaps into files without.",
+                    f" {now.isoformat()}; cut a file with gaps into files without, and plan one"
+                    " of another step by itself.",
                     rule="step",
                 )
 

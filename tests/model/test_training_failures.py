@@ -192,6 +192,11 @@ def test_a_store_without_windows_and_shares_of_none_are_refused(store):
         Sampler([store], replace(CONFIG, shares={"storm1": 0.0, "storm2": 0.0}))
 
 
+def test_a_folder_without_windows_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(ModelError, match=f"no windows in {tmp_path}; `echocast windows`"):
+        WindowStore.load(tmp_path)
+
+
 def test_windows_of_two_sizes_are_never_in_one_batch(store):
     smaller = WindowStore(np.array(store.counts[:, :, :16, :16]), store.infos)
     sampler = Sampler([store, smaller], CONFIG)
