@@ -8,15 +8,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import typer
 
 from model import checkpoint
 from model.batches import Sampler
+from model.cascade import PROCESSES
 from model.commands import Device, Threads, use_threads
-from model.config import CONTROL, FAMILIES, PRESETS, NetworkConfig
+from model.config import CONTROL, FAMILIES, PRESETS, Base, NetworkConfig
 from model.dataset import WindowStore
 from model.errors import ModelError
 from model.joining import join
@@ -34,6 +35,7 @@ def install(app: typer.Typer) -> None:
     app.command("train")(train_command)
     app.command("untrained")(untrained_command)
     app.command("join")(join_command)
+    app.command("rebase")(rebase_command)
     app.command("release")(release_command)
 
 
@@ -257,7 +259,8 @@ def join_command(
 def rebase_command(
     network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
     base: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES))
+        str,
+        typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES)),
     ],
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
     notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,

@@ -13,6 +13,7 @@ from model.config import RADAR_CONTROL, RADAR_SMALL
 from model.domain import Domain, Window
 from model.errors import ModelError
 from model.joining import join
+from model.keeping.manifest import read_manifest
 from model.networks import Context, Network
 from model.nowcaster import Nowcaster
 from model.synthetic import storm
@@ -141,3 +142,16 @@ def test_the_command_writes_a_checkpoint_that_serves(pair, tmp_path):
     fast, plain = Nowcaster.load(released), Nowcaster(network, identity)
     forecasts = [nowcaster.nowcast(frames).frames.reflectivity_dbz for nowcaster in (fast, plain)]
     np.testing.assert_allclose(*forecasts, atol=0.05)
+
+
+def test_a_network_takes_another_base_with_the_weights_it_has(pair, tmp_path):
+    before, after = tmp_path / "mim" / "1", tmp_path / "mim" / "2"
+    checkpoint.save(pair[0], before, {"trained_steps": 7})
+    arguments = ["rebase", str(before), "--base", "damped", "--output", str(after)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    network, identity = checkpoint.load(after)
+    assert network.config == replace(pair[0].config, base="damped")
+    assert identity.weights_sha256 == checkpoint.load(before)[1].weights_sha256
+    assert read_manifest(after)["trained_steps"] == 7
+    arguments[3] = "newest"
+    assert "aperiodic" in CliRunner().invoke(app, arguments).output
