@@ -148,6 +148,7 @@ OFFLINE = {
     "windows": "Cut aligned training windows from radar files.",
     "train": "Train a network; the same command again goes on where it stopped.",
     "join": "Make one checkpoint of a recurrent network and a control.",
+    "rebase": "Let a network add to another base, with the weights it has.",
     "release": "Write a run's weights as a checkpoint that can be served.",
     "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
     "evaluate": "Score a model beside its references on whole events.",
