@@ -38,6 +38,7 @@ def test_a_killed_gateway_loses_nothing(models: Path) -> None:
             waiting.result()
         with gateway(where) as second:
             process.send_signal(signal.SIGCONT)
+            eventually(lambda: second.client.get("/readyz").status_code == 200)
             answer = post(second.client, other_storm(60), **WAIT)
             assert answer.status_code == 200
             assert answer.json()["status"] == "succeeded"
