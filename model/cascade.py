@@ -38,20 +38,37 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
     Returns:
         (steps, height, width) in dBZ, from 0.
     """
-    frames, coefficients = PROCESSES[process]
-    last = aligned_dbz[-frames:]
-    seen: NDArray[np.bool_] = np.all(np.isfinite(last), axis=0)
+    most, fewest, coefficients = PROCESSES[process]
+    last = aligned_dbz[-most:]
+    count, seen = _seen_together(np.isfinite(last), fewest)
     rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
     forecast = np.zeros((steps, *seen.shape), np.float32)
-    if not rest[:, seen].any():
+    if not rest[-count:, seen].any():
         return forecast
     for scale in SCALES_PIXELS:
         smooth = np.stack([_blurred(frame, scale) for frame in rest])
         rest -= smooth
-        _continue(forecast, rest, seen, coefficients)
+        _continue(forecast, rest, count, seen, coefficients)
         rest = smooth
-    _continue(forecast, rest, seen, coefficients)
+    _continue(forecast, rest, count, seen, coefficients)
     return np.clip(forecast, 0, None, out=forecast)
+
+
+def _seen_together(looked: NDArray[np.bool_], fewest: int) -> tuple[int, NDArray[np.bool_]]:
+    """How many of the newest frames are compared, and where: half of the newest view or more.
+
+    Args:
+        looked: (time, height, width), where each frame was seen.
+        fewest: Frames that are compared wherever they were seen.
+
+    Returns:
+        Their number, and the pixels that all of them saw.
+    """
+    count = len(looked)
+    while count > fewest and 2 * looked[-count:].all(0).sum() < looked[-1].sum():
+        count -= 1
+    seen: NDArray[np.bool_] = looked[-count:].all(0)
+    return count, seen
 
 
 def _blurred(field: FloatArray, scale: int) -> FloatArray:
@@ -70,11 +87,12 @@ def _blurred(field: FloatArray, scale: int) -> FloatArray:
 def _continue(
     forecast: FloatArray,
     band: FloatArray,
+    count: int,
     seen: NDArray[np.bool_],
     coefficients: Callable[[Covariance], tuple[float, float]],
 ) -> None:
     """Add the autoregressive continuation of one band, (time, height, width), to the forecast."""
-    means, covariance = moments(band, seen)
+    means, covariance = moments(band[-count:], seen)
     middle = np.float32(means[-1])
     first, second = coefficients(covariance)
     newest, before = band[-1] - middle, band[-2] - middle
@@ -108,7 +126,7 @@ def aperiodic(covariance: Covariance) -> tuple[float, float]:
     real: with r the first one, to (3 r^2 - 2 + 2 (1 - r^2)^1.5) / r^2.
 
     Args:
-        covariance: Of three frames or more, or of two, which make a process of first order.
+        covariance: Of three frames or more; two make a process of first order, one stays as it is.
 
     Returns:
         Weights of the newest value and of the one before it.
@@ -163,15 +181,17 @@ class Process(NamedTuple):
     """How the coefficients of a band's process are found.
 
     Args:
-        frames: Newest frames that are looked at, at most.
+        most: Newest frames that are compared.
+        fewest: As many of them at least, where they saw too little together.
         coefficients: From their covariance.
     """
 
-    frames: int
+    most: int
+    fewest: int
     coefficients: Callable[[Covariance], tuple[float, float]]
 
 
 PROCESSES: Mapping[str, Process] = {
-    "damped": Process(3, stationary),
-    "aperiodic": Process(5, aperiodic),
+    "damped": Process(3, 3, stationary),
+    "aperiodic": Process(5, 1, aperiodic),
 }
