@@ -16,7 +16,7 @@ from typing import Annotated, cast
 
 import typer
 
-from model import checkpoint, training_commands
+from model import checkpoint, golden, training_commands
 from model.calibration import (
     EARLY,
     FEWEST_EVENTS,
@@ -158,7 +158,8 @@ def calibrate_command(
 ) -> None:
     """Choose when exceedances are forecast: from which probability, leaning on extrapolation.
 
-    All lead times share the choice, because there are few samples of heavy rain.
+    All lead times share the choice, because there are few samples of heavy rain. What the model
+    then answers to the golden input is written down too, so that it can be published.
     """
     use_threads(threads)
     directory = Registry(models_dir).resolve(model)
@@ -168,6 +169,7 @@ def calibrate_command(
     events = weighted(tried, weights)
     decision = Decision(choose_cuts(list(events.values())), weights, EARLY).to_manifest()
     checkpoint.amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
+    golden.describe(directory)
     leave = leave_one_out(events) if len(events) > 1 else {}
     for dbz, pixels in too_few(list(events.values())).items():
         typer.echo(

@@ -115,6 +115,7 @@ def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event,
     assert said["leave_one_out"].keys() == {"event", "other"}
     manifest = json.loads((models / "tiny" / "1" / "manifest.json").read_text())
     assert manifest["cuts"] == said["cuts"]
+    assert len(manifest["golden"]["mean_dbz"]) == 10
     run("nowcast", event, "--output", tmp_path / "f.nc", "--models-dir", models)
     with xr.open_dataset(tmp_path / "f.nc") as forecast:
         assert forecast.attrs["product"] == "csi_optimal"

@@ -10,8 +10,10 @@ from model import checkpoint, golden
 from model.config import RADAR_SMALL, replace
 from model.errors import CheckpointError
 from model.forecast import ModelIdentity
+from model.keeping.manifest import read_manifest
 from model.networks import Network
 from model.nowcaster import Nowcaster
+from model.registry import SHIPPED, Registry
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 
@@ -77,3 +79,11 @@ def test_a_network_that_is_not_finite_is_refused():
         broken.head.bias[:] = float("nan")
     with pytest.raises(CheckpointError, match="golden input"):
         golden.check(nowcaster(broken), {})
+
+
+def test_every_shipped_model_answers_as_when_it_was_published():
+    shipped = Registry(SHIPPED)
+    for role in ("champion", "canary"):
+        directory = shipped.resolve(role)
+        assert read_manifest(directory)[golden.GOLDEN]["input"] == golden.INPUT
+        golden.load_checked(directory)
