@@ -42,6 +42,7 @@ from model.loader import Loader
 from model.networks import Network
 from model.progress import progress
 from model.training import Run, train
+from model.training_commands import check_bases
 from model.training_config import TrainingConfig
 from model.windows import WET_DBZ, Window, sequences, windows_of
 
@@ -114,6 +115,7 @@ def stage(
         raise typer.Exit
     terms = STAGES[number]
     store = _windows(packed, windows, seed=number)
+    check_bases([store], PRESETS[preset])
     config = TrainingConfig(
         PRESETS[preset],
         steps=PROBED_STEPS + WARMING_STEPS,

@@ -67,7 +67,7 @@ def _seen_together(looked: NDArray[np.bool_], fewest: int) -> tuple[int, NDArray
     count = len(looked)
     while count > fewest and 2 * looked[-count:].all(0).sum() < looked[-1].sum():
         count -= 1
-    seen: NDArray[np.bool_] = looked[-count:].all(0)
+    seen: NDArray[np.bool_] = np.all(looked[-count:], axis=0)
     return count, seen
 
 

@@ -145,7 +145,7 @@ def key(
 
 
 OFFLINE = {
-    "windows": "Cut aligned training windows from radar files.",
+    "windows": "Cut training windows from radar files.",
     "train": "Train a network; the same command again goes on where it stopped.",
     "join": "Make one checkpoint of a recurrent network and a control.",
     "rebase": "Let a network add to another base, with the weights it has.",
