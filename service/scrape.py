@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,23 +31,21 @@ def _scraped(resources: Resources) -> bytes:
     parts = [resources.metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
         parts.append(resources.streams.exposition())
-    parts.append(joined(_worker_expositions(resources.settings)))
+    parts.append(joined(told_by_workers(resources.settings)))
     return b"".join(parts)
 
 
-def joined(expositions: Iterable[tuple[str, str]]) -> bytes:
+def joined(told: Iterable[tuple[str, Iterable[Metric]]]) -> bytes:
     """Metrics of several workers as one text: every sample gets a label that names its worker.
 
     Args:
-        expositions: The name of a worker and what it tells, for each.
+        told: The name of a worker and what it tells, for each.
     """
     families: dict[str, Metric] = {}
-    for worker, text in expositions:
-        for told in text_string_to_metric_families(text):
-            family = families.setdefault(
-                told.name, Metric(told.name, told.documentation, told.type)
-            )
-            for sample in told.samples:
+    for worker, its_own in told:
+        for own in its_own:
+            family = families.setdefault(own.name, Metric(own.name, own.documentation, own.type))
+            for sample in own.samples:
                 labels = {**sample.labels, "worker": worker}
                 family.samples.append(sample._replace(labels=labels))
     registry = CollectorRegistry()
@@ -61,15 +61,24 @@ class _Told(Collector):
         return self._families
 
 
-def _worker_expositions(settings: ServiceSettings) -> Iterator[tuple[str, str]]:
-    first = settings.worker_metrics_port
-    for number in range(settings.workers if first else 0):
-        with contextlib.suppress(OSError):
-            yield str(number + 1), _worker_exposition(first + number)
+def told_by_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]:
+    """The name of each worker and what it tells; nothing, where it or another program there fails.
+
+    All are asked at once: the silence of many takes no longer than that of one.
+    """
+    first, count = settings.worker_metrics_port, settings.workers
+    if not first:
+        return []
+    with ThreadPoolExecutor(count) as asking:
+        told = asking.map(_told_at, range(first, first + count))
+        return [(str(number), metrics) for number, metrics in enumerate(told, start=1)]
 
 
-def _worker_exposition(port: int) -> str:
+def _told_at(port: int) -> list[Metric]:
     url = f"http://127.0.0.1:{port}/metrics"
-    with urllib.request.urlopen(url, timeout=WORKER_PATIENCE_SECONDS) as answer:
-        body: bytes = answer.read()
-    return body.decode()
+    with (
+        contextlib.suppress(OSError, ValueError, IndexError, HTTPException),
+        urllib.request.urlopen(url, timeout=WORKER_PATIENCE_SECONDS) as answer,
+    ):
+        return list(text_string_to_metric_families(answer.read().decode()))
+    return []
