@@ -83,7 +83,8 @@ def test_metrics_of_workers_are_told_apart_and_nothing_is_lost() -> None:
         for _ in range(count):
             metrics.on_end("succeeded", {"prepare": 0.5})
     texts = {name: generate_latest(metrics.registry).decode() for name, metrics in workers.items()}
-    text = joined(texts.items()).decode()
+    told = {name: text_string_to_metric_families(text) for name, text in texts.items()}
+    text = joined(told.items()).decode()
     assert by_worker(text, JOBS, SUCCEEDED) == {"1": 3, "2": 4}
     seconds = by_worker(text, "echocast_job_phase_seconds_sum", {"phase": "prepare"})
     assert seconds == {"1": 1.5, "2": 2.0}
@@ -120,7 +121,8 @@ def test_workers_share_the_cpus_and_have_ports_of_their_own(
 
 
 def test_ports_for_metrics_are_those_that_were_set_or_free_ones() -> None:
-    assert first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=9100)) == 9100
+    first = free_port("127.0.0.1", 2)
+    assert first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=first)) == first
     assert first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=0)) == 0
     with pytest.raises(StartRefused, match="no ports for metrics"):
         first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=65535))
@@ -130,10 +132,11 @@ def test_ports_for_metrics_are_those_that_were_set_or_free_ones() -> None:
 
 
 def test_how_many_workers_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    for count in ("0", str(4 * usable_cpus() + 1)):
+    for count in ("0", str(4 * usable_cpus() + 1), "70000"):
         done = run("up", "--workers", count, "--data", str(tmp_path))
         assert done.returncode != 0
         assert "workers" in done.stderr
+        assert "ports" not in done.stderr
         assert "Traceback" not in done.stderr
     done = run("up", "--data", str(tmp_path), ECHOCAST_WORKERS="0")
     assert done.returncode == 1
