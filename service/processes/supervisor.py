@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from service.errors import StartRefused
 from service.processes.lifeline import REFUSED, command
@@ -60,13 +61,17 @@ class Role:
         self.process = None
         return code
 
-    def stop(self) -> None:
-        """Ask the process to end, and make it."""
+    def ask_to_end(self) -> None:
+        """Ask the process to end."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def end(self, deadline: float) -> None:
+        """Wait until the process ends; from that monotonic time on, make it."""
         if self.process is None:
             return
-        self.process.terminate()
         try:
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(deadline - time.monotonic())
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -80,7 +85,7 @@ class Role:
 
 
 class Supervisor:
-    """Starts roles in order, keeps them alive, and stops them in reverse order.
+    """Starts roles in order, keeps them alive, and stops them in reverse order, each kind at once.
 
     Args:
         roles: What to run.
@@ -116,6 +121,11 @@ class Supervisor:
         log.warning("The %s ended (%d) and is started again in %.1f s", role.name, code, pause)
 
     def stop(self) -> None:
-        """Stop everything, the last first."""
-        for role in reversed(self.roles):
-            role.stop()
+        """Stop everything, the last first; those that run the same module are asked together."""
+        for _, alike in groupby(reversed(self.roles), lambda role: role.module):
+            roles = list(alike)
+            for role in roles:
+                role.ask_to_end()
+            deadline = time.monotonic() + STOP_SECONDS
+            for role in roles:
+                role.end(deadline)
