@@ -23,6 +23,7 @@ TRAINER = ("trainer", "workers.trainer")
 BEAT = ("beat", "workers.beat")
 MOST_WORKERS_PER_CPU = 4
 LAST_PORT = 65535
+FREE_PORT_ATTEMPTS = 20
 
 
 def run_service(
@@ -36,19 +37,21 @@ def run_service(
         retrains: Trainer and beat run too.
 
     Raises:
-        StartRefused: The address is taken, keys are missing, there are too many workers, or a role
-            refused to start.
+        StartRefused: The address or a port for metrics is taken, keys are missing, there are too
+            many workers, or a role refused to start.
         InputError: The settings of the retraining are none.
     """
     load_keys(settings)
+    check_worker_count(settings.workers)
     if retrains:
         from model.retraining.config import config_of  # not lightly: it brings OpenCV
 
         config_of(WorkerSettings().retrain_config)
     port = settings.port or free_port(settings.host)
-    bound_socket(settings.host, port).close()
+    with bound_socket(settings.host, port) as gateway:
+        gateway.listen()  # that no worker's metrics get this port
+        metrics_port = first_metrics_port(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    metrics_port = first_metrics_port(settings)
     roles = [] if settings.redis_url else [Role(*ENGINE)]
     roles += [*worker_roles(settings.workers, metrics_port), Role(*GATEWAY)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
@@ -68,18 +71,27 @@ def shared_settings(settings: ServiceSettings, port: int, metrics_port: int) -> 
     }
 
 
-def worker_roles(count: int, metrics_port: int) -> list[Role]:
-    """Workers that share the CPUs; the first has that metrics port (0: none), each the next one.
+def check_worker_count(count: int) -> None:
+    """Refuse more workers than the CPUs could serve.
 
     Raises:
-        StartRefused: There are more than the CPUs could serve.
+        StartRefused: There are more.
     """
     cpus = usable_cpus()
     if count > MOST_WORKERS_PER_CPU * cpus:
         raise StartRefused(
             f"{count} workers are more than {MOST_WORKERS_PER_CPU} for each of the {cpus} CPUs."
         )
-    threads = WorkerSettings().threads or max(1, cpus // count)
+
+
+def worker_roles(count: int, metrics_port: int) -> list[Role]:
+    """Workers that share the CPUs; the first has that metrics port (0: none), each the next one.
+
+    Raises:
+        StartRefused: There are more than the CPUs could serve.
+    """
+    check_worker_count(count)
+    threads = WorkerSettings().threads or max(1, usable_cpus() // count)
     return [
         Role(
             f"worker {number + 1}" if count > 1 else "worker",
@@ -97,13 +109,16 @@ def first_metrics_port(settings: ServiceSettings) -> int:
     """The port that was set for the first worker's metrics, 0 for none; else one that is free.
 
     Raises:
-        StartRefused: Workers follow it for which no port is left.
+        StartRefused: It or one of those that follow it is taken, or there are too few.
     """
     if "worker_metrics_port" not in settings.model_fields_set:
         return free_port("127.0.0.1", settings.workers)
     first, count = settings.worker_metrics_port, settings.workers
     if first + count - 1 > LAST_PORT:
         raise StartRefused(f"{count} workers have no ports for metrics from {first} on.")
+    host = WorkerSettings().worker_metrics_host
+    for port in range(first, first + count if first else 0):
+        bound_socket(host, port).close()
     return first
 
 
@@ -114,13 +129,19 @@ def url_of(host: str, port: int) -> str:
 
 
 def free_port(host: str, in_a_row: int = 1) -> int:
-    """A TCP port that nobody listens on now, and so are the next ones."""
-    while True:
-        with ExitStack() as listeners, suppress(StartRefused, OverflowError):
+    """A TCP port that nobody listens on now, and so are the next ones.
+
+    Raises:
+        StartRefused: The host is not ours, or no such ports were found.
+    """
+    for _ in range(FREE_PORT_ATTEMPTS):
+        with ExitStack() as listeners:
             port: int = listeners.enter_context(bound_socket(host, 0)).getsockname()[1]
-            for following in range(port + 1, port + in_a_row):
-                listeners.enter_context(bound_socket(host, following))
-            return port
+            with suppress(StartRefused, OverflowError):
+                for following in reversed(range(port + 1, port + in_a_row)):  # the last may be none
+                    listeners.enter_context(bound_socket(host, following))
+                return port
+    raise StartRefused(f"No {in_a_row} free TCP ports in a row were found on {host}.")
 
 
 def _tend_until_told(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:

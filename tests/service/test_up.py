@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from service.processes.listening import bound_socket
 from service.processes.readying import stop_process, wait_until
 from service.processes.up import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
@@ -104,8 +105,6 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
-    from service.processes.listening import bound_socket
-
     with bound_socket("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
@@ -114,6 +113,40 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
             assert done.returncode == 1
             assert done.stderr.splitlines()[-1].startswith("echocast: Cannot listen")
             assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_for_metrics_is_one_sentence(tmp_path: Path) -> None:
+    """Of any worker; the gateway's own is taken, too."""
+    first = free_port("127.0.0.1", 2)
+    with bound_socket("127.0.0.1", first + 1) as taken:
+        taken.listen()
+        done = refused_ports(tmp_path, "--port", "0", first=first)
+    ours = refused_ports(tmp_path, "--port", str(first + 1), first=first)
+    sentence = f"echocast: Cannot listen on 127.0.0.1 port {first + 1}: Address already in use."
+    assert done.stderr.splitlines() == ours.stderr.splitlines() == [sentence]
+
+
+def refused_ports(data: Path, *options: str, first: int) -> subprocess.CompletedProcess[str]:
+    metrics = {"ECHOCAST_WORKER_METRICS_PORT": str(first)}
+    done = run("up", "--workers", "2", "--data", str(data), *options, **metrics)
+    assert done.returncode == 1
+    return done
+
+
+def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
+    _, line = run("key", "submit", "team").stdout.splitlines()
+    there = ("--host", "192.0.2.1", "--port", "0")
+    done = run("up", *there, "--data", str(tmp_path), ECHOCAST_KEYS=line)
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: Cannot listen on 192.0.2.1 port 0: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
+    code = "from service.processes.up import free_port; free_port('127.0.0.1', 70000)"
+    python = [sys.executable, "-c", code]
+    done = subprocess.run(python, capture_output=True, text=True, timeout=60, check=False)
+    assert "StartRefused: No 70000 free TCP ports in a row" in done.stderr.splitlines()[-1]
 
 
 def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
