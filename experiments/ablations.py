@@ -82,15 +82,13 @@ part is worth in a network that is trained out. Seeds are no interval: a differe
 larger than that between them is none, and where one seed was run nobody knows. What is missing from
 a table has not been run yet.
 
-*As shipped*: residual on scale-damped extrapolation (of the runs below the base `damped`, that of
-radar-small up to 1.5.0; the presets' is `aperiodic` since, and the command makes these runs anew),
-exceedance probabilities, a control of two layers beside, squared error, windows brightened or
-dimmed by up to 2 dB, free-running. *No residual*: the network sees the newest frame alone and
-answers with a frame alone, so it has no base, no probabilities and no control either. *Paper
-preset*: that, with kernels of 5 and scheduled sampling. *Reverse sampling*: inputs are replaced by
-predictions less and less often, up to two fifths of the steps; the base beside them was still the
-true frame in the run below, and is the prediction too in code of today. Turns and mirrors belong to
-all runs.
+*As shipped*: residual on scale-damped extrapolation (`aperiodic`; with `damped`, the base of
+radar-small up to 1.5.0, these runs stand in `LOG.md`), exceedance probabilities, a control of two
+layers beside, squared error, windows brightened or dimmed by up to 2 dB, free-running. *No
+residual*: the network sees the newest frame alone and answers with a frame alone, so it has no
+base, no probabilities and no control either. *Paper preset*: that, with kernels of 5 and scheduled
+sampling. *Reverse sampling*: inputs are replaced by predictions less and less often, up to two
+fifths of the steps, and the base beside them too. Turns and mirrors belong to all runs.
 
 **No moving crops** is no row of the moving frame: whatever velocity a crop is given, alignment
 takes it out again. On windows of two radars (4, 20 frames each), a view that moves at 3 pixels a
