@@ -150,13 +150,16 @@ def shown(value: float | None, digits: int) -> str:
 
 
 def csi(threshold: str, run: Runs) -> float | None:
-    """The critical success index of the frames."""
-    score: float | None = run["csi"][threshold]["csi"]
+    """The critical success index of what was decided, or of the frames where nothing was."""
+    score: float | None = (run.get("csi_decided") or run["csi"])[threshold]["csi"]
     return score
 
 
 def picture(page: Page, made: Mapping[str, Any]) -> Figure:
-    """Bars of the mean over seeds, seeds as points, what is not trained as lines."""
+    """Bars of the mean over seeds, seeds as points, what is not trained as lines.
+
+    CSI is that of the decisions; of the frames, where there are no probabilities to decide by.
+    """
     panels: list[tuple[str, str, Callable[[Runs], float | None]]] = [
         (protocol, "MSE", PICTURES["MSE"][0]) for protocol in made
     ]
@@ -174,7 +177,7 @@ def picture(page: Page, made: Mapping[str, Any]) -> Figure:
             axes.plot(values, [place] * len(values), "o", color=BLUE, markersize=5)
         for style, (name, run) in zip(STYLES, found["references"].items(), strict=False):
             axes.axvline(read(run), color=ORANGE, linestyle=style, label=name)
-        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.08))
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.8)
         axes.set_title(f"{page.titles[protocol]}: {name_of_score}", fontsize=9)
