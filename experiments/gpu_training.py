@@ -21,7 +21,6 @@ Back home, a checkpoint to calibrate and judge like any other:
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -45,6 +44,7 @@ from model.training import Run, train
 from model.training_commands import check_bases
 from model.training_config import TrainingConfig
 from model.windows import WET_DBZ, Window, sequences, windows_of
+from workers.cpus import usable_cpus
 
 PLAN = Path(__file__).with_name("windows.json")
 SYNTHETIC_PLAN = Path(__file__).with_name("windows-synthetic.json")
@@ -132,7 +132,7 @@ def stage(
     run = Run(config, output / f"run-{number}", device=device)
     if start:
         run.start_from(_network(start))
-    loader, began = Loader(Sampler([store], config), _threads()), time.monotonic()
+    loader, began = Loader(Sampler([store], config), usable_cpus()), time.monotonic()
     losses = []
     with progress() as bar:
         task = bar.add_task("loss", total=config.steps)
@@ -171,7 +171,7 @@ def _windows(packed: Path, folder: Path, seed: int) -> WindowStore:
                 ({**source, "synthetic_seeds": [k, k + 1, 1]}, None, k) for k in range(first, last)
             ]
         found: list[Window] = []
-        with ProcessPoolExecutor(_threads()) as pool, progress() as bar:
+        with ProcessPoolExecutor(usable_cpus()) as pool, progress() as bar:
             for part in bar.track(pool.map(_cut, jobs), total=len(jobs), description="windows"):
                 found += part
         WindowStore.save(folder, found)
@@ -195,7 +195,7 @@ def _seconds_per_step(
     """Median of a few steps that are thrown away."""
     run = Run(config, output / "probe", device=device)
     times = [time.monotonic()]
-    for batch in Loader(Sampler([store], config), _threads()).batches(0, config.steps):
+    for batch in Loader(Sampler([store], config), usable_cpus()).batches(0, config.steps):
         run.advance(batch)
         times.append(time.monotonic())
     typer.echo(f"A step takes {np.median(np.diff(times[WARMING_STEPS:])):.3f} s.")
@@ -217,10 +217,6 @@ def _network(weights: Path) -> Network:
     network = Network(TrainingConfig.from_json(facts["training"]).network)
     network.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
     return network
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from model.extrapolation import FloatArray
 SCALES_PIXELS = (1, 2, 4, 8, 16, 32, 64)  # widths of the Gaussians between the bands
 FINE_PIXELS = 4  # wider Gaussians are computed on means of so many pixels that they are this wide
 MOST_CORRELATED = 0.9999
-BAND_ROWS = 256  # of so many rows each, covariances are summed up
+ROWS_AT_ONCE = 256  # of which covariances are summed up
 
 Covariance = NDArray[np.float64]  # (frames, frames) of one band, oldest first
 
@@ -107,8 +107,8 @@ def _continue(
 def moments(band: FloatArray, seen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Covariance]:
     """Means of the frames of a band, (time,), and their covariance, (time, time), where seen."""
     total, products = np.zeros(len(band)), np.zeros((len(band), len(band)))
-    for top in range(0, len(seen), BAND_ROWS):
-        rows = slice(top, top + BAND_ROWS)
+    for top in range(0, len(seen), ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
         values = band[:, rows][:, seen[rows]].astype(np.float64)
         total += values.sum(1)
         products += values @ values.T

@@ -29,6 +29,13 @@ from model.training import Run, mean_network, train, trained_in
 from model.training_config import LIMITS, PRESET_SAMPLING, SAMPLINGS, TrainingConfig
 from model.training_log import FadingSkill, training_log
 
+Notes = Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")]
+
+
+def noted(notes: Path | None) -> dict[str, Any]:
+    """What the file adds to a manifest; nothing without one."""
+    return json.loads(notes.read_text()) if notes else {}
+
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
@@ -246,13 +253,12 @@ def join_command(
     control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
     share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
-    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+    notes: Notes = None,
 ) -> None:
     """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
     recurrent, facts = trained_in(network)
     both = join(recurrent, trained_in(control)[0], share)
-    extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(both, output, {**facts, "control_share": share, **extra})
+    checkpoint.save(both, output, {**facts, "control_share": share, **noted(notes)})
     typer.echo(f"Wrote {output}.")
 
 
@@ -263,14 +269,13 @@ def rebase_command(
         typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES)),
     ],
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+    notes: Notes = None,
 ) -> None:
     """Let a network add to another base, with the weights it has; calibrate it afterwards."""
     before, facts = trained_in(network)
     moved = Network(replace(before.config, base=cast(Base, base)))
     moved.load_state_dict(before.state_dict())
-    extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(moved, output, {**facts, **extra})
+    checkpoint.save(moved, output, {**facts, **noted(notes)})
     typer.echo(f"Wrote {output}.")
 
 
@@ -279,10 +284,9 @@ def release_command(
         list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
     ],
     output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    notes: Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")] = None,
+    notes: Notes = None,
 ) -> None:
     """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
     runs = [Run.open(folder) for folder in run_folders]
-    extra = json.loads(notes.read_text()) if notes else {}
-    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **extra})
+    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **noted(notes)})
     typer.echo(f"Wrote {output}.")
