@@ -26,6 +26,7 @@ COPY constraints.txt deploy/gateway-requirements.txt ./
 RUN pip install --only-binary :all: --constraint constraints.txt \
       --requirement gateway-requirements.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY echocast echocast
 COPY model model
 COPY workers workers
 COPY service service
@@ -43,6 +44,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
       ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
     && pip install --only-binary :all: --constraint constraints.txt '.[fast,s3]'
+COPY echocast echocast
 COPY model model
 COPY workers workers
 COPY service service
@@ -69,7 +71,7 @@ ENV ECHOCAST_HOST=0.0.0.0 \
     ECHOCAST_PORT=8000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-m", "service.processes.readying", "http://127.0.0.1:8000/healthz"]
+    CMD ["python", "-m", "echocast.service.processes.readiness", "http://127.0.0.1:8000/healthz"]
 CMD ["gateway"]
 
 
@@ -80,5 +82,5 @@ ENV NUMBA_CACHE_DIR=/tmp/numba \
     ECHOCAST_WORKER_METRICS_PORT=9100
 EXPOSE 9100
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-m", "service.processes.readying", "http://127.0.0.1:9100/metrics"]
+    CMD ["python", "-m", "echocast.service.processes.readiness", "http://127.0.0.1:9100/metrics"]
 CMD ["worker"]

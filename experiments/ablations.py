@@ -1,7 +1,7 @@
 """What each part of the shipped recipe is worth, at one small budget: one thing changed at a time.
 
-    python -m model windows experiments/windows.json --data RADAR --output TRAIN
-    python -m model windows experiments/windows-family.json --data RADAR --output JUDGE
+    python -m echocast.model windows experiments/windows.json --data RADAR --output TRAIN
+    python -m echocast.model windows experiments/windows-family.json --data RADAR --output JUDGE
     python -m experiments.ablations --train TRAIN --judge JUDGE --work WORK [--data RADAR]
 
 The protocol, windows and scores are those of ``experiments/family.py``'s radar windows, in the
@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from echocast.model.cli.progress import progress
+from echocast.model.training.config import REVERSE, SCHEDULED, TrainingConfig
+from echocast.model.training.window_plan import gather
+from echocast.model.training.windows import Framing, WindowStore
 from experiments import family
 from experiments.family_page import Page, write
-from model.dataset import Framing, WindowStore
-from model.progress import progress
-from model.training_config import REVERSE, SCHEDULED, TrainingConfig
-from model.windows import gather
 
 MOVING, FIXED = "moving", "fixed"
 REFERENCE = "as shipped"
@@ -68,7 +68,7 @@ FIXED_WINDOWS: Mapping[str, tuple[str, Framing]] = {
     "drifting": ("windows.json", DRIFTING),
     "judge": ("windows-family.json", HELD),
 }
-SEED = 20261121  # of `python -m model windows`
+SEED = 20261121  # of `python -m echocast.model windows`
 INTRODUCTION = """# What each part of the recipe is worth
 
 MIM of width 8 with the recipe of the shipped radar networks, and the same with one thing changed.

@@ -18,10 +18,10 @@ import sys
 import time
 from pathlib import Path
 
+from echocast.service.processes.readiness import running_service, stop_process, wait_until
+from echocast.service.processes.up import free_port
+from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, fill, told_in_a_folder
-from service.processes.readying import running_service, stop_process, wait_until
-from service.processes.up import free_port
-from workers.settings import WorkerSettings
 
 SEEDS, FRAMES, SIDE = range(400, 412), 26, 96
 CONFIG = {"crop": 48, "steps": 100_000, "batch": 4, "rules": {"wet_share": 0.0}}
@@ -42,7 +42,14 @@ def let(process: subprocess.Popen[bytes], way: str) -> None:
 def training(settings: WorkerSettings, work: Path, log: Path) -> subprocess.Popen[bytes]:
     """A retraining in a session of its own, as a trainer starts it."""
     places = ["--work", str(work), "--models-dir", str(settings.models_root)]
-    command = [sys.executable, "-m", "model", "retrain", str(settings.archive_root), *places]
+    command = [
+        sys.executable,
+        "-m",
+        "echocast.model",
+        "retrain",
+        str(settings.archive_root),
+        *places,
+    ]
     options = ["--niceness", "19", "--threads", "1", "--config", json.dumps(CONFIG)]
     with log.open("ab") as output:
         return subprocess.Popen(

@@ -1,7 +1,7 @@
 """All members of the family at one small budget, on moving digits and on radar windows.
 
-    python -m model windows experiments/windows.json --data RADAR --output TRAIN
-    python -m model windows experiments/windows-family.json --data RADAR --output JUDGE
+    python -m echocast.model windows experiments/windows.json --data RADAR --output TRAIN
+    python -m echocast.model windows experiments/windows-family.json --data RADAR --output JUDGE
     python -m experiments.family --train TRAIN --judge JUDGE --work WORK
 
 Every member has the same width, kernel, steps, batches and seeds. Digits: two of them bounce in
@@ -26,30 +26,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from echocast.model.cli.progress import progress
+from echocast.model.cli.training import check_bases
+from echocast.model.extrapolation.area_matched import decoded_field
+from echocast.model.network.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig
+from echocast.model.network.network import SCALE_DBZ, Context, Network
+from echocast.model.training.config import TrainingConfig
+from echocast.model.training.prefetch import Loader
+from echocast.model.training.run import Run, train
+from echocast.model.training.sampler import Batch, Sampler, batch_of
+from echocast.model.training.windows import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
+from echocast.model.verification.calibration import (
+    BINS,
+    ExceedanceCounts,
+    class_counts,
+    leave_one_out,
+)
+from echocast.model.verification.contingency import ContingencyTable
+from experiments import video_scores
 from experiments.family_page import write
-from model.batches import Batch, Sampler, batch_of
-from model.calibration import BINS, ExceedanceCounts, class_counts, leave_one_out
-from model.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig
-from model.contingency import ContingencyTable
-from model.dataset import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
-from model.decoding import decoded_field
-from model.judging import paper_scores
-from model.judging.saturation import saturated_share
-from model.loader import Loader
-from model.moving_digits import FRAME, drawn_digits, read_digits, sequence, window
-from model.networks import SCALE_DBZ, Context, Network
-from model.progress import progress
-from model.training import Run, train
-from model.training_commands import check_bases
-from model.training_config import TrainingConfig
+from experiments.gate_saturation import saturated_share
+from experiments.moving_digits import FRAME, drawn_digits, read_digits, sequence, window
 
 INPUTS, OUTPUTS = 10, 10
 THRESHOLDS_DBZ = (30.0, 40.0, 50.0)
 SCORES = {
-    "mse": paper_scores.squared_error_sum,
-    "mae": paper_scores.absolute_error_sum,
-    "ssim": paper_scores.structural_similarity,
-    "sharpness": paper_scores.gradient_sharpness,
+    "mse": video_scores.squared_error_sum,
+    "mae": video_scores.absolute_error_sum,
+    "ssim": video_scores.structural_similarity,
+    "sharpness": video_scores.gradient_sharpness,
 }
 AT_ONCE = 20  # windows judged together
 HERE = Path(__file__).parent

@@ -32,7 +32,7 @@ sampling). Two seeds show how large chance is; they are no interval. A differenc
 than that between the seeds is none.
 
 MSE and MAE are sums over the 64 x 64 pixels of a frame scaled to 0..1, means over frames; SSIM and
-sharpness as in the papers (model/judging/paper_scores.py). *Forgotten*: share of the top layer's
+sharpness as in the papers (experiments/video_scores.py). *Forgotten*: share of the top layer's
 memory below a tenth after the forget path (MIM, Figure 6). Processor time was taken on a busy
 machine; it orders the members, no more.
 """

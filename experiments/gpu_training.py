@@ -33,18 +33,18 @@ import torch
 import typer
 from safetensors.torch import load_file, save_file
 
-from model import checkpoint
-from model.batches import Sampler
-from model.config import PRESETS
-from model.dataset import WindowStore, from_counts, to_counts
-from model.loader import Loader
-from model.networks import Network
-from model.progress import progress
-from model.training import Run, train
-from model.training_commands import check_bases
-from model.training_config import TrainingConfig
-from model.windows import WET_DBZ, Window, sequences, windows_of
-from workers.cpus import usable_cpus
+from echocast.model.cli.progress import progress
+from echocast.model.cli.training import check_bases
+from echocast.model.network.config import PRESETS
+from echocast.model.network.network import Network
+from echocast.model.registry import checkpoint
+from echocast.model.training.config import TrainingConfig
+from echocast.model.training.prefetch import Loader
+from echocast.model.training.run import Run, train
+from echocast.model.training.sampler import Sampler
+from echocast.model.training.window_plan import WET_DBZ, Window, sequences, windows_of
+from echocast.model.training.windows import WindowStore, from_counts, to_counts
+from echocast.workers.runtime.cpus import usable_cpus
 
 PLAN = Path(__file__).with_name("windows.json")
 SYNTHETIC_PLAN = Path(__file__).with_name("windows-synthetic.json")

@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 import torch
 
-from model import golden
-from model.archive.building import add
-from model.checkpoint import load, save
-from model.formats.cf import write_frames
-from model.keeping.manifest import read_manifest
-from model.registry import SHIPPED, Registry
-from model.synthetic import storm
-from workers.settings import WorkerSettings
+from echocast.model import acceptance
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.registry.checkpoint import load, save
+from echocast.model.registry.manifest import read_manifest
+from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.retraining.archive_builder import add
+from echocast.model.synthetic.storms import storm
+from echocast.workers.settings import WorkerSettings
 
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 EVENT_EVERY = timedelta(hours=12)
@@ -46,7 +46,7 @@ def spoiled(models: Registry, version: str, noise: float, seed: int = 0) -> str:
             parameter.mul_(1 + noise * torch.randn_like(parameter))
     staged = models.stage("story")
     save(network, staged, {"cuts": read_manifest(shipped)["cuts"]})
-    golden.describe(staged)
+    acceptance.describe(staged)
     models.publish(staged, "story", version)
     return f"story/{version}"
 

@@ -30,13 +30,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 
+from echocast.model.registry.registry import HistoryEntry, Registry
+from echocast.service.processes.readiness import running_service, stop_process, wait_until
+from echocast.service.processes.up import free_port
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.retraining.requests import Wishes, request
+from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, fill, spoiled, told_in_a_folder, until
-from model.registry import HistoryEntry, Registry
-from service.processes.readying import running_service, stop_process, wait_until
-from service.processes.up import free_port
-from workers.engine_client import EngineClient
-from workers.retraining import Wishes, request
-from workers.settings import WorkerSettings
 
 FRAMES, SIDE, EVENTS = 64, 144, 22
 WINDY = 10.0  # m/s
@@ -69,7 +69,7 @@ def trainer(settings: WorkerSettings, config: dict[str, float], log: Path) -> It
         "ECHOCAST_RETRAIN_PROMOTES": "1",
     }
     with log.open("ab") as output:
-        command = [sys.executable, "-m", "service.cli", "trainer"]
+        command = [sys.executable, "-m", "echocast.service.cli.main", "trainer"]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         yield

@@ -15,12 +15,12 @@ import os
 import time
 from pathlib import Path
 
+from echocast.model.registry.registry import Registry
+from echocast.service.processes.readiness import running_service, wait_until
+from echocast.service.processes.up import free_port
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, spoiled, told_in_a_folder, until
-from model.registry import Registry
-from service.processes.readying import running_service, wait_until
-from service.processes.up import free_port
-from workers.jobs import JobStore
-from workers.settings import WorkerSettings
 
 VERSIONS, SWAPS, CALLERS = "123456", 20, 3
 NOISE = 0.01

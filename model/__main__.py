@@ -1,4 +1,4 @@
-"""``python -m model``: the network's own command line, no server needed.
+"""``python -m echocast.model``: the network's own command line, no server needed.
 
 ``echocast`` starts these commands in a process of their own, because it never loads torch itself.
 """
@@ -16,17 +16,11 @@ from typing import Annotated, cast
 
 import typer
 
-from model import checkpoint, golden, training_commands
-from model.calibration import (
-    EARLY,
-    FEWEST_EVENTS,
-    choose_cuts,
-    choose_weights,
-    leave_one_out,
-    too_few,
-    weighted,
-)
-from model.commands import (
+from echocast.model import acceptance
+from echocast.model.cli import phases, training
+from echocast.model.cli import retraining as retraining_commands
+from echocast.model.cli.nowcast import nowcast_files
+from echocast.model.cli.options import (
     Device,
     Json,
     ModelName,
@@ -36,26 +30,33 @@ from model.commands import (
     run,
     use_threads,
 )
-from model.config import PRESETS, Coordinates
-from model.dataset import Framing, WindowStore
-from model.judging import report
-from model.judging.evaluation import evaluate, exceedance_counts
-from model.judging.references import installed
-from model.judging.simulation import commands as simulation_commands
-from model.networks import Network
-from model.nowcast_files import nowcast_files
-from model.nowcaster import Nowcaster
-from model.products import Decision
-from model.progress import progress
-from model.reference_weights import infer_config, read_state_dict, translate
-from model.registry import SHIPPED, Registry
-from model.retraining import commands as retraining_commands
-from model.windows import gather
+from echocast.model.cli.progress import progress
+from echocast.model.network.config import PRESETS, Coordinates
+from echocast.model.network.network import Network
+from echocast.model.network.weight_import import infer_config, read_state_dict, translate
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.plotting import evaluation_report as report
+from echocast.model.products import Decision
+from echocast.model.registry import checkpoint
+from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.training.window_plan import gather
+from echocast.model.training.windows import Framing, WindowStore
+from echocast.model.verification.baselines import installed
+from echocast.model.verification.calibration import (
+    EARLY,
+    FEWEST_EVENTS,
+    choose_cuts,
+    choose_weights,
+    leave_one_out,
+    too_few,
+    weighted,
+)
+from echocast.model.verification.evaluation import evaluate, exceedance_counts
 
 app = command_line()
 retraining_commands.install(app)
-training_commands.install(app)
-simulation_commands.install(app)
+training.install(app)
+phases.install(app)
 
 
 @app.command("nowcast")
@@ -169,7 +170,7 @@ def calibrate_command(
     events = weighted(tried, weights)
     decision = Decision(choose_cuts(list(events.values())), weights, EARLY).to_manifest()
     checkpoint.amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
-    golden.describe(directory)
+    acceptance.describe(directory)
     leave = leave_one_out(events) if len(events) > 1 else {}
     for dbz, pixels in too_few(list(events.values())).items():
         typer.echo(

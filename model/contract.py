@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from model.errors import ContractViolation, InputTooLarge
-from model.frames import Frames
+from echocast.model.errors import ContractViolation, InputTooLarge
+from echocast.model.frames import Frames
 
 COMPRESSION_LIMIT = 2000  # deflate reaches 1032 : 1
 PLAUSIBLE_BYTES = 256 * 2**20  # any file may claim this much

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.frames import Frames, Grid, median_step
-from model.products import sharp_as_written
+from echocast.model.frames import Frames, Grid, median_step
+from echocast.model.products import sharp_as_written
 
 PART_PIXELS = 2**19  # of all lead times in a part of a coming forecast, or one lead time
 

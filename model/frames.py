@@ -16,8 +16,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import ContractViolation
-from model.grid import FloatArray, Grid
+from echocast.model.errors import ContractViolation
+from echocast.model.grid import FloatArray, Grid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.grid import GEOLOCATION, SAME_DEGREES, Grid
+from echocast.model.grid import GEOLOCATION, SAME_DEGREES, Grid
 
 
 def grid_difference(wanted: Grid, given: Grid) -> str:
@@ -30,6 +30,6 @@ def grid_difference(wanted: Grid, given: Grid) -> str:
 
 
 def _first(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> int | None:
-    """Where two axes differ first, as :meth:`model.frames.Grid.same_as` compares them."""
+    """Where two axes differ first, as :meth:`echocast.model.frames.Grid.same_as` compares them."""
     apart = np.flatnonzero(~np.isclose(theirs, ours, rtol=1e-6, atol=1e-6))
     return int(apart[0]) if len(apart) else None

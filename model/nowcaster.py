@@ -20,19 +20,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model import checkpoint
-from model.contract import InputContract, split
-from model.domain import MARGIN, Domain, Window
-from model.extrapolation import FloatArray
-from model.fast.choice import Choice, choose_steps
-from model.finishing import Finisher, Prediction
-from model.forecast import ComingForecast, Forecast, ModelIdentity
-from model.frames import Frames
-from model.networks import SCALE_DBZ, Context, Network
-from model.parts import in_parts
-from model.preparation import DEFAULT_PIXEL_KM, Prepared, prepare, reach
-from model.products import Decision
-from model.registry import Registry, read_manifest
+from echocast.model.contract import InputContract, split
+from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity
+from echocast.model.frames import Frames
+from echocast.model.inference.batch_threads import in_parts
+from echocast.model.inference.postprocessing import Finisher, Prediction
+from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, Prepared, prepare, reach
+from echocast.model.inference.tiling import MARGIN, Domain, Window
+from echocast.model.inference.winograd.selection import Choice, choose_steps
+from echocast.model.network.network import SCALE_DBZ, Context, Network
+from echocast.model.products import Decision
+from echocast.model.registry import checkpoint
+from echocast.model.registry.registry import Registry, read_manifest
 
 __all__ = [
     "DEFAULT_PIXEL_KM",
@@ -217,7 +217,7 @@ def predict(
         step_minutes: Time between frames.
         km_per_pixel: Side of a pixel.
         product: ``expected`` (least squared error), ``csi_optimal`` (best critical success index)
-            or ``sharp`` (the intensities of the newest frame); see :mod:`model.products`.
+            or ``sharp`` (the intensities of the newest frame); see :mod:`echocast.model.products`.
 
     Returns:
         (10, height, width) float32 in dBZ, finite, 0 where dry.

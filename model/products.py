@@ -18,9 +18,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import ModelError
-from model.grid import FloatArray
-from model.packing import floor_as_written, packed_dbz
+from echocast.model.errors import ModelError
+from echocast.model.grid import FloatArray
+from echocast.model.quantisation import floor_as_written, packed_dbz
 
 JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its threshold
 JUST_ABOVE_DB = 0.05  # one raised into a band ends this far above; files round to 0.01 dB

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from model.errors import ContractViolation
-from model.frames import FloatArray
+from echocast.model.errors import ContractViolation
+from echocast.model.frames import FloatArray
 
 NO_RAIN_DBZ = -32.0  # floor where a product does not declare one: about 0.0005 mm/h
 

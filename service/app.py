@@ -11,38 +11,38 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from model.registry import Registry
-from service import problems
-from service.catalogue import Catalogue
-from service.dependencies import Resources
-from service.forecast_files import ForecastFiles
-from service.head import AnswerHead
-from service.intake.body_limit import BodyLimit
-from service.intake.child_process import ChildLimits
-from service.intake.decode import Pool
-from service.intake.scratch import Scratch
-from service.keys import load_keys
-from service.known_hosts import KnownHosts
-from service.metrics import CountRequests, GatewayMetrics
-from service.model_metrics import RegistryCollector
-from service.nowcasts import Nowcasts
-from service.parameters import check_parameters
-from service.rate import RateLimit
-from service.retraining_metrics import RetrainingCollector
-from service.routes import forecast, models, nowcast, streams, system, verification
-from service.same_origin import SameOrigin
-from service.settings import ServiceSettings
-from service.streams.assembly import assembled_streams
-from service.surroundings import Surroundings
-from service.waiting import Waiting
-from service.worker_presence import WorkerPresence
-from workers.archive import Archive
-from workers.engine_url import client_url
-from workers.job import WorkerInfo
-from workers.jobs import DONE_CHANNEL, JobStore
-from workers.same_store import check_same_store
-from workers.serving import open_registry
-from workers.settings import WorkerSettings
+from echocast.model.registry.registry import Registry
+from echocast.service.auth.keys import load_keys
+from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.decoding.child_process import ChildLimits
+from echocast.service.decoding.pool import Pool
+from echocast.service.decoding.scratch import Scratch
+from echocast.service.dependencies import Resources
+from echocast.service.http import problems
+from echocast.service.http.query_parameters import check_parameters
+from echocast.service.metrics.engine import Surroundings
+from echocast.service.metrics.http import CountRequests, GatewayMetrics
+from echocast.service.metrics.registry import RegistryCollector
+from echocast.service.metrics.retraining import RetrainingCollector
+from echocast.service.middleware.allowed_hosts import KnownHosts
+from echocast.service.middleware.body_limit import BodyLimit
+from echocast.service.middleware.head import AnswerHead
+from echocast.service.middleware.same_origin import SameOrigin
+from echocast.service.models.catalogue import Catalogue
+from echocast.service.nowcasts.forecast_files import ForecastFiles
+from echocast.service.nowcasts.nowcasts import Nowcasts
+from echocast.service.nowcasts.waiting import Waiting
+from echocast.service.nowcasts.worker_presence import WorkerPresence
+from echocast.service.routes import forecast, models, nowcast, streams, system, verification
+from echocast.service.settings import ServiceSettings
+from echocast.service.streams.build import assembled_streams
+from echocast.workers.archive.archive import Archive
+from echocast.workers.engine.store_identity import check_same_store
+from echocast.workers.engine.url import client_url
+from echocast.workers.inference.champion_watch import open_registry
+from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.store import DONE_CHANNEL, JobStore
+from echocast.workers.settings import WorkerSettings
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
 

@@ -11,16 +11,16 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BeforeValidator
 
-from service.forecast_files import ForecastFiles
-from service.intake.scratch import Scratch
-from service.intake.uploads import Upload, media_type, receive_upload
-from service.keys import Key, KeyRing
-from service.metrics import GatewayMetrics
-from service.nowcasts import Nowcasts, UploadOptions
-from service.prefer import wait_seconds
-from service.rate import RateLimit
-from service.settings import ServiceSettings
-from service.streams.streams import Streams
+from echocast.service.auth.keys import Key, KeyRing
+from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.decoding.scratch import Scratch
+from echocast.service.decoding.uploads import Upload, media_type, receive_upload
+from echocast.service.http.prefer import wait_seconds
+from echocast.service.metrics.http import GatewayMetrics
+from echocast.service.nowcasts.forecast_files import ForecastFiles
+from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
+from echocast.service.settings import ServiceSettings
+from echocast.service.streams.streams import Streams
 
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")

@@ -9,12 +9,12 @@
         ├── Unavailable            NoWorker, Busy
         └── StartRefused           the gateway must not start like this
 
-The table in :mod:`service.problems` gives them their HTTP status.
+The table in :mod:`echocast.service.http.problems` gives them their HTTP status.
 """
 
 from __future__ import annotations
 
-from model.errors import EchocastError
+from echocast.model.errors import EchocastError
 
 
 class ServiceError(EchocastError):

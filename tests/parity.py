@@ -17,14 +17,19 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from model import reference_weights as rw
-from model.cells import MIMBlock, NonStationaryModule, SpatiotemporalLSTM, StationaryModule
-from model.config import NetworkConfig
-from model.gates import LayerState, Signal, Style
-from model.networks import Context, Network
-from model.reference_cells import PeepholeMemory, ReferenceMIMBlock
-from model.relatives import CausalLSTM, ConvLSTM, GradientHighway
-from tests.model import symbols
+from echocast.model.network import weight_import as rw
+from echocast.model.network.cells import (
+    MIMBlock,
+    NonStationaryModule,
+    SpatiotemporalLSTM,
+    StationaryModule,
+)
+from echocast.model.network.comparison_cells import CausalLSTM, ConvLSTM, GradientHighway
+from echocast.model.network.config import NetworkConfig
+from echocast.model.network.gates import LayerState, Signal, Style
+from echocast.model.network.network import Context, Network
+from echocast.model.network.reference_cells import PeepholeMemory, ReferenceMIMBlock
+from tests.model.network import symbols
 
 BOUND = 1e-6
 

@@ -1,4 +1,4 @@
-"""``python -m workers``: one worker process, configured by the environment."""
+"""``python -m echocast.workers``: one worker process, configured by the environment."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import sys
 import cv2
 import torch
 
-from model.errors import CheckpointError, EchocastError
-from model.golden import load_checked
-from model.keeping.shelf import reference_of
-from model.registry import Registry
-from workers.cpus import usable_cpus
-from workers.logs import configure_logging
-from workers.network import Network
-from workers.settings import WorkerSettings
-from workers.turns import take_short_turns
-from workers.worker import run_worker
+from echocast.model.acceptance import load_checked
+from echocast.model.errors import CheckpointError, EchocastError
+from echocast.model.registry.catalogue import reference_of
+from echocast.model.registry.registry import Registry
+from echocast.workers.inference.protocol import Network
+from echocast.workers.runtime.cpus import usable_cpus
+from echocast.workers.runtime.gil import take_short_turns
+from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import run_worker
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ EchocastError
 
 from __future__ import annotations
 
-from model.errors import EchocastError
+from echocast.model.errors import EchocastError
 
 
 class QueueFull(EchocastError):

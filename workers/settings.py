@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from workers.engine_url import embedded_url
-from workers.job import JobPolicy
+from echocast.workers.engine.url import embedded_url
+from echocast.workers.jobs.job import JobPolicy
 
 
 class WorkerSettings(BaseSettings):

@@ -15,37 +15,37 @@ from functools import partial
 from celery import Celery
 from prometheus_client import disable_created_metrics
 
-from model.registry import Registry
-from workers.adhoc_retention import remove_oldest
-from workers.archive import Archive
-from workers.batcher import Batcher, BatchLimits
-from workers.claims import ClaimStore
-from workers.device_memory import DeviceMemory
-from workers.engine_client import EngineClient
-from workers.engine_url import without_password
-from workers.errors import EngineUnavailable
-from workers.heartbeat import Heartbeat
-from workers.held import HeldJobs
-from workers.janitor import ELECTED_PERIODS, Janitor
-from workers.job import WorkerInfo
-from workers.launching import hang_guard
-from workers.leaving import leaving
-from workers.loaded import LoadedNetworks
-from workers.memory import Trimmer
-from workers.metrics import WorkerMetrics
-from workers.network import Network
-from workers.nowcast import Workshop, nowcast
-from workers.periodic import Periodic
-from workers.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
-from workers.room import Room
-from workers.same_store import check_same_store, check_same_streams
-from workers.serving import ServingWatch, candidates, open_registry
-from workers.settings import WorkerSettings
-from workers.streams.assembly import stream_processing
-from workers.streams.shadow import Shadow, ShadowPolicy
-from workers.streams.sweeper import elected, sweeper
-from workers.streams.tasks import frame_arrived
-from workers.verify import verify_late
+from echocast.model.registry.registry import Registry
+from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.retention import remove_oldest
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.store_identity import check_same_store, check_same_streams
+from echocast.workers.engine.url import without_password
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.inference.batcher import Batcher, BatchLimits
+from echocast.workers.inference.champion_watch import ServingWatch, candidates, open_registry
+from echocast.workers.inference.launch import hang_guard
+from echocast.workers.inference.model_cache import LoadedNetworks
+from echocast.workers.inference.protocol import Network
+from echocast.workers.jobs.claims import ClaimStore
+from echocast.workers.jobs.heartbeat import Heartbeat
+from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
+from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
+from echocast.workers.jobs.shutdown import leaving
+from echocast.workers.metrics import WorkerMetrics
+from echocast.workers.runtime.gpu_memory import DeviceMemory
+from echocast.workers.runtime.memory import Trimmer
+from echocast.workers.runtime.periodic import Periodic
+from echocast.workers.runtime.semaphore import Room
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams.assembly import stream_processing
+from echocast.workers.streams.shadow import Shadow, ShadowPolicy
+from echocast.workers.streams.sweep import elected, sweeper
+from echocast.workers.tasks.nowcast import Workshop, nowcast
+from echocast.workers.tasks.stream_frame import frame_arrived
+from echocast.workers.tasks.verify import verify_late
 
 SILENCE_SECONDS = 1.5  # after which a process that waits for the engine says so
 LoadNowcaster = Callable[[WorkerSettings, str], Network]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.grafana.parts import SOURCE, Json, laid_out
-from model.drawing.methods import COLOURS
+from echocast.model.plotting.methods import COLOURS
 
 PIXELS = "echocast_stream_verification_pixels_total"
 WINDOWS = ("3d", "7d", "14d", "30d", "90d")  # fewer than ten blocks of six hours tell nothing

@@ -20,7 +20,7 @@ from deploy.grafana.parts import (
 from deploy.grafana.skill_inputs import drift_panels, input_panels
 from deploy.grafana.skill_tables import heat_map, reliability, unreliability
 from deploy.grafana.skill_tiles import tiles
-from model.drawing.methods import COLOURS
+from echocast.model.plotting.methods import COLOURS
 
 OURS = ("model", "challenger", "canary")
 REFERENCE = "decoded_extrapolation"

@@ -15,7 +15,7 @@ from deploy.grafana.parts import (
     query,
     steps,
 )
-from model.drawing.methods import COLOURS
+from echocast.model.plotting.methods import COLOURS
 
 SERIES = {  # words, and the colour
     "against_canary": ("THE MODEL against the canary", COLOURS["model"]),

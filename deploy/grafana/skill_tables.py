@@ -16,7 +16,7 @@ from deploy.grafana.parts import (
     query,
     steps,
 )
-from model.drawing.methods import COLOURS
+from echocast.model.plotting.methods import COLOURS
 
 CELL = "lead_minutes, threshold_dbz"
 CLASS = "probability"

@@ -18,10 +18,10 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import UnsupportedInput
-from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
-from model.frames import FloatArray, Frames, Grid
-from model.packing import MISSING_COUNT, PACKING, floor_as_written
+from echocast.model.errors import UnsupportedInput
+from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
+from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.quantisation import MISSING_COUNT, PACKING, floor_as_written
 
 CONVENTIONS = "CF-1.11"
 EPOCH = "seconds since 1970-01-01 00:00:00"
@@ -36,7 +36,7 @@ _ROTATED = {"Y": ("grid_latitude", "degrees"), "X": ("grid_longitude", "degrees"
 
 @contextmanager
 def open_forecast(path: Path) -> Iterator[netCDF4.Dataset]:
-    """An open file that :func:`model.formats.cf.write_forecast` wrote, closed afterwards.
+    """An open file that :func:`.forecast_writer.write_forecast` wrote, closed afterwards.
 
     Raises:
         UnreadableInput: The file is damaged or not NetCDF.

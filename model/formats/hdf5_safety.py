@@ -11,8 +11,8 @@ from pathlib import Path
 
 import h5py
 
-from model.errors import ContractViolation, InputTooLarge
-from model.formats.netcdf_access import damage_is_unreadable
+from echocast.model.errors import ContractViolation, InputTooLarge
+from echocast.model.formats.netcdf_access import damage_is_unreadable
 
 MOST_OBJECTS = 5000
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import InputContract
-from model.errors import ContractViolation
-from model.formats.grids import checked_grid
-from model.formats.netcdf_grid import named
-from model.formats.projections import declared_mapping
-from model.frames import Grid
+from echocast.model.contract import InputContract
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.netcdf_grid import named
+from echocast.model.formats.projections import declared_mapping
+from echocast.model.frames import Grid
 
 FIELDS = {"y", "x", "units", "crs"}
 

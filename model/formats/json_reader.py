@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from model.contract import InputContract
-from model.errors import ContractViolation, UnreadableInput
-from model.formats.json_grid import json_grid
-from model.frames import FloatArray, Frames, Grid
-from model.reflectivity import NO_RAIN_DBZ, ZR
+from echocast.model.contract import InputContract
+from echocast.model.errors import ContractViolation, UnreadableInput
+from echocast.model.formats.json_grid import json_grid
+from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 FIELDS = {"frames", "times", "units", "zr", "no_rain_dbz", "grid"}
 NUMBERS = {int, float, type(None)}

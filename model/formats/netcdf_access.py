@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import netCDF4
 
-from model.errors import InputTooLarge, UnreadableInput
+from echocast.model.errors import InputTooLarge, UnreadableInput
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
 

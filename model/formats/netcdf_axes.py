@@ -9,10 +9,10 @@ from datetime import datetime
 import netCDF4
 import numpy as np
 
-from model.errors import ContractViolation
-from model.formats.netcdf_access import Variable
-from model.formats.netcdf_time import is_time, read_times
-from model.frames import FloatArray
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf_time import is_time, read_times
+from echocast.model.frames import FloatArray
 
 Y_NAMES = ("projection_y_coordinate", "latitude", "grid_latitude")
 X_NAMES = ("projection_x_coordinate", "longitude", "grid_longitude")

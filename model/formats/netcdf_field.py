@@ -9,8 +9,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from model.errors import ContractViolation
-from model.formats.netcdf_access import Variable
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.netcdf_access import Variable
 
 REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
 RATE_NAMES = (

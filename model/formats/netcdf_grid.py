@@ -10,11 +10,11 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import ContractViolation
-from model.formats.grids import UNITS, checked_grid
-from model.formats.netcdf_access import Variable
-from model.formats.projections import cf_attributes, completed
-from model.grid import GEOLOCATION, FloatArray, Grid
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.grid_checks import UNITS, checked_grid
+from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.projections import cf_attributes, completed
+from echocast.model.grid import GEOLOCATION, FloatArray, Grid
 
 
 def read_grid(

@@ -10,14 +10,14 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from model.contract import InputContract
-from model.errors import ContractViolation
-from model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
-from model.formats.netcdf_axes import Axes, find_axes, find_times
-from model.formats.netcdf_field import Field, find_field, valid_limits
-from model.formats.netcdf_grid import read_grid
-from model.frames import FloatArray, Frames
-from model.reflectivity import NO_RAIN_DBZ, ZR
+from echocast.model.contract import InputContract
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
+from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
+from echocast.model.formats.netcdf_field import Field, find_field, valid_limits
+from echocast.model.formats.netcdf_grid import read_grid
+from echocast.model.frames import FloatArray, Frames
+from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 Choice = Callable[[Sequence[datetime]], slice]
 

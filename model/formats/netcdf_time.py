@@ -8,8 +8,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from model.errors import ContractViolation
-from model.formats.netcdf_access import Variable
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.netcdf_access import Variable
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 

@@ -7,11 +7,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from model.errors import ContractViolation
-from model.formats.grids import checked_grid
-from model.formats.odim_tree import look_up, text
-from model.formats.projections import cf_attributes
-from model.frames import Grid
+from echocast.model.errors import ContractViolation
+from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.odim_tree import look_up, text
+from echocast.model.formats.projections import cf_attributes
+from echocast.model.frames import Grid
 
 CORNERS = ("UL", "LR")
 

@@ -14,14 +14,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from model.contract import InputContract
-from model.errors import ContractViolation, UnsupportedInput
-from model.formats.netcdf_access import damage_is_unreadable
-from model.formats.netcdf_time import check_order
-from model.formats.odim_grid import odim_grid
-from model.formats.odim_tree import is_odim, look_up, numbered, text
-from model.frames import FloatArray, Frames
-from model.reflectivity import NO_RAIN_DBZ, ZR
+from echocast.model.contract import InputContract
+from echocast.model.errors import ContractViolation, UnsupportedInput
+from echocast.model.formats.netcdf_access import damage_is_unreadable
+from echocast.model.formats.netcdf_time import check_order
+from echocast.model.formats.odim_grid import odim_grid
+from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
+from echocast.model.frames import FloatArray, Frames
+from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE")  # the first that a file holds is taken
 

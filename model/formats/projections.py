@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from model.errors import ContractViolation
+from echocast.model.errors import ContractViolation
 
 if TYPE_CHECKING:
     from pyproj import CRS

@@ -11,14 +11,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from model.contract import InputContract
-from model.errors import ContractViolation, UnreadableInput
-from model.formats.hdf5_safety import SIGNATURE, check_self_contained
-from model.formats.json_reader import read_json
-from model.formats.netcdf_access import damage_is_unreadable
-from model.formats.netcdf_reader import Choice, read_netcdf
-from model.formats.odim_reader import is_odim, read_odim
-from model.frames import Frames
+from echocast.model.contract import InputContract
+from echocast.model.errors import ContractViolation, UnreadableInput
+from echocast.model.formats.hdf5_safety import SIGNATURE, check_self_contained
+from echocast.model.formats.json_reader import read_json
+from echocast.model.formats.netcdf_access import damage_is_unreadable
+from echocast.model.formats.netcdf_reader import Choice, read_netcdf
+from echocast.model.formats.odim_reader import is_odim, read_odim
+from echocast.model.frames import Frames
 
 __all__ = ["between", "merge", "newest", "read_frames", "read_json", "read_netcdf"]
 

@@ -17,9 +17,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import UnreadableInput
-from model.frames import FloatArray
-from model.packing import packed_dbz, unpacked_dbz
+from echocast.model.errors import UnreadableInput
+from echocast.model.frames import FloatArray
+from echocast.model.quantisation import packed_dbz, unpacked_dbz
 
 
 @dataclass(frozen=True)

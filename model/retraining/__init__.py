@@ -1,1 +1,1 @@
-"""The model that renews itself: a challenger is trained, judged and, if it is better, published."""
+"""A challenger is trained on stored frames, judged and, if it is better, published."""

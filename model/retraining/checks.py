@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from model.judging.resampling import blocks, csi, interval, resampled
-from model.judging.tally import THRESHOLDS_DBZ
-from model.retraining.contest import CHALLENGER, CHAMPION, PERSISTENCE, Contest
-from model.retraining.decision import Check, Gate
+from echocast.model.retraining.decision import Check, Gate
+from echocast.model.retraining.paired_forecasts import CHALLENGER, CHAMPION, PERSISTENCE, Contest
+from echocast.model.verification.bootstrap import blocks, csi, interval, resampled
+from echocast.model.verification.event_scores import THRESHOLDS_DBZ
 
 
 def paired_blocks(contests: Sequence[Contest], gate: Gate) -> list[Any]:

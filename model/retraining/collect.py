@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from model.archive.events import Event, events
-from model.archive.runs import Break, Run, runs, survey
-from model.archive.store import FrameArchive
-from model.config import NetworkConfig
-from model.dataset import Framing, WindowInfo, WindowStore, clean, cut
-from model.errors import InputError
-from model.nowcaster import DEFAULT_PIXEL_KM
-from model.retraining.config import RetrainingConfig
-from model.retraining.contest import Window
-from model.retraining.split import Split, split
-from model.windows import Window as TrainingWindow
+from echocast.model.errors import InputError
+from echocast.model.network.config import NetworkConfig
+from echocast.model.nowcaster import DEFAULT_PIXEL_KM
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.continuity import Break, Run, runs, survey
+from echocast.model.retraining.events import Event, events
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.retraining.paired_forecasts import Window
+from echocast.model.retraining.split import Split, split
+from echocast.model.training.window_plan import Window as TrainingWindow
+from echocast.model.training.windows import Framing, WindowInfo, WindowStore, clean, cut
 
 
 def find_frames(archive: FrameArchive, streams: Sequence[str]) -> None:

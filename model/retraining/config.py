@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from model.archive.events import EventRules
-from model.errors import InputError
-from model.retraining.decision import Gate
-from model.retraining.fields import GATE, RETRAINING, RULES, check, described, group
+from echocast.model.errors import InputError
+from echocast.model.retraining.config_fields import GATE, RETRAINING, RULES, check, described, group
+from echocast.model.retraining.decision import Gate
+from echocast.model.retraining.events import EventRules
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RetrainingConfig:
         gate: What the challenger has to show.
 
     Raises:
-        InputError: A field that is not allowed (model/retraining/fields.py).
+        InputError: A field that is not allowed (model/retraining/config_fields.py).
     """
 
     streams: tuple[str, ...] = ()

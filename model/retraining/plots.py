@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.drawing.methods import COLOURS
-from model.judging.report import csi_by_lead, performance_and_reliability, picture
-from model.judging.tally import EventTally
-from model.retraining.contest import Contest
-from model.retraining.decision import Decision
-from model.retraining.split import Split
+from echocast.model.plotting.evaluation_report import (
+    csi_by_lead,
+    performance_and_reliability,
+    picture,
+)
+from echocast.model.plotting.methods import COLOURS
+from echocast.model.retraining.decision import Decision
+from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.split import Split
+from echocast.model.verification.event_scores import EventTally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

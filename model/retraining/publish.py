@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.errors import RegistryConflict
-from model.registry import CHALLENGER, CHAMPION, Registry
-from model.retraining import report
-from model.retraining.contest import Contest
-from model.retraining.decision import Decision
-from model.retraining.fence import through_the_fence
+from echocast.model.errors import RegistryConflict
+from echocast.model.registry.registry import CHALLENGER, CHAMPION, Registry
+from echocast.model.retraining import report
+from echocast.model.retraining.decision import Decision
+from echocast.model.retraining.fencing_token import through_the_fence
+from echocast.model.retraining.paired_forecasts import Contest
 
 REPORTS = "reports"
 RETRAIN = "retrain"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.archive.events import Event
-from model.judging.report import PAGE
-from model.retraining import plots
-from model.retraining.contest import Contest
-from model.retraining.decision import Check, Decision
-from model.retraining.split import Split
-from model.retraining.work import write_json
+from echocast.model.plotting.evaluation_report import PAGE
+from echocast.model.retraining import plots
+from echocast.model.retraining.decision import Check, Decision
+from echocast.model.retraining.events import Event
+from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.split import Split
+from echocast.model.retraining.stages import write_json
 
 MARKS = {True: "passed", False: "failed", None: "not judged"}
 SHOWN_BREAKS = 50
@@ -26,7 +26,7 @@ class Found:
 
     Args:
         order: ``id``, ``champion``, ``challenger``, ``archive``, ``config``.
-        collected: See :func:`model.retraining.collect.collect`.
+        collected: See :func:`echocast.model.retraining.collect.collect`.
         losses: (step, loss) of the training.
     """
 

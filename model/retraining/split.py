@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from model.archive.events import Event
-from model.retraining.config import RetrainingConfig
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.events import Event
 
 
 @dataclass(frozen=True)

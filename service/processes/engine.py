@@ -7,10 +7,10 @@ import signal
 import sys
 import threading
 
-from model.errors import EchocastError
-from service.processes.lifeline import REFUSED
-from workers.embedded import EmbeddedEngine
-from workers.settings import WorkerSettings
+from echocast.model.errors import EchocastError
+from echocast.service.processes.parent_watch import REFUSED
+from echocast.workers.engine.embedded import EmbeddedEngine
+from echocast.workers.settings import WorkerSettings
 
 LOOK_EVERY_SECONDS = 0.2
 

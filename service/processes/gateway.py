@@ -1,4 +1,4 @@
-"""The gateway process: ``python -m service.processes.gateway``."""
+"""The gateway process: ``python -m echocast.service.processes.gateway``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import suppress
 import uvicorn
 from pydantic import ValidationError
 
-from model.errors import EchocastError
-from service.app import create_app, work_settings
-from service.processes.lifeline import REFUSED
-from service.processes.listening import bound_socket
-from service.settings import ServiceSettings
-from workers.archive import Archive
-from workers.engine_client import EngineClient
-from workers.errors import EngineUnavailable
-from workers.same_store import check_same_store, check_same_streams
-from workers.turns import take_short_turns
+from echocast.model.errors import EchocastError
+from echocast.service.app import create_app, work_settings
+from echocast.service.processes.listening import bound_socket
+from echocast.service.processes.parent_watch import REFUSED
+from echocast.service.settings import ServiceSettings
+from echocast.workers.archive.archive import Archive
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.store_identity import check_same_store, check_same_streams
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.runtime.gil import take_short_turns
 
 BACKLOG = 512
 GRACE_SECONDS = 5

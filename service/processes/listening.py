@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from service.errors import StartRefused
+from echocast.service.errors import StartRefused
 
 
 def bound_socket(host: str, port: int) -> socket.socket:

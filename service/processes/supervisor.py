@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from service.errors import StartRefused
-from service.processes.lifeline import REFUSED, command
+from echocast.service.errors import StartRefused
+from echocast.service.processes.parent_watch import REFUSED, command
 
 log = logging.getLogger("echocast.supervisor")
 

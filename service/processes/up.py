@@ -7,20 +7,20 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
-from service.errors import StartRefused
-from service.keys import load_keys
-from service.processes.listening import bound_socket
-from service.processes.readying import answers
-from service.processes.supervisor import Role, Supervisor
-from service.settings import ServiceSettings
-from workers.cpus import usable_cpus
-from workers.settings import WorkerSettings
+from echocast.service.auth.keys import load_keys
+from echocast.service.errors import StartRefused
+from echocast.service.processes.listening import bound_socket
+from echocast.service.processes.readiness import answers
+from echocast.service.processes.supervisor import Role, Supervisor
+from echocast.service.settings import ServiceSettings
+from echocast.workers.runtime.cpus import usable_cpus
+from echocast.workers.settings import WorkerSettings
 
 TEND_EVERY_SECONDS = 0.2
-ENGINE = ("engine", "service.processes.engine")
-GATEWAY = ("gateway", "service.processes.gateway")
-TRAINER = ("trainer", "workers.trainer")
-BEAT = ("beat", "workers.beat")
+ENGINE = ("engine", "echocast.service.processes.engine")
+GATEWAY = ("gateway", "echocast.service.processes.gateway")
+TRAINER = ("trainer", "echocast.workers.retraining.trainer")
+BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
 LAST_PORT = 65535
 FREE_PORT_ATTEMPTS = 20
@@ -44,7 +44,7 @@ def run_service(
     load_keys(settings)
     check_worker_count(settings.workers)
     if retrains:
-        from model.retraining.config import config_of  # not lightly: it brings OpenCV
+        from echocast.model.retraining.config import config_of  # not lightly: it brings OpenCV
 
         config_of(WorkerSettings().retrain_config)
     port = settings.port or free_port(settings.host)
@@ -95,7 +95,7 @@ def worker_roles(count: int, metrics_port: int) -> list[Role]:
     return [
         Role(
             f"worker {number + 1}" if count > 1 else "worker",
-            "workers",
+            "echocast.workers",
             {
                 "ECHOCAST_THREADS": str(threads),
                 "ECHOCAST_WORKER_METRICS_PORT": str(metrics_port and metrics_port + number),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.answers import KnownTag, WantedFormat, forecast_answers
-from service.dependencies import AppResources, Reader
+from echocast.service.dependencies import AppResources, Reader
+from echocast.service.http.negotiation import KnownTag, WantedFormat, forecast_answers
 
 router = APIRouter(tags=["forecast"])
 

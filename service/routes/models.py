@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from service.dependencies import AppNowcasts, Reader, ReferenceTime, require
-from service.keys import Key
-from service.model_schemas import Deed, HistoryView, ModelHistory, ModelList
-from service.refusals import refusals
+from echocast.service.auth.keys import Key
+from echocast.service.dependencies import AppNowcasts, Reader, ReferenceTime, require
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.models.schemas import Deed, HistoryView, ModelHistory, ModelList
 
 router = APIRouter(tags=["models"])
 MACHINE = "this machine"  # who asks where the service has no keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from service.dependencies import (
+from echocast.service.dependencies import (
     Accepting,
     AppNowcasts,
     Caller,
@@ -14,12 +14,12 @@ from service.dependencies import (
     SentUpload,
     Wait,
 )
-from service.examples import NOWCAST_BODY
-from service.nowcasts import finished
-from service.prefer import applied
-from service.refusals import refusals
-from service.schemas import JobAccepted, JobView
-from service.views import accepted_view, job_body, links
+from echocast.service.http.openapi_examples import NOWCAST_BODY
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.prefer import applied
+from echocast.service.http.schemas import JobAccepted, JobView
+from echocast.service.nowcasts.nowcasts import finished
+from echocast.service.nowcasts.views import accepted_view, job_body, links
 
 router = APIRouter(tags=["nowcast"])
 

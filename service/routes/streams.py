@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import JSONResponse, Response
 
-from service.answers import Accept, KnownTag, WantedFormat, forecast_answers
-from service.dependencies import (
+from echocast.service.dependencies import (
     AppResources,
     Reader,
     SentUpload,
@@ -18,10 +17,11 @@ from service.dependencies import (
     count_submission,
     mend_plus,
 )
-from service.examples import NOWCAST_BODY
-from service.refusals import refusals
-from service.streams.drift import StreamDrift
-from service.streams.schemas import (
+from echocast.service.http.negotiation import Accept, KnownTag, WantedFormat, forecast_answers
+from echocast.service.http.openapi_examples import NOWCAST_BODY
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.streams.drift import StreamDrift
+from echocast.service.streams.schemas import (
     FrameView,
     NowcastList,
     PointForecast,
@@ -30,8 +30,8 @@ from service.streams.schemas import (
     StreamVerification,
     StreamView,
 )
-from service.streams.streams import Streams
-from service.streams.tables import wanted_table, written
+from echocast.service.streams.streams import Streams
+from echocast.service.streams.verification_formats import wanted_table, written
 
 router = APIRouter(tags=["streams"])
 

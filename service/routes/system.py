@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from service.dependencies import AppNowcasts, AppResources, Reader
-from service.readiness import check_ready
-from service.refusals import refusals
-from service.schemas import Health, Readiness
-from service.scrape import scrape
+from echocast.service.dependencies import AppNowcasts, AppResources, Reader
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.schemas import Health, Readiness
+from echocast.service.metrics.scrape import scrape
+from echocast.service.nowcasts.readiness import check_ready
 
 router = APIRouter(tags=["system"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from service.dependencies import (
+from echocast.service.dependencies import (
     AppNowcasts,
     AppResources,
     Options,
@@ -15,12 +15,16 @@ from service.dependencies import (
     Wait,
     count_submission,
 )
-from service.examples import OBSERVATIONS_BODY
-from service.nowcasts import check_scored, finished
-from service.prefer import applied
-from service.refusals import refusals
-from service.schemas import ObservationsAccepted, ObservationScores, VerificationScores
-from service.views import observations_view, observed_view, verification_view
+from echocast.service.http.openapi_examples import OBSERVATIONS_BODY
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.prefer import applied
+from echocast.service.http.schemas import (
+    ObservationsAccepted,
+    ObservationScores,
+    VerificationScores,
+)
+from echocast.service.nowcasts.nowcasts import check_scored, finished
+from echocast.service.nowcasts.views import observations_view, observed_view, verification_view
 
 router = APIRouter(tags=["verification"])
 

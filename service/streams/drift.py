@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from model.judging.blocks import BLOCK
-from model.judging.drift import Drift
-from model.judging.drift_words import charts, samples, sentence
-from service.schemas import Answer
+from echocast.model.drift.blocks import BLOCK
+from echocast.model.drift.detector import Drift
+from echocast.model.drift.messages import charts, samples, sentence
+from echocast.service.http.schemas import Answer
 
 
 class AlertView(Answer):

@@ -1,8 +1,8 @@
-"""What can be refused about streams; :mod:`service.problems` gives HTTP status codes."""
+"""What can be refused about streams; ``service/http/problems.py`` gives HTTP status codes."""
 
 from __future__ import annotations
 
-from service.errors import RequestRefused
+from echocast.service.errors import RequestRefused
 
 
 class NoForecastYet(RequestRefused):

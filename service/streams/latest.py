@@ -13,13 +13,13 @@ from typing import Any
 
 from starlette.responses import FileResponse, Response
 
-from model.errors import InputError
-from service.formats import Format
-from service.intake.decode import Pool, RenderingFailed
-from service.intake.scratch import Scratch
-from service.streams.errors import NoForecastYet
-from workers.streams.forecast_store import Issued
-from workers.streams.library import Library
+from echocast.model.errors import InputError
+from echocast.service.decoding.pool import Pool, RenderingFailed
+from echocast.service.decoding.scratch import Scratch
+from echocast.service.http.formats import Format
+from echocast.service.streams.errors import NoForecastYet
+from echocast.workers.streams.forecast_store import Issued
+from echocast.workers.streams.stores import Library
 
 KEPT = 32  # renderings on disk
 

@@ -8,11 +8,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.formats.grids import checked_grid
-from model.formats.projections import declared_mapping
-from model.frames import Grid
-from service.schemas import Answer, Scores
-from workers.streams.declaration import Stream
+from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.projections import declared_mapping
+from echocast.model.frames import Grid
+from echocast.service.http.schemas import Answer, Scores
+from echocast.workers.streams.stream import Stream
 
 
 class GridBody(BaseModel):

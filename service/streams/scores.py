@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from model.contingency import ContingencyTable
-from model.judging.tallies import (
+from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,
     CHALLENGER,
@@ -24,16 +24,16 @@ from model.judging.tallies import (
     added,
     table,
 )
-from service.schemas import Scores
-from service.streams.floors import Floors, union
-from service.streams.schemas import (
+from echocast.service.http.schemas import Scores
+from echocast.service.streams.sample_floors import Floors, union
+from echocast.service.streams.schemas import (
     ReliabilityClass,
     StreamLeadScores,
     StreamThreshold,
     StreamVerification,
 )
-from workers.streams.layout import Span
-from workers.streams.sums import Sums
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.paths import Span
 
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)

@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from model.errors import ContractViolation
-from model.judging.tallies import METHODS
-from service.intake.decode import Pool
-from service.streams.drift import StreamDrift
-from service.streams.exposition import StreamExposition
-from service.streams.floors import Floors
-from service.streams.intake import FrameIntake
-from service.streams.latest import LatestForecasts
-from service.streams.schemas import (
+from echocast.model.errors import ContractViolation
+from echocast.model.verification.counts import METHODS
+from echocast.service.decoding.pool import Pool
+from echocast.service.metrics.exposition import StreamExposition
+from echocast.service.streams.drift import StreamDrift
+from echocast.service.streams.frame_intake import FrameIntake
+from echocast.service.streams.latest import LatestForecasts
+from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.schemas import (
     NowcastList,
     NowcastView,
     PointForecast,
@@ -26,15 +26,15 @@ from service.streams.schemas import (
     StreamVerification,
     StreamView,
 )
-from service.streams.scores import last_day, verification
-from workers.engine_client import EngineClient
-from workers.errors import EngineUnavailable
-from workers.streams.declaration import Stream
-from workers.streams.drift import drift_state
-from workers.streams.forecast_store import Issued
-from workers.streams.layout import Span
-from workers.streams.library import Library
-from workers.streams.sums import Sums
+from echocast.service.streams.scores import last_day, verification
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.drift import drift_state
+from echocast.workers.streams.forecast_store import Issued
+from echocast.workers.streams.paths import Span
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
 
 log = logging.getLogger("echocast.streams")
 LONGEST_LISTING = timedelta(days=31)

@@ -4,7 +4,7 @@ For people who change a dashboard and have no Grafana beside them: every panel's
 evaluated by a real Prometheus, and drawn with the panel's title, description, legend, unit,
 colours and thresholds. Grafana shows a description at the mark beside a title; here it is below.
 
-    python -m model simulate MONTHS --seeds 1 --scenario worse-model
+    python -m echocast.model simulate MONTHS --seeds 1 --scenario worse-model
     python -m tests.deploy.draw_dashboard MONTHS/months/0.json.gz skill.png --scenario worse-model
     python -m tests.deploy.draw_dashboard http://127.0.0.1:9090 skill.png --stream home
 """
@@ -24,8 +24,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from deploy.grafana.build import FOLDER
-from model.judging.simulation.commands import _read
-from model.judging.simulation.month import BEFORE
+from experiments.drift_simulation.commands import _read
+from experiments.drift_simulation.months import BEFORE
 from tests.deploy.panel_drawing import drawn
 from tests.deploy.panel_place import Place
 from tests.deploy.simulated_history import remembering

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from echocast.workers.engine.embedded import engine_binary
 from tests.deploy.namespaces import Host
-from workers.embedded import engine_binary
 
 VALKEY = Path(__file__).parents[2] / "deploy" / "valkey"
 PASSWORD = "a-password-of-the-test"

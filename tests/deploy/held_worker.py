@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from model.forecast import ModelIdentity
+from echocast.model.forecast import ModelIdentity
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import run_worker
 from tests.workers.fake_nowcaster import FakeNowcaster, FakePrepared
-from workers.settings import WorkerSettings
-from workers.worker import run_worker
 
 HOLD = Path(sys.argv[1])
 

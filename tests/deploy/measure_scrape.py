@@ -20,20 +20,26 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from model.formats.stream_frame import StreamFrame
-from model.frames import Grid
-from model.judging.drift import Drift
-from model.judging.observing import describe
-from model.judging.tallies import CLASSES, METHODS, RELIABILITY, THRESHOLDS_DBZ, with_lead
-from tests.service.processes import Place, engine, gateway, place, pretend_worker
-from workers.archive import Archive
-from workers.engine_client import EngineClient
-from workers.streams.declaration import Origin, Stream
-from workers.streams.drift import STATES_KEPT, states_key
-from workers.streams.files import LocalFiles
-from workers.streams.layout import Pair
-from workers.streams.library import Library
-from workers.streams.sums import Sums
+from echocast.model.drift.detector import Drift
+from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.frames import Grid
+from echocast.model.verification.counts import (
+    CLASSES,
+    METHODS,
+    RELIABILITY,
+    THRESHOLDS_DBZ,
+    with_lead,
+)
+from echocast.model.verification.frame_statistics import describe
+from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.files import LocalFiles
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.drift import STATES_KEPT, states_key
+from echocast.workers.streams.paths import Pair
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Origin, Stream
+from tests.service.real_processes import Place, engine, gateway, place, pretend_worker
 
 STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
 SCRAPES, ROUNDS, REQUESTS, PAUSE_SECONDS = 10, 4, 500, 0.03

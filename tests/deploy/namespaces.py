@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 
 import pytest
 
-from service.processes.readying import stop_process
+from echocast.service.processes.readiness import stop_process
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 SUBNET = "10.213.47"  # lies in the namespaces only, so that it meets nobody else's

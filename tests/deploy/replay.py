@@ -12,20 +12,20 @@ from pathlib import Path
 
 import httpx
 
-from model.checkpoint import load, save
-from model.frames import Frames
-from model.judging.drift import Drift
-from model.judging.drift_plan import PLANS
-from model.registry import Registry
-from model.synthetic import START, storm
-from service.processes.up import free_port
-from service.streams.feeding import netcdf_bytes, one_by_one
+from echocast.model.drift.detector import Drift
+from echocast.model.drift.parameters import PLANS
+from echocast.model.frames import Frames
+from echocast.model.registry.checkpoint import load, save
+from echocast.model.registry.registry import Registry
+from echocast.model.synthetic.storms import START, storm
+from echocast.service.client.feed import netcdf_bytes, one_by_one
+from echocast.service.processes.up import free_port
+from echocast.workers.streams.drift import states_key
+from echocast.workers.streams.paths import stamp
 from tests.deploy.watched import Prometheus, prometheus
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf
-from tests.service.processes import Place, engine, eventually, gateway, place, worker
-from tests.service.stream_feed import declare
-from workers.streams.drift import states_key
-from workers.streams.layout import stamp
+from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
+from tests.service.streams.stream_feed import declare
 
 STREAM, FRAMES, SIDE = "radar", 12, 48
 CHARTED = "charted"

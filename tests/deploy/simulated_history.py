@@ -15,18 +15,23 @@ from pathlib import Path
 import httpx
 from prometheus_client.core import Metric
 
-from model.judging.blocks import BLOCK, Block
-from model.judging.drift import Drift
-from model.judging.observing import HISTOGRAM, PIXELS, percentile_dbz, stability_index
-from model.judging.tallies import CANARY, CLASSES, MODEL, RELIABILITY, THRESHOLDS_DBZ
-from service.processes.readying import stop_process
-from service.processes.up import free_port
-from service.streams.drift_metrics import _limits, _of_streams
-from service.streams.exposition import Constants
-from service.streams.floors import Floors
-from service.streams.metrics import OUTCOMES
+from echocast.model.drift.blocks import BLOCK, Block
+from echocast.model.drift.detector import Drift
+from echocast.model.verification.counts import CANARY, CLASSES, MODEL, RELIABILITY, THRESHOLDS_DBZ
+from echocast.model.verification.frame_statistics import (
+    HISTOGRAM,
+    PIXELS,
+    percentile_dbz,
+    stability_index,
+)
+from echocast.service.metrics.drift import _limits, _of_streams
+from echocast.service.metrics.exposition import Constants
+from echocast.service.metrics.streams import OUTCOMES
+from echocast.service.processes.readiness import stop_process
+from echocast.service.processes.up import free_port
+from echocast.service.streams.sample_floors import Floors
 from tests.deploy.prometheus_files import program
-from tests.service.processes import eventually
+from tests.service.real_processes import eventually
 
 STREAM, LEAD = "radar", "40"
 SERVES = {"name": "made-up", "version": "2"}

@@ -14,9 +14,10 @@ import pytest
 import typer.main
 import yaml
 
-from service.cli import app
-from service.keys import load_keys
-from service.settings import ServiceSettings
+from echocast.service.auth.keys import load_keys
+from echocast.service.cli.main import app
+from echocast.service.settings import ServiceSettings
+from echocast.workers.settings import WorkerSettings
 from tests.deploy.compose_file import (
     COMPOSE,
     ROOT,
@@ -28,7 +29,6 @@ from tests.deploy.compose_file import (
     load,
     variables,
 )
-from workers.settings import WorkerSettings
 
 SECRETS = {
     "ENGINE_PASSWORD": "0123abc",

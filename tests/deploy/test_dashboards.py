@@ -14,9 +14,9 @@ import pytest
 
 from deploy.grafana.build import FOLDER, dashboards, text
 from deploy.grafana.skill_inputs import SERIES
-from model.formats.readers import read_netcdf
-from model.frames import Frames, Grid
-from model.judging import drift_evidence, drift_words
+from echocast.model.drift import indicators, messages
+from echocast.model.formats.readers import read_netcdf
+from echocast.model.frames import Frames, Grid
 from tests.deploy.expressions import UNUSED, UNUSED_PREFIXES, family, names_in, panels
 from tests.deploy.prometheus_files import rules
 from tests.deploy.replay import BLOCK_SECONDS, CHARTED, FRAMES, STREAM, Watch, watched_replay
@@ -88,7 +88,7 @@ def test_the_thick_line_is_the_model() -> None:
 
 
 def test_every_series_of_drift_has_words() -> None:
-    assert set(SERIES) == {*drift_evidence.SERIES, drift_words.INTENSITIES}
+    assert set(SERIES) == {*indicators.SERIES, messages.INTENSITIES}
 
 
 def test_provisioning_names_the_folder_and_the_source() -> None:

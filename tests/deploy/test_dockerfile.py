@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from service.cli import app
+from echocast.service.cli.main import app
 from tests.deploy.compose_file import ROOT
 from tests.service.bodies import other_storm, post
-from tests.service.processes import Place, engine, eventually, gateway, place, pretend_worker
+from tests.service.real_processes import Place, engine, eventually, gateway, place, pretend_worker
 
 TEXT = (ROOT / "Dockerfile").read_text()
 # Instructions, one a line, by the stage they stand in.

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.grafana.build import dashboards
 from tests.deploy.draw_dashboard import DAY, Source, draw
 from tests.deploy.simulated_history import remembering
-from tests.model.drift_blocks import blocks
+from tests.model.drift.drift_blocks import blocks
 
 USUAL, WORSE = 90, 40
 

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from service.processes.readying import stop_process, wait_until
+from echocast.service.processes.readiness import stop_process, wait_until
 from tests.deploy.engine_host import engine
 from tests.deploy.namespaces import Host, hosts
 from tests.service.bodies import NETCDF, other_storm
-from tests.service.processes import QUICK
-from tests.service.processes import eventually as soon
+from tests.service.real_processes import QUICK
+from tests.service.real_processes import eventually as soon
 
 SECRET = "a-key-of-the-test"
 PATIENCE = {"ECHOCAST_ENGINE_PATIENCE_SECONDS": "4", "OMP_NUM_THREADS": "1"}
@@ -41,7 +41,7 @@ class Site:
     @contextmanager
     def gateway(self) -> Iterator[None]:
         """The gateway, when it answers."""
-        command = [sys.executable, "-m", "service.cli", "gateway"]
+        command = [sys.executable, "-m", "echocast.service.cli.main", "gateway"]
         host, log = self.hosts["gateway"], self.folder / "gateway.log"
         with host.running(command, self.environment, log) as process:
             host.call(lambda: wait_until(f"{self.url}/healthz", process, 30))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from service.processes.readying import stop_process
-from service.processes.up import free_port
+from echocast.service.processes.readiness import stop_process
+from echocast.service.processes.up import free_port
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.embedded import engine_binary
+from echocast.workers.retraining.requests import request
 from tests.deploy.engine_host import PASSWORD, VALKEY, make_certificates
-from tests.service.processes import eventually
-from workers.embedded import engine_binary
-from workers.engine_client import EngineClient
-from workers.retraining import request
+from tests.service.real_processes import eventually
 
 
 @pytest.fixture

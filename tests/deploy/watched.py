@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import yaml
 
-from service.processes.readying import stop_process
-from service.processes.up import free_port
+from echocast.service.processes.readiness import stop_process
+from echocast.service.processes.up import free_port
 from tests.deploy.prometheus_files import PROMETHEUS, program
-from tests.service.processes import eventually
+from tests.service.real_processes import eventually
 
 EVERY_SECONDS = 1
 

@@ -5,9 +5,9 @@ from argparse import Namespace
 
 import pytest
 
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.synthetic.storms import storm
 from experiments import ablations
-from model.formats.cf import write_frames
-from model.synthetic import storm
 from tests.experiments.windows import stored
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.dataset import WindowInfo, WindowStore, clean, cut
-from model.synthetic import storm
+from echocast.model.synthetic.storms import storm
+from echocast.model.training.windows import WindowInfo, WindowStore, clean, cut
 
 
 def stored(folder: Path) -> Path:

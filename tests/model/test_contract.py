@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from model.contract import InputContract, check_frames, split
-from model.errors import ContractViolation, InputTooLarge
-from model.frames import Frames, Grid
+from echocast.model.contract import InputContract, check_frames, split
+from echocast.model.errors import ContractViolation, InputTooLarge
+from echocast.model.frames import Frames, Grid
 
 CONTRACT = InputContract()
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)

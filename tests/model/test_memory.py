@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.formats.cf import write_frames
-from model.frames import Frames
-from model.synthetic import storm
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.frames import Frames
+from echocast.model.synthetic.storms import storm
 
 SIDE = 800
 PLANES = 90  # of float32, at most, beside the caches; 92 with them were measured
@@ -23,12 +23,12 @@ from pathlib import Path
 
 import torch
 
-from model.config import RADAR_SMALL
-from model.forecast import ModelIdentity
-from model.networks import Network
-from model.nowcast_files import nowcast_files
-from model.nowcaster import Nowcaster
-from model.products import Decision
+from echocast.model.network.config import RADAR_SMALL
+from echocast.model.forecast import ModelIdentity
+from echocast.model.network.network import Network
+from echocast.model.cli.nowcast import nowcast_files
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.products import Decision
 
 small, large, output = map(Path, sys.argv[1:])
 network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from model.cascade import damped
-from model.config import RADAR_SMALL, NetworkConfig
-from model.errors import ContractViolation
-from model.extrapolation import Motion, carry, estimate_motion, trajectories
-from model.forecast import ModelIdentity
-from model.formats.cf import read_forecast, write_coming, write_forecast
-from model.frames import Frames, Grid
-from model.networks import Network
-from model.nowcaster import Nowcaster
-from model.preparation import GROWTH_KM_PER_HOUR, prepare, reach, reach_pixels
-from model.products import Decision
-from model.synthetic import storm
+from echocast.model.errors import ContractViolation
+from echocast.model.extrapolation.motion import Motion, carry, estimate_motion, trajectories
+from echocast.model.extrapolation.sprog import damped
+from echocast.model.forecast import ModelIdentity
+from echocast.model.formats.forecast_writer import read_forecast, write_coming, write_forecast
+from echocast.model.frames import Frames, Grid
+from echocast.model.inference.preprocessing import GROWTH_KM_PER_HOUR, prepare, reach, reach_pixels
+from echocast.model.network.config import RADAR_SMALL, NetworkConfig
+from echocast.model.network.network import Network
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.products import Decision
+from echocast.model.synthetic.storms import storm
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 IDENTITY = ModelIdentity("tiny", "1", "0" * 64)
@@ -240,7 +240,7 @@ def test_a_forecast_that_comes_in_parts_is_the_same(frames, tmp_path, monkeypatc
     deciding = Nowcaster(nowcaster()._network, IDENTITY, decision=Decision((0.5,) * 6))
     prepared = deciding.prepare(frames)
     whole = deciding.finish(prepared, deciding.predict([prepared])[0])
-    monkeypatch.setattr("model.forecast.PART_PIXELS", pixels)
+    monkeypatch.setattr("echocast.model.forecast.PART_PIXELS", pixels)
     coming = deciding.coming(prepared, deciding.predict([prepared])[0])
     assert coming.valid_times == whole.frames.times
     assert coming.lead_minutes == whole.lead_minutes

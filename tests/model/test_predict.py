@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model.errors import ContractViolation
-from model.nowcaster import predict
-from model.synthetic import storm
+from echocast.model.errors import ContractViolation
+from echocast.model.nowcaster import predict
+from echocast.model.synthetic.storms import storm
 
 STORM = np.clip(np.nan_to_num(storm(5, height=72, width=90).reflectivity_dbz), 0, None)
 

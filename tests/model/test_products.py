@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from model.errors import ModelError
-from model.products import (
+from echocast.model.errors import ModelError
+from echocast.model.products import (
     Decision,
     csi_optimal,
     leaning_on_extrapolation,

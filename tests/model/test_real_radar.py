@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.contract import InputContract, split
-from model.formats.cf import read_forecast, write_forecast, write_frames
-from model.formats.readers import read_frames, read_netcdf
-from tests.model.radar_files import forecast_of
+from echocast.model.contract import InputContract, split
+from echocast.model.formats.forecast_writer import read_forecast, write_forecast, write_frames
+from echocast.model.formats.readers import read_frames, read_netcdf
+from tests.model.formats.radar_files import forecast_of
 
 pytestmark = pytest.mark.real_radar
 

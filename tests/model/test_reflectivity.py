@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.errors import ContractViolation
-from model.reflectivity import ZR
+from echocast.model.errors import ContractViolation
+from echocast.model.reflectivity import ZR
 
 
 def test_marshall_palmer_at_one_millimetre_an_hour_is_23_dbz():

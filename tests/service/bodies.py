@@ -13,10 +13,10 @@ import httpx
 import netCDF4
 import numpy as np
 
-from model.formats.cf import write_frames
-from model.frames import Frames
-from model.synthetic import storm
-from service.examples import shower
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.frames import Frames
+from echocast.model.synthetic.storms import storm
+from echocast.service.http.openapi_examples import shower
 
 NETCDF = {"Content-Type": "application/x-netcdf"}
 JSON = {"Content-Type": "application/json"}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf
-from tests.service.processes import (
+from tests.service.real_processes import (
     Gateway,
     Place,
     engine,
@@ -28,9 +28,9 @@ def registry(root: Path, **changes: Any) -> Path:
 
     import torch
 
-    from model.checkpoint import save
-    from model.config import PRESETS, replace
-    from model.networks import Network
+    from echocast.model.network.config import PRESETS, replace
+    from echocast.model.network.network import Network
+    from echocast.model.registry.checkpoint import save
 
     torch.manual_seed(1)
     config = replace(PRESETS["radar-small"], hidden_channels=4, base="newest", **changes)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from workers.batcher import Batcher, BatchItem, BatchLimits
+from echocast.workers.inference.batcher import Batcher, BatchItem, BatchLimits
 
 
 @dataclass(frozen=True, eq=False)

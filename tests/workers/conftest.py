@@ -16,19 +16,19 @@ from typing import IO, Any
 
 import pytest
 
-from model.frames import Frames
+from echocast.model.frames import Frames
+from echocast.workers.archive.archive import Archive
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.embedded import EmbeddedEngine
+from echocast.workers.engine.url import embedded_url
+from echocast.workers.jobs.claims import ClaimStore
+from echocast.workers.jobs.job import Job, Submission
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.settings import WorkerSettings
 from tests.workers.storms import request
-from tests.workers.stream_bench import Bench
-from workers.archive import Archive
-from workers.claims import ClaimStore
-from workers.embedded import EmbeddedEngine
-from workers.engine_client import EngineClient
-from workers.engine_url import embedded_url
-from workers.job import Job, Submission
-from workers.jobs import JobStore
-from workers.settings import WorkerSettings
+from tests.workers.streams.stream_bench import Bench
 
-FAKE, REAL = "tests.workers.worker_with_fake", "workers"
+FAKE, REAL = "tests.workers.worker_with_fake", "echocast.workers"
 QUICK = {
     "lease_seconds": 1.0,
     "lease_renewal_seconds": 0.2,

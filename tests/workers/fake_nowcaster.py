@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from model.errors import CheckpointError
-from model.forecast import ComingForecast, Forecast, ModelIdentity
-from model.frames import Frames
+from echocast.model.errors import CheckpointError
+from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity
+from echocast.model.frames import Frames
 
 STEPS = 10
 CHAMPION = ModelIdentity("fake", "1", "f" * 64)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from model.frames import Frames, Grid
-from workers.archive import Archive
-from workers.job import JobRequest
+from echocast.model.frames import Frames, Grid
+from echocast.workers.archive.archive import Archive
+from echocast.workers.jobs.job import JobRequest
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 STEP = timedelta(minutes=5)

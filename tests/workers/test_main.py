@@ -1,4 +1,4 @@
-"""``python -m workers`` itself, with a real though tiny network."""
+"""``python -m echocast.workers`` itself, with a real though tiny network."""
 
 import os
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import checkpoint
-from model.config import RADAR_SMALL
-from model.networks import Network
+from echocast.model.network.config import RADAR_SMALL
+from echocast.model.network.network import Network
+from echocast.model.registry import checkpoint
+from echocast.workers.__main__ import device_name
 from tests.workers.conftest import World, until
 from tests.workers.storms import storm
-from workers.__main__ import device_name
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def start(world: World, models: Path) -> subprocess.Popen[bytes]:
         "ECHOCAST_FREE_SPACE_FLOOR_BYTES": "0",
         "ECHOCAST_THREADS": "1",
     }
-    worker = subprocess.Popen([sys.executable, "-m", "workers"], env=env, stderr=subprocess.PIPE)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "echocast.workers"], env=env, stderr=subprocess.PIPE
+    )
     world.workers.append(worker)
     return worker
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from workers.queue import celery_app
+from echocast.workers.jobs.queue import celery_app
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
-    path for folder in ("model", "workers", "service") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("model", "workers", "service", "benchmarks", "experiments")
+    for path in (ROOT / folder).rglob("*.py")
 )
 PICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 HARMLESS_NAMES = {"PickleError", "UnpicklingError"}  # exceptions, to catch what others refuse

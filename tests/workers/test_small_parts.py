@@ -8,20 +8,20 @@ import pytest
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from model.frames import Frames
-from tests.workers.storms import storm
-from workers.claims import Sweep
-from workers.engine_url import (
+from echocast.model.frames import Frames
+from echocast.workers.engine.url import (
     broker_url,
     client_url,
     connection_options,
     embedded_url,
     without_password,
 )
-from workers.errors import EngineError
-from workers.metrics import WorkerMetrics
-from workers.queue import NOWCAST, Publisher, celery_app
-from workers.settings import WorkerSettings
+from echocast.workers.errors import EngineError
+from echocast.workers.jobs.claims import Sweep
+from echocast.workers.jobs.queue import NOWCAST, Publisher, celery_app
+from echocast.workers.metrics import WorkerMetrics
+from echocast.workers.settings import WorkerSettings
+from tests.workers.storms import storm
 
 
 def test_plain_network_addresses_stay_as_they_are() -> None:
@@ -147,8 +147,11 @@ def test_metrics_have_base_units_and_no_ids() -> None:
 
 def test_the_door_can_import_what_it_needs_without_torch() -> None:
     program = (
-        "import sys, workers.jobs, workers.archive, workers.queue, workers.settings,"
-        " workers.embedded\n"
+        "import sys\n"
+        "from echocast.workers import settings\n"
+        "from echocast.workers.archive import archive\n"
+        "from echocast.workers.engine import embedded\n"
+        "from echocast.workers.jobs import queue, store\n"
         "heavy = {'torch', 'netCDF4', 'h5py', 'xarray', 'cv2', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

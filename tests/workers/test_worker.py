@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.formats.cf import read_forecast
-from model.verification import verify
+from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.verification.forecast_scores import verify
+from echocast.workers.engine.embedded import EmbeddedEngine
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.store import DONE_CHANNEL
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import run_worker
 from tests.workers.conftest import World, free_port, name_models, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
-from workers.embedded import EmbeddedEngine
-from workers.errors import EngineUnavailable
-from workers.jobs import DONE_CHANNEL
-from workers.settings import WorkerSettings
-from workers.worker import run_worker
 
 
 @pytest.fixture(scope="module")
@@ -304,8 +304,8 @@ def test_old_nowcasts_are_removed_when_there_are_too_many(make_world) -> None:
     ("module", "begun"),
     [
         ("tests.workers.worker_with_fake", "takes jobs"),
-        ("workers.trainer", "waits for retrainings"),
-        ("workers.beat", "Beat asks"),
+        ("echocast.workers.retraining.trainer", "waits for retrainings"),
+        ("echocast.workers.retraining.beat", "Beat asks"),
     ],
 )
 def test_who_waits_for_the_engine_says_so_and_goes_on(module: str, begun: str) -> None:

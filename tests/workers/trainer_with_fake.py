@@ -2,9 +2,9 @@
 
 import sys
 
-from workers import trainer
-from workers.logs import configure_logging
-from workers.settings import WorkerSettings
+from echocast.workers.retraining import trainer
+from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.settings import WorkerSettings
 
 CHILD = """
 import os, sys, time

@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 
-from model.frames import FloatArray
-from model.judging.observing import describe
-from model.judging.tallies import Counts
+from echocast.model.frames import FloatArray
+from echocast.model.verification.counts import Counts
+from echocast.model.verification.frame_statistics import describe
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams import scoring
+from echocast.workers.worker import run_worker
 from tests.workers.fake_nowcaster import load_fake
-from workers.settings import WorkerSettings
-from workers.streams import scorer
-from workers.worker import run_worker
 
 DEADLY_DBZ = 66.0
 
@@ -27,5 +27,5 @@ def deadly(observed_dbz: FloatArray) -> Counts:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    scorer.describe = deadly
+    scoring.describe = deadly
     sys.exit(run_worker(WorkerSettings(), load_fake))

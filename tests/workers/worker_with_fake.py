@@ -3,9 +3,9 @@
 import logging
 import sys
 
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import run_worker
 from tests.workers.fake_nowcaster import load_fake
-from workers.settings import WorkerSettings
-from workers.worker import run_worker
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)

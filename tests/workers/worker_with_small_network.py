@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import torch
 
-from model.config import RADAR_SMALL
-from model.forecast import ModelIdentity
-from model.networks import Network
-from model.nowcaster import Nowcaster
-from model.products import Decision
-from workers.settings import WorkerSettings
-from workers.worker import run_worker
+from echocast.model.forecast import ModelIdentity
+from echocast.model.network.config import RADAR_SMALL
+from echocast.model.network.network import Network
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.products import Decision
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import run_worker
 
 
 def load(settings: WorkerSettings, reference: str) -> Nowcaster:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 
-from model.registry import Registry
-from workers.engine_client import EngineClient
-from workers.jobs import JobStore
-from workers.queue import Publisher
-from workers.retraining import request
-from workers.settings import WorkerSettings
-from workers.streams.attempts import Attempts
-from workers.streams.drift import DriftWatch
-from workers.streams.forecasting import Forecasting
-from workers.streams.library import Library
-from workers.streams.places import stream_files
-from workers.streams.processing import StreamProcessing
-from workers.streams.scorer import Scorer
-from workers.streams.shadow import ShadowPolicy
-from workers.streams.sums import Sums
+from echocast.model.registry.registry import Registry
+from echocast.workers.archive.open_files import stream_files
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.jobs.queue import Publisher
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.retraining.requests import request
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.drift import DriftWatch
+from echocast.workers.streams.forecasting import Forecasting
+from echocast.workers.streams.poison import Attempts
+from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.streams.scoring import Scorer
+from echocast.workers.streams.shadow import ShadowPolicy
+from echocast.workers.streams.stores import Library
 
 
 def stream_processing(settings: WorkerSettings, patience_seconds: float) -> StreamProcessing:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from model.judging.tallies import Counts
-from workers.errors import NotInArchive
-from workers.streams.files import Files
-from workers.streams.layout import Pair, Span, encoded
+from echocast.model.verification.counts import Counts
+from echocast.workers.archive.files import Files
+from echocast.workers.errors import NotInArchive
+from echocast.workers.streams.paths import Pair, Span, encoded
 
 
 class CountStore:

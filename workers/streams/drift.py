@@ -15,14 +15,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from model.judging.blocks import BLOCK, Block
-from model.judging.drift import SKILL_DRIFT, Drift
-from model.judging.drift_plan import CHARTS
-from model.judging.observing import PIXELS
-from workers.engine_client import EngineClient
-from workers.streams.layout import Span, stamp, time_of
-from workers.streams.library import Library
-from workers.streams.sums import SUMS_DAYS, Sums, changes_key
+from echocast.model.drift.blocks import BLOCK, Block
+from echocast.model.drift.detector import SKILL_DRIFT, Drift
+from echocast.model.drift.parameters import CHARTS
+from echocast.model.verification.frame_statistics import PIXELS
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.streams.count_sums import SUMS_DAYS, Sums, changes_key
+from echocast.workers.streams.paths import Span, stamp, time_of
+from echocast.workers.streams.stores import Library
 
 STATES_KEPT: Final = 40  # how many blocks back the state can go without starting anew
 NEWS: Final = timedelta(days=1)

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from model.extrapolation import FloatArray, estimate_motion, extrapolate
-from model.forecast import Forecast, ModelIdentity
-from model.frames import Frames
+from echocast.model.extrapolation.motion import FloatArray, estimate_motion, extrapolate
+from echocast.model.forecast import Forecast, ModelIdentity
+from echocast.model.frames import Frames
 
 LEADS = 10
 

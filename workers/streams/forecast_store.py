@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from model.judging.tallies import CANARY, CHALLENGER
-from workers.streams.files import Entry, Files
-from workers.streams.layout import Span, day_folder, day_folders, encoded, stamp, time_of
+from echocast.model.verification.counts import CANARY, CHALLENGER
+from echocast.workers.archive.files import Entry, Files
+from echocast.workers.streams.paths import Span, day_folder, day_folders, encoded, stamp, time_of
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 COMPARED = {CANARY, CHALLENGER}

@@ -7,22 +7,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from model.errors import ContractViolation
-from model.forecast import ComingForecast
-from model.formats.cf import write_coming
-from model.formats.stream_frame import StreamFrame
-from model.judging.tallies import CANARY, CHALLENGER, FALLBACK, MODEL
-from model.registry import Registry
-from workers.job import Job, JobRequest
-from workers.job_input import JobInput
-from workers.jobs import JobStore
-from workers.streams.declaration import Stream
-from workers.streams.fallback import degraded
-from workers.streams.forecast_store import Issued
-from workers.streams.inputs import INPUT_FRAMES, assemble, choose
-from workers.streams.layout import Span
-from workers.streams.library import Library
-from workers.streams.shadow import ShadowPolicy, drawn, rival_of
+from echocast.model.errors import ContractViolation
+from echocast.model.forecast import ComingForecast
+from echocast.model.formats.forecast_writer import write_coming
+from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.registry.registry import Registry
+from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
+from echocast.workers.jobs.job import Job, JobRequest
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.streams.fallback import degraded
+from echocast.workers.streams.forecast_store import Issued
+from echocast.workers.streams.input_frames import INPUT_FRAMES, assemble, choose
+from echocast.workers.streams.paths import Span
+from echocast.workers.streams.shadow import ShadowPolicy, drawn, rival_of
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
+from echocast.workers.tasks.job_input import JobInput
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 POISON = "poison"

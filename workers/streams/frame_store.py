@@ -13,11 +13,11 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
-from model.errors import UnreadableInput
-from model.formats.stream_frame import FrameHeader, StreamFrame, read_header
-from workers.errors import ArchiveError, NotInArchive, StreamConflict
-from workers.streams.files import Entry, Files
-from workers.streams.layout import (
+from echocast.model.errors import UnreadableInput
+from echocast.model.formats.stream_frame import FrameHeader, StreamFrame, read_header
+from echocast.workers.archive.files import Entry, Files
+from echocast.workers.errors import ArchiveError, NotInArchive, StreamConflict
+from echocast.workers.streams.paths import (
     ASIDE,
     Span,
     aside_path,

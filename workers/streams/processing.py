@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from model.errors import EchocastError
-from model.forecast import ComingForecast
-from workers.engine_client import EngineClient
-from workers.errors import ArchiveError, EngineUnavailable, QueueFull
-from workers.job import Job
-from workers.jobs import JobStore
-from workers.queue import STREAM, Publisher
-from workers.streams.attempts import Attempts
-from workers.streams.declaration import Stream
-from workers.streams.drift import DriftWatch
-from workers.streams.forecasting import Forecasting
-from workers.streams.layout import HASH_LENGTH, Span, stamp, time_of
-from workers.streams.library import Library
-from workers.streams.retention import remove_old
-from workers.streams.scorer import Scorer
-from workers.streams.speed import mean_speed_m_s
-from workers.streams.sums import Sums
+from echocast.model.errors import EchocastError
+from echocast.model.forecast import ComingForecast
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
+from echocast.workers.jobs.job import Job
+from echocast.workers.jobs.queue import STREAM, Publisher
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.drift import DriftWatch
+from echocast.workers.streams.forecasting import Forecasting
+from echocast.workers.streams.paths import HASH_LENGTH, Span, stamp, time_of
+from echocast.workers.streams.poison import Attempts
+from echocast.workers.streams.rain_speed import mean_speed_m_s
+from echocast.workers.streams.retention import remove_old
+from echocast.workers.streams.scoring import Scorer
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
 
 SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
 MOST_PUBLISHED = 100  # frames a sweep asks to be seen to again

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from workers.streams.declaration import Stream
-from workers.streams.layout import day_folders, day_of, midnight
-from workers.streams.library import Library
+from echocast.workers.streams.paths import day_folders, day_of, midnight
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
 
 SCORES_DAYS = 400.0
 

@@ -18,15 +18,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.errors import RegistryConflict
-from model.judging.blocks import BLOCK, block_begin
-from model.judging.rivals import Comparison, Terms, compare
-from model.judging.tallies import CHALLENGER, MODEL, Counts
-from model.registry import CHAMPION, PREVIOUS, Registry
-from workers.settings import WorkerSettings
-from workers.streams.forecast_store import Issued
-from workers.streams.layout import Pair, Span
-from workers.streams.library import Library
+from echocast.model.drift.blocks import BLOCK, block_begin
+from echocast.model.errors import RegistryConflict
+from echocast.model.registry.registry import CHAMPION, PREVIOUS, Registry
+from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
+from echocast.model.verification.live_comparison import Comparison, Terms, compare
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams.forecast_store import Issued
+from echocast.workers.streams.paths import Pair, Span
+from echocast.workers.streams.stores import Library
 
 THRESHOLD = "30"  # dBZ: where there are events enough
 WHO = "shadow mode"

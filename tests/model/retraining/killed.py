@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from model import checkpoint
-from model.archive.store import FrameArchive
-from model.dataset import WindowStore
-from model.registry import Registry
-from model.retraining.contest import Contest
-from model.training import Run
+from echocast.model.registry import checkpoint
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.training.run import Run
+from echocast.model.training.windows import WindowStore
 from tests.model.retraining.worlds import retraining
 
 SAVED_AT, KILLED_AT = 15, 20

@@ -9,15 +9,15 @@ import fsspec
 import numpy as np
 import pytest
 
-from model.archive.building import add, build
-from model.archive.events import EventRules, events
-from model.archive.runs import Facts, Run, runs, survey
-from model.archive.store import FrameArchive
-from model.errors import ContractViolation, InputError
-from model.formats.cf import write_frames
-from model.formats.stream_layout import frame_path
-from model.frames import Frames, Grid
-from model.synthetic import storm
+from echocast.model.errors import ContractViolation, InputError
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.formats.stream_layout import frame_path
+from echocast.model.frames import Frames, Grid
+from echocast.model.retraining.archive_builder import add, build
+from echocast.model.retraining.continuity import Facts, Run, runs, survey
+from echocast.model.retraining.events import EventRules, events
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.synthetic.storms import storm
 from tests.model.retraining.worlds import BEGIN, STEP, event, fill
 
 WEATHER = storm(3, frames=18, height=160, width=160, start=BEGIN)

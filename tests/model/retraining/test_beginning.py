@@ -6,21 +6,13 @@ from dataclasses import replace
 import pytest
 from rich.progress import Progress
 
-from model.archive.store import FrameArchive
-from model.dataset import WindowStore
-from model.errors import InputError, RegistryError
-from model.registry import Registry
-from model.retraining.collect import collect
-from model.retraining.config import RetrainingConfig
-from tests.model.retraining.worlds import (
-    CONFIG,
-    TINY,
-    event,
-    fill,
-    network,
-    registry,
-    retraining,
-)
+from echocast.model.errors import InputError, RegistryError
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.collect import collect
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.training.windows import WindowStore
+from tests.model.retraining.worlds import CONFIG, TINY, event, fill, network, registry, retraining
 
 
 def test_a_mistyped_archive_or_stream_leaves_the_folder_free(tmp_path):

@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from model.__main__ import app
-from model.errors import InputError
-from model.retraining.config import RetrainingConfig, config_of
+from echocast.model.__main__ import app
+from echocast.model.errors import InputError
+from echocast.model.retraining.config import RetrainingConfig, config_of
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,22 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
-from model.__main__ import app
-from model.checkpoint import load
-from model.checkpoint import save as save_checkpoint
-from model.errors import InputError, ModelError, RegistryConflict
-from model.formats.cf import write_frames
-from model.nowcaster import Nowcaster
-from model.registry import Registry
-from model.retraining.challenger import LOSSES, losses_in
-from model.retraining.collect import event_windows
-from model.retraining.contest import Contest
-from model.retraining.decision import Gate
-from model.retraining.fence import raise_fence
-from model.retraining.split import Split
-from model.retraining.work import Work
-from model.selection import judge
-from model.training_log import FOLDER
+from echocast.model.__main__ import app
+from echocast.model.errors import InputError, ModelError, RegistryConflict
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.registry.checkpoint import load
+from echocast.model.registry.checkpoint import save as save_checkpoint
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.collect import event_windows
+from echocast.model.retraining.decision import Gate
+from echocast.model.retraining.fencing_token import raise_fence
+from echocast.model.retraining.gate import judge
+from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.split import Split
+from echocast.model.retraining.stages import Work
+from echocast.model.retraining.train import LOSSES, losses_in
+from echocast.model.training.tensorboard import FOLDER
 from tests.model.retraining.worlds import CONFIG, event, fill, network, registry, retraining
 
 EVENTS = 12
@@ -294,7 +294,7 @@ def test_two_processes_retrain_together(archive, told, tmp_path):
     config = json.dumps({**CONFIG, "steps": 3, "batch": 2})
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     folders = ["--work", str(tmp_path / "work"), "--models-dir", str(models.root)]
-    retrain = ["-m", "model", "retrain", archive.url, *folders]
+    retrain = ["-m", "echocast.model", "retrain", archive.url, *folders]
     done = subprocess.run(
         [sys.executable, *torchrun, *retrain, "--config", config, "--json"],
         capture_output=True,

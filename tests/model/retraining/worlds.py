@@ -8,18 +8,18 @@ from pathlib import Path
 
 import torch
 
-from model.archive.building import add
-from model.archive.store import FrameArchive
-from model.checkpoint import save
-from model.config import RADAR_SMALL
-from model.frames import Frames
-from model.networks import Network
-from model.registry import Registry
-from model.retraining.config import RetrainingConfig
-from model.retraining.job import Retraining
-from model.retraining.publish import Errand
-from model.retraining.work import Work
-from model.synthetic import storm
+from echocast.model.frames import Frames
+from echocast.model.network.config import RADAR_SMALL
+from echocast.model.network.network import Network
+from echocast.model.registry.checkpoint import save
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.archive_builder import add
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.retraining.pipeline import Retraining
+from echocast.model.retraining.publish import Errand
+from echocast.model.retraining.stages import Work
+from echocast.model.synthetic.storms import storm
 
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 STEP = timedelta(minutes=6)

@@ -1,0 +1,1 @@
+"""Commands that need the network: ``python -m echocast.model``."""

@@ -1,0 +1,56 @@
+"""What the command lines of ``model/`` share: options, threads, and how errors are told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from echocast.model.errors import EchocastError
+
+ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
+ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Threads = Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 lets torch choose.")]
+
+
+def known_device(name: str) -> str:
+    """A device that is there.
+
+    Raises:
+        BadParameter: It is unknown, or not on this machine.
+    """
+    kind, colon, number = name.partition(":")
+    if name == "cpu":
+        return name
+    if kind != "cuda" or (colon and not number.isdecimal()):
+        raise typer.BadParameter(f"A device is cpu, cuda or cuda:n, not {name!r}.")
+    there = torch.cuda.device_count()
+    if int(number or 0) >= there:
+        raise typer.BadParameter(f"There is no {name}: torch sees {there} GPUs on this machine.")
+    return name
+
+
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:n.", callback=known_device)]
+
+
+def command_line() -> typer.Typer:
+    """A command line without commands."""
+    return typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use so many CPU threads; 0 leaves the choice to it."""
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except (EchocastError, OSError) as error:
+        sys.exit(f"echocast: {error}")

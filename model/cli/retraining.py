@@ -1,0 +1,105 @@
+"""Commands: retrain from an archive; build an archive from radar files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from echocast.model.cli.niceness import yield_to_others
+from echocast.model.cli.options import Device, Json, Threads, command_line, use_threads
+from echocast.model.cli.progress import progress
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.archive_builder import build
+from echocast.model.retraining.config import config_of, known_fields
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.retraining.pipeline import Retraining
+from echocast.model.retraining.publish import Errand
+from echocast.model.retraining.stages import Work
+from echocast.model.training.distributed import joined
+
+archive_app = command_line()
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("retrain", epilog=known_fields())(retrain_command)
+    app.add_typer(archive_app, name="archive")
+
+
+@archive_app.callback()
+def archive() -> None:
+    """The frames of streams, as training data."""
+
+
+@archive_app.command("build")
+def build_command(
+    files: Annotated[list[Path], typer.Argument(help="Radar files, all on one grid.")],
+    output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
+    stream: Annotated[str, typer.Option(help="Name of the stream.")],
+    as_json: Json = False,
+) -> None:
+    """Make from radar files what a stream would have kept of them."""
+    with progress() as bar:
+        written = sum(
+            build([path], output, stream) for path in bar.track(files, description="archive")
+        )
+    told = {"stream": stream, "written": written}
+    typer.echo(json.dumps(told) if as_json else f"Wrote {written} frames of {stream} to {output}.")
+
+
+def retrain_command(
+    archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
+    work: Annotated[Path, typer.Option(help="Folder of this retraining; say it again to go on.")],
+    models_dir: Annotated[Path, typer.Option(help="Folder of your models; is written.")],
+    config: Annotated[str, typer.Option(help="JSON fields of the retraining, see below.")] = "{}",
+    promote: Annotated[bool, typer.Option(help="A challenger that wins serves at once.")] = False,
+    who: Annotated[str, typer.Option(help="Name for the history.")] = "",
+    why: Annotated[str, typer.Option(help="Sentence for the history.")] = "Asked for by hand.",
+    number: Annotated[int | None, typer.Option(help="Number of the lock it is done under.")] = None,
+    niceness: Annotated[int, typer.Option(min=0, max=19, help="Yield to other processes.")] = 0,
+    device: Device = "cpu",
+    threads: Threads = 0,
+    end_with_input: Annotated[bool, typer.Option(help="End when standard input does.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a challenger, judge it beside the champion, and keep the verdict.
+
+    The same command goes on where it was killed. Under torchrun several processes train together.
+    """
+    if end_with_input:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    fields = config_of(config)
+    yield_to_others(niceness)
+    use_threads(threads)
+    errand = Errand(who or getpass.getuser(), why, promote, number)
+    with joined(device) as team, progress() as bar:
+        job = Retraining(
+            FrameArchive(archive),
+            Registry(models_dir),
+            Work(work),
+            fields,
+            errand,
+            device,
+            team,
+            bar,
+        )
+        decision = job.run()
+    if team.leads:
+        told = {"verdict": decision.verdict, "because": decision.why, **job.work.read("publish")}
+        sentence = f"{decision.verdict}: {decision.why}\nReport: {models_dir / told['report']}"
+        typer.echo(json.dumps(told) if as_json else sentence)
+
+
+def _end_with_input() -> None:
+    """The pipe of a parent that was killed closes by itself: nobody waits for us any more."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,293 @@
+"""Commands of ``python -m echocast.model`` that train networks and write their checkpoints."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import torch
+import typer
+
+from echocast.model.cli.options import Device, Threads, use_threads
+from echocast.model.cli.progress import progress
+from echocast.model.errors import ModelError
+from echocast.model.extrapolation.sprog import PROCESSES
+from echocast.model.network.config import CONTROL, FAMILIES, PRESETS, Base, NetworkConfig
+from echocast.model.network.ensemble import join
+from echocast.model.network.network import Network
+from echocast.model.registry import checkpoint
+from echocast.model.training.config import LIMITS, PRESET_SAMPLING, SAMPLINGS, TrainingConfig
+from echocast.model.training.distributed import joined
+from echocast.model.training.prefetch import Loader
+from echocast.model.training.run import Run, mean_network, train, trained_in
+from echocast.model.training.sampler import Sampler
+from echocast.model.training.tensorboard import FadingSkill, training_log
+from echocast.model.training.windows import WindowStore
+
+Notes = Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")]
+
+
+def noted(notes: Path | None) -> dict[str, Any]:
+    """What the file adds to a manifest; nothing without one."""
+    return json.loads(notes.read_text()) if notes else {}
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("train")(train_command)
+    app.command("untrained")(untrained_command)
+    app.command("join")(join_command)
+    app.command("rebase")(rebase_command)
+    app.command("release")(release_command)
+
+
+def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | None]:
+    """Takes a name that there is, or None where none is given."""
+
+    def known(name: str | None) -> str | None:
+        if name is not None and name not in names:
+            raise typer.BadParameter(f"A {what} is one of {', '.join(names)}, not {name!r}.")
+        return name
+
+    return known
+
+
+def known_shares(text: str) -> str:
+    """JSON of one number, 0 or more, for each event that is named."""
+    try:
+        shares = json.loads(text)
+        good = all(type(value) in (int, float) and 0 <= value < inf for value in shares.values())
+    except (ValueError, AttributeError):
+        good = False
+    if not good:
+        raise typer.BadParameter(
+            f'Shares are a JSON object like {{"event": 2.0}} of numbers from 0, not {text[:80]!r}.'
+        )
+    return text
+
+
+def of_family(network: NetworkConfig, family: str | None) -> NetworkConfig:
+    """The same network as another member of the family."""
+    if family is None:
+        return network
+    if network.family == CONTROL:
+        raise typer.BadParameter("A control is no member of the family; take another preset.")
+    return replace(network, family=family)
+
+
+def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
+    """What options say, but for what a file names: fields of a training, and of its network.
+
+    Raises:
+        ModelError: The file can't be read, or names what there is not.
+    """
+    if file is None:
+        return options
+    try:
+        named, plain = json.loads(file.read_text()), options.to_json()
+        parts = {key: {**plain[key], **named.get(key, {})} for key in ("network", "sampling")}
+        config = TrainingConfig.from_json({**plain, **named, **parts})
+    except (OSError, ValueError, TypeError, AttributeError, ModelError) as error:
+        told = str(error).rstrip(".")
+        raise ModelError(f"{file} is no configuration of a training: {told}.") from error
+    if config.warm_start not in ("", options.warm_start):
+        raise ModelError(
+            f"The configuration in {file} begins with the weights of {config.warm_start!r}:"
+            " say by --warm-start where they are."
+        )
+    return replace(config, warm_start=options.warm_start)
+
+
+def limited(name: str, text: str) -> Any:
+    """The option of a number that a training has limits for."""
+    least, most = LIMITS[name]
+    return typer.Option(min=least, max=None if most == inf else most, help=text)
+
+
+def check_bases(stores: Iterable[WindowStore], network: NetworkConfig) -> None:
+    """Demand windows that hold what the network adds to.
+
+    Raises:
+        ModelError: Some hold other bases.
+    """
+    bases = {info.base for store in stores for info in store.infos} - {network.base}
+    if bases and network.base != "newest":
+        raise ModelError(
+            f"This network adds to the base {network.base!r}, but some of these windows hold"
+            f" {', '.join(sorted(bases))}; cut them again."
+        )
+
+
+def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
+    """Say or refuse what windows can't teach a network, by how they were cut.
+
+    Raises:
+        ModelError: Rain moves in some, and the network sees it standing still; or they hold other
+            bases than it adds to.
+    """
+    check_bases(stores, network)
+    others = {info.coordinates for store in stores for info in store.infos} - {network.coordinates}
+    if "eulerian" in others:
+        raise ModelError(
+            "This network sees the rain standing still, but some of these windows were cut with"
+            " --coordinates eulerian; cut them aligned along the motion, as they are by default."
+        )
+    if "lagrangian" in others:
+        typer.echo(
+            "This network will see the rain move, but these windows stand still, aligned along the"
+            " motion: fit to compare networks, not to forecast with. `echocast windows"
+            " --coordinates eulerian` cuts others."
+        )
+
+
+def train_command(
+    windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run.")],
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
+    ] = "radar-small",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help=f"In place of the preset's: {', '.join(FAMILIES)}.",
+            callback=one_of("family", FAMILIES),
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="JSON of a training, or some of its fields; what it names goes before options.",
+        ),
+    ] = None,
+    steps: Annotated[int, limited("steps", "Optimiser steps.")] = 2000,
+    batch: Annotated[int, limited("batch", "Windows a step.")] = 6,
+    peak_rate: Annotated[float, limited("peak_rate", "Highest learning rate.")] = 2e-3,
+    balance: Annotated[float, limited("balance", "Weight heavy rain more.")] = 0.0,
+    shares: Annotated[
+        str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
+    ] = "{}",
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
+            " did, scheduled; the others free-running.",
+            callback=one_of("sampling", SAMPLINGS),
+        ),
+    ] = None,
+    bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
+    until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(help="Run or released checkpoint whose weights to begin with."),
+    ] = None,
+    device: Device = "cpu",
+    seed: int = 1,
+    threads: Threads = 0,
+    loaders: Annotated[int, typer.Option(min=0, help="Threads that draw windows ahead.")] = 0,
+) -> None:
+    """Train a network; the same command again goes on where it stopped.
+
+    Under torchrun several processes train together:
+    ``torchrun --nproc-per-node 2 -m echocast.model train``.
+    """
+    use_threads(threads)
+    config = TrainingConfig(
+        of_family(PRESETS[preset], family),
+        steps=steps,
+        batch=batch,
+        peak_rate=peak_rate,
+        balance=balance,
+        shares=json.loads(shares),
+        sampling=SAMPLINGS[sampling or PRESET_SAMPLING.get(preset, "free-running")],
+        bfloat16=bfloat16,
+        seed=seed,
+        warm_start=warm_start.name if warm_start else "",
+    )
+    config = configured(config, file)
+    stores = [WindowStore.load(folder) for folder in windows]
+    check_windows(stores, config.network)
+    with joined(device) as team, progress() as bar:
+        training = Run(config, output, device=device, team=team)
+        if warm_start:
+            training.start_from(trained_in(warm_start)[0])
+        training.resume()
+        sampler = Sampler(stores, config, team)
+        loader, started = Loader(sampler, loaders), time.monotonic()
+        task = bar.add_task("loss", total=config.steps, completed=training.step, visible=team.leads)
+        skill = FadingSkill()
+        with training_log(output, training.step, team) as log:
+            for report in train(training, loader, until=until):
+                log(report, loader.waited_seconds)
+                skill.see(report)
+                told = f"loss {report.loss:.3f}, {skill}"
+                bar.update(task, completed=report.step, description=told)
+    if team.leads:
+        waited = loader.waited_seconds / max(time.monotonic() - started, 1e-9)
+        typer.echo(
+            f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
+            f" the run is in {output}."
+        )
+
+
+def untrained_command(
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    preset: Annotated[
+        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
+    ] = "radar-small",
+    seed: int = 1,
+) -> None:
+    """Write an untrained checkpoint, to measure with: its head is zero."""
+    torch.manual_seed(seed)
+    facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
+    checkpoint.save(Network(PRESETS[preset]), output, facts)
+    typer.echo(f"Wrote {output}, untrained.")
+
+
+def join_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
+    control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
+    notes: Notes = None,
+) -> None:
+    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
+    recurrent, facts = trained_in(network)
+    both = join(recurrent, trained_in(control)[0], share)
+    checkpoint.save(both, output, {**facts, "control_share": share, **noted(notes)})
+    typer.echo(f"Wrote {output}.")
+
+
+def rebase_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
+    base: Annotated[
+        str,
+        typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES)),
+    ],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    notes: Notes = None,
+) -> None:
+    """Let a network add to another base, with the weights it has; calibrate it afterwards."""
+    before, facts = trained_in(network)
+    moved = Network(replace(before.config, base=cast(Base, base)))
+    moved.load_state_dict(before.state_dict())
+    checkpoint.save(moved, output, {**facts, **noted(notes)})
+    typer.echo(f"Wrote {output}.")
+
+
+def release_command(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
+    ],
+    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
+    notes: Notes = None,
+) -> None:
+    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
+    runs = [Run.open(folder) for folder in run_folders]
+    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **noted(notes)})
+    typer.echo(f"Wrote {output}.")

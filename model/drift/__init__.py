@@ -1,0 +1,1 @@
+"""Control charts that tell a worse model from hard weather and from faults of the input."""

@@ -1,0 +1,104 @@
+"""What the charts of drift say, in one sentence each: what is the matter and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from echocast.model.drift.control_charts import NEVER
+from echocast.model.drift.detector import (
+    BIAS_SHIFT,
+    INPUT_FAULT,
+    OF_THE_INPUT,
+    SEASONAL_DRIFT,
+    SKILL_DRIFT,
+    Drift,
+)
+from echocast.model.drift.indicators import COVERAGE, SERIES, SKILL, STANDING, WEAKEST, WEATHER
+from echocast.model.drift.parameters import PLANS, Plans
+
+INTENSITIES: Final = "intensities"
+UNUSUAL: Final = 1.0  # standard deviations by which a day is harder or easier than usual
+
+FAULTS: Final = {
+    COVERAGE: "frames or parts of them are missing: look at the feed",
+    STANDING: "echoes stand still while the rain moves: look for ground clutter",
+    WEAKEST: "the weakest echoes are more or fewer than they used to be: ask whether the radar was"
+    " recalibrated or its product changed",
+    INTENSITIES: "echoes are stronger or weaker than they used to be: ask whether the radar was"
+    " recalibrated or its product changed",
+}
+SENTENCES: Final = {
+    SKILL_DRIFT: "The model got worse, not the weather harder: see what changed with the last"
+    " deployment, and roll back if it holds.",
+    BIAS_SHIFT: "The model forecasts more or less rain than it used to: recalibrate it, and roll"
+    " back if its skill falls too.",
+    SEASONAL_DRIFT: "Model and frozen canary get worse alike, so it is not the weights but the"
+    " season: recalibrate, then retrain.",
+}
+HARD = "A hard day: all methods score lower alike; nothing to do."
+EASY = "An easy day: all methods score higher alike; nothing to do."
+USUAL = "Nothing is the matter."
+
+
+class Chart(NamedTuple):
+    """One chart of one series as it stands.
+
+    Args:
+        series: Its name.
+        chart: ``cusum`` or ``ewma``.
+        statistic: In the units of its limit; 0 below the floor.
+        limit: Where it alarms.
+    """
+
+    series: str
+    chart: str
+    statistic: float
+    limit: float
+
+
+class Sample(NamedTuple):
+    """How much is known of a series: blocks with evidence, and how many it takes to speak."""
+
+    series: str
+    blocks: int
+    floor: int
+
+
+def charts(state: Drift, plans: Plans = PLANS) -> Iterator[Chart]:
+    """All charts that have a limit."""
+    for name in SERIES:
+        plan, series = plans.series[name], state.series[name]
+        if plan.cusum_limit < NEVER:
+            yield Chart(name, "cusum", series.cusum(plan), plan.cusum_limit)
+        if plan.ewma_limit < NEVER:
+            yield Chart(name, "ewma", series.drift(plan), plan.ewma_limit)
+    plan_of_them = plans.intensities
+    yield Chart(INTENSITIES, "ewma", state.intensities.index(plan_of_them), plan_of_them.limit)
+
+
+def samples(state: Drift, plans: Plans = PLANS) -> Iterator[Sample]:
+    """How much is known of each series."""
+    for name in SERIES:
+        yield Sample(name, state.series[name].samples, plans.series[name].floor)
+    yield Sample(INTENSITIES, state.intensities.samples, plans.intensities.floor)
+
+
+def sentence(state: Drift, plans: Plans = PLANS) -> str:
+    """What is the matter and what to do, the gravest first."""
+    if INPUT_FAULT in state.alerts:
+        faults = [FAULTS[name] for name in OF_THE_INPUT if state.series[name].alarm]
+        faults += [FAULTS[INTENSITIES]] if state.intensities.alarm else []
+        return f"The input is not what it was, so scores say little of the model: {faults[0]}."
+    for alert in (SKILL_DRIFT, BIAS_SHIFT, SEASONAL_DRIFT):
+        if alert in state.alerts:
+            return SENTENCES[alert]
+    known, floor = state.series[SKILL].samples, plans.series[SKILL].floor
+    if known < floor:
+        return (
+            f"Too little rain yet to tell: {known} of {floor} blocks of six hours; nothing to do."
+        )
+    weather = state.series[WEATHER].ewma
+    if abs(weather) > UNUSUAL:
+        return EASY if weather > 0 else HARD
+    return USUAL

@@ -1,0 +1,175 @@
+"""The forecast in a CF NetCDF file that :mod:`.forecast_writer` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity, leads_together
+from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
+from echocast.model.formats.netcdf_grid import read_grid
+from echocast.model.formats.netcdf_time import read_scalar_time, read_times
+from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.quantisation import unpacked_dbz, unpacked_probability
+
+METHODS = ("reflectivity", "reflectivity_extrapolation")  # beside the newest observation
+
+
+def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
+    """The forecast in a file that :func:`write_forecast` wrote.
+
+    Args:
+        path: The file.
+        only_methods: Leave out what is not scored: the expected reflectivity and probabilities.
+
+    Returns:
+        The forecast with values as packed in the file.
+
+    Raises:
+        UnreadableInput: The file is damaged or not NetCDF.
+        UnsupportedInput: It is NetCDF, but not one of our forecasts.
+    """
+    with open_forecast(path) as dataset:
+        about, last = _about(dataset), _dbz(dataset, "reflectivity_last_observed")
+        forecast, extrapolation = (_dbz(dataset, name) for name in METHODS)
+        methods = about.methods(slice(None), forecast, extrapolation, last)
+        return methods if only_methods else _with_products(dataset, methods)
+
+
+def read_methods(path: Path) -> ComingForecast:
+    """What is scored of a file that :func:`write_forecast` wrote, read when it is asked for.
+
+    Raises:
+        UnreadableInput: The file is damaged or not NetCDF.
+        UnsupportedInput: It is NetCDF, but not one of our forecasts.
+    """
+    with open_forecast(path) as dataset:
+        about, last = _about(dataset), _dbz(dataset, "reflectivity_last_observed")
+    return ComingForecast(
+        _parts(path, about, last),
+        about.times,
+        about.grid,
+        about.forecast_reference_time,
+        about.model,
+        about.quality,
+    )
+
+
+def _parts(path: Path, about: _About, last: FloatArray) -> Iterator[Forecast]:
+    together = leads_together(last.size)
+    for first in range(0, len(about.times), together):
+        which = slice(first, first + together)
+        yield _read(path, about, which, last)
+
+
+def _read(path: Path, about: _About, which: slice, last: FloatArray) -> Forecast:
+    with open_fields(path) as fields:
+        forecast, extrapolation = (unpacked_dbz(fields[name][which]) for name in METHODS)
+    return about.methods(which, forecast, extrapolation, last)
+
+
+def read_expected(path: Path, frames: Frames) -> Frames:
+    """The expected reflectivity in a file that :func:`write_forecast` wrote.
+
+    Args:
+        path: The file.
+        frames: Its default product; returned where the file holds no other.
+    """
+    with open_forecast(path) as dataset:
+        if "reflectivity_expected" not in dataset.variables:
+            return frames
+        return frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+
+
+def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
+    """Threshold after threshold in dBZ, with its probabilities lead after lead; one at a time.
+
+    Yields:
+        A threshold, and arrays (y, x) of probabilities in 0..1, NaN where missing.
+    """
+    with open_forecast(path) as dataset:
+        if "exceedance_probability" in dataset.variables:
+            chances = dataset.variables["exceedance_probability"]
+            chances.set_auto_maskandscale(False)
+            for index, threshold in enumerate(dataset.variables["threshold"][:]):
+                leads = range(chances.shape[1])
+                planes = (unpacked_probability(chances[index, lead]) for lead in leads)
+                yield float(threshold), planes
+
+
+@dataclass(frozen=True)
+class _About:
+    """Everything but the fields."""
+
+    times: tuple[datetime, ...]
+    grid: Grid
+    no_rain_dbz: float
+    forecast_reference_time: datetime
+    attributes: Mapping[str, Any]
+
+    @property
+    def model(self) -> ModelIdentity:
+        return ModelIdentity(
+            *(self.attributes[f"model_{name}"] for name in ("name", "version", "weights_sha256"))
+        )
+
+    @property
+    def quality(self) -> dict[str, str]:
+        quality: dict[str, str] = json.loads(self.attributes["quality"])
+        return quality
+
+    def methods(
+        self, which: slice, forecast: FloatArray, extrapolation: FloatArray, last: FloatArray
+    ) -> Forecast:
+        """Some lead times: two fields (time, y, x) and the newest observation (y, x) in dBZ."""
+        given = json.loads(self.attributes["input_attributes"])
+        frames = Frames(forecast, self.times[which], self.grid, self.no_rain_dbz, given)
+        repeated = np.where(frames.missing, np.float32(np.nan), last)
+        return Forecast(
+            frames=frames,
+            extrapolation=frames.with_values(extrapolation, frames.times),
+            persistence=frames.with_values(repeated, frames.times),
+            forecast_reference_time=self.forecast_reference_time,
+            model=self.model,
+            input_sha256=self.attributes["input_sha256"],
+            quality=self.quality,
+        )
+
+
+def _about(dataset: netCDF4.Dataset) -> _About:
+    reflectivity = dataset.variables["reflectivity"]
+    return _About(
+        tuple(read_times(dataset.variables["time"], "time")),
+        read_grid(dataset, reflectivity, ("y", "x")),
+        float(reflectivity.getncattr("no_rain_value")),
+        read_scalar_time(dataset.variables["forecast_reference_time"]),
+        {name: dataset.getncattr(name) for name in dataset.ncattrs()},
+    )
+
+
+def _with_products(dataset: netCDF4.Dataset, methods: Forecast) -> Forecast:
+    frames, probability = methods.frames, None
+    thresholds: tuple[float, ...] = ()
+    if "exceedance_probability" in dataset.variables:
+        thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
+        chances = dataset.variables["exceedance_probability"]
+        probability = read_packed(chances, unpacked_probability)
+    return replace(
+        methods,
+        expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+        if "reflectivity_expected" in dataset.variables
+        else None,
+        exceedance_thresholds_dbz=thresholds,
+        exceedance_probability=probability,
+    )
+
+
+def _dbz(dataset: netCDF4.Dataset, name: str) -> FloatArray:
+    return read_packed(dataset.variables[name], unpacked_dbz)

@@ -1,0 +1,1 @@
+"""From frames to a forecast: preprocessing, tiles of large grids, postprocessing."""

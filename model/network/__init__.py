@@ -1,0 +1,1 @@
+"""The network family: configuration, cells by equation, whole networks and their checkpoints."""

@@ -1,0 +1,88 @@
+"""Rain amounts of a forecast, from its exceedance probabilities.
+
+The mean of a rain rate is not the rate of a mean reflectivity: Z = a R^b is convex, so a field that
+is smooth because it is uncertain holds too little rain. The probabilities know the spread:
+
+    E[R] = sum over classes of P(class) * E[R | class]
+
+Means add, whatever the dependence between lead times; so the expected amount is the sum of the
+expected rates times the step. How likely an amount is exceeded can't be said this way. Right
+chances give right amounts; chances that are too high in the heaviest classes count most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echocast.model.errors import ContractViolation
+from echocast.model.forecast import Forecast
+from echocast.model.frames import FloatArray
+from echocast.model.reflectivity import ZR
+
+HIGHEST_DBZ = 55.0  # the last class ends here; above it radars see hail
+
+
+def expected_rain_rate(
+    expected_dbz: FloatArray,
+    exceedance_probability: NDArray[np.floating[Any]],
+    thresholds_dbz: Sequence[float],
+    zr: ZR,
+) -> FloatArray:
+    """Mean rain rate where the chances of some reflectivities are known.
+
+    Within a class of reflectivity it is taken to be spread evenly in dBZ, which gives the class
+    the logarithmic mean (r2 - r1) / ln(r2 / r1) of the rates at its bounds. Below the lowest
+    threshold the rate is that of the expected reflectivity, at most that of the threshold.
+
+    Args:
+        expected_dbz: Any shape, NaN where missing.
+        exceedance_probability: (threshold, *shape), not increasing with the threshold.
+        thresholds_dbz: Increasing, below 55 dBZ.
+        zr: Relation of reflectivity and rain rate.
+
+    Returns:
+        In mm/h, shaped like ``expected_dbz``, NaN where missing.
+    """
+    bounds = zr.rain_rate_mm_h([*thresholds_dbz, HIGHEST_DBZ])
+    means = np.diff(bounds) / np.diff(np.log(bounds))
+    faint = np.minimum(zr.rain_rate_mm_h(expected_dbz, no_rain_dbz=0), bounds[0])
+    rate = (1 - exceedance_probability[0].astype(np.float32)) * faint
+    for lower, upper, mean in zip(
+        exceedance_probability, [*exceedance_probability[1:], np.float32(0)], means, strict=True
+    ):
+        rate += (lower - upper).astype(np.float32) * mean
+    return np.asarray(rate, np.float32)
+
+
+def expected_rain_amount(forecast: Forecast) -> FloatArray:
+    """Expected rain from the reference time to the last lead, (height, width) in mm.
+
+    The frame of each lead time stands for the step that ends with it.
+
+    Args:
+        forecast: With probabilities.
+
+    Raises:
+        ContractViolation: It has none.
+    """
+    chances = forecast.exceedance_probability
+    if chances is None:
+        raise ContractViolation(
+            "Rain amounts need exceedance probabilities, and this forecast has none.",
+            rule="probabilities",
+        )
+    zr, thresholds = (
+        ZR.of_attributes(forecast.frames.attributes),
+        forecast.exceedance_thresholds_dbz,
+    )
+    expected = (forecast.expected or forecast.frames).reflectivity_dbz
+    minutes = np.diff([0.0, *forecast.lead_minutes])
+    amount = np.zeros(expected.shape[1:], np.float32)
+    for lead, step in enumerate(minutes):
+        rate = expected_rain_rate(expected[lead], chances[:, lead], thresholds, zr)
+        amount += rate * np.float32(step / 60)
+    return amount

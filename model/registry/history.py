@@ -1,0 +1,140 @@
+"""History: what was done to the models, one file for each deed; nothing in it ever changes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from echocast.model.errors import RegistryError
+from echocast.model.registry.storage import Folder
+
+FOLDER = "history"
+ENTRY = re.compile(r"\d{8}T\d{6}\.\d{6}Z_[a-z-]+\.json")
+WHAT = re.compile(r"[a-z][a-z-]{0,31}")
+START, PROMOTE, ROLLBACK, ALIAS = "start", "promote", "rollback", "alias"
+CHANGES = (START, PROMOTE, ROLLBACK, ALIAS)  # after these, other aliases hold
+log = logging.getLogger(__name__)
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One deed.
+
+    Args:
+        time: When, UTC; later than that of every earlier entry.
+        what: ``start``, ``promote``, ``rollback``, ``alias``; or what else is worth keeping, e.g.
+            ``retrain``.
+        who: Who did it: a person, an API key, a job.
+        why: In a sentence.
+        facts: What belongs to it, as JSON.
+        scores: What the decision rests on.
+        aliases: Role -> ``name/version`` from then on; None where that did not change.
+    """
+
+    time: datetime
+    what: str
+    who: str
+    why: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] | None = None
+    aliases: Mapping[str, str] | None = None
+
+    @property
+    def file_name(self) -> str:
+        """``<time>_<what>.json``."""
+        return f"{self.time:{STAMP}}_{self.what}.json"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_json` gives an equal entry back."""
+        return {**asdict(self), "time": self.time.isoformat()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The entry that :meth:`to_json` described."""
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        return cls(**{**known, "time": datetime.fromisoformat(value["time"])})
+
+
+class History:
+    """The entries below a folder.
+
+    Args:
+        folder: Of the registry.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def entries(self) -> list[HistoryEntry]:
+        """All entries, oldest first; damaged ones are left out and logged."""
+        found = []
+        for name in self._names():
+            try:
+                found.append(self._read(name))
+            except RegistryError as error:
+                log.error("%s", error)
+        return found
+
+    def changes(self, until: datetime | None = None) -> Iterator[HistoryEntry]:
+        """The entries after which other aliases held, newest first, from a time back.
+
+        Raises:
+            RegistryError: The one that is asked for is damaged.
+        """
+        last = f"{until.astimezone(UTC):{STAMP}}" if until else "9"
+        for name in reversed(self._names()):
+            if _what(name) in CHANGES and name.partition("_")[0] <= last:
+                yield self._read(name)
+
+    def counts(self) -> dict[str, int]:
+        """How many entries there are of each kind."""
+        kinds = [_what(name) for name in self._names()]
+        return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+    def append(self, what: str, who: str, why: str, **more: Any) -> HistoryEntry:
+        """Write an entry, later than all others; for a writer that holds the folder's lock.
+
+        Raises:
+            RegistryError: There can't be such a kind of entry, or a fact of it is no JSON.
+        """
+        if not WHAT.fullmatch(what):
+            raise RegistryError(
+                f"A history entry is named by lower-case letters and '-', not {what[:40]!r}."
+            )
+        entry = HistoryEntry(self._next_time(), what, who, why, **more)
+        try:
+            content = json.dumps(entry.to_json(), indent=2, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise RegistryError(f"The entry {what!r} can't be written as JSON: {error}.") from None
+        self._folder.write(f"{FOLDER}/{entry.file_name}", content.encode())
+        return entry
+
+    def _next_time(self) -> datetime:
+        """Now; or just after the newest entry, where a clock went back."""
+        now, names = datetime.now(UTC), self._names()
+        return max(now, _time(names[-1]) + timedelta(microseconds=1)) if names else now
+
+    def _names(self) -> Sequence[str]:
+        return [name for name in self._folder.names(FOLDER) if ENTRY.fullmatch(name)]
+
+    def _read(self, name: str) -> HistoryEntry:
+        content = self._folder.read(f"{FOLDER}/{name}")
+        try:
+            return HistoryEntry.from_json(json.loads(content or b""))
+        except (ValueError, KeyError, TypeError) as error:
+            place = self._folder.root / FOLDER / name
+            raise RegistryError(f"{place} is damaged: {error}.") from None
+
+
+def _time(name: str) -> datetime:
+    return datetime.strptime(name.partition("_")[0], STAMP).replace(tzinfo=UTC)
+
+
+def _what(name: str) -> str:
+    return name.partition("_")[2].removesuffix(".json")

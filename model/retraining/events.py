@@ -1,0 +1,103 @@
+"""Events: stretches of weather within runs, which training and judging never divide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Self
+
+from echocast.model.formats.stream_layout import stamp
+from echocast.model.retraining.continuity import Facts, Run
+
+
+@dataclass(frozen=True)
+class EventRules:
+    """What counts as one event.
+
+    Args:
+        wet_share: Share of the seen pixels at 20 dBZ or more from which a frame is wet.
+        dry_minutes: A dry time this long lies between two events.
+        longest_minutes: Rain that lasts longer is cut, with a pause of one window in between.
+        window_frames: Input and output frames of the network: no event is shorter. Retraining
+            takes the champion's.
+    """
+
+    wet_share: float = 0.005
+    dry_minutes: float = 120.0
+    longest_minutes: float = 1440.0
+    window_frames: int = 20
+
+
+@dataclass(frozen=True)
+class Event:
+    """Rainy frames of a run.
+
+    Args:
+        stream: Of which stream.
+        times: Valid times of its frames, evenly spaced.
+        heavy_pixels: Pixels at 40 dBZ or more, over all frames.
+    """
+
+    stream: str
+    times: tuple[datetime, ...]
+    heavy_pixels: int
+
+    @property
+    def name(self) -> str:
+        """Stream and time of the first frame: fit for files."""
+        return f"{self.stream}_{stamp(self.times[0])}"
+
+    @property
+    def step_minutes(self) -> float:
+        """Time between two frames."""
+        return (self.times[1] - self.times[0]).total_seconds() / 60
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_json` gives an equal event back."""
+        return {
+            "stream": self.stream,
+            "times": [time.isoformat() for time in self.times],
+            "heavy_pixels": self.heavy_pixels,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The event that :meth:`to_json` described."""
+        times = tuple(datetime.fromisoformat(time) for time in value["times"])
+        return cls(value["stream"], times, value["heavy_pixels"])
+
+
+def events(runs: Sequence[Run], rules: EventRules) -> list[Event]:
+    """The events of runs, by their first frames."""
+    found = [event for run in runs for event in _of_run(run, rules)]
+    return sorted(found, key=lambda event: (event.times[0], event.stream))
+
+
+def _of_run(run: Run, rules: EventRules) -> Iterator[Event]:
+    """Stretches from the first to the last wet frame, where it never is dry for long."""
+    wet = [k for k, fact in enumerate(run.facts) if fact.wet_share >= rules.wet_share]
+    if not wet:
+        return
+    starts = [wet[0]]
+    ends = []
+    for earlier, later in pairwise(wet):
+        if run.facts[later].time - run.facts[earlier].time >= timedelta(minutes=rules.dry_minutes):
+            ends.append(earlier)
+            starts.append(later)
+    ends.append(wet[-1])
+    for start, end in zip(starts, ends, strict=True):
+        for part in _parts(run.facts[start : end + 1], run.step, rules):
+            if len(part) >= rules.window_frames:
+                times = tuple(fact.time for fact in part)
+                yield Event(run.stream, times, sum(fact.heavy_pixels for fact in part))
+
+
+def _parts(facts: Sequence[Facts], step: timedelta, rules: EventRules) -> Iterator[Sequence[Facts]]:
+    """Long rain in pieces; a window's length is left out between two, so that none shares it."""
+    if not step:
+        return
+    longest = max(int(timedelta(minutes=rules.longest_minutes) / step), rules.window_frames)
+    for start in range(0, len(facts), longest + rules.window_frames):
+        yield facts[start : start + longest]

@@ -1,0 +1,162 @@
+"""Contest: champion and challenger on the same frames of one event, side by side."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echocast.model.atomic_files import scratch_file, settle
+from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.forecast import Forecast
+from echocast.model.frames import Frames
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.verification.baselines import fields
+from echocast.model.verification.calibration import ExceedanceCounts
+from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.storms import regions
+
+CHAMPION, CHALLENGER, PERSISTENCE = "champion", "challenger", "persistence"
+METHODS = (CHALLENGER, CHAMPION, "extrapolation", "decoded extrapolation", PERSISTENCE)
+STORM_DBZ = 40.0
+STORM_KM2 = 4.0  # smaller cores are not counted
+STORM_EVERY_MINUTES = 60.0  # the same storm an hour later counts again
+
+Window = tuple[Frames, Frames]
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """What one held-out event said.
+
+    Args:
+        tally: Counts of ``METHODS`` on the same pixels.
+        seconds: (start, 2): what champion and challenger took for the whole nowcast.
+        storms: Cores of 40 dBZ or more that were observed, looked at once an hour.
+        unknown: Pixels that the challenger left without a number and extrapolation did not.
+    """
+
+    tally: EventTally
+    seconds: NDArray[np.float64]
+    storms: int
+    unknown: int
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file."""
+        tally = self.tally
+        told = {
+            "event": tally.event,
+            "methods": tally.methods,
+            "lead_minutes": tally.lead_minutes,
+            "start_minutes": tally.start_minutes,
+            "thresholds_dbz": tally.reliability.thresholds_dbz if tally.reliability else (),
+            "storms": self.storms,
+            "unknown": self.unknown,
+        }
+        arrays = {
+            name: np.stack([getattr(start, name) for start in tally.starts])
+            for name in ("counts", "squares", "fractions", "pixels")
+        }
+        reliability = tally.reliability.counts if tally.reliability else np.zeros(0, np.int64)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays |= {"told": np.frombuffer(json.dumps(told).encode(), np.uint8)}
+        arrays |= {"seconds": self.seconds, "reliability": reliability}
+        with scratch_file(path.parent, ".npz") as new:
+            np.savez_compressed(new, allow_pickle=False, **arrays)
+            settle(new, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The contest that :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as parts:
+            told = json.loads(parts["told"].tobytes())
+            names = ("counts", "squares", "fractions", "pixels")
+            starts = [Start(*row) for row in zip(*(parts[name] for name in names), strict=True)]
+            thresholds = tuple(told["thresholds_dbz"])
+            reliability = ExceedanceCounts(thresholds, parts["reliability"]) if thresholds else None
+            tally = EventTally(
+                told["event"],
+                tuple(told["methods"]),
+                tuple(told["lead_minutes"]),
+                tuple(told["start_minutes"]),
+                tuple(starts),
+                reliability,
+            )
+            return cls(tally, parts["seconds"], told["storms"], told["unknown"])
+
+
+def compete(
+    champion: Nowcaster,
+    challenger: Nowcaster,
+    event: str,
+    windows: Iterable[Window],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Contest:
+    """Let both forecast from the same inputs and count.
+
+    Args:
+        champion: The model that serves.
+        challenger: The model that may.
+        event: Name of the event.
+        windows: Input frames and those that were then observed, per start.
+        clock: In seconds.
+    """
+    starts, minutes, seconds, unknown, storms = [], list[float](), [], 0, 0
+    reliability: ExceedanceCounts | None = None
+    for number, (inputs, observed) in enumerate(windows):
+        old, new, took = _both(champion, challenger, inputs, number, clock)
+        seconds.append(took)
+        truth, pixel_km = observed.reflectivity_dbz, observed.grid.pixel_size_km or 1.0
+        unknown += _left_unknown(new)
+        minutes.append(inputs.times[-1].timestamp() / 60)
+        hours = [int((minute - minutes[0]) // STORM_EVERY_MINUTES) for minute in minutes[-2:]]
+        if len(hours) == 1 or hours[0] != hours[1]:
+            storms += count_storms(truth[0], pixel_km)
+        starts.append(Start.of([_methods(old, new)[name] for name in METHODS], truth, pixel_km))
+        if new.exceedance_probability is not None:
+            counts = ExceedanceCounts.of(new, observed)
+            reliability = counts if reliability is None else reliability + counts
+    leads = tuple(new.lead_minutes)
+    since = tuple(minute - minutes[0] for minute in minutes)
+    tally = EventTally(event, METHODS, leads, since, tuple(starts), reliability)
+    return Contest(tally, np.array(seconds), storms, unknown)
+
+
+def _both(
+    champion: Nowcaster,
+    challenger: Nowcaster,
+    inputs: Frames,
+    number: int,
+    clock: Callable[[], float],
+) -> tuple[Forecast, Forecast, tuple[float, float]]:
+    """Both forecasts and their seconds; who goes first alternates, so that it does not matter."""
+    forecasts, took = {}, {}
+    order = (champion, challenger) if number % 2 == 0 else (challenger, champion)
+    for nowcaster in order:
+        began = clock()
+        forecasts[id(nowcaster)] = nowcaster.nowcast(inputs)
+        took[id(nowcaster)] = clock() - began
+    old, new = id(champion), id(challenger)
+    return forecasts[old], forecasts[new], (took[old], took[new])
+
+
+def _methods(old: Forecast, new: Forecast) -> dict[str, FloatArray]:
+    methods = fields(new)
+    return {**methods, CHALLENGER: methods["model"], CHAMPION: old.frames.reflectivity_dbz}
+
+
+def _left_unknown(forecast: Forecast) -> int:
+    """Pixels without a number in the forecast that extrapolation has one for."""
+    known = np.isfinite(forecast.extrapolation.reflectivity_dbz)
+    return int((known & ~np.isfinite(forecast.frames.reflectivity_dbz)).sum())
+
+
+def count_storms(observed_dbz: FloatArray, pixel_km: float) -> int:
+    """Cores of 40 dBZ or more in one frame, (height, width), of 4 square kilometres or more."""
+    return regions(observed_dbz, STORM_DBZ, STORM_KM2, pixel_km)

@@ -1,0 +1,202 @@
+"""A retraining from start to end: five stages, each of which leaves a file to go on from."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from echocast.model.errors import InputError
+from echocast.model.formats.stream_layout import stamp
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.registry import checkpoint
+from echocast.model.registry.manifest import verify
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining import report
+from echocast.model.retraining.collect import collect, event_windows, find_frames
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.decision import Decision
+from echocast.model.retraining.events import Event
+from echocast.model.retraining.frame_archive import FrameArchive
+from echocast.model.retraining.gate import decide, golden_failure, insufficient, rejected
+from echocast.model.retraining.paired_forecasts import Contest, Window, compete
+from echocast.model.retraining.publish import Errand, publish
+from echocast.model.retraining.split import Split, needed
+from echocast.model.retraining.stages import Work
+from echocast.model.retraining.train import (
+    LOSSES,
+    calibrate,
+    losses_in,
+    train_challenger,
+    training_config,
+)
+from echocast.model.training.distributed import ALONE, Team
+
+RETRAINED = "-r"  # stands in a version before the time of its retraining
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One retraining; :meth:`run` goes on wherever an earlier process was killed.
+
+    Args:
+        archive: The frames of streams.
+        registry: The models.
+        work: Where the stages leave their files.
+        config: What is trained on what, and judged how.
+        errand: Who retrains, why, and what he may do.
+        device: Where networks run.
+        team: The processes that train together; the others only train.
+        bar: Shows how far it is.
+        clock: Seconds, for the latency of both models.
+    """
+
+    archive: FrameArchive
+    registry: Registry
+    work: Work
+    config: RetrainingConfig
+    errand: Errand
+    device: str = "cpu"
+    team: Team = ALONE
+    bar: Progress = field(default_factory=lambda: Progress(disable=True))
+    clock: Callable[[], float] = time.perf_counter
+
+    def run(self) -> Decision:
+        """Run all stages that have not been run; the decision.
+
+        Raises:
+            ModelError: The folder belongs to another retraining, or to another process.
+            InputError: The archive holds no frames, or lost some on the way; or ``crop`` is no
+                multiple of the network's patch.
+            RegistryError: The registry can't be written, or a newer retraining took over.
+        """
+        if not self.team.leads:
+            self._help()
+            return rejected("helper", "The first process decides.")
+        with self.work.alone():
+            if not self.work.done("publish"):
+                self.registry.stage("trial").rmdir()  # can what long work finds be kept?
+            asked = {"archive": self.archive.url, "config": self.config.to_json()}
+            self.work.begin(asked, self._settle)
+            collected = self.work.once("collect", self._collect)
+            self.team.wait()
+            if not collected["missing"]:
+                self.work.once("train", self._train)
+                self.work.once("calibrate", self._calibrate)
+            told = self.work.once("judge", self._judge)
+            self.work.once("publish", self._publish)
+            shutil.rmtree(self._windows_folder, ignore_errors=True)  # large, and made again soon
+        return Decision.from_json(told)
+
+    def _help(self) -> None:
+        """Take part in the training, if there is one; the first process does all the rest."""
+        self.team.wait()
+        if not self._stage("collect")["missing"] and not self.work.done("train"):
+            self._train()
+
+    def _settle(self) -> dict[str, Any]:
+        """The champion to start from and to beat, and what the challenger will be called."""
+        card = self.registry.card()
+        self._check_crop(card.reference)
+        find_frames(self.archive, self.config.streams)
+        name = f"{stamp(datetime.now(UTC))}-{uuid.uuid4().hex[:4]}"
+        version = f"{card.version.partition(RETRAINED)[0]}{RETRAINED}{name}"
+        challenger = f"{card.name}/{version}"
+        return {"id": name, "champion": card.reference, "challenger": challenger}
+
+    def _check_crop(self, champion: str) -> None:
+        network, _ = verify(self.registry.resolve(champion))
+        patch, crop = network.patch, self.config.crop
+        if crop % patch:
+            raise InputError(
+                f"crop has to be a multiple of {patch} pixels, the patch of {champion}, not {crop}."
+            )
+
+    @property
+    def _order(self) -> dict[str, Any]:
+        return self.work.read("order")
+
+    def _stage(self, name: str) -> dict[str, Any]:
+        return self.work.read(name)
+
+    @property
+    def _windows_folder(self) -> Path:
+        return self.work.folder / "windows"
+
+    @property
+    def _champion(self) -> Path:
+        return self.registry.resolve(self._order["champion"])
+
+    @property
+    def _challenger(self) -> Path:
+        return self.work.folder / "challenger" / str(self._order["challenger"])
+
+    @property
+    def _split(self) -> Split:
+        return Split.from_json(self._stage("collect")["split"])
+
+    def _collect(self) -> dict[str, Any]:
+        network, _ = verify(self._champion)
+        window = network.input_frames + network.output_frames
+        rules = replace(self.config.rules, window_frames=window)
+        config = replace(self.config, rules=rules)
+        return collect(self.archive, config, network, self._windows_folder, self.bar)
+
+    def _train(self) -> dict[str, Any]:
+        network, _ = checkpoint.load(self._champion)
+        config = training_config(self.config, self._champion, network, self._order["champion"])
+        folder, windows = self.work.folder / "run", self._windows_folder
+        return train_challenger(
+            config, network, folder, windows, self.bar, device=self.device, team=self.team
+        )
+
+    def _calibrate(self) -> dict[str, Any]:
+        if failure := self._stage("train")["failure"]:
+            return {"cuts": [], "failure": failure}
+        champion = Nowcaster.load(self._champion, self.device)
+        events = [(e.name, self._windows(champion, e)) for e in self._split.calibration]
+        folder, output = self.work.folder / "run", self._challenger
+        return calibrate(folder, output, self._champion, events, self.bar, device=self.device)
+
+    def _judge(self) -> dict[str, Any]:
+        collected = self._stage("collect")
+        if collected["missing"]:
+            sample = {f"{part}_events": len(events) for part, events in vars(self._split).items()}
+            floors = {"training_windows": 1, **needed(self.config)}
+            return insufficient(collected["missing"], floors, sample).to_json()
+        if failure := self._stage("calibrate")["failure"]:
+            return rejected("training", failure).to_json()
+        champion, challenger = (
+            Nowcaster.load(folder, self.device) for folder in (self._champion, self._challenger)
+        )
+        contests = []
+        for event in self.bar.track(self._split.held_out, description="judging"):
+            kept = self._contest_file(event)
+            if not kept.exists():
+                windows = self._windows(champion, event)()
+                compete(champion, challenger, event.name, windows, self.clock).save(kept)
+            contests.append(Contest.load(kept))
+        return decide(contests, self.config.gate, golden_failure(challenger)).to_json()
+
+    def _windows(self, nowcaster: Nowcaster, event: Event) -> Callable[[], Iterator[Window]]:
+        inputs, outputs = nowcaster.input_frames, nowcaster.output_frames
+        return partial(event_windows, self.archive, event, inputs, outputs, self.config.stride)
+
+    def _contest_file(self, event: Event) -> Path:
+        return self.work.folder / "judge" / f"{event.name}.npz"
+
+    def _publish(self) -> dict[str, Any]:
+        losses = losses_in(self.work.folder / "run" / LOSSES)
+        found = report.Found(self._order, self._stage("collect"), losses)
+        files = [self._contest_file(event) for event in self._split.held_out]
+        contests = [Contest.load(file) for file in files if file.exists()]
+        decision = Decision.from_json(self._stage("judge"))
+        return publish(self.registry, self.errand, found, decision, contests, self._challenger)

@@ -1,0 +1,99 @@
+"""Work: the folder of one retraining, where every finished stage leaves a file."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from echocast.model.atomic_files import scratch_file, settle
+from echocast.model.errors import ModelError
+from echocast.model.json_diff import unlike
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One retraining's folder.
+
+    Args:
+        folder: Made if need be.
+    """
+
+    folder: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A context in which no other process works in the folder.
+
+        Raises:
+            ModelError: Another one does.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / LOCK).open("a") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ModelError(
+                    f"Another process is retraining in {self.folder}; wait for it, or give this"
+                    " retraining a folder of its own."
+                ) from None
+            yield  # the lock ends with the handle, and with the process
+
+    def begin(
+        self, asked: Mapping[str, Any], settle_the_rest: Callable[[], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Write down what is to be done, or go on with it.
+
+        Args:
+            asked: What has to be the same when work goes on.
+            settle_the_rest: What else holds for all of the work; asked for the first time only.
+
+        Returns:
+            Both.
+
+        Raises:
+            ModelError: Something else is being done here.
+        """
+        path = self.folder / "order.json"
+        asked = json.loads(json.dumps(asked))
+        if not path.exists():
+            write_json(path, {**asked, **settle_the_rest()})
+        order = self.read("order")
+        other = sorted(key for key in asked if order.get(key) != asked[key])
+        if other:
+            told = " and ".join(f"{key} ({unlike(order.get(key), asked[key])})" for key in other)
+            raise ModelError(
+                f"{self.folder} holds a retraining with another {told}; ask for what was asked"
+                " then to finish it, remove the folder to begin again, or name another folder."
+            )
+        return order
+
+    def once(self, stage: str, act: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """What a stage found: as it left it, or, the first time, as it finds it now."""
+        if not self.done(stage):
+            write_json(self.folder / f"{stage}.json", act())
+        return self.read(stage)
+
+    def done(self, stage: str) -> bool:
+        """Whether a stage was run to its end."""
+        return (self.folder / f"{stage}.json").exists()
+
+    def read(self, stage: str) -> dict[str, Any]:
+        """What a stage that was run left."""
+        found: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text())
+        return found
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_file(path.parent, ".json") as new:
+        new.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+        new.chmod(0o644)
+        settle(new, path)

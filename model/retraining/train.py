@@ -1,0 +1,188 @@
+"""The second and third stage: train a challenger from the champion, and choose its cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from echocast.model import acceptance
+from echocast.model.errors import ModelError
+from echocast.model.network.network import Network
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.products import Decision
+from echocast.model.registry import checkpoint
+from echocast.model.registry.registry import read_manifest
+from echocast.model.retraining.config import RetrainingConfig
+from echocast.model.retraining.paired_forecasts import Window
+from echocast.model.training.config import TrainingConfig
+from echocast.model.training.distributed import Team
+from echocast.model.training.prefetch import Loader
+from echocast.model.training.run import NotFinite, Run, train
+from echocast.model.training.sampler import Sampler
+from echocast.model.training.tensorboard import training_log
+from echocast.model.training.windows import WindowStore
+from echocast.model.verification.calibration import ExceedanceCounts, choose_cuts
+
+RATE_SHARE = 0.7  # of the champion's peak rate: each warm start begins gentler
+USUAL_RATE = TrainingConfig.peak_rate
+LOSSES = "losses.csv"
+
+
+def training_config(
+    config: RetrainingConfig, champion: Path, network: Network, name: str
+) -> TrainingConfig:
+    """What the run computes that starts from the champion."""
+    earlier = read_manifest(champion).get("training", {}).get("peak_rate", USUAL_RATE)
+    return TrainingConfig(
+        network.config,
+        steps=config.steps,
+        batch=config.batch,
+        peak_rate=config.peak_rate or RATE_SHARE * float(earlier),
+        bfloat16=config.bfloat16,
+        seed=config.seed,
+        warm_start=name,
+    )
+
+
+def train_challenger(
+    config: TrainingConfig,
+    start: Network,
+    folder: Path,
+    windows: Path,
+    bar: Progress,
+    *,
+    device: str,
+    team: Team,
+) -> dict[str, Any]:
+    """Train, from where an earlier attempt was saved; logged for TensorBoard as ``train`` does.
+
+    Args:
+        config: What to compute.
+        start: The champion's network.
+        folder: Of the run.
+        windows: Folder of the training windows.
+        bar: Shows how far it is.
+        device: Where it is computed.
+        team: The processes that compute it together.
+
+    Returns:
+        ``steps``, and ``failure`` in a sentence: empty where the training came to its end.
+    """
+    run = Run(config, folder, device=device, team=team)
+    run.start_from(start)
+    run.resume()
+    sampler = Sampler([WindowStore.load(windows)], config, team)
+    task = bar.add_task("training", total=config.steps, completed=run.step, visible=team.leads)
+    folder.mkdir(parents=True, exist_ok=True)
+    if team.leads:
+        _forget_losses_after(folder / LOSSES, run.step)
+    loader = Loader(sampler)
+    try:
+        with (
+            (folder / LOSSES).open("a", buffering=1) as losses,  # a line at a time
+            training_log(folder, run.step, team) as log,
+        ):
+            for report in train(run, loader):
+                log(report, loader.waited_seconds)
+                told = f"training, loss {report.loss:.3f}"
+                bar.update(task, completed=report.step, description=told)
+                if team.leads:
+                    losses.write(f"{report.step},{report.loss:.6g}\n")
+    except NotFinite as error:  # of the data; a full disk ends this attempt alone
+        return {"steps": run.step, "failure": str(error)}
+    return {"steps": run.step, "failure": ""}
+
+
+def _forget_losses_after(path: Path, step: int) -> None:
+    """Leave out the losses of steps that an earlier attempt made and did not save."""
+    kept = [row for row in losses_in(path) if row[0] <= step]
+    path.write_text("".join(f"{number},{loss:.6g}\n" for number, loss in kept))
+
+
+def losses_in(path: Path) -> list[tuple[int, float]]:
+    """(step, loss) of every step of a run; of a line that a kill cut short, nothing."""
+    text = path.read_text() if path.exists() else ""
+    rows = (line.split(",") for line in text[: text.rfind("\n") + 1].splitlines())
+    return [(int(step), float(loss)) for step, loss in rows]
+
+
+def calibrate(
+    run_folder: Path,
+    output: Path,
+    champion: Path,
+    events: Sequence[tuple[str, Callable[[], Iterator[Window]]]],
+    bar: Progress,
+    *,
+    device: str,
+) -> dict[str, Any]:
+    """Write the trained network as a checkpoint, with cuts that the calibration events choose.
+
+    How far decisions lean on extrapolation, and how much higher their cuts begin, is the
+    champion's: few events can't tell.
+
+    Args:
+        run_folder: Of the run.
+        output: ``<name>/<version>`` folder to write.
+        champion: Whose cuts hold where no event knows a threshold.
+        events: Names and windows of events that were neither trained on nor judge.
+        bar: Shows how far it is.
+        device: Where it is computed.
+
+    Returns:
+        ``cuts``, and ``failure`` in a sentence: empty where the checkpoint can be served.
+    """
+    run = Run.open(run_folder)
+    parent = read_manifest(champion)
+    facts = {**run.facts, "retrained_from": f"{parent['name']}/{parent['version']}"}
+    checkpoint.save(run.averaged(), output, facts)
+    counts = {}
+    nowcaster, champions = Nowcaster.load(output, device), Decision.of_manifest(parent)
+    for name, windows in bar.track(events, description="calibration"):
+        counts[name] = _counts(nowcaster, windows(), champions)
+    known = [count for count in counts.values() if count is not None]
+    cuts = chosen_cuts(known, champions.cuts) if known else ()
+    if cuts:
+        decision = replace(champions, cuts=cuts).to_manifest()
+        checkpoint.amend(output, {**decision, "cuts_chosen_on": sorted(counts)})
+    try:
+        acceptance.describe(output, device)
+    except ModelError as error:
+        return {"cuts": cuts, "failure": str(error)}
+    return {"cuts": cuts, "failure": ""}
+
+
+def _counts(
+    nowcaster: Nowcaster, windows: Iterator[Window], decision: Decision
+) -> ExceedanceCounts | None:
+    """What followed the probabilities over one event; None without probabilities."""
+    total: ExceedanceCounts | None = None
+    for inputs, observed in windows:
+        forecast = nowcaster.nowcast(inputs)
+        if forecast.exceedance_probability is None:
+            return None
+        counts = ExceedanceCounts.of(forecast, observed, decision)
+        total = counts if total is None else total + counts
+    return total
+
+
+def chosen_cuts(
+    events: Sequence[ExceedanceCounts], champions: Sequence[float]
+) -> tuple[float, ...]:
+    """The cuts that events choose; the champion's where they know a threshold too little.
+
+    Args:
+        events: Counts of each calibration event.
+        champions: The champion's cuts; empty where it has none.
+    """
+    chosen = choose_cuts(events)
+    if len(champions) != len(chosen):
+        return chosen
+    known = [any(event.knows(t) for event in events) for t in range(len(chosen))]
+    return tuple(
+        mine if telling else theirs
+        for mine, theirs, telling in zip(chosen, champions, known, strict=True)
+    )

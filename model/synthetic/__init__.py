@@ -1,0 +1,1 @@
+"""Storms of our own making, for demos and tests."""

@@ -1,0 +1,1 @@
+"""What trains a network: windows, loss, one step, the run and its log."""

@@ -1,0 +1,1 @@
+"""Forecasts against observations: counts that add, scores and intervals made from them."""

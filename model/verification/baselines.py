@@ -1,0 +1,63 @@
+"""What a model is judged beside: nothing that is fitted, and pysteps where it is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+from collections.abc import Callable
+
+import numpy as np
+
+from echocast.model.extrapolation.area_matched import decoded_field
+from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.forecast import Forecast
+from echocast.model.frames import Frames
+
+DRY_DBZ = 10.0  # pysteps: no rain below
+CASCADE_LEVELS = 6
+
+Reference = Callable[[Frames, int], dict[str, FloatArray]]
+
+
+def fields(forecast: Forecast) -> dict[str, FloatArray]:
+    """The methods that a forecast brings along, each (lead, height, width) in dBZ."""
+    extrapolation = forecast.extrapolation.reflectivity_dbz
+    pixel_km = forecast.frames.grid.pixel_size_km or 1.0
+    decoded = [
+        decoded_field(frame, minutes, pixel_km)
+        for frame, minutes in zip(extrapolation, forecast.lead_minutes, strict=True)
+    ]
+    return {
+        "model": forecast.frames.reflectivity_dbz,
+        "expected": (forecast.expected or forecast.frames).reflectivity_dbz,
+        "extrapolation": extrapolation,
+        "decoded extrapolation": np.stack(decoded),
+        "persistence": forecast.persistence.reflectivity_dbz,
+    }
+
+
+def pysteps_fields(observed: Frames, steps: int) -> dict[str, FloatArray]:
+    """Lucas-Kanade extrapolation and S-PROG of pysteps, missing pixels as dry, as it wants them."""
+    from pysteps import motion, nowcasts
+
+    dbz = np.clip(np.nan_to_num(observed.reflectivity_dbz), 0, None)
+    with contextlib.redirect_stdout(io.StringIO()):
+        velocity = motion.get_method("LK")(dbz[-3:])
+        moved = nowcasts.get_method("extrapolation")(dbz[-1], velocity, steps)
+        smooth = nowcasts.get_method("sprog")(
+            dbz[-3:],
+            velocity,
+            steps,
+            precip_thr=DRY_DBZ,
+            n_cascade_levels=CASCADE_LEVELS,
+            probmatching_method="cdf",
+        )
+    unknown = np.isnan(moved)
+    smooth = np.where(unknown, np.nan, np.nan_to_num(smooth))
+    return {"pysteps LK": moved.astype(np.float32), "pysteps S-PROG": smooth.astype(np.float32)}
+
+
+def installed() -> list[Reference]:
+    """References beyond the forecast's own that can be computed here."""
+    return [pysteps_fields] if importlib.util.find_spec("pysteps") else []

@@ -1,0 +1,103 @@
+"""Scores over whole events: a model beside its references, on the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from echocast.model.errors import ContractViolation
+from echocast.model.forecast import Forecast
+from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
+from echocast.model.frames import Frames
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.products import Decision
+from echocast.model.verification.baselines import Reference, fields
+from echocast.model.verification.calibration import EARLY, WEIGHTS, ExceedanceCounts
+from echocast.model.verification.event_scores import EventTally, Start
+
+
+def forecasts(
+    nowcaster: Nowcaster, path: Path, stride: int, bar: Progress
+) -> Iterator[tuple[Forecast, Frames, Frames]]:
+    """Forecasts over one event, each with its inputs and what was then observed.
+
+    Args:
+        nowcaster: The model.
+        path: A radar file.
+        stride: Frames between reference times.
+        bar: Shows how far it is.
+    """
+    for window in bar.track(_windows(nowcaster, path, stride), description=path.stem):
+        frames = read_netcdf(path, time_slice=window)
+        inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
+        yield nowcaster.nowcast(inputs), inputs, observed
+
+
+def _windows(nowcaster: Nowcaster, path: Path, stride: int) -> list[slice]:
+    """Time slices of a file that hold inputs and all frames to verify."""
+    frames = netcdf_shape(path)[0]
+    length = nowcaster.input_frames + nowcaster.output_frames
+    if frames < length:
+        raise ContractViolation(
+            f"Judging needs {length} frames, but {path.name} holds {frames}.", rule="frame-count"
+        )
+    return [slice(start, start + length) for start in range(0, frames - length + 1, stride)]
+
+
+def evaluate(
+    nowcaster: Nowcaster,
+    path: Path,
+    stride: int,
+    bar: Progress,
+    references: Sequence[Reference] = (),
+) -> EventTally:
+    """Everything countable of a model and its references over one event.
+
+    Args:
+        nowcaster: The model.
+        path: A radar file.
+        stride: Frames between reference times.
+        bar: Shows how far it is.
+        references: What else is judged, beside what a forecast brings along.
+
+    Raises:
+        ContractViolation: The event is too short.
+    """
+    starts, minutes, reliability = [], [], None
+    for forecast, inputs, observed in forecasts(nowcaster, path, stride, bar):
+        methods = fields(forecast)
+        for reference in references:
+            methods |= reference(inputs, nowcaster.output_frames)
+        truth = np.asarray(observed.reflectivity_dbz)
+        pixel_km = observed.grid.pixel_size_km or 1.0
+        starts.append(Start.of(list(methods.values()), truth, pixel_km))
+        minutes.append(forecast.forecast_reference_time.timestamp() / 60)
+        if forecast.exceedance_probability is not None:
+            counts = ExceedanceCounts.of(forecast, observed)
+            reliability = counts if reliability is None else reliability + counts
+    return EventTally(
+        path.stem,
+        tuple(methods),
+        tuple(forecast.lead_minutes),
+        tuple(minute - minutes[0] for minute in minutes),
+        tuple(starts),
+        reliability,
+    )
+
+
+def exceedance_counts(
+    nowcaster: Nowcaster, files: Sequence[Path], stride: int, bar: Progress
+) -> dict[float, dict[str, ExceedanceCounts]]:
+    """What followed the exceedance probabilities, per weight of extrapolation and event."""
+    tried: dict[float, dict[str, ExceedanceCounts]] = {weight: {} for weight in WEIGHTS}
+    for path in files:
+        for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
+            for weight, events in tried.items():
+                thresholds = len(forecast.exceedance_thresholds_dbz)
+                decision = Decision((0.5,) * thresholds, (weight,) * thresholds, EARLY)
+                counts = ExceedanceCounts.of(forecast, observed, decision)
+                events[path.stem] = events[path.stem] + counts if path.stem in events else counts
+    return tried

@@ -1,0 +1,1 @@
+"""API keys, and how often each may ask."""

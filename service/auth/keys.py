@@ -1,0 +1,122 @@
+"""API keys: who may do what.
+
+A key is stored as its SHA-256 only. Scopes are ordered: ``read`` < ``submit`` < ``admin``; each
+includes those before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from echocast.service.errors import MissingKey, MissingScope, StartRefused
+from echocast.service.settings import ServiceSettings
+
+SCOPES = ("read", "submit", "admin")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key: the hash of its secret, what it may do, and a name for the log."""
+
+    sha256: str
+    scope: str
+    name: str
+
+    @classmethod
+    def parse(cls, line: str) -> Key:
+        """The key that ``<sha256> <scope> <name>`` describes.
+
+        Raises:
+            StartRefused: The line is written otherwise.
+        """
+        sha256, _, rest = line.strip().partition(" ")
+        scope, _, name = rest.strip().partition(" ")
+        if not SHA256.fullmatch(sha256.lower()) or scope not in SCOPES:
+            raise StartRefused(
+                "A key must be written '<sha256 hex> <read|submit|admin> <name>',"
+                f" but one has {len(sha256)} characters of hash and the scope {scope!r}."
+            )
+        if SHA256.search(name.lower()):
+            raise StartRefused(
+                "Keys are separated by ';' (in a file: by lines), but one's name holds another."
+            )
+        return cls(sha256.lower(), scope, name.strip() or sha256[:8])
+
+    def covers(self, scope: str) -> bool:
+        """True where this key includes ``scope``."""
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+
+class KeyRing:
+    """All keys of a gateway. An empty ring lets everybody in (loopback only)."""
+
+    def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self.keys = tuple(keys)
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    def check(self, secret: str | None, scope: str) -> Key | None:
+        """The key behind ``secret``, or None on an open ring.
+
+        Raises:
+            MissingKey: The secret is absent or unknown.
+            MissingScope: The key does not cover ``scope``.
+        """
+        if not self.keys:
+            return None
+        key = self._find(secret)
+        if key is None:
+            raise MissingKey("This service needs an API key, and none that it knows was sent.")
+        if not key.covers(scope):
+            raise MissingScope(f"This needs the scope '{scope}', but the key has '{key.scope}'.")
+        return key
+
+    def _find(self, secret: str | None) -> Key | None:
+        offered = hashlib.sha256((secret or "").encode()).hexdigest()
+        found = None
+        for key in self.keys:  # all of them, so that the time taken tells nothing
+            if hmac.compare_digest(key.sha256, offered):
+                found = key
+        return found
+
+
+def load_keys(settings: ServiceSettings) -> KeyRing:
+    """The keys that the settings name.
+
+    Raises:
+        StartRefused: A key is malformed, the file is unreadable, or there are none although the
+            address can be reached from elsewhere.
+    """
+    lines = settings.keys.split(";")
+    if settings.keys_file is not None:
+        lines += _read_lines(settings)
+    meant = (line.partition("#")[0].strip() for line in lines)
+    ring = KeyRing(Key.parse(line) for line in meant if line)
+    if not ring and not settings.is_loopback:
+        raise StartRefused(
+            f"Listening on {settings.host} without API keys is refused: anybody could submit."
+            " Set ECHOCAST_KEYS or ECHOCAST_KEYS_FILE ('echocast key' makes a key),"
+            " or listen on 127.0.0.1."
+        )
+    return ring
+
+
+def _read_lines(settings: ServiceSettings) -> list[str]:
+    assert settings.keys_file is not None
+    try:
+        return settings.keys_file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"The key file {settings.keys_file} cannot be read: {error}.") from error
+
+
+def new_key(scope: str, name: str) -> tuple[str, str]:
+    """A fresh secret and the line to store for it."""
+    secret = "echocast_" + secrets.token_urlsafe(32)
+    return secret, f"{hashlib.sha256(secret.encode()).hexdigest()} {scope} {name}"

@@ -1,0 +1,1 @@
+"""``echocast benchmark``: the whole chain, measured through HTTP."""

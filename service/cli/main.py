@@ -1,0 +1,204 @@
+"""The ``echocast`` command. It never loads the network itself: it starts processes that do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from echocast.model.errors import EchocastError
+from echocast.service.cli import models, streams
+from echocast.service.settings import ServiceSettings
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Precipitation nowcasting: ten radar frames in, the next ten out.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
+Workers = Annotated[int | None, typer.Option(help="Processes that share the CPUs (default 1).")]
+Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
+
+
+@app.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    workers: Workers = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Run trainer and beat too.")] = False,
+) -> None:
+    """Run gateway, worker and embedded engine until Ctrl-C."""
+    from echocast.service.processes.up import run_service
+
+    settings = _settings(host=host, port=port, data_dir=data, workers=workers)
+    run_service(settings, _say, retrains=retrain)
+
+
+@app.command()
+def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Run one gateway against ECHOCAST_REDIS_URL."""
+    from echocast.service.processes.gateway import serve
+
+    settings = _settings(host=host, port=port, data_dir=data)
+    _say(f"The gateway listens on {settings.host} port {settings.port} (Ctrl-C stops it).")
+    serve(settings)
+
+
+@app.command()
+def worker(data: Data = None) -> None:
+    """Run one worker against ECHOCAST_REDIS_URL."""
+    _become("echocast.workers", data)
+
+
+@app.command()
+def trainer(data: Data = None) -> None:
+    """Run one trainer against ECHOCAST_REDIS_URL: it retrains when asked."""
+    _become("echocast.workers.retraining.trainer", data)
+
+
+@app.command()
+def beat(data: Data = None) -> None:
+    """Run the schedule against ECHOCAST_REDIS_URL: it asks for retrainings."""
+    _become("echocast.workers.retraining.beat", data)
+
+
+def _become(module: str, data: Path | None) -> None:
+    """Go on as ``python -m module``."""
+    if data is not None:
+        os.environ["ECHOCAST_DATA_DIR"] = str(data)
+    run_model([], module)
+
+
+@app.command()
+def nowcast(
+    files: Annotated[list[Path], typer.Argument(help="Radar files, any order.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
+    reference_time: Annotated[
+        str | None, typer.Option(help="Newest input frame, ISO 8601; default: the newest.")
+    ] = None,
+    variable: Annotated[str | None, typer.Option(help="Name of the reflectivity variable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast without a server."""
+    from echocast.workers.settings import WorkerSettings
+
+    arguments = ["nowcast", *map(str, files), "--output", str(output)]
+    arguments += ["--reference-time", reference_time] if reference_time else []
+    arguments += ["--variable", variable] if variable else []
+    arguments += ["--models-dir", str(WorkerSettings().models_root)]
+    run_model([*arguments, "--json"] if as_json else arguments)
+
+
+@app.command()
+def demo(
+    files: Annotated[list[Path] | None, typer.Argument(help="Your own radar files.")] = None,
+    output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),
+    as_json: Json = False,
+) -> None:
+    """Run the main job through HTTP on this machine, start to end."""
+    from echocast.service.demo.demo import run_demo
+
+    run_demo(files or [], output, as_json)
+
+
+@app.command()
+def benchmark(
+    as_json: Json = False,
+    preset: Annotated[
+        str, typer.Option(help="Measure an untrained network of this preset, e.g. radar.")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the CPUs.")] = 1,
+) -> None:
+    """Measure start times, overhead, throughput and memory; or one part by name."""
+    from echocast.service.benchmark.chain import run_benchmark
+
+    run_benchmark(as_json, preset, workers)
+
+
+@app.command()
+def key(
+    scope: Annotated[str, typer.Argument(help="read, submit or admin.")],
+    name: Annotated[str, typer.Argument(help="Whose key it is.")] = "unnamed",
+) -> None:
+    """Make an API key: hand out the first line, store the second (ECHOCAST_KEYS, by `;`)."""
+    from echocast.service.auth.keys import Key, new_key
+
+    secret, line = new_key(scope, name)
+    Key.parse(line)
+    typer.echo(f"{secret}\n{line}")
+
+
+OFFLINE = {
+    "windows": "Cut training windows from radar files.",
+    "train": "Train a network; the same command again goes on where it stopped.",
+    "join": "Make one checkpoint of a recurrent network and a control.",
+    "rebase": "Let a network add to another base, with the weights it has.",
+    "release": "Write a run's weights as a checkpoint that can be served.",
+    "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
+    "evaluate": "Score a model beside its references on whole events.",
+    "retrain": "Train a challenger, judge it beside the champion, and keep the verdict.",
+    "archive": "Build an archive for retraining from radar files.",
+    "calibrate": "Choose from which probability on each exceedance is forecast.",
+}
+
+
+def _offline(name: str, summary: str) -> None:
+    """A command of ``python -m echocast.model`` under our own name; all arguments are handed on."""
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+    @app.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")
+    def command(context: typer.Context) -> None:
+        run_model([name, *context.args])
+
+
+for _name, _summary in OFFLINE.items():
+    _offline(_name, _summary)
+
+
+streams.install(app)
+models.install(app)
+
+
+@app.command("version")
+def version_command(as_json: Json = False) -> None:
+    """Print the version."""
+    number = version("echocast")
+    typer.echo(json.dumps({"echocast": number}) if as_json else f"echocast {number}")
+
+
+def run_model(arguments: list[str], module: str = "echocast.model") -> None:
+    """Go on as ``python -m echocast.model``, or a part of it: who ends us ends the work."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
+
+
+def _settings(**given: Any) -> ServiceSettings:
+    return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence)
+
+
+def main() -> None:
+    """Run a command; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except ValidationError as error:
+        where = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        sys.exit(f"echocast: A setting is invalid: {where}.")
+    except (EchocastError, OSError) as error:
+        sys.exit(f"echocast: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Commands on the registry: which models there are, which one serves; work on its files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from echocast.model.errors import RegistryError
+from echocast.model.registry.registry import HistoryEntry, Registry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Data directory of the service (default ./echocast-data).")
+]
+Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is kept.")]
+Expected = Annotated[
+    str | None, typer.Option(help="The champion that shall go; refused where another one serves.")
+]
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (models, promote, rollback):
+        app.command(rich_help_panel="Models")(command)
+
+
+def models(
+    history: Annotated[
+        bool, typer.Option("--history", help="What was done, oldest first.")
+    ] = False,
+    at: Annotated[str | None, typer.Option(help="Which model served then, ISO 8601.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show the models and their roles; or their history; or what served at a time."""
+    registry = _registry(data)
+    if at is not None:
+        serving = registry.serving_at(_time(at))
+        typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
+    elif history:
+        entries = registry.history()
+        lines = [sentence(entry, registry.root) for entry in entries]
+        _tell([entry.to_json() for entry in entries], lines, as_json)
+    else:
+        cards = registry.models()
+        listed = [
+            {"model": card.reference, "aliases": card.aliases, "manifest": card.manifest}
+            for card in cards
+        ]
+        lines = [f"{card.reference:32} {', '.join(card.aliases)}".rstrip() for card in cards]
+        _tell({"models": listed, "aliases": registry.aliases()}, lines, as_json)
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="name/version, or an alias such as challenger.")],
+    why: Why,
+    expected: Expected = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Let a model serve; workers change over by themselves."""
+    registry, who = _changeable(data), _who()
+    entry = registry.promote(model, who=who, why=why, expected=expected)
+    _told(entry, registry, as_json)
+
+
+def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
+    """Let the previous champion serve again; next time, the one before that."""
+    registry, who = _changeable(data), _who()
+    _told(registry.rollback(who=who, why=why, expected=expected), registry, as_json)
+
+
+def sentence(entry: HistoryEntry, root: Path) -> str:
+    """One line of the story; of a retraining, its verdict and where its report lies below it.
+
+    Args:
+        entry: What was done.
+        root: Of the models.
+    """
+    begin = f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.what:8} by {entry.who}: {entry.why}"
+    if "verdict" in entry.facts:
+        return "\n    ".join([begin, *_verdict(entry.facts, root)])
+    changed = "".join(
+        f"; {role}: {change['from'] or 'none'} -> {change['to'] or 'none'}"
+        for role, change in entry.facts.get("changed", {}).items()
+    )
+    others = {name: fact for name, fact in entry.facts.items() if name != "changed"}
+    facts = "".join(f"; {name}: {json.dumps(fact)}" for name, fact in others.items())
+    scores = f"; scores: {json.dumps(entry.scores)}" if entry.scores else ""
+    return begin + changed + facts + scores
+
+
+def _verdict(facts: Mapping[str, Any], root: Path) -> Iterator[str]:
+    """What became of a retraining; one that was given up has no report."""
+    because = facts.get("because") or f"Given up after {facts.get('attempts', 'some')} attempts."
+    yield f"{facts['verdict']}: {because}"
+    if facts.get("promoted"):
+        yield f"Promoted: {facts['challenger']}"
+    if "not_promoted_because" in facts:
+        yield f"Not promoted: {facts['not_promoted_because']}"
+    if "report" in facts:
+        yield f"Report: {root / facts['report']}"
+
+
+def _changeable(data: Path | None) -> Registry:
+    registry = _registry(data)
+    registry.take_over(_who())
+    return registry
+
+
+def _told(entry: HistoryEntry, registry: Registry, as_json: bool) -> None:
+    typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry, registry.root))
+
+
+def _registry(data: Path | None) -> Registry:
+    from echocast.workers.settings import WorkerSettings
+
+    settings = WorkerSettings() if data is None else WorkerSettings(data_dir=data)
+    return Registry(settings.models_root)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"user {os.getuid()}"
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise RegistryError(f"{text!r} is no time in ISO 8601.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _tell(value: Any, lines: Any, as_json: bool) -> None:
+    typer.echo(json.dumps(value) if as_json else "\n".join(lines))

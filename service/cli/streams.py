@@ -1,0 +1,152 @@
+"""Commands on streams: feed a directory, replay an archive, make the engine's sums again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from echocast.service.client.errors import ServiceAway
+from echocast.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from echocast.service.client.feed import Feeder
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Stream = Annotated[str, typer.Option("--stream", help="Name of the stream.")]
+Url = Annotated[str | None, typer.Option(help="Base URL of the service (default: this machine).")]
+FORECAST_SECONDS = 300.0
+
+
+def install(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (watch, replay, reindex):
+        app.command(rich_help_panel="Streams")(command)
+
+
+def watch(
+    directory: Annotated[Path, typer.Argument(help="Where radar files appear.", exists=True)],
+    stream: Stream,
+    step_minutes: Annotated[
+        float | None, typer.Option(help="Declare the stream with this step, unless it is declared.")
+    ] = None,
+    url: Url = None,
+    settle_seconds: Annotated[
+        float, typer.Option(help="How long a file must have been left alone.")
+    ] = 1.0,
+) -> None:
+    """Feed files into a stream as they appear; each once, also across restarts."""
+    from echocast.service.client.feed import Feeder
+    from echocast.service.client.ledger import Ledger
+    from echocast.service.client.watch import Watcher
+
+    stop = threading.Event()
+    ledger = Ledger(ServiceSettings().data_dir / "watch", directory, stream)
+    with closing(ledger), _client(url) as client:
+        feeder = Feeder(client, stream, say=_say)
+        while not _declared(feeder, step_minutes):
+            pass
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
+        Watcher(feeder, ledger, directory, typer.echo, settle_seconds).run(stop)
+
+
+def _declared(feeder: Feeder, step_minutes: float | None) -> bool:
+    """Whether the stream is there, once the service answers; False where it did not for long."""
+    try:
+        feeder.declare(step_minutes)
+    except ServiceAway as error:
+        _say(str(error))
+        return False
+    return True
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Radar files, any order.")],
+    stream: Stream,
+    speed: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Times real time; 0: each frame as soon as the last one's forecast is there.",
+        ),
+    ] = 0.0,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Feed an archive into a stream as if it were live; the stream is declared if need be."""
+    from echocast.service.client.feed import Feeder, frames_of, one_by_one
+
+    frames = frames_of(files)
+    with _client(url) as client:
+        feeder = Feeder(client, stream, say=_say)
+        feeder.declare(round(frames.step.total_seconds()) / 60)
+        started, outcomes, missing = time.monotonic(), list[str](), 0
+        for frame in one_by_one(frames):
+            _await_turn(started, frames.times[0], frame.times[0], speed)
+            answer = feeder.send(frame)
+            outcomes.append(answer["outcome"])
+            if not speed and not answer["late"]:
+                place = datetime.fromisoformat(answer["time"])
+                missing += not feeder.await_forecast(place, FORECAST_SECONDS)
+            if not as_json:
+                typer.echo(f"{answer['time']}  {answer['outcome']}")
+    seconds = time.monotonic() - started
+    report = {"frames": len(outcomes), "without_forecast": missing, "seconds": round(seconds, 3)}
+    report |= {outcome: outcomes.count(outcome) for outcome in ("created", "same", "replaced")}
+    typer.echo(json.dumps(report) if as_json else f"Replayed {len(outcomes)} frames.")
+
+
+def _await_turn(started: float, first: datetime, this: datetime, speed: float) -> None:
+    if speed:
+        due = started + (this - first).total_seconds() / speed
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def reindex(
+    recount: Annotated[
+        bool, typer.Option(help="Count everything again and compare with what is stored.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the engine's sums of all streams again from the files."""
+    from echocast.workers.settings import WorkerSettings
+    from echocast.workers.streams.reindex import reindex_all
+
+    found = reindex_all(WorkerSettings(), recount=recount)
+    if as_json:
+        typer.echo(json.dumps({name: result.__dict__ for name, result in found.items()}))
+    else:
+        for name, result in found.items():
+            typer.echo(f"{name}: {result}")
+    if any(result.differing for result in found.values()):
+        raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _client(url: str | None) -> httpx.Client:
+    import httpx
+
+    from echocast.service.processes.up import url_of
+
+    settings = ServiceSettings()
+    key = os.environ.get("ECHOCAST_KEY", "")
+    return httpx.Client(
+        base_url=url or url_of(settings.host, settings.port),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        timeout=120.0,
+    )

@@ -1,0 +1,1 @@
+"""What runs beside the radar: ``echocast watch`` and ``replay`` feed frames to a service."""

@@ -1,0 +1,149 @@
+"""Feeding: send the frames of radar files to a stream of a running service, one by one."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from echocast.model.frames import Frames
+from echocast.service.client.errors import FrameRefused, ServiceAway
+
+PATIENCE_SECONDS = 600.0  # how long a service that is away is asked again
+PAUSE_SECONDS = 1.0
+TIMEOUT_SECONDS = 120.0
+PASSING = (429, 502, 503, 504, 507)
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """Sends frames; tries again while the service is away or full.
+
+    Args:
+        client: Of the service, with its base URL and key.
+        stream: Name.
+        patience_seconds: How long to try again.
+        say: Tells the person why it takes long.
+    """
+
+    client: httpx.Client
+    stream: str
+    patience_seconds: float = PATIENCE_SECONDS
+    say: Callable[[str], object] = lambda _: None
+
+    def declare(self, step_minutes: float | None) -> None:
+        """Declare the stream unless it is; without a step it has to be.
+
+        Raises:
+            FrameRefused: The service does not take the declaration, or knows no such stream.
+            ServiceAway: It does not answer.
+        """
+        answer = self._patiently("GET", f"/streams/{self.stream}")
+        if answer.status_code == 404 and step_minutes is not None:
+            body = {"step_minutes": step_minutes}
+            answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
+        _checked(answer)
+
+    def send(self, frames: Frames, *, replace: bool = False) -> dict[str, Any]:
+        """Send one frame, as NetCDF in dBZ; the service's answer.
+
+        Raises:
+            FrameRefused: The service does not take it.
+            ServiceAway: It does not answer.
+        """
+        path = f"/streams/{self.stream}/frames/{frames.times[0].isoformat()}"
+        answer = self._patiently(
+            "PUT",
+            path.replace("+00:00", "Z"),
+            content=netcdf_bytes(frames),
+            headers={"Content-Type": "application/x-netcdf"},
+            params={"replace": "true"} if replace else {},
+        )
+        return _checked(answer)
+
+    def has_forecast(self, reference: datetime) -> bool:
+        """Whether the stream has issued a forecast of that reference time."""
+        text = reference.isoformat()
+        answer = self._patiently(
+            "GET", f"/streams/{self.stream}/nowcasts", params={"from": text, "to": text}
+        )
+        return bool(_checked(answer)["nowcasts"])
+
+    def await_forecast(self, reference: datetime, seconds: float) -> bool:
+        """Wait until the forecast of a frame is there; False where it does not come."""
+        give_up = time.monotonic() + seconds
+        pause = 0.05
+        while not self.has_forecast(reference):
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(pause)
+            pause = min(1.5 * pause, PAUSE_SECONDS)
+        return True
+
+    def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
+        give_up = time.monotonic() + self.patience_seconds
+        said = False
+        while True:
+            try:
+                answer = self.client.request(method, path, **request)
+                if answer.status_code not in PASSING:
+                    return answer
+                trouble = _detail(answer)
+            except httpx.TransportError as error:
+                trouble = str(error) or type(error).__name__
+            refusal = f"{self.client.base_url} does not take frames: {trouble}"
+            if time.monotonic() + PAUSE_SECONDS > give_up:
+                raise ServiceAway(refusal)
+            if not said:
+                self.say(f"{refusal} (trying again for {self.patience_seconds:g} s)")
+                said = True
+            time.sleep(PAUSE_SECONDS)
+
+
+def netcdf_bytes(frames: Frames) -> bytes:
+    """Frames as a NetCDF file in memory."""
+    from echocast.model.formats.forecast_writer import write_frames
+
+    with tempfile.TemporaryDirectory(prefix="echocast-") as folder:
+        path = Path(folder) / "frame.nc"
+        write_frames(frames, path)
+        return path.read_bytes()
+
+
+def frames_of(paths: Sequence[Path], variable: str | None = None) -> Frames:
+    """All frames of radar files in time order.
+
+    Raises:
+        InputError: A file is unreadable, or the files do not go together.
+    """
+    from echocast.model.formats.readers import read_frames
+
+    return read_frames(paths, variable=variable)
+
+
+def one_by_one(frames: Frames) -> Iterator[Frames]:
+    """Each frame alone."""
+    for index in range(len(frames)):
+        yield frames[index : index + 1]
+
+
+def _checked(answer: httpx.Response) -> dict[str, Any]:
+    if answer.is_success:
+        body: dict[str, Any] = answer.json()
+        return body
+    rule = ""
+    if answer.headers.get("content-type", "").endswith("json"):
+        rule = str(answer.json().get("rule") or "")
+    raise FrameRefused(_detail(answer), rule)
+
+
+def _detail(answer: httpx.Response) -> str:
+    if answer.headers.get("content-type", "").endswith("json"):
+        return str(answer.json().get("detail", answer.text))
+    return f"HTTP {answer.status_code}"

@@ -1,0 +1,110 @@
+"""Watching: feed the radar files of a directory into a stream as they appear.
+
+A file is read once it has been left alone for a moment. One that cannot be read is taken for half
+written, and tried again whenever it changes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from echocast.model.errors import EchocastError
+from echocast.service.client.errors import FrameRefused, ServiceAway
+from echocast.service.client.feed import Feeder, frames_of, one_by_one
+from echocast.service.client.ledger import Ledger, identity
+
+SETTLE_SECONDS = 1.0  # a file that changed later than that may still be written to
+LOOK_AGAIN_SECONDS = 5.0  # where the directory tells of no change
+FUTURE = "future"  # a frame that is refused now, but not later
+IGNORED = (".part", ".tmp", ".partial", ".crdownload")
+
+Say = Callable[[str], None]
+
+
+class Watcher:
+    """Feeds each file once.
+
+    Args:
+        feeder: Sends frames.
+        ledger: Remembers what is done.
+        directory: What to look at.
+        say: Tells the person what happens.
+        settle_seconds: How long a file must have been left alone.
+    """
+
+    def __init__(
+        self,
+        feeder: Feeder,
+        ledger: Ledger,
+        directory: Path,
+        say: Say,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        self._feeder = feeder
+        self._ledger = ledger
+        self._directory = directory
+        self._say = say
+        self._settle = settle_seconds
+        self._refused: set[str] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Feed what is there and what comes, until told to stop."""
+        from watchfiles import watch
+
+        self.feed_all()
+        changes = watch(
+            self._directory,
+            stop_event=stop,
+            recursive=False,
+            rust_timeout=int(1000 * min(LOOK_AGAIN_SECONDS, max(self._settle, 0.05))),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        )
+        for _ in changes:
+            self.feed_all()
+
+    def feed_all(self) -> int:
+        """Feed every file that is settled and not done; how many were done."""
+        return sum(self._feed(path) for path in self._settled())
+
+    def _settled(self) -> Iterator[Path]:
+        for path in sorted(self._directory.iterdir()):
+            with suppress(FileNotFoundError):
+                if not path.is_file() or path.name.startswith(".") or path.suffix in IGNORED:
+                    continue
+                quiet = time.time() - path.stat().st_mtime
+                # A clock that was moved back must not make a file wait for ever.
+                if not 0 <= quiet < self._settle and not self._ledger.knows(path):
+                    yield path
+
+    def _feed(self, path: Path) -> bool:
+        try:
+            seen = identity(path)
+            if seen in self._refused:
+                return False
+            sent = self._send(path)
+        except FrameRefused as error:
+            if error.rule == FUTURE:
+                return False
+            self._say(f"{path.name} is refused: {error}")
+            self._refused.add(seen)
+            return False
+        except ServiceAway as error:
+            self._say(f"{path.name} waits: {error}")
+            return False
+        except (EchocastError, OSError) as error:
+            self._say(f"{path.name} cannot be read (yet): {error}")
+            self._refused.add(seen)
+            return False
+        self._ledger.note(seen)
+        self._say(f"{path.name}: {sent}")
+        return True
+
+    def _send(self, path: Path) -> str:
+        frames = frames_of([path])
+        outcomes = [self._feeder.send(frame)["outcome"] for frame in one_by_one(frames)]
+        return f"{len(outcomes)} frame(s), {outcomes.count('created')} new"

@@ -1,0 +1,81 @@
+"""The child of the pool: reads a JSON request a line, answers a JSON line, knows its limits.
+
+Started as ``python -m echocast.service.decoding.child ROLE MEMORY_BYTES SECONDS``. Ends when its
+standard input does, so it never outlives the gateway.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from echocast.model.errors import EchocastError, InputError
+from echocast.service.decoding import operations
+
+WARM = {
+    "decode": ("echocast.model.formats.readers", "echocast.model.contract"),
+    "render": ("echocast.model.formats.forecast_writer", "echocast.model.plotting.pictures"),
+}
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    role, memory_bytes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    limit_process(memory_bytes)
+    answers = _own_standard_output()
+    for name in WARM[role]:
+        importlib.import_module(name)
+    for count, line in enumerate(sys.stdin.buffer, start=1):
+        _limit_cpu(seconds)
+        answer = {**answer_to(json.loads(line)), "answers": count}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def limit_process(memory_bytes: int) -> None:
+    """Cap the address space and leave no core file."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_cpu(seconds: float) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(usage.ru_utime + usage.ru_stime + seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _own_standard_output() -> TextIO:
+    """Keep the answer pipe to ourselves; whatever a library prints goes to standard error."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return pipe
+
+
+def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of one operation, or its error; the task boundary of this process."""
+    try:
+        operation = operations.OPERATIONS[request["op"]]
+        return {"result": operation(request)}
+    except InputError as error:
+        return _error(type(error).__name__, str(error), error.rule)
+    except EchocastError as error:
+        return _error("EchocastError", str(error), "internal")
+    except MemoryError:
+        return _error("InputTooLarge", "The input needs more memory than it may have.", "memory")
+    except Exception:
+        traceback.print_exc()
+        return _error("UnreadableInput", "The input cannot be read: it is damaged.", "unreadable")
+
+
+def _error(name: str, message: str, rule: str) -> dict[str, Any]:
+    return {"error": {"type": name, "message": message, "rule": rule}}
+
+
+if __name__ == "__main__":
+    main()

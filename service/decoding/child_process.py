@@ -1,0 +1,96 @@
+"""One limited child process that answers JSON lines over its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LINE_LIMIT_BYTES = 16 * 1024 * 1024
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "SSL_CERT_FILE",
+)
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class ChildDied(Exception):
+    """The child ended instead of answering."""
+
+
+@dataclass(frozen=True)
+class ChildLimits:
+    """What one child may use.
+
+    Args:
+        memory_bytes: Address space.
+        seconds: Wall time and CPU time of one answer.
+    """
+
+    memory_bytes: int
+    seconds: float
+
+
+class ChildProcess:
+    """A started ``python -m echocast.service.decoding.child``; one request at a time."""
+
+    def __init__(self, process: Process, limits: ChildLimits) -> None:
+        self.process = process
+        self.limits = limits
+
+    @classmethod
+    async def start(cls, role: str, limits: ChildLimits) -> ChildProcess:
+        """Start a child that warms up for ``role`` and then reads requests."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "echocast.service.decoding.child", role),
+            *(str(limits.memory_bytes), str(limits.seconds)),
+            stdin=PIPE,
+            stdout=PIPE,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | ONE_THREAD,
+            limit=LINE_LIMIT_BYTES,
+            start_new_session=True,  # Ctrl-C is for the gateway to handle
+        )
+        return cls(process, limits)
+
+    @property
+    def alive(self) -> bool:
+        """True until the process has ended."""
+        return self.process.returncode is None
+
+    async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The child's answer.
+
+        Raises:
+            ChildDied: It ended without one.
+            TimeoutError: It took too long.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                self.process.stdin.write(json.dumps(request).encode() + b"\n")
+                await self.process.stdin.drain()
+                line = await self.process.stdout.readline()
+        except (ConnectionError, ValueError) as error:
+            raise ChildDied from error
+        if not line.endswith(b"\n"):
+            raise ChildDied
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    async def stop(self) -> None:
+        """End the process now and reap it."""
+        if self.alive:
+            self.process.kill()
+        await self.process.wait()

@@ -1,0 +1,56 @@
+"""Which observations a forecast can be scored against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from echocast.model.errors import ContractViolation
+from echocast.model.frames import Frames
+from echocast.model.verification.forecast_scores import fits
+
+LEADS = 10  # of every model that this service runs
+
+
+def split_by_fit(
+    observed: Frames, input_times: Sequence[str]
+) -> tuple[Frames, tuple[datetime, ...]]:
+    """The observed frames that fit a lead time, and the later times that fit none.
+
+    Args:
+        observed: Frames; those up to the reference time are passed over without a word.
+        input_times: Of the forecast's input, ISO 8601.
+
+    Raises:
+        ContractViolation: None fits.
+    """
+    known = [datetime.fromisoformat(time) for time in input_times]
+    step = timedelta(seconds=float(np.median([gap.total_seconds() for gap in _gaps(known)])))
+    leads = [known[-1] + step * lead for lead in range(1, LEADS + 1)]
+    fit = [any(fits(time, lead, step) for lead in leads) for time in observed.times]
+    if not any(fit):
+        raise ContractViolation(
+            f"Observations must be valid within {step.total_seconds() / 600:g} minutes of"
+            f" {leads[0].isoformat()}, every {step.total_seconds() / 60:g} minutes up to"
+            f" {leads[-1].isoformat()}, but those sent are of {_told(observed.times)}.",
+            rule="observation-times",
+        )
+    pairs = list(zip(observed.times, fit, strict=True))
+    ignored = tuple(time for time, yes in pairs if not yes and time > known[-1])
+    times = [time for time, yes in pairs if yes]
+    return observed.with_values(observed.reflectivity_dbz[np.array(fit)], times), ignored
+
+
+def _gaps(times: Sequence[datetime]) -> list[timedelta]:
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def _told(times: Sequence[datetime]) -> str:
+    """The first and the last time, in words."""
+    if not times:
+        return "no time"
+    first, last = times[0].isoformat(), times[-1].isoformat()
+    return first if first == last else f"{first} to {last}"

@@ -1,0 +1,174 @@
+"""A warm pool of limited children that touch what callers sent, so that the gateway need not.
+
+netCDF4 and HDF5 run in no other process of the service. A child that refused, failed, hung or died
+is replaced; so is one that has answered often, before leaks add up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from echocast.model.errors import (
+    ContractViolation,
+    EchocastError,
+    InputError,
+    InputTooLarge,
+    UnreadableInput,
+    UnsupportedInput,
+)
+from echocast.service.decoding.child_process import ChildDied, ChildLimits, ChildProcess
+from echocast.service.errors import Busy
+
+log = logging.getLogger("echocast.decode")
+
+ANSWERS_PER_LIFE = 2000
+PAUSE_SECONDS = 0.2  # before a child that died is replaced: it may be dying at its start
+LONGEST_PAUSE_SECONDS = 10.0
+REFUSALS: dict[str, type[InputError]] = {
+    cls.__name__: cls
+    for cls in (ContractViolation, InputError, InputTooLarge, UnreadableInput, UnsupportedInput)
+}
+
+
+class RenderingFailed(EchocastError):
+    """A forecast that we wrote ourselves could not be rendered."""
+
+
+class Pool:
+    """Children of one role.
+
+    Args:
+        role: ``decode`` or ``render``: what the children warm up for.
+        size: How many.
+        limits: What each may use.
+        backlog: Most callers that wait for a child.
+        on_recycle: Told why a child is replaced.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        size: int,
+        limits: ChildLimits,
+        backlog: int,
+        on_recycle: Callable[[str], None],
+    ) -> None:
+        self.role = role
+        self.size = size
+        self.limits = limits
+        self.backlog = backlog
+        self.on_recycle = on_recycle
+        self.idle: asyncio.LifoQueue[ChildProcess] = asyncio.LifoQueue()
+        self.children: set[ChildProcess] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the children while the context lasts; they warm up in the background."""
+        for _ in range(self.size):
+            self._in_background(self._add())
+        try:
+            yield
+        finally:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await asyncio.gather(*(child.stop() for child in self.children))
+
+    async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of some child.
+
+        Raises:
+            InputError: The child refused the input, or the input killed or stalled it.
+            Busy: Too many wait already.
+        """
+        child = await self._take()
+        answer = await self._answer(child, request)
+        if "error" in answer:
+            raise _refusal(answer["error"])
+        return dict(answer["result"])
+
+    async def _take(self) -> ChildProcess:
+        if self.waiting >= self.backlog:
+            raise Busy(f"{self.waiting} requests wait for a {self.role} process already.")
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                while not (child := await self.idle.get()).alive:
+                    self._replace(child, "died")
+            return child
+        except TimeoutError as error:
+            raise Busy(f"No {self.role} process became free in time.") from error
+        finally:
+            self.waiting -= 1
+
+    async def _answer(self, child: ChildProcess, request: Mapping[str, Any]) -> dict[str, Any]:
+        reason = "cancelled"
+        try:
+            answer = await child.ask(request)
+            reason = "refused" if "error" in answer else _worn(answer)
+        except ChildDied:
+            reason = "died"
+            answer = _error("UnreadableInput", "The input crashed its decoder.", "decoder-crash")
+        except TimeoutError:
+            reason = "timeout"
+            took = f"took more than {self.limits.seconds:g} seconds to decode"
+            answer = _error("InputTooLarge", f"The input {took}.", "decode-time")
+        finally:
+            if reason:
+                self._replace(child, reason)
+            else:
+                self.idle.put_nowait(child)
+        return answer
+
+    def _replace(self, child: ChildProcess, reason: str) -> None:
+        self.on_recycle(reason)
+        if reason in ("died", "timeout"):
+            log.warning("A %s process %s and is replaced", self.role, reason)
+        self._in_background(self._retire(child))
+        self._in_background(self._add(PAUSE_SECONDS if reason == "died" else 0.0))
+
+    async def _retire(self, child: ChildProcess) -> None:
+        await child.stop()
+        self.children.discard(child)
+
+    async def _add(self, after_seconds: float = 0.0) -> None:
+        await asyncio.sleep(after_seconds)
+        child = await self._started()
+        self.children.add(child)
+        self.idle.put_nowait(child)
+
+    async def _started(self) -> ChildProcess:
+        """A child, as soon as the system lets us start one: no place stays empty for ever."""
+        pause = PAUSE_SECONDS
+        while True:
+            try:
+                return await ChildProcess.start(self.role, self.limits)
+            except OSError as error:
+                log.error("A %s process can't be started and is tried again: %s", self.role, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+def _worn(answer: Mapping[str, Any]) -> str:
+    return "worn" if answer.get("answers", 0) >= ANSWERS_PER_LIFE else ""
+
+
+def _error(name: str, message: str, rule: str) -> dict[str, Any]:
+    return {"error": {"type": name, "message": message, "rule": rule}}
+
+
+def _refusal(error: Mapping[str, Any]) -> EchocastError:
+    if error["type"] not in REFUSALS:
+        return RenderingFailed(error["message"])
+    return REFUSALS[error["type"]](error["message"], rule=error["rule"])

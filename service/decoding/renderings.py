@@ -1,0 +1,159 @@
+"""A forecast file in other formats: JSON, npz, a picture, a loop. Runs in a child process only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echocast.model.forecast import Forecast
+from echocast.model.formats.forecast_reader import read_exceedance, read_expected
+from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.frames import FloatArray, Frames
+from echocast.model.verification.forecast_scores import Verification
+from echocast.workers.archive.frames_file import read_stored
+
+Request = Mapping[str, Any]
+DECIMALS = 2  # forecasts are stored to .01 dBZ
+
+
+def _write_json(request: Request) -> None:
+    """Frame by frame: as Python objects a value takes ten times its size."""
+    forecast = _forecast(request)
+    thresholds: list[float] = []
+    with Path(request["output"]).open("w") as file:
+        file.write('{"frames":[')
+        _write_list(file, map(_plain, forecast.frames.reflectivity_dbz))
+        file.write('],"exceedance_probability_percent":[')
+        for threshold, leads in read_exceedance(Path(request["forecast"])):
+            file.write("," * bool(thresholds) + "[")
+            _write_list(file, map(_percent, leads))
+            file.write("]")
+            thresholds.append(threshold)
+        facts = _facts(forecast) | {"exceedance_thresholds_dbz": thresholds}
+        facts["product"] = request["product"] or "default"
+        grid = replace(forecast.frames.grid, latitude=None, longitude=None)
+        rest = _compact({**facts, "grid": grid.to_json()})
+        file.write("]," + rest.removeprefix("{"))
+
+
+def _write_list(file: TextIO, items: Iterable[list[Any]]) -> None:
+    for index, item in enumerate(items):
+        file.write("," * (index > 0) + _compact(item))
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _probabilities(path: Path) -> tuple[list[float], NDArray[np.float16]]:
+    """Thresholds in dBZ and (threshold, time, y, x) in 0..1, NaN where missing."""
+    told = [
+        (threshold, np.stack([plane.astype(np.float16) for plane in leads]))
+        for threshold, leads in read_exceedance(path)
+    ]
+    planes = [values for _, values in told]
+    return [threshold for threshold, _ in told], np.array(planes, np.float16)
+
+
+def _write_npz(request: Request) -> None:
+    forecast = _forecast(request)
+    thresholds, probabilities = _probabilities(Path(request["forecast"]))
+    facts = _facts(forecast)
+    with Path(request["output"]).open("wb") as file:
+        np.savez_compressed(
+            file,
+            reflectivity_dbz=forecast.frames.reflectivity_dbz,
+            extrapolation_dbz=forecast.extrapolation.reflectivity_dbz,
+            exceedance_thresholds_dbz=np.array(thresholds),
+            exceedance_probability=probabilities,
+            times=np.array(facts["times"]),
+            lead_minutes=np.array(forecast.lead_minutes),
+            forecast_reference_time=np.array(facts["forecast_reference_time"]),
+            y=forecast.frames.grid.y,
+            x=forecast.frames.grid.x,
+        )
+
+
+def _write_png(request: Request) -> None:
+    from echocast.model.plotting.pictures import forecast_png
+
+    observed, scores = _observed(request), _verification(request)
+    picture = forecast_png(_forecast(request), observed, scores, _inputs(request))
+    Path(request["output"]).write_bytes(picture)
+
+
+def _write_webp(request: Request) -> None:
+    from echocast.model.plotting.pictures import forecast_loop
+
+    loop = forecast_loop(_inputs(request), _forecast(request), _observed(request))
+    Path(request["output"]).write_bytes(loop)
+
+
+RENDERERS: dict[str, Callable[[Request], None]] = {
+    "json": _write_json,
+    "npz": _write_npz,
+    "png": _write_png,
+    "webp": _write_webp,
+}
+
+
+def _forecast(request: Request) -> Forecast:
+    """The forecast with the product that is wanted as its frames; by default its own."""
+    path, product = Path(request["forecast"]), request["product"]
+    forecast = read_forecast(path, only_methods=True)
+    if not product:
+        return forecast
+    shown = replace(forecast, frames=read_expected(path, forecast.frames))
+    return replace(shown, frames=shown.sharp()) if product == "sharp" else shown
+
+
+def _inputs(request: Request) -> Frames | None:
+    return read_stored(Path(request["inputs"]), mapped=True) if request["inputs"] else None
+
+
+def _observed(request: Request) -> Frames | None:
+    """All observations together; of one time the last that came."""
+    parts = [read_stored(Path(path), mapped=True) for path in request["observed"]]
+    return Frames.merged(parts) if parts else None
+
+
+def _verification(request: Request) -> Verification | None:
+    scores = request["verification"]
+    return None if scores is None else Verification.from_json(scores)
+
+
+def _facts(forecast: Forecast) -> dict[str, Any]:
+    return {
+        "times": [time.isoformat().replace("+00:00", "Z") for time in forecast.frames.times],
+        "units": "dBZ",
+        "forecast_reference_time": forecast.forecast_reference_time.isoformat().replace(
+            "+00:00", "Z"
+        ),
+        "lead_minutes": forecast.lead_minutes,
+        "model": {"name": forecast.model.name, "version": forecast.model.version},
+        "no_rain_dbz": forecast.frames.no_rain_dbz,
+    }
+
+
+def _plain(values: FloatArray) -> list[Any]:
+    """Nested lists, rounded, with None where missing."""
+    return _listed(np.round(values.astype(float), DECIMALS), np.isnan(values))
+
+
+def _percent(values: FloatArray) -> list[Any]:
+    """Nested lists of whole percent, with None where missing."""
+    missing = np.isnan(values)
+    return _listed(np.rint(100 * np.where(missing, 0, values)).astype(int), missing)
+
+
+def _listed(values: NDArray[Any], missing: NDArray[np.bool_]) -> list[Any]:
+    objects = values.astype(object)
+    objects[missing] = None
+    listed: list[Any] = objects.tolist()
+    return listed

@@ -1,0 +1,212 @@
+"""What a child does for streams: reads one frame, and a forecast at one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echocast.model.contract import InputContract, check_frames
+from echocast.model.errors import ContractViolation
+from echocast.model.frames import Frames
+
+Request = Mapping[str, Any]
+EARTH_KM = 6371.0  # mean radius
+TOLERANCE = 0.1  # of a step, between the time in the path and the time in the file
+
+
+def decode_frame(
+    request: Request, read: Callable[[Request], Frames], store: Callable[[Frames, Path], Any]
+) -> dict[str, Any]:
+    """Read one frame, check it against its stream and time, and store it for the gateway.
+
+    Raises:
+        InputError: The upload is unreadable, or breaks a rule.
+    """
+    frames = read(request)
+    _check_units(request)
+    contract = InputContract()
+    check_frames(frames, contract)
+    time = datetime.fromisoformat(request["time"])
+    frame = _at(frames, time, TOLERANCE * timedelta(minutes=request["step_minutes"]))
+    share = float(frame.missing.mean())
+    if share > contract.maximum_missing_share:
+        raise ContractViolation(
+            f"At most {contract.maximum_missing_share:.0%} of a frame may be missing, but"
+            f" {share:.1%} of this one is.",
+            rule="missing-share",
+        )
+    return {"frame": store(frame, Path(request["directory"]) / "frame")}
+
+
+def _at(frames: Frames, time: datetime, tolerance: timedelta) -> Frames:
+    """The frame of a time, which must be the only one."""
+    if len(frames) != 1:
+        raise ContractViolation(
+            f"One frame is sent at a time, but the upload holds {len(frames)}.", rule="frame-count"
+        )
+    if abs(frames.times[0] - time) > tolerance:
+        raise ContractViolation(
+            f"The frame is sent for {time.isoformat()}, but says it is valid at"
+            f" {frames.times[0].isoformat()}.",
+            rule="frame-time",
+        )
+    return frames
+
+
+def _check_units(request: Request) -> None:
+    sent = _units(request)
+    if sent != request["units"]:
+        raise ContractViolation(
+            f"The stream is declared in {request['units']}, but the frame is in {sent}.",
+            rule="units",
+        )
+
+
+def _units(request: Request) -> str:
+    """``dBZ`` or ``mm/h``, as a readable upload has it."""
+    path = Path(request["paths"][0])
+    if request["kind"] == "json":
+        return _named_units(str(json.loads(path.read_bytes())["units"]))
+    if (quantity := _odim_quantity(path, request["variable"])) is not None:
+        return "mm/h" if quantity == "RATE" else "dBZ"
+    from echocast.model.formats.netcdf_access import open_netcdf
+    from echocast.model.formats.netcdf_field import find_field
+
+    with open_netcdf(path) as dataset:
+        field = find_field(dataset, request["variable"], path.name)
+        return "dBZ" if field.mm_h_per_unit is None else "mm/h"
+
+
+def _named_units(units: str) -> str:
+    return "dBZ" if units.lower() == "dbz" else "mm/h"
+
+
+def _odim_quantity(path: Path, variable: str | None) -> str | None:
+    """The quantity that is read from an ODIM_H5 file; None where the file is none."""
+    import h5py
+
+    from echocast.model.formats.odim_reader import is_odim, read_odim
+
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as file:
+        if not is_odim(file):
+            return None
+    return read_odim(path, variable=variable).attributes["original_quantity"]
+
+
+def forecast_at(request: Request) -> dict[str, Any]:
+    """A forecast at the pixel nearest to a place.
+
+    Raises:
+        ContractViolation: The grid does not say where it is, or the place is outside of it.
+    """
+    from echocast.model.formats.forecast_writer import read_forecast
+    from echocast.model.reflectivity import ZR
+
+    forecast = read_forecast(Path(request["forecast"]))
+    grid = forecast.frames.grid
+    row, column = grid_pixel(grid, request["latitude"], request["longitude"])
+    values = forecast.frames.reflectivity_dbz[:, row, column]
+    chances = forecast.exceedance_probability
+    relation = ZR.of_attributes(forecast.frames.attributes)
+    rates = relation.rain_rate_mm_h(values, no_rain_dbz=forecast.frames.no_rain_dbz)
+    return {
+        "row": row,
+        "column": column,
+        "valid_times": [time.isoformat() for time in forecast.frames.times],
+        "lead_minutes": forecast.lead_minutes,
+        "reflectivity_dbz": _plain(values, 2),
+        "extrapolation_dbz": _plain(forecast.extrapolation.reflectivity_dbz[:, row, column], 2),
+        "rain_rate_mm_h": _plain(rates, 3),
+        "zr": {"a": relation.a, "b": relation.b},
+        "exceedance_probability": {}
+        if chances is None
+        else {
+            f"{threshold:g}": _plain(chances[index, :, row, column], 3)
+            for index, threshold in enumerate(forecast.exceedance_thresholds_dbz)
+        },
+        "radar_coverage": np.isfinite(values).tolist(),
+        "quality": dict(forecast.quality),
+    }
+
+
+def grid_pixel(grid: Any, latitude: float, longitude: float) -> tuple[int, int]:
+    """Row and column of the pixel that a place lies in.
+
+    By the grid's projection; without one, by the latitude and longitude of each pixel.
+
+    Raises:
+        ContractViolation: The grid does not say where it is, or the place is outside of it.
+    """
+    if grid.latitude is not None and not _is_projected(grid):
+        row, column = _nearest_of_all(grid, latitude, longitude)
+    else:
+        y, x = _coordinates(grid, latitude, longitude)
+        row, column = _nearest(grid.y, y), _nearest(grid.x, x)
+    if row is None or column is None:
+        raise ContractViolation(
+            f"Latitude {latitude:g}, longitude {longitude:g} is outside the stream's grid.",
+            rule="place",
+        )
+    return row, column
+
+
+def _is_projected(grid: Any) -> bool:
+    return grid.units == "degree" or (grid.units != "1" and bool(grid.crs))
+
+
+def _nearest_of_all(
+    grid: Any, latitude: float, longitude: float
+) -> tuple[int, int] | tuple[None, None]:
+    """The pixel whose centre is nearest; none further away than a pixel's side.
+
+    Distances are those of the chord (haversine), which also hold across the date line.
+    """
+    north, east = np.deg2rad(grid.latitude), np.deg2rad(grid.longitude)
+    here_north, here_east = np.deg2rad(latitude), np.deg2rad(longitude)
+    chord = np.sin((north - here_north) / 2) ** 2
+    chord += np.cos(north) * np.cos(here_north) * np.sin((east - here_east) / 2) ** 2
+    if not np.isfinite(chord).any() or grid.pixel_size_km is None:
+        return None, None
+    row, column = (int(i) for i in np.unravel_index(np.nanargmin(chord), chord.shape))
+    distance_km = 2 * EARTH_KM * float(np.arcsin(np.sqrt(min(chord[row, column], 1.0))))
+    return (row, column) if distance_km <= grid.pixel_size_km else (None, None)
+
+
+def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, float]:
+    from pyproj import CRS, Transformer
+
+    projected = grid.crs and grid.crs.get("grid_mapping_name") != "latitude_longitude"
+    if grid.units == "degree" and not projected:
+        turns = round((float(grid.x.mean()) - longitude) / 360)
+        return latitude, longitude + 360 * turns
+    if not _is_projected(grid):
+        raise ContractViolation(
+            "The stream's grid does not say where on earth it is: it has neither a projection nor"
+            " the latitude and longitude of each pixel.",
+            rule="place",
+        )
+    crs = CRS.from_wkt(grid.crs["crs_wkt"]) if "crs_wkt" in grid.crs else CRS.from_cf(grid.crs)
+    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(longitude, latitude)
+    scale = 1000.0 if grid.units == "km" else 1.0
+    unit = crs.axis_info[0].unit_conversion_factor if grid.units in ("m", "km") else 1.0
+    return float(y) * unit / scale, float(x) * unit / scale
+
+
+def _nearest(centres: Any, value: float) -> int | None:
+    """Index of the nearest centre; None further than half a pixel from all."""
+    if not np.isfinite(value):
+        return None
+    index = int(np.argmin(np.abs(centres - value)))
+    half = abs(float(centres[-1] - centres[0])) / (len(centres) - 1) / 2
+    return index if abs(float(centres[index]) - value) <= half * 1.001 else None
+
+
+def _plain(values: Any, decimals: int) -> list[float | None]:
+    return [round(float(v), decimals) if np.isfinite(v) else None for v in values]

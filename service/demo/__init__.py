@@ -1,0 +1,1 @@
+"""``echocast demo``: the main job through HTTP, start to end."""

@@ -1,0 +1,1 @@
+"""The forms of HTTP: problems, negotiation, parameters, schemas."""

@@ -1,0 +1,114 @@
+"""The formats of a forecast, and which one a caller wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from echocast.service.errors import NotAcceptable, UnknownFormat
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to hand out a forecast.
+
+    Args:
+        name: What ``?format=`` calls it.
+        media_type: Its media type.
+        suffix: Of its files.
+        product: ``expected`` or ``sharp``; empty: the forecast's default product.
+    """
+
+    name: str
+    media_type: str
+    suffix: str
+    product: str = ""
+
+    @property
+    def variant(self) -> str:
+        """Tells apart what must not be taken for one another."""
+        return f"{self.name}-{self.product}" if self.product else self.name
+
+
+FORMATS = {
+    format.name: format
+    for format in (
+        Format("netcdf", "application/x-netcdf", ".nc"),
+        Format("json", "application/json", ".json"),
+        Format("png", "image/png", ".png"),
+        Format("webp", "image/webp", ".webp"),
+        Format("npz", "application/x-npz", ".npz"),
+    )
+}
+PRODUCTS = ("expected", "sharp")
+OTHER_NAMES = {"nc": "netcdf"}
+SYNONYMS = {
+    "application/netcdf": "netcdf",
+    "application/x-netcdf4": "netcdf",
+    "application/zip": "npz",
+    "application/octet-stream": "netcdf",
+}
+BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS.values()} | {
+    media_type: FORMATS[name] for media_type, name in SYNONYMS.items()
+}
+
+
+def wanted_format(name: str | None, accept: str | None, product: str | None = None) -> Format:
+    """The format that ``?format=`` names, else the one that ``Accept`` prefers, of a product.
+
+    Raises:
+        UnknownFormat: ``name`` or ``product`` is none of ours, or the format holds all products.
+        NotAcceptable: ``accept`` allows none of ours.
+    """
+    form = _wanted(name, accept)
+    if product is None:
+        return form
+    if product not in PRODUCTS:
+        raise UnknownFormat(f"A product is one of {', '.join(PRODUCTS)}, not {product[:40]!r}.")
+    if form.name == "netcdf":
+        raise UnknownFormat(
+            "A NetCDF forecast holds reflectivity, reflectivity_expected and reflectivity_sharp"
+            " side by side; product chooses what json, npz, png and webp show."
+        )
+    return replace(form, product=product)
+
+
+def _wanted(name: str | None, accept: str | None) -> Format:
+    if name is not None:
+        name = OTHER_NAMES.get(name, name)
+        if name not in FORMATS:
+            raise UnknownFormat(f"A forecast comes as {', '.join(FORMATS)}, not as {name[:40]!r}.")
+        return FORMATS[name]
+    for pattern in _by_preference(accept or "*/*"):
+        if (found := _matching(pattern)) is not None:
+            return found
+    raise NotAcceptable(f"A forecast comes as one of {', '.join(BY_MEDIA_TYPE)}.")
+
+
+def _matching(pattern: str) -> Format | None:
+    """The first format that a media range covers."""
+    if pattern in BY_MEDIA_TYPE:
+        return BY_MEDIA_TYPE[pattern]
+    kind, _, rest = pattern.partition("/")
+    if rest != "*":
+        return None
+    fits = (f for f in FORMATS.values() if kind in ("*", f.media_type.partition("/")[0]))
+    return next(fits, None)
+
+
+def _by_preference(accept: str) -> list[str]:
+    """Media ranges, best first; those with weight 0 are left out."""
+    weighted = [_weighted(part) for part in accept.split(",") if part.strip()]
+    wanted = [(weight, pattern) for weight, pattern in weighted if weight > 0]
+    return [pattern for _, pattern in sorted(wanted, key=lambda pair: -pair[0])]
+
+
+def _weighted(part: str) -> tuple[float, str]:
+    pattern, *parameters = (piece.strip() for piece in part.lower().split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value), pattern
+            except ValueError:
+                return 0.0, pattern
+    return 1.0, pattern

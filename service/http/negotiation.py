@@ -1,0 +1,46 @@
+"""What routes that hand out a forecast have in common: how it is asked for, how it is answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query
+
+from echocast.service.http.formats import FORMATS, Format, wanted_format
+from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.schemas import ForecastFrames
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+CONTENT = {format.media_type: BINARY for format in FORMATS.values() if format.name != "json"}
+
+Accept = Annotated[str | None, Header()]
+KnownTag = Annotated[str, Header(description="ETag of what the caller has.")]
+
+
+async def get_format(
+    format_name: Annotated[
+        str | None, Query(alias="format", description=f"One of {', '.join(FORMATS)}.")
+    ] = None,
+    accept: Accept = None,
+    product: Annotated[
+        str | None,
+        Query(
+            description="What json, npz, png and webp show: expected (least squared error) or sharp"
+            " (intensities of the newest frame, for looking at); by default where to warn."
+        ),
+    ] = None,
+) -> Format:
+    """The format that the caller wants."""
+    return wanted_format(format_name, accept, product)
+
+
+WantedFormat = Annotated[Format, Depends(get_format)]
+
+
+def forecast_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` entry of a route that hands out a forecast, or refuses by these."""
+    return {
+        200: {"model": ForecastFrames, "description": "The forecast.", "content": CONTENT},
+        304: {"description": "Not changed since the ETag in If-None-Match."},
+        **refusals(*statuses),
+    }

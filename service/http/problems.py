@@ -1,0 +1,161 @@
+"""Every refusal as RFC 9457 problem+json: one table from exception class to status and type."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from echocast.model.errors import (
+    ContractViolation,
+    InputError,
+    InputTooLarge,
+    ModelError,
+    RegistryConflict,
+    RegistryFull,
+    UnknownModel,
+    UnreadableInput,
+    UnsupportedInput,
+)
+from echocast.service import errors
+from echocast.service.streams.errors import NoForecastYet
+from echocast.workers.errors import (
+    AnotherStore,
+    ArchiveError,
+    DiskFull,
+    EngineError,
+    EngineUnavailable,
+    IdempotencyConflict,
+    NotInArchive,
+    QueueFull,
+    StreamConflict,
+    UnknownStream,
+)
+
+log = logging.getLogger("echocast.problems")
+
+TYPE_PREFIX = "urn:echocast:problem:"
+RETRY = {"Retry-After": "5"}
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="echocast"'}
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a caller is told about a class of errors; ``slug`` never changes once published."""
+
+    status: int
+    slug: str
+    title: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+TABLE: dict[type[Exception], Kind] = {
+    UnreadableInput: Kind(400, "unreadable-input", "The input cannot be read"),
+    errors.MalformedBody: Kind(400, "malformed-body", "The body is malformed"),
+    errors.MissingKey: Kind(401, "missing-key", "An API key is needed", CHALLENGE),
+    errors.MissingScope: Kind(403, "missing-scope", "The API key does not cover this"),
+    errors.CrossSite: Kind(403, "cross-site", "Pages of other sites may not do this"),
+    errors.UnknownHost: Kind(421, "unknown-host", "Not a host name of this service"),
+    UnknownModel: Kind(404, "unknown-model", "No such model"),
+    errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
+    UnknownStream: Kind(404, "unknown-stream", "No such stream"),
+    NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
+    RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
+    RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
+    StreamConflict: Kind(409, "stream-conflict", "It is there already, and differs"),
+    NotInArchive: Kind(410, "no-longer-stored", "No longer stored"),
+    errors.NotAcceptable: Kind(406, "not-acceptable", "None of the accepted formats exists"),
+    errors.BodyTooSlow: Kind(408, "body-too-slow", "The body took too long"),
+    errors.ForecastNotReady: Kind(409, "forecast-not-ready", "There is no forecast"),
+    errors.BodyTooLarge: Kind(413, "body-too-large", "The body is too large"),
+    InputTooLarge: Kind(413, "input-too-large", "The input is too large"),
+    errors.UnsupportedMediaType: Kind(415, "unsupported-media-type", "Unknown content type"),
+    ContractViolation: Kind(422, "contract-violation", "The request breaks a rule"),
+    UnsupportedInput: Kind(422, "unsupported-input", "The input is of a kind we do not know"),
+    InputError: Kind(422, "unusable-input", "The input cannot be used"),
+    errors.UnknownFormat: Kind(422, "unknown-format", "Unknown forecast format"),
+    errors.UnknownParameter: Kind(422, "unknown-parameter", "No such parameter"),
+    IdempotencyConflict: Kind(422, "idempotency-conflict", "The idempotency key was used before"),
+    RequestValidationError: Kind(422, "invalid-parameter", "A parameter is invalid"),
+    errors.RateExceeded: Kind(429, "rate-exceeded", "Too many submissions", RETRY),
+    ModelError: Kind(500, "model-unusable", "The model cannot be used"),
+    errors.NoWorker: Kind(503, "no-worker", "No worker is there", RETRY),
+    errors.Busy: Kind(503, "busy", "Too many uploads at once", RETRY),
+    QueueFull: Kind(503, "queue-full", "The queue is full", RETRY),
+    EngineUnavailable: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
+    AnotherStore: Kind(503, "another-store", "The engine's jobs have their files elsewhere", RETRY),
+    EngineError: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
+    RedisError: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
+    DiskFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
+    ArchiveError: Kind(500, "archive-damaged", "The archive cannot give what it should"),
+}
+INTERNAL = Kind(500, "internal", "Something went wrong on our side")
+
+
+def kind_of(error: Exception) -> Kind:
+    """The entry of the table that fits an error best."""
+    return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), INTERNAL)
+
+
+def problem_of(error: Exception) -> JSONResponse:
+    """The answer that tells a caller about an error."""
+    kind = kind_of(error)
+    members: dict[str, Any] = {"detail": _detail(error, kind)}
+    if isinstance(error, InputError):
+        members["rule"] = error.rule
+    if isinstance(error, RequestValidationError):
+        members["errors"] = [_place(entry) for entry in error.errors()]
+    return problem(kind, **members)
+
+
+def problem(kind: Kind, **members: Any) -> JSONResponse:
+    """A problem+json answer with extension members."""
+    body = {"type": TYPE_PREFIX + kind.slug, "title": kind.title, "status": kind.status, **members}
+    return JSONResponse(body, kind.status, dict(kind.headers), MEDIA_TYPE)
+
+
+def install(app: FastAPI, retry_after_seconds: int) -> None:
+    """Answer every error of the table, every HTTP error and everything else by problem+json."""
+
+    async def answer(_: Request, error: Exception) -> JSONResponse:
+        response = problem_of(error)
+        if "retry-after" in response.headers:
+            response.headers["retry-after"] = str(retry_after_seconds)
+        return response
+
+    for cls in TABLE:
+        app.add_exception_handler(cls, answer)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, answer)
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    slug = phrase.lower().replace(" ", "-")
+    kind = Kind(error.status_code, slug, phrase, error.headers or {})
+    detail = f"{request.method} {request.url.path[:200]!r} is answered by: {error.detail}."
+    return problem(kind, detail=detail)
+
+
+def _detail(error: Exception, kind: Kind) -> str:
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{'.'.join(_place(e)['where'])}: {e['msg']}" for e in error.errors())
+    if isinstance(error, RedisError):
+        return "The engine that carries the jobs does not answer."
+    if kind is INTERNAL:
+        return "The request could not be answered; the log of the service says why."
+    return str(error)
+
+
+def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"where": [str(part) for part in entry["loc"]], "message": entry["msg"]}

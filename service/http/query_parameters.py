@@ -1,0 +1,31 @@
+"""No misspelt parameter goes unnoticed: a forecast for another time would look right."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from echocast.service.errors import UnknownParameter
+
+
+async def check_parameters(request: Request) -> None:
+    """Make sure that the route knows every query parameter.
+
+    Raises:
+        UnknownParameter: It does not know one.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
+    known = _names(route.dependant)
+    for name in request.query_params:
+        if name not in known:
+            listed = f"known are {', '.join(sorted(known))}" if known else "none is known"
+            raise UnknownParameter(f"There is no parameter {name[:40]!r} here; {listed}.")
+
+
+def _names(dependant: Dependant) -> set[str]:
+    """The query parameters of a route and of all it depends on."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_names(part) for part in dependant.dependencies))

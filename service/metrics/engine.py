@@ -1,0 +1,83 @@
+"""What Prometheus reads of the gateway's surroundings: engine, queue, workers, disk."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from echocast.workers.archive.archive import Archive
+from echocast.workers.engine.status import Condition, condition
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.store import JobStore
+
+
+class Surroundings(Collector):
+    """Looks around at every scrape; of an engine that is away only that is said.
+
+    Args:
+        store: The jobs, and how long a worker's sign of life is good for.
+        archive: Whose disk is watched.
+        free_space_floor_bytes: What must stay free.
+    """
+
+    def __init__(self, store: JobStore, archive: Archive, free_space_floor_bytes: int) -> None:
+        self._store = store
+        self._archive = archive
+        self._floor = free_space_floor_bytes
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        yield _gauge("disk_free_bytes", "Free on the archive's disk.", self._free())
+        yield _gauge("disk_floor_bytes", "Must stay free; below, work is refused.", self._floor)
+        try:
+            found = condition(self._store.engine)
+        except (EngineUnavailable, RedisError):
+            found = None
+        yield _gauge("engine_reachable", "1 where the engine answers.", float(found is not None))
+        if found:
+            yield from self._engine(found)
+            yield from self._workers(found)
+
+    def _free(self) -> float:
+        return shutil.disk_usage(self._archive.scratch).free
+
+    def _engine(self, found: Condition) -> Iterator[Metric]:
+        yield _gauge("queue_jobs", "Jobs that wait.", found.waiting)
+        yield _gauge(
+            "queue_oldest_job_age_seconds",
+            "Since the job at the head of the queue was submitted; 0: none waits.",
+            found.oldest_seconds,
+        )
+        yield _gauge("engine_memory_used_bytes", "Of the engine.", found.memory_used_bytes)
+        yield _gauge(
+            "engine_memory_limit_bytes", "At which it refuses to write.", found.memory_limit_bytes
+        )
+        yield _gauge("engine_uptime_seconds", "Since the engine started.", found.uptime_seconds)
+        yield _gauge(
+            "engine_persistence_ok",
+            "1 where every write goes to disk and the last one did.",
+            float(found.writes_are_safe),
+        )
+
+    def _workers(self, found: Condition) -> Iterator[Metric]:
+        lease = self._store.policy.lease_seconds
+        ages = sorted(lease - left for left in found.heartbeats_good_for) or [math.nan]
+        alive = sum(left >= 0 for left in found.heartbeats_good_for)
+        yield _gauge("workers_alive", "Workers with a sign of life that is still good.", alive)
+        family = GaugeMetricFamily(
+            "echocast_worker_heartbeat_age_seconds",
+            "Since the last sign of life of the worker heard last, and of the one silent longest.",
+            labels=("worker",),
+        )
+        family.add_metric(("newest",), ages[0])
+        family.add_metric(("oldest",), ages[-1])
+        yield family
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"echocast_{name}", text, value)

@@ -1,0 +1,174 @@
+"""The exposition of all streams: a stream's text is made anew only when something of it changed.
+
+Twenty streams are twenty thousand lines. Written anew at every scrape they cost a second, in which
+the gateway's other requests wait; what changed since the last scrape is one stream or none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from echocast.model.verification.counts import CLASSES
+from echocast.service.metrics.drift import DriftCollector
+from echocast.service.metrics.streams import families
+from echocast.service.streams.sample_floors import Floors
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
+
+NAN = float("nan")
+FLOORS = {
+    "pixels": "Events (hits, misses, false alarms) below which no score is shown.",
+    "blocks": "Blocks of six hours with events below which no score is shown.",
+    "storms": "Storms below which no score is shown.",
+}
+Text = tuple[str, str]  # the lines that describe a family, and its samples
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The text of a stream's families, and what it was made from."""
+
+    source: Any
+    texts: Mapping[str, Text]
+
+
+class StreamExposition:
+    """Metrics of all streams in the text format; safe to share among threads.
+
+    Args:
+        library: The files.
+        sums: The engine's sums.
+        floors: Below which dashboards show no score.
+    """
+
+    def __init__(self, library: Library, sums: Sums, floors: Floors) -> None:
+        self._library = library
+        self._sums = sums
+        self._remembered: dict[str, Remembered] = {}
+        self._lock = threading.Lock()
+        self._fresh = CollectorRegistry()
+        self._fresh.register(Clocks(library))
+        self._fresh.register(Constants(floors))
+        self._fresh.register(DriftCollector(library.register, sums.engine))
+
+    def __call__(self) -> bytes:
+        """The text.
+
+        Raises:
+            EngineUnavailable: The engine, which holds the sums, does not answer.
+        """
+        with self._lock:
+            names = self._library.register.names()
+            self._remembered = {name: self._current(name) for name in names}
+            merged = _merged(remembered.texts for remembered in self._remembered.values())
+            return merged.encode() + generate_latest(self._fresh)
+
+    def _current(self, name: str) -> Remembered:
+        stream = self._library.register.stream(name)
+        totals = self._sums.totals(name)
+        newest = self._library.frames.newest_time(name)
+        source = (
+            stream,
+            newest,
+            totals,
+            self._sums.corrections(name),
+            self._sums.speed(name),
+            self._library.frames.set_aside_times(name),
+            self._library.forecasts.compared(name),
+        )
+        known = self._remembered.get(name)
+        if known and known.source == source:
+            return known
+        texts = {m.name: _text(m) for m in families(self._library, self._sums, stream, totals)}
+        return Remembered(source, texts)
+
+
+class Clocks(Collector):
+    """What changes while nothing happens: how old the newest frame and forecast are."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges of all streams."""
+        silence, age, step = (
+            GaugeMetricFamily(f"echocast_stream_{name}", text, labels=("stream",))
+            for name, text in (
+                ("silence_seconds", "Since the newest frame was received."),
+                ("forecast_age_seconds", "Since the newest forecast was issued."),
+                ("step_seconds", "Declared time between frames."),
+            )
+        )
+        now = datetime.now(UTC)
+        for name in self._library.register.names():
+            stream = self._library.register.stream(name)
+            silence.add_metric((name,), _seconds_since(self._received(stream), now))
+            issued = self._library.forecasts.latest(name)
+            age.add_metric((name,), _seconds_since(issued.issued if issued else None, now))
+            step.add_metric((name,), stream.step / timedelta(seconds=1))
+        yield from (silence, age, step)
+
+    def _received(self, stream: Stream) -> datetime | None:
+        newest = self._library.frames.newest_time(stream.name)
+        header = self._library.frames.header(stream.name, newest) if newest else None
+        return header.received if header else None
+
+
+class Constants(Collector):
+    """What panels compare with, so that no dashboard has it written into it."""
+
+    def __init__(self, floors: Floors) -> None:
+        self._floors = floors
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        for name, text in FLOORS.items():
+            floor = getattr(self._floors, name)
+            yield GaugeMetricFamily(f"echocast_stream_event_floor_{name}", text, floor)
+        classes = GaugeMetricFamily(
+            "echocast_stream_probability_class",
+            "Middle of a class of forecast probability, as a number.",
+            labels=("probability",),
+        )
+        for index in range(CLASSES):
+            middle = (index + 0.5) / CLASSES
+            classes.add_metric((f"{middle:g}",), middle)
+        yield classes
+
+
+def _seconds_since(time: datetime | None, now: datetime) -> float:
+    return (now - time).total_seconds() if time else NAN
+
+
+def _text(family: Metric) -> Text:
+    """A family as two lines that describe it, and the rest."""
+    registry = CollectorRegistry()
+    registry.register(_Only(family))
+    described = generate_latest(registry).decode().split("\n", 2)
+    return "\n".join(described[:2]) + "\n", described[2]
+
+
+class _Only(Collector):
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        return [self._family]
+
+
+def _merged(streams: Iterable[Mapping[str, Text]]) -> str:
+    """Every family once, with the samples of all streams."""
+    found: dict[str, list[str]] = {}
+    for texts in streams:
+        for name, (description, samples) in texts.items():
+            found.setdefault(name, [description]).append(samples)
+    return "".join(part for parts in found.values() for part in parts)

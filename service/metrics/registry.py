@@ -1,0 +1,50 @@
+"""What Prometheus is told of the registry: which model serves since when, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from echocast.model.errors import ModelError
+from echocast.model.registry.registry import Registry
+
+DEEDS = ("start", "promote", "rollback", "alias", "mend", "retrain")
+
+
+class RegistryCollector(Collector):
+    """Reads the registry when Prometheus asks; what can't be read is left out."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: registering shall read no file."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The champion's beginning, and how many entries of each kind the history has."""
+        since = GaugeMetricFamily(
+            "echocast_registry_champion_since_timestamp_seconds",
+            "When the model that serves began to.",
+            labels=("name", "version"),
+        )
+        try:
+            change = self._registry.champion_since()
+        except (ModelError, OSError):
+            change = None
+        if change is not None:
+            champion, time = change
+            name, _, version = champion.partition("/")
+            since.add_metric((name, version), time.timestamp())
+        yield since
+        entries = GaugeMetricFamily(
+            "echocast_registry_history_entries",
+            "Entries of the registry's history, by what was done.",
+            labels=("what",),
+        )
+        counts = {**dict.fromkeys(DEEDS, 0), **self._registry.history_counts()}
+        for what, count in counts.items():
+            entries.add_metric((what,), count)
+        yield entries

@@ -1,0 +1,70 @@
+"""What Prometheus is told of retraining: whether one runs, and when each verdict was last given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from echocast.model.errors import ModelError
+from echocast.model.registry.registry import Registry
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.retraining.requests import LOCK_KEY
+
+VERDICTS = ("promote", "reject", "insufficient evidence", "failed")
+
+
+class RetrainingCollector(Collector):
+    """Reads the registry's history and the engine when Prometheus asks.
+
+    Args:
+        registry: Whose history has the verdicts.
+        engine: Which has the lock.
+        interval_seconds: Of the schedule.
+    """
+
+    def __init__(self, registry: Registry, engine: EngineClient, interval_seconds: float) -> None:
+        self._registry = registry
+        self._engine = engine
+        self._interval = interval_seconds
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: registering shall read no file and ask no engine."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Verdicts by time, 0 before the first; whether a trainer is at work; the schedule."""
+        verdicts = GaugeMetricFamily(
+            "echocast_retrain_last_verdict_timestamp_seconds",
+            "When a retraining last came to this verdict; 0: never.",
+            labels=("verdict",),
+        )
+        for verdict, time in self._last().items():
+            verdicts.add_metric((verdict,), time)
+        yield verdicts
+        yield from self._running()
+        yield GaugeMetricFamily(
+            "echocast_retrain_interval_seconds", "Time between two retrainings.", self._interval
+        )
+
+    def _last(self) -> dict[str, float]:
+        last = dict.fromkeys(VERDICTS, 0.0)
+        try:
+            history = self._registry.history()
+        except (ModelError, OSError):
+            return {}
+        for entry in history:
+            if entry.what == "retrain" and entry.facts.get("verdict") in last:
+                last[str(entry.facts["verdict"])] = entry.time.timestamp()
+        return last
+
+    def _running(self) -> Iterator[Metric]:
+        try:
+            running = self._engine.redis.exists(LOCK_KEY)  # once: a scrape has no time to wait
+        except (RedisError, OSError):
+            return
+        yield GaugeMetricFamily(
+            "echocast_retrain_running", "1 while a trainer is at work.", float(running)
+        )

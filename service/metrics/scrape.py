@@ -1,0 +1,84 @@
+"""What ``/metrics`` answers: metrics of the gateway, of streams, and of the workers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import urllib.request
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from echocast.service.dependencies import Resources
+from echocast.service.settings import ServiceSettings
+from echocast.workers.errors import EngineUnavailable
+
+WORKER_PATIENCE_SECONDS = 2.0
+
+
+async def scrape(resources: Resources) -> bytes:
+    """All expositions, one after the other; a silent worker or engine is left out."""
+    return await asyncio.to_thread(_scraped, resources)
+
+
+def _scraped(resources: Resources) -> bytes:
+    """In a thread of its own: engine, files and workers are asked, and others wait for none."""
+    parts = [resources.metrics.exposition()]
+    with contextlib.suppress(RedisError, EngineUnavailable):
+        parts.append(resources.streams.exposition())
+    parts.append(joined(told_by_workers(resources.settings)))
+    return b"".join(parts)
+
+
+def joined(told: Iterable[tuple[str, Iterable[Metric]]]) -> bytes:
+    """Metrics of several workers as one text: every sample gets a label that names its worker.
+
+    Args:
+        told: The name of a worker and what it tells, for each.
+    """
+    families: dict[str, Metric] = {}
+    for worker, its_own in told:
+        for own in its_own:
+            family = families.setdefault(own.name, Metric(own.name, own.documentation, own.type))
+            for sample in own.samples:
+                labels = {**sample.labels, "worker": worker}
+                family.samples.append(sample._replace(labels=labels))
+    registry = CollectorRegistry()
+    registry.register(_Told(families.values()))
+    return generate_latest(registry)
+
+
+class _Told(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def told_by_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]:
+    """The name of each worker and what it tells; nothing, where it or another program there fails.
+
+    All are asked at once: the silence of many takes no longer than that of one.
+    """
+    first, count = settings.worker_metrics_port, settings.workers
+    if not first:
+        return []
+    with ThreadPoolExecutor(count) as asking:
+        told = asking.map(_told_at, range(first, first + count))
+        return [(str(number), metrics) for number, metrics in enumerate(told, start=1)]
+
+
+def _told_at(port: int) -> list[Metric]:
+    url = f"http://127.0.0.1:{port}/metrics"
+    with (
+        contextlib.suppress(OSError, ValueError, IndexError, HTTPException),
+        urllib.request.urlopen(url, timeout=WORKER_PATIENCE_SECONDS) as answer,
+    ):
+        return list(text_string_to_metric_families(answer.read().decode()))
+    return []

@@ -1,0 +1,241 @@
+"""What Prometheus reads of one stream: totals that only grow, and gauges of input and skill.
+
+Every label is there from the beginning, at 0, so that rates are right from the first forecast on.
+Counts come from the engine's totals: a worker that restarts does not reset them. CSI over any
+window is a quotient of sums of ``increase(...)``; weather moves it, so alerts look at paired skill.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import (
+    BESIDE_CHALLENGER,
+    CANARY,
+    CHALLENGER,
+    CLASSES,
+    DECODED,
+    FALLBACK,
+    METHODS,
+    MODEL,
+    RELIABILITY,
+    STORMS,
+    THRESHOLDS_DBZ,
+    Counts,
+    added,
+    table,
+)
+from echocast.model.verification.frame_statistics import (
+    HISTOGRAM,
+    PIXELS,
+    percentile_dbz,
+    stability_index,
+)
+from echocast.service.streams.scores import last_day, leads_of, paired_skill
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.paths import Span
+from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stream import Stream
+
+LEADS = 10
+ROLES = (MODEL, CANARY, CHALLENGER, FALLBACK)
+OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
+REFERENCE = timedelta(days=30)  # what today's intensities are compared with
+NAN = math.nan
+GAUGES = {
+    "missing_share": "Share of pixels that the radar did not look at, over a day.",
+    "absent_frames": "Frames of a day's rhythm that did not come or were set aside.",
+    "set_aside_frames": "Frames of the newest two days that ended their workers.",
+    "delay_seconds": "Newest frame: from valid to received.",
+    "dbz_stability_index": "Population stability index of a day's reflectivity against 30 days.",
+    "dbz_percentile_95": "Reflectivity in dBZ that 95 % of a day's pixels with echo do not reach.",
+    "mean_speed_metres_per_second": "Mean speed of the rain between the two newest frames.",
+}
+
+
+def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> Iterator[Metric]:
+    """All metrics of a stream that stay as they are until a frame or a count comes.
+
+    Args:
+        library: The files.
+        sums: The engine's sums.
+        stream: Which.
+        totals: The stream's totals.
+    """
+    methods, leads = _told_of(library, stream, totals), _leads(stream, totals)
+    yield _pixels(stream, totals, methods, leads)
+    yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
+    yield _storms(stream, totals)
+    yield from _reliability(stream, totals, leads)
+    yield _corrections(stream, sums)
+    yield from _inputs(stream, library, sums)
+    yield from _skill(stream, library, sums, leads)
+
+
+def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
+    """All methods; a challenger where there is or was one: most streams never have any."""
+    had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
+    has_one = had_one or CHALLENGER in library.forecasts.compared(stream.name)
+    of_it = () if has_one else (CHALLENGER, BESIDE_CHALLENGER)
+    return [method for method in METHODS if method not in of_it]
+
+
+def _pixels(
+    stream: Stream, totals: Counts, methods: Sequence[str], leads: Sequence[float]
+) -> Metric:
+    family = CounterMetricFamily(
+        "echocast_stream_verification_pixels",
+        "Verified pixels by contingency class.",
+        labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
+    )
+    for method in methods:
+        for threshold in THRESHOLDS_DBZ:
+            for lead in leads:
+                counts = table(totals, lead, method, threshold)
+                labels = (stream.name, method, f"{threshold:g}", f"{lead:g}")
+                for outcome in OUTCOMES:
+                    family.add_metric((*labels, outcome), getattr(counts, outcome))
+    return family
+
+
+def _forecasts(
+    stream: Stream, totals: Counts, roles: Sequence[str], leads: Sequence[float]
+) -> Metric:
+    family = CounterMetricFamily(
+        "echocast_stream_verified_forecasts",
+        "Forecasts that were compared with a frame, by the lead time compared.",
+        labels=("stream", "role", "lead_minutes"),
+    )
+    for role in roles:
+        for lead in leads:
+            count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
+            family.add_metric((stream.name, role, f"{lead:g}"), count)
+    return family
+
+
+def _storms(stream: Stream, totals: Counts) -> Metric:
+    family = CounterMetricFamily(
+        "echocast_stream_storms",
+        "Storms observed: regions of 10 km2 or more in the first frame of each hour.",
+        labels=("stream", "threshold_dbz"),
+    )
+    for threshold in THRESHOLDS_DBZ:
+        count = sum(totals.get(f"0|{STORMS}|{threshold:g}", ()))
+        family.add_metric((stream.name, f"{threshold:g}"), count)
+    return family
+
+
+def _reliability(stream: Stream, totals: Counts, leads: Sequence[float]) -> Iterator[Metric]:
+    """Pixels of each class of probability, and those where it rained so; all leads together."""
+    labels = ("stream", "threshold_dbz", "probability")
+    pixels = CounterMetricFamily(
+        "echocast_stream_probability_pixels",
+        "Pixels for which a probability of this class was forecast (its middle), all leads.",
+        labels=labels,
+    )
+    exceeded = CounterMetricFamily(
+        "echocast_stream_probability_exceeded_pixels",
+        "Those of them where the threshold was exceeded.",
+        labels=labels,
+    )
+    for threshold in THRESHOLDS_DBZ:
+        name = f"{RELIABILITY}|{threshold:g}"
+        vectors = (totals.get(f"{lead:g}|{name}") for lead in leads)
+        counts = added({name: vector} for vector in vectors if vector).get(name, [0] * 2 * CLASSES)
+        for index, (count, events) in enumerate(
+            zip(counts[:CLASSES], counts[CLASSES:], strict=True)
+        ):
+            values = (stream.name, f"{threshold:g}", f"{(index + 0.5) / CLASSES:g}")
+            pixels.add_metric(values, count)
+            exceeded.add_metric(values, events)
+    yield pixels
+    yield exceeded
+
+
+def _corrections(stream: Stream, sums: Sums) -> Metric:
+    family = CounterMetricFamily(
+        "echocast_stream_corrections",
+        "Counts that were replaced because a frame was.",
+        labels=("stream",),
+    )
+    family.add_metric((stream.name,), sums.corrections(stream.name))
+    return family
+
+
+def _inputs(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
+    """Gauges of input health over the last day of stream time."""
+    known = _health(library, sums, stream)
+    for name, text in GAUGES.items():
+        family = GaugeMetricFamily(f"echocast_stream_{name}", text, labels=("stream",))
+        value = known.get(name)
+        family.add_metric((stream.name,), NAN if value is None else value)
+        yield family
+
+
+def _skill(
+    stream: Stream, library: Library, sums: Sums, leads: Sequence[float]
+) -> Iterator[Metric]:
+    """Paired skill and frequency bias over the last day, all leads together."""
+    labels = ("stream", "threshold_dbz")
+    skill = GaugeMetricFamily(
+        "echocast_stream_paired_skill",
+        "(CSI_model - CSI_ref) / (1 - CSI_ref) against decoded extrapolation over a day.",
+        labels=labels,
+    )
+    bias = GaugeMetricFamily(
+        "echocast_stream_frequency_bias", "Events forecast per event observed.", labels=labels
+    )
+    newest = library.frames.newest_time(stream.name)
+    names = [
+        f"{lead:g}|{method}|{threshold:g}"
+        for lead in leads
+        for method in (MODEL, DECODED)
+        for threshold in THRESHOLDS_DBZ
+    ]
+    vectors = sums.vectors_over(stream.name, last_day(newest), names) if newest else {}
+    for threshold in THRESHOLDS_DBZ:
+        model, reference = (_pooled(vectors, method, threshold) for method in (MODEL, DECODED))
+        value = paired_skill(model, reference)
+        skill.add_metric((stream.name, f"{threshold:g}"), NAN if value is None else value)
+        bias.add_metric((stream.name, f"{threshold:g}"), model.frequency_bias)
+    yield skill
+    yield bias
+
+
+def _health(library: Library, sums: Sums, stream: Stream) -> dict[str, float | None]:
+    newest = library.frames.newest_time(stream.name)
+    if newest is None:
+        return {}
+    day = last_day(newest)
+    header = library.frames.header(stream.name, newest)
+    first = max(day.first, library.frames.oldest_time(stream.name) or day.first)
+    expected = (newest - first) // stream.step + 1
+    missing, histogram = f"0|{PIXELS}", f"0|{HISTOGRAM}"
+    vectors = sums.vectors_over(stream.name, day, [missing, histogram])
+    pixels, today = (vectors.get(name, []) for name in (missing, histogram))
+    before = Span(day.first - REFERENCE, day.first - timedelta(hours=1))
+    reference = sums.vectors_over(stream.name, before, [histogram]).get(histogram, [])
+    return {
+        "missing_share": pixels[1] / pixels[0] if pixels else None,
+        "set_aside_frames": len(library.frames.set_aside_times(stream.name)),
+        "absent_frames": expected - len(library.frames.times(stream.name, Span(first, newest))),
+        "delay_seconds": (header.received - newest).total_seconds() if header else None,
+        "dbz_stability_index": stability_index(today, reference),
+        "dbz_percentile_95": percentile_dbz(today) if today else None,
+        "mean_speed_metres_per_second": sums.speed(stream.name),
+    }
+
+
+def _leads(stream: Stream, vectors: Counts) -> Sequence[float]:
+    usual = [stream.step_minutes * (lead + 1) for lead in range(LEADS)]
+    return sorted({*usual, *leads_of(vectors)})
+
+
+def _pooled(vectors: Counts, method: str, threshold: float) -> ContingencyTable:
+    tables = (table(vectors, lead, method, threshold) for lead in leads_of(vectors))
+    return sum(tables, ContingencyTable())

@@ -1,0 +1,57 @@
+"""No name of another site may lead a browser to a service that is open to its own machine.
+
+A page can let its own host name point to 127.0.0.1 (DNS rebinding) and then reads from us as from
+itself, with every header a browser would vouch for. Only the name gives it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from echocast.service.errors import UnknownHost
+from echocast.service.http.problems import problem_of
+
+
+class KnownHosts:
+    """ASGI middleware that refuses requests for host names that are not ours.
+
+    Args:
+        app: What is guarded.
+        names: Host names that are ours besides ``localhost`` and all loopback addresses.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self.app = app
+        self.names = {name.lower() for name in names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 421."""
+        if scope["type"] == "http":
+            host = Headers(scope=scope).get("host", "")
+            if not is_known(host, self.names):
+                refusal = UnknownHost(
+                    f"{host[:200]!r} is no name of this service; its operator can allow it by"
+                    " ECHOCAST_ALLOWED_HOSTS."
+                )
+                await problem_of(refusal)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def is_known(host: str, names: Collection[str]) -> bool:
+    """True where a ``Host`` header, with or without port, is loopback or one of ``names``."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name in names:
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

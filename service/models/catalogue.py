@@ -1,0 +1,117 @@
+"""Which models there are, which one answers, and what was done to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from echocast.model.errors import CheckpointError, UnknownModel
+from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
+from echocast.service.models.schemas import (
+    Deed,
+    HistoryView,
+    ModelHistory,
+    ModelList,
+    ModelView,
+    Serving,
+)
+from echocast.workers.jobs.job import WorkerInfo
+
+NEWEST = 10  # entries of the history beside the list of models
+
+
+class Catalogue:
+    """The registry as the gateway uses it; it is read anew each time, so it follows at once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def champion(self) -> tuple[str, str]:
+        """Name and version of the model that answers.
+
+        Raises:
+            CheckpointError: There is none.
+        """
+        try:
+            directory = self.registry.resolve()
+        except UnknownModel as error:
+            raise CheckpointError(f"No model serves: {error}") from error
+        return directory.parent.name, directory.name
+
+    def view(self, workers: Iterable[WorkerInfo]) -> ModelList:
+        """All models, with how many workers have each loaded, and what was done last."""
+        loaded = Counter(model for worker in workers for model in worker.models)
+        return ModelList(
+            models=[_view(card, loaded) for card in self.registry.models()],
+            aliases=self.registry.aliases(),
+            history=_newest(self.registry.history(), NEWEST),
+        )
+
+    def history(self, at: datetime | None, limit: int) -> ModelHistory:
+        """What was done, up to a time, and which model served then.
+
+        Raises:
+            UnknownModel: The history begins later than that time.
+        """
+        entries = self.registry.history()
+        if at is None:
+            return ModelHistory(entries=_newest(entries, limit))
+        name, _, version = self.registry.serving_at(at).partition("/")
+        return ModelHistory(
+            serving=Serving(name=name, version=version, at=at),
+            entries=_newest([entry for entry in entries if entry.time <= at], limit),
+        )
+
+    def promote(self, name: str, version: str, deed: Deed, who: str) -> HistoryView:
+        """Let a version serve.
+
+        Raises:
+            UnknownModel: There is no such version.
+            RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryError: The registry can't be written.
+        """
+        entry = self.registry.promote(
+            f"{name}/{version}",
+            who=who,
+            why=deed.why,
+            scores=deed.scores,
+            expected=deed.expected,
+        )
+        return history_view(entry)
+
+    def rollback(self, deed: Deed, who: str) -> HistoryView:
+        """Let the previous champion serve again.
+
+        Raises:
+            RegistryConflict: There is none, it can't serve, or another champion was expected.
+            RegistryError: The registry can't be written.
+        """
+        entry = self.registry.rollback(
+            who=who, why=deed.why, scores=deed.scores, expected=deed.expected
+        )
+        return history_view(entry)
+
+
+def history_view(entry: HistoryEntry) -> HistoryView:
+    """An entry as callers see it."""
+    return HistoryView.model_validate(entry.to_json())
+
+
+def _newest(entries: list[HistoryEntry], count: int) -> list[HistoryView]:
+    return [history_view(entry) for entry in entries[::-1][:count]]
+
+
+def _view(card: ModelCard, loaded: Counter[str]) -> ModelView:
+    network = card.manifest.get("network", {})
+    return ModelView(
+        name=card.name,
+        version=card.version,
+        aliases=list(card.aliases),
+        family=network.get("family"),
+        equations=network.get("equations"),
+        parameters=card.manifest.get("parameters"),
+        equals_extrapolation=bool(card.manifest.get("equals_extrapolation", False)),
+        loaded_by=loaded[card.reference],
+        manifest=dict(card.manifest),
+    )

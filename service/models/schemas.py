@@ -1,0 +1,85 @@
+"""What the service answers about models, and what it is told to do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from echocast.service.http.schemas import Answer, ModelName
+
+
+class ModelView(Answer):
+    """One version of a model."""
+
+    name: str
+    version: str
+    aliases: list[str]
+    """Roles it plays, e.g. ``champion``."""
+    family: str | None
+    """Which recurrent cells it is made of, e.g. ``mim``."""
+    equations: str | None
+    """``paper``, the printed equations, or ``reference``, those of the public implementations."""
+    parameters: int | None
+    """Trained numbers (count)."""
+    equals_extrapolation: bool
+    """True where the network adds nothing: its forecast is pure extrapolation."""
+    loaded_by: int
+    """Live workers that have it loaded (count)."""
+    manifest: dict[str, object]
+
+
+class HistoryView(Answer):
+    """What was done to the models once."""
+
+    time: datetime
+    """When, UTC."""
+    what: str
+    """``start``, ``promote``, ``rollback``, ``alias``, ``mend``, ``retrain`` or another deed."""
+    who: str
+    why: str
+    facts: dict[str, Any]
+    """What belongs to it; ``changed`` tells which roles went from which model to which."""
+    scores: dict[str, Any] | None = None
+    """What the decision rested on."""
+    aliases: dict[str, str] | None = None
+    """Role -> ``name/version`` from then on; null where that did not change."""
+
+
+class ModelList(Answer):
+    """All models of the registry."""
+
+    models: list[ModelView]
+    aliases: dict[str, str]
+    """Role -> ``name/version``."""
+    history: list[HistoryView]
+    """What was done last, newest first; all of it is at ``/models/history``."""
+
+
+class Serving(ModelName):
+    """The model that served at a time."""
+
+    at: datetime
+
+
+class ModelHistory(Answer):
+    """What was done to the models, newest first."""
+
+    serving: Serving | None = None
+    """The champion at the time that was asked for; null where none was."""
+    entries: list[HistoryView]
+
+
+class Deed(BaseModel):
+    """Who does it is known by the key; why is to be said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    why: str = Field(min_length=1, max_length=1000)
+    """The reason, in a sentence."""
+    scores: Mapping[str, Any] | None = None
+    """What the decision rests on; kept as it is."""
+    expected: str | None = Field(default=None, max_length=200)
+    """``name/version`` of the champion that shall go; refused where another one serves."""

@@ -1,0 +1,1 @@
+"""One nowcast over HTTP: request, waiting, views and the forecast file."""

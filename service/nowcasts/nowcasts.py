@@ -1,0 +1,193 @@
+"""Nowcasts: what happens between an HTTP request and the job store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from echocast.model.errors import ContractViolation, InputError
+from echocast.service.decoding.pool import Pool
+from echocast.service.decoding.uploads import Upload
+from echocast.service.errors import ForecastNotReady, UnknownJob
+from echocast.service.metrics.http import GatewayMetrics
+from echocast.service.models.catalogue import Catalogue
+from echocast.service.nowcasts.waiting import Waiting
+from echocast.service.nowcasts.worker_presence import WorkerPresence
+from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.frames_file import description_of
+from echocast.workers.errors import NotInArchive
+from echocast.workers.jobs.job import Job, JobRequest, Submission
+from echocast.workers.jobs.store import JobStore
+
+
+@dataclass(frozen=True)
+class UploadOptions:
+    """What the query and the headers say about an upload.
+
+    Args:
+        variable: Name of the reflectivity variable; None: found by standard name or units.
+        reference_time: The newest frame at or before it ends the input; None: the newest.
+        idempotency_key: The caller's own name for the request.
+    """
+
+    variable: str | None = None
+    reference_time: datetime | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Nowcasts:
+    """Everything that the routes call; one method each."""
+
+    store: JobStore
+    archive: Archive
+    catalogue: Catalogue
+    decoders: Pool
+    waiting: Waiting
+    presence: WorkerPresence
+    metrics: GatewayMetrics
+
+    async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
+        """Decode an upload, keep its frames, and take the job on.
+
+        Raises:
+            InputError: The upload is unreadable or breaks the input contract.
+            QueueFull: Too many jobs wait.
+            IdempotencyConflict: The key came before with another body.
+            DiskFull: Too little space is left.
+        """
+        name, version = self.catalogue.champion()
+        decoded = await self._decode("decode", upload, options)
+        inputs, observations = decoded["inputs"], decoded["observations"]
+        parts = upload.directory / "inputs", upload.directory / "observations"
+        request = JobRequest(
+            input_sha=await self._adopt(parts[0]),
+            observation_sha=await self._adopt(parts[1]) if observations else None,
+            forecast_reference_time=datetime.fromisoformat(inputs["newest_time"]),
+            model_name=name,
+            model_version=version,
+            shape=tuple(inputs["shape"]),
+            caller=caller,
+            idempotency_key=options.idempotency_key,
+            body_sha=upload.sha256(options.variable, options.reference_time),
+        )
+        return await asyncio.to_thread(self._take_on, request)
+
+    def _take_on(self, request: JobRequest) -> Submission:
+        """The job of a request; one whose forecast was removed meanwhile runs again."""
+        taken = self.store.submit(request)
+        path = taken.job.forecast_path
+        if path is None or self.archive.holds(path):
+            return taken
+        return self.store.submit(replace(request, lost_generation=taken.job.generation))
+
+    async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> list[datetime]:
+        """Add observations to a job and have them scored; the later times that fit no lead.
+
+        Raises:
+            UnknownJob: There is no such job.
+            ForecastNotReady: The job ended without a forecast.
+            InputError: The upload is unreadable, on another grid, or fits no lead; or the forecast
+                is one of a stream.
+            NotInArchive: What the forecast was made from is not stored any more.
+        """
+        job = await self.job(job_id)
+        if job.terminal and job.status != "succeeded":
+            raise ForecastNotReady(f"The nowcast is {job.status}; there is nothing to score.")
+        decoded = await self._decode(
+            "observe",
+            upload,
+            options,
+            description=str(self._described(job)),
+        )
+        sha = await self._adopt(upload.directory / "observations")
+        _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
+        return [datetime.fromisoformat(time) for time in decoded["ignored_times"]]
+
+    async def job(self, job_id: str) -> Job:
+        """The job as it stands.
+
+        Raises:
+            UnknownJob: There is no such job.
+        """
+        return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
+
+    async def release(self, job_id: str, caller: str) -> Job:
+        """Let a caller go of a job; it is cancelled when nobody else holds it.
+
+        Raises:
+            UnknownJob: There is no such job.
+        """
+        return _known(await asyncio.to_thread(self.store.release, job_id, caller), job_id)
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job once it is finished and scored, or as it stands after ``seconds``."""
+        return await self.waiting.until(job_id, lambda: self.job(job_id), finished, seconds)
+
+    async def _decode(
+        self, operation: str, upload: Upload, options: UploadOptions, **more: str
+    ) -> dict[str, Any]:
+        started = time.perf_counter()
+        request = {
+            "op": operation,
+            "kind": upload.kind,
+            "paths": [str(file.path) for file in upload.files],
+            "directory": str(upload.directory),
+            "variable": options.variable,
+            "reference_time": _utc(options.reference_time),
+            **more,
+        }
+        try:
+            return await self.decoders.ask(request)
+        except InputError as error:
+            raise type(error)(upload.readable(str(error)), rule=error.rule) from error
+        finally:
+            self.metrics.decoded.observe(time.perf_counter() - started)
+
+    def _described(self, job: Job) -> Path:
+        """Where the grid and times are told that observations have to fit."""
+        if job.stream:
+            raise ContractViolation(
+                f"Forecasts of the stream {job.stream!r} are scored by the frames it is fed.",
+                rule="stream-forecast",
+            )
+        try:
+            return description_of(self.archive.frames_file(job.input_sha))
+        except NotInArchive as error:
+            raise NotInArchive(
+                "The frames that the nowcast was made from are not stored any more, so that no"
+                " observations can be compared with it."
+            ) from error
+
+    async def _adopt(self, directory: Path) -> str:
+        """Where the child was told to store frames, not where it says that it did."""
+        return await asyncio.to_thread(self.archive.adopt_frames, directory)
+
+
+def finished(job: Job) -> bool:
+    """True where nothing more happens to the job by itself."""
+    return job.terminal and not job.awaits_verification
+
+
+def check_scored(job: Job) -> None:
+    """Make sure that the observations of a finished job could be scored.
+
+    Raises:
+        ContractViolation: They could not.
+    """
+    if job.verification_error is not None:
+        raise ContractViolation(job.verification_error.message, rule=job.verification_error.type)
+
+
+def _known(job: Job | None, job_id: str) -> Job:
+    if job is None:
+        raise UnknownJob(f"There is no nowcast with the id {job_id!r}.")
+    return job
+
+
+def _utc(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat()

@@ -1,1 +1,0 @@
-"""Commands that show a whole service at work: the demo and the benchmark."""

@@ -1,0 +1,60 @@
+"""Floors: on how much a score must stand to be shown, and on how much it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from echocast.model.drift.blocks import block_begin
+from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import MODEL, STORMS
+from echocast.service.streams.schemas import Sample
+from echocast.workers.settings import WorkerSettings
+
+Vectors = Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Below any of these no score is shown without saying so.
+
+    Args:
+        pixels: Hit, missed or falsely alarmed.
+        blocks: Of six hours in which there were such pixels.
+        storms: Observed: see :mod:`echocast.model.verification.storms`.
+    """
+
+    pixels: int = 1000
+    blocks: int = 10
+    storms: int = 60
+
+    @classmethod
+    def of(cls, settings: WorkerSettings) -> Self:
+        """The floors that are configured."""
+        return cls(
+            settings.event_floor_pixels, settings.event_floor_blocks, settings.event_floor_storms
+        )
+
+    def sample(self, hourly: Mapping[datetime, Vectors], threshold: float) -> Sample:
+        """On how much the model's scores at a threshold stand, all lead times together."""
+        events = {hour: model_events(vectors, threshold) for hour, vectors in hourly.items()}
+        blocks = {block_begin(hour) for hour, pixels in events.items() if pixels}
+        storms = sum(sum(v.get(f"0|{STORMS}|{threshold:g}", ())) for v in hourly.values())
+        pixels = sum(events.values())
+        enough = pixels >= self.pixels and len(blocks) >= self.blocks and storms >= self.storms
+        return Sample(pixels=pixels, blocks=len(blocks), storms=storms, enough=enough)
+
+
+def model_events(vectors: Vectors, threshold: float) -> int:
+    """Pixels that the model hit, missed or falsely alarmed, all lead times together."""
+    ending = f"|{MODEL}|{threshold:g}"
+    return union(
+        ContingencyTable(*vector) for name, vector in vectors.items() if name.endswith(ending)
+    )
+
+
+def union(tables: Iterable[ContingencyTable]) -> int:
+    """Hits, misses and false alarms of some tables together."""
+    return sum(t.hits + t.misses + t.false_alarms for t in tables)

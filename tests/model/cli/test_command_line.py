@@ -1,0 +1,201 @@
+"""``python -m echocast.model``: the commands do what they say and fail in one sentence."""
+
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import app as benchmarks
+from echocast.model.__main__ import app
+from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.network.config import RADAR_SMALL
+from echocast.model.network.network import Network
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.registry import checkpoint
+from echocast.model.synthetic.storms import storm
+
+TINY = replace(RADAR_SMALL, hidden_channels=4)
+
+
+def run(*arguments, of=app):
+    result = CliRunner().invoke(of, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def models(tmp_path):
+    torch.manual_seed(0)
+    network = Network(TINY)
+    torch.nn.init.normal_(network.head.weight, std=0.02)
+    checkpoint.save(network, tmp_path / "models" / "tiny" / "1", {})
+    (tmp_path / "models" / "aliases.json").write_text('{"champion": "tiny/1"}')
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def event(tmp_path):
+    path = tmp_path / "event.nc"
+    write_frames(storm(2, frames=26, height=48, width=40), path)
+    return path
+
+
+def test_a_nowcast_that_ends_early_leaves_the_earlier_one(models, event, tmp_path, monkeypatch):
+    output = tmp_path / "out" / "forecast.nc"
+    output.parent.mkdir()
+    arguments = ["nowcast", event, "--output", output, "--models-dir", models]
+    run(*arguments)
+    before = output.read_bytes()
+    monkeypatch.setattr("echocast.model.forecast.PART_PIXELS", 1)  # a part for each lead time
+    whole = Nowcaster.coming
+
+    def some(parts):
+        yield from itertools.islice(parts, 4)
+        raise KeyboardInterrupt
+
+    def interrupted(self, *given):
+        coming = whole(self, *given)
+        return replace(coming, parts=some(coming.parts))
+
+    monkeypatch.setattr(Nowcaster, "coming", interrupted)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code
+    assert list(output.parent.iterdir()) == [output]
+    assert output.read_bytes() == before
+
+
+def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
+    output = tmp_path / "forecast.nc"
+    time = "2026-07-01T12:54:00"
+    said = run(
+        "nowcast", event, "--output", output, "--models-dir", models,
+        "--reference-time", time, "--json",
+    )  # fmt: skip
+    answer = json.loads(said)
+    assert answer["forecast_reference_time"] == time + "+00:00"
+    assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 10
+    with xr.open_dataset(output) as forecast:
+        assert forecast.reflectivity.shape == (10, 48, 40)
+
+
+def test_an_error_is_one_sentence_without_a_traceback(models, tmp_path):
+    (tmp_path / "text.nc").write_text("not a radar file")
+    command = [
+        sys.executable,
+        "-m",
+        "echocast.model",
+        "nowcast",
+        str(tmp_path / "text.nc"),
+        "--output",
+        "x",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: text.nc must be NetCDF or HDF5")
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_pools_counts_and_prints_n(models, event):
+    said = run("evaluate", event, "--models-dir", models, "--stride", 3)
+    rows = [line for line in said.splitlines() if line.startswith("| event (3)")]
+    methods = {row.split("|")[2].strip() for row in rows}
+    assert methods >= {"model", "expected", "extrapolation", "persistence"}
+    scores = json.loads(run("evaluate", event, "--models-dir", models, "--stride", 3, "--json"))
+    assert scores["events"]["event"]["forecasts"] == 3
+    assert scores["events"]["event"]["methods"].keys() == methods
+
+
+def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event, tmp_path):
+    other = tmp_path / "other.nc"
+    write_frames(storm(3, frames=20, height=48, width=40), other)
+    words = ["calibrate", event, other, "--models-dir", models]
+    told = CliRunner().invoke(app, [str(word) for word in words])
+    assert "Too few pixels reached 50 dBZ to choose its cut (" in told.stderr
+    assert "Too few pixels reached 20 dBZ" not in told.stderr
+    said = json.loads(told.stdout)
+    assert said["leave_one_out"].keys() == {"event", "other"}
+    manifest = json.loads((models / "tiny" / "1" / "manifest.json").read_text())
+    assert manifest["cuts"] == said["cuts"]
+    assert len(manifest["golden"]["mean_dbz"]) == 10
+    run("nowcast", event, "--output", tmp_path / "f.nc", "--models-dir", models)
+    with xr.open_dataset(tmp_path / "f.nc") as forecast:
+        assert forecast.attrs["product"] == "csi_optimal"
+        assert "reflectivity_expected" in forecast
+
+
+def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
+    plan = [
+        {
+            "file": "event.nc",
+            "pixel_km": 1.0,
+            "tile": [128, 128],
+            "cuts": [
+                {
+                    "event": "event",
+                    "step_minutes": 6,
+                    "stride": 1,
+                    "inputs": 6,
+                    "outputs": 6,
+                    "starts": [0, 4, 2],
+                    "count": 2,
+                }
+            ],
+        }
+    ]
+    write_frames(storm(2, frames=26, height=128, width=128), tmp_path / "event.nc")
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    windows, trained = tmp_path / "windows", tmp_path / "run"
+    assert "Wrote 4 windows" in run(
+        "windows", tmp_path / "plan.json", "--data", tmp_path, "--output", windows
+    )
+    options = ["--steps", 2, "--batch", 1, "--output"]
+    run("train", windows, *options, trained)
+    assert "2 steps" in run("train", windows, *options, trained)  # nothing left to do
+    run("train", windows, *options, tmp_path / "second", "--warm-start", trained)
+    run("release", trained, "--output", tmp_path / "models" / "mine" / "1")
+    network, identity = checkpoint.load(tmp_path / "models" / "mine" / "1")
+    assert network.config == RADAR_SMALL
+    assert identity.name == "mine"
+
+
+def test_benchmark_reports_every_phase(models):
+    options = ["--models-dir", models, "--repeats", 1, "--json"]
+    result = json.loads(run("phases", *options, of=benchmarks))
+    assert result["seconds"].keys() == {"prepare", "network", "finish"}
+    assert result["network_forecasts_per_second"] > 0
+    assert json.loads(run("phases", *options, "--plain", of=benchmarks))["steps"] == "plain"
+
+
+def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp_path):
+    table = tmp_path / "table.md"
+    options = ["--models-dir", models, "--height", 0, "--output", table]
+    said = run("domain", event, *options, of=benchmarks)
+    assert table.read_text() in said
+    assert table.read_text().splitlines()[-1].startswith("| event | 48 x 40 |")
+    assert json.loads(run("domain", event, *options, "--json", of=benchmarks))["rows"] == {}
+
+
+@pytest.mark.parametrize("shares", ["{", "[1]", '{"a": "b"}', '{"a": -1}', '{"a": true}'])
+def test_shares_that_are_none_are_refused_in_a_sentence(shares, tmp_path):
+    arguments = ["train", str(tmp_path), "--output", str(tmp_path / "run"), "--shares", shares]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "Shares are a JSON object" in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_an_untrained_checkpoint_can_be_served(tmp_path):
+    folder = tmp_path / "radar" / "untrained"
+    arguments = ["untrained", "--preset", "radar", "--output", str(folder)]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    nowcaster = Nowcaster(*checkpoint.load(folder))
+    forecast = nowcaster.nowcast(storm(1, frames=10, height=32, width=32))
+    assert forecast.model.version == "untrained"
+    assert np.nanmax(forecast.frames.reflectivity_dbz) > 0

@@ -1,0 +1,250 @@
+"""Drift is told from weather, from faults of the input and from the season; its state is a fold."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echocast.model.drift.blocks import BLOCK, Block, block_begin
+from echocast.model.drift.control_charts import Plan, Series
+from echocast.model.drift.detector import (
+    BIAS_SHIFT,
+    INPUT_FAULT,
+    SEASONAL_DRIFT,
+    SKILL_DRIFT,
+    SUSPECTED,
+    Drift,
+    fold,
+)
+from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, evidence
+from echocast.model.drift.messages import charts, samples, sentence
+from echocast.model.drift.parameters import PLANS
+from echocast.model.errors import ModelError
+from tests.model.drift.drift_blocks import FIRST, FRAMES, blocks, without_canary
+
+USUAL = 90
+
+
+@pytest.fixture(scope="module")
+def usual() -> Drift:
+    return fold(blocks(1, USUAL))
+
+
+def after(state: Drift, more: Iterator[Block]) -> Drift:
+    for block in more:
+        state = state.after(block)
+    return state
+
+
+def test_ordinary_weather_raises_nothing(usual: Drift) -> None:
+    assert not usual.alerts
+    state, said = usual, []
+    for block in blocks(1, 120, after=USUAL):
+        state = state.after(block)
+        said.append(sentence(state))
+    assert not state.alerts
+    assert said.count("Nothing is the matter.") > 90
+    assert not [text for text in said if not text.endswith(("matter.", "nothing to do."))]
+
+
+def test_a_model_worse_than_its_canary_is_skill_drift(usual: Drift) -> None:
+    worse = after(usual, blocks(1, 8, after=USUAL, model=0.0, canary=0.03))
+    assert set(worse.alerts) == {SKILL_DRIFT}
+    assert sentence(worse).startswith("The model got worse")
+
+
+def test_a_model_that_gets_worse_together_with_its_canary_is_of_the_season(usual: Drift) -> None:
+    worse = after(usual, blocks(1, 30, after=USUAL, model=-0.03))
+    assert set(worse.alerts) == {SEASONAL_DRIFT}
+
+
+def test_model_and_canary_are_not_called_alike_while_one_is_suspected(usual: Drift) -> None:
+    worse = after(usual, blocks(1, 30, after=USUAL, model=-0.03))
+    plan = PLANS.series[AGAINST_CANARY]
+    suspected = replace(worse.series[AGAINST_CANARY], low=SUSPECTED * plan.cusum_limit + 1)
+    state = replace(worse, series={**worse.series, AGAINST_CANARY: suspected})
+    [block] = blocks(1, 1, after=USUAL + 30, model=-0.03, dry=0.0)
+    assert set(worse.after(block).alerts) == {SEASONAL_DRIFT}
+    assert not state.after(block).alerts
+
+
+def test_without_a_canary_lost_skill_is_skill_drift(usual: Drift) -> None:
+    worse = after(usual, without_canary(blocks(1, 30, after=USUAL, model=-0.03)))
+    assert set(worse.alerts) == {SKILL_DRIFT}
+
+
+def test_a_hard_day_is_said_to_be_one(usual: Drift) -> None:
+    def harder(block: Block) -> Block:
+        counts = {
+            name: [v[0] // 2, v[1] + v[0] // 2, v[2], v[3]] if name[-3:-1] in ("|2", "|3") else v
+            for name, v in block.counts.items()
+        }
+        return replace(block, counts=counts)
+
+    state = after(usual, map(harder, blocks(1, 4, after=USUAL, dry=0.0)))
+    assert not state.alerts
+    assert sentence(state).startswith("A hard day")
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ({"received": FRAMES * 7 // 10}, "missing"),
+        ({"standing": 0.3}, "clutter"),
+        ({"strong": 2.0}, "recalibrated"),
+    ],
+)
+def test_a_fault_of_the_input_masks_what_it_makes_of_the_model(
+    usual: Drift, fault: dict[str, float], word: str
+) -> None:
+    state = usual
+    for block in blocks(1, 40, after=USUAL, model=-0.1, canary=-0.1, **fault):  # type: ignore[arg-type]
+        state = state.after(block)
+        if INPUT_FAULT in state.alerts:
+            assert set(state.alerts) == {INPUT_FAULT}
+    assert set(state.alerts) == {INPUT_FAULT}
+    assert word in sentence(state)
+
+
+def test_more_rain_forecast_than_usual_is_a_shift_of_bias(usual: Drift) -> None:
+    def wetter(block: Block) -> Block:
+        counts = dict(block.counts)
+        for name in ("model|30", "canary|30"):
+            if name in counts:
+                hits, misses, false_alarms, rest = counts[name]
+                counts[name] = [hits, misses, false_alarms + 6000, rest]
+        return replace(block, counts=counts)
+
+    assert BIAS_SHIFT in after(usual, map(wetter, blocks(1, 20, after=USUAL))).alerts
+
+
+def test_alerts_end_when_their_cause_does(usual: Drift) -> None:
+    faulty = after(usual, blocks(1, 10, after=USUAL, received=36))
+    assert INPUT_FAULT in faulty.alerts
+    assert not after(faulty, blocks(1, 40, after=USUAL + 10)).alerts
+
+
+def test_since_when_an_alert_holds_is_kept(usual: Drift) -> None:
+    state = after(usual, blocks(1, 12, after=USUAL, received=36))
+    since = state.alerts[INPUT_FAULT]
+    assert FIRST + USUAL * BLOCK <= since < FIRST + (USUAL + 12) * BLOCK
+    later = after(state, blocks(1, 3, after=USUAL + 12, received=36))
+    assert later.alerts[INPUT_FAULT] == since
+
+
+def test_blocks_without_rain_are_no_evidence(usual: Drift) -> None:
+    dry = after(usual, blocks(1, 50, after=USUAL, dry=1.1))
+    for name in set(usual.series) - {COVERAGE}:
+        assert dry.series[name] == usual.series[name]
+    assert dry.intensities == usual.intensities
+    assert not dry.alerts
+
+
+def test_before_the_floor_nothing_is_told() -> None:
+    state = fold(blocks(1, 5, model=0.0, canary=0.2))
+    assert not state.alerts
+    assert "Too little rain yet" in sentence(state)
+    assert all(chart.statistic == 0 for chart in charts(state))
+    assert {s.series: s.blocks for s in samples(state)}[SKILL] < PLANS.series[SKILL].floor
+
+
+def test_blocks_come_in_time_order(usual: Drift) -> None:
+    with pytest.raises(ModelError, match="does not come after"):
+        usual.after(next(iter(blocks(1, 1, after=USUAL - 1))))
+
+
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(list(range(40))), cut=st.integers(0, 40), seed=st.integers(0, 5))
+def test_neither_the_order_of_arrival_nor_a_restart_changes_the_state(
+    order: list[int], cut: int, seed: int
+) -> None:
+    given_blocks = list(blocks(seed, 40, model=0.02, canary=0.03))
+    whole = fold(given_blocks)
+    assert fold(given_blocks[index] for index in order) == whole
+    halfway = fold(given_blocks[:cut])
+    restarted = Drift.from_json(json.loads(json.dumps(halfway.to_json())))
+    assert restarted == halfway
+    assert after(restarted, iter(given_blocks[cut:])) == whole
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-2, 2), min_size=60, max_size=90), st.floats(0, 1))
+def test_a_lower_value_never_raises_the_statistic_of_falls_less(
+    values: list[float], lower: float
+) -> None:
+    plan = Plan(0.5, 0.25, 1e6, rises=False, floor=20)
+    series = Series()
+    for value in values:
+        series = series.after(plan, value)
+    as_it_is, worse = (series.after(plan, values[-1] - less) for less in (0.0, lower))
+    assert worse.cusum(plan) >= as_it_is.cusum(plan)
+    assert worse.drift(plan) >= as_it_is.drift(plan)
+
+
+def test_a_series_finds_what_difficulty_explains() -> None:
+    plan = Plan(0.01, 0.5, 5.0, floor=20)
+    series = Series()
+    for index in range(100):
+        difficulty = (index % 7) / 7
+        series = series.after(plan, 3 * difficulty + 0.01 * (-1) ** index, (difficulty,))
+    assert not series.alarm
+    assert series.after(plan, 3.0, (1.0,)).ewma == pytest.approx(series.ewma, abs=0.3)
+    assert abs(series.after(plan, 0.0, (1.0,)).ewma - series.ewma) > 0.2
+
+
+def test_a_block_with_few_events_says_nothing_of_skill() -> None:
+    block = next(b for b in blocks(1, 5) if "model|30" in b.counts)
+    assert SKILL in evidence(block, 500)
+    assert SKILL not in evidence(block, 20_000)
+    assert COVERAGE in evidence(block, 20_000)
+
+
+def told(**counts: list[int]) -> dict[str, float]:
+    """The values of a block of these counts; the threshold stands after the last underline."""
+    named = {"|".join(name.rsplit("_", 1)): vector for name, vector in counts.items()}
+    return {name: said.value for name, said in evidence(Block(FIRST, 72, 72, named), 1).items()}
+
+
+def test_skill_is_a_ratio_of_odds_at_the_threshold_with_most_events() -> None:
+    model, reference = [3000, 500, 500, 6000], [2000, 1000, 1000, 6000]
+    said = told(model_20=model, decoded_extrapolation_20=reference, persistence_20=reference)
+    assert said[SKILL] == pytest.approx(math.log(3), abs=1e-3)
+    none = [0, 1000, 1000, 6000]
+    said = told(model_20=none, decoded_extrapolation_20=none, persistence_20=none)
+    assert said[SKILL] == 0
+
+
+def test_the_canary_is_compared_over_all_thresholds_at_once() -> None:
+    said = told(model_20=[60, 30, 10, 0], model_40=[0, 0, 60, 0], canary_20=[40, 40, 0, 0])
+    assert said[AGAINST_CANARY] == pytest.approx(60 / 160 - 40 / 80)
+
+
+@given(st.floats(-1, 1), st.integers(10_000, 1_000_000))
+def test_rain_of_another_strength_is_no_other_edge_of_the_histogram(
+    steeper: float, number: int
+) -> None:
+    classes = number * np.exp(-steeper * np.arange(3))
+    said = told(histogram_dbz=[0, *classes.astype(int).tolist()])
+    assert said[WEAKEST] == pytest.approx(0, abs=2e-3)
+    cut = told(histogram_dbz=[0, int(classes[0] / 3), *classes[1:].astype(int).tolist()])
+    assert cut[WEAKEST] == pytest.approx(-math.log(3), abs=2e-3)
+
+
+def test_a_block_begins_at_a_multiple_of_six_hours() -> None:
+    assert block_begin(FIRST + timedelta(hours=5, minutes=59)) == FIRST
+    assert block_begin(FIRST + timedelta(hours=6)) == FIRST + BLOCK
+
+
+def test_blocks_pool_leads_and_come_back_from_json() -> None:
+    counts = {"5|model|30": [1, 2, 3, 4], "10|model|30": [1, 0, 0, 0], "0|pixels|missing": [9, 1]}
+    block = Block.of(FIRST, 72, 71, counts)
+    assert block.counts == {"model|30": [2, 2, 3, 4], "pixels|missing": [9, 1]}
+    assert Block.from_json(json.loads(json.dumps(block.to_json()))) == block

@@ -1,0 +1,178 @@
+"""The verdict on counts made by hand: what must be promoted, rejected, or left open."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from echocast.model.retraining.decision import Decision, Gate
+from echocast.model.retraining.gate import decide
+from echocast.model.retraining.paired_forecasts import METHODS, Contest, count_storms
+from echocast.model.verification.bootstrap import blocks, csi, interval, resampled
+from echocast.model.verification.event_scores import THRESHOLDS_DBZ, EventTally, Start
+
+LEADS = (6.0, 12.0, 18.0)
+GATE = Gate(fewest_events=3, fewest_blocks=6, fewest_storms=10, fewest_pixels=500)
+HITS = {"challenger": 60, "champion": 50, "persistence": 30}
+
+
+def contest(
+    number: int,
+    hits: dict[str, int] = HITS,
+    *,
+    starts: int = 6,
+    per_threshold: Sequence[float] = (1,) * 6,
+    seconds: tuple[float, float] = (1.0, 1.0),
+    storms: int = 10,
+    unknown: int = 0,
+) -> Contest:
+    """Of 100 pixels observed and 100 forecast at every lead, so many are hits."""
+    random = np.random.default_rng(number)
+    made = []
+    for _ in range(starts):
+        counts = np.zeros((len(METHODS), len(THRESHOLDS_DBZ), len(LEADS), 3), np.int64)
+        luck = random.integers(-3, 4)
+        for m, method in enumerate(METHODS):
+            for t, share in enumerate(per_threshold):
+                hit = hits.get(method, 40) + luck
+                counts[m, t] = np.round(np.array([hit, 100 - hit, 100 - hit]) * share)
+        empty = np.zeros((len(METHODS), len(LEADS)))
+        made.append(Start(counts, empty, np.zeros((1,)), np.full(len(LEADS), 4096)))
+    minutes = tuple(20.0 * k for k in range(starts))
+    tally = EventTally(f"event {number}", METHODS, LEADS, minutes, tuple(made), None)
+    return Contest(tally, np.tile(seconds, (starts, 1)), storms, unknown)
+
+
+def verdict_of(hits: dict[str, int] = HITS, gate: Gate = GATE, events: int = 4, **more) -> Decision:
+    return decide([contest(k, hits, **more) for k in range(events)], gate)
+
+
+def failed(decision: Decision) -> list[str]:
+    return [check.name for check in decision.checks if check.passed is False]
+
+
+def test_a_better_challenger_is_promoted():
+    decision = verdict_of()
+    assert decision.verdict == "promote"
+    assert not failed(decision)
+    assert decision.sample["events"] == 4
+    assert decision.sample["blocks"] == 8
+
+
+def test_a_worse_challenger_is_rejected():
+    decision = verdict_of({**HITS, "challenger": 40})
+    assert decision.verdict == "reject"
+    assert "CSI-20 not worse" in failed(decision)
+    assert "better at 40 dBZ" in failed(decision)
+
+
+def test_an_equal_challenger_is_rejected_for_it_is_not_better():
+    assert failed(verdict_of({**HITS, "challenger": 50})) == ["better at 40 dBZ"]
+
+
+def test_worse_at_one_threshold_is_enough():
+    decision = decide([contest(k) for k in range(4)], GATE)
+    at_20 = METHODS.index("challenger"), THRESHOLDS_DBZ.index(20.0)
+    spoiled = [contest(k) for k in range(4)]
+    for one in spoiled:
+        for start in one.tally.starts:
+            start.counts[at_20] = [45, 55, 55]
+    assert decision.verdict == "promote"
+    assert failed(decide(spoiled, GATE)) == ["CSI-20 not worse"]
+
+
+def test_a_loss_within_the_margin_is_allowed():
+    wide = replace(GATE, worst_csi_loss=0.5, better_at_dbz=40.0)
+    assert failed(verdict_of({**HITS, "challenger": 49}, wide)) == ["better at 40 dBZ"]
+
+
+def test_below_persistence_at_one_lead_is_enough():
+    made = [contest(k) for k in range(4)]
+    for one in made:
+        for start in one.tally.starts:
+            start.counts[METHODS.index("persistence"), :, 2] = [90, 10, 10]
+    decision = decide(made, GATE)
+    assert failed(decision) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
+    assert "after 18 min" in decision.why
+
+
+def test_too_little_weather_says_what_is_missing():
+    decision = verdict_of(events=2, starts=2, storms=3)
+    assert decision.verdict == "insufficient evidence"
+    assert decision.missing == {"events": 1, "blocks": 4, "storms": 4}
+    assert "1 of 3 events (held out), 4 of 6 blocks (of start times)" in decision.why
+    assert "4 of 10 storms (cores of 40 dBZ, counted each hour)." in decision.why
+    assert "Let the archive grow" in decision.why
+    assert decision.checks, "What little there was is shown all the same."
+
+
+def test_too_few_heavy_pixels_are_insufficient_however_good_the_rest():
+    decision = verdict_of(per_threshold=(1, 1, 1, 0.01, 0, 0))
+    assert decision.verdict == "insufficient evidence"
+    assert list(decision.missing) == ["pixels_at_40_dBZ"]
+
+
+def test_a_threshold_with_few_pixels_is_not_judged():
+    decision = verdict_of(per_threshold=(1, 1, 1, 1, 1, 0.01))
+    told = {check.name: check.passed for check in decision.checks}
+    assert told["CSI-50 not worse"] is None
+    assert decision.verdict == "promote"
+
+
+def test_false_alarms_where_the_champion_is_silent_are_judged():
+    made = [contest(k) for k in range(4)]
+    at_50 = THRESHOLDS_DBZ.index(50.0)
+    for one in made:
+        for start in one.tally.starts:
+            start.counts[:, at_50] = 0
+            start.counts[METHODS.index("challenger"), at_50] = [0, 0, 100]
+    assert failed(decide(made, GATE)) == ["CSI-50 not worse"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [({"unknown": 1}, "finite"), ({"seconds": (1.0, 1.3)}, "latency")],
+)
+def test_what_cannot_serve_is_rejected_even_where_the_weather_is_too_little(spoil, name):
+    decision = verdict_of(events=1, **spoil)
+    assert decision.verdict == "reject"
+    assert name in failed(decision)
+
+
+def test_a_failed_golden_input_is_rejected():
+    decision = decide([contest(k) for k in range(4)], GATE, "tiny/2 fails the golden input: x.")
+    assert decision.verdict == "reject"
+    assert failed(decision) == ["golden input"]
+
+
+def test_a_decision_comes_back_from_json():
+    decision = verdict_of()
+    assert Decision.from_json(decision.to_json()) == decision
+
+
+def test_an_interval_of_few_events_is_wider_than_that_of_many():
+    gaps = {0: 5, 1: -5, 2: 15, 3: 0}
+
+    def width(events: int) -> float:
+        made = [contest(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
+        drawn = csi(resampled([blocks(c.tally, METHODS[:2], 60.0) for c in made]))
+        low, high = interval(drawn[:, 0, 1] - drawn[:, 1, 1])
+        return high - low
+
+    assert width(4) > 1.5 * width(24)
+
+
+def test_whole_events_are_drawn_never_their_pixels():
+    equal = [np.full((3, 2), k) for k in (1, 10)]
+    assert {tuple(row) for row in resampled(equal).tolist()} == {(6, 6), (33, 33), (60, 60)}
+
+
+def test_storms_are_cores_of_some_size():
+    frame = np.zeros((30, 30), np.float32)
+    frame[2:5, 2:5] = 45
+    frame[20:22, 20:22] = 41
+    frame[10, 10] = 60
+    assert count_storms(frame, 1.0) == 2
+    assert count_storms(frame, 0.5) == 0
+    assert count_storms(np.full((5, 5), np.nan, np.float32), 1.0) == 0

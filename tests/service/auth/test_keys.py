@@ -1,0 +1,182 @@
+"""Who may do what, and what is refused to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echocast.service.auth.keys import Key, KeyRing, load_keys, new_key
+from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.errors import MissingKey, MissingScope, RateExceeded, StartRefused
+from echocast.service.settings import ServiceSettings
+from tests.service.bodies import NETCDF, is_problem, netcdf
+from tests.service.real_processes import Gateway, engine, gateway, place, pretend_worker
+
+SECRETS = {scope: new_key(scope, scope) for scope in ("read", "submit", "admin")}
+SECRETS |= {name: new_key("submit", name) for name in ("one", "other", "eager")}
+STORED = ";".join(line for _, line in SECRETS.values())
+
+
+@pytest.fixture(scope="module")
+def locked(models: Path) -> Iterator[Gateway]:
+    with place(models) as where, engine(where):
+        pretend_worker(where)
+        with gateway(where, keys=STORED, rate_per_minute="3") as gate:
+            yield gate
+
+
+def bearer(scope: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {SECRETS[scope][0]}"}
+
+
+def test_without_a_key_only_health_answers(locked: Gateway) -> None:
+    for path in ("/models", "/metrics", "/nowcast/x", "/nowcast/x/forecast"):
+        answer = locked.client.get(path)
+        is_problem(answer, 401, "missing-key")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert locked.client.get("/healthz").status_code == 200
+    assert locked.client.get("/readyz").status_code == 200
+
+
+def test_wrong_keys_are_refused(locked: Gateway) -> None:
+    wrong: list[Any] = [
+        {"X-API-Key": "guess"},
+        {"X-API-Key": b"\xff\xfe"},
+        {"Authorization": "Basic eDp5"},
+    ]
+    for headers in wrong:
+        is_problem(locked.client.get("/models", headers=headers), 401, "missing-key")
+
+
+def test_both_headers_carry_a_key(locked: Gateway) -> None:
+    assert locked.client.get("/models", headers=bearer("read")).status_code == 200
+    key = {"X-API-Key": SECRETS["read"][0]}
+    assert locked.client.get("/models", headers=key).status_code == 200
+
+
+def test_reading_does_not_cover_submitting(locked: Gateway) -> None:
+    headers = {**NETCDF, **bearer("read")}
+    is_problem(
+        locked.client.post("/nowcast", content=netcdf(), headers=headers), 403, "missing-scope"
+    )
+    is_problem(locked.client.delete("/nowcast/x", headers=headers), 403, "missing-scope")
+
+
+def test_submissions_are_limited_by_the_minute(locked: Gateway) -> None:
+    headers = {**NETCDF, **bearer("submit")}
+    answers = [locked.client.post("/nowcast", content=netcdf(), headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers[:3]] == [202] * 3
+    is_problem(answers[3], 429, "rate-exceeded")
+    assert "retry-after" in answers[3].headers
+    admin = locked.client.post("/nowcast", content=netcdf(), headers={**NETCDF, **bearer("admin")})
+    assert admin.status_code == 202
+
+
+def test_observations_count_as_submissions(locked: Gateway) -> None:
+    headers = {**NETCDF, **bearer("eager")}
+    path = f"/nowcast/{'0' * 32}/observations"
+    answers = [locked.client.post(path, content=netcdf(), headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+
+
+def test_callers_do_not_share_idempotency_keys_or_the_right_to_cancel(locked: Gateway) -> None:
+    named = {"Idempotency-Key": "my first"}
+    one, other = ({**NETCDF, **bearer(name)} for name in ("one", "other"))
+    path = "/nowcast"
+    theirs = locked.client.post(path, content=netcdf(seed=5), headers={**one, **named})
+    ours = locked.client.post(path, content=netcdf(seed=6), headers={**other, **named})
+    assert [theirs.status_code, ours.status_code] == [202, 202]
+    location = ours.headers["location"]
+    shared = locked.client.post(path, content=netcdf(seed=6), headers=one)
+    assert shared.headers["location"] == location
+    for _ in range(2):
+        assert locked.client.delete(location, headers=one).json()["status"] == "queued"
+    assert locked.client.delete(location, headers=other).json()["status"] == "cancelled"
+
+
+def test_no_origin_is_invited(locked: Gateway) -> None:
+    answer = locked.client.get("/healthz", headers={"Origin": "https://elsewhere.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_public_address_without_keys_is_refused() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "echocast.service.cli.main",
+            "gateway",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "0",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert "refused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_needs_no_keys(host: str) -> None:
+    assert not load_keys(ServiceSettings(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
+def test_other_addresses_need_keys(host: str) -> None:
+    with pytest.raises(StartRefused):
+        load_keys(ServiceSettings(host=host))
+    assert load_keys(ServiceSettings(host=host, keys=STORED))
+
+
+def test_keys_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"# ours\n{SECRETS['read'][1]}  # the page\n\n")
+    ring = load_keys(ServiceSettings(keys_file=path))
+    assert [key.name for key in ring.keys] == ["read"]
+    with pytest.raises(StartRefused):
+        load_keys(ServiceSettings(keys_file=tmp_path / "none"))
+
+
+@pytest.mark.parametrize("line", ["secret read me", "0" * 64, f"{'0' * 64} write x"])
+def test_malformed_keys_are_refused(line: str) -> None:
+    with pytest.raises(StartRefused):
+        Key.parse(line)
+
+
+@pytest.mark.parametrize("between", [",", "\n"])
+def test_keys_that_are_parted_otherwise_are_refused(between: str) -> None:
+    lines = [new_key("read", "a")[1], new_key("submit", "b")[1]]
+    with pytest.raises(StartRefused, match="separated by ';'"):
+        load_keys(ServiceSettings(keys=between.join(lines)))
+    assert load_keys(ServiceSettings(keys=";".join(lines)))
+
+
+def test_scopes_include_those_below() -> None:
+    ring = KeyRing(Key.parse(line) for _, line in SECRETS.values())
+    assert ring.check(SECRETS["admin"][0], "submit")
+    with pytest.raises(MissingScope):
+        ring.check(SECRETS["submit"][0], "admin")
+    with pytest.raises(MissingKey):
+        ring.check(None, "read")
+
+
+def test_a_bucket_fills_again() -> None:
+    now = 0.0
+    limit = RateLimit(2, clock=lambda: now)
+    limit.take("a")
+    limit.take("a")
+    with pytest.raises(RateExceeded):
+        limit.take("a")
+    limit.take("b")
+    now = 30.0
+    limit.take("a")

@@ -1,0 +1,53 @@
+"""What the gateway tells of engine, queue, workers and disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+
+from echocast.service.metrics.engine import Surroundings
+from echocast.workers.archive.archive import Archive
+from echocast.workers.jobs.store import JobStore
+from tests.service.bodies import NETCDF, netcdf
+from tests.service.real_processes import Gateway, place
+
+
+def samples(client: httpx.Client) -> dict[str, float]:
+    lines = client.get("/metrics").text.splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_a_whole_service_is_described(client: httpx.Client) -> None:
+    found = samples(client)
+    assert found["echocast_engine_reachable"] == 1
+    assert found["echocast_engine_persistence_ok"] == 1
+    assert (
+        0 < found["echocast_engine_memory_used_bytes"] < found["echocast_engine_memory_limit_bytes"]
+    )
+    assert found["echocast_engine_uptime_seconds"] >= 0
+    assert found["echocast_workers_alive"] == 1
+    assert 0 <= found['echocast_worker_heartbeat_age_seconds{worker="newest"}'] < 3
+    assert found["echocast_disk_free_bytes"] > found["echocast_disk_floor_bytes"]
+    assert (found["echocast_queue_jobs"], found["echocast_queue_oldest_job_age_seconds"]) == (0, 0)
+
+
+def test_a_waiting_job_grows_older(door: Gateway) -> None:
+    answer = door.client.post("/nowcast", content=netcdf(), headers=NETCDF)
+    assert answer.status_code == 202, answer.text
+    first, second = samples(door.client), samples(door.client)
+    assert first["echocast_queue_jobs"] >= 1
+    age = "echocast_queue_oldest_job_age_seconds"
+    assert 0 < first[age] < second[age]
+    door.client.delete(answer.headers["location"])
+
+
+def test_of_an_engine_that_is_away_only_that_is_said(tmp_path: Path) -> None:
+    with place(tmp_path) as where:
+        store = JobStore(where.settings.engine_url, patience_seconds=0)
+        archive = Archive(where.data / "store")
+        found = {m.name: m.samples[0].value for m in Surroundings(store, archive, 7).collect()}
+        store.close()
+    assert found.pop("echocast_disk_free_bytes") > 0
+    assert found == {"echocast_disk_floor_bytes": 7, "echocast_engine_reachable": 0}

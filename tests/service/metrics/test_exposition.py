@@ -1,0 +1,131 @@
+"""The remembered text of streams is always what a gateway that remembers nothing would say."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from echocast.service.metrics.exposition import StreamExposition
+from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.streams import Streams
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.errors import EngineUnavailable
+from tests.service.real_processes import engine, place
+from tests.workers.streams.stream_bench import START, STEP, Bench
+
+CLOCKS = ("silence_seconds", "forecast_age_seconds")  # go on while nothing happens
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    with place(tmp_path_factory.mktemp("models")) as where, engine(where):
+        client = EngineClient(where.settings.engine_url, 5)
+        yield client
+        client.close()
+
+
+def told(exposition: StreamExposition) -> list[str]:
+    lines = exposition().decode().splitlines()
+    return [line for line in lines if not any(clock in line for clock in CLOCKS)]
+
+
+def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
+    bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+
+    def agrees() -> list[str]:
+        found = told(remembering)
+        assert found == told(remembering)
+        assert found == told(StreamExposition(bench.library, bench.sums, Floors()))
+        return found
+
+    texts = [agrees()]
+    for slot in range(3):
+        bench.put(slot, slot)
+        texts.append(agrees())
+    bench.issue(0)
+    bench.settle()
+    texts.append(agrees())
+    assert bench.put(1, 9) == "replaced"
+    bench.settle()
+    texts.append(agrees())
+    quiet.put(0, 5)
+    texts.append(agrees())
+    declared, first, *_, third, scored, replaced, other = texts
+    assert declared != first
+    assert third != scored != replaced != other
+
+
+def test_the_speed_of_the_rain_may_come_after_everything_else(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, connection, "fast")
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    bench.put(0, 0)
+    speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
+    assert f"{speed} NaN" in told(remembering)
+    bench.sums.note_speed("fast", 12.5)
+    assert f"{speed} 12.5" in told(remembering)
+
+
+@pytest.mark.parametrize("failure", [None, EngineUnavailable("The engine is away.")])
+def test_it_is_made_once_before_anybody_asks(
+    failure: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever comes of it, the service goes on."""
+    made = threading.Event()
+
+    def exposition() -> bytes:
+        made.set()
+        if failure:
+            raise failure
+        return b""
+
+    async def lifespan() -> None:
+        streams = Streams(*[None] * 5, exposition, None, Floors())  # type: ignore[arg-type]
+        async with streams.remembering():
+            assert await asyncio.to_thread(made.wait, 10)
+
+    asyncio.run(lifespan())
+    assert ("The engine is away." in caplog.text) is bool(failure)
+
+
+def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, connection, "floored")
+    lines = told(StreamExposition(bench.library, bench.sums, Floors(77, 7, 17)))
+    for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
+        assert f"echocast_stream_event_floor_{name} {floor}.0" in lines
+
+
+def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, connection, "poisoned")
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    for slot in (5, 6):  # 23:55 and midnight
+        bench.put(slot, slot)
+    bench.settle()
+    aside = 'echocast_stream_set_aside_frames{stream="poisoned"}'
+    storms = 'echocast_stream_storms_total{stream="poisoned",threshold_dbz="20"}'
+    before = told(remembering)
+    assert f"{aside} 0.0" in before
+    assert [line for line in before if line.startswith(storms) and not line.endswith(" 0.0")]
+    bench.library.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
+    assert f"{aside} 1.0" in told(remembering)
+    assert bench.library.frames.set_aside_times("poisoned") == [START + 5 * STEP]
+
+
+def test_a_challenger_is_told_of_from_its_first_forecast_on(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    """At zero, so that the increase of its counters misses nothing."""
+    bench = Bench(tmp_path, connection, "shadowed")
+    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    bench.put(0, 0)
+    assert not [line for line in told(remembering) if "challenger" in line]
+    bench.issue(0, roles=("challenger",))
+    lines = [line for line in told(remembering) if 'method="challenger"' in line]
+    assert lines
+    assert all(line.endswith(" 0.0") for line in lines)

@@ -1,0 +1,232 @@
+"""``echocast up`` as one process tree, two of them side by side, and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from echocast.service.processes.listening import bound_socket
+from echocast.service.processes.readiness import stop_process, wait_until
+from echocast.service.processes.up import free_port
+from tests.service.bodies import NETCDF, WAIT, netcdf
+from tests.service.nowcasts.test_nothing_lost import alive
+from tests.service.real_processes import PATIENCE_SECONDS, Gateway, Place, eventually, place, start
+
+CLI = [sys.executable, "-m", "echocast.service.cli.main"]
+HEAVY = ("torch", "netCDF4", "h5py", "xarray", "cv2", "matplotlib")
+
+
+@contextmanager
+def service(where: Place, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    port = free_port("127.0.0.1")
+    process = start("echocast.service.cli.main", where, "up", "--port", str(port), *options)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(f"{url}/readyz", process, PATIENCE_SECONDS)
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            yield process, client
+    finally:
+        stop_process(process)
+
+
+def descendants(pid: int) -> list[int]:
+    try:
+        listed = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        children = [int(child) for path in listed for child in path.read_text().split()]
+    except OSError:
+        return []
+    return [*children, *(pid for child in children for pid in descendants(child))]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def trainer_and_beat_run(process: subprocess.Popen[bytes], where: Place) -> None:
+    lines = [command_line(pid) for pid in descendants(process.pid)]
+    for module in ("echocast.workers.retraining.trainer", "echocast.workers.retraining.beat"):
+        (line,) = [line for line in lines if module in line]
+        assert "lifeline" in line
+    log = where.data / "echocast.service.cli.main.log"
+    eventually(lambda: "Beat asks for a retraining" in log.read_text())
+    assert "is started again" not in log.read_text()
+
+
+def test_two_services_side_by_side(models: Path) -> None:
+    """Each serves its own, one retrains; what dies comes back; SIGINT and SIGKILL leave nothing."""
+    with (
+        place(models) as here,
+        place(models) as there,
+        service(here) as (first, one),
+        service(there, "--retrain") as (second, two),
+    ):
+        trainer_and_beat_run(second, there)
+        headers = {**NETCDF, **WAIT}
+        job = one.post("/nowcast", content=netcdf(), headers=headers).json()
+        assert job["status"] == "succeeded"
+        assert two.get(job["links"]["self"]).status_code == 404
+        metrics = one.get("/metrics").text
+        assert "echocast_http_requests_total" in metrics
+        assert "echocast_worker" in metrics or "echocast_job" in metrics
+
+        gateway_pid = next(
+            p
+            for p in descendants(first.pid)
+            if "echocast.service.processes.gateway" in command_line(p)
+        )
+        os.kill(gateway_pid, signal.SIGKILL)
+        eventually(lambda: one.get("/healthz").status_code == 200)
+        assert one.get(job["links"]["self"]).json()["status"] == "succeeded"
+
+        trees = descendants(first.pid), descendants(second.pid)
+        assert all(len(tree) >= 7 for tree in trees)
+        first.kill()
+        second.send_signal(signal.SIGINT)
+        assert second.wait(PATIENCE_SECONDS) == 0
+        eventually(lambda: not any(alive(pid) for pid in trees[1]))
+        eventually(lambda: not any(alive(pid) for pid in trees[0]))
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLI, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with bound_socket("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for role in ("up", "gateway"):
+            done = run(role, "--port", port, "--data", str(tmp_path))
+            assert done.returncode == 1
+            assert done.stderr.splitlines()[-1].startswith("echocast: Cannot listen")
+            assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_for_metrics_is_one_sentence(tmp_path: Path) -> None:
+    """Of any worker; the gateway's own is taken, too."""
+    first = free_port("127.0.0.1", 2)
+    with bound_socket("127.0.0.1", first + 1) as taken:
+        taken.listen()
+        done = refused_ports(tmp_path, "--port", "0", first=first)
+    ours = refused_ports(tmp_path, "--port", str(first + 1), first=first)
+    sentence = f"echocast: Cannot listen on 127.0.0.1 port {first + 1}: Address already in use."
+    assert done.stderr.splitlines() == ours.stderr.splitlines() == [sentence]
+
+
+def refused_ports(data: Path, *options: str, first: int) -> subprocess.CompletedProcess[str]:
+    metrics = {"ECHOCAST_WORKER_METRICS_PORT": str(first)}
+    done = run("up", "--workers", "2", "--data", str(data), *options, **metrics)
+    assert done.returncode == 1
+    return done
+
+
+def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
+    _, line = run("key", "submit", "team").stdout.splitlines()
+    there = ("--host", "192.0.2.1", "--port", "0")
+    done = run("up", *there, "--data", str(tmp_path), ECHOCAST_KEYS=line)
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: Cannot listen on 192.0.2.1 port 0: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
+    code = "from echocast.service.processes.up import free_port; free_port('127.0.0.1', 70000)"
+    python = [sys.executable, "-c", code]
+    done = subprocess.run(python, capture_output=True, text=True, timeout=60, check=False)
+    assert "StartRefused: No 70000 free TCP ports in a row" in done.stderr.splitlines()[-1]
+
+
+def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
+    for done in (
+        run("up", "--data", str(tmp_path), ECHOCAST_PORT="many"),
+        run("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
+        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG="{steps: 5}"),
+        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG='{"steps": -5}'),
+        run("key", "everything"),
+    ):
+        assert done.returncode == 1
+        assert done.stderr.startswith("echocast: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_version_and_key() -> None:
+    assert json.loads(run("version", "--json").stdout)["echocast"]
+    secret, line = run("key", "submit", "team").stdout.splitlines()
+    assert secret.startswith("echocast_")
+    assert line.endswith(" submit team")
+    assert secret not in line
+
+
+def test_nowcast_without_a_server(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.nc").write_bytes(netcdf(frames=20))
+    output = tmp_path / "out.nc"
+    reference = "2026-07-01T12:54:00Z"
+    arguments = ("--output", str(output), "--reference-time", reference, "--json")
+    done = run("nowcast", str(tmp_path / "in.nc"), *arguments, ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verification"]["sample"]["frames"] == 10
+    assert output.is_file()
+    missing = run("nowcast", str(tmp_path / "none.nc"), "-o", str(output))
+    assert missing.returncode == 1
+    assert "Traceback" not in missing.stderr
+
+
+def test_the_gateway_stays_light() -> None:
+    modules = (
+        "echocast.service.processes.up",
+        "echocast.service.processes.gateway",
+        "echocast.service.cli.main",
+    )
+    code = f"""
+import importlib, sys
+for module in {(*modules, "echocast.service.demo.demo")}:
+    importlib.import_module(module)
+    print(module, [name for name in {HEAVY} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if not line.endswith(" []")] == []
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_a_gateway_that_has_worked_is_still_light(door: Gateway) -> None:
+    """No library that could crash on a hostile file is ever mapped into the gateway."""
+    answer = door.client.post("/nowcast", content=netcdf(seed=80), headers=NETCDF)
+    assert answer.status_code == 202
+    maps = Path(f"/proc/{door.process.pid}/maps").read_text().lower()
+    assert not [name for name in ("torch", "netcdf", "hdf5", "cv2") if name in maps]
+    door.client.delete(answer.headers["location"])
+
+
+def test_demo_runs_from_start_to_end(models: Path, tmp_path: Path) -> None:
+    done = run("demo", "--output", str(tmp_path / "out"), ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"input.nc", "forecast.nc", "forecast.png", "loop.webp", "scores.json"}
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["sample"]["frames"] == 10
+    assert "persistence" in done.stdout
+    assert "equals extrapolation" in done.stdout
+
+
+def test_demo_takes_a_persons_files(models: Path, tmp_path: Path) -> None:
+    nonsense = tmp_path / "mine.nc"
+    nonsense.write_bytes(b"not radar")
+    done = run("demo", str(nonsense), "--output", str(tmp_path), ECHOCAST_MODELS_DIR=str(models))
+    assert done.returncode == 1
+    assert done.stderr.startswith("echocast: ")
+    assert "mine.nc" in done.stderr

@@ -1,0 +1,223 @@
+"""Batching: what goes together, what is left out, and what one item can do to the others."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from echocast.workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
+from echocast.workers.inference.batcher import BatchItem
+from echocast.workers.inference.launch import is_out_of_memory
+from tests.workers.bench import Bench, Network, Parcel
+from tests.workers.conftest import until
+
+
+@pytest.fixture
+def bench() -> Iterator[Callable[..., Bench]]:
+    with ExitStack() as stack:
+
+        def make(network: Network | None = None, **limits: float) -> Bench:
+            made = Bench(network or Network(), **limits)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+def parcels(names: str, **fields: object) -> list[Parcel]:
+    return [Parcel(name, **fields) for name in names]
+
+
+def test_a_lone_job_runs_at_once(bench) -> None:
+    made = bench(linger_seconds=1.0)
+    made.network.gate.set()
+    started = time.monotonic()
+    result = made.send(Parcel("a"))[0].result(5)
+    assert result.prediction == "A"
+    assert time.monotonic() - started < 0.5
+
+
+def test_nothing_of_a_launch_is_kept_while_the_next_one_is_waited_for(bench) -> None:
+    made = bench()
+    made.network.gate.set()
+    parcel = Parcel("a")
+    known = weakref.ref(parcel)
+    (answer,) = made.send(parcel)
+    assert answer.result(5).prediction == "A"
+    del parcel, answer
+    until(lambda: known() is None, 5)
+
+
+def test_the_guard_of_a_launch_hears_of_its_steps(bench) -> None:
+    made = bench()
+    made.occupy()
+    made.send(*parcels("ab"))
+    made.network.gate.set()
+    until(lambda: made.steps == [1, 1], 5)
+
+
+def test_what_waits_goes_together(bench) -> None:
+    made = bench()
+    made.occupy()
+    answers = made.send(*parcels("abc"))
+    made.network.gate.set()
+    assert [answer.result(5).prediction for answer in answers] == ["A", "B", "C"]
+    assert made.network.launches == [["first"], ["a", "b", "c"]]
+    assert made.listener.launches == [1, 3]
+    assert answers[0].result().wait_seconds > 0
+
+
+def test_it_lingers_only_for_jobs_that_are_being_prepared(bench) -> None:
+    made = bench(linger_seconds=0.5)
+    made.network.gate.set()
+    prepared = threading.Event()
+
+    def slowly() -> BatchItem:
+        prepared.wait(5)
+        return made.item(Parcel("late"))
+
+    late = made.pool.submit(made.batcher.run, slowly)
+    while not made.batcher._preparing:
+        time.sleep(0.001)
+    early = made.pool.submit(made.batcher.run, lambda: made.item(Parcel("early")))
+    time.sleep(0.05)
+    prepared.set()
+    assert early.result(5).prediction == "EARLY"
+    assert late.result(5).prediction == "LATE"
+    assert made.network.launches == [["early", "late"]]
+
+
+def test_a_full_batch_does_not_linger(bench) -> None:
+    made = bench(linger_seconds=5, items=1)
+    made.network.gate.set()
+    hold = threading.Event()
+    slow = made.pool.submit(made.batcher.run, lambda: hold.wait(10) and made.item(Parcel("slow")))
+    started = time.monotonic()
+    made.pool.submit(made.batcher.run, lambda: made.item(Parcel("a"))).result(5)
+    assert time.monotonic() - started < 2
+    hold.set()
+    slow.result(5)
+
+
+def test_other_shapes_wait_for_their_own_launch(bench) -> None:
+    made = bench()
+    made.occupy()
+    made.send(Parcel("a"), Parcel("B", "large"), Parcel("c"), Parcel("D", "large"))
+    made.network.gate.set()
+    made.batcher.stop()
+    assert made.network.launches == [["first"], ["a", "c"], ["B", "D"]]
+
+
+def test_other_networks_wait_for_their_own_launch(bench) -> None:
+    made = bench()
+    other = Network()
+    other.gate.set()
+    made.occupy()
+    mine = made.send(Parcel("a"))
+    theirs = made.pool.submit(
+        made.batcher.run,
+        lambda: BatchItem(other, Parcel("b"), False, time.monotonic() + 60, lambda: False),
+    )
+    while len(made.batcher._waiting) < 2:
+        time.sleep(0.001)
+    made.network.gate.set()
+    assert (mine[0].result(5).prediction, theirs.result(5).prediction) == ("A", "B")
+    assert other.launches == [["b"]]
+
+
+def test_a_batch_holds_no_more_than_its_limits(bench) -> None:
+    made = bench(items=3, cost=10)
+    made.occupy()
+    made.send(*parcels("abcd", cost=1), *parcels("xyz", cost=6), Parcel("huge", cost=99))
+    made.network.gate.set()
+    made.batcher.stop()
+    assert made.network.launches[1:] == [["a", "b", "c"], ["d", "x"], ["y"], ["z"], ["huge"]]
+
+
+def test_a_job_that_must_run_alone_does(bench) -> None:
+    made = bench()
+    made.occupy()
+    made.send(Parcel("a"))
+    made.send(Parcel("alone"), alone=True)
+    made.send(Parcel("b"))
+    made.network.gate.set()
+    made.batcher.stop()
+    assert made.network.launches[1:] == [["a", "b"], ["alone"]]
+
+
+def test_a_bad_item_fails_alone(bench) -> None:
+    made = bench()
+    made.occupy()
+    answers = made.send(Parcel("a"), Parcel("b"), Parcel("bad"), Parcel("c"), Parcel("d"))
+    made.network.gate.set()
+    with pytest.raises(ValueError, match="bad"):
+        answers[2].result(5)
+    good = [answer.result(5).prediction for answer in answers[:2] + answers[3:]]
+    assert good == ["A", "B", "C", "D"]
+    assert made.listener.splits
+
+
+def test_out_of_memory_halves_until_it_fits(bench) -> None:
+    made = bench(Network(memory=2))
+    made.occupy()
+    answers = made.send(*parcels("abcdefgh"))
+    made.network.gate.set()
+    assert [answer.result(5).prediction for answer in answers] == list("ABCDEFGH")
+    assert [len(launch) for launch in made.network.launches[1:]] == [8, 4, 2, 2, 4, 2, 2]
+    assert all(is_out_of_memory(error) for error in made.listener.splits)
+
+
+def test_what_does_not_fit_alone_is_named(bench) -> None:
+    made = bench(Network(memory=0))
+    made.network.gate.set()
+    with pytest.raises(OutOfMemory, match="memory of the device"):
+        made.send(Parcel("a"))[0].result(5)
+
+
+def test_lost_and_late_jobs_are_dropped(bench) -> None:
+    made = bench()
+    made.occupy()
+    lost = made.send(Parcel("lost"), is_lost=lambda: True)[0]
+    late = made.send(Parcel("late"), deadline=time.monotonic() - 1)[0]
+    wanted = made.send(Parcel("a"))[0]
+    made.network.gate.set()
+    with pytest.raises(ClaimLost):
+        lost.result(5)
+    with pytest.raises(DeadlinePassed):
+        late.result(5)
+    assert wanted.result(5).prediction == "A"
+    assert made.network.launches == [["first"], ["a"]]
+
+
+def test_a_preparation_that_fails_leaves_nobody_waiting(bench) -> None:
+    made = bench(linger_seconds=1.0)
+    made.network.gate.set()
+
+    def fail() -> BatchItem:
+        raise ValueError("no frames")
+
+    with pytest.raises(ValueError, match="no frames"):
+        made.batcher.run(fail)
+    started = time.monotonic()
+    assert made.send(Parcel("a"))[0].result(5).prediction == "A"
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_network_that_returns_too_few_predictions_fails_the_job(bench) -> None:
+    made = bench()
+    made.network.predict = lambda batch, progress: []
+    made.network.gate.set()
+    with pytest.raises(ValueError, match="zip"):
+        made.send(Parcel("a"))[0].result(5)
+
+
+def test_stopping_runs_what_waits(bench) -> None:
+    made = bench()
+    made.occupy()
+    answers = made.send(*parcels("ab"))
+    made.network.gate.set()
+    made.batcher.stop()
+    assert [answer.result(5).prediction for answer in answers] == ["A", "B"]

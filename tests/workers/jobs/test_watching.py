@@ -1,0 +1,224 @@
+"""Heartbeat, janitor, held jobs and the watchdog of a launch."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from unittest.mock import Mock
+
+import pytest
+from redis._parsers.base import BaseParser
+
+from echocast.workers.engine.client import is_passing
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.heartbeat import HUNG_EXIT_CODE, Heartbeat
+from echocast.workers.jobs.janitor import Janitor
+from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic
+from echocast.workers.streams.sweep import sweeper
+from tests.workers.conftest import World, until
+from tests.workers.jobs.test_jobs import ME, claimed, request
+
+
+def heartbeat(world: World, held: HeldJobs, **fields: object) -> Heartbeat:
+    info = WorkerInfo(held.incarnation, "host", 1, "cpu", (), datetime.now(UTC))
+    usual = {"every_seconds": 0.05, "job_timeout_seconds": 60.0}
+    return Heartbeat(world.claims, held, lambda: info, **{**usual, **fields})
+
+
+def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[..., World]) -> None:
+    world = make_world(lease_seconds=0.4)
+    world.claims._leases_may_lapse = lambda: True
+    held = HeldJobs(ME)
+    job = claimed(world, request())
+    beats = heartbeat(world, held)
+    with held.holding(f"{ME}:1", job.id):
+        beats.start()
+        assert [worker.incarnation for worker in world.jobs.alive_workers()] == [ME]
+        time.sleep(0.8)
+        assert world.claims.sweep(60).lapsed == 0
+    until(lambda: world.claims.sweep(60).lapsed)
+    beats.stop()
+    assert world.jobs.alive_workers() == []
+
+
+def test_a_cancelled_job_is_noticed_by_the_heartbeat(world: World) -> None:
+    held = HeldJobs(ME)
+    job = claimed(world, request())
+    with held.holding(f"{ME}:1", job.id):
+        assert not held.is_lost(f"{ME}:1")
+        world.jobs.release(job.id)
+        heartbeat(world, held).beat()
+        assert held.is_lost(f"{ME}:1")
+    assert not held.is_lost(f"{ME}:1")
+    assert held.claims() == {}
+
+
+def test_a_job_worked_on_too_long_ends_the_process(world: World) -> None:
+    held, codes = HeldJobs(ME), []
+    beats = heartbeat(world, held, job_timeout_seconds=0.1, end_process=codes.append)
+    with held.holding(f"{ME}:1", "some job"), held.working(f"{ME}:1"):
+        beats.start()
+        until(lambda: codes)
+    beats.stop()
+    assert codes[0] == HUNG_EXIT_CODE
+
+
+def test_a_job_that_waits_for_others_does_not_hang() -> None:
+    held = HeldJobs(ME)
+    with held.holding(f"{ME}:1", "some job"):
+        assert held.longest_seconds() == 0
+        with held.working(f"{ME}:1"):
+            time.sleep(0.01)
+            assert held.longest_seconds() >= 0.01
+        assert held.longest_seconds() == 0
+        assert held.claims() == {f"{ME}:1": "some job"}
+
+
+def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    beats = heartbeat(world, HeldJobs(ME))
+    beats.start()
+    world.engine.stop()
+    time.sleep(0.3)
+    engine = type(world.engine)(world.settings.engine_directory)
+    world.engine = engine
+    engine.start()
+    until(world.jobs.alive_workers)
+    beats.stop()
+
+
+def test_heartbeat_and_janitor_outlive_an_engine_that_refuses_writes(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    ended: list[int] = []
+    sweeps: list[object] = []
+    beats = heartbeat(world, HeldJobs(ME), end_process=ended.append)
+    janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append, ended.append)
+    beats.start()
+    janitor.start()
+    refuse_writes(world, True)
+    until(lambda: not world.jobs.engine.redis.exists("echocast:janitor"))
+    refuse_writes(world, False)
+    sweeps.clear()
+    until(lambda: sweeps)
+    until(world.jobs.alive_workers)
+    beats.stop()
+    janitor.stop()
+    assert ended == []
+
+
+def test_nothing_is_done_half_when_the_engine_refuses_writes(world: World) -> None:
+    world.claims.engine.patience_seconds = world.jobs.engine.patience_seconds = 0.05
+    failed = claimed(world, request())
+    world.claims.finish(failed, f"{ME}:1", "failed")
+    held = claimed(world, request("b"))
+    before = world.jobs.get(failed.id)
+    refuse_writes(world, True)
+    with pytest.raises(EngineUnavailable, match="refuses"):
+        world.jobs.submit(request())
+    with pytest.raises(EngineUnavailable, match="refuses"):
+        world.claims.finish(held, f"{ME}:1", "succeeded")
+    refuse_writes(world, False)
+    assert world.jobs.get(failed.id) == before
+    assert world.claims.finish(held, f"{ME}:1", "succeeded") == "finished"
+
+
+def refuse_writes(world: World, yes: bool) -> None:
+    world.jobs.engine.redis.config_set("maxmemory", 1 if yes else 0)
+
+
+@pytest.mark.parametrize(
+    "code", ["OOM", "READONLY", "LOADING", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "MISCONF"]
+)
+def test_a_refusal_that_passes_is_an_engine_that_is_away(code: str) -> None:
+    refusal = BaseParser.parse_error(f"{code} just now")
+    assert is_passing(refusal)
+    assert not is_passing(BaseParser.parse_error("WRONGTYPE Operation against a key"))
+
+
+@pytest.mark.parametrize("broken", ["heartbeat", "janitor"])
+def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
+    ended: list[int] = []
+    world.jobs.engine.redis.set("echocast:workers", "no hash")
+    world.jobs.engine.redis.set("echocast:running", "no sorted set")
+    caretaker = {
+        "heartbeat": Periodic("heartbeat", heartbeat(world, HeldJobs(ME)).beat, 0.05, ended.append),
+        "janitor": Janitor(world.claims, "x", 0.05, 0.1, lambda _: None, ended.append),
+    }[broken]
+    world.claims._leases_may_lapse = lambda: True
+    caretaker.start()
+    until(lambda: ended)
+    caretaker.stop()
+    assert ended[0] == BROKEN_EXIT_CODE
+
+
+def test_only_one_thread_waits_to_claim_a_job() -> None:
+    held = HeldJobs(ME)
+    with held.expecting("a") as first, held.expecting("a") as second, held.expecting("b") as other:
+        assert (first, second, other) == (True, False, True)
+    with held.expecting("a") as first, held.holding(f"{ME}:1", "a"), held.expecting("a") as next_:
+        assert first
+        assert next_  # the job may have been cancelled and asked for again
+
+
+def test_claims_are_never_the_same() -> None:
+    held = HeldJobs(ME)
+    assert len({held.new_claim() for _ in range(100)}) == 100
+
+
+def test_the_janitor_publishes_lost_jobs_and_only_one_sweeps(world: World) -> None:
+    job = world.jobs.submit(request()).job
+    world.jobs.engine.redis.delete("echocast.nowcast")
+    sweeps: list[object] = []
+    first = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
+    second = Janitor(world.claims, "y", 0.05, 0.1, sweeps.append)
+    assert first.sweep() is not None
+    assert second.sweep() is None
+    first.start()
+    until(lambda: any(sweep.publish == (job.id,) for sweep in sweeps))
+    first.stop()
+    assert until(second.sweep)
+
+
+def test_the_janitor_outlives_an_engine_that_is_away(world: World) -> None:
+    world.claims.engine.patience_seconds = 0.05
+    sweeps: list[object] = []
+    janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
+    world.engine.stop()
+    janitor.start()
+    time.sleep(0.3)
+    assert sweeps == []
+    world.engine = type(world.engine)(world.settings.engine_directory)
+    world.engine.start()
+    until(lambda: sweeps)
+    janitor.stop()
+
+
+def test_a_hung_launch_ends_the_process_even_while_it_holds_the_interpreter() -> None:
+    program = (
+        "from echocast.workers.inference.launch import hang_guard\n"
+        "import re\n"
+        "with hang_guard(60): pass\n"
+        "with hang_guard(0.3): re.match('(a+)+$', 'a' * 64 + 'b')\n"
+    )
+    started = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30)
+    assert ended.returncode != 0
+    assert time.monotonic() - started < 10
+    assert b"Timeout" in ended.stderr
+    assert b"re.match" in ended.stderr or b"<string>" in ended.stderr
+
+
+def test_the_sweep_of_streams_outlives_what_nobody_expected() -> None:
+    sweeps: list[object] = []
+
+    def fail() -> None:
+        sweeps.append(None)
+        raise ValueError
+
+    thread = sweeper(Mock(sweep=fail), lambda seconds: seconds > 0, 0.01)
+    thread.start()
+    until(lambda: len(sweeps) > 2)
+    thread.stop()

@@ -1,0 +1,133 @@
+"""Which frames a nowcast is made from, how gaps are bridged, and what comes without the network."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.formats.stream_frame import StreamFrame
+from echocast.workers.streams.fallback import LEADS, degraded
+from echocast.workers.streams.input_frames import assemble, choose, interpolate
+from echocast.workers.streams.stream import Stream
+from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
+
+STREAM = Stream("radar", 5)
+SLOTS = range(-15, 1)
+
+
+def times(*slots: int) -> tuple[datetime, ...]:
+    return tuple(START + slot * STEP for slot in slots)
+
+
+def known(*missing: int) -> set[datetime]:
+    return set(times(*(slot for slot in SLOTS if slot not in missing)))
+
+
+def test_ten_frames_in_rhythm_are_taken_as_they_are() -> None:
+    choice = choose(STREAM, START, known())
+    assert choice.times == choice.sources == times(*range(-9, 1))
+    assert choice.complete
+    assert choice.quality == {}
+
+
+def test_one_missing_frame_is_bridged_and_named() -> None:
+    choice = choose(STREAM, START, known(-4))
+    assert choice.times == times(*range(-9, 1))
+    assert choice.bridged == times(-4)
+    assert times(-4)[0].isoformat() in choice.quality["bridged"]
+
+
+def test_a_gap_that_opens_the_input_is_bridged_from_the_frame_before() -> None:
+    choice = choose(STREAM, START, known(-9))
+    assert choice.bridged == times(-9)
+    assert choice.sources[0] == times(-10)[0]
+
+
+def test_several_gaps_are_bridged_each() -> None:
+    choice = choose(STREAM, START, known(-2, -5, -7))
+    assert choice.bridged == times(-7, -5, -2)
+
+
+@pytest.mark.parametrize(("longest", "count"), [(15, 10), (14, 3)])
+def test_a_gap_as_long_as_the_setting_is_bridged(longest: float, count: int) -> None:
+    stream = Stream("radar", 5, maximum_gap_minutes=longest)
+    assert len(choose(stream, START, known(-3, -4)).times) == count
+
+
+def test_a_longer_gap_ends_the_input() -> None:
+    choice = choose(STREAM, START, known(-3, -4, -5))
+    assert choice.times == times(-2, -1, 0)
+    assert not choice.complete
+    assert "extrapolation: 3 of 10" in choice.quality["degraded"]
+
+
+def test_one_missing_frame_is_bridged_however_long_the_step() -> None:
+    stream = Stream("radar", 30, maximum_gap_minutes=15)
+    half_hours = {START - k * timedelta(minutes=30) for k in range(12) if k != 3}
+    assert len(choose(stream, START, half_hours).bridged) == 1
+
+
+def test_a_lonely_frame_persists() -> None:
+    choice = choose(STREAM, START, {START})
+    assert choice.times == (START,)
+    assert "persistence: 1 of 10" in choice.quality["degraded"]
+
+
+def test_frames_are_loaded_in_order_with_the_bridged_ones_between() -> None:
+    frames = {START + slot * STEP: stream_frame(slot, seed=abs(slot)) for slot in SLOTS}
+    choice = choose(STREAM, START, known(-4))
+
+    def load(time: datetime) -> StreamFrame:
+        return frames[time]
+
+    assembled = assemble(GRID, choice, load)
+    assert assembled.times == choice.times
+    for index, time in enumerate(choice.times):
+        if time not in choice.bridged:
+            values = frames[time].reflectivity_dbz
+            np.testing.assert_array_equal(assembled.reflectivity_dbz[index], values)
+    assert assembled.no_rain_dbz == -32
+
+
+def blob(column: float) -> FloatArray:
+    y, x = np.mgrid[:64, :96]
+    field = 55 - ((y - 32) ** 2 + (x - column) ** 2) / 12
+    return np.clip(field, 0, None).astype(np.float32)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_moving_cell_is_interpolated_where_it_was(share: float) -> None:
+    between = interpolate(blob(40), blob(48), share)
+    truth = blob(40 + 8 * share)
+    mean = (1 - share) * blob(40) + share * blob(48)
+    assert np.abs(between - truth).mean() < 0.4 * np.abs(mean - truth).mean()
+    assert between.max() == pytest.approx(55, abs=2)
+
+
+def test_interpolation_takes_the_other_frame_where_one_is_missing() -> None:
+    earlier, later = blob(40), blob(40)
+    earlier[:, :20] = np.nan
+    later[:, 80:] = np.nan
+    between = interpolate(earlier, later, 0.5)
+    assert np.isfinite(between).all()
+    both = np.full((64, 96), np.nan, np.float32)
+    assert np.isnan(interpolate(both, both, 0.5)).all()
+
+
+def test_without_the_network_a_lonely_frame_stays_and_several_move_on() -> None:
+    frames = {START + slot * STEP: stream_frame(slot, seed=0) for slot in SLOTS}
+    for count, name in ((1, "persistence"), (4, "extrapolation")):
+        slots = range(1 - count, 1)
+        choice = choose(STREAM, START, set(times(*slots)))
+        forecast = degraded(assemble(GRID, choice, frames.__getitem__), STEP, choice.quality)
+        assert forecast.model.name == name
+        assert forecast.frames.times == times(*range(1, LEADS + 1))
+        assert forecast.quality == choice.quality
+        observed = frames[START].reflectivity_dbz
+        first = forecast.persistence.reflectivity_dbz[0]
+        seen = np.isfinite(first)
+        assert seen.any()
+        wet = seen & (observed > 0)
+        np.testing.assert_array_equal(first[wet], observed[wet])
+        assert np.isnan(first[np.isnan(observed)]).all()

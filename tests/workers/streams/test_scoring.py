@@ -1,0 +1,259 @@
+"""The counts of a stream are what a recount gives, whatever happens in whatever order."""
+
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.streams.paths import Span
+from echocast.workers.streams.reindex import differing, reindex, stored
+from echocast.workers.streams.retention import remove_old
+from echocast.workers.streams.stream import Stream
+from tests.workers.streams.stream_bench import ALL, START, Bench
+
+DAY = timedelta(days=1)
+
+
+def test_a_frame_scores_every_forecast_valid_at_its_time_once(bench: Bench) -> None:
+    bench.issue(0)
+    bench.issue(1)
+    bench.put(2, seed=5)
+    assert bench.settle() == 3  # two forecasts and the frame itself
+    assert bench.settle() == 0
+    assert bench.agrees()
+    sums = bench.sums.over("radar", ALL)
+    assert sums["10|forecasts|model"] == [1]
+    assert sums["5|forecasts|model"] == [1]
+    assert sum(sums["5|model|30"]) == sum(sums["5|persistence|50"]) > 0
+
+
+def test_all_five_methods_are_counted_on_the_same_pixels(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    sums = bench.sums.over("radar", ALL)
+    methods = ("model", "canary", "extrapolation", "decoded_extrapolation", "persistence")
+    for threshold in ("20", "30", "40", "50"):
+        assert len({sum(sums[f"5|{method}|{threshold}"]) for method in methods}) == 1
+    assert sums["5|model|30"] == sums["5|canary|30"]
+    assert sums["5|model|30"] != sums["5|persistence|30"]
+    assert sum(sums["5|reliability|30"][:10]) == sum(sums["5|model|30"])
+
+
+def test_a_frame_that_came_before_its_forecast_counts_too(bench: Bench) -> None:
+    bench.put(1, seed=5)
+    bench.settle()
+    bench.issue(0)
+    bench.settle()
+    assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
+    assert bench.agrees()
+
+
+def test_a_replaced_frame_changes_the_counts_but_never_the_totals(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    before, totals = bench.sums.over("radar", ALL), bench.sums.totals("radar")
+    assert bench.put(1, seed=6) == "replaced"
+    bench.settle()
+    assert bench.sums.over("radar", ALL) != before
+    assert bench.sums.totals("radar") == totals == before
+    assert bench.sums.corrections("radar") == 2  # the forecast and the frame itself
+    assert bench.agrees()
+    assert not bench.scorer.work("radar", ALL).outdated
+
+
+def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    work = bench.scorer.work("radar", ALL)
+    counted = list(bench.scorer._count("radar", work))
+    bench.put(1, seed=6)
+    for pair in counted:
+        bench.scorer._add("radar", pair)
+    assert bench.sums.over("radar", ALL) == {}
+    bench.settle()
+    assert bench.agrees()
+    assert bench.sums.corrections("radar") == 0
+
+
+def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    before = bench.sums.over("radar", ALL)
+    for pair in bench.library.counts.pairs("radar", ALL):
+        bench.scorer._add("radar", pair)
+    assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
+    assert bench.sums.corrections("radar") == 0
+
+
+def test_a_few_vectors_are_what_they_are_among_all(bench: Bench) -> None:
+    for slot in range(9):  # beyond the hour, and the day
+        bench.issue(slot, seed=slot)
+        bench.put(slot, seed=slot)
+    bench.settle()
+    for span in (ALL, Span(START, START + timedelta(minutes=20)), Span(START - DAY, START - DAY)):
+        every = bench.sums.over("radar", span)
+        names = ["5|model|30", "5|reliability|30", "0|histogram|dbz", "99|model|30"]
+        assert bench.sums.vectors_over("radar", span, names) == {
+            name: every[name] for name in names if name in every
+        }
+    assert not every
+
+
+def test_few_vectors_are_told_by_an_engine_that_is_full(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    redis = bench.sums.engine.redis
+    [(_, most)] = redis.config_get("maxmemory").items()
+    redis.config_set("maxmemory", 1)
+    try:
+        assert bench.sums.vectors_over("radar", ALL, ["5|model|30"])
+    finally:
+        redis.config_set("maxmemory", most)
+
+
+def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Bench) -> None:
+    for slot in range(4):
+        bench.put(slot, seed=slot)
+        bench.issue(slot)
+    bench.settle()
+    before = bench.sums.over("radar", ALL)
+    bench.sums._engine.redis.flushall()
+    found = reindex(bench.library, bench.scorer, bench.sums, "radar")
+    assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
+    assert (found.frames, found.forecasts, found.counted) == (4, 4, 0)
+
+
+def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    bench.settle()
+    assert differing(bench.library, bench.scorer, "radar") == 0
+    pair = next(p for p in bench.library.counts.pairs("radar", ALL) if p.forecast_id != "observed")
+    counts = dict(bench.library.counts.get("radar", pair) or {})
+    counts["5|model|30"] = [1, 2, 3, 4]
+    bench.library.counts.put("radar", pair, counts)
+    assert differing(bench.library, bench.scorer, "radar") == 1
+
+
+def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
+    for slot in range(3):
+        bench.put(slot, seed=slot)
+        bench.issue(slot)
+    bench.settle()
+    before = bench.sums.over("radar", ALL)
+    remove_old(bench.library, Stream("radar", 5, retention_days=1), START + timedelta(days=9))
+    assert bench.library.frames.newest_time("radar") is None
+    assert bench.settle() == 0
+    assert bench.sums.over("radar", ALL) == before
+    reindex(bench.library, bench.scorer, bench.sums, "radar")
+    assert bench.sums.over("radar", ALL) == before
+    assert stored(bench.library, bench.scorer, "radar") == before
+
+
+def test_a_damaged_forecast_keeps_no_other_from_its_scores(bench: Bench) -> None:
+    damaged = bench.issue(0)
+    bench.issue(1)
+    bench.library.forecasts.local_file(damaged).write_bytes(b"rain")
+    bench.put(2, seed=5)
+    bench.settle()
+    assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def killed_after(bench: Bench, operations: int, action: Callable[[], Any]) -> None:
+    """Run an action that dies at its n-th write to files or engine."""
+    left = operations
+
+    def dying(write: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return write(*arguments, **named)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("put", "create", "delete"):
+            patch.setattr(bench.library.files, name, dying(getattr(bench.library.files, name)))
+        patch.setattr(bench.sums, "_add", dying(bench.sums._add))
+        try:
+            action()
+        except Killed:
+            return
+
+
+SLOT = st.integers(0, 6)  # the last begins an hour, and a day
+STEPS = st.one_of(
+    st.tuples(st.just("frame"), SLOT, st.integers(1, 3)),
+    st.tuples(st.just("forecast"), SLOT, st.integers(0, 20)),
+    st.tuples(st.just("settle"), SLOT, st.integers(0, 20)),
+    st.tuples(st.just("reindex"), SLOT, st.integers(0, 20)),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(STEPS, min_size=1, max_size=20))
+def test_counts_equal_the_recount_after_any_history(engine: EngineClient, history: Any) -> None:
+    """Late and replaced frames, workers killed at any write, an engine that forgot."""
+    engine.redis.flushall()
+    with tempfile.TemporaryDirectory(prefix="ec-") as root:
+        bench = Bench(Path(root), engine)
+        for kind, slot, number in history:
+            if kind == "frame":
+                bench.put(slot, seed=number)
+            elif kind == "forecast":
+                killed_after(bench, number, lambda slot=slot: bench.issue(slot))
+            elif kind == "settle":
+                killed_after(bench, number, lambda slot=slot: bench.settle(slot, slot))
+            else:
+                engine.redis.flushall()
+                whole = (bench.library, bench.scorer, bench.sums, "radar")
+                killed_after(bench, number, lambda whole=whole: reindex(*whole))
+        bench.settle()
+        bench.agrees()
+        before = bench.sums.over("radar", ALL)
+        assert bench.settle() == 0
+        assert bench.sums.over("radar", ALL) == before
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.permutations([("frame", k) for k in range(1, 4)] + [("issue", k) for k in (0, 1)]))
+def test_the_order_of_arrival_does_not_matter(engine: EngineClient, order: Any) -> None:
+    engine.redis.flushall()
+    with tempfile.TemporaryDirectory(prefix="ec-") as root:
+        bench = Bench(Path(root), engine)
+        for kind, slot in order:
+            bench.put(slot, seed=slot) if kind == "frame" else bench.issue(slot)
+            bench.settle()
+        sums = bench.sums.over("radar", ALL)
+        assert sums["10|forecasts|model"] == [2]
+        assert bench.agrees()
+        assert sums == in_time_order(engine)
+
+
+def in_time_order(engine: EngineClient) -> dict[str, list[int]]:
+    engine.redis.flushall()
+    with tempfile.TemporaryDirectory(prefix="ec-") as root:
+        bench = Bench(Path(root), engine)
+        for slot in range(4):
+            bench.put(slot, seed=slot) if slot else None
+            bench.issue(slot) if slot < 2 else None
+            bench.settle()
+        return bench.sums.over("radar", ALL)

@@ -1,0 +1,201 @@
+"""Archive: input frames, forecasts and scores as files. The files are the truth.
+
+<root>/inputs/<sha[:2]>/<sha>.npy + .json                 frames, named by their content
+<root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>.nc
+<root>/verification/adhoc/<yyyy-mm-dd>/<id>.json
+<root>/store-id                                           name of this archive
+<root>/scratch/                                           half-written files
+
+Every file is written elsewhere, flushed to the disk and renamed into place, so that a reader never
+sees half a file and a kill -9 or a power cut leaves none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from echocast.model.atomic_files import flush, scratch_file, settle, settle_all
+from echocast.model.frames import Frames
+from echocast.workers.archive.frames_file import (
+    FRAMES_FILE,
+    description_of,
+    read_stored,
+    stored_sha256,
+    write_stored,
+)
+from echocast.workers.errors import DiskFull, NotInArchive
+from echocast.workers.jobs.job import Job
+
+DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
+SHA_PATTERN = re.compile(r"[0-9a-f]{64}")
+UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class Archive:
+    """Files below one folder; safe to share among threads and processes.
+
+    Args:
+        root: The folder; made when first written to.
+        free_space_floor_bytes: Free space below which nothing more is accepted.
+    """
+
+    def __init__(
+        self, root: Path, *, free_space_floor_bytes: int = DEFAULT_FREE_SPACE_FLOOR
+    ) -> None:
+        self.root = root
+        self._floor = free_space_floor_bytes
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for half-written files, on the same file system as the archive."""
+        path = self.root / "scratch"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def identity(self) -> str:
+        """The name that this archive gave itself when it was first used; copies share it."""
+        place = self.root / "store-id"
+        if not place.exists():
+            with scratch_file(self.scratch) as path, suppress(FileExistsError):
+                path.write_text(uuid.uuid4().hex)
+                flush(path)
+                os.link(path, place)  # who comes second takes the first one's
+        return place.read_text()
+
+    def check_space(self) -> None:
+        """Return where there is room for more.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        free = shutil.disk_usage(self.scratch).free
+        if free < self._floor:
+            raise DiskFull(
+                f"The archive's disk has {free} bytes left, but {self._floor} must stay free."
+            )
+
+    def wanted_bytes(self) -> int:
+        """How much has to go for the disk to have twice the floor free, so that work goes on."""
+        return max(0, 2 * self._floor - shutil.disk_usage(self.scratch).free)
+
+    def put_frames(self, frames: Frames) -> str:
+        """Store frames under the hash of their content, which is returned.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        self.check_space()
+        with tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            write_stored(frames, Path(name) / FRAMES_FILE)
+            return self.adopt_frames(Path(name))
+
+    def adopt_frames(self, directory: Path) -> str:
+        """Take the frames that a decoding child stored in a folder over, by renaming.
+
+        The hash is computed here, block by block: a child that read a hostile file is not believed.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+            ArchiveError: The directory does not hold frames.
+        """
+        self.check_space()
+        values = directory / FRAMES_FILE
+        sha = stored_sha256(values)
+        place = self._place(sha)
+        try:
+            for path in (description_of(place), place):
+                os.utime(path)  # used again: among the newest
+        except FileNotFoundError:
+            settle_all({values: place, description_of(values): description_of(place)})
+        return sha
+
+    def load_frames(self, sha: str) -> Frames:
+        """The frames of that name.
+
+        Raises:
+            NotInArchive: There are none.
+        """
+        return read_stored(self._existing(sha))
+
+    def put_forecast(self, job: Job, write: Callable[[Path], None]) -> str:
+        """Let ``write`` make the job's forecast file; its path below the root is returned.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+        self.check_space()
+        relative = forecast_path(job)
+        with scratch_file(self.scratch, ".nc") as path:
+            write(path)
+            settle(path, self.root / relative)
+        return relative
+
+    def put_verification(self, job: Job, verification: Mapping[str, Any]) -> str:
+        """Store a job's scores; the path below the root is returned."""
+        relative = f"verification/adhoc/{_utc(job):%Y-%m-%d}/{job.id}.json"
+        self._write(self.root / relative, lambda file: file.write(_json(verification)))
+        return relative
+
+    def path(self, relative: str) -> Path:
+        """Where a file of the archive lies.
+
+        Raises:
+            NotInArchive: It is not below the root, or is not there.
+        """
+        path = self.root / relative
+        if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
+            raise NotInArchive(f"The archive holds no {relative!r}.")
+        return path
+
+    def frames_file(self, sha: str) -> Path:
+        """The ``.npy`` file of frames; their description lies beside it as ``.json``.
+
+        Raises:
+            NotInArchive: They are not stored (any more).
+        """
+        return self._existing(sha).resolve()
+
+    def holds(self, relative: str) -> bool:
+        """True where a file of the archive is still there."""
+        return (self.root / relative).is_file()
+
+    def _place(self, sha: str) -> Path:
+        return self.root / "inputs" / sha[:2] / f"{sha}.npy"
+
+    def _existing(self, sha: str) -> Path:
+        """The description is written last: where it is, the values are."""
+        if not SHA_PATTERN.fullmatch(sha) or not description_of(self._place(sha)).exists():
+            raise NotInArchive(f"The archive holds no frames {sha!r}.")
+        return self._place(sha)
+
+    def _write(self, place: Path, write: Callable[[IO[bytes]], object]) -> None:
+        with scratch_file(self.scratch) as path:
+            with path.open("wb") as file:
+                write(file)
+            settle(path, place)
+
+
+def forecast_path(job: Job) -> str:
+    """Path of a job's forecast below the archive's root."""
+    reference = _utc(job)
+    model = UNSAFE.sub("-", f"{job.model.name}-{job.model.version}")
+    name = f"{reference:%Y%m%dT%H%M%SZ}_{model}_{job.id}.nc"
+    return f"forecasts/adhoc/{reference:%Y/%m/%d}/{name}"
+
+
+def _utc(job: Job) -> datetime:
+    return job.forecast_reference_time.astimezone(UTC)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, allow_nan=False).encode()

@@ -1,0 +1,203 @@
+"""Files of the archive as whole objects: written at once, never changed by halves."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from echocast.model.atomic_files import flush, scratch_file, settle
+from echocast.workers.archive.archive import Archive
+from echocast.workers.errors import NotInArchive
+
+REMEMBERED_FOLDERS = 256  # listings
+SETTLED_NS = 2_000_000_000  # a folder that changed later than that is listed anew
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a listing.
+
+    Args:
+        path: Below the root, with ``/``.
+        version: Changes when the content does.
+    """
+
+    path: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+class Files(Protocol):
+    """Whole objects below a root; safe to share among threads and processes."""
+
+    def check_space(self) -> None:
+        """Return where there is room for more.
+
+        Raises:
+            DiskFull: Less space is free than the floor.
+        """
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write an object, over an earlier one if need be."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object that is not there yet; False where it is, and stays as it is."""
+
+    def get(self, path: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            NotInArchive: There is none.
+        """
+
+    def version(self, path: str) -> str | None:
+        """Version of one object, None where there is none."""
+
+    def listing(self, folder: str) -> list[Entry]:
+        """All objects directly in a folder, by name."""
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder, sorted."""
+
+    def delete(self, path: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder that has become empty; nothing happens where it has not."""
+
+    def writing(self, path: str) -> AbstractContextManager[Path]:
+        """A context with a local path to write to, which becomes the object at its end."""
+
+    def local(self, path: str) -> Path:
+        """A local file with the content of an object.
+
+        Raises:
+            NotInArchive: There is none.
+        """
+
+
+class LocalFiles:
+    """Objects as files of an archive on a local or shared disk.
+
+    Args:
+        archive: Whose root and floor of free space hold.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._root = archive.root
+        self._listed: dict[str, tuple[int, list[Entry]]] = {}
+        self._lock = threading.Lock()
+
+    def check_space(self) -> None:
+        """See :class:`Files`."""
+        self._archive.check_space()
+
+    def put(self, path: str, content: bytes) -> None:
+        """See :class:`Files`."""
+        with self.writing(path) as local:
+            local.write_bytes(content)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """See :class:`Files`."""
+        place = self._root / path
+        if place.exists():
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_file(self._archive.scratch, place.suffix) as local:
+            local.write_bytes(content)
+            flush(local)
+            try:
+                os.link(local, place)  # fails where another process was first
+            except FileExistsError:
+                return False
+        flush(place.parent)
+        return True
+
+    def get(self, path: str) -> bytes:
+        """See :class:`Files`."""
+        return self.local(path).read_bytes()
+
+    def version(self, path: str) -> str | None:
+        """See :class:`Files`."""
+        try:
+            return _version((self._root / path).stat())
+        except FileNotFoundError:
+            return None
+
+    def listing(self, folder: str) -> list[Entry]:
+        """See :class:`Files`."""
+        try:
+            changed = (self._root / folder).stat().st_mtime_ns
+        except FileNotFoundError:
+            return []
+        known = self._listed.get(folder)
+        if known is None or known[0] != changed:
+            now = time.time_ns()
+            known = changed, self._entries(folder)
+            if now - changed > SETTLED_NS:  # else another change may carry the same time
+                self._remember(folder, known)
+        return list(known[1])
+
+    def _entries(self, folder: str) -> list[Entry]:
+        try:
+            with os.scandir(self._root / folder) as found:
+                entries = [
+                    Entry(f"{folder}/{item.name}", _version(item.stat()))
+                    for item in found
+                    if item.is_file()
+                ]
+        except FileNotFoundError:
+            return []
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def _remember(self, folder: str, listed: tuple[int, list[Entry]]) -> None:
+        with self._lock:
+            while len(self._listed) >= REMEMBERED_FOLDERS:
+                del self._listed[next(iter(self._listed))]
+            self._listed[folder] = listed
+
+    def folders(self, folder: str) -> list[str]:
+        """See :class:`Files`."""
+        try:
+            with os.scandir(self._root / folder) as found:
+                return sorted(item.name for item in found if item.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def delete(self, path: str) -> None:
+        """See :class:`Files`."""
+        (self._root / path).unlink(missing_ok=True)
+
+    def remove_folder(self, folder: str) -> None:
+        """See :class:`Files`."""
+        with suppress(OSError):
+            (self._root / folder).rmdir()
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """See :class:`Files`."""
+        with scratch_file(self._archive.scratch, Path(path).suffix) as local:
+            yield local
+            settle(local, self._root / path)
+
+    def local(self, path: str) -> Path:
+        """See :class:`Files`."""
+        place = self._root / path
+        if not place.is_file():
+            raise NotInArchive(f"The archive holds no {path!r}.")
+        return place
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns}-{status.st_ino}-{status.st_size}"

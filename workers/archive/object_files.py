@@ -1,0 +1,142 @@
+"""Files of streams in an object store (``s3://`` and whatever else fsspec knows).
+
+An object store has no rename and no append, but an object is there as a whole or not at all, and
+one may be written on the condition that it is not there yet. No more is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from echocast.workers.archive.files import Entry
+from echocast.workers.errors import ArchiveError, NotInArchive
+
+KEPT = 64  # local copies of forecasts
+
+
+class ObjectFiles:
+    """Objects below an URL.
+
+    Args:
+        url: Like ``s3://bucket/prefix``; credentials and endpoint are taken from the environment,
+            as fsspec and the store's own client do.
+        copies: Local folder for copies of forecasts.
+
+    Raises:
+        ArchiveError: fsspec does not know the protocol, or lacks the package for it.
+    """
+
+    def __init__(self, url: str, copies: Path) -> None:
+        self._fs, self._root = _opened(url)
+        self._copies = copies
+
+    def check_space(self) -> None:
+        """A store has no end."""
+
+    def put(self, path: str, content: bytes) -> None:
+        """See :class:`.files.Files`."""
+        self._fs.pipe_file(self._place(path), content)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """See :class:`.files.Files`."""
+        try:
+            self._fs.pipe_file(self._place(path), content, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def get(self, path: str) -> bytes:
+        """See :class:`.files.Files`."""
+        try:
+            content: bytes = self._fs.cat_file(self._place(path))
+        except FileNotFoundError:
+            raise NotInArchive(f"The archive holds no {path!r}.") from None
+        return content
+
+    def version(self, path: str) -> str | None:
+        """See :class:`.files.Files`."""
+        try:
+            return _version(self._fs.info(self._place(path)))
+        except FileNotFoundError:
+            return None
+
+    def listing(self, folder: str) -> list[Entry]:
+        """See :class:`.files.Files`."""
+        entries = [
+            Entry(f"{folder}/{item['name'].rpartition('/')[2]}", _version(item))
+            for item in self._found(folder)
+            if item["type"] == "file"
+        ]
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def folders(self, folder: str) -> list[str]:
+        """See :class:`.files.Files`."""
+        found = [item["name"] for item in self._found(folder) if item["type"] == "directory"]
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
+    def delete(self, path: str) -> None:
+        """See :class:`.files.Files`."""
+        with suppress(FileNotFoundError):
+            self._fs.rm_file(self._place(path))
+
+    def remove_folder(self, folder: str) -> None:
+        """A store has no folders."""
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """See :class:`.files.Files`."""
+        with tempfile.TemporaryDirectory(prefix="echocast-") as folder:
+            local = Path(folder) / Path(path).name
+            yield local
+            self._fs.put_file(str(local), self._place(path))
+
+    def local(self, path: str) -> Path:
+        """See :class:`.files.Files`; forecasts never change, so a copy will do."""
+        name = f"{hashlib.sha256(path.encode()).hexdigest()[:16]}_{Path(path).name}"
+        copy = self._copies / name
+        if not copy.is_file():
+            self._copies.mkdir(parents=True, exist_ok=True)
+            self._tidy()
+            handle, part = tempfile.mkstemp(dir=self._copies)
+            os.close(handle)
+            Path(part).write_bytes(self.get(path))
+            Path(part).replace(copy)
+        return copy
+
+    def _tidy(self) -> None:
+        copies = sorted(self._copies.iterdir(), key=lambda copy: copy.stat().st_mtime)
+        for copy in copies[:-KEPT]:
+            copy.unlink(missing_ok=True)
+
+    def _found(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = self._fs.ls(self._place(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        return found
+
+    def _place(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    """File system and root of an URL; listings are asked for anew, as other hosts write too."""
+    import fsspec
+
+    try:
+        fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        raise ArchiveError(f"The archive {url} cannot be opened: {error}.") from error
+    return fs, root.rstrip("/")
+
+
+def _version(item: dict[str, Any]) -> str:
+    """The store's own mark of the content; else time and size."""
+    tag = item.get("ETag") or f"{item.get('mtime', item.get('LastModified'))}"
+    return f"{tag}-{item['size']}"

@@ -1,0 +1,164 @@
+"""The networks that a worker has loaded, and the one among them that serves."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from echocast.model.errors import CheckpointError, EchocastError
+from echocast.model.forecast import ModelIdentity
+from echocast.workers.inference.protocol import Network
+
+MOST_LOADED = 4  # champion, canary, challenger, and the one that served before
+RETRY_SECONDS = 60.0  # before a network that was refused is tried again
+UNLOADABLE = (EchocastError, OSError, RuntimeError, ValueError, KeyError, TypeError)
+log = logging.getLogger("echocast.networks")
+
+
+@dataclass
+class _Loaded:
+    """A network and when it was wanted last, in monotonic seconds."""
+
+    network: Network
+    wanted: float
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a network could not be loaded, and from when on it may be tried again."""
+
+    reason: CheckpointError
+    retry: float
+
+
+class LoadedNetworks:
+    """Networks by ``name/version``; safe to share among threads.
+
+    A network is loaded beside those that run, by the thread that wants it; nobody who wants
+    another one waits for that. Jobs hold the network that they began with, and a launch runs one
+    network only, so a swap falls between two launches.
+
+    Args:
+        load: Loads and tries ``name/version``.
+        first: What to begin with: the first of these that can be loaded serves.
+        on_swap: Hears ``swapped`` or ``refused``.
+        keep_seconds: How long a network stays that nobody wants any more.
+        clock: Monotonic seconds.
+
+    Raises:
+        CheckpointError: None of the first ones can be loaded.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[str], Network],
+        first: Sequence[str],
+        on_swap: Callable[[str], object] = lambda _: None,
+        keep_seconds: float = 900.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._load = load
+        self._on_swap = on_swap
+        self._keep_seconds = keep_seconds
+        self._clock = clock
+        self._loading = threading.Lock()
+        self._loaded: dict[str, _Loaded] = {}  # replaced, never changed
+        self._refused: dict[str, _Refusal] = {}
+        self.champion = self._first(first)
+
+    def _first(self, references: Sequence[str]) -> str:
+        reasons = []
+        for reference in references:
+            try:
+                self._wanted(reference)
+            except CheckpointError as error:
+                reasons.append(str(error))
+            else:
+                return reference
+        raise CheckpointError(f"No model can serve. {' '.join(reasons)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is loaded, as ``name/version``."""
+        return tuple(self._loaded)
+
+    def get(self, model: ModelIdentity, *, or_champion: bool = False) -> Network:
+        """The network of that name and version, loaded if need be.
+
+        Args:
+            model: Which.
+            or_champion: Give the one that serves, where the other can't be loaded.
+
+        Raises:
+            CheckpointError: There is no such model, or it can't be loaded.
+        """
+        try:
+            return self._wanted(f"{model.name}/{model.version}")
+        except CheckpointError:
+            if not or_champion:
+                raise
+            return self._wanted(self.champion)
+
+    def follow(self, champion: str) -> None:
+        """Let another network serve, once it is loaded; where it can't be, the old one goes on."""
+        if champion == self.champion:
+            return
+        try:
+            self._wanted(champion)
+        except CheckpointError:
+            return
+        log.info("%s serves from now on, after %s.", champion, self.champion)
+        self.champion = champion
+        self._on_swap("swapped")
+
+    def tidy(self) -> None:
+        """Let go of networks that nobody has wanted for long."""
+        since = self._clock() - self._keep_seconds
+        with self._loading:
+            kept = {
+                reference: loaded
+                for reference, loaded in self._loaded.items()
+                if loaded.wanted >= since or reference == self.champion
+            }
+            if len(kept) < len(self._loaded):
+                self._loaded = kept
+                gc.collect()
+
+    def _wanted(self, reference: str) -> Network:
+        loaded = self._loaded.get(reference)
+        if loaded is None:
+            with self._loading:
+                loaded = self._loaded.get(reference) or self._load_beside(reference)
+        loaded.wanted = self._clock()
+        return loaded.network
+
+    def _load_beside(self, reference: str) -> _Loaded:
+        refusal = self._refused.pop(reference, None)
+        if refusal is not None and self._clock() < refusal.retry:
+            self._refused[reference] = refusal
+            raise refusal.reason
+        try:
+            loaded = _Loaded(self._load(reference), self._clock())
+        except UNLOADABLE as error:
+            raise self._refuse(reference, error) from error
+        self._loaded = {**self._with_room(), reference: loaded}
+        return loaded
+
+    def _refuse(self, reference: str, error: Exception) -> CheckpointError:
+        log.error("The model %s is refused: %s", reference, error)
+        reason = CheckpointError(f"The model {reference} is refused: {error}")
+        self._refused[reference] = _Refusal(reason, self._clock() + RETRY_SECONDS)
+        self._on_swap("refused")
+        return reason
+
+    def _with_room(self) -> dict[str, _Loaded]:
+        """Those loaded, without the one that nobody has wanted for longest where they are many."""
+        others = {name: at for name, at in self._loaded.items() if name != self.champion}
+        if len(self._loaded) < MOST_LOADED or not others:
+            return self._loaded
+        oldest = min(others, key=lambda name: others[name].wanted)
+        return {name: loaded for name, loaded in self._loaded.items() if name != oldest}

@@ -1,0 +1,42 @@
+"""What a worker needs of a nowcaster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol
+
+from echocast.model.forecast import ComingForecast, ModelIdentity
+from echocast.model.frames import Frames
+
+
+class Prepared(Protocol):
+    """Frames made ready for the network."""
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Only equal keys go into one launch."""
+
+    @property
+    def cost(self) -> int:
+        """Pixels x frames."""
+
+
+class Network(Protocol):
+    """A nowcaster in three phases, of which only the middle one belongs to the batching thread."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which weights answer."""
+
+    @property
+    def fast_paths_refused(self) -> tuple[str, ...]:
+        """Fast forms of its steps that disagreed with the plain ones when it was loaded."""
+
+    def prepare(self, frames: Frames) -> Any:
+        """Any thread: frames -> :class:`Prepared`."""
+
+    def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
+        """The batching thread: one prediction per prepared item; reports every step it makes."""
+
+    def coming(self, prepared: Any, prediction: Any) -> ComingForecast:
+        """Any thread: a prediction -> the forecast, made while it is written."""

@@ -1,0 +1,56 @@
+"""Janitor: finds jobs that a dead worker held or whose message was lost; one worker is elected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from echocast.workers.jobs.claims import ClaimStore, Sweep
+from echocast.workers.runtime.periodic import Periodic
+
+ELECTED_PERIODS = 3  # periods after which a silent janitor's office is open to others
+
+
+class Janitor:
+    """A thread that sweeps every few seconds where this worker is elected.
+
+    Args:
+        jobs: The jobs to look after.
+        incarnation: Name of this life of the worker process.
+        every_seconds: Time between two sweeps.
+        unclaimed_seconds: How long a job may wait before its message may count as lost.
+        on_sweep: Hears what was found.
+        end_process: How to end the process when sweeping is broken.
+    """
+
+    def __init__(
+        self,
+        jobs: ClaimStore,
+        incarnation: str,
+        every_seconds: float,
+        unclaimed_seconds: float,
+        on_sweep: Callable[[Sweep], None],
+        end_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._jobs = jobs
+        self._incarnation = incarnation
+        self._every = every_seconds
+        self._unclaimed = unclaimed_seconds
+        self._on_sweep = on_sweep
+        self._periodic = Periodic("janitor", self.sweep, every_seconds, end_process)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._periodic.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._periodic.stop()
+
+    def sweep(self) -> Sweep | None:
+        """Sweep once, or None where another worker is elected."""
+        if not self._jobs.elect(self._incarnation, ELECTED_PERIODS * self._every):
+            return None
+        sweep = self._jobs.sweep(self._unclaimed)
+        self._on_sweep(sweep)
+        return sweep

@@ -1,0 +1,224 @@
+"""Job: one nowcast from request to terminal state, as the engine's hash tells it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from echocast.model.forecast import ModelIdentity
+
+WAITING = ("accepted", "queued")
+TERMINAL = ("succeeded", "failed", "cancelled", "expired")
+STATUSES = (*WAITING, "running", *TERMINAL)
+DEFAULT_PRODUCT = "reflectivity"
+
+
+@dataclass(frozen=True)
+class JobPolicy:
+    """Limits and patience of the job store; all times in seconds."""
+
+    queue_limit: int = 1000
+    lease_seconds: float = 15.0
+    maximum_attempts: int = 3
+    deadline_seconds: float = 900.0
+    ttl_seconds: int = 7 * 86400
+    idempotency_ttl_seconds: int = 86400
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What a caller wants forecast.
+
+    Args:
+        input_sha: Archive name of the ten input frames.
+        forecast_reference_time: Valid time of the newest input frame, UTC.
+        model_name: Name of the model that shall answer.
+        model_version: Its version.
+        shape: (frames, height, width) of the input.
+        observation_sha: Archive name of frames after the reference time, to score against.
+        product: Product settings; different ones are different forecasts.
+        caller: Who asks, by the name of the API key; empty: there are no keys.
+        idempotency_key: The caller's own name for this request.
+        body_sha: Hash of everything the caller sent, compared when the key comes again.
+        lost_generation: The generation whose forecast is gone, so that another one is to be made.
+        stream: The stream whose frames are the input, up to the reference time; empty: the input
+            is in the archive as ``input_sha``.
+    """
+
+    input_sha: str
+    forecast_reference_time: datetime
+    model_name: str
+    model_version: str
+    shape: tuple[int, int, int]
+    observation_sha: str | None = None
+    product: str = DEFAULT_PRODUCT
+    caller: str = ""
+    idempotency_key: str | None = None
+    body_sha: str = ""
+    lost_generation: int = 0
+    stream: str = ""
+
+    @property
+    def job_id(self) -> str:
+        """Content address: the same forecast has the same id wherever it is asked for."""
+        time = self.forecast_reference_time.astimezone(UTC).isoformat()
+        parts = (self.input_sha, time, self.model_name, self.model_version, self.product)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def to_json(self) -> str:
+        """The part of the request that a worker needs, as stored in the job hash."""
+        return json.dumps(
+            {
+                "input_sha": self.input_sha,
+                "forecast_reference_time": self.forecast_reference_time.isoformat(),
+                "model": [self.model_name, self.model_version],
+                "shape": self.shape,
+                "product": self.product,
+                "stream": self.stream,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed.
+
+    Args:
+        type: Stable short name, e.g. ``poison``, ``out-of-memory``, ``internal``.
+        message: One whole sentence.
+    """
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as it stands. Times are UTC; ``timings`` are seconds per phase.
+
+    ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
+    the requests that hold the job; ``verified`` counts the observation sets that are scored.
+    """
+
+    id: str
+    status: str
+    generation: int
+    holders: int
+    attempts: int
+    input_sha: str
+    forecast_reference_time: datetime
+    model: ModelIdentity
+    shape: tuple[int, int, int]
+    product: str
+    created: datetime
+    stream: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    observation_shas: tuple[str, ...] = ()
+    verified: int = 0
+    valid_times: tuple[datetime, ...] = ()
+    lead_minutes: tuple[float, ...] = ()
+    quality: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    forecast_path: str | None = None
+    verification: Mapping[str, Any] | None = None
+    verification_error: JobError | None = None
+    error: JobError | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """True where the status will never change again."""
+        return self.status in TERMINAL
+
+    @property
+    def awaits_verification(self) -> bool:
+        """True where the forecast exists but some observations are not scored yet."""
+        return self.status == "succeeded" and self.verified < len(self.observation_shas)
+
+    @classmethod
+    def from_hash(cls, values: Mapping[str, str]) -> Self:
+        """The job that the engine's hash describes."""
+        request = json.loads(values["request"])
+        result = json.loads(values.get("result", "{}"))
+        name, version = result.get("model", request["model"])  # who answered, or shall
+        return cls(
+            id=values["id"],
+            status=values["status"],
+            generation=int(values["generation"]),
+            holders=int(values["holders"]),
+            attempts=int(values["attempts"]),
+            input_sha=request["input_sha"],
+            forecast_reference_time=datetime.fromisoformat(request["forecast_reference_time"]),
+            model=ModelIdentity(name, version, result.get("weights_sha256", "")),
+            shape=tuple(request["shape"]),
+            product=request["product"],
+            stream=request.get("stream", ""),
+            created=_time(values["created"]) or datetime.fromtimestamp(0, UTC),
+            started=_time(values.get("started")),
+            finished=_time(values.get("finished")),
+            observation_shas=tuple(values.get("observations", "").split()),
+            verified=int(values.get("verified", 0)),
+            valid_times=tuple(datetime.fromisoformat(t) for t in result.get("valid_times", ())),
+            lead_minutes=tuple(result.get("lead_minutes", ())),
+            quality=result.get("quality", {}),
+            timings=result.get("timings", {}),
+            forecast_path=result.get("forecast_path"),
+            verification=json.loads(values.get("verification", "null")),
+            verification_error=_error(values.get("verification_error")),
+            error=_error(values.get("error")),
+        )
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job and whether this request brought it into being."""
+
+    job: Job
+    created: bool
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """A worker that gave a sign of life within the lease time.
+
+    Args:
+        incarnation: Name of this life of the worker process.
+        host: Host name.
+        pid: Process id on that host.
+        device: Device of the network.
+        models: What is loaded, as ``name/version``.
+        started: When this life began.
+    """
+
+    incarnation: str
+    host: str
+    pid: int
+    device: str
+    models: tuple[str, ...]
+    started: datetime
+
+    def to_json(self) -> str:
+        """As stored in the engine."""
+        values = {**self.__dict__, "started": self.started.isoformat()}
+        return json.dumps(values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The worker that :meth:`to_json` described, perhaps one of a newer version."""
+        values = json.loads(text)
+        known = {field.name: values[field.name] for field in fields(cls)}
+        known["models"] = tuple(known["models"])
+        known["started"] = datetime.fromisoformat(known["started"])
+        return cls(**known)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromtimestamp(float(text), UTC) if text else None
+
+
+def _error(text: str | None) -> JobError | None:
+    return JobError(**json.loads(text)) if text else None

@@ -1,0 +1,1 @@
+"""The trainer, the requests it answers and the schedule that makes them."""

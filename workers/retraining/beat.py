@@ -1,0 +1,90 @@
+"""``python -m echocast.workers.retraining.beat``: Celery beat, which asks for due retrainings.
+
+Beat's own memory of what it sent would be a pickle, and a beat that restarts every few days would
+never send what is due every week. So it keeps no memory: it looks often, and the history of the
+models says when the last retraining was. Several beats ask no more often than one.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from celery.beat import Scheduler, Service
+
+from echocast.model.errors import EchocastError
+from echocast.model.registry.registry import Registry
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.jobs.queue import TRAINING, celery_app
+from echocast.workers.retraining.requests import request_if_due
+from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import await_engine
+
+RETRAIN: Final = "retrain"  # of the history
+LOOKS_PER_INTERVAL = 100
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 300.0
+log = logging.getLogger("echocast.beat")
+
+
+class DueScheduler(Scheduler):  # type: ignore[misc]
+    """A scheduler in memory whose one entry asks, instead of being sent."""
+
+    def apply_async(self, *_: Any, **__: Any) -> None:
+        """Ask for what is due."""
+        self.app.ask_if_due()
+
+
+def last_retraining(registry: Registry) -> datetime | None:
+    """When the last retraining came to a verdict; None before the first."""
+    times = [entry.time for entry in registry.history() if entry.what == RETRAIN]
+    return times[-1] if times else None
+
+
+def run_beat(settings: WorkerSettings) -> None:
+    """Look until SIGTERM or SIGINT.
+
+    Raises:
+        EngineUnavailable: No engine answered within the time to wait for it.
+        AnotherStore: The engine's jobs have their files in another archive.
+    """
+    await_engine(settings)
+    interval = settings.retrain_interval_seconds
+    engine = EngineClient(settings.engine_url, settings.engine_patience_seconds)
+    registry = Registry(settings.models_root)
+
+    def ask_if_due() -> None:
+        try:
+            if request_if_due(engine, last_retraining(registry), interval, datetime.now(UTC)):
+                log.info("A retraining is due and was asked for.")
+        except EchocastError as error:
+            log.error("Whether a retraining is due is asked again later: %s", error)
+
+    app = celery_app(settings.engine_url)
+    app.ask_if_due = ask_if_due
+    every = min(max(interval / LOOKS_PER_INTERVAL, SHORTEST_SECONDS), LONGEST_SECONDS)
+    app.conf.beat_schedule = {"retrain": {"task": TRAINING, "schedule": timedelta(seconds=every)}}
+    service = Service(app, max_interval=every, scheduler_cls=DueScheduler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: service.stop(wait=False))
+    log.info("Beat asks for a retraining every %g days.", interval / 86400)
+    service.start()
+    engine.close()
+
+
+def main() -> int:
+    """Run beat; errors are one sentence on standard error."""
+    configure_logging()
+    try:
+        run_beat(WorkerSettings())
+    except EchocastError as error:
+        print(f"echocast beat: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""``python -m echocast.workers.retraining.trainer``: retrains when asked, one over all hosts.
+
+The work is done by a child, ``python -m echocast.model retrain``. On a CPU that serves forecasts
+too it may not slow them beyond their deadlines, so the child and its session run at the lowest
+priority (niceness 19: a worker that wants the CPU gets 98 % of it) and in half as many threads as
+there are CPUs, which leaves cache and memory bandwidth to the worker. Between containers the
+shares of the CPU decide (``cpu_shares`` in docker-compose.yml). A GPU knows no niceness: a training
+beside a worker on one GPU takes turns with it. So the trainer computes on the CPU unless
+``ECHOCAST_TRAINER_DEVICE`` names a device, which should be one of its own.
+
+Messages only wake the trainer up; what is wanted stands in the engine until there is a verdict. A
+trainer that dies loses its lock, and the next one goes on in the same work folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from celery.signals import worker_shutting_down
+
+from echocast.model.errors import EchocastError
+from echocast.model.registry.registry import Registry
+from echocast.model.retraining.config import config_of
+from echocast.model.retraining.fencing_token import fence_of, raise_fence
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.queue import TRAINING, celery_app
+from echocast.workers.retraining.requests import Lock, Wish, Wishes
+from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.worker import await_engine
+
+NICENESS = 19
+POLL_SECONDS = 0.2
+STOP_SECONDS = 10.0
+log = logging.getLogger("echocast.trainer")
+
+
+class Trainer:
+    """Looks for a wish, and has it done under the lock.
+
+    Args:
+        settings: How.
+        wishes: Where they are.
+        command: What does it, given a wish and the number of the lock.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        wishes: Wishes,
+        command: Callable[[WorkerSettings, Wish, Lock], Sequence[str]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wishes = wishes
+        self._command = command or retrain_command
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+
+    def wake(self) -> None:
+        """Look soon."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the child and look no more; what it did so far is kept."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Look again and again until told to stop."""
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except EngineUnavailable as error:
+                log.error("The engine is asked again later: %s", error)
+            self._wake.wait(self._settings.trainer_look_seconds)
+            self._wake.clear()
+
+    def look(self) -> str | None:
+        """Do what is wanted, if nobody does it.
+
+        Returns:
+            ``done``, ``failed``, ``given up``, ``lost`` or ``stopped``; None where there was
+            nothing to do.
+        """
+        wanted = self._wishes.wanted()
+        if wanted is None:
+            return None
+        root, name = self._settings.models_root, f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        lock = self._wishes.acquire(name, fence_of(root), self._settings.trainer_lease_seconds)
+        if lock is None:
+            return None
+        wish, attempts = wanted
+        raise_fence(root, lock.number)
+        if attempts >= self._settings.maximum_attempts:
+            return self._give_up(wish, lock, attempts)
+        outcome = self._attempt(wish, lock)
+        log.info("Retraining %s: %s", wish.id, outcome)
+        return outcome
+
+    def _give_up(self, wish: Wish, lock: Lock, attempts: int) -> str:
+        facts = {"id": wish.id, "verdict": "failed", "attempts": attempts}
+        Registry(self._settings.models_root).record(
+            "retrain", who="trainer", why=wish.why, facts=facts
+        )
+        self._wishes.release(lock, wish)
+        log.error("Retraining %s is given up after %d attempts", wish.id, attempts)
+        return "given up"
+
+    def _attempt(self, wish: Wish, lock: Lock) -> str:
+        """Run the child for as long as the lock is ours."""
+        log.info("Retraining %s begins (%s)", wish.id, wish.why)
+        child = subprocess.Popen(
+            self._command(self._settings, wish, lock),
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr,
+            start_new_session=True,  # whose priority can be its own
+        )
+        try:
+            outcome = self._watch(child, lock)
+        finally:
+            _end(child)
+        if outcome != "lost":
+            done = wish if outcome == "done" else None
+            self._wishes.release(lock, done, counts=outcome != "stopped")
+        return outcome
+
+    def _watch(self, child: subprocess.Popen[bytes], lock: Lock) -> str:
+        renewed = time.monotonic()
+        lease = self._settings.trainer_lease_seconds
+        while child.poll() is None:
+            if self._stopping.is_set():
+                return "stopped"
+            if time.monotonic() - renewed > lease / 3:
+                if not self._kept(lock, lease):
+                    return "lost"
+                renewed = time.monotonic()
+            time.sleep(POLL_SECONDS)
+        return "failed" if child.returncode else "done"
+
+    def _kept(self, lock: Lock, lease: float) -> bool:
+        try:
+            return self._wishes.renew(lock, lease)
+        except EngineUnavailable:
+            return False  # longer than the lease: somebody else may hold the lock now
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Make sure that the child has ended; it resumes from what it left."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def retrain_command(settings: WorkerSettings, wish: Wish, lock: Lock) -> list[str]:
+    """What a child is started with; the pipe on its standard input ends it with us."""
+    archive = settings.streams_url or str(settings.archive_root)
+    options: dict[str, Any] = {
+        "work": settings.data_dir / "retraining" / wish.id,
+        "models-dir": settings.models_root,
+        "config": settings.retrain_config,
+        "who": "trainer",
+        "why": wish.why,
+        "number": lock.number,
+        "niceness": NICENESS,
+        "threads": settings.trainer_threads or max(1, (os.cpu_count() or 1) // 2),
+        "device": settings.trainer_device,
+    }
+    told = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    flags = ["--end-with-input", "--json", *(["--promote"] if settings.retrain_promotes else [])]
+    return [sys.executable, "-m", "echocast.model", "retrain", archive, *told, *flags]
+
+
+def run_trainer(settings: WorkerSettings) -> int:
+    """Take messages until SIGTERM or SIGINT; return the exit code.
+
+    Raises:
+        EngineUnavailable: No engine answered within the time to wait for it.
+        AnotherStore: The engine's jobs have their files in another archive.
+        EchocastError: The settings of the retraining are none.
+    """
+    config_of(settings.retrain_config)
+    await_engine(settings)
+    engine = EngineClient(settings.engine_url, settings.trainer_lease_seconds / 2)
+    trainer = Trainer(settings, Wishes(engine))
+    thread = threading.Thread(target=_run_or_end, args=(trainer,), name="trainer", daemon=True)
+    app = celery_app(settings.engine_url)
+
+    def wake(_message: str) -> None:
+        trainer.wake()
+
+    app.task(name=TRAINING)(wake)
+    worker_shutting_down.connect(lambda **_: trainer.stop(), weak=False)
+    worker = app.Worker(
+        pool="threads",
+        concurrency=1,
+        queues=[TRAINING],
+        hostname=f"trainer-{socket.gethostname()}-{os.getpid()}",
+        loglevel="WARNING",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    thread.start()
+    log.info("The trainer waits for retrainings.")
+    try:
+        worker.start()
+    finally:
+        trainer.stop()
+        thread.join()
+        engine.close()
+    return int(worker.exitcode or 0)
+
+
+def _run_or_end(trainer: Trainer) -> None:
+    """A trainer without its thread would look alive and train nothing."""
+    try:
+        trainer.run()
+    except Exception:
+        log.critical("The trainer is broken and ends.", exc_info=True)
+        os._exit(BROKEN_EXIT_CODE)
+
+
+def main() -> int:
+    """Run a trainer; errors are one sentence on standard error."""
+    configure_logging()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        return run_trainer(WorkerSettings())
+    except EchocastError as error:
+        print(f"echocast trainer: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

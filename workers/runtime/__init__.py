@@ -1,0 +1,1 @@
+"""What a worker process needs of its machine: threads, memory, CPUs, logs."""

@@ -1,0 +1,138 @@
+"""The input of a stream's nowcast: ten frames in rhythm, gaps bridged, or fewer where need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from echocast.model.extrapolation.motion import (
+    FloatArray,
+    Motion,
+    Trajectory,
+    carry,
+    estimate_motion,
+)
+from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.frames import Frames, Grid
+from echocast.workers.streams.stream import Stream
+
+INPUT_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which frames a nowcast is made from.
+
+    Args:
+        times: Valid times in rhythm, oldest first, those to be interpolated among them.
+        sources: The known frames among and, where a gap opens the input, just before them.
+    """
+
+    times: tuple[datetime, ...]
+    sources: tuple[datetime, ...]
+
+    @property
+    def bridged(self) -> tuple[datetime, ...]:
+        """Times without a frame, to be interpolated between their neighbours."""
+        return tuple(time for time in self.times if time not in self.sources)
+
+    @property
+    def complete(self) -> bool:
+        """True where there are enough for the network."""
+        return len(self.times) == INPUT_FRAMES
+
+    @property
+    def quality(self) -> dict[str, str]:
+        """What a reader should know of the input."""
+        notes = {}
+        if self.bridged:
+            missing = ", ".join(time.isoformat() for time in self.bridged)
+            notes["bridged"] = f"Missing and interpolated along the motion: {missing}."
+        if not self.complete:
+            way = "extrapolation" if len(self.times) > 1 else "persistence"
+            notes["degraded"] = (
+                f"Made by {way}: {len(self.times)} of {INPUT_FRAMES} frames without a long gap."
+            )
+        return notes
+
+
+def choose(stream: Stream, reference: datetime, known: Collection[datetime]) -> Choice:
+    """The frames in rhythm that end at the reference time, back to ten or to a long gap.
+
+    Args:
+        stream: Says the step and how long a gap is bridged.
+        reference: Valid time of the newest frame, which must be known.
+        known: Valid times of the frames there are.
+    """
+    sources = [reference]
+    while (sources[-1] - reference) > -(INPUT_FRAMES - 1) * stream.step:
+        earlier = _earlier(sources[-1], stream, known)
+        if earlier is None:
+            break
+        sources.append(earlier)
+    count = min(INPUT_FRAMES, (reference - sources[-1]) // stream.step + 1)
+    times = tuple(reference - k * stream.step for k in reversed(range(count)))
+    return Choice(times, tuple(sources[::-1]))
+
+
+def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> datetime | None:
+    """The newest known frame before a time, not further away than the longest gap."""
+    steps = range(1, stream.longest_gap // stream.step + 1)
+    return next((time - k * stream.step for k in steps if time - k * stream.step in known), None)
+
+
+def assemble(grid: Grid, choice: Choice, load: Callable[[datetime], StreamFrame]) -> Frames:
+    """Load the chosen frames and interpolate where there is none.
+
+    Args:
+        grid: Where the pixels are.
+        choice: Which frames.
+        load: The frame of a time that is known.
+    """
+    observed = {time: load(time) for time in choice.sources}
+    values = [
+        observed[time].reflectivity_dbz if time in observed else _interpolated(observed, time)
+        for time in choice.times
+    ]
+    floor = min(frame.header.no_rain_dbz for frame in observed.values())
+    attributes = observed[choice.times[-1]].header.attributes
+    return Frames(np.stack(values), choice.times, grid, floor, attributes)
+
+
+def _interpolated(observed: dict[datetime, StreamFrame], time: datetime) -> FloatArray:
+    earlier = max(other for other in observed if other < time)
+    later = min(other for other in observed if other > time)
+    share = (time - earlier) / (later - earlier)
+    return interpolate(observed[earlier].reflectivity_dbz, observed[later].reflectivity_dbz, share)
+
+
+def interpolate(earlier_dbz: FloatArray, later_dbz: FloatArray, share: float) -> FloatArray:
+    """A frame between two others: both carried along the motion to its time, then weighted.
+
+    Args:
+        earlier_dbz: (height, width) in dBZ, NaN where missing.
+        later_dbz: Likewise.
+        share: Part of the way from the earlier to the later frame, 0..1.
+
+    Returns:
+        (height, width) in dBZ; where one of both is missing, the other.
+    """
+    pair = np.clip(np.stack([earlier_dbz, later_dbz]), 0, None)
+    motion = estimate_motion(pair)
+    forward = carry(pair[0], _moved(motion, -share))
+    backward = carry(pair[1], _moved(motion, 1 - share))
+    mixed = (1 - share) * forward + share * backward
+    filled = np.where(np.isnan(forward), backward, np.where(np.isnan(backward), forward, mixed))
+    return filled.astype(np.float32)
+
+
+def _moved(motion: Motion, steps: float) -> Trajectory:
+    """Points some steps along the motion."""
+    height, width = motion.u.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return Trajectory(
+        (x + steps * motion.u).astype(np.float32), (y + steps * motion.v).astype(np.float32)
+    )

@@ -1,0 +1,114 @@
+"""Where the files of a stream lie, and what their names alone tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from echocast.model.formats.stream_layout import (
+    day_folder,
+    declaration_path,
+    frame_path,
+    origin_path,
+    stamp,
+    time_of,
+)
+from echocast.workers.archive.files import Entry, Files
+
+__all__ = [
+    "ASIDE",
+    "HASH_LENGTH",
+    "Pair",
+    "Span",
+    "aside_path",
+    "day_folder",
+    "day_folders",
+    "day_of",
+    "declaration_path",
+    "encoded",
+    "frame_path",
+    "midnight",
+    "origin_path",
+    "stamp",
+    "time_of",
+]
+
+HASH_LENGTH = 16  # of a frame's hash in names
+ASIDE = ".aside"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Times from ``first`` to ``last``, both included."""
+
+    first: datetime
+    last: datetime
+
+    def days(self) -> Iterator[datetime]:
+        """Every UTC day that the span touches, in order."""
+        day = midnight(self.first)
+        while day <= self.last:
+            yield day
+            day += timedelta(days=1)
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.first <= time <= self.last
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """A forecast and the frame that shows what happened at one of its valid times.
+
+    Args:
+        valid_time: Of the frame, UTC.
+        forecast_id: Which forecast.
+        frame_sha: First digits of the frame's hash: another frame makes another pair.
+    """
+
+    valid_time: datetime
+    forecast_id: str
+    frame_sha: str
+
+    def path(self, stream: str) -> str:
+        """Where the counts of the pair lie."""
+        name = f"{stamp(self.valid_time)}_{self.forecast_id}_{self.frame_sha}.json"
+        return f"verification/{stream}/{self.valid_time:%Y-%m-%d}/{name}"
+
+    @classmethod
+    def of(cls, entry: Entry) -> Pair:
+        """The pair whose counts a file holds."""
+        time, forecast_id, frame_sha = entry.name.removesuffix(".json").split("_")
+        return cls(time_of(time), forecast_id, frame_sha)
+
+
+def aside_path(stream: str, time: datetime) -> str:
+    """What says that the frame of a time was set aside."""
+    return f"{day_folder('frames', stream, time)}/{stamp(time)}{ASIDE}"
+
+
+def day_folders(files: Files, root: str, *, newest_first: bool = False) -> Iterator[str]:
+    """All ``yyyy/mm/dd`` folders below a root."""
+    order = -1 if newest_first else 1
+    for year in files.folders(root)[::order]:
+        for month in files.folders(f"{root}/{year}")[::order]:
+            for day in files.folders(f"{root}/{year}/{month}")[::order]:
+                yield f"{root}/{year}/{month}/{day}"
+
+
+def day_of(folder: str) -> datetime:
+    """The day of a ``.../yyyy/mm/dd`` folder."""
+    year, month, day = folder.split("/")[-3:]
+    return datetime(int(year), int(month), int(day), tzinfo=UTC)
+
+
+def midnight(time: datetime) -> datetime:
+    """The beginning of a time's UTC day."""
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def encoded(value: Mapping[str, Any]) -> bytes:
+    """JSON as it is stored: the same value gives the same bytes."""
+    return json.dumps(value, allow_nan=False, sort_keys=True).encode()

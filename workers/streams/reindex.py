@@ -1,0 +1,126 @@
+"""Reindex: make the engine's sums again from the counts in the archive, and check those.
+
+A recount reads every forecast and every frame again and believes no counts that are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from echocast.model.verification.counts import Counts, added
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.paths import Pair, Span
+from echocast.workers.streams.scoring import Scorer, Work
+from echocast.workers.streams.stores import Library
+
+DAY = timedelta(days=1)
+Totals = dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Reindexed:
+    """What was found of a stream.
+
+    Args:
+        frames: Frames in the archive.
+        forecasts: Issued forecasts.
+        pairs: Pairs of forecast and frame with counts.
+        counted: Pairs that had no counts and were counted now.
+        differing: Pairs whose stored counts a recount did not reproduce; None: not recounted.
+    """
+
+    frames: int
+    forecasts: int
+    pairs: int
+    counted: int
+    differing: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.frames} frames, {self.forecasts} forecasts, {self.pairs} pairs"
+        text += f", {self.counted} of them counted now" if self.counted else ""
+        return text if self.differing is None else f"{text}; {self.differing} differ from a recount"
+
+
+def reindex(library: Library, scorer: Scorer, sums: Sums, stream: str) -> Reindexed:
+    """Forget a stream's sums and make them again from its files, one day after the other."""
+    sums.forget(stream)
+    frames = forecasts = pairs = counted = 0
+    for span in whole_days(library, stream):
+        counted += scorer.settle(stream, span)
+        frames += len(library.frames.headers(stream, span))
+        forecasts += len(library.forecasts.listing(stream, span))
+        pairs += len(library.counts.pairs(stream, span))
+    return Reindexed(frames, forecasts, pairs, counted)
+
+
+def stored(library: Library, scorer: Scorer, stream: str) -> Totals:
+    """The sum of the counts in the archive."""
+    return added(
+        counts
+        for span in whole_days(library, stream)
+        for pair in _counting(scorer.work(stream, span))
+        if (counts := library.counts.get(stream, pair)) is not None
+    )
+
+
+def _counting(work: Work) -> frozenset[Pair]:
+    """Pairs whose counts hold: those of frames as they are, and of frames that were removed."""
+    return (work.counted & work.due.keys()) | work.remembered
+
+
+def recounted(library: Library, scorer: Scorer, stream: str) -> Totals:
+    """The sum of counts made anew from every forecast and every frame."""
+    return added(counts for _, counts in recount(library, scorer, stream))
+
+
+def recount(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, Counts]]:
+    """Every pair whose forecast and frame are kept, with counts made anew."""
+    for span in whole_days(library, stream):
+        due = scorer.work(stream, span).due
+        for pair, issued in sorted(due.items(), key=lambda item: item[0]):
+            frame = library.frames.get(stream, pair.valid_time)
+            counts = frame and scorer.counts_of(stream, issued, frame)
+            if counts:
+                yield pair, counts
+
+
+def differing(library: Library, scorer: Scorer, stream: str) -> int:
+    """Pairs whose stored counts are not what a recount gives."""
+    return sum(
+        library.counts.get(stream, pair) != counts
+        for pair, counts in recount(library, scorer, stream)
+    )
+
+
+def whole_days(library: Library, stream: str) -> Iterator[Span]:
+    """Every day that has frames, or counts of frames that were removed."""
+    oldest, newest = library.frames.oldest_time(stream), library.frames.newest_time(stream)
+    days = set(library.counts.days(stream))
+    if oldest and newest:
+        days |= set(Span(oldest, newest).days())
+    for day in sorted(days):
+        yield Span(day, day + DAY - timedelta(seconds=1))
+
+
+def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str, Reindexed]:
+    """Reindex every stream; with ``recount``, compare what is stored with what a recount gives.
+
+    Raises:
+        EngineUnavailable: No engine answers.
+    """
+    from echocast.workers.streams.assembly import stream_processing
+
+    processing = stream_processing(settings, settings.engine_patience_seconds)
+    found = {}
+    try:
+        for name in processing.library.register.names():
+            result = reindex(processing.library, processing.scorer, processing.sums, name)
+            processing.drift.update(name)
+            wrong = differing(processing.library, processing.scorer, name) if recount else None
+            found[name] = replace(result, differing=wrong)
+    finally:
+        processing.close()
+    return found

@@ -1,0 +1,96 @@
+"""Register: which streams there are, and what their declarations and first frames settled."""
+
+from __future__ import annotations
+
+import json
+
+from echocast.model.errors import ContractViolation
+from echocast.model.grid_difference import grid_difference
+from echocast.workers.archive.files import Files
+from echocast.workers.errors import NotInArchive, StreamConflict, UnknownStream
+from echocast.workers.streams.paths import declaration_path, encoded, origin_path
+from echocast.workers.streams.stream import NAME, Origin, Stream
+
+
+class Register:
+    """Declarations as files; safe to share among threads and processes.
+
+    Args:
+        files: Where they lie.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def declare(self, stream: Stream) -> tuple[Stream, bool]:
+        """Declare a stream; what holds now, and whether the stream is new.
+
+        Raises:
+            StreamConflict: It was declared with another grid, step or unit.
+        """
+        path = declaration_path(stream.name)
+        if self._files.create(path, encoded(stream.to_json())):
+            return stream, True
+        earlier = self.stream(stream.name)
+        holds = earlier.redeclared(stream)
+        origin = self.origin(stream.name)
+        if origin and holds.grid and not origin.grid.same_as(holds.grid):
+            raise StreamConflict(
+                f"Declarations of the stream {stream.name!r} must be on the grid of its frames,"
+                f" but {grid_difference(origin.grid, holds.grid)}."
+            )
+        if holds.to_json() != earlier.to_json():
+            self._files.put(path, encoded(holds.to_json()))
+        return holds, False
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name.
+
+        Raises:
+            UnknownStream: None was declared.
+        """
+        unknown = UnknownStream(f"There is no stream {name[:80]!r}; declare it first.")
+        if not NAME.fullmatch(name):
+            raise unknown
+        try:
+            return Stream.from_json(json.loads(self._files.get(declaration_path(name))))
+        except NotInArchive:
+            raise unknown from None
+
+    def names(self) -> list[str]:
+        """All declared streams."""
+        known = self._files.folders("streams")
+        return [name for name in known if self._files.version(declaration_path(name))]
+
+    def origin(self, name: str) -> Origin | None:
+        """What the first frame settled, None before it came."""
+        try:
+            return Origin.from_json(json.loads(self._files.get(origin_path(name))))
+        except NotInArchive:
+            return None
+
+    def settled(self, stream: Stream, origin: Origin) -> Origin:
+        """The origin that holds: that of the frame that was first.
+
+        Raises:
+            ContractViolation: The frame is on another grid than the stream.
+        """
+        declared = stream.grid or origin.grid
+        first = self.origin(stream.name)
+        if first is None and declared.same_as(origin.grid):
+            self._files.create(origin_path(stream.name), encoded(origin.to_json()))
+            first = self.origin(stream.name)
+        grid = first.grid if first else declared
+        if first is None or not grid.same_as(origin.grid):
+            raise ContractViolation(
+                f"Frames of the stream {stream.name!r} must be on its grid, but"
+                f" {grid_difference(grid, origin.grid)}.",
+                rule="grid",
+            )
+        return first
+
+    def canary(self, name: str, champion: str) -> str:
+        """``name/version`` of the model that answered first: it goes on, frozen, as the canary."""
+        path = f"streams/{name}/canary.json"
+        self._files.create(path, encoded({"model": champion}))
+        return str(json.loads(self._files.get(path))["model"])
