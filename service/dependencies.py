@@ -13,8 +13,9 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.service.auth.keys import Key, KeyRing
 from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.decoding.receive import media_type, receive_upload
 from echocast.service.decoding.scratch import Scratch
-from echocast.service.decoding.uploads import Upload, media_type, receive_upload
+from echocast.service.decoding.uploads import Upload
 from echocast.service.http.prefer import wait_seconds
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.nowcasts.forecast_files import ForecastFiles

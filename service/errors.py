@@ -5,7 +5,7 @@
         ├── NotPermitted           MissingKey, MissingScope, CrossSite, UnknownHost
         ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
-        │                          MalformedBody, ForecastNotReady, RateExceeded
+        │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded
         ├── Unavailable            NoWorker, Busy
         └── StartRefused           the gateway must not start like this
 
@@ -79,6 +79,10 @@ class MalformedBody(RequestRefused):
 
 class ForecastNotReady(RequestRefused):
     """The job has no forecast (yet)."""
+
+
+class NoForecastYet(RequestRefused):
+    """The stream has not issued a forecast."""
 
 
 class RateExceeded(RequestRefused):

@@ -26,7 +26,6 @@ from echocast.model.errors import (
     UnsupportedInput,
 )
 from echocast.service import errors
-from echocast.service.streams.errors import NoForecastYet
 from echocast.workers.errors import (
     AnotherStore,
     ArchiveError,
@@ -68,7 +67,7 @@ TABLE: dict[type[Exception], Kind] = {
     UnknownModel: Kind(404, "unknown-model", "No such model"),
     errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
     UnknownStream: Kind(404, "unknown-stream", "No such stream"),
-    NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
+    errors.NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
     RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
     RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
     StreamConflict: Kind(409, "stream-conflict", "It is there already, and differs"),

@@ -16,8 +16,8 @@ from starlette.responses import FileResponse, Response
 from echocast.model.errors import InputError
 from echocast.service.decoding.pool import Pool, RenderingFailed
 from echocast.service.decoding.scratch import Scratch
+from echocast.service.errors import NoForecastYet
 from echocast.service.http.formats import Format
-from echocast.service.streams.errors import NoForecastYet
 from echocast.workers.streams.forecast_store import Issued
 from echocast.workers.streams.stores import Library
 
