@@ -1,0 +1,114 @@
+"""What one frame of a stream costs a worker, counted: reads, listings, decodes and files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echocast.model.forecast import ComingForecast
+from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.frames import Frames
+from echocast.model.registry.history import START as FIRST_ROLES
+from echocast.model.registry.history import History
+from echocast.model.registry.storage import Folder
+from echocast.workers.jobs.job import Job
+from echocast.workers.streams.assembly import stream_processing
+from echocast.workers.streams.paths import Span
+from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.streams.stream import Origin, Stream
+from tests.workers.conftest import World, name_models
+from tests.workers.fake_nowcaster import FakeNowcaster
+from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
+
+FRAMES_BEFORE = 12
+EVER = Span(START - 50 * STEP, START + 50 * STEP)
+ROLES = {"champion": "fake/2", "canary": "fake/1"}
+
+
+@pytest.fixture
+def processing(make_world: Callable[..., World], tmp_path: Path) -> Any:
+    """A worker's part for streams, without its process; model and canary differ."""
+    name_models(tmp_path, "fake/1", "fake/2")
+    History(Folder(tmp_path)).append(FIRST_ROLES, "me", "For a test.", aliases=ROLES)
+    processing = stream_processing(make_world(models_dir=tmp_path).settings, 5)
+    stream, _ = processing.library.register.declare(Stream("radar", 5))
+    processing.library.register.settled(stream, Origin(GRID, 0))
+    yield processing
+    processing.close()
+
+
+def process(processing: StreamProcessing, slot: int) -> None:
+    """A frame comes, and the nowcasts that it asks for are made."""
+    time = START + slot * STEP
+    processing.library.frames.put("radar", stream_frame(slot, seed=slot), replace=False)
+    processing.see_to("radar", time, "worker")
+    for job in jobs_of(processing, time):
+        inputs = processing.forecasting.inputs(job)
+        whole = inputs.without_network
+        forecast = whole.coming() if whole else by_network(job, inputs.frames)
+        processing.issue(job, forecast)
+
+
+def by_network(job: Job, frames: Frames) -> ComingForecast:
+    network = FakeNowcaster(job.model)
+    return network.coming(network.prepare(frames), frames.reflectivity_dbz[-1])
+
+
+def jobs_of(processing: StreamProcessing, time: Any) -> list[Job]:
+    keys = processing.engine.redis.scan_iter("echocast:job:*")
+    jobs = [processing.jobs.get(key.rpartition(":")[2]) for key in keys]
+    return [job for job in jobs if job and job.forecast_reference_time == time]
+
+
+@pytest.fixture
+def costs(processing: StreamProcessing, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What is counted while a test runs."""
+    counter: Counter[str] = Counter()
+
+    def counting(owner: Any, name: str, cost: str) -> None:
+        method = getattr(owner, name)
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            counter[cost] += 1
+            if cost in ("read", "written"):
+                counter[f"{kind(arguments[0])} {cost}"] += 1
+            return method(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    files = processing.library.files
+    counting(files, "get", "read")
+    counting(files, "put", "written")
+    counting(files, "create", "written")
+    counting(files, "listing", "listed")
+    counting(files, "folders", "listed")
+    counting(processing.library.forecasts, "local_file", "forecast files opened")
+    counting(StreamFrame, "from_bytes", "frames decoded")
+    counting(Folder, "names", "looks at the registry")
+    return counter
+
+
+def kind(path: str) -> str:
+    """``frames``, ``forecasts`` and so on; declarations by their own names."""
+    root, _, rest = path.partition("/")
+    return rest.rpartition("/")[2] if root == "streams" else root
+
+
+def test_costs_of_a_frame(processing: StreamProcessing, costs: Counter[str]) -> None:
+    for slot in range(FRAMES_BEFORE):
+        process(processing, slot)
+    costs.clear()
+    process(processing, FRAMES_BEFORE)
+    assert costs["read"] <= 64
+    assert costs["listed"] <= 26
+    assert costs["frames decoded"] <= 23
+    assert costs["looks at the registry"] <= 4
+    assert costs["origin.json read"] <= 18
+    assert costs["verification written"] <= 14
+    assert costs["forecast files opened"] <= 13
+    issued = processing.library.forecasts.listing("radar", EVER)
+    assert len(issued) == FRAMES_BEFORE + 1 + 4  # from the tenth frame on, two of each
