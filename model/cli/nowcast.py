@@ -1,72 +1,49 @@
-"""From radar files to a forecast file, with as little in memory as a continent allows."""
+"""Command: a forecast from radar files."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from echocast.model.contract import InputContract, check_frames, split
-from echocast.model.formats.forecast_reader import read_methods
-from echocast.model.formats.forecast_writer import write_coming
-from echocast.model.formats.readers import between, newest, read_frames
-from echocast.model.nowcaster import Nowcaster
-from echocast.model.verification.forecast_scores import verify_coming
+import typer
+
+from echocast.model.cli.options import (
+    Device,
+    Json,
+    ModelName,
+    ModelsDir,
+    RadarFiles,
+    Threads,
+    command_line,
+    use_threads,
+)
+from echocast.model.registry.registry import SHIPPED, Registry
+
+app = command_line()
 
 
-def nowcast_files(
-    nowcaster: Nowcaster,
-    files: Sequence[Path],
-    output: Path,
-    *,
-    variable: str | None = None,
-    reference_time: datetime | None = None,
-) -> dict[str, Any]:
-    """Forecast from the newest frames of files, and verify by what they hold of later ones.
+@app.command("nowcast")
+def nowcast_command(
+    files: RadarFiles,
+    output: Annotated[Path, typer.Option(help="Forecast NetCDF to write.")],
+    reference_time: Annotated[str | None, typer.Option(help="ISO 8601; default: newest.")] = None,
+    variable: Annotated[str | None, typer.Option(help="Reflectivity variable's name.")] = None,
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    device: Device = "cpu",
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Forecast the ten frames after the newest ten of FILES; later frames verify it."""
+    from echocast.model.cli.nowcast_files import nowcast_files
+    from echocast.model.nowcaster import Nowcaster
 
-    Of a file of many frames only those that are needed are read, and each lead time is written
-    before the next is made. The output appears once it is whole.
-
-    Args:
-        nowcaster: What forecasts.
-        files: CF NetCDF files and ODIM_H5 composites, in any order.
-        output: The new file.
-        variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
-        reference_time: The newest frame at or before it is the last one used; None: of all.
-
-    Returns:
-        Plain JSON values: file, reference time, model, lead times in minutes, and the scores, None
-        where there is no later frame.
-
-    Raises:
-        InputError: A file can't be read, or its frames break the input contract.
-    """
-    chosen = newest(nowcaster.input_frames, reference_time)
-    frames = read_frames(files, variable=variable, choose=chosen)
-    inputs, _ = split(frames, InputContract(), reference_time=reference_time)
-    prepared = nowcaster.prepare(inputs)
-    del frames, inputs
-    forecast = nowcaster.coming(prepared, nowcaster.predict([prepared])[0])
-    del prepared
-    unfinished = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        write_coming(forecast, unfinished)
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    started, ended = forecast.forecast_reference_time, forecast.valid_times[-1]
-    later = between(started, ended + 0.1 * forecast.step)
-    observed = read_frames(files, variable=variable, choose=later)
-    scores = None
-    if len(observed):
-        check_frames(observed, InputContract())
-        scores = verify_coming(read_methods(output), observed).to_json()
-    return {
-        "output": str(output),
-        "forecast_reference_time": started.isoformat(),
-        "model": {"name": forecast.model.name, "version": forecast.model.version},
-        "lead_minutes": forecast.lead_minutes,
-        "verification": scores,
-    }
+    use_threads(threads)
+    reference = datetime.fromisoformat(reference_time) if reference_time else None
+    if reference is not None and reference.tzinfo is None:
+        reference = reference.replace(tzinfo=UTC)
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model), device)
+    summary = nowcast_files(nowcaster, files, output, variable=variable, reference_time=reference)
+    typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")

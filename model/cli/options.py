@@ -1,16 +1,21 @@
-"""What the command lines of ``model/`` share: options, threads, and how errors are told."""
+"""What the commands of ``model/`` share: options, threads, and how errors are shown."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
+from typer.core import TyperGroup
 
 from echocast.model.errors import EchocastError
+from echocast.model.network.config import PRESETS
 
+RadarFiles = Annotated[
+    list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
+]
 ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -28,6 +33,8 @@ def known_device(name: str) -> str:
         return name
     if kind != "cuda" or (colon and not number.isdecimal()):
         raise typer.BadParameter(f"A device is cpu, cuda or cuda:n, not {name!r}.")
+    import torch
+
     there = torch.cuda.device_count()
     if int(number or 0) >= there:
         raise typer.BadParameter(f"There is no {name}: torch sees {there} GPUs on this machine.")
@@ -37,14 +44,34 @@ def known_device(name: str) -> str:
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:n.", callback=known_device)]
 
 
-def command_line() -> typer.Typer:
-    """A command line without commands."""
-    return typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | None]:
+    """A callback that accepts a known name, or None where none is given."""
+
+    def check(name: str | None) -> str | None:
+        if name is not None and name not in names:
+            raise typer.BadParameter(f"A {what} is one of {', '.join(names)}, not {name!r}.")
+        return name
+
+    return check
+
+
+Preset = Annotated[
+    str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
+]
+
+
+def command_line(cls: type[TyperGroup] | None = None) -> typer.Typer:
+    """A command line without commands of its own."""
+    return typer.Typer(
+        cls=cls, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+    )
 
 
 def use_threads(threads: int) -> None:
     """Let torch use so many CPU threads; 0 leaves the choice to it."""
     if threads:
+        import torch
+
         torch.set_num_threads(threads)
 
 

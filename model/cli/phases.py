@@ -9,26 +9,30 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 
-from echocast.model.cli.options import Json, ModelName, ModelsDir, Threads, use_threads
-from echocast.model.frames import Frames, Grid
-from echocast.model.nowcaster import Nowcaster
-from echocast.model.registry import checkpoint
+from echocast.model.cli.options import (
+    Json,
+    ModelName,
+    ModelsDir,
+    Threads,
+    command_line,
+    use_threads,
+)
 from echocast.model.registry.registry import SHIPPED, Registry
-from echocast.model.synthetic.storms import storm
+
+if TYPE_CHECKING:
+    from echocast.model.frames import Frames
+    from echocast.model.nowcaster import Nowcaster
 
 STATUS = Path("/proc/self/status")
 
-
-def install(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("phases")(phases_command)
+app = command_line()
 
 
+@app.command("phases")
 def phases_command(
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
@@ -43,6 +47,9 @@ def phases_command(
     as_json: Json = False,
 ) -> None:
     """Seconds of preparing, the bare network and finishing."""
+    from echocast.model.nowcaster import Nowcaster
+    from echocast.model.registry import checkpoint
+
     use_threads(threads)
     directory = Registry(models_dir).resolve(model)
     nowcaster = Nowcaster(*checkpoint.load(directory)) if plain else Nowcaster.load(directory)
@@ -65,6 +72,8 @@ def measure(
         Plain JSON values: the form of the steps, seconds per batch and phase, forecasts per second
         of the network alone, peak memory of this process in MiB.
     """
+    import torch
+
     frames = _frames(shape, nowcaster.input_frames)
     times: dict[str, list[float]] = {"prepare": [], "network": [], "finish": []}
     for _ in range(repeats + 1):
@@ -92,10 +101,13 @@ def measure(
 
 
 def _frames(shape: tuple[int, int], count: int) -> Frames:
-    drawn = storm(1, frames=count, height=shape[0], width=shape[1])
+    from echocast.model.frames import Frames, Grid
+    from echocast.model.synthetic.storms import storm
+
+    sampled = storm(1, frames=count, height=shape[0], width=shape[1])
     start = datetime(2026, 7, 1, 12, tzinfo=UTC)
     times = [start + timedelta(minutes=5 * k) for k in range(count)]
-    return Frames(drawn.reflectivity_dbz, tuple(times), Grid.of_pixels(*shape))
+    return Frames(sampled.reflectivity_dbz, tuple(times), Grid.of_pixels(*shape))
 
 
 def peak_mib() -> float:

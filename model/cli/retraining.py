@@ -14,24 +14,14 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.niceness import yield_to_others
-from echocast.model.cli.options import Device, Json, Threads, command_line, use_threads
+from echocast.model.cli.options import Device, Json, RadarFiles, Threads, command_line, use_threads
 from echocast.model.cli.progress import progress
 from echocast.model.registry.registry import Registry
-from echocast.model.retraining.archive_builder import build
 from echocast.model.retraining.config import config_of, known_fields
-from echocast.model.retraining.frame_archive import FrameArchive
-from echocast.model.retraining.pipeline import Retraining
-from echocast.model.retraining.publish import Errand
-from echocast.model.retraining.stages import Work
-from echocast.model.training.distributed import joined
 
+app = command_line()
 archive_app = command_line()
-
-
-def install(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("retrain", epilog=known_fields())(retrain_command)
-    app.add_typer(archive_app, name="archive")
+app.add_typer(archive_app, name="archive")
 
 
 @archive_app.callback()
@@ -41,12 +31,14 @@ def archive() -> None:
 
 @archive_app.command("build")
 def build_command(
-    files: Annotated[list[Path], typer.Argument(help="Radar files, all on one grid.")],
+    files: RadarFiles,
     output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
     stream: Annotated[str, typer.Option(help="Name of the stream.")],
     as_json: Json = False,
 ) -> None:
-    """Make from radar files what a stream would have kept of them."""
+    """Write radar files, all on one grid, as the frames of a stream."""
+    from echocast.model.retraining.archive_builder import build
+
     with progress() as bar:
         written = sum(
             build([path], output, stream) for path in bar.track(files, description="archive")
@@ -55,6 +47,7 @@ def build_command(
     typer.echo(json.dumps(told) if as_json else f"Wrote {written} frames of {stream} to {output}.")
 
 
+@app.command("retrain", epilog=known_fields())
 def retrain_command(
     archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
     work: Annotated[Path, typer.Option(help="Folder of this retraining; say it again to go on.")],
@@ -74,6 +67,12 @@ def retrain_command(
 
     The same command goes on where it was killed. Under torchrun several processes train together.
     """
+    from echocast.model.retraining.frame_archive import FrameArchive
+    from echocast.model.retraining.pipeline import Retraining
+    from echocast.model.retraining.publish import Errand
+    from echocast.model.retraining.stages import Work
+    from echocast.model.training.distributed import joined
+
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     fields = config_of(config)

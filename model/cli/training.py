@@ -1,60 +1,34 @@
-"""Commands of ``python -m echocast.model`` that train networks and write their checkpoints."""
+"""Command: train a network."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 
-from echocast.model.cli.options import Device, Threads, use_threads
+from echocast.model.cli.options import (
+    Device,
+    Preset,
+    Threads,
+    command_line,
+    one_of,
+    use_threads,
+)
 from echocast.model.cli.progress import progress
 from echocast.model.errors import ModelError
-from echocast.model.extrapolation.sprog import PROCESSES
-from echocast.model.network.config import CONTROL, FAMILIES, PRESETS, Base, NetworkConfig
-from echocast.model.network.ensemble import join
-from echocast.model.network.network import Network
-from echocast.model.registry import checkpoint
+from echocast.model.network.config import CONTROL, FAMILIES, PRESETS, NetworkConfig
 from echocast.model.training.config import LIMITS, PRESET_SAMPLING, SAMPLINGS, TrainingConfig
-from echocast.model.training.distributed import joined
-from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, mean_network, train, trained_in
-from echocast.model.training.sampler import Sampler
-from echocast.model.training.tensorboard import FadingSkill, training_log
-from echocast.model.training.windows import WindowStore
 
-Notes = Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")]
+if TYPE_CHECKING:
+    from echocast.model.training.windows import WindowStore
 
-
-def noted(notes: Path | None) -> dict[str, Any]:
-    """What the file adds to a manifest; nothing without one."""
-    return json.loads(notes.read_text()) if notes else {}
-
-
-def install(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("train")(train_command)
-    app.command("untrained")(untrained_command)
-    app.command("join")(join_command)
-    app.command("rebase")(rebase_command)
-    app.command("release")(release_command)
-
-
-def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | None]:
-    """Takes a name that there is, or None where none is given."""
-
-    def known(name: str | None) -> str | None:
-        if name is not None and name not in names:
-            raise typer.BadParameter(f"A {what} is one of {', '.join(names)}, not {name!r}.")
-        return name
-
-    return known
+app = command_line()
 
 
 def known_shares(text: str) -> str:
@@ -145,12 +119,11 @@ def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None
         )
 
 
+@app.command("train")
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
-    preset: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
-    ] = "radar-small",
+    preset: Preset = "radar-small",
     family: Annotated[
         str | None,
         typer.Option(
@@ -196,6 +169,13 @@ def train_command(
     Under torchrun several processes train together:
     ``torchrun --nproc-per-node 2 -m echocast.model train``.
     """
+    from echocast.model.training.distributed import joined
+    from echocast.model.training.prefetch import Loader
+    from echocast.model.training.run import Run, train, trained_in
+    from echocast.model.training.sampler import Sampler
+    from echocast.model.training.tensorboard import FadingSkill, training_log
+    from echocast.model.training.windows import WindowStore
+
     use_threads(threads)
     config = TrainingConfig(
         of_family(PRESETS[preset], family),
@@ -233,61 +213,3 @@ def train_command(
             f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
             f" the run is in {output}."
         )
-
-
-def untrained_command(
-    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    preset: Annotated[
-        str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
-    ] = "radar-small",
-    seed: int = 1,
-) -> None:
-    """Write an untrained checkpoint, to measure with: its head is zero."""
-    torch.manual_seed(seed)
-    facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
-    checkpoint.save(Network(PRESETS[preset]), output, facts)
-    typer.echo(f"Wrote {output}, untrained.")
-
-
-def join_command(
-    network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
-    control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
-    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
-    notes: Notes = None,
-) -> None:
-    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
-    recurrent, facts = trained_in(network)
-    both = join(recurrent, trained_in(control)[0], share)
-    checkpoint.save(both, output, {**facts, "control_share": share, **noted(notes)})
-    typer.echo(f"Wrote {output}.")
-
-
-def rebase_command(
-    network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
-    base: Annotated[
-        str,
-        typer.Option(help=f"One of {', '.join(PROCESSES)}.", callback=one_of("base", PROCESSES)),
-    ],
-    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    notes: Notes = None,
-) -> None:
-    """Let a network add to another base, with the weights it has; calibrate it afterwards."""
-    before, facts = trained_in(network)
-    moved = Network(replace(before.config, base=cast(Base, base)))
-    moved.load_state_dict(before.state_dict())
-    checkpoint.save(moved, output, {**facts, **noted(notes)})
-    typer.echo(f"Wrote {output}.")
-
-
-def release_command(
-    run_folders: Annotated[
-        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
-    ],
-    output: Annotated[Path, typer.Option(help="<name>/<version> folder to write.")],
-    notes: Notes = None,
-) -> None:
-    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
-    runs = [Run.open(folder) for folder in run_folders]
-    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **noted(notes)})
-    typer.echo(f"Wrote {output}.")

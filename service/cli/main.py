@@ -81,7 +81,9 @@ def _become(module: str, data: Path | None) -> None:
 
 @app.command()
 def nowcast(
-    files: Annotated[list[Path], typer.Argument(help="Radar files, any order.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
     reference_time: Annotated[
         str | None, typer.Option(help="Newest input frame, ISO 8601; default: the newest.")

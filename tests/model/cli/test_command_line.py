@@ -167,10 +167,10 @@ def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
 
 def test_benchmark_reports_every_phase(models):
     options = ["--models-dir", models, "--repeats", 1, "--json"]
-    result = json.loads(run("phases", *options, of=benchmarks))
+    result = json.loads(run("phases", *options))
     assert result["seconds"].keys() == {"prepare", "network", "finish"}
     assert result["network_forecasts_per_second"] > 0
-    assert json.loads(run("phases", *options, "--plain", of=benchmarks))["steps"] == "plain"
+    assert json.loads(run("phases", *options, "--plain"))["steps"] == "plain"
 
 
 def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp_path):

@@ -1,0 +1,118 @@
+"""Commands that write checkpoints: from a run, from other checkpoints, from foreign weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+
+from echocast.model.cli.options import Preset, command_line, one_of
+from echocast.model.network.config import PRESETS, Base
+
+CONTINUATIONS = [base for base in get_args(Base) if base != "newest"]
+Output = Annotated[Path, typer.Option(help="<name>/<version> folder to write.")]
+Notes = Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")]
+
+app = command_line()
+
+
+def _notes_in(file: Path | None) -> dict[str, Any]:
+    """What a file adds to a manifest; nothing without one."""
+    return json.loads(file.read_text()) if file else {}
+
+
+@app.command("untrained")
+def untrained_command(output: Output, preset: Preset = "radar-small", seed: int = 1) -> None:
+    """Write an untrained checkpoint, to measure with: its head is zero."""
+    import torch
+
+    from echocast.model.network.network import Network
+    from echocast.model.registry import checkpoint
+
+    torch.manual_seed(seed)
+    facts = {"trained_steps": 0, "seed": seed, "note": "Untrained: no better than its references."}
+    checkpoint.save(Network(PRESETS[preset]), output, facts)
+    typer.echo(f"Wrote {output}, untrained.")
+
+
+@app.command("join")
+def join_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
+    control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
+    output: Output,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
+    notes: Notes = None,
+) -> None:
+    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
+    from echocast.model.network.ensemble import join
+    from echocast.model.registry import checkpoint
+    from echocast.model.training.run import trained_in
+
+    recurrent, facts = trained_in(network)
+    both = join(recurrent, trained_in(control)[0], share)
+    checkpoint.save(both, output, {**facts, "control_share": share, **_notes_in(notes)})
+    typer.echo(f"Wrote {output}.")
+
+
+@app.command("rebase")
+def rebase_command(
+    network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
+    base: Annotated[
+        str,
+        typer.Option(
+            help=f"One of {', '.join(CONTINUATIONS)}.", callback=one_of("base", CONTINUATIONS)
+        ),
+    ],
+    output: Output,
+    notes: Notes = None,
+) -> None:
+    """Let a network add to another base, with the weights it has; calibrate it afterwards."""
+    from echocast.model.network.network import Network
+    from echocast.model.registry import checkpoint
+    from echocast.model.training.run import trained_in
+
+    before, facts = trained_in(network)
+    moved = Network(replace(before.config, base=cast(Base, base)))
+    moved.load_state_dict(before.state_dict())
+    checkpoint.save(moved, output, {**facts, **_notes_in(notes)})
+    typer.echo(f"Wrote {output}.")
+
+
+@app.command("release")
+def release_command(
+    run_folders: Annotated[
+        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
+    ],
+    output: Output,
+    notes: Notes = None,
+) -> None:
+    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
+    from echocast.model.registry import checkpoint
+    from echocast.model.training.run import Run, mean_network
+
+    runs = [Run.open(folder) for folder in run_folders]
+    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **_notes_in(notes)})
+    typer.echo(f"Wrote {output}.")
+
+
+@app.command("import-weights")
+def import_weights_command(
+    file: Annotated[Path, typer.Argument(help="A state_dict saved by PyTorch.")],
+    family: Annotated[str, typer.Option(help="mim, predrnn, predrnn_plus or convlstm.")],
+    output: Output,
+    preset: Annotated[str, typer.Option(help="Whose patch size the weights have.")] = "paper",
+) -> None:
+    """Turn weights of a public PyTorch implementation into a checkpoint."""
+    from echocast.model.network.network import Network
+    from echocast.model.network.weight_import import infer_config, read_state_dict, translate
+    from echocast.model.registry import checkpoint
+
+    weights = read_state_dict(file)
+    config = infer_config(weights, family, PRESETS[preset].patch)
+    network = Network(config)
+    network.load_state_dict(translate(weights, config))
+    checkpoint.save(network, output, {"imported": {"file": file.name, "family": family}})
+    typer.echo(f"Wrote {output}.")

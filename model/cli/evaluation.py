@@ -1,0 +1,98 @@
+"""Commands: score a model on whole events; choose when it forecasts an exceedance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from echocast.model.cli.options import (
+    Json,
+    ModelName,
+    ModelsDir,
+    RadarFiles,
+    Threads,
+    command_line,
+    use_threads,
+)
+from echocast.model.cli.progress import progress
+from echocast.model.registry.registry import SHIPPED, Registry
+
+Stride = Annotated[int, typer.Option(help="Frames between reference times.")]
+
+app = command_line()
+
+
+@app.command("evaluate")
+def evaluate_command(
+    files: RadarFiles,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for a page with plots, CSV and JSON.")
+    ] = None,
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    stride: Stride = 6,
+    threads: Threads = 0,
+    as_json: Json = False,
+) -> None:
+    """Score a model beside its references on events, one a file; beside pysteps if installed."""
+    from echocast.model.nowcaster import Nowcaster
+    from echocast.model.plotting import evaluation_report as report
+    from echocast.model.verification.baselines import installed
+    from echocast.model.verification.evaluation import evaluate
+
+    use_threads(threads)
+    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    events = []
+    with progress() as bar:
+        for file in files:
+            events.append(evaluate(nowcaster, file, stride, bar, installed()))
+            if output:
+                report.write(output, name, stride, events)
+    scores = report.to_json(name, stride, events)
+    typer.echo(json.dumps(scores) if as_json else report.markdown(events))
+
+
+@app.command("calibrate")
+def calibrate_command(
+    files: RadarFiles,
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    stride: Stride = 6,
+    threads: Threads = 0,
+) -> None:
+    """Choose when exceedances are forecast, on events, one a file.
+
+    Chosen are the probability from which on, and how far the decision leans on extrapolation. All
+    lead times share the choice, because there are few samples of heavy rain. What the model then
+    answers to the golden input is written down too, so that it can be published.
+    """
+    from echocast.model import acceptance
+    from echocast.model.nowcaster import Nowcaster
+    from echocast.model.products import Decision
+    from echocast.model.registry.manifest import amend
+    from echocast.model.verification import calibration
+    from echocast.model.verification.evaluation import exceedance_counts
+
+    use_threads(threads)
+    directory = Registry(models_dir).resolve(model)
+    with progress() as bar:
+        tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
+    weights = calibration.choose_weights(tried)
+    events = calibration.weighted(tried, weights)
+    cuts = calibration.choose_cuts(list(events.values()))
+    decision = Decision(cuts, weights, calibration.EARLY).to_manifest()
+    amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
+    acceptance.describe(directory)
+    leave = calibration.leave_one_out(events) if len(events) > 1 else {}
+    for dbz, pixels in calibration.too_few(list(events.values())).items():
+        typer.echo(
+            f"Too few pixels reached {dbz:g} dBZ to choose its cut ({pixels} in the event with"
+            f" most, {calibration.FEWEST_EVENTS} are needed): it takes that of the threshold"
+            " below, or 0.5.",
+            err=True,
+        )
+    typer.echo(json.dumps({**decision, "leave_one_out": leave}, indent=2))

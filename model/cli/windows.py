@@ -1,0 +1,44 @@
+"""Command: training windows from radar files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from echocast.model.cli.options import command_line
+from echocast.model.cli.progress import progress
+from echocast.model.network.config import Coordinates
+
+app = command_line()
+
+
+@app.command("windows")
+def windows_command(
+    plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
+    data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
+    output: Annotated[Path, typer.Option(help="Folder to write the windows to.")],
+    coordinates: Annotated[
+        str,
+        typer.Option(help="lagrangian: frames aligned along the motion; eulerian: as they are."),
+    ] = "lagrangian",
+    drift: Annotated[
+        float, typer.Option(help="Eulerian crops move, up to so many pixels a step.")
+    ] = 0.0,
+    seed: int = 20261121,
+) -> None:
+    """Cut training windows from radar files."""
+    from echocast.model.training.window_plan import gather
+    from echocast.model.training.windows import Framing, WindowStore
+
+    framing = Framing(cast(Coordinates, coordinates), drift)
+    windows = []
+    with progress() as bar:
+        task = bar.add_task("windows", total=None)
+        for part in gather(json.loads(plan.read_text()), data, seed, framing):
+            windows += part
+            bar.update(task, description=f"{len(windows)} windows")
+    WindowStore.save(output, windows)
+    typer.echo(f"Wrote {len(windows)} windows to {output}.")
