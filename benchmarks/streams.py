@@ -19,8 +19,8 @@ from echocast.model.frames import Frames
 from echocast.service.benchmark.figures import BenchmarkFailed, Measured, Say, show
 from echocast.service.benchmark.processor_time import processor_seconds
 from echocast.service.client.feed import Feeder, one_by_one
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.runtime.cpus import usable_cpus
 
 HEIGHT, WIDTH = 640, 710

@@ -18,8 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, fill, told_in_a_folder
 

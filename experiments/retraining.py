@@ -31,8 +31,8 @@ import httpx
 import numpy as np
 
 from echocast.model.registry.registry import HistoryEntry, Registry
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.retraining.requests import Wishes, request
 from echocast.workers.settings import WorkerSettings

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from echocast.model.registry.registry import Registry
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, spoiled, told_in_a_folder, until

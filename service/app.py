@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from echocast import __version__
 from echocast.model.registry.registry import Registry
 from echocast.service.auth.keys import load_keys
 from echocast.service.auth.rate_limit import RateLimit
@@ -103,7 +103,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         swagger_ui_parameters={"validatorUrl": None},  # no host but ours is asked
         title="Echocast",
         description=DESCRIPTION,
-        version=version("echocast"),
+        version=__version__,
         lifespan=lifespan,
         dependencies=[Depends(check_parameters)],
     )

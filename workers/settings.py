@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from echocast.workers.engine.url import embedded_url
-from echocast.workers.jobs.job import JobPolicy
+
+if TYPE_CHECKING:
+    from echocast.workers.jobs.job import JobPolicy
 
 
 class WorkerSettings(BaseSettings):
@@ -155,6 +158,8 @@ class WorkerSettings(BaseSettings):
     @property
     def job_policy(self) -> JobPolicy:
         """What the job store needs of these settings."""
+        from echocast.workers.jobs.job import JobPolicy
+
         return JobPolicy(
             queue_limit=self.queue_limit,
             lease_seconds=self.lease_seconds,

@@ -12,9 +12,12 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from echocast.service.errors import MissingKey, MissingScope, StartRefused
-from echocast.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from echocast.service.settings import ServiceSettings
 
 SCOPES = ("read", "submit", "admin")
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -15,9 +15,10 @@ import httpx
 
 from echocast.service.benchmark.figures import BenchmarkFailed, Measured, Say
 from echocast.service.benchmark.processor_time import processor_seconds
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
-from echocast.service.processes.up import free_port, worker_roles
+from echocast.service.processes.up import worker_roles
 from echocast.workers.engine.url import embedded_url
 from echocast.workers.jobs.store import JobStore
 

@@ -1,20 +1,24 @@
-"""The ``echocast`` command. It never loads the network itself: it starts processes that do."""
+"""The ``echocast`` command. It never loads the network itself: it starts processes that do.
+
+Each command imports what it needs when it runs: ``--help`` loads neither settings nor arrays.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
+from echocast import __version__
 from echocast.model.errors import EchocastError
 from echocast.service.cli import models, streams
-from echocast.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from echocast.service.settings import ServiceSettings
 
 app = typer.Typer(
     add_completion=False,
@@ -121,7 +125,7 @@ def benchmark(
     ] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the CPUs.")] = 1,
 ) -> None:
-    """Measure start times, overhead, throughput and memory; or one part by name."""
+    """Measure start times, overhead, throughput and memory."""
     from echocast.service.benchmark.chain import run_benchmark
 
     run_benchmark(as_json, preset, workers)
@@ -172,10 +176,25 @@ models.install(app)
 
 
 @app.command("version")
-def version_command(as_json: Json = False) -> None:
+def print_version(as_json: Json = False) -> None:
     """Print the version."""
-    number = version("echocast")
-    typer.echo(json.dumps({"echocast": number}) if as_json else f"echocast {number}")
+    typer.echo(json.dumps({"echocast": __version__}) if as_json else f"echocast {__version__}")
+
+
+def _version_and_end(requested: bool) -> None:
+    if requested:
+        print_version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version_and_end, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Options that stand before every command."""
 
 
 def run_model(arguments: list[str], module: str = "echocast.model") -> None:
@@ -184,6 +203,8 @@ def run_model(arguments: list[str], module: str = "echocast.model") -> None:
 
 
 def _settings(**given: Any) -> ServiceSettings:
+    from echocast.service.settings import ServiceSettings
+
     return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
 
 
@@ -195,11 +216,19 @@ def main() -> None:
     """Run a command; an error that we know is one sentence, not a traceback."""
     try:
         app()
-    except ValidationError as error:
-        where = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        sys.exit(f"echocast: A setting is invalid: {where}.")
     except (EchocastError, OSError) as error:
         sys.exit(f"echocast: {error}")
+    except ValueError as error:
+        sys.exit(f"echocast: A setting is invalid: {_invalid_settings(error)}.")
+
+
+def _invalid_settings(error: ValueError) -> str:
+    """Which settings pydantic refused, and why; any other error is raised again."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        raise error
+    return ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from echocast.model.errors import RegistryError
-from echocast.model.registry.registry import HistoryEntry, Registry
+
+if TYPE_CHECKING:
+    from echocast.model.registry.registry import HistoryEntry, Registry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Data = Annotated[
@@ -120,6 +122,7 @@ def _told(entry: HistoryEntry, registry: Registry, as_json: bool) -> None:
 
 
 def _registry(data: Path | None) -> Registry:
+    from echocast.model.registry.registry import Registry
     from echocast.workers.settings import WorkerSettings
 
     settings = WorkerSettings() if data is None else WorkerSettings(data_dir=data)

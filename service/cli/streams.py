@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echocast.service.client.errors import ServiceAway
-from echocast.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
     import httpx
 
     from echocast.service.client.feed import Feeder
+    from echocast.service.settings import ServiceSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Stream = Annotated[str, typer.Option("--stream", help="Name of the stream.")]
@@ -49,10 +49,11 @@ def watch(
     from echocast.service.client.feed import Feeder
     from echocast.service.client.ledger import Ledger
     from echocast.service.client.watch import Watcher
+    from echocast.service.settings import ServiceSettings
 
-    stop = threading.Event()
-    ledger = Ledger(ServiceSettings().data_dir / "watch", directory, stream)
-    with closing(ledger), _client(url) as client:
+    stop, settings = threading.Event(), ServiceSettings()
+    ledger = Ledger(settings.data_dir / "watch", directory, stream)
+    with closing(ledger), _client(settings, url) as client:
         feeder = Feeder(client, stream, say=_say)
         while not _declared(feeder, step_minutes):
             pass
@@ -87,9 +88,10 @@ def replay(
 ) -> None:
     """Feed an archive into a stream as if it were live; the stream is declared if need be."""
     from echocast.service.client.feed import Feeder, frames_of, one_by_one
+    from echocast.service.settings import ServiceSettings
 
     frames = frames_of(files)
-    with _client(url) as client:
+    with _client(ServiceSettings(), url) as client:
         feeder = Feeder(client, stream, say=_say)
         feeder.declare(round(frames.step.total_seconds()) / 60)
         started, outcomes, missing = time.monotonic(), list[str](), 0
@@ -138,12 +140,11 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _client(url: str | None) -> httpx.Client:
+def _client(settings: ServiceSettings, url: str | None) -> httpx.Client:
     import httpx
 
-    from echocast.service.processes.up import url_of
+    from echocast.service.processes.listening import url_of
 
-    settings = ServiceSettings()
     key = os.environ.get("ECHOCAST_KEY", "")
     return httpx.Client(
         base_url=url or url_of(settings.host, settings.port),

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from echocast.model.frames import Frames
 from echocast.service.client.errors import FrameRefused, ServiceAway
+
+if TYPE_CHECKING:
+    from echocast.model.frames import Frames
 
 PATIENCE_SECONDS = 600.0  # how long a service that is away is asked again
 PAUSE_SECONDS = 1.0
-TIMEOUT_SECONDS = 120.0
 PASSING = (429, 502, 503, 504, 507)
 
 

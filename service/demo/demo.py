@@ -18,8 +18,8 @@ from echocast.service.benchmark.figures import Say, step_progress
 from echocast.service.demo.demo_input import prepare_input
 from echocast.service.demo.score_table import score_tables
 from echocast.service.errors import ServiceError
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, wait_until
-from echocast.service.processes.up import free_port
 
 JOB_PATIENCE_SECONDS = 600.0
 WAIT_SECONDS = 5

@@ -1,10 +1,13 @@
-"""Where a gateway listens."""
+"""Addresses on which a process of the service listens, and free ones."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack, suppress
 
 from echocast.service.errors import StartRefused
+
+FREE_PORT_ATTEMPTS = 20
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -22,3 +25,25 @@ def bound_socket(host: str, port: int) -> socket.socket:
         raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
     listener.set_inheritable(True)
     return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """Base URL of a gateway, as a caller on this machine writes it."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def free_port(host: str, in_a_row: int = 1) -> int:
+    """A TCP port that nobody listens on now, and so are the next ones.
+
+    Raises:
+        StartRefused: The host is not ours, or no such ports were found.
+    """
+    for _ in range(FREE_PORT_ATTEMPTS):
+        with ExitStack() as listeners:
+            port: int = listeners.enter_context(bound_socket(host, 0)).getsockname()[1]
+            with suppress(StartRefused, OverflowError):
+                for following in reversed(range(port + 1, port + in_a_row)):  # the last may be none
+                    listeners.enter_context(bound_socket(host, following))
+                return port
+    raise StartRefused(f"No {in_a_row} free TCP ports in a row were found on {host}.")

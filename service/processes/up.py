@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
 
 from echocast.service.auth.keys import load_keys
 from echocast.service.errors import StartRefused
-from echocast.service.processes.listening import bound_socket
+from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
@@ -23,7 +22,6 @@ TRAINER = ("trainer", "echocast.workers.retraining.trainer")
 BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
 LAST_PORT = 65535
-FREE_PORT_ATTEMPTS = 20
 
 
 def run_service(
@@ -120,28 +118,6 @@ def first_metrics_port(settings: ServiceSettings) -> int:
     for port in range(first, first + count if first else 0):
         bound_socket(host, port).close()
     return first
-
-
-def url_of(host: str, port: int) -> str:
-    """Base URL of a gateway, as a caller on this machine writes it."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
-def free_port(host: str, in_a_row: int = 1) -> int:
-    """A TCP port that nobody listens on now, and so are the next ones.
-
-    Raises:
-        StartRefused: The host is not ours, or no such ports were found.
-    """
-    for _ in range(FREE_PORT_ATTEMPTS):
-        with ExitStack() as listeners:
-            port: int = listeners.enter_context(bound_socket(host, 0)).getsockname()[1]
-            with suppress(StartRefused, OverflowError):
-                for following in reversed(range(port + 1, port + in_a_row)):  # the last may be none
-                    listeners.enter_context(bound_socket(host, following))
-                return port
-    raise StartRefused(f"No {in_a_row} free TCP ports in a row were found on {host}.")
 
 
 def _tend_until_told(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:

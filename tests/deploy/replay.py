@@ -19,7 +19,7 @@ from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.registry import Registry
 from echocast.model.synthetic.storms import START, storm
 from echocast.service.client.feed import netcdf_bytes, one_by_one
-from echocast.service.processes.up import free_port
+from echocast.service.processes.listening import free_port
 from echocast.workers.streams.drift import states_key
 from echocast.workers.streams.paths import stamp
 from tests.deploy.watched import Prometheus, prometheus

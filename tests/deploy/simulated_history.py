@@ -27,8 +27,8 @@ from echocast.model.verification.frame_statistics import (
 from echocast.service.metrics.drift import _limits, _of_streams
 from echocast.service.metrics.exposition import Constants
 from echocast.service.metrics.streams import OUTCOMES
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
-from echocast.service.processes.up import free_port
 from echocast.service.streams.sample_floors import Floors
 from tests.deploy.prometheus_files import program
 from tests.service.real_processes import eventually

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
-from echocast.service.processes.up import free_port
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import engine_binary
 from echocast.workers.retraining.requests import request

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import yaml
 
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
-from echocast.service.processes.up import free_port
 from tests.deploy.prometheus_files import PROMETHEUS, program
 from tests.service.real_processes import eventually
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore

@@ -19,7 +19,7 @@ from echocast.service.client.errors import AlreadyWatched, FrameRefused, Service
 from echocast.service.client.feed import Feeder, netcdf_bytes
 from echocast.service.client.ledger import Ledger
 from echocast.service.client.watch import Watcher
-from echocast.service.processes.up import free_port
+from echocast.service.processes.listening import free_port
 from tests.service.real_processes import eventually, gateway, place
 from tests.service.streams.stream_feed import frame_bytes, frames, time_of
 

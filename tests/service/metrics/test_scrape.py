@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from echocast.service.metrics import scrape
-from echocast.service.processes.up import free_port
+from echocast.service.processes.listening import free_port
 from echocast.service.settings import ServiceSettings
 
 HEAD = b"HTTP/1.0 200 OK\r\n\r\n"

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from echocast.service.errors import StartRefused
 from echocast.service.metrics.scrape import joined
-from echocast.service.processes.listening import bound_socket
-from echocast.service.processes.up import first_metrics_port, free_port, worker_roles
+from echocast.service.processes.listening import bound_socket, free_port
+from echocast.service.processes.up import first_metrics_port, worker_roles
 from echocast.service.settings import ServiceSettings
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.cpus import usable_cpus

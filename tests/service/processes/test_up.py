@@ -13,9 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from echocast.service.processes.listening import bound_socket
+from echocast.service.processes.listening import bound_socket, free_port
 from echocast.service.processes.readiness import stop_process, wait_until
-from echocast.service.processes.up import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.nowcasts.test_nothing_lost import alive
 from tests.service.real_processes import PATIENCE_SECONDS, Gateway, Place, eventually, place, start
@@ -145,7 +144,8 @@ def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
-    code = "from echocast.service.processes.up import free_port; free_port('127.0.0.1', 70000)"
+    module = "echocast.service.processes.listening"
+    code = f"from {module} import free_port; free_port('127.0.0.1', 70000)"
     python = [sys.executable, "-c", code]
     done = subprocess.run(python, capture_output=True, text=True, timeout=60, check=False)
     assert "StartRefused: No 70000 free TCP ports in a row" in done.stderr.splitlines()[-1]

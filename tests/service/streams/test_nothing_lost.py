@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from echocast.service.client.feed import Feeder, one_by_one
+from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
-from echocast.service.processes.up import free_port
 from echocast.workers.streams.reindex import reindex_all
 from tests.service.bodies import is_problem, netcdf, post
 from tests.service.real_processes import (

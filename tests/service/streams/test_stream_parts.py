@@ -88,7 +88,7 @@ def test_cpu_time_of_children_counts() -> None:
     child.communicate(b"\n")
 
 
-@pytest.mark.parametrize("command", ["watch", "replay", "reindex", "benchmark streams"])
+@pytest.mark.parametrize("command", ["watch", "replay", "reindex", "benchmark"])
 def test_every_command_explains_itself(command: str) -> None:
     done = CliRunner().invoke(app, [*command.split(), "--help"])
     assert done.exit_code == 0
