@@ -43,13 +43,18 @@ from echocast.model.verification.calibration import (
     leave_one_out,
 )
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import (
+    DECODED,
+    EXTRAPOLATION,
+    FORECAST_THRESHOLDS_DBZ,
+    label,
+)
 from experiments import video_scores
 from experiments.family_page import write
 from experiments.gate_saturation import saturated_share
 from experiments.moving_digits import FRAME, drawn_digits, read_digits, sequence, window
 
 INPUTS, OUTPUTS = 10, 10
-THRESHOLDS_DBZ = (30.0, 40.0, 50.0)
 SCORES = {
     "mse": video_scores.squared_error_sum,
     "mae": video_scores.absolute_error_sum,
@@ -123,7 +128,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.pictures: dict[str, list[np.ndarray]] = {name: [] for name in SCORES}
-        self.tables = dict.fromkeys(THRESHOLDS_DBZ, ContingencyTable())
+        self.tables = dict.fromkeys(FORECAST_THRESHOLDS_DBZ, ContingencyTable())
         self.chances: dict[str, ExceedanceCounts] = {}
 
     def see(self, made: np.ndarray, batch: Batch) -> None:
@@ -132,7 +137,7 @@ class Judge:
         observed = batch.frames[:, INPUTS:, 0].numpy()
         for name, score in SCORES.items():
             self.pictures[name].append(score(made * seen, observed).ravel())
-        for threshold in THRESHOLDS_DBZ:
+        for threshold in FORECAST_THRESHOLDS_DBZ:
             level = threshold / SCALE_DBZ - 1e-6
             events = ContingencyTable.of_events(made[seen] >= level, observed[seen] >= level)
             self.tables[threshold] += events
@@ -173,7 +178,7 @@ class Judge:
                 ContingencyTable(),
             ).scores()
             for k, t in enumerate(thresholds)
-            if t in THRESHOLDS_DBZ
+            if t in FORECAST_THRESHOLDS_DBZ
         }
 
 
@@ -232,8 +237,8 @@ def references(protocol: str, store: WindowStore) -> dict[str, Any]:
         newest = np.repeat(batch.frames[:, INPUTS - 1 : INPUTS, 0].numpy(), OUTPUTS, 1)
         made = {"last frame": newest}
         if protocol == "radar":
-            made = {"extrapolation": newest, "damped extrapolation": batch.bases[:, :, 0].numpy()}
-            made["decoded extrapolation"] = decoded(newest, batch.context)
+            made = {EXTRAPOLATION: newest, "damped extrapolation": batch.bases[:, :, 0].numpy()}
+            made[label(DECODED)] = decoded(newest, batch.context)
         for name, frames in made.items():
             judges.setdefault(name, Judge()).see(frames, batch)
     return {name: judge.scores() for name, judge in judges.items()}

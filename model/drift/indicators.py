@@ -21,7 +21,7 @@ from echocast.model.verification.counts import (
     MODEL,
     PERSISTENCE,
     RELIABILITY,
-    THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
 )
 from echocast.model.verification.frame_statistics import HISTOGRAM, PIXELS
 
@@ -89,7 +89,7 @@ def _heavy(block: Block, fewest: int) -> Mapping[str, Evidence]:
 def _against_canary(block: Block, fewest: int) -> Mapping[str, Evidence]:
     """How much more the model's CSI is than the canary's, the counts of all thresholds added."""
     model, canary = (
-        sum((block.table(method, t) for t in THRESHOLDS_DBZ), ContingencyTable())
+        sum((block.table(method, t) for t in STREAM_THRESHOLDS_DBZ), ContingencyTable())
         for method in (MODEL, CANARY)
     )
     if min(_events(model), _events(canary)) < fewest:

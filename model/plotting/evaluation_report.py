@@ -16,13 +16,17 @@ import numpy as np
 
 from echocast.model.plotting.methods import colour_of
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import (
+    FRACTIONS_THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
+    label,
+)
 from echocast.model.verification.event_scores import SCALES_KM, EventTally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN_DBZ = (20.0, 30.0, 40.0, 50.0)
 FEWEST = 1000  # pixels in the union of forecast and observed events below which a CSI is grey
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -48,16 +52,16 @@ def to_json(model: str, stride: int, events: Sequence[EventTally]) -> dict[str, 
 
 def markdown(events: Sequence[EventTally]) -> str:
     """The pooled scores as a table for people."""
-    head = " | ".join(f"CSI-{threshold:g} (bias; n)" for threshold in SHOWN_DBZ)
+    head = " | ".join(f"CSI-{threshold:g} (bias; n)" for threshold in STREAM_THRESHOLDS_DBZ)
     lines = [f"| event (forecasts) | method | MSE dBZ² | {head} |"]
-    lines.append("|---" * (3 + len(SHOWN_DBZ)) + "|")
+    lines.append("|---" * (3 + len(STREAM_THRESHOLDS_DBZ)) + "|")
     for event in events:
         for method in event.methods:
-            tables = [event.table(method, threshold) for threshold in SHOWN_DBZ]
+            tables = [event.table(method, threshold) for threshold in STREAM_THRESHOLDS_DBZ]
             cells = " | ".join(_cell(table) for table in tables)
             error = event.mean_squared_error(method)
             name = f"{event.event} ({len(event.starts)})"
-            lines.append(f"| {name} | {method} | {error:.1f} | {cells} |")
+            lines.append(f"| {name} | {label(method)} | {error:.1f} | {cells} |")
     return "\n".join(lines)
 
 
@@ -96,12 +100,12 @@ def write(folder: Path, model: str, stride: int, events: Sequence[EventTally]) -
 
 def _write_rows(rows: Any, events: Sequence[EventTally]) -> None:
     rows.writerow(COLUMNS)
-    for event, threshold in itertools.product(events, SHOWN_DBZ):
+    for event, threshold in itertools.product(events, STREAM_THRESHOLDS_DBZ):
         for method, k in itertools.product(event.methods, range(len(event.lead_minutes))):
             table = event.table(method, threshold, k)
             rows.writerow(
                 [
-                    *(event.event, method, threshold, event.lead_minutes[k]),
+                    *(event.event, label(method), threshold, event.lead_minutes[k]),
                     *table.to_json().values(),
                     *(table.critical_success_index, table.frequency_bias),
                     event.mean_squared_error(method, k),
@@ -124,15 +128,17 @@ def _event_section(event: EventTally) -> str:
 
 
 def _score_table(event: EventTally) -> str:
-    head = "".join(f"<th>CSI-{threshold:g} <small>bias</small></th>" for threshold in SHOWN_DBZ)
+    head = "".join(
+        f"<th>CSI-{threshold:g} <small>bias</small></th>" for threshold in STREAM_THRESHOLDS_DBZ
+    )
     best = [
         max((event.table(m, t).critical_success_index for m in event.methods), default=np.nan)
-        for t in SHOWN_DBZ
+        for t in STREAM_THRESHOLDS_DBZ
     ]
     rows = []
     for method in event.methods:
         cells = [f"<td>{event.mean_squared_error(method):.1f}</td>"]
-        for threshold, top in zip(SHOWN_DBZ, best, strict=True):
+        for threshold, top in zip(STREAM_THRESHOLDS_DBZ, best, strict=True):
             table = event.table(method, threshold)
             csi, few = table.critical_success_index, _union(table) < FEWEST
             kind = "few" if few else "best" if csi == top else ""
@@ -140,7 +146,7 @@ def _score_table(event: EventTally) -> str:
                 "n/a" if np.isnan(csi) else f"{csi:.3f} <small>{table.frequency_bias:.2f}</small>"
             )
             cells.append(f'<td class="{kind}">{shown}</td>')
-        rows.append(f"<tr><td>{html.escape(method)}</td>{''.join(cells)}</tr>")
+        rows.append(f"<tr><td>{html.escape(label(method))}</td>{''.join(cells)}</tr>")
     return f"<table><tr><th>method</th><th>MSE dBZ²</th>{head}</tr>{''.join(rows)}</table>"
 
 
@@ -153,10 +159,10 @@ def _difference(value: float, low: float, high: float) -> str:
 def _difference_table(event: EventTally) -> str:
     rows = []
     for reference in event.methods[2:]:
-        differences = (event.csi_difference("model", reference, t) for t in SHOWN_DBZ)
+        differences = (event.csi_difference("model", reference, t) for t in STREAM_THRESHOLDS_DBZ)
         cells = "".join(f"<td>{_difference(*difference)}</td>" for difference in differences)
-        rows.append(f"<tr><td>{html.escape(reference)}</td>{cells}</tr>")
-    head = "".join(f"<th>CSI-{threshold:g}</th>" for threshold in SHOWN_DBZ)
+        rows.append(f"<tr><td>{html.escape(label(reference))}</td>{cells}</tr>")
+    head = "".join(f"<th>CSI-{threshold:g}</th>" for threshold in STREAM_THRESHOLDS_DBZ)
     return (
         "<p>CSI of the model minus that of each reference, with the 90 % interval from resampled"
         " hours of this event (it says nothing of other events):</p>"
@@ -180,12 +186,14 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
 
 def csi_by_lead(event: EventTally) -> Figure:
     """CSI against lead time, a panel per threshold."""
-    figure, panels = _panels(len(SHOWN_DBZ))
-    for axes, threshold in zip(panels, SHOWN_DBZ, strict=True):
+    figure, panels = _panels(len(STREAM_THRESHOLDS_DBZ))
+    for axes, threshold in zip(panels, STREAM_THRESHOLDS_DBZ, strict=True):
         for method in event.methods:
             tables = [event.table(method, threshold, k) for k in range(len(event.lead_minutes))]
             values = [table.critical_success_index for table in tables]
-            axes.plot(event.lead_minutes, values, color=colour_of(method), label=method, lw=1.6)
+            axes.plot(
+                event.lead_minutes, values, color=colour_of(method), label=label(method), lw=1.6
+            )
         axes.set(title=f"CSI at {threshold:g} dBZ", xlabel="lead / min", ylim=(0, None))
     panels[0].legend(fontsize=7, frameon=False)
     return figure
@@ -196,13 +204,15 @@ def error_and_scale(event: EventTally) -> Figure:
     figure, (errors, *scales) = _panels(3)
     for method in event.methods:
         values = [event.mean_squared_error(method, k) for k in range(len(event.lead_minutes))]
-        errors.plot(event.lead_minutes, values, color=colour_of(method), label=method, lw=1.6)
-        for axes, threshold in zip(scales, (30.0, 40.0), strict=True):
+        errors.plot(
+            event.lead_minutes, values, color=colour_of(method), label=label(method), lw=1.6
+        )
+        for axes, threshold in zip(scales, FRACTIONS_THRESHOLDS_DBZ[1:], strict=True):
             score = event.fractions_skill_score(method, threshold)
             axes.plot(SCALES_KM, score, color=colour_of(method), marker=".", lw=1.4)
     errors.set(title="mean squared error / dBZ²", xlabel="lead / min", ylim=(0, None))
-    for axes, threshold in zip(scales, (30, 40), strict=True):
-        axes.set(title=f"FSS at {threshold} dBZ", xlabel="scale / km", xscale="log", ylim=(0, 1))
+    for axes, threshold in zip(scales, FRACTIONS_THRESHOLDS_DBZ[1:], strict=True):
+        axes.set(title=f"FSS at {threshold:g} dBZ", xlabel="scale / km", xscale="log", ylim=(0, 1))
     return figure
 
 
@@ -210,17 +220,17 @@ def performance_and_reliability(event: EventTally) -> Figure:
     """Performance diagram (Roebber, WAF 2009), and what followed the probabilities."""
     figure, (performance, reliability) = _panels(2)
     for method in event.methods:
-        tables = [event.table(method, threshold) for threshold in SHOWN_DBZ]
+        tables = [event.table(method, threshold) for threshold in STREAM_THRESHOLDS_DBZ]
         x = [1 - table.false_alarm_ratio for table in tables]
         y = [table.probability_of_detection for table in tables]
-        performance.plot(x, y, color=colour_of(method), marker="o", ms=4, lw=1, label=method)
+        performance.plot(x, y, color=colour_of(method), marker="o", ms=4, lw=1, label=label(method))
     performance.plot([0, 1], [0, 1], color="#ccc", lw=0.8, zorder=0)
     performance.set(
         title="performance, 20 to 50 dBZ", xlabel="1 - FAR", ylabel="POD", xlim=(0, 1), ylim=(0, 1)
     )
     counts = event.reliability
     for t, threshold in enumerate(counts.thresholds_dbz if counts else ()):
-        if counts is None or threshold not in SHOWN_DBZ or counts.observed(t) < FEWEST:
+        if counts is None or threshold not in STREAM_THRESHOLDS_DBZ or counts.observed(t) < FEWEST:
             continue
         forecast, frequency = counts.reliability(t)
         reliability.plot(forecast, frequency, marker=".", lw=1, label=f"{threshold:g} dBZ")

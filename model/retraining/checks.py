@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from echocast.model.retraining.decision import Check, Gate
-from echocast.model.retraining.paired_forecasts import CHALLENGER, CHAMPION, PERSISTENCE, Contest
+from echocast.model.retraining.paired_forecasts import Contest
 from echocast.model.verification.bootstrap import blocks, csi, interval, resampled
-from echocast.model.verification.event_scores import THRESHOLDS_DBZ
+from echocast.model.verification.counts import CHALLENGER, CHAMPION, PERSISTENCE, THRESHOLDS_DBZ
 
 
 def paired_blocks(contests: Sequence[Contest], gate: Gate) -> list[Any]:

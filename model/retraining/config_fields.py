@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from echocast.model.errors import InputError
-from echocast.model.verification.event_scores import THRESHOLDS_DBZ
+from echocast.model.verification.counts import THRESHOLDS_DBZ
 
 
 @dataclass(frozen=True)

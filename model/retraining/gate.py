@@ -24,7 +24,7 @@ from echocast.model.retraining.checks import (
 )
 from echocast.model.retraining.decision import Check, Decision, Gate
 from echocast.model.retraining.paired_forecasts import Contest, Window, compete
-from echocast.model.verification.event_scores import THRESHOLDS_DBZ
+from echocast.model.verification.counts import THRESHOLDS_DBZ
 
 
 def judge(

@@ -19,11 +19,10 @@ from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.verification.baselines import fields
 from echocast.model.verification.calibration import ExceedanceCounts
+from echocast.model.verification.counts import CHALLENGER, CHAMPION, MODEL, PAIRED_METHODS, label
 from echocast.model.verification.event_scores import EventTally, Start
 from echocast.model.verification.storms import regions
 
-CHAMPION, CHALLENGER, PERSISTENCE = "champion", "challenger", "persistence"
-METHODS = (CHALLENGER, CHAMPION, "extrapolation", "decoded extrapolation", PERSISTENCE)
 STORM_DBZ = 40.0
 STORM_KM2 = 4.0  # smaller cores are not counted
 STORM_EVERY_MINUTES = 60.0  # the same storm an hour later counts again
@@ -36,7 +35,7 @@ class Contest:
     """What one held-out event said.
 
     Args:
-        tally: Counts of ``METHODS`` on the same pixels.
+        tally: Counts of ``PAIRED_METHODS`` on the same pixels.
         seconds: (start, 2): what champion and challenger took for the whole nowcast.
         storms: Cores of 40 dBZ or more that were observed, looked at once an hour.
         unknown: Pixels that the challenger left without a number and extrapolation did not.
@@ -52,7 +51,7 @@ class Contest:
         tally = self.tally
         told = {
             "event": tally.event,
-            "methods": tally.methods,
+            "methods": [label(method) for method in tally.methods],
             "lead_minutes": tally.lead_minutes,
             "start_minutes": tally.start_minutes,
             "thresholds_dbz": tally.reliability.thresholds_dbz if tally.reliability else (),
@@ -82,7 +81,7 @@ class Contest:
             reliability = ExceedanceCounts(thresholds, parts["reliability"]) if thresholds else None
             tally = EventTally(
                 told["event"],
-                tuple(told["methods"]),
+                tuple(method.replace(" ", "_") for method in told["methods"]),
                 tuple(told["lead_minutes"]),
                 tuple(told["start_minutes"]),
                 tuple(starts),
@@ -118,13 +117,15 @@ def compete(
         hours = [int((minute - minutes[0]) // STORM_EVERY_MINUTES) for minute in minutes[-2:]]
         if len(hours) == 1 or hours[0] != hours[1]:
             storms += count_storms(truth[0], pixel_km)
-        starts.append(Start.of([_methods(old, new)[name] for name in METHODS], truth, pixel_km))
+        starts.append(
+            Start.of([_methods(old, new)[name] for name in PAIRED_METHODS], truth, pixel_km)
+        )
         if new.exceedance_probability is not None:
             counts = ExceedanceCounts.of(new, observed)
             reliability = counts if reliability is None else reliability + counts
     leads = tuple(new.lead_minutes)
     since = tuple(minute - minutes[0] for minute in minutes)
-    tally = EventTally(event, METHODS, leads, since, tuple(starts), reliability)
+    tally = EventTally(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
     return Contest(tally, np.array(seconds), storms, unknown)
 
 
@@ -148,7 +149,7 @@ def _both(
 
 def _methods(old: Forecast, new: Forecast) -> dict[str, FloatArray]:
     methods = fields(new)
-    return {**methods, CHALLENGER: methods["model"], CHAMPION: old.frames.reflectivity_dbz}
+    return {**methods, CHALLENGER: methods[MODEL], CHAMPION: old.frames.reflectivity_dbz}
 
 
 def _left_unknown(forecast: Forecast) -> int:

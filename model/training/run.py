@@ -29,8 +29,9 @@ from echocast.model.training.distributed import ALONE, Team
 from echocast.model.training.failed_batch import keep, write_tensors
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.sampler import Batch
-from echocast.model.training.step import SCORED_DBZ, Report, outcome
+from echocast.model.training.step import Report, outcome
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 
 RUN_FILE = "run.safetensors"
 
@@ -104,7 +105,7 @@ class Run:
             self.average[key].lerp_(value_now, 1 - decay)
         tables = {
             threshold: ContingencyTable(*row)
-            for threshold, row in zip(SCORED_DBZ, found.counts.tolist(), strict=True)
+            for threshold, row in zip(STREAM_THRESHOLDS_DBZ, found.counts.tolist(), strict=True)
         }
         loss_now, intensity, exceedance, gradient = values
         return Report(self.step, loss_now, intensity, exceedance, rate, gradient, tables)

@@ -13,10 +13,10 @@ from echocast.model.network.network import SCALE_DBZ, Network
 from echocast.model.training.losses import exceedance_loss, intensity_loss
 from echocast.model.training.sampler import Batch
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 
 INPUT_PHASE_WEIGHT = 0.2  # predictions of input frames teach too, but are not what is asked for
 EXCEEDANCE_WEIGHT = 4  # of the entropy beside the error of the reflectivity
-SCORED_DBZ = (20.0, 30.0, 40.0, 50.0)
 
 
 class Outcome(NamedTuple):
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
         loss: Mean over the forecast frames, and a little of the input phase; a scalar.
         parts: (2,): what the intensity and the exceedances have in it.
         counts: (threshold, 4): hits, misses, false alarms and correct negatives of the frames that
-            ran freely, at ``SCORED_DBZ``.
+            ran freely, at ``STREAM_THRESHOLDS_DBZ``.
     """
 
     loss: Tensor
@@ -62,7 +62,9 @@ def outcome(network: Network, batch: Batch, balance: float) -> Outcome:
     inputs, thresholds = batch.inputs, network.config.exceedance_thresholds_dbz
     bases = [*batch.frames[:, : inputs - 1].unbind(1), *batch.bases.unbind(1)]
     loss, parts = batch.frames.new_zeros(()), batch.frames.new_zeros(2)
-    counts = torch.zeros(len(SCORED_DBZ), 4, dtype=torch.int64, device=batch.frames.device)
+    counts = torch.zeros(
+        len(STREAM_THRESHOLDS_DBZ), 4, dtype=torch.int64, device=batch.frames.device
+    )
     weights = 0.0
     predictions = network.roll_out(
         batch.frames,
@@ -90,14 +92,17 @@ def outcome(network: Network, batch: Batch, balance: float) -> Outcome:
 
 
 def counted(frame: Tensor, observed: Tensor, seen: Tensor) -> Tensor:
-    """Hits, misses, false alarms and correct negatives, (threshold, 4), at ``SCORED_DBZ``.
+    """Count the events of a predicted frame on the device that holds it.
 
     Args:
         frame: Predicted, any shape, network scale.
         observed: Like ``frame``.
         seen: 1 where a pixel counts; broadcasts.
+
+    Returns:
+        (threshold, 4), at ``STREAM_THRESHOLDS_DBZ``: hits, misses, false alarms, correct negatives.
     """
-    levels = frame.new_tensor(SCORED_DBZ) / SCALE_DBZ - 1e-6
+    levels = frame.new_tensor(STREAM_THRESHOLDS_DBZ) / SCALE_DBZ - 1e-6
     taken = (seen.expand_as(frame) > 0).flatten()
     yes, event = (values.flatten() >= levels[:, None] for values in (frame, observed))
     fields = yes & event, ~yes & event, yes & ~event, ~yes & ~event

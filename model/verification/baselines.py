@@ -13,6 +13,7 @@ from echocast.model.extrapolation.area_matched import decoded_field
 from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
+from echocast.model.verification.counts import DECODED, EXPECTED, EXTRAPOLATION, MODEL, PERSISTENCE
 
 DRY_DBZ = 10.0  # pysteps: no rain below
 CASCADE_LEVELS = 6
@@ -29,11 +30,11 @@ def fields(forecast: Forecast) -> dict[str, FloatArray]:
         for frame, minutes in zip(extrapolation, forecast.lead_minutes, strict=True)
     ]
     return {
-        "model": forecast.frames.reflectivity_dbz,
-        "expected": (forecast.expected or forecast.frames).reflectivity_dbz,
-        "extrapolation": extrapolation,
-        "decoded extrapolation": np.stack(decoded),
-        "persistence": forecast.persistence.reflectivity_dbz,
+        MODEL: forecast.frames.reflectivity_dbz,
+        EXPECTED: (forecast.expected or forecast.frames).reflectivity_dbz,
+        EXTRAPOLATION: extrapolation,
+        DECODED: np.stack(decoded),
+        PERSISTENCE: forecast.persistence.reflectivity_dbz,
     }
 
 

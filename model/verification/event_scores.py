@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from echocast.model.verification.calibration import ExceedanceCounts
 from echocast.model.verification.contingency import ContingencyTable, defined
+from echocast.model.verification.counts import FRACTIONS_THRESHOLDS_DBZ, THRESHOLDS_DBZ, label
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-THRESHOLDS_DBZ = (20.0, 30.0, 35.0, 40.0, 45.0, 50.0)
-FSS_THRESHOLDS_DBZ = (20.0, 30.0, 40.0)
 SCALES_KM = (1, 2, 4, 8, 16, 32)
 BLOCK_MINUTES = 60.0
 RESAMPLES = 1000
@@ -90,7 +89,7 @@ def _lead(
             [
                 [_differences(yes, event, scale / pixel_km) for scale in SCALES_KM]
                 for threshold, yes, event in pairs
-                if threshold in FSS_THRESHOLDS_DBZ
+                if threshold in FRACTIONS_THRESHOLDS_DBZ
             ]
         )
     return np.array(counts), squares, np.array(fractions), int(known.sum())
@@ -177,7 +176,7 @@ class EventTally:
 
     def fractions_skill_score(self, method: str, threshold_dbz: float) -> list[float]:
         """Per scale, leads pooled; NaN where nothing was forecast or observed."""
-        m, t = self.methods.index(method), FSS_THRESHOLDS_DBZ.index(threshold_dbz)
+        m, t = self.methods.index(method), FRACTIONS_THRESHOLDS_DBZ.index(threshold_dbz)
         difference, whole = sum(s.fractions[m, t].sum(0) for s in self.starts).T
         with np.errstate(divide="ignore", invalid="ignore"):
             return list((1 - difference / whole).tolist())
@@ -215,7 +214,7 @@ class EventTally:
             "pixels": self.pixels,
             "lead_minutes": list(self.lead_minutes),
             "fss_scales_km": list(SCALES_KM),
-            "methods": {method: self._method_json(method) for method in self.methods},
+            "methods": {label(method): self._method_json(method) for method in self.methods},
         }
 
     def _method_json(self, method: str) -> dict[str, Any]:
@@ -234,7 +233,7 @@ class EventTally:
                 f"{threshold:g}": [
                     defined(value) for value in self.fractions_skill_score(method, threshold)
                 ]
-                for threshold in FSS_THRESHOLDS_DBZ
+                for threshold in FRACTIONS_THRESHOLDS_DBZ
             },
         }
 

@@ -19,8 +19,8 @@ from echocast.model.forecast import ComingForecast, Forecast
 from echocast.model.frames import Frames
 from echocast.model.grid_difference import grid_difference
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import FORECAST_THRESHOLDS_DBZ
 
-THRESHOLDS_DBZ = (30.0, 40.0, 50.0)
 Tables = Mapping[str, Mapping[float, tuple[ContingencyTable, ...]]]
 
 
@@ -118,7 +118,7 @@ class Verification:
 def verify(
     forecast: Forecast,
     observed: Frames | None,
-    thresholds_dbz: Sequence[float] = THRESHOLDS_DBZ,
+    thresholds_dbz: Sequence[float] = FORECAST_THRESHOLDS_DBZ,
 ) -> Verification:
     """Count hits, misses, false alarms and correct negatives of every method of a forecast.
 
@@ -143,7 +143,7 @@ def verify(
 def verify_coming(
     forecast: ComingForecast,
     observed: Frames | None,
-    thresholds_dbz: Sequence[float] = THRESHOLDS_DBZ,
+    thresholds_dbz: Sequence[float] = FORECAST_THRESHOLDS_DBZ,
 ) -> Verification:
     """What :func:`verify` counts, of a forecast of which one part at a time is in memory."""
     if observed is not None and not observed.grid.same_as(forecast.grid):

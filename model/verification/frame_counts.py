@@ -21,7 +21,7 @@ from echocast.model.verification.counts import (
     MODEL,
     PERSISTENCE,
     RELIABILITY,
-    THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
     Counts,
 )
 
@@ -58,14 +58,14 @@ def count(
         if role in roles:
             size = pixel_km or DEFAULT_PIXEL_KM
             methods[reference] = decoded_events(
-                lead.extrapolation_dbz, THRESHOLDS_DBZ, lead_minutes, size
+                lead.extrapolation_dbz, STREAM_THRESHOLDS_DBZ, lead_minutes, size
             )
     if MODEL in roles:
         methods[EXTRAPOLATION] = _events(lead.extrapolation_dbz)
         methods[PERSISTENCE] = _events(lead.persistence_dbz)
         counts |= _reliability(lead, observed, seen)
     for method, forecast in methods.items():
-        for threshold, yes, happened in zip(THRESHOLDS_DBZ, forecast, observed, strict=True):
+        for threshold, yes, happened in zip(STREAM_THRESHOLDS_DBZ, forecast, observed, strict=True):
             table = ContingencyTable.of_events(yes, happened, seen)
             counts[f"{method}|{threshold:g}"] = list(table.counts)
     return counts
@@ -73,7 +73,7 @@ def count(
 
 def _events(values_dbz: FloatArray) -> Events:
     with np.errstate(invalid="ignore"):
-        return [values_dbz >= threshold for threshold in THRESHOLDS_DBZ]
+        return [values_dbz >= threshold for threshold in STREAM_THRESHOLDS_DBZ]
 
 
 def _reliability(
@@ -84,7 +84,7 @@ def _reliability(
         return {}
     chances = dict(zip(lead.thresholds_dbz, lead.exceedance_probability, strict=True))
     counts = {}
-    for threshold, happened in zip(THRESHOLDS_DBZ, observed, strict=True):
+    for threshold, happened in zip(STREAM_THRESHOLDS_DBZ, observed, strict=True):
         if (chance := chances.get(threshold)) is not None:
             known = seen & np.isfinite(chance)
             classes = np.where(known, chance * CLASSES, 0).astype(np.uint8)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from echocast.model.frames import FloatArray
-from echocast.model.verification.counts import STORMS, THRESHOLDS_DBZ, Counts
+from echocast.model.verification.counts import STORMS, STREAM_THRESHOLDS_DBZ, Counts
 
 SMALLEST_KM2 = 10.0
 
@@ -28,7 +28,7 @@ def storms(observed_dbz: FloatArray, pixel_km: float) -> Counts:
     """
     return {
         f"{STORMS}|{threshold:g}": [regions(observed_dbz, threshold, SMALLEST_KM2, pixel_km)]
-        for threshold in THRESHOLDS_DBZ
+        for threshold in STREAM_THRESHOLDS_DBZ
     }
 
 

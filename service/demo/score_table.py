@@ -8,13 +8,14 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from echocast.model.verification.counts import FORECAST_THRESHOLDS_DBZ
+
 METHODS = {"model": "MIM", "extrapolation": "extrapolation", "persistence": "persistence"}
-THRESHOLDS = ("30", "40", "50")
 
 
 def score_tables(scores: Mapping[str, Any]) -> list[Table]:
     """CSI at each threshold; n counts observed events (hits + misses)."""
-    return [_table(scores["methods"], threshold) for threshold in THRESHOLDS]
+    return [_table(scores["methods"], f"{threshold:g}") for threshold in FORECAST_THRESHOLDS_DBZ]
 
 
 def _table(methods: Mapping[str, Any], threshold: str) -> Table:

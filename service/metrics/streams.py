@@ -25,7 +25,7 @@ from echocast.model.verification.counts import (
     MODEL,
     RELIABILITY,
     STORMS,
-    THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
     Counts,
     added,
     table,
@@ -94,7 +94,7 @@ def _pixels(
         labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
     )
     for method in methods:
-        for threshold in THRESHOLDS_DBZ:
+        for threshold in STREAM_THRESHOLDS_DBZ:
             for lead in leads:
                 counts = table(totals, lead, method, threshold)
                 labels = (stream.name, method, f"{threshold:g}", f"{lead:g}")
@@ -124,7 +124,7 @@ def _storms(stream: Stream, totals: Counts) -> Metric:
         "Storms observed: regions of 10 km2 or more in the first frame of each hour.",
         labels=("stream", "threshold_dbz"),
     )
-    for threshold in THRESHOLDS_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         count = sum(totals.get(f"0|{STORMS}|{threshold:g}", ()))
         family.add_metric((stream.name, f"{threshold:g}"), count)
     return family
@@ -143,7 +143,7 @@ def _reliability(stream: Stream, totals: Counts, leads: Sequence[float]) -> Iter
         "Those of them where the threshold was exceeded.",
         labels=labels,
     )
-    for threshold in THRESHOLDS_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         name = f"{RELIABILITY}|{threshold:g}"
         vectors = (totals.get(f"{lead:g}|{name}") for lead in leads)
         counts = added({name: vector} for vector in vectors if vector).get(name, [0] * 2 * CLASSES)
@@ -195,10 +195,10 @@ def _skill(
         f"{lead:g}|{method}|{threshold:g}"
         for lead in leads
         for method in (MODEL, DECODED)
-        for threshold in THRESHOLDS_DBZ
+        for threshold in STREAM_THRESHOLDS_DBZ
     ]
     vectors = sums.vectors_over(stream.name, last_day(newest), names) if newest else {}
-    for threshold in THRESHOLDS_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         model, reference = (_pooled(vectors, method, threshold) for method in (MODEL, DECODED))
         value = paired_skill(model, reference)
         skill.add_metric((stream.name, f"{threshold:g}"), NAN if value is None else value)

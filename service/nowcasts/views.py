@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.forecast_scores import THRESHOLDS_DBZ, Verification
+from echocast.model.verification.counts import FORECAST_METHODS, FORECAST_THRESHOLDS_DBZ
+from echocast.model.verification.forecast_scores import Verification
 from echocast.service.errors import ForecastNotReady
 from echocast.service.http.schemas import (
     Failure,
@@ -21,8 +22,6 @@ from echocast.service.http.schemas import (
     VerificationScores,
 )
 from echocast.workers.jobs.job import Job, JobError
-
-METHODS = ("model", "extrapolation", "persistence")
 
 
 def links(job_id: str) -> Links:
@@ -96,7 +95,7 @@ def observations_view(job: Job, ignored: list[datetime]) -> ObservationsAccepted
 def no_scores(lead_minutes: Sequence[float]) -> dict[str, Any]:
     """The verification of a forecast that nothing was observed of."""
     row = tuple(ContingencyTable() for _ in lead_minutes)
-    tables = {method: dict.fromkeys(THRESHOLDS_DBZ, row) for method in METHODS}
+    tables = {method: dict.fromkeys(FORECAST_THRESHOLDS_DBZ, row) for method in FORECAST_METHODS}
     return Verification(tuple(lead_minutes), tables, (0,) * len(row)).to_json()
 
 

@@ -20,7 +20,7 @@ from echocast.model.verification.counts import (
     METHODS,
     MODEL,
     RELIABILITY,
-    THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
     added,
     table,
 )
@@ -64,12 +64,13 @@ def verification(
         methods={
             method: {
                 f"{threshold:g}": _threshold(vectors, leads, method, threshold)
-                for threshold in THRESHOLDS_DBZ
+                for threshold in STREAM_THRESHOLDS_DBZ
             }
             for method in methods
         },
         samples={
-            f"{threshold:g}": floors.sample(hourly, threshold) for threshold in THRESHOLDS_DBZ
+            f"{threshold:g}": floors.sample(hourly, threshold)
+            for threshold in STREAM_THRESHOLDS_DBZ
         },
         floors=asdict(floors),
         paired_skill={
@@ -79,7 +80,7 @@ def verification(
                 )
                 for lead in leads
             ]
-            for threshold in THRESHOLDS_DBZ
+            for threshold in STREAM_THRESHOLDS_DBZ
         },
         reliability=_reliability(vectors, leads),
         corrections=sums.corrections(stream),
@@ -130,7 +131,7 @@ def _threshold(
 def _reliability(vectors: Vectors, leads: Sequence[float]) -> dict[str, list[ReliabilityClass]]:
     """All leads together."""
     classes = {}
-    for threshold in THRESHOLDS_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         name = f"{RELIABILITY}|{threshold:g}"
         parts = (
             {name: vectors[f"{lead:g}|{name}"]} for lead in leads if f"{lead:g}|{name}" in vectors

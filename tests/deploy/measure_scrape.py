@@ -27,7 +27,7 @@ from echocast.model.verification.counts import (
     CLASSES,
     METHODS,
     RELIABILITY,
-    THRESHOLDS_DBZ,
+    STREAM_THRESHOLDS_DBZ,
     with_lead,
 )
 from echocast.model.verification.frame_statistics import describe
@@ -89,11 +89,11 @@ def count(sums: Sums, stream: str, time: datetime) -> None:
         counts = {
             f"{method}|{threshold:g}": [dice.randrange(10**6) for _ in range(4)]
             for method in METHODS
-            for threshold in THRESHOLDS_DBZ
+            for threshold in STREAM_THRESHOLDS_DBZ
         }
         counts |= {
             f"{RELIABILITY}|{threshold:g}": [dice.randrange(10**6) for _ in range(2 * CLASSES)]
-            for threshold in THRESHOLDS_DBZ
+            for threshold in STREAM_THRESHOLDS_DBZ
         }
         counts |= {f"forecasts|{role}": [1] for role in ("model", "canary", "fallback")}
         pair = Pair(time, f"{lead:032d}", "f" * 64)

@@ -17,7 +17,13 @@ from prometheus_client.core import Metric
 
 from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import Drift
-from echocast.model.verification.counts import CANARY, CLASSES, MODEL, RELIABILITY, THRESHOLDS_DBZ
+from echocast.model.verification.counts import (
+    CANARY,
+    CLASSES,
+    MODEL,
+    RELIABILITY,
+    STREAM_THRESHOLDS_DBZ,
+)
 from echocast.model.verification.frame_statistics import (
     HISTOGRAM,
     PIXELS,
@@ -78,7 +84,7 @@ def history(before: Sequence[Block], after: Sequence[Block], end: int) -> Histor
 
 def _counted(block: Block) -> Iterator[tuple[Sample, float]]:
     """What a block adds to each counter."""
-    for threshold in THRESHOLDS_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         at = {"stream": STREAM, "threshold_dbz": f"{threshold:g}"}
         for method in METHODS:
             for outcome in OUTCOMES:

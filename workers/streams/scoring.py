@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from echocast.model.errors import InputError
 from echocast.model.formats.forecast_lead import read_lead
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.verification.counts import MODEL, THRESHOLDS_DBZ, Counts, with_lead
+from echocast.model.verification.counts import MODEL, STREAM_THRESHOLDS_DBZ, Counts, with_lead
 from echocast.model.verification.frame_counts import DEFAULT_PIXEL_KM, count
 from echocast.model.verification.frame_statistics import OBSERVED, describe
 from echocast.model.verification.storms import is_first_of_hour, storms
@@ -139,7 +139,9 @@ class Scorer:
         except NotInArchive:
             return None
         try:
-            wanted = THRESHOLDS_DBZ if MODEL in issued.roles else ()  # others have no reliability
+            wanted = (
+                STREAM_THRESHOLDS_DBZ if MODEL in issued.roles else ()
+            )  # others have no reliability
             lead = read_lead(path, frame.header.time, wanted)
         except InputError as error:
             log.error("Forecast %s can't be scored: %s", issued.id, error)

@@ -8,8 +8,9 @@ import torch
 from echocast.model.network.network import SCALE_DBZ
 from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
-from echocast.model.training.step import SCORED_DBZ, counted, outcome
+from echocast.model.training.step import counted, outcome
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
 
@@ -25,7 +26,7 @@ def test_events_are_closed_below_and_what_nobody_saw_does_not_count():
     observed = torch.tensor([[20.0, 20.0, 10.0, 40.0, 60.0]]) / SCALE_DBZ
     seen = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.0]])
     tables = [ContingencyTable(*row) for row in counted(frame, observed, seen).tolist()]
-    assert dict(zip(SCORED_DBZ, tables, strict=True)) == {
+    assert dict(zip(STREAM_THRESHOLDS_DBZ, tables, strict=True)) == {
         20.0: ContingencyTable(2, 1, 1, 0),
         30.0: ContingencyTable(1, 0, 1, 2),
         40.0: ContingencyTable(0, 1, 1, 2),

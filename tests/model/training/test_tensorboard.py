@@ -11,9 +11,10 @@ from echocast.model.training.distributed import ALONE, Team
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
-from echocast.model.training.step import SCORED_DBZ, Report
+from echocast.model.training.step import Report
 from echocast.model.training.tensorboard import FOLDER, FadingSkill, training_log
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
 
@@ -65,7 +66,7 @@ def test_every_step_is_read_back_once_also_those_made_again_after_a_kill(
         steps, read_back = zip(*found[tag], strict=True)
         assert steps == (1, 2, 3, 4, 5, 6)
         assert read_back == pytest.approx(values, rel=1e-6)
-    for threshold in SCORED_DBZ:
+    for threshold in STREAM_THRESHOLDS_DBZ:
         told = [(r.step, r.tables[threshold].critical_success_index) for r in reports]
         expected = [(step, value) for step, value in told if value == value]
         assert found.get(f"csi/{threshold:g}_dbz", []) == [
@@ -88,7 +89,7 @@ def test_only_the_process_that_leads_writes(store, tmp_path):
 
 
 def report_of(table):
-    return Report(1, 1.0, 1.0, 0.0, 1e-3, 1.0, dict.fromkeys(SCORED_DBZ, table))
+    return Report(1, 1.0, 1.0, 0.0, 1e-3, 1.0, dict.fromkeys(STREAM_THRESHOLDS_DBZ, table))
 
 
 def test_skill_is_unknown_until_there_was_rain_and_forgets_slowly():

@@ -16,8 +16,9 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.plotting import evaluation_report as report
 from echocast.model.registry.registry import Registry
 from echocast.model.synthetic.storms import storm
+from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import evaluate
-from echocast.model.verification.event_scores import THRESHOLDS_DBZ, EventTally, Start
+from echocast.model.verification.event_scores import EventTally, Start
 
 LEADS = 3
 METHODS = ("model", "extrapolation")
@@ -127,9 +128,7 @@ def judged(tmp_path_factory):
 
 def test_a_whole_event_is_judged_beside_its_references(judged):
     _, event = judged
-    assert event.methods == (
-        *("model", "expected", "extrapolation", "decoded extrapolation", "persistence"),
-    )
+    assert event.methods == ("model", "expected", "extrapolation", DECODED, "persistence")
     assert len(event.starts) == 2
     assert event.mean_squared_error("expected") < event.mean_squared_error("persistence")
     assert "made-up (2)" in report.markdown([event])

@@ -14,7 +14,7 @@ from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.formats.forecast_lead import ForecastLead, read_lead
 from echocast.model.formats.forecast_writer import read_forecast, write_forecast
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import THRESHOLDS_DBZ
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import EDGES_DBZ, describe
 from tests.model.formats.radar_files import forecast_of, small_storm
@@ -58,7 +58,7 @@ def test_counts_are_those_of_the_pixels_that_all_know() -> None:
     seen = np.isfinite(said) & np.isfinite(moved) & np.isfinite(still) & np.isfinite(observed)
     assert 0 < seen.sum() < seen.size
     for method, values in (("model", said), ("extrapolation", moved), ("persistence", still)):
-        for threshold in THRESHOLDS_DBZ:
+        for threshold in STREAM_THRESHOLDS_DBZ:
             events = values[seen] >= threshold, observed[seen] >= threshold
             table = ContingencyTable.of_events(*events)
             assert counts[f"{method}|{threshold:g}"] == list(table.counts)

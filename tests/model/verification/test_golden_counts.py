@@ -23,8 +23,8 @@ from echocast.model.verification.calibration import (
     leave_one_out,
     weighted,
 )
-from echocast.model.verification.counts import added, with_lead
-from echocast.model.verification.event_scores import THRESHOLDS_DBZ, EventTally, Start
+from echocast.model.verification.counts import THRESHOLDS_DBZ, added, with_lead
+from echocast.model.verification.event_scores import EventTally, Start
 from echocast.model.verification.forecast_scores import verify
 from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import describe
