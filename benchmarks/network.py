@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.machine import forget_peak, now
 from echocast.model.cli.phases import peak_mib
-from echocast.model.inference.winograd.selection import TOLERANCE, difference, fast_forms, outputs
+from echocast.model.inference.winograd.selection import TOLERANCE, difference, fast_steps, outputs
 from echocast.model.inference.winograd.trace import Symbol, trace
 from echocast.model.network.config import FAMILIES, NetworkConfig
 from echocast.model.network.network import Network, Recurrence
@@ -59,7 +59,7 @@ def measure(case: Case, peak_gflops: float, rounds: int, device: str = "cpu") ->
     torch.manual_seed(1)
     config = NetworkConfig(case.family, hidden_channels=case.width, kernel=case.kernel)
     network = Network(config).eval().to(device)
-    forms = {"plain": network, **_fast_form(network)}
+    forms = {"plain": network, **fast_steps(network)}
     inputs = list(torch.rand(STEPS, case.batch, network.planes, *GRID, device=device))
     steps = _steps(forms, inputs, rounds, device)
     operations = floating_point_operations(network, case.batch)
@@ -78,12 +78,6 @@ def measure(case: Case, peak_gflops: float, rounds: int, device: str = "cpu") ->
         row["disagreement"] = difference(outputs(network, few), outputs(forms[fast], few))
         row["agrees"] = row["disagreement"] <= TOLERANCE
     return row
-
-
-def _fast_form(network: Network) -> dict[str, Recurrence]:
-    """The likeliest of the forms that a nowcaster would choose among: compiled where it can be."""
-    forms = fast_forms(network, compiled=True) or fast_forms(network, compiled=False)
-    return dict(itertools.islice(forms.items(), 1))
 
 
 class Step(NamedTuple):
@@ -130,13 +124,13 @@ def _figures(steps: Sequence[Step], operations: float, peak_gflops: float) -> di
 def floating_point_operations(network: Network, batch: int) -> float:
     """Of the convolutions of a step, computed plainly."""
     traced = trace(network, network.planes, started=True)
-    seen: set[Symbol] = set()
+    visited: set[Symbol] = set()
     waiting = [traced.out, *traced.new_memories.values()]
     weights = 0
     while waiting:
         value = waiting.pop()
-        if value not in seen:
-            seen.add(value)
+        if value not in visited:
+            visited.add(value)
             waiting += value.parts
             if value.kind == "convolution" and value.weight is not None:
                 weights += value.weight.numel()

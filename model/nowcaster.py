@@ -28,7 +28,7 @@ from echocast.model.inference.batch_threads import in_parts
 from echocast.model.inference.postprocessing import Finisher, Prediction
 from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
-from echocast.model.inference.winograd.selection import Choice, choose_steps
+from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
 from echocast.model.network.network import SCALE_DBZ, Context, Network
 from echocast.model.products import Decision
 from echocast.model.registry import checkpoint
@@ -67,13 +67,13 @@ class Nowcaster:
         identity: ModelIdentity,
         device: str = "cpu",
         decision: Decision | None = None,
-        choice: Choice | None = None,
+        choice: SelectedSteps | None = None,
     ) -> None:
         self.identity = identity
         self.config = network.config
         self._network = network.to(device)
         self._device = torch.device(device)
-        self.choice = choice or Choice(self._network)
+        self.choice = choice or SelectedSteps(self._network)
         self._domain = Domain(self._network, self.choice.steps)
         self._finisher = Finisher(self.config, identity, decision or Decision())
 

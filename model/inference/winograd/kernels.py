@@ -20,7 +20,16 @@ from echocast.model.inference.winograd.simd import WIDTH, fetch, fill, load, sto
 
 LINE = 64  # bytes that come from memory at once
 
-ADD, SUBTRACT, MULTIPLY, SIGMOID, TANH, COPY = range(6)
+ADD, SUBTRACT, MULTIPLY, SIGMOID, TANH, COPY = range(6)  # codes of operations
+
+# Columns of the tables. BASE is the number of an array; SCRATCH is that of the gates' scratch.
+SCRATCH = 0
+TILES, POINTS, CHANNELS = range(3)  # of ``values``
+MINUEND, SUBTRAHEND, DIFFERENCE, TILE_BYTES = range(4)  # of ``differences``
+FILTERED, FIRST_SOURCE, END_SOURCE, KERNELS, COLUMNS, FIRST_UNIT = range(6)  # of ``groups``
+SOURCE, INNER, PLACE_BYTES = range(3)  # of ``sources``
+BASE, STRIDE, OFFSET, PIXEL_BYTES, BIAS = range(5)  # of ``units``
+CODE, LENGTH, RESULT, LEFT, RIGHT = 0, 1, 2, 5, 8  # of ``operations``; three columns a place
 
 
 @njit
@@ -62,9 +71,10 @@ def to_points(values, differences, given, arrays, near, first, last, x, B, N):  
     n, points = len(N), len(N) ** 2
     half, zero = x + points * BYTES, x + 2 * points * BYTES
     for value in range(len(values)):
-        if given[values[value, 1]]:
+        if given[values[value, POINTS]]:
             continue
-        tiles, out, channels = arrays[values[value, 0]], arrays[values[value, 1]], values[value, 2]
+        tiles, out = arrays[values[value, TILES]], arrays[values[value, POINTS]]
+        channels = values[value, CHANNELS]
         for tile in range(first, last):
             for c in range(0, channels, WIDTH):
                 at, to = tiles + 4 * c, out + 4 * (tile * points * channels + c)
@@ -78,8 +88,9 @@ def to_points(values, differences, given, arrays, near, first, last, x, B, N):  
                         half + u * n * BYTES, BYTES, to + 4 * u * n * channels, 4 * channels, B, N
                     )
     for value in range(len(differences)):
-        a, b = arrays[differences[value, 0]], arrays[differences[value, 1]]
-        out, size = arrays[differences[value, 2]], differences[value, 3]
+        a = arrays[differences[value, MINUEND]]
+        b = arrays[differences[value, SUBTRAHEND]]
+        out, size = arrays[differences[value, DIFFERENCE]], differences[value, TILE_BYTES]
         for i in range(first * size, last * size, BYTES):
             store(out + i, load(a + i) - load(b + i))
 
@@ -143,7 +154,8 @@ def multiply(sources, first, last, panel, w, tiles, places, shared, total, strid
     step = panel * BYTES * ROWS // tiles
     for place in range(places):
         for s in range(first, last):
-            address, inner, row = sources[s, 0], sources[s, 1], sources[s, 2]
+            address = sources[s, SOURCE]
+            inner, row = sources[s, INNER], sources[s, PLACE_BYTES]
             soon = w + inner * panel * BYTES
             for t in range(0, tiles, ROWS):
                 a = address + t * row * places + place * row
@@ -156,21 +168,27 @@ def multiply(sources, first, last, panel, w, tiles, places, shared, total, strid
             w += inner * panel * BYTES
         if shared:
             for s in range(first, last):
-                w -= sources[s, 1] * panel * BYTES
+                w -= sources[s, INNER] * panel * BYTES
     return w
+
+
+@njit
+def address(row, place, bases, tile, start):  # type: ignore[no-untyped-def]
+    """Where a tile of a result or an operand is; scratch begins with tile ``start``."""
+    base = row[place + BASE]
+    number = tile - (start if base == SCRATCH else 0)
+    return bases[base] + row[place + OFFSET] + number * row[place + STRIDE]
 
 
 @njit
 def elementwise(operations, bases, tile, start):  # type: ignore[no-untyped-def]
     """What follows on the gates of a tile, operation by operation."""
     for q in range(len(operations)):
-        code, length = operations[q, 0], operations[q, 1]
-        out = bases[operations[q, 2]] + operations[q, 4]
-        out += (tile - (start if operations[q, 2] == 0 else 0)) * operations[q, 3]
-        a = bases[operations[q, 5]] + operations[q, 7]
-        a += (tile - (start if operations[q, 5] == 0 else 0)) * operations[q, 6]
-        b = bases[operations[q, 8]] + operations[q, 10]
-        b += (tile - (start if operations[q, 8] == 0 else 0)) * operations[q, 9]
+        row = operations[q]
+        code, length = row[CODE], row[LENGTH]
+        out = address(row, RESULT, bases, tile, start)
+        a = address(row, LEFT, bases, tile, start)
+        b = address(row, RIGHT, bases, tile, start)
         if code == ADD:
             for i in range(0, length, BYTES):
                 store(out + i, load(a + i) + load(b + i))
@@ -217,32 +235,34 @@ def compute(groups, sources, units, operations, bases, total, first, last, size,
     for start in range(first, last, size):
         tiles = min(size, last - start)
         for g in range(len(groups)):
-            filtered, source, end = groups[g, 0], groups[g, 1], groups[g, 2]
+            filtered = groups[g, FILTERED]
+            source, end = groups[g, FIRST_SOURCE], groups[g, END_SOURCE]
             places = points if filtered else m * m
             stride = (places * PANEL + 1) * BYTES
             for s in range(source, end):
                 here[s] = sources[s]
-                here[s, 0] = bases[sources[s, 0]] + start * places * sources[s, 2]
-                for line in range(0, tiles * places * sources[s, 2], LINE):
-                    fetch(here[s, 0] + line)  # in one go: rows of many tiles are too many streams
-            w, unit = groups[g, 3], groups[g, 5]
-            for column in range(0, groups[g, 4], PANEL):
-                panel = min(PANEL, groups[g, 4] - column)
+                tile_bytes = places * sources[s, PLACE_BYTES]
+                here[s, SOURCE] = bases[sources[s, SOURCE]] + start * tile_bytes
+                for line in range(0, tiles * tile_bytes, LINE):
+                    fetch(here[s, SOURCE] + line)  # in one go: rows of many tiles: too many streams
+            w, unit = groups[g, KERNELS], groups[g, FIRST_UNIT]
+            for column in range(0, groups[g, COLUMNS], PANEL):
+                panel = min(PANEL, groups[g, COLUMNS] - column)
                 w = multiply(
                     here, source, end, panel, w, tiles, places, not filtered, total, stride
                 )
                 if not filtered:
                     for s in range(source, end):
-                        w += sources[s, 1] * panel * BYTES
+                        w += sources[s, INNER] * panel * BYTES
                 for t in range(tiles):
                     for v in range(panel):
-                        base, pixel = units[unit + v, 0], units[unit + v, 3]
+                        base, pixel = units[unit + v, BASE], units[unit + v, PIXEL_BYTES]
                         if base < 0:
                             continue
-                        tile = t if base == 0 else start + t
-                        out = bases[base] + tile * units[unit + v, 1] + units[unit + v, 2]
+                        tile = t if base == SCRATCH else start + t
+                        out = bases[base] + tile * units[unit + v, STRIDE] + units[unit + v, OFFSET]
                         at = total + t * stride + v * BYTES
-                        bias = load(units[unit + v, 4])
+                        bias = load(units[unit + v, BIAS])
                         if filtered:
                             back(at, PANEL * BYTES, out, pixel, A, bias, half, M, N)
                         else:

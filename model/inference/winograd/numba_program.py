@@ -1,4 +1,4 @@
-"""A traced step that compiled kernels run: the counterpart of :mod:`.torch_program`.
+"""A traced step that compiled kernels run.
 
 Values lie tile by tile, (tiles, pixels, channels): all that follows on the convolutions of a tile
 is done while it is in cache. Channels are filled up to whole vectors, tiles to whole products.
@@ -60,7 +60,7 @@ class Workspace:
         tiling: How its images are cut.
         near: (tiles, n * n), the pixels in and around every tile among all pixels; -1 for none.
         constants: Constants of the step as tiles.
-        buffers: Scratch, by what it is for, and which thread or how manieth.
+        buffers: Scratch memory by purpose, and number of the thread or of the slot.
     """
 
     tiling: Tiling
@@ -82,7 +82,15 @@ class Workspace:
 
 
 class CompiledProgram:
-    """A step in its compiled form; arguments as of :class:`.torch_program.Program`."""
+    """A step in its compiled form.
+
+    Args:
+        out: Symbol of the head's output.
+        memories: Symbols of the memories to keep, by name.
+        m: Side of a tile.
+        k: Side of the kernels.
+        chunk: Tiles computed at a time, about; 0: what is best.
+    """
 
     def __init__(
         self, out: Symbol, memories: Mapping[str, Symbol], m: int, k: int, chunk: int = 0
@@ -95,7 +103,7 @@ class CompiledProgram:
         self._arrays, known, self._levels = Arrays(), set(schedule.inputs), list[Tables]()
         for level in schedule.levels:
             self._levels.append(Tables(level, self.winograd, known, self._arrays))
-            known = known | set(level.kept)
+            known = known | set(level.outputs)
         self._tables = joined(self._levels)
         self._gates = max(tables.slots * tables.slot for tables in self._levels) * self._chunk
         self._temporaries = max(tables.temporaries * tables.slot for tables in self._levels)
@@ -112,7 +120,7 @@ class CompiledProgram:
 
     def workspace(self, tiling: Tiling) -> Workspace:
         """For the steps of a sequence."""
-        around = tiling.surroundings(slice(0, tiling.tiles), self.winograd.k // 2)
+        around = tiling.surroundings(self.winograd.k // 2)
         number = around.pixels % tiling.tiles * self._pixels + around.pixels // tiling.tiles
         number[around.absent] = -1
         near = np.full((whole(tiling.tiles, ROWS), self.winograd.n**2), -1, np.int32)
@@ -124,9 +132,9 @@ class CompiledProgram:
     def cut(self, images: Tensor, work: Workspace) -> Field:
         """Images (batch, channels, rows, columns) as a field."""
         tiles = work.tiling.cut(images)
-        found = torch.zeros(work.tiles, self._pixels, whole(tiles.shape[2]))
-        found[: tiles.shape[1], :, : tiles.shape[2]] = tiles.transpose(0, 1)
-        return Field(found)
+        filled = torch.zeros(work.tiles, self._pixels, whole(tiles.shape[2]))
+        filled[: tiles.shape[1], :, : tiles.shape[2]] = tiles.transpose(0, 1)
+        return Field(filled)
 
     def join(self, tiles: Tensor, work: Workspace) -> Tensor:
         """Images of the head's output."""

@@ -23,7 +23,7 @@ from echocast.model.inference.winograd.bounds_check import (
     check_units,
 )
 from echocast.model.inference.winograd.microkernel import PANEL
-from echocast.model.inference.winograd.schedule import Group, Level, Sum, bases
+from echocast.model.inference.winograd.schedule import Level, Sum, bases
 from echocast.model.inference.winograd.simd import WIDTH
 from echocast.model.inference.winograd.trace import Symbol, Untraceable
 from echocast.model.inference.winograd.transforms import Winograd
@@ -35,7 +35,7 @@ CODES = {
     "sigmoid": code.SIGMOID,
     "tanh": code.TANH,
 }
-SCRATCH, TEMPORARIES = 0, 1  # the first arrays: of every thread its own, for all levels
+SCRATCH, TEMPORARIES = code.SCRATCH, 1  # the first arrays: every thread has its own
 
 
 def whole(size: int, part: int = WIDTH) -> int:
@@ -94,15 +94,15 @@ class Tables:
         self._differences: list[tuple[int, ...]] = []
         self._sources: list[tuple[int, ...]] = []
         self._alive: list[Tensor] = []  # kernels and biases, known by their addresses
-        self.gates = {sum_.gate: sum_ for group in level.groups for sum_ in group.sums}
-        widest = max((whole(value.channels) for value in (*self.gates, *level.kept)), default=0)
+        self.gates = {sum_.gate: sum_ for group in level.groups for sum_ in group}
+        widest = max((whole(value.channels) for value in (*self.gates, *level.outputs)), default=0)
         self.slot = 4 * self._pixels * widest
         self.slots = len(self.gates)
         self.temporaries = 0
         self._place_gates()
         groups = [self._group(group) for group in level.groups]
         self._uses = Counter(self._reads())
-        for value in level.kept:
+        for value in level.outputs:
             self._lower(value)
         self.groups = _table(groups, 6)
         self.units = _table(self._units, 5)
@@ -122,14 +122,20 @@ class Tables:
     @property
     def numbers(self) -> set[int]:
         """Of the arrays that are read or written, without scratch."""
-        read = self.values[:, :2], self.differences[:, :3], self.sources[:, 0], self.units[:, 0]
-        found = np.concatenate([part.ravel() for part in (*read, self.operations[:, 2::3])])
-        return set(found[found > TEMPORARIES].tolist())
+        columns = (
+            self.values[:, : code.CHANNELS],
+            self.differences[:, : code.TILE_BYTES],
+            self.sources[:, code.SOURCE],
+            self.units[:, code.BASE],
+            self.operations[:, code.RESULT :: 3],
+        )
+        numbers = np.concatenate([column.ravel() for column in columns])
+        return set(numbers[numbers > TEMPORARIES].tolist())
 
     def _place_gates(self) -> None:
-        """A gate that is kept as it is goes where it is kept, all others to scratch."""
+        """A gate that is an output goes to its own array, all others to scratch."""
         for number, gate in enumerate(self.gates):
-            if gate in self.level.kept:
+            if gate in self.level.outputs:
                 self._places[gate] = self._array(gate)
             else:
                 self._places[gate] = Place(SCRATCH, self.slots * self.slot, number * self.slot)
@@ -142,16 +148,16 @@ class Tables:
             self._arrays.alike.add(number)
         return Place(number, 0 if everywhere else room)
 
-    def _group(self, group: Group) -> tuple[int, ...]:
+    def _group(self, group: list[Sum]) -> tuple[int, ...]:
         """A row of ``groups``; its sources and units on the way."""
-        filtered = group.sums[0].kernel > 1
+        filtered = group[0].kernel > 1
         first, unit = len(self._sources), len(self._units)
-        sources = tuple(dict.fromkeys(group.sums[0].sources))
+        sources = tuple(dict.fromkeys(group[0].sources))
         self._sources += [self._source(source, filtered) for source in sources]
         weights = [self._weights(group, source, filtered) for source in sources]
         weight = panels(weights)
         self._alive.append(weight)
-        for sum_ in group.sums:
+        for sum_ in group:
             self._columns(sum_)
         if (len(self._units) - unit) % 2:
             self._units.append((-1, 0, 0, 0, 0))
@@ -182,10 +188,10 @@ class Tables:
         room = 4 * self._winograd.n**2 * whole(value.channels)
         return self._arrays.number(value, room, points=True)
 
-    def _weights(self, group: Group, source: Symbol, filtered: bool) -> Tensor:
+    def _weights(self, group: list[Sum], source: Symbol, filtered: bool) -> Tensor:
         """(points or 1, in, out) of all sums for one source."""
         parts = []
-        for sum_ in group.sums:
+        for sum_ in group:
             weight = torch.stack([w for s, w in sum_.terms if s is source]).sum(0)
             empty = whole(len(weight)) - len(weight)
             parts.append(torch.cat([weight, weight.new_zeros(empty, *weight.shape[1:])]))
@@ -204,17 +210,17 @@ class Tables:
 
     def _reads(self) -> list[Symbol]:
         """Every value of this level as often as another one reads it."""
-        found: list[Symbol] = []
-        seen: set[Symbol] = set()
-        waiting = list(self.level.kept)
+        reads: list[Symbol] = []
+        visited: set[Symbol] = set()
+        waiting = list(self.level.outputs)
         while waiting:
-            if (value := waiting.pop()) in seen or value in self._known:
+            if (value := waiting.pop()) in visited or value in self._known:
                 continue
-            seen.add(value)
+            visited.add(value)
             parts = self.gates[value].extras if value in self.gates else value.parts
-            found += parts
+            reads += parts
             waiting += parts
-        return found
+        return reads
 
     def _lower(self, value: Symbol, channels: int = 0) -> Place:
         """Write down how a value is computed; where it is then."""
@@ -232,7 +238,7 @@ class Tables:
         elif value.kind in CODES:
             operands = [self._lower(part, channels) for part in value.parts]
             place = (
-                self._array(value) if value in self.level.kept else self._result(value, operands)
+                self._array(value) if value in self.level.outputs else self._result(value, operands)
             )
             length = 4 * self._pixels * whole(channels)
             pair = (operands[0], operands[-1])

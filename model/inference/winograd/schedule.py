@@ -44,65 +44,42 @@ class Sum:
 
 
 @dataclass(eq=False)
-class Group:
-    """Sums over the same sources, computed as one.
-
-    Args:
-        sums: Those that are followed by tanh first.
-        nonlinear: A sigmoid or tanh follows each of them, and nothing else reads it.
-        hyperbolic: How many are followed by tanh.
-    """
-
-    sums: list[Sum]
-    nonlinear: bool
-    hyperbolic: int
-
-
-@dataclass(eq=False)
 class Level:
     """What can be computed at once.
 
     Args:
-        groups: Sums of convolutions.
-        kept: Values that later levels or the caller need.
-        last_read: Values that no later level reads.
+        groups: Sums of convolutions; those over the same sources together, computed as one.
+        outputs: Values that later levels or the caller need.
     """
 
-    groups: list[Group] = field(default_factory=list)
-    kept: list[Symbol] = field(default_factory=list)
-    last_read: list[Symbol] = field(default_factory=list)
+    groups: list[list[Sum]] = field(default_factory=list)
+    outputs: list[Symbol] = field(default_factory=list)
 
 
 class Schedule:
     """The levels of a step.
 
     Args:
-        outputs: What is wanted.
+        outputs: Values to compute.
     """
 
     def __init__(self, outputs: Iterable[Symbol]) -> None:
         self._outputs = list(outputs)
         self.sums: dict[Symbol, Sum] = {}
         self._depth: dict[Symbol, int] = {}
-        self._followers: dict[Symbol, set[str]] = {}
         for value in self._outputs:
             self._visit(value)
         self.levels = [Level() for _ in range(1 + max(self._depth.values()))]
         self._group()
-        self._keep()
+        self._mark_outputs()
 
     def _visit(self, value: Symbol) -> int:
         """The level at which a value can be computed."""
         if value not in self._depth:
             if (sum_ := as_sum(value)) is not None:
                 self.sums[value] = sum_
-                sources = [base for source in sum_.sources for base in bases(source)]
-                for extra in sum_.extras:
-                    self._followers.setdefault(extra, set()).add("add")
-                depths = [self._visit(part) + 1 for part in (*sources, *sum_.extras)]
+                depths = [self._visit(part) + 1 for part in self._reads(value)]
             else:
-                for part in value.parts:
-                    self._followers.setdefault(part, set()).add(value.kind)
                 depths = [self._visit(part) for part in value.parts]
             self._depth[value] = max(depths, default=0)
         return self._depth[value]
@@ -113,44 +90,27 @@ class Schedule:
         return [value for value in self._depth if value.kind == "input"]
 
     def _group(self) -> None:
-        groups: dict[tuple[int, frozenset[Symbol], int, bool], list[Sum]] = {}
+        groups: dict[tuple[int, frozenset[Symbol], int], list[Sum]] = {}
         for gate, sum_ in self.sums.items():
-            followers = self._followers.get(gate, set())
-            alone = gate not in self._outputs and len(followers) == 1
-            nonlinear = alone and followers <= {"sigmoid", "tanh"}
-            key = (self._depth[gate], frozenset(sum_.sources), sum_.kernel, nonlinear)
+            key = (self._depth[gate], frozenset(sum_.sources), sum_.kernel)
             groups.setdefault(key, []).append(sum_)
-        for (depth, _, _, nonlinear), sums in groups.items():
-            hyperbolic = [s for s in sums if self._followers.get(s.gate) == {"tanh"}]
-            others = [s for s in sums if s not in hyperbolic]
-            group = Group(hyperbolic + others, nonlinear, len(hyperbolic))
-            self.levels[depth].groups.append(group)
+        for (depth, _, _), sums in groups.items():
+            self.levels[depth].groups.append(sums)
 
-    def _keep(self) -> None:
-        """Mark what outlives its level."""
-        last: dict[Symbol, int] = {}
-
-        def read(value: Symbol, at: int) -> None:
-            last[value] = max(last.get(value, -1), at)
-
+    def _mark_outputs(self) -> None:
+        """Find what outlives its level."""
+        needed = set(self._outputs)
         for value, depth in self._depth.items():
-            if (sum_ := self.sums.get(value)) is not None:
-                for source in sum_.sources:
-                    for base in bases(source):
-                        read(base, depth)
-                for extra in sum_.extras:
-                    read(extra, depth)
-            else:
-                for part in value.parts:
-                    read(part, depth)
-        for value in self._outputs:
-            read(value, len(self.levels))
-        for value, at in last.items():
-            depth = self._depth[value]
-            if at > depth and value.kind not in ("input", "constant", "zero"):
-                self.levels[depth].kept.append(value)
-                if at < len(self.levels):
-                    self.levels[at].last_read.append(value)
+            needed |= {part for part in self._reads(value) if depth > self._depth[part]}
+        for value, depth in self._depth.items():
+            if value in needed and value.kind not in ("input", "constant", "zero"):
+                self.levels[depth].outputs.append(value)
+
+    def _reads(self, value: Symbol) -> list[Symbol]:
+        """The values that a value is computed from."""
+        if (sum_ := self.sums.get(value)) is None:
+            return list(value.parts)
+        return [*(base for source in sum_.sources for base in bases(source)), *sum_.extras]
 
 
 def bases(source: Symbol) -> tuple[Symbol, ...]:

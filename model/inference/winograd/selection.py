@@ -1,8 +1,8 @@
-"""Which form of a network's steps to use: measured when it is loaded, judged by the plain one.
+"""Which steps of a network to use, compiled or plain: measured when it is loaded.
 
-On a golden input every candidate must agree with the plain steps; one that does not is never used.
-Of those that agree, the likeliest is used unless another one is clearly faster on this machine;
-the plain steps are the last candidate.
+On a golden input the compiled steps must agree with the plain ones; otherwise they are never used.
+Those that agree are used unless the plain steps are clearly faster on this machine. Without numba
+the plain steps serve.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ TOLERANCE = 1e-4  # root mean square difference from plain, in standard deviatio
 GOLDEN_GRID = (24, 28)  # patches; not a multiple of every tile
 GOLDEN_STEPS = 3
 TIMED_STEPS = 4
-TILES: Mapping[int, tuple[int, ...]] = {3: (4, 6), 5: (4,)}  # kernel -> tile sides worth a trial
-COMPILED_TILE = 4
-WORTH_IT = 1.15  # a less likely form has to be so much faster: noise must not choose
+TILE = 4  # side of a tile
+KERNELS = (3, 5)  # that have compiled steps
+WORTH_IT = 1.15  # plain steps have to be so much faster: noise must not choose
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedSteps:
     """How a network's steps are computed, and why.
 
     Args:
@@ -55,16 +55,18 @@ class Choice:
 
 
 @torch.inference_mode()
-def choose_steps(network: Network, candidates: Mapping[str, Recurrence] | None = None) -> Choice:
-    """The form of a network's steps to use: fast, and in agreement with the plain one.
+def choose_steps(
+    network: Network, candidates: Mapping[str, Recurrence] | None = None
+) -> SelectedSteps:
+    """The steps of a network to use: fast, and in agreement with the plain ones.
 
     Args:
         network: In evaluation mode, on the device where it will run.
-        candidates: Forms to try, the likeliest first; by default those of :func:`fast_forms`.
+        candidates: Steps to try, the likeliest first; by default those of :func:`fast_steps`.
     """
-    plain = Choice(network)
+    plain = SelectedSteps(network)
     if candidates is None:
-        candidates = fast_forms(network)
+        candidates = fast_steps(network)
     if not candidates:
         return plain
     golden = golden_input(network)
@@ -72,7 +74,7 @@ def choose_steps(network: Network, candidates: Mapping[str, Recurrence] | None =
     disagreement = {
         name: difference(expected, outputs(steps, golden)) for name, steps in candidates.items()
     }
-    plain = Choice(network, disagreement=disagreement)
+    plain = SelectedSteps(network, disagreement=disagreement)
     for name in plain.refused:
         log.warning(
             "The fast path %r differs from the plain network by %.1e deviations on the golden"
@@ -91,38 +93,20 @@ def choose_steps(network: Network, candidates: Mapping[str, Recurrence] | None =
     if names[best] == "plain":
         return plain
     name = names[best]
-    return Choice(agreed[name], name, medians[-1] / medians[best], disagreement)
+    return SelectedSteps(agreed[name], name, medians[-1] / medians[best], disagreement)
 
 
-def fast_forms(network: Network, *, compiled: bool | None = None) -> dict[str, Recurrence]:
-    """What may be faster than the plain steps, the likeliest first.
-
-    Args:
-        network: Whose steps; only those in float32 on a CPU have a fast form.
-        compiled: By numba's kernels (True), by torch's operations (False), or by both, in this
-            order, where numba is installed.
-    """
-    parameter, k = network.head.weight, network.config.kernel
-    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+def fast_steps(network: Network) -> dict[str, Recurrence]:
+    """What may be faster than the plain steps: compiled ones, in float32 on a CPU with numba."""
+    parameter = network.head.weight
+    on_cpu = parameter.device.type == "cpu" and parameter.dtype == torch.float32
+    if not on_cpu or network.config.kernel not in KERNELS:
         return {}
-    forms: dict[str, Recurrence] = {}
-    if compiled is not False and k in TILES:
-        _try(forms, network, COMPILED_TILE, compiled=True)
-    if not compiled:
-        tiles = TILES.get(k, ())
-        for m in tiles[:1] if forms else tiles:  # one more, should the kernels be refused
-            _try(forms, network, m, compiled=False)
-    return forms
-
-
-def _try(forms: dict[str, Recurrence], network: Network, m: int, *, compiled: bool) -> None:
-    """Add a form, if there is one."""
     try:
-        steps = FastSteps(network, m, compiled=compiled)
+        return {f"compiled-{TILE}": FastSteps(network, TILE)}
     except Untraceable as reason:
         log.info("%s", reason)
-    else:
-        forms[f"{'compiled' if compiled else 'winograd'}-{m}"] = steps
+        return {}
 
 
 def golden_input(network: Network) -> list[Tensor]:
@@ -136,24 +120,24 @@ def golden_input(network: Network) -> list[Tensor]:
 def outputs(steps: Recurrence, inputs: Sequence[Tensor]) -> Tensor:
     """Head outputs of successive steps, (steps, batch, planes, height, width)."""
     state = steps.initial_state(len(inputs[0]), *inputs[0].shape[2:])
-    found = []
+    outs = []
     for X in inputs:
         out, state = steps.step(X, state)
-        found.append(out)
-    return torch.stack(found)
+        outs.append(out)
+    return torch.stack(outs)
 
 
-def difference(expected: Tensor, found: Tensor) -> float:
+def difference(expected: Tensor, actual: Tensor) -> float:
     """Root mean square difference in standard deviations of what is expected; NaN disagrees."""
     deviation = max(float(expected.std()), torch.finfo(torch.float32).tiny)
-    apart = float((found - expected).square().mean().sqrt())
+    apart = float((actual - expected).square().mean().sqrt())
     return apart / deviation if math.isfinite(apart) else math.inf
 
 
 def interleaved_seconds(
     forms: Sequence[Recurrence], inputs: Sequence[Tensor], rounds: int
 ) -> list[list[float]]:
-    """Seconds of single steps after the first, the forms taking turns on a noisy machine.
+    """Seconds of single steps after the first; the forms take turns on a noisy machine.
 
     Returns:
         Per form one time per round.

@@ -1,37 +1,19 @@
-"""The steps of a network in their fast form, in place of the plain ones."""
+"""The steps of a network by compiled kernels, in place of the plain ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from echocast.model.inference.winograd.tiling import Tiling
-from echocast.model.inference.winograd.torch_program import Program
-from echocast.model.inference.winograd.trace import Symbol, Untraceable, trace
+from echocast.model.inference.winograd.trace import Untraceable, trace
 from echocast.model.network.network import Network
 
-
-class StepProgram(Protocol):
-    """What runs a traced step; its fields and its workspace are its own affair."""
-
-    def workspace(self, tiling: Tiling) -> Any:
-        """For the steps of a sequence."""
-
-    def cut(self, images: Tensor, work: Any) -> Any:
-        """Images (batch, channels, rows, columns) as a field."""
-
-    def join(self, tiles: Tensor, work: Any) -> Tensor:
-        """Images of the head's output."""
-
-    def zero(self, channels: int, work: Any) -> Any:
-        """A memory that is zero."""
-
-    def run(self, given: Mapping[Symbol, Any], work: Any) -> tuple[Tensor, dict[str, Any]]:
-        """One step: fields of the input symbols to the head's tiles and the new memories."""
+if TYPE_CHECKING:
+    from echocast.model.inference.winograd.numba_program import CompiledProgram, Field, Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +25,8 @@ class FastState:
         work: What the steps of this sequence share.
     """
 
-    memories: dict[str, Any]
-    work: Any
+    memories: dict[str, Field]
+    work: Workspace
 
 
 class FastSteps:
@@ -54,22 +36,19 @@ class FastSteps:
         network: In evaluation mode; its parameters are read once, here.
         m: Side of a tile.
         chunk: Tiles computed at a time, about; 0: what is best.
-        compiled: By numba's kernels instead of torch's operations.
 
     Raises:
         Untraceable: The network does something that has no fast form, or there is no numba.
     """
 
-    def __init__(
-        self, network: Network, m: int = 4, chunk: int = 0, *, compiled: bool = False
-    ) -> None:
+    def __init__(self, network: Network, m: int = 4, chunk: int = 0) -> None:
         self.network, self._m, k = network, m, network.config.kernel
         self._first = trace(network, network.planes, started=False)
         self._next = trace(network, network.planes, started=True)
         read = self._next.read()
-        kind = compiled_program() if compiled else Program
-        self._programs: list[StepProgram] = [
-            kind(traced.out, {name: traced.new_memories[name] for name in read}, m, k, chunk)
+        program = compiled_program()
+        self._programs = [
+            program(traced.out, {name: traced.new_memories[name] for name in read}, m, k, chunk)
             for traced in (self._first, self._next)
         ]
         self._channels = {name: self._next.memories[name].channels for name in read}
@@ -152,8 +131,8 @@ class Part:
         return self.steps.advance(X, state)
 
 
-def compiled_program() -> type[Any]:
-    """The form that needs numba.
+def compiled_program() -> type[CompiledProgram]:
+    """What runs a traced step; imported here, because it needs numba.
 
     Raises:
         Untraceable: numba is not installed, or does not run here.

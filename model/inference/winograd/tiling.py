@@ -76,22 +76,9 @@ class Tiling:
         tiles = squares.permute(3, 5, 0, 2, 4, 1).flatten(2, 4).flatten(0, 1)
         return tiles if self._active.all() else tiles[:, self._places]
 
-    def join(self, tiles: Tensor) -> Tensor:
-        """What :meth:`cut` cut; a tile that is left out is like its kind."""
-        if not self._active.all():
-            tiles = tiles[:, self.numbers.flatten()]
-        squares = tiles.reshape(self.m, self.m, *self.grid, -1).permute(2, 5, 3, 0, 4, 1)
-        return squares.flatten(4, 5).flatten(2, 3)[..., : self.shape[1], : self.shape[2]]
-
-    def chunks(self, size: int) -> list[slice]:
-        """All tiles in pieces of equal size, about ``size``."""
-        count = max(1, round(self.tiles / size))
-        bounds = [self.tiles * k // count for k in range(count + 1)]
-        return [slice(a, b) for a, b in itertools.pairwise(bounds)]
-
-    def surroundings(self, chunk: slice, halo: int) -> Surroundings:
-        """Of the tiles of a chunk, ``halo`` pixels to each side."""
-        places, (_, rows, columns) = self._places[chunk], self.grid
+    def surroundings(self, halo: int) -> Surroundings:
+        """Of all tiles, ``halo`` pixels to each side."""
+        places, (_, rows, columns) = self._places, self.grid
         image, tile_row, tile_column = (  # as torch.unravel_index, which imports sympy
             places // (rows * columns),
             places // columns % rows,
@@ -103,15 +90,9 @@ class Tiling:
         inside = (row >= 0) & (row < self.shape[1]) & (column >= 0) & (column < self.shape[2])
         near_row = (row // self.m).clamp(0, self.grid[1] - 1)
         near_column = (column // self.m).clamp(0, self.grid[2] - 1)
-        number = torch.arange(chunk.start, chunk.stop)
+        number = torch.arange(self.tiles)
         stands_in = number >= self._computed
         tile = torch.where(stands_in, number, self.numbers[image, near_row, near_column])
         pixel = (row % self.m * self.m + column % self.m) * self.tiles + tile
         absent = ~(inside | stands_in)
         return Surroundings(pixel.flatten(), absent.flatten().nonzero().flatten())
-
-
-def gather(tiles: Tensor, surroundings: Surroundings, out: Tensor) -> Tensor:
-    """Tiles and surroundings into ``out``, (rows x columns x tiles of a chunk, channels)."""
-    torch.index_select(tiles.view(-1, tiles.shape[-1]), 0, surroundings.pixels, out=out)
-    return out.index_fill_(0, surroundings.absent, 0)

@@ -74,13 +74,3 @@ class Winograd:
         G = torch.from_numpy(matrices(self.m, self.k)[1])
         points = torch.einsum("uk,oikl,vl->uvio", G, weight.double().cpu(), G)
         return points.flatten(0, 1).to(weight.device, torch.float32).contiguous()
-
-    def forth(self) -> Tensor:
-        """(n * n, n * n): an input tile to its values at the points."""
-        B = matrices(self.m, self.k)[2]
-        return torch.from_numpy(np.kron(B, B)).float()
-
-    def back(self) -> Tensor:
-        """(m * m, n * n): products at the points to an output tile."""
-        A = matrices(self.m, self.k)[0]
-        return torch.from_numpy(np.kron(A, A)).float()

@@ -17,7 +17,7 @@ from echocast.model.inference.tiling import (
     pieces,
     skipped_share,
 )
-from echocast.model.inference.winograd.selection import Choice
+from echocast.model.inference.winograd.selection import SelectedSteps
 from echocast.model.inference.winograd.steps import FastSteps
 from echocast.model.network.config import RADAR, RADAR_SMALL
 from echocast.model.nowcaster import Nowcaster, reach
@@ -43,7 +43,7 @@ def prepared(trained):
 def with_domain(trained, **changes):
     """The same nowcaster with fast steps, whatever is faster here, and another domain."""
     steps = FastSteps(trained._network)
-    other = Nowcaster(trained._network, trained.identity, choice=Choice(steps, "winograd-4"))
+    other = Nowcaster(trained._network, trained.identity, choice=SelectedSteps(steps, "compiled-4"))
     other._domain = Domain(trained._network, steps)
     for name, value in changes.items():
         setattr(other._domain, name, value)

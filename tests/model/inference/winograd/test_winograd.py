@@ -1,4 +1,4 @@
-"""The fast steps say what the plain steps say, for every network there is."""
+"""The compiled steps give what the plain steps give, for every network there is."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +12,14 @@ import torch
 from echocast.model.errors import ModelError
 from echocast.model.inference.winograd import kernel_cache
 from echocast.model.inference.winograd.selection import (
-    Choice,
+    SelectedSteps,
     choose_steps,
     difference,
-    fast_forms,
+    fast_steps,
     golden_input,
     outputs,
 )
 from echocast.model.inference.winograd.steps import FastSteps
-from echocast.model.inference.winograd.tiling import Tiling
 from echocast.model.inference.winograd.trace import Untraceable, trace
 from echocast.model.inference.winograd.transforms import Winograd, matrices
 from echocast.model.network.config import FAMILIES, PAPER_ONLY, RADAR_SMALL, NetworkConfig
@@ -30,7 +29,6 @@ GRID = (10, 13)
 EQUATIONS = [(family, "paper") for family in FAMILIES]
 EQUATIONS += [(family, "reference") for family in FAMILIES if family not in PAPER_ONLY]
 SMALL = NetworkConfig(hidden_channels=8, kernel=3)
-both = pytest.mark.parametrize("compiled", [False, True], ids=["torch", "numba"])
 
 
 def random_network(config, seed=3):
@@ -58,55 +56,45 @@ def test_minimal_filtering_is_filtering(m, k):
 
 
 def test_an_image_cut_into_tiles_is_joined_again():
-    images = torch.rand(2, 3, 9, 14)
-    tiling = Tiling(4, (2, 9, 14))
-    assert torch.equal(tiling.join(tiling.cut(images)), images)
+    images = torch.rand(2, SMALL.patch**2, 9, 14)
+    steps = FastSteps(random_network(SMALL))
+    work, program = steps.initial_state(2, 9, 14).work, steps._programs[0]
+    assert torch.equal(program.join(program.cut(images, work).tiles, work), images)
 
 
-@pytest.mark.parametrize("size", [1, 5, 12, 1000])
-def test_chunks_hold_every_tile_once(size):
-    tiling = Tiling(4, (3, 17, 14))
-    parts = tiling.chunks(size)
-    assert [n for part in parts for n in range(part.start, part.stop)] == list(range(tiling.tiles))
-
-
-@both
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize(("family", "equations"), EQUATIONS)
-def test_every_network_has_fast_steps_that_agree(family, equations, kernel, compiled):
+def test_every_network_has_fast_steps_that_agree(family, equations, kernel):
     grid = GRID if equations == "reference" else None
     config = replace(SMALL, family=family, equations=equations, kernel=kernel, grid=grid)
     network = random_network(config)
     with torch.inference_mode():
         inputs = inputs_of(network)
-        fast = outputs(FastSteps(network, compiled=compiled), inputs)
+        fast = outputs(FastSteps(network), inputs)
         assert difference(outputs(network, inputs), fast) < 1e-4
 
 
-@both
-def test_widths_may_differ_between_layers(compiled):
+def test_widths_may_differ_between_layers():
     network = random_network(replace(SMALL, family="predrnn_plus", hidden_channels=(8, 4, 6, 5)))
     inputs = inputs_of(network)
     with torch.inference_mode():
-        fast = outputs(FastSteps(network, compiled=compiled), inputs)
+        fast = outputs(FastSteps(network), inputs)
         assert difference(outputs(network, inputs), fast) < 1e-4
 
 
-@both
 @pytest.mark.parametrize("chunk", [1, 7])
-def test_the_size_of_chunks_changes_nothing(chunk, compiled):
+def test_the_size_of_chunks_changes_nothing(chunk):
     network = random_network(RADAR_SMALL)
     inputs = inputs_of(network, grid=(23, 18))
     with torch.inference_mode():
-        whole = outputs(FastSteps(network, chunk=10**4, compiled=compiled), inputs)
-        parts = outputs(FastSteps(network, chunk=chunk, compiled=compiled), inputs)
+        whole = outputs(FastSteps(network, chunk=10**4), inputs)
+        parts = outputs(FastSteps(network, chunk=chunk), inputs)
     torch.testing.assert_close(parts, whole)
 
 
-@both
-def test_interleaved_sequences_equal_separate_ones(compiled):
+def test_interleaved_sequences_equal_separate_ones():
     network = random_network(SMALL)
-    steps = FastSteps(network, compiled=compiled)
+    steps = FastSteps(network)
     first, second = inputs_of(network), [1 - X for X in inputs_of(network)]
     with torch.inference_mode():
         alone = outputs(steps, first), outputs(steps, second)
@@ -124,12 +112,12 @@ def test_the_first_step_does_no_work_on_zero_memories():
 
 
 def convolutions(traced):
-    seen, waiting = set(), [traced.out, *traced.new_memories.values()]
+    visited, waiting = set(), [traced.out, *traced.new_memories.values()]
     while waiting:
-        if (value := waiting.pop()) not in seen:
-            seen.add(value)
+        if (value := waiting.pop()) not in visited:
+            visited.add(value)
             waiting += value.parts
-    return sum(value.weight.numel() for value in seen if value.kind == "convolution")
+    return sum(value.weight.numel() for value in visited if value.kind == "convolution")
 
 
 def test_memories_that_never_reach_the_head_are_not_carried():
@@ -178,19 +166,19 @@ def test_a_fast_path_that_is_not_finite_is_switched_off():
     assert choose_steps(network, {"broken": FastSteps(broken)}).refused == ("broken",)
 
 
-def test_on_a_cpu_there_are_fast_forms_of_the_presets_and_none_in_float64():
+def test_on_a_cpu_the_presets_have_compiled_steps_and_none_in_float64():
     network = random_network(SMALL)
-    assert set(fast_forms(network)) == {"compiled-4", "winograd-4"}
-    assert set(fast_forms(network, compiled=True)) == {"compiled-4"}
-    assert set(fast_forms(network, compiled=False)) == {"winograd-4", "winograd-6"}
-    assert fast_forms(network.double()) == {}
+    assert set(fast_steps(network)) == {"compiled-4"}
+    assert fast_steps(network.double()) == {}
 
 
-def test_without_numba_there_are_the_forms_in_torch(monkeypatch):
+def test_without_numba_the_plain_steps_serve(monkeypatch):
     monkeypatch.setitem(sys.modules, "echocast.model.inference.winograd.numba_program", None)
-    assert set(fast_forms(random_network(SMALL))) == {"winograd-4", "winograd-6"}
+    network = random_network(SMALL)
+    chosen = choose_steps(network)
+    assert (chosen.steps, chosen.name) == (network, "plain")
     with pytest.raises(Untraceable, match="no compiled kernels"):
-        FastSteps(random_network(SMALL), compiled=True)
+        FastSteps(network)
 
 
 def test_where_no_folder_may_be_written_kernels_are_compiled_anew(monkeypatch):
@@ -209,22 +197,21 @@ def test_kernels_of_another_source_are_not_taken_from_disk(monkeypatch, tmp_path
     here = kernel_cache.digest()
     monkeypatch.setattr("echocast.model.inference.winograd.kernel_cache.HERE", tmp_path)
     digests = {here, kernel_cache.digest()}
-    (tmp_path / "lanes.py").write_text("# a change")
+    (tmp_path / "simd.py").write_text("# a change")
     assert len({*digests, kernel_cache.digest()}) == 3
-    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "cache"))
     assert kernel_cache.compiled(_twice)(21) == 42
-    assert (tmp_path / "kept" / f"kernels-{kernel_cache.digest()}").is_dir()
-    assert str(tmp_path / "kept") == numba.config.CACHE_DIR
+    assert (tmp_path / "cache" / f"kernels-{kernel_cache.digest()}").is_dir()
+    assert str(tmp_path / "cache") == numba.config.CACHE_DIR
 
 
 def _twice(number):
     return 2 * number
 
 
-@both
-def test_a_state_may_be_gone_on_from_twice(compiled):
+def test_a_state_may_be_gone_on_from_twice():
     network = random_network(SMALL)
-    steps, (first, *others) = FastSteps(network, compiled=compiled), inputs_of(network)
+    steps, (first, *others) = FastSteps(network), inputs_of(network)
     with torch.inference_mode():
         _, state = steps.step(first, steps.initial_state(2, *GRID))
         once, later = steps.step(others[0], state)
@@ -232,10 +219,9 @@ def test_a_state_may_be_gone_on_from_twice(compiled):
         assert torch.equal(steps.step(others[0], state)[0], once)
 
 
-@both
-def test_sequences_in_several_threads_do_not_meet(compiled):
+def test_sequences_in_several_threads_do_not_meet():
     network = random_network(SMALL)
-    steps = FastSteps(network, compiled=compiled)
+    steps = FastSteps(network)
     sequences = [[X * scale for X in inputs_of(network)] for scale in (1, 0.7, 0.4, 0.1)]
 
     def run(inputs):
@@ -251,29 +237,29 @@ def test_sequences_in_several_threads_do_not_meet(compiled):
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_number_of_threads_changes_nothing(threads):
     network, before = random_network(SMALL), torch.get_num_threads()
-    steps, inputs = FastSteps(network, compiled=True), inputs_of(network, grid=(21, 18))
-    found = []
+    steps, inputs = FastSteps(network), inputs_of(network, grid=(21, 18))
+    results = []
     try:
         for number in (1, threads):
             torch.set_num_threads(number)
             with torch.inference_mode():
-                found.append(outputs(steps, inputs))
+                results.append(outputs(steps, inputs))
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(*found)
+    assert torch.equal(*results)
 
 
 def test_what_is_not_a_number_stays_so():
     network = random_network(SMALL)
     inputs = [X.index_fill(2, torch.tensor([0]), torch.nan) for X in inputs_of(network)]
     with torch.inference_mode():
-        assert outputs(FastSteps(network, compiled=True), inputs)[:, :, :, 0].isnan().all()
+        assert outputs(FastSteps(network), inputs)[:, :, :, 0].isnan().all()
 
 
 def test_the_golden_input_is_always_the_same():
     network = random_network(SMALL)
     assert all(map(torch.equal, golden_input(network), golden_input(network)))
-    assert Choice(network).refused == ()
+    assert SelectedSteps(network).refused == ()
 
 
 def test_kernels_are_transformed_in_float64():
@@ -287,19 +273,18 @@ def each_with(G, weight):
     return points, weight, points
 
 
-@both
-def test_on_some_tiles_the_steps_say_there_what_they_say_on_all(compiled):
+def test_on_some_tiles_the_steps_say_there_what_they_say_on_all():
     """Dry sky that is left out stands around what is not as if it had been computed."""
     network = random_network(replace(SMALL, layers=2))
     inputs = inputs_of(network, grid=(40, 44))
     active = torch.zeros(2, 40, 44, dtype=torch.bool)
     active[:, 8:32, 8:36] = True
-    seen = torch.ones(2, 40, 44)
-    seen[:, :, 40:] = 0
-    inputs = [X * active[:, None] + 0.1 * seen[:, None] for X in inputs]
-    steps = FastSteps(network, compiled=compiled)
+    measured = torch.ones(2, 40, 44)
+    measured[:, :, 40:] = 0
+    inputs = [X * active[:, None] + 0.1 * measured[:, None] for X in inputs]
+    steps = FastSteps(network)
     with torch.inference_mode():
-        part = outputs(steps.only(active, seen), inputs)
+        part = outputs(steps.only(active, measured), inputs)
         whole = outputs(steps, inputs)
         inside = (..., slice(8, 32), slice(8, 36))
         cut_out = outputs(network, [X[inside] for X in inputs])
