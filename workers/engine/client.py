@@ -12,7 +12,6 @@ from redis.retry import Retry
 
 from echocast.workers.engine.url import client_url, connection_options
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.jobs.scripts import PRELUDE
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
@@ -55,7 +54,7 @@ class EngineClient:
 
     def script(self, body: str) -> Script:
         """A script as a function of its arguments."""
-        run = self.redis.register_script(WHOLE + PRELUDE + body)
+        run = self.redis.register_script(WHOLE + body)
         return lambda *values: self.call(lambda: run(args=list(values)))
 
     def reading_script(self, body: str) -> Script:

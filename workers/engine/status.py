@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.jobs.scripts import WAITING_KEY, WORKERS_KEY
+from echocast.workers.jobs.store import WAITING_KEY, WORKERS_KEY
 
 NAN = math.nan
 

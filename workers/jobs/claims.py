@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.jobs import scripts, upkeep_scripts
+from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.jobs.job import TERMINAL, WAITING, Job, JobError, JobPolicy, WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST, VERIFY, Publisher
 from echocast.workers.jobs.store import job_of
@@ -40,16 +40,17 @@ class ClaimStore:
         self.policy = policy
         self.publisher = Publisher(redis_url)
         self.engine = EngineClient(redis_url, patience_seconds)
-        self._claim = self.engine.script(scripts.CLAIM)
-        self._renew = self.engine.script(scripts.RENEW)
-        self._finish = self.engine.script(scripts.FINISH)
-        self._give_back = self.engine.script(scripts.GIVE_BACK)
-        self._begin_verification = self.engine.script(scripts.BEGIN_VERIFICATION)
-        self._record_verification = self.engine.script(scripts.RECORD_VERIFICATION)
-        self._beat = self.engine.script(upkeep_scripts.BEAT)
-        self._goodbye = self.engine.script(upkeep_scripts.GOODBYE)
-        self._elect = self.engine.script(upkeep_scripts.ELECT)
-        self._sweep = self.engine.script(upkeep_scripts.SWEEP)
+        scripts = load_scripts(__package__)
+        self._claim = self.engine.script(scripts["claim"])
+        self._renew = self.engine.script(scripts["renew"])
+        self._finish = self.engine.script(scripts["finish"])
+        self._give_back = self.engine.script(scripts["give_back"])
+        self._begin_verification = self.engine.script(scripts["begin_verification"])
+        self._record_verification = self.engine.script(scripts["record_verification"])
+        self._beat = self.engine.script(scripts["beat"])
+        self._goodbye = self.engine.script(scripts["goodbye"])
+        self._elect = self.engine.script(scripts["elect"])
+        self._sweep = self.engine.script(scripts["sweep"])
 
     def look(self, job_id: str) -> Job | None:
         """The job as it stands, where it waits for a worker."""

@@ -1,4 +1,14 @@
-"""JobStore: jobs as the engine keeps them, for those who submit and read them."""
+"""JobStore: jobs as the engine keeps them, for those who submit and read them.
+
+Every change of a job is one compare-and-set script (``lua/``), so that two processes can't both
+win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
+and queued jobs by time of publication; ``echocast:running`` ids by end of lease;
+``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
+``echocast:frames`` frames of streams by attempts and the worker that processes them. Terminal
+states never change, except that a new request starts the next generation of a job that did not
+succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks
+don't matter.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +19,14 @@ from dataclasses import replace
 from typing import Final
 
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
-from echocast.workers.jobs import scripts, upkeep_scripts
 from echocast.workers.jobs.job import Job, JobPolicy, JobRequest, Submission, WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST, VERIFY, Publisher
 from echocast.workers.settings import WorkerSettings
 
+WAITING_KEY: Final = "echocast:waiting"
+WORKERS_KEY: Final = "echocast:workers"
 DONE_CHANNEL: Final = "echocast:done"  # pub/sub; JSON {"id", "status"} or {"id", "verified"}
 REQUEST_PATIENCE_SECONDS = 3.0
 
@@ -38,11 +50,12 @@ class JobStore:
         self.policy = policy or JobPolicy()
         self.publisher = Publisher(redis_url)
         self.engine = EngineClient(redis_url, patience_seconds)
-        self._submit = self.engine.script(scripts.SUBMIT)
-        self._published = self.engine.script(scripts.PUBLISHED)
-        self._release = self.engine.script(scripts.RELEASE)
-        self._observe = self.engine.script(scripts.OBSERVE)
-        self._alive = self.engine.script(upkeep_scripts.ALIVE)
+        scripts = load_scripts(__package__)
+        self._submit = self.engine.script(scripts["submit"])
+        self._published = self.engine.script(scripts["published"])
+        self._release = self.engine.script(scripts["release"])
+        self._observe = self.engine.script(scripts["observe"])
+        self._alive = self.engine.script(scripts["alive"])
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings) -> JobStore:
@@ -125,7 +138,7 @@ class JobStore:
 
     def queue_depth(self) -> int:
         """Jobs that wait for a worker."""
-        return int(self.engine.call(lambda: self.engine.redis.zcard(scripts.WAITING_KEY)))
+        return int(self.engine.call(lambda: self.engine.redis.zcard(WAITING_KEY)))
 
     def ping(self) -> None:
         """Return when the engine answers.

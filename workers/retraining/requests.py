@@ -16,57 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.jobs.queue import TRAINING, Publisher
 
 STATE_KEY: Final = "echocast:retraining"
 LOCK_KEY: Final = "echocast:retraining:lock"
-
-KEYS: Final = """
-local STATE, LOCK = 'echocast:retraining', 'echocast:retraining:lock'
-local NUMBER = 'echocast:retraining:number'
-"""
-
-WISH: Final = """
--- a wish; 1 where it is the one that holds now
-if redis.call('HSETNX', STATE, 'wanted', ARGV[1]) == 1 then
-  redis.call('HSET', STATE, 'attempts', 0)
-  return 1
-end
-return redis.call('HGET', STATE, 'wanted') == ARGV[1] and 1 or 0
-"""
-
-ACQUIRE: Final = """
--- name, a number that was given already, milliseconds; the number of the lock, 0 where it is taken
-local held = redis.call('GET', LOCK)
-if held then
-  local number, name = string.match(held, '^(%d+) (.*)$')
-  return name == ARGV[1] and tonumber(number) or 0
-end
-local last = math.max(tonumber(redis.call('GET', NUMBER) or 0), tonumber(ARGV[2]))
-local number = string.format('%d', last + 1)
-redis.call('SET', NUMBER, number)
-redis.call('SET', LOCK, number .. ' ' .. ARGV[1], 'PX', ARGV[3])
-redis.call('HINCRBY', STATE, 'attempts', 1)
-return last + 1
-"""
-
-RENEW: Final = """
--- lock, milliseconds; 0 where it is lost
-if redis.call('GET', LOCK) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', LOCK, ARGV[2])
-return 1
-"""
-
-RELEASE: Final = """
--- lock, the wish that came true or '', whether the attempt does not count
-if redis.call('GET', LOCK) ~= ARGV[1] then return 0 end
-redis.call('DEL', LOCK)
-if ARGV[3] == '1' then redis.call('HINCRBY', STATE, 'attempts', -1) end
-if redis.call('HGET', STATE, 'wanted') == ARGV[2] then
-  redis.call('HDEL', STATE, 'wanted', 'attempts')
-end
-return 1
-"""
 
 
 @dataclass(frozen=True)
@@ -121,14 +75,15 @@ class Wishes:
 
     def __init__(self, engine: EngineClient) -> None:
         self.engine = engine
-        self._wish = engine.script(KEYS + WISH)
-        self._acquire = engine.script(KEYS + ACQUIRE)
-        self._renew = engine.script(KEYS + RENEW)
-        self._release = engine.script(KEYS + RELEASE)
+        scripts = load_scripts(__package__)
+        self._request = engine.script(scripts["request"])
+        self._acquire = engine.script(scripts["acquire"])
+        self._renew = engine.script(scripts["renew"])
+        self._release = engine.script(scripts["release"])
 
     def add(self, why: str) -> bool:
         """Wish for a retraining; False where one is wished for already."""
-        return bool(self._wish(Wish.new(why).to_text()))
+        return bool(self._request(Wish.new(why).to_text()))
 
     def wanted(self) -> tuple[Wish, int] | None:
         """What is wished for, and how often trainers have begun it; None where nothing is."""

@@ -11,76 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from echocast.model.drift.blocks import block_begin
 from echocast.model.verification.counts import Counts, added
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.streams.paths import Pair, Span, stamp, time_of
 
 CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
 SUMS_DAYS = 400
-
-ADD: Final = """
--- keys of pairs, sums, totals; pair, frame added before, frame, counts before, counts, two ttls,
--- key of changes, block
-local pairs_key, sums, totals = ARGV[1], ARGV[2], ARGV[3]
-local known = redis.call('HGET', pairs_key, ARGV[4]) or ''
-if known == ARGV[6] then return 'added' end
-if known ~= ARGV[5] then return 'known ' .. known end
-local function add(key, counts, sign)
-  for name, vector in pairs(counts) do
-    local before, sum = redis.call('HGET', key, name), {}
-    local i = 0
-    for number in string.gmatch(before or '', '%S+') do
-      i = i + 1
-      sum[i] = tonumber(number)
-    end
-    for j, number in ipairs(vector) do
-      sum[j] = string.format('%.0f', (sum[j] or 0) + sign * number)
-    end
-    redis.call('HSET', key, name, table.concat(sum, ' '))
-  end
-end
-local counts = cjson.decode(ARGV[8])
-add(sums, counts, 1)
-if known == '' then
-  add(totals, counts, 1)
-else
-  add(sums, cjson.decode(ARGV[7]), -1)
-  redis.call('HINCRBY', totals, 'corrections', 1)
-end
-redis.call('HSET', pairs_key, ARGV[4], ARGV[6])
-redis.call('EXPIRE', pairs_key, ARGV[9])
-redis.call('EXPIRE', sums, ARGV[10])
-redis.call('HSET', ARGV[11], ARGV[12], redis.call('HINCRBY', ARGV[11], 'changes', 1))
-return 'added'
-"""
-
-SUM: Final = """
--- number of keys, keys, names: the sum of each name's vectors over all keys, '' without any
-local last, sums = tonumber(ARGV[1]) + 1, {}
-for k = 2, last do
-  for n, text in ipairs(redis.call('HMGET', ARGV[k], unpack(ARGV, last + 1))) do
-    if text then
-      sums[n] = sums[n] or {}
-      local i = 0
-      for number in string.gmatch(text, '%S+') do
-        i = i + 1
-        sums[n][i] = (sums[n][i] or 0) + tonumber(number)
-      end
-    end
-  end
-end
-local found = {}
-for n = 1, #ARGV - last do
-  local numbers = {}
-  for i, number in ipairs(sums[n] or {}) do numbers[i] = string.format('%.0f', number) end
-  found[n] = table.concat(numbers, ' ')
-end
-return found
-"""
 
 
 class Sums:
@@ -92,8 +33,8 @@ class Sums:
 
     def __init__(self, engine: EngineClient) -> None:
         self.engine = self._engine = engine
-        self._add = engine.script(ADD)
-        self._sum = engine.reading_script(SUM)
+        self._add = engine.script(load_scripts(__package__)["add_counts"])
+        self._sum = engine.reading_script(load_scripts(__package__)["sum_counts"])
 
     def add(
         self, stream: str, pair: Pair, counts: Counts, before: tuple[str, Counts] | None = None

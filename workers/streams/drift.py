@@ -20,6 +20,7 @@ from echocast.model.drift.detector import SKILL_DRIFT, Drift
 from echocast.model.drift.parameters import CHARTS
 from echocast.model.verification.frame_statistics import PIXELS
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.streams.count_sums import SUMS_DAYS, Sums, changes_key
 from echocast.workers.streams.paths import Span, stamp, time_of
 from echocast.workers.streams.stores import Library
@@ -28,21 +29,6 @@ STATES_KEPT: Final = 40  # how many blocks back the state can go without startin
 NEWS: Final = timedelta(days=1)
 Begun = Callable[[str], object]
 log = logging.getLogger("echocast.streams")
-
-COMMIT: Final = """
--- keys of changes, blocks, states; changes as they were seen, blocks, states, forgotten states, ttl
-local seen = cjson.decode(ARGV[4])
-for block, number in pairs(seen) do
-  if redis.call('HGET', ARGV[1], block) ~= number then return 0 end
-end
-for block in pairs(seen) do redis.call('HDEL', ARGV[1], block) end
-for _, block in ipairs(cjson.decode(ARGV[7])) do redis.call('HDEL', ARGV[3], block) end
-for key, argument in pairs({[ARGV[2]] = ARGV[5], [ARGV[3]] = ARGV[6]}) do
-  for block, value in pairs(cjson.decode(argument)) do redis.call('HSET', key, block, value) end
-  redis.call('EXPIRE', key, ARGV[8])
-end
-return 1
-"""
 
 
 class DriftWatch:
@@ -62,7 +48,7 @@ class DriftWatch:
         self._sums = sums
         self._engine = engine
         self._begun = begun
-        self._commit = engine.script(COMMIT)
+        self._commit = engine.script(load_scripts(__package__)["commit_drift"])
 
     def update(self, stream: str) -> bool:
         """Chart the blocks that are complete and have changed; whether there were any.

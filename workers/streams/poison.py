@@ -11,26 +11,9 @@ import threading
 from typing import Final, Literal
 
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.engine.scripts import load_scripts
 
 KEPT_SECONDS: Final = 3 * 86400
-
-BEGIN: Final = """
--- frame, incarnation, maximum attempts, ttl
-local known = redis.call('HGET', FRAMES, ARGV[1]) or '0 '
-local attempts, holder = string.match(known, '^(%d+) (.*)$')
-local beat = redis.call('HGET', 'echocast:workers', holder)
-if holder == ARGV[2] then return 'begun' end
-if beat and tonumber(string.match(beat, '^%S+')) >= clock() then return 'busy' end
-if tonumber(attempts) >= tonumber(ARGV[3]) then return 'poison' end
-redis.call('HSET', FRAMES, ARGV[1], (attempts + 1) .. ' ' .. ARGV[2])
-redis.call('EXPIRE', FRAMES, ARGV[4])
-return 'begun'
-"""
-
-END: Final = """
--- frame
-redis.call('HDEL', FRAMES, ARGV[1])
-"""
 
 
 class Attempts:
@@ -45,8 +28,8 @@ class Attempts:
         self._most = most
         self._at_hand: set[str] = set()
         self._lock = threading.Lock()
-        self._begin = engine.script(BEGIN)
-        self._end = engine.script(END)
+        self._begin = engine.script(load_scripts(__package__)["begin_frame"])
+        self._end = engine.script(load_scripts(__package__)["end_frame"])
 
     def begin(self, frame: str, incarnation: str) -> Literal["begun", "busy", "poison"]:
         """Say that this worker begins on a frame; whether it may.

@@ -76,7 +76,7 @@ def test_a_wish_is_one_wish_however_often_it_is_made(world: World, wishes: Wishe
 
 def test_a_wish_whose_answer_was_lost_may_be_made_again(world: World, wishes: Wishes):
     text = Wish.new("x").to_text()
-    assert wishes._wish(text) == wishes._wish(text) == 1
+    assert wishes._request(text) == wishes._request(text) == 1
 
 
 def test_one_trainer_at_a_time_has_the_lock(wishes: Wishes):

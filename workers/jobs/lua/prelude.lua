@@ -1,0 +1,77 @@
+-- What the scripts of jobs share; comes before each of them. Keys: see store.py.
+local WAITING, RUNNING, VERIFYING = 'echocast:waiting', 'echocast:running', 'echocast:verifying'
+local DONE, WORKERS, FRAMES = 'echocast:done', 'echocast:workers', 'echocast:frames'
+
+local function job_key(id) return 'echocast:job:' .. id end
+local function scorer_key(id) return 'echocast:scorer:' .. id end
+
+local function clock()  -- of the engine, so that the clocks of the hosts don't matter
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+local function exact(number) return string.format('%.6f', number) end
+
+local function get(id, field) return redis.call('HGET', job_key(id), field) end
+local function set(id, ...) redis.call('HSET', job_key(id), ...) end
+local function whole(id) return redis.call('HGETALL', job_key(id)) end
+local function hash_table(key)
+  local flat, fields = redis.call('HGETALL', key), {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
+local function is_waiting(status) return status == 'accepted' or status == 'queued' end
+local function is_terminal(status)
+  return status and not is_waiting(status) and status ~= 'running'
+end
+local function is_alive(status) return status and not is_terminal(status) end
+local function is_claimed(id, claim)
+  return get(id, 'status') == 'running' and get(id, 'claim') == claim
+end
+
+local function wait_again(id, status)
+  redis.call('ZREM', RUNNING, id)
+  redis.call('ZADD', WAITING, exact(clock()), id)
+  set(id, 'status', status, 'claim', '')
+end
+local function finish(id, status, ttl)
+  redis.call('ZREM', WAITING, id)
+  redis.call('ZREM', RUNNING, id)
+  set(id, 'status', status, 'claim', '', 'finished', exact(clock()))
+  redis.call('EXPIRE', job_key(id), ttl)
+  redis.call('PUBLISH', DONE, cjson.encode({id = id, status = status}))
+end
+local function fail(id, kind, message, ttl)
+  set(id, 'error', cjson.encode({type = kind, message = message}))
+  finish(id, 'failed', ttl)
+end
+local function expire(id, ttl)
+  local message = 'The job waited longer than its deadline allows.'
+  set(id, 'error', cjson.encode({type = 'deadline', message = message}))
+  finish(id, 'expired', ttl)
+end
+local function extend_ttl(id, ttl)
+  if is_terminal(get(id, 'status')) then redis.call('EXPIRE', job_key(id), ttl) end
+end
+
+local function add_observation(id, sha)
+  local known = get(id, 'observations') or ''
+  if sha == '' or string.find(known, sha, 1, true) then return end
+  set(id, 'observations', known == '' and sha or known .. ' ' .. sha)
+  if get(id, 'status') == 'succeeded' then
+    redis.call('ZADD', VERIFYING, exact(clock()), id)
+  end
+end
+local function is_unscored(id)
+  return redis.call('ZSCORE', VERIFYING, id) and 1 or 0
+end
+
+local function add_holder(id, caller)
+  redis.call('HINCRBY', job_key(id), 'holders', 1)
+  redis.call('HINCRBY', job_key(id), 'held:' .. caller, 1)
+end
+local function remove_holder(id, caller)  -- true: it was the last one
+  if tonumber(get(id, 'held:' .. caller) or 0) < 1 then return false end
+  redis.call('HINCRBY', job_key(id), 'held:' .. caller, -1)
+  return redis.call('HINCRBY', job_key(id), 'holders', -1) == 0
+end
