@@ -42,7 +42,6 @@ from echocast.workers.engine.url import client_url
 from echocast.workers.inference.champion_watch import open_registry
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import DONE_CHANNEL, JobStore
-from echocast.workers.settings import WorkerSettings
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
 
@@ -55,10 +54,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     """
     keys = load_keys(settings)
     metrics = GatewayMetrics()
-    work = work_settings(settings)
     limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
-    store = JobStore.from_settings(work)
-    archive = Archive(work.archive_root, free_space_floor_bytes=work.free_space_floor_bytes)
+    store = JobStore.from_settings(settings)
+    archive = Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
     decoders, renderers = (
         Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))
         for role, size in (
@@ -66,13 +64,13 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             ("render", settings.render_processes),
         )
     )
-    metrics.registry.register(Surroundings(store, archive, work.free_space_floor_bytes))
-    registry = Registry(work.models_root)
+    metrics.registry.register(Surroundings(store, archive, settings.free_space_floor_bytes))
+    registry = Registry(settings.models_root)
     metrics.registry.register(RegistryCollector(registry))
     metrics.registry.register(
-        RetrainingCollector(registry, store.engine, work.retrain_interval_seconds)
+        RetrainingCollector(registry, store.engine, settings.retrain_interval_seconds)
     )
-    waiting = Waiting(client_url(work.engine_url), DONE_CHANNEL)
+    waiting = Waiting(client_url(settings.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)
     presence = WorkerPresence(here, settings.worker_tolerance_seconds)
     catalogue = Catalogue(registry)
@@ -80,10 +78,10 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(open_registry, work.models_root, "gateway")
+        await asyncio.to_thread(open_registry, settings.models_root, "gateway")
         scratch = Scratch(archive.scratch)
         forecast_files = ForecastFiles(archive, renderers, scratch)
-        of_streams = assembled_streams(work, decoders, renderers, scratch)
+        of_streams = assembled_streams(settings, decoders, renderers, scratch)
         rate = RateLimit(settings.rate_per_minute)
         app.state.resources = Resources(
             settings, keys, rate, metrics, scratch, nowcasts, forecast_files, of_streams
@@ -135,12 +133,3 @@ def workers_here(store: JobStore, archive: Archive) -> list[WorkerInfo]:
     """
     check_same_store(store.engine, archive)
     return store.alive_workers()
-
-
-def work_settings(settings: ServiceSettings) -> WorkerSettings:
-    """The settings that gateway and workers share, the rest from the environment."""
-    return WorkerSettings(
-        data_dir=settings.data_dir,
-        redis_url=settings.redis_url,
-        models_dir=settings.models_dir,
-    )

@@ -6,17 +6,17 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from echocast.workers.settings import WorkerSettings
 
 MIB = 1024 * 1024
 
 
-class ServiceSettings(BaseSettings):
-    """Everything about the gateway that a deployment may change; built once, then passed down."""
+class ServiceSettings(WorkerSettings):
+    """What a deployment may change about the gateway, beside what it shares with the workers.
 
-    model_config = SettingsConfigDict(
-        env_prefix="ECHOCAST_", frozen=True, extra="ignore", use_attribute_docstrings=True
-    )
+    Built once at the edge of a process, then passed down.
+    """
 
     host: str = "127.0.0.1"
     """Address to listen on. Any but a loopback address needs keys."""
@@ -27,16 +27,6 @@ class ServiceSettings(BaseSettings):
 
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
-
-    data_dir: Path = Path("echocast-data")
-    """Directory of archive, embedded engine and scratch files; shared with the workers."""
-
-    redis_url: str | None = None
-    """URL of the Redis or Valkey that carries the jobs; None: the embedded one in ``data_dir``."""
-
-    models_dir: Path | None = None
-    """Directory of the registry, shared with the workers; None: ``models`` in ``data_dir``. The
-    first start takes over the models shipped with Echocast."""
 
     keys: str = ""
     """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name>``; scope is read, submit
@@ -83,10 +73,6 @@ class ServiceSettings(BaseSettings):
 
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
-
-    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Loopback port of the first worker whose metrics ``/metrics`` relays, the others have the
-    next ones; 0: none."""
 
     @property
     def host_names(self) -> tuple[str, ...]:

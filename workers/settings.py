@@ -133,7 +133,8 @@ class WorkerSettings(BaseSettings):
     worker_metrics_host: str = "127.0.0.1"
     """Address on which the worker's metrics are served."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the worker's metrics for Prometheus; 0 means off."""
+    """Port of the worker's metrics for Prometheus; 0 means off. ``/metrics`` of the gateway relays
+    those of ``workers`` workers from this port on."""
 
     @property
     def archive_root(self) -> Path:

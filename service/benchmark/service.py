@@ -19,6 +19,7 @@ from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.service.processes.up import worker_roles
+from echocast.service.settings import ServiceSettings
 from echocast.workers.engine.url import embedded_url
 from echocast.workers.jobs.store import JobStore
 
@@ -69,7 +70,7 @@ def measured_service(
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "ECHOCAST_DATA_DIR": str(data), "ECHOCAST_PORT": str(port)}
     environment |= {"ECHOCAST_MODELS_DIR": models} if models else {}
-    roles = worker_roles(workers, 0)
+    roles = worker_roles(ServiceSettings(workers=workers), 0)
     processes: dict[str, list[subprocess.Popen[bytes]]] = {}
 
     def start(role: str, module: str, **settings: str) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from echocast.model.errors import EchocastError
-from echocast.service.app import create_app, work_settings
+from echocast.service.app import create_app
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
@@ -52,12 +52,11 @@ def check_store(settings: ServiceSettings) -> None:
     Raises:
         AnotherStore: It belongs to another one.
     """
-    work = work_settings(settings)
-    engine = EngineClient(work.engine_url, patience_seconds=0)
+    engine = EngineClient(settings.engine_url, patience_seconds=0)
     try:
         with suppress(EngineUnavailable):
-            check_same_store(engine, Archive(work.archive_root))
-            check_same_streams(engine, work.streams_url)
+            check_same_store(engine, Archive(settings.archive_root))
+            check_same_streams(engine, settings.streams_url)
     finally:
         engine.close()
 

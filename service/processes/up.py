@@ -13,7 +13,6 @@ from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
 from echocast.workers.runtime.cpus import usable_cpus
-from echocast.workers.settings import WorkerSettings
 
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "echocast.service.processes.engine")
@@ -44,14 +43,14 @@ def run_service(
     if retrains:
         from echocast.model.retraining.config import config_of  # not lightly: it brings OpenCV
 
-        config_of(WorkerSettings().retrain_config)
+        config_of(settings.retrain_config)
     port = settings.port or free_port(settings.host)
     with bound_socket(settings.host, port) as gateway:
         gateway.listen()  # that no worker's metrics get this port
         metrics_port = first_metrics_port(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     roles = [] if settings.redis_url else [Role(*ENGINE)]
-    roles += [*worker_roles(settings.workers, metrics_port), Role(*GATEWAY)]
+    roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_told(supervisor, url_of(settings.host, port), say)
@@ -82,14 +81,14 @@ def check_worker_count(count: int) -> None:
         )
 
 
-def worker_roles(count: int, metrics_port: int) -> list[Role]:
+def worker_roles(settings: ServiceSettings, metrics_port: int) -> list[Role]:
     """Workers that share the CPUs; the first has that metrics port (0: none), each the next one.
 
     Raises:
         StartRefused: There are more than the CPUs could serve.
     """
-    check_worker_count(count)
-    threads = WorkerSettings().threads or max(1, usable_cpus() // count)
+    check_worker_count(count := settings.workers)
+    threads = settings.threads or max(1, usable_cpus() // count)
     return [
         Role(
             f"worker {number + 1}" if count > 1 else "worker",
@@ -114,9 +113,8 @@ def first_metrics_port(settings: ServiceSettings) -> int:
     first, count = settings.worker_metrics_port, settings.workers
     if first + count - 1 > LAST_PORT:
         raise StartRefused(f"{count} workers have no ports for metrics from {first} on.")
-    host = WorkerSettings().worker_metrics_host
     for port in range(first, first + count if first else 0):
-        bound_socket(host, port).close()
+        bound_socket(settings.worker_metrics_host, port).close()
     return first
 
 

@@ -59,7 +59,7 @@ def test_two_workers_take_jobs_and_one_that_is_killed_comes_back(models: Path) -
         eventually(both_took_some)
 
         started = told(client, "process_start_time_seconds")
-        workers = [p for p in descendants(process.pid) if "lifeline workers" in command_line(p)]
+        workers = [p for p in descendants(process.pid) if "parent_watch echocast.workers" in command_line(p)]
         assert len(workers) == 2
         submit(8)
         os.kill(workers[0], signal.SIGKILL)
@@ -105,19 +105,20 @@ def test_workers_share_the_cpus_and_have_ports_of_their_own(
     monkeypatch.delenv("ECHOCAST_THREADS", raising=False)
     cpus = usable_cpus()
     for count in range(1, 2 * cpus + 1):
-        roles = worker_roles(count, 9100)
+        roles = worker_roles(ServiceSettings(workers=count), 9100)
         ports = [int(role.settings["ECHOCAST_WORKER_METRICS_PORT"]) for role in roles]
         assert ports == list(range(9100, 9100 + count))
         threads = [int(role.settings["ECHOCAST_THREADS"]) for role in roles]
         assert min(threads) >= 1
         assert sum(threads) <= max(cpus, count)
         assert len({role.name for role in roles}) == count
-    assert worker_roles(1, 9100)[0].settings["ECHOCAST_THREADS"] == str(cpus)
-    assert {r.settings["ECHOCAST_WORKER_METRICS_PORT"] for r in worker_roles(2, 0)} == {"0"}
-    monkeypatch.setenv("ECHOCAST_THREADS", "3")
-    assert {role.settings["ECHOCAST_THREADS"] for role in worker_roles(2, 0)} == {"3"}
+    assert worker_roles(ServiceSettings(), 9100)[0].settings["ECHOCAST_THREADS"] == str(cpus)
+    two = ServiceSettings(workers=2)
+    assert {r.settings["ECHOCAST_WORKER_METRICS_PORT"] for r in worker_roles(two, 0)} == {"0"}
+    two = ServiceSettings(workers=2, threads=3)
+    assert {role.settings["ECHOCAST_THREADS"] for role in worker_roles(two, 0)} == {"3"}
     with pytest.raises(StartRefused, match="workers are more than"):
-        worker_roles(4 * cpus + 1, 9100)
+        worker_roles(ServiceSettings(workers=4 * cpus + 1), 9100)
 
 
 def test_ports_for_metrics_are_those_that_were_set_or_free_ones() -> None:

@@ -53,7 +53,7 @@ def trainer_and_beat_run(process: subprocess.Popen[bytes], where: Place) -> None
     lines = [command_line(pid) for pid in descendants(process.pid)]
     for module in ("echocast.workers.retraining.trainer", "echocast.workers.retraining.beat"):
         (line,) = [line for line in lines if module in line]
-        assert "lifeline" in line
+        assert "parent_watch" in line
     log = where.data / "echocast.service.cli.main.log"
     eventually(lambda: "Beat asks for a retraining" in log.read_text())
     assert "is started again" not in log.read_text()

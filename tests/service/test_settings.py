@@ -1,0 +1,131 @@
+"""The settings of a deployment: names and defaults that operators rely on; read once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from echocast.service.settings import ServiceSettings
+from echocast.workers.settings import WorkerSettings
+
+DEFAULTS = """
+adhoc_limit_bytes 21474836480
+adhoc_look_seconds 60.0
+allowed_hosts
+batch_cost 16000000
+batch_items 16
+body_limit_bytes 268435456
+data_dir echocast-data
+decode_backlog 64
+decode_memory_bytes 4294967296
+decode_processes 2
+decode_timeout_seconds 120.0
+device auto
+engine_patience_seconds 60.0
+engine_wait_seconds 30.0
+event_floor_blocks 10
+event_floor_pixels 1000
+event_floor_storms 60
+free_space_floor_bytes 536870912
+host 127.0.0.1
+idempotency_ttl_seconds 86400
+janitor_seconds 5.0
+job_deadline_seconds 900.0
+job_timeout_seconds 1800.0
+job_ttl_seconds 604800
+keys
+keys_file None
+launch_timeout_seconds 300.0
+lease_renewal_seconds 5.0
+lease_seconds 15.0
+linger_seconds 0.005
+maximum_attempts 3
+models_dir None
+models_watch_seconds 2.0
+pixels_in_work 40000000
+port 8000
+queue_limit 1000
+rate_per_minute 0
+redis_url None
+render_processes 1
+retrain_config {}
+retrain_interval_seconds 604800.0
+retrain_on_drift False
+retrain_promotes False
+retry_after_seconds 5
+shadow_days 14.0
+shadow_fewest_blocks 12
+shadow_fewest_pixels 100000
+shadow_look_seconds 3600.0
+shadow_promotes False
+shadow_rolls_back False
+shadow_share 0.1
+stop_grace_seconds 4.0
+stream_sweep_seconds 10.0
+streams_url None
+threads None
+trainer_device cpu
+trainer_lease_seconds 60.0
+trainer_look_seconds 30.0
+trainer_threads None
+unclaimed_seconds 10.0
+upload_files_limit 1000
+upload_timeout_seconds 300.0
+wait_limit_seconds 30.0
+worker_concurrency 16
+worker_metrics_host 127.0.0.1
+worker_metrics_port 0
+worker_tolerance_seconds 60.0
+workers 1
+"""
+NAMES = dict((*line.split(maxsplit=1), "")[:2] for line in DEFAULTS.split("\n") if line)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_variable_has_its_name_and_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"ECHOCAST_{name.upper()}"
+    monkeypatch.delenv(variable, raising=False)
+    assert str(getattr(ServiceSettings(), name)) == NAMES[name]
+    kind = type(getattr(ServiceSettings(), name))
+    text = {bool: "true", int: "1000", float: "0.5"}.get(kind, "7")
+    text = "268435457" if name == "decode_memory_bytes" else text
+    monkeypatch.setenv(variable, text)
+    assert str(getattr(ServiceSettings(), name)) == text.replace("true", "True")
+
+
+def test_no_variable_came_or_went() -> None:
+    assert set(ServiceSettings.model_fields) == set(NAMES)
+
+
+def test_settings_that_gateway_and_workers_share_are_declared_once() -> None:
+    own = set(ServiceSettings.__annotations__)
+    assert not own & set(WorkerSettings.model_fields)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        ServiceSettings().port = 1  # type: ignore[misc]
+
+
+def test_a_gateway_reads_its_environment_once(tmp_path: Path) -> None:
+    """What changes in the environment afterwards changes nothing; arguments go before it."""
+    code = """
+import json, os
+from echocast.service.app import create_app
+from echocast.service.settings import ServiceSettings
+settings = ServiceSettings(data_dir=os.environ["FOLDER"])
+os.environ["ECHOCAST_DATA_DIR"] = "/dev/null/elsewhere"
+os.environ["ECHOCAST_QUEUE_LIMIT"] = "nonsense"
+create_app(settings)
+print(json.dumps([str(settings.archive_root), settings.queue_limit]))
+"""
+    environment = {**os.environ, "FOLDER": str(tmp_path), "ECHOCAST_QUEUE_LIMIT": "7"}
+    python = [sys.executable, "-c", code]
+    done = subprocess.run(python, env=environment, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout or "null") == [str(tmp_path / "store"), 7], done.stderr
