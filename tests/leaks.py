@@ -26,7 +26,7 @@ PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps")
 PYTEST_VARIABLES = ("PYTEST_CURRENT_TEST",)
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
-SIGNALS = sorted(signal.valid_signals() - set(PYTEST_SIGNALS))
+SIGNALS = sorted(set(signal.Signals) - set(PYTEST_SIGNALS))
 
 Key = tuple[str, Any]  # kind and identity
 State = dict[Key, Any]
