@@ -23,7 +23,8 @@ SCOPES = ("function", "class", "module", "package", "session")
 ENDING = ("thread", "child process")  # kinds that may end by themselves
 # Threads that stay by design, one pool for each process, by the beginning of their names.
 PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps")
-PYTEST_VARIABLES = ("PYTEST_CURRENT_TEST",)
+# Variables that pytest sets for each test, and torch at its first compilation.
+FOREIGN_VARIABLES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 SIGNALS = sorted(set(signal.Signals) - set(PYTEST_SIGNALS))
@@ -106,11 +107,11 @@ def changes(before: State, after: State) -> Changes:
 
 
 def allowed(key: Key) -> bool:
-    """Pytest's own, and the pools that a process keeps."""
+    """What pytest and torch set themselves, and the pools that a process keeps."""
     kind, identity = key
     if kind == "thread":
         return bool(identity.name.startswith(PROCESS_WIDE_THREADS))
-    return kind == "environment variable" and identity in PYTEST_VARIABLES
+    return kind == "environment variable" and identity in FOREIGN_VARIABLES
 
 
 class Watch:
