@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on: its TensorBoard log, and its skill so far."""
+"""The TensorBoard log of a training run, and the skill of its latest batches."""
 
 from __future__ import annotations
 
