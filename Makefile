@@ -5,6 +5,13 @@ BIN := $(VENV)/bin
 FRAMES ?=
 # Processes that test side by side, a file each; 0: one after another, in this one.
 TESTERS ?= 2
+SHELL := /bin/bash
+# Of pip's several hundred lines: every twentieth package that is fetched, and the long steps.
+PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packages fetched, now " $$2 } \
+	/^ *Building/ { print } \
+	/^Installing collected/ { print "  installing " NF - 3 " packages" } \
+	/^Successfully installed/ { print "  done" } \
+	{ fflush() }
 
 .PHONY: install demo test check up clean
 
@@ -12,7 +19,9 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@echo "Installing Echocast and what it needs into $(VENV)/: some 130 packages, in two to five minutes."
+	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+		-c constraints.txt -e '.[test]' | awk '$(PROGRESS)'
 	touch $@
 
 demo: install

@@ -9,6 +9,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # those there are wait briefly, then sleep
 
+pytest_plugins = ["tests.leaks", "tests.skips"]
+
 
 @pytest.fixture(scope="session")
 def radar_folder() -> Path:

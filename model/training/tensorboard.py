@@ -1,12 +1,14 @@
-"""What a training run tells while it goes on: its TensorBoard log, and its skill so far."""
+"""The TensorBoard log of a training run, and the skill of its latest batches."""
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from math import isnan
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import typer
 
@@ -15,11 +17,11 @@ from echocast.model.training.distributed import Team
 from echocast.model.training.step import Report
 
 FOLDER = "tensorboard"  # below the run's
-FLUSH_SECONDS = 10
 SHOWN_DBZ = 30.0
 FADING = 0.95  # of the counts, a step
 
 Log = Callable[[Report, float], None]
+WriteEvent = Callable[..., None]  # takes the fields of TensorBoard's event
 
 
 class FadingSkill:
@@ -50,8 +52,8 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
 
     Scalars: loss, its parts, learning rate, norm of the gradient before clipping, CSI by threshold
     of the batch's frames that ran freely, where there were any, and the share of the time that was
-    spent waiting for windows. A run that goes on replaces what was logged after ``step``; a kill
-    loses what was logged in the last ten seconds.
+    spent waiting for windows. A run that goes on replaces what was logged after ``step``. Each step
+    is handed to the operating system at once: a kill loses none of them.
 
     Args:
         run: Folder of the run.
@@ -68,14 +70,19 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
         yield _say_nothing
         return
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        import tensorboard  # noqa: F401
     except ImportError:
         typer.echo("No TensorBoard log: install tensorboard, or echocast[train].", err=True)
         yield _say_nothing
         return
-    folder = run / FOLDER
-    with _failing_clearly(folder):
-        writer = SummaryWriter(str(folder), purge_step=step + 1, flush_secs=FLUSH_SECONDS)
+    with _event_file(run / FOLDER, step) as write:
+        yield _logging_with(write)
+
+
+def _logging_with(write: WriteEvent) -> Log:
+    """Each report becomes one event with all its scalars."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
     before = time.monotonic(), 0.0
 
     def log(report: Report, waited: float) -> None:
@@ -84,18 +91,61 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
         seconds = max(now[0] - before[0], 1e-9)
         scalars = {**scalars_of(report), "waiting_share": (now[1] - before[1]) / seconds}
         before = now
-        with _failing_clearly(folder):
-            for name, value in scalars.items():
-                writer.add_scalar(name, value, report.step)
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        write(step=report.step, summary=Summary(value=values))
 
+    return log
+
+
+@contextmanager
+def _event_file(folder: Path, step: int) -> Iterator[WriteEvent]:
+    """A new file of events for TensorBoard, closed at the end whatever happens.
+
+    TensorBoard's own writer hands events to a thread. Where the disk is full that thread raises
+    later, on nobody's behalf, and a writer that can't be built or closed leaves it running. Here
+    the caller writes: its errors are its own, and there is no thread to join.
+    """
+    with _failing_clearly(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / _file_name()).open("xb")
     try:
-        yield log
+        write = _event_writer(file, folder)
+        _begin(write, step)
+        yield write
     except BaseException:
-        with suppress(OSError):  # what went wrong before is what is told
-            writer.close()
+        with suppress(OSError):  # the first error is the one that is reported
+            file.close()
         raise
     with _failing_clearly(folder):
-        writer.close()
+        file.close()
+
+
+def _file_name() -> str:
+    """As TensorBoard's writers name files, with microseconds: a folder's are read in this order."""
+    return f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}"
+
+
+def _event_writer(file: BinaryIO, folder: Path) -> WriteEvent:
+    """Write events as length-prefixed records with checksums, each flushed at once."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    records = RecordWriter(file)
+
+    def write(**fields: Any) -> None:
+        with _failing_clearly(folder):
+            records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+            records.flush()
+
+    return write
+
+
+def _begin(write: WriteEvent, step: int) -> None:
+    """The file's version, and that events of earlier files after ``step`` are void."""
+    from tensorboard.compat.proto.event_pb2 import SessionLog
+
+    write(file_version="brain.Event:2")
+    write(step=step + 1, session_log=SessionLog(status=SessionLog.START))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -120,17 +121,12 @@ def logging(folder, before_the_end):
         before_the_end()
 
 
-WRITER_ENDS = "ignore::pytest.PytestUnhandledThreadExceptionWarning"  # TensorBoard's thread
-
-
-@pytest.mark.filterwarnings(WRITER_ENDS)
 def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path, full_disk):
     full_disk(10)
     with pytest.raises(ModelError, match=r"log in .* could not be written.*still stands"):
         logging(tmp_path, lambda: None)
 
 
-@pytest.mark.filterwarnings(WRITER_ENDS)
 def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tmp_path, full_disk):
     def stop():
         full_disk(10)
@@ -138,6 +134,27 @@ def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tm
 
     with pytest.raises(ModelError, match="no rain"):
         logging(tmp_path, stop)
+
+
+def test_a_disk_that_fills_up_stops_the_log_which_has_no_thread_to_leave(tmp_path, full_disk):
+    threads = threading.enumerate()
+    with pytest.raises(ModelError, match=r"log in .* could not be written"):  # noqa: PT012, SIM117
+        with training_log(tmp_path, 0, ALONE) as log:
+            assert threading.enumerate() == threads
+            full_disk(400)
+            for step in range(1, 100):
+                log(Report(step, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
+
+
+def test_every_step_that_was_logged_outlives_a_kill(tmp_path):
+    with training_log(tmp_path, 0, ALONE) as log:
+        for step in range(1, 4):
+            log(Report(step, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
+        assert [event.step for event in logged_losses(tmp_path)] == [1, 2, 3]
+
+
+def logged_losses(run):
+    return EventAccumulator(str(run / FOLDER)).Reload().Scalars("loss/total")
 
 
 KILLED = """
@@ -176,10 +193,8 @@ def test_a_process_killed_between_two_checkpoints_goes_on_to_the_same_weights(tm
     again = Run.open(tmp_path / "killed")
     for key, value in whole.averaged().state_dict().items():
         torch.testing.assert_close(again.average[key], value)
-    events = EventAccumulator(str(tmp_path / "killed" / FOLDER)).Reload().Scalars("loss/total")
-    steps = [event.step for event in events]
-    assert steps == sorted(set(steps))
-    assert steps[-3:] == [4, 5, 6]  # those before the kill are there as far as they were flushed
+    events = logged_losses(tmp_path / "killed")
+    assert [event.step for event in events] == [1, 2, 3, 4, 5, 6]
     for event in events:
         assert event.value == pytest.approx(losses[event.step - 1], rel=1e-4)
 
