@@ -59,7 +59,11 @@ def test_two_workers_take_jobs_and_one_that_is_killed_comes_back(models: Path) -
         eventually(both_took_some)
 
         started = told(client, "process_start_time_seconds")
-        workers = [p for p in descendants(process.pid) if "parent_watch echocast.workers" in command_line(p)]
+        workers = [
+            p
+            for p in descendants(process.pid)
+            if "parent_watch echocast.workers" in command_line(p)
+        ]
         assert len(workers) == 2
         submit(8)
         os.kill(workers[0], signal.SIGKILL)
