@@ -20,7 +20,7 @@ from echocast.service.decoding.scratch import Scratch
 from echocast.service.dependencies import Resources
 from echocast.service.http import problems
 from echocast.service.http.query_parameters import check_parameters
-from echocast.service.metrics.engine import Surroundings
+from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
 from echocast.service.metrics.registry import RegistryCollector
 from echocast.service.metrics.retraining import RetrainingCollector
@@ -64,7 +64,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             ("render", settings.render_processes),
         )
     )
-    metrics.registry.register(Surroundings(store, archive, settings.free_space_floor_bytes))
+    metrics.registry.register(EngineCollector(store, archive, settings.free_space_floor_bytes))
     registry = Registry(settings.models_root)
     metrics.registry.register(RegistryCollector(registry))
     metrics.registry.register(

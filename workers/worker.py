@@ -202,7 +202,7 @@ def _sweeper(settings: WorkerSettings, shop: Workshop) -> Periodic:
 
 def _shadow(settings: WorkerSettings, shop: Workshop, registry: Registry) -> Periodic:
     """Live scores are looked at seldom, by whom the sweeps elect for a short while."""
-    shadow = Shadow(shop.streams.library, registry, ShadowPolicy.of(settings))
+    shadow = Shadow(shop.streams.stores, registry, ShadowPolicy.of(settings))
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
     is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
     return elected("look at live scores", shadow.look, is_elected, settings.shadow_look_seconds)

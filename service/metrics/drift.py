@@ -11,19 +11,19 @@ from echocast.model.drift.detector import ALERTS, Drift
 from echocast.model.drift.messages import charts, samples
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.drift import drift_state
-from echocast.workers.streams.stream_store import Register
+from echocast.workers.streams.stream_store import StreamStore
 
 
 class DriftCollector(Collector):
     """Reads the states of drift when Prometheus asks.
 
     Args:
-        register: Knows the streams.
+        streams: Knows the streams.
         engine: Where the states are.
     """
 
-    def __init__(self, register: Register, engine: EngineClient) -> None:
-        self._register = register
+    def __init__(self, streams: StreamStore, engine: EngineClient) -> None:
+        self._streams = streams
         self._engine = engine
 
     def describe(self) -> list[Metric]:
@@ -32,7 +32,7 @@ class DriftCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Gauges of all streams, and the limits that hold for all of them."""
-        states = {name: drift_state(self._engine, name) for name in self._register.names()}
+        states = {name: drift_state(self._engine, name) for name in self._streams.names()}
         yield from _of_streams(states)
         yield from _limits()
 

@@ -16,7 +16,7 @@ from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.store import JobStore
 
 
-class Surroundings(Collector):
+class EngineCollector(Collector):
     """Looks around at every scrape; of an engine that is away only that is said.
 
     Args:

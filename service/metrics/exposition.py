@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 from echocast.model.verification.counts import CLASSES
 from echocast.service.metrics.drift import DriftCollector
 from echocast.service.metrics.streams import families
-from echocast.service.streams.sample_floors import Floors
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.stores import Library
+from echocast.service.streams.sample_floors import SampleFloors
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 NAN = float("nan")
@@ -45,20 +45,20 @@ class StreamExposition:
     """Metrics of all streams in the text format; safe to share among threads.
 
     Args:
-        library: The files.
+        stores: The files.
         sums: The engine's sums.
         floors: Below which dashboards show no score.
     """
 
-    def __init__(self, library: Library, sums: Sums, floors: Floors) -> None:
-        self._library = library
+    def __init__(self, stores: StreamStores, sums: CountSums, floors: SampleFloors) -> None:
+        self._stores = stores
         self._sums = sums
         self._remembered: dict[str, Remembered] = {}
         self._lock = threading.Lock()
         self._fresh = CollectorRegistry()
-        self._fresh.register(Clocks(library))
+        self._fresh.register(Clocks(stores))
         self._fresh.register(Constants(floors))
-        self._fresh.register(DriftCollector(library.register, sums.engine))
+        self._fresh.register(DriftCollector(stores.streams, sums.engine))
 
     def __call__(self) -> bytes:
         """The text.
@@ -67,36 +67,36 @@ class StreamExposition:
             EngineUnavailable: The engine, which holds the sums, does not answer.
         """
         with self._lock:
-            names = self._library.register.names()
+            names = self._stores.streams.names()
             self._remembered = {name: self._current(name) for name in names}
             merged = _merged(remembered.texts for remembered in self._remembered.values())
             return merged.encode() + generate_latest(self._fresh)
 
     def _current(self, name: str) -> Remembered:
-        stream = self._library.register.stream(name)
+        stream = self._stores.streams.stream(name)
         totals = self._sums.totals(name)
-        newest = self._library.frames.newest_time(name)
+        newest = self._stores.frames.newest_time(name)
         source = (
             stream,
             newest,
             totals,
             self._sums.corrections(name),
             self._sums.speed(name),
-            self._library.frames.set_aside_times(name),
-            self._library.forecasts.compared(name),
+            self._stores.frames.set_aside_times(name),
+            self._stores.forecasts.compared(name),
         )
         known = self._remembered.get(name)
         if known and known.source == source:
             return known
-        texts = {m.name: _text(m) for m in families(self._library, self._sums, stream, totals)}
+        texts = {m.name: _text(m) for m in families(self._stores, self._sums, stream, totals)}
         return Remembered(source, texts)
 
 
 class Clocks(Collector):
     """What changes while nothing happens: how old the newest frame and forecast are."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, stores: StreamStores) -> None:
+        self._stores = stores
 
     def collect(self) -> Iterator[Metric]:
         """Gauges of all streams."""
@@ -109,24 +109,24 @@ class Clocks(Collector):
             )
         )
         now = datetime.now(UTC)
-        for name in self._library.register.names():
-            stream = self._library.register.stream(name)
+        for name in self._stores.streams.names():
+            stream = self._stores.streams.stream(name)
             silence.add_metric((name,), _seconds_since(self._received(stream), now))
-            issued = self._library.forecasts.latest(name)
+            issued = self._stores.forecasts.latest(name)
             age.add_metric((name,), _seconds_since(issued.issued if issued else None, now))
             step.add_metric((name,), stream.step / timedelta(seconds=1))
         yield from (silence, age, step)
 
     def _received(self, stream: Stream) -> datetime | None:
-        newest = self._library.frames.newest_time(stream.name)
-        header = self._library.frames.header(stream.name, newest) if newest else None
+        newest = self._stores.frames.newest_time(stream.name)
+        header = self._stores.frames.header(stream.name, newest) if newest else None
         return header.received if header else None
 
 
 class Constants(Collector):
     """What panels compare with, so that no dashboard has it written into it."""
 
-    def __init__(self, floors: Floors) -> None:
+    def __init__(self, floors: SampleFloors) -> None:
         self._floors = floors
 
     def collect(self) -> Iterator[Metric]:

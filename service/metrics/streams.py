@@ -37,9 +37,9 @@ from echocast.model.verification.frame_statistics import (
     stability_index,
 )
 from echocast.service.streams.scores import last_day, leads_of, paired_skill
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.paths import Span
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.paths import TimeSpan
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 LEADS = 10
@@ -58,29 +58,31 @@ GAUGES = {
 }
 
 
-def families(library: Library, sums: Sums, stream: Stream, totals: Counts) -> Iterator[Metric]:
+def families(
+    stores: StreamStores, sums: CountSums, stream: Stream, totals: Counts
+) -> Iterator[Metric]:
     """All metrics of a stream that stay as they are until a frame or a count comes.
 
     Args:
-        library: The files.
+        stores: The files.
         sums: The engine's sums.
         stream: Which.
         totals: The stream's totals.
     """
-    methods, leads = _told_of(library, stream, totals), _leads(stream, totals)
+    methods, leads = _told_of(stores, stream, totals), _leads(stream, totals)
     yield _pixels(stream, totals, methods, leads)
     yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
     yield _storms(stream, totals)
     yield from _reliability(stream, totals, leads)
     yield _corrections(stream, sums)
-    yield from _inputs(stream, library, sums)
-    yield from _skill(stream, library, sums, leads)
+    yield from _inputs(stream, stores, sums)
+    yield from _skill(stream, stores, sums, leads)
 
 
-def _told_of(library: Library, stream: Stream, totals: Counts) -> Sequence[str]:
+def _told_of(stores: StreamStores, stream: Stream, totals: Counts) -> Sequence[str]:
     """All methods; a challenger where there is or was one: most streams never have any."""
     had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
-    has_one = had_one or CHALLENGER in library.forecasts.compared(stream.name)
+    has_one = had_one or CHALLENGER in stores.forecasts.compared(stream.name)
     of_it = () if has_one else (CHALLENGER, BESIDE_CHALLENGER)
     return [method for method in METHODS if method not in of_it]
 
@@ -157,7 +159,7 @@ def _reliability(stream: Stream, totals: Counts, leads: Sequence[float]) -> Iter
     yield exceeded
 
 
-def _corrections(stream: Stream, sums: Sums) -> Metric:
+def _corrections(stream: Stream, sums: CountSums) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_corrections",
         "Counts that were replaced because a frame was.",
@@ -167,9 +169,9 @@ def _corrections(stream: Stream, sums: Sums) -> Metric:
     return family
 
 
-def _inputs(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
+def _inputs(stream: Stream, stores: StreamStores, sums: CountSums) -> Iterator[Metric]:
     """Gauges of input health over the last day of stream time."""
-    known = _health(library, sums, stream)
+    known = _health(stores, sums, stream)
     for name, text in GAUGES.items():
         family = GaugeMetricFamily(f"echocast_stream_{name}", text, labels=("stream",))
         value = known.get(name)
@@ -178,7 +180,7 @@ def _inputs(stream: Stream, library: Library, sums: Sums) -> Iterator[Metric]:
 
 
 def _skill(
-    stream: Stream, library: Library, sums: Sums, leads: Sequence[float]
+    stream: Stream, stores: StreamStores, sums: CountSums, leads: Sequence[float]
 ) -> Iterator[Metric]:
     """Paired skill and frequency bias over the last day, all leads together."""
     labels = ("stream", "threshold_dbz")
@@ -190,7 +192,7 @@ def _skill(
     bias = GaugeMetricFamily(
         "echocast_stream_frequency_bias", "Events forecast per event observed.", labels=labels
     )
-    newest = library.frames.newest_time(stream.name)
+    newest = stores.frames.newest_time(stream.name)
     names = [
         f"{lead:g}|{method}|{threshold:g}"
         for lead in leads
@@ -207,23 +209,23 @@ def _skill(
     yield bias
 
 
-def _health(library: Library, sums: Sums, stream: Stream) -> dict[str, float | None]:
-    newest = library.frames.newest_time(stream.name)
+def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, float | None]:
+    newest = stores.frames.newest_time(stream.name)
     if newest is None:
         return {}
     day = last_day(newest)
-    header = library.frames.header(stream.name, newest)
-    first = max(day.first, library.frames.oldest_time(stream.name) or day.first)
+    header = stores.frames.header(stream.name, newest)
+    first = max(day.first, stores.frames.oldest_time(stream.name) or day.first)
     expected = (newest - first) // stream.step + 1
     missing, histogram = f"0|{PIXELS}", f"0|{HISTOGRAM}"
     vectors = sums.vectors_over(stream.name, day, [missing, histogram])
     pixels, today = (vectors.get(name, []) for name in (missing, histogram))
-    before = Span(day.first - REFERENCE, day.first - timedelta(hours=1))
+    before = TimeSpan(day.first - REFERENCE, day.first - timedelta(hours=1))
     reference = sums.vectors_over(stream.name, before, [histogram]).get(histogram, [])
     return {
         "missing_share": pixels[1] / pixels[0] if pixels else None,
-        "set_aside_frames": len(library.frames.set_aside_times(stream.name)),
-        "absent_frames": expected - len(library.frames.times(stream.name, Span(first, newest))),
+        "set_aside_frames": len(stores.frames.set_aside_times(stream.name)),
+        "absent_frames": expected - len(stores.frames.times(stream.name, TimeSpan(first, newest))),
         "delay_seconds": (header.received - newest).total_seconds() if header else None,
         "dbz_stability_index": stability_index(today, reference),
         "dbz_percentile_95": percentile_dbz(today) if today else None,

@@ -17,7 +17,7 @@ from echocast.service.streams.schemas import FrameView
 from echocast.workers.archive.frames_file import FRAMES_FILE, read_stored
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.streams.paths import stamp
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 
 
@@ -26,12 +26,12 @@ class FrameIntake:
     """Takes frames in.
 
     Args:
-        library: The files.
+        stores: The files.
         decoders: Read uploads.
         publisher: Tells the workers; where the engine is away, their sweep finds the frame.
     """
 
-    library: Library
+    stores: StreamStores
     decoders: Pool
     publisher: Publisher
 
@@ -45,7 +45,7 @@ class FrameIntake:
             StreamConflict: Another frame of that time is there and must not be replaced.
             DiskFull: Too little space is left.
         """
-        await asyncio.to_thread(self.library.files.check_space)
+        await asyncio.to_thread(self.stores.files.check_space)
         decoded = await self._decode(stream, time, upload, variable)
         directory = Path(decoded["directory"])
         view = await asyncio.to_thread(self._store, stream, time, directory, replace)
@@ -75,9 +75,9 @@ class FrameIntake:
         """The hash is computed here: a child that read a hostile file is not believed."""
         sent = read_stored(directory / FRAMES_FILE)
         origin = Origin.of_frame(sent.grid, time, stream.step)
-        origin = self.library.register.settled(stream, origin)
+        origin = self.stores.streams.settled(stream, origin)
         place = origin.place(time, stream.step)
-        newest = self.library.frames.newest_time(stream.name)
+        newest = self.stores.frames.newest_time(stream.name)
         frame = StreamFrame.of(
             place,
             sent.reflectivity_dbz[0],
@@ -86,9 +86,9 @@ class FrameIntake:
             late=newest is not None and newest > place,
             attributes=sent.attributes,
         )
-        self.library.files.check_space()
-        outcome = self.library.frames.put(stream.name, frame, replace=replace)
-        stored = self.library.frames.header(stream.name, place) or frame.header
+        self.stores.files.check_space()
+        outcome = self.stores.frames.put(stream.name, frame, replace=replace)
+        stored = self.stores.frames.header(stream.name, place) or frame.header
         return FrameView(
             stream=stream.name,
             time=place,

@@ -18,8 +18,8 @@ from echocast.service.decoding.pool import Pool, RenderingFailed
 from echocast.service.decoding.scratch import Scratch
 from echocast.service.errors import NoForecastYet
 from echocast.service.http.formats import Format
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.stores import StreamStores
 
 KEPT = 32  # renderings on disk
 
@@ -34,7 +34,7 @@ class _LargeFile(FileResponse):
 class _Shown:
     """The newest forecast, where its file lies, and headers that say how long it is fresh."""
 
-    issued: Issued
+    issued: IssuedForecast
     path: Path
     freshness: Mapping[str, str]
 
@@ -43,13 +43,13 @@ class LatestForecasts:
     """Hands out forecasts of streams.
 
     Args:
-        library: The files.
+        stores: The files.
         renderers: Child processes that render.
         scratch: Where renderings lie.
     """
 
-    def __init__(self, library: Library, renderers: Pool, scratch: Scratch) -> None:
-        self._library = library
+    def __init__(self, stores: StreamStores, renderers: Pool, scratch: Scratch) -> None:
+        self._stores = stores
         self._renderers = renderers
         self._folder = scratch.fresh()
         self._rendered: OrderedDict[str, asyncio.Task[Path]] = OrderedDict()
@@ -80,15 +80,15 @@ class LatestForecasts:
             content_disposition_type="inline" if inline else "attachment",
         )
 
-    def latest(self, name: str) -> Issued:
+    def latest(self, name: str) -> IssuedForecast:
         """The newest forecast that was served.
 
         Raises:
             UnknownStream: There is no such stream.
             NoForecastYet: It has not issued one.
         """
-        self._library.register.stream(name)
-        issued = self._library.forecasts.latest(name)
+        self._stores.streams.stream(name)
+        issued = self._stores.forecasts.latest(name)
         if issued is None:
             raise NoForecastYet(f"The stream {name!r} has not issued a forecast yet.")
         return issued
@@ -96,8 +96,8 @@ class LatestForecasts:
     def _look(self, name: str) -> _Shown:
         """The newest forecast: fresh until the next frame is due, stale where that is late."""
         issued = self.latest(name)
-        step = self._library.register.stream(name).step
-        header = self._library.frames.header(name, issued.forecast_reference_time)
+        step = self._stores.streams.stream(name).step
+        header = self._stores.frames.header(name, issued.forecast_reference_time)
         now = datetime.now(UTC)
         left = max((header.received if header else issued.issued) + step - now, timedelta(0))
         freshness = {
@@ -105,7 +105,7 @@ class LatestForecasts:
             "Last-Modified": format_datetime(issued.issued, usegmt=True),
             "Cache-Control": f"private, max-age={int(left.total_seconds())}",
         }
-        return _Shown(issued, self._library.forecasts.local_file(issued), freshness)
+        return _Shown(issued, self._stores.forecasts.local_file(issued), freshness)
 
     async def _rendering(self, tag: str, wanted: Format, source: Path) -> Path:
         """A rendering, made by the first who asks; those who ask meanwhile wait for it."""

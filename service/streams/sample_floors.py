@@ -1,4 +1,4 @@
-"""Floors: on how much a score must stand to be shown, and on how much it stands."""
+"""SampleFloors: on how much a score must stand to be shown, and on how much it stands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Vectors = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Floors:
+class SampleFloors:
     """Below any of these no score is shown without saying so.
 
     Args:

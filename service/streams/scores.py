@@ -25,15 +25,15 @@ from echocast.model.verification.counts import (
     table,
 )
 from echocast.service.http.schemas import Scores
-from echocast.service.streams.sample_floors import Floors, union
+from echocast.service.streams.sample_floors import SampleFloors, union
 from echocast.service.streams.schemas import (
     ReliabilityClass,
     StreamLeadScores,
     StreamThreshold,
     StreamVerification,
 )
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.paths import TimeSpan
 
 FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or alarmed falsely
 HOUR = timedelta(hours=1)
@@ -43,7 +43,11 @@ Vectors = Mapping[str, Sequence[int]]
 
 
 def verification(
-    sums: Sums, stream: str, span: Span, floors: Floors, methods: Sequence[str] = METHODS
+    sums: CountSums,
+    stream: str,
+    span: TimeSpan,
+    floors: SampleFloors,
+    methods: Sequence[str] = METHODS,
 ) -> StreamVerification:
     """How good a stream's forecasts were over the whole hours that a span touches.
 
@@ -165,9 +169,9 @@ def as_csv(view: StreamVerification) -> str:
     return buffer.getvalue()
 
 
-def last_day(newest: datetime) -> Span:
+def last_day(newest: datetime) -> TimeSpan:
     """The twenty-four hours up to the newest frame."""
-    return Span(newest - timedelta(hours=23), newest)
+    return TimeSpan(newest - timedelta(hours=23), newest)
 
 
 __all__ = ["EXTRAPOLATION", "as_csv", "last_day", "leads_of", "paired_skill", "verification"]

@@ -16,7 +16,7 @@ from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
-from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.schemas import (
     NowcastList,
     NowcastView,
@@ -29,11 +29,11 @@ from echocast.service.streams.schemas import (
 from echocast.service.streams.scores import last_day, verification
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import drift_state
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import Span
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import TimeSpan
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 log = logging.getLogger("echocast.streams")
@@ -46,7 +46,7 @@ class Streams:
     """Streams as the gateway sees them.
 
     Args:
-        library: The files.
+        stores: The files.
         intake: Takes frames in.
         latest: Hands forecasts out.
         renderers: Child processes that read forecasts and draw.
@@ -56,14 +56,14 @@ class Streams:
         floors: On how much scores should stand.
     """
 
-    library: Library
+    stores: StreamStores
     intake: FrameIntake
     latest: LatestForecasts
     renderers: Pool
-    sums: Sums
+    sums: CountSums
     exposition: StreamExposition
     engine: EngineClient
-    floors: Floors
+    floors: SampleFloors
 
     @asynccontextmanager
     async def remembering(self) -> AsyncIterator[None]:
@@ -86,7 +86,7 @@ class Streams:
         Raises:
             StreamConflict: It was declared with another grid, step or unit.
         """
-        _, new = await asyncio.to_thread(self.library.register.declare, body.stream(name))
+        _, new = await asyncio.to_thread(self.stores.streams.declare, body.stream(name))
         return await self.view(name), new
 
     async def stream(self, name: str) -> Stream:
@@ -95,7 +95,7 @@ class Streams:
         Raises:
             UnknownStream: There is none.
         """
-        return await asyncio.to_thread(self.library.register.stream, name)
+        return await asyncio.to_thread(self.stores.streams.stream, name)
 
     async def view(self, name: str) -> StreamView:
         """A stream as it stands.
@@ -109,20 +109,20 @@ class Streams:
         """All streams."""
 
         def views() -> list[StreamView]:
-            return [self._view(name) for name in self.library.register.names()]
+            return [self._view(name) for name in self.stores.streams.names()]
 
         return StreamList(streams=await asyncio.to_thread(views))
 
     def _view(self, name: str) -> StreamView:
-        stream = self.library.register.stream(name)
-        origin = self.library.register.origin(name)
-        latest = self.library.forecasts.latest(name)
+        stream = self.stores.streams.stream(name)
+        origin = self.stores.streams.origin(name)
+        latest = self.stores.forecasts.latest(name)
         return StreamView.of(
             stream,
             origin.grid if origin else stream.grid,
-            self.library.frames.newest_time(name),
+            self.stores.frames.newest_time(name),
             latest.forecast_reference_time if latest else None,
-            self.library.frames.set_aside_times(name),
+            self.stores.frames.set_aside_times(name),
         )
 
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
@@ -133,7 +133,7 @@ class Streams:
             ContractViolation: The place is outside the grid, or the grid has no place on earth.
         """
         issued = await asyncio.to_thread(self.latest.latest, name)
-        path = await asyncio.to_thread(self.library.forecasts.local_file, issued)
+        path = await asyncio.to_thread(self.stores.forecasts.local_file, issued)
         place = {"latitude": latitude, "longitude": longitude}
         answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})
         reference = issued.forecast_reference_time
@@ -151,7 +151,7 @@ class Streams:
         """
         await self.stream(name)
         span = await self._span(name, first, last, LONGEST_LISTING)
-        found = await asyncio.to_thread(self.library.forecasts.listing, name, span)
+        found = await asyncio.to_thread(self.stores.forecasts.listing, name, span)
         views = [_nowcast(issued) for issued in found if issued.served]
         return NowcastList(stream=name, nowcasts=views)
 
@@ -192,8 +192,8 @@ class Streams:
 
     async def _span(
         self, name: str, first: datetime | None, last: datetime | None, longest: timedelta
-    ) -> Span:
-        newest = await asyncio.to_thread(self.library.frames.newest_time, name)
+    ) -> TimeSpan:
+        newest = await asyncio.to_thread(self.stores.frames.newest_time, name)
         until = last.astimezone(UTC) if last else newest or datetime.now(UTC)
         since = first.astimezone(UTC) if first else last_day(until).first
         if since > until:
@@ -207,7 +207,7 @@ class Streams:
                 " answered at once.",
                 rule="span",
             )
-        return Span(since, until)
+        return TimeSpan(since, until)
 
     def close(self) -> None:
         """Close all connections."""
@@ -215,7 +215,7 @@ class Streams:
         self.engine.close()
 
 
-def _nowcast(issued: Issued) -> NowcastView:
+def _nowcast(issued: IssuedForecast) -> NowcastView:
     return NowcastView(
         id=issued.id,
         forecast_reference_time=issued.forecast_reference_time,

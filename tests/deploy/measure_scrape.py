@@ -34,10 +34,10 @@ from echocast.model.verification.frame_statistics import describe
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import STATES_KEPT, states_key
-from echocast.workers.streams.paths import Pair
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.paths import CountKey
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.service.real_processes import Place, engine, gateway, place, pretend_worker
 
@@ -59,30 +59,32 @@ def main() -> None:
 
 def fill(where: Place) -> None:
     """A day of frames and counts for every stream."""
-    library = Library.of(LocalFiles(Archive(where.settings.archive_root, free_space_floor_bytes=0)))
+    stores = StreamStores.of(
+        LocalFiles(Archive(where.settings.archive_root, free_space_floor_bytes=0))
+    )
     connection = EngineClient(where.settings.engine_url, 5)
-    sums = Sums(connection)
+    sums = CountSums(connection)
     newest = datetime.now(UTC).replace(second=0, microsecond=0)
     states = {f"{n:03d}": json.dumps(Drift().to_json()) for n in range(STATES_KEPT)}
     for number in range(STREAMS):
-        stream, _ = library.register.declare(Stream(f"radar{number}", STEP_MINUTES))
-        library.register.settled(stream, Origin(GRID, 0.0))
+        stream, _ = stores.streams.declare(Stream(f"radar{number}", STEP_MINUTES))
+        stores.streams.settled(stream, Origin(GRID, 0.0))
         connection.redis.hset(states_key(stream.name), mapping=states)
         for slot in range(FRAMES):
-            put(library, stream.name, newest - timedelta(minutes=STEP_MINUTES * slot))
+            put(stores, stream.name, newest - timedelta(minutes=STEP_MINUTES * slot))
         for hour in range(24):
             count(sums, stream.name, newest - timedelta(hours=hour))
     connection.close()
 
 
-def put(library: Library, stream: str, time: datetime) -> None:
+def put(stores: StreamStores, stream: str, time: datetime) -> None:
     """A frame of rain."""
     field = np.full(GRID.shape, 20.0, np.float32)
     frame = StreamFrame.of(time, field, -32.0, time, late=False, attributes={})
-    library.frames.put(stream, frame, replace=False)
+    stores.frames.put(stream, frame, replace=False)
 
 
-def count(sums: Sums, stream: str, time: datetime) -> None:
+def count(sums: CountSums, stream: str, time: datetime) -> None:
     """Counts of every lead, method and threshold in the hour of a time."""
     dice = random.Random(time.timestamp())
     for lead in range(1, LEADS + 1):
@@ -96,9 +98,9 @@ def count(sums: Sums, stream: str, time: datetime) -> None:
             for threshold in STREAM_THRESHOLDS_DBZ
         }
         counts |= {f"forecasts|{role}": [1] for role in ("model", "canary", "fallback")}
-        pair = Pair(time, f"{lead:032d}", "f" * 64)
+        pair = CountKey(time, f"{lead:032d}", "f" * 64)
         sums.add(stream, pair, with_lead(counts, STEP_MINUTES * lead))
-    pair = Pair(time, "observed", "f" * 64)
+    pair = CountKey(time, "observed", "f" * 64)
     sums.add(stream, pair, with_lead(describe(np.full((8, 8), 20, np.float32)), 0))
 
 
@@ -110,7 +112,9 @@ def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
     connection = EngineClient(where.settings.engine_url, 5)
     renewed = []
     for number in range(SCRAPES):
-        count(Sums(connection), f"radar{number}", datetime.now(UTC) + timedelta(hours=number + 1))
+        count(
+            CountSums(connection), f"radar{number}", datetime.now(UTC) + timedelta(hours=number + 1)
+        )
         renewed.append(timed(lambda: client.get("/metrics")))
     connection.close()
     found: dict[float, list[float]] = {0.0: [], USUAL: [], OFTEN: []}

@@ -35,7 +35,7 @@ from echocast.service.metrics.exposition import Constants
 from echocast.service.metrics.streams import OUTCOMES
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
-from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.sample_floors import SampleFloors
 from tests.deploy.prometheus_files import program
 from tests.service.real_processes import eventually
 
@@ -71,7 +71,7 @@ def history(before: Sequence[Block], after: Sequence[Block], end: int) -> Histor
                 totals[str(sample)] = totals.get(str(sample), 0.0) + count / PARTS
                 found.setdefault(sample, []).append((at, totals[str(sample)]))
         state = state.after(block)
-        told = [*_of_streams({STREAM: state}), *_limits(), *Constants(Floors()).collect()]
+        told = [*_of_streams({STREAM: state}), *_limits(), *Constants(SampleFloors()).collect()]
         gauges = [*_gauges(told), *_input(blocks[: index + 1])]
         if index >= len(before):
             gauges.append((served, float(end - SECONDS * len(after))))

@@ -11,14 +11,14 @@ from echocast.workers.jobs.queue import Publisher
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.retraining.requests import request
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.poison import Attempts
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.shadow import ShadowPolicy
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 
 
 def stream_processing(settings: WorkerSettings, patience_seconds: float) -> StreamProcessing:
@@ -28,18 +28,18 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
         settings: Where engine, archive and models are.
         patience_seconds: How long a call tries again while the engine is away.
     """
-    library = Library.of(stream_files(settings))
+    stores = StreamStores.of(stream_files(settings))
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
-    sums = Sums(engine)
+    sums = CountSums(engine)
     registry = Registry(settings.models_root)
     begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
     return StreamProcessing(
-        library=library,
-        scorer=Scorer(library, sums),
-        forecasting=Forecasting(library, jobs, registry, ShadowPolicy.of(settings)),
+        stores=stores,
+        scorer=Scorer(stores, sums),
+        forecasting=Forecasting(stores, jobs, registry, ShadowPolicy.of(settings)),
         sums=sums,
-        drift=DriftWatch(library, sums, engine, begun),
+        drift=DriftWatch(stores, sums, engine, begun),
         engine=engine,
         publisher=Publisher(settings.engine_url),
         jobs=jobs,

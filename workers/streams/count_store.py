@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from echocast.model.verification.counts import Counts
 from echocast.workers.archive.files import Files
 from echocast.workers.errors import NotInArchive
-from echocast.workers.streams.paths import Pair, Span, encoded
+from echocast.workers.streams.paths import CountKey, TimeSpan, encoded
 
 
 class CountStore:
@@ -21,11 +21,11 @@ class CountStore:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def put(self, stream: str, pair: Pair, counts: Counts) -> None:
+    def put(self, stream: str, pair: CountKey, counts: Counts) -> None:
         """Keep the counts of a pair; writing them again writes the same."""
         self._files.put(pair.path(stream), encoded(counts))
 
-    def get(self, stream: str, pair: Pair) -> Counts | None:
+    def get(self, stream: str, pair: CountKey) -> Counts | None:
         """The counts of a pair, None where there are none."""
         try:
             counts: Counts = json.loads(self._files.get(pair.path(stream)))
@@ -33,14 +33,14 @@ class CountStore:
             return None
         return counts
 
-    def drop(self, stream: str, pair: Pair) -> None:
+    def drop(self, stream: str, pair: CountKey) -> None:
         """Remove the counts of a pair whose frame was replaced."""
         self._files.delete(pair.path(stream))
 
-    def pairs(self, stream: str, span: Span) -> set[Pair]:
+    def pairs(self, stream: str, span: TimeSpan) -> set[CountKey]:
         """The pairs with counts whose frames are valid within a span."""
         found = (
-            Pair.of(entry)
+            CountKey.of(entry)
             for day in span.days()
             for entry in self._files.listing(f"verification/{stream}/{day:%Y-%m-%d}")
         )

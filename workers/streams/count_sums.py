@@ -1,4 +1,4 @@
-"""Sums: what all counts of a stream add up to, held by the engine for quick answers.
+"""CountSums: what all counts of a stream add up to, held by the engine for quick answers.
 
 The counts in the archive are the truth; these are made again by ``echocast reindex``. A pair of a
 forecast and a valid time is added once; when its frame was replaced, the old counts are taken
@@ -17,14 +17,14 @@ from echocast.model.drift.blocks import block_begin
 from echocast.model.verification.counts import Counts, added
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
-from echocast.workers.streams.paths import Pair, Span, stamp, time_of
+from echocast.workers.streams.paths import CountKey, TimeSpan, stamp, time_of
 
 CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
 SUMS_DAYS = 400
 
 
-class Sums:
+class CountSums:
     """Sums of counts in the engine; safe to share among threads.
 
     Args:
@@ -37,7 +37,7 @@ class Sums:
         self._sum = engine.reading_script(load_scripts(__package__)["sum_counts"])
 
     def add(
-        self, stream: str, pair: Pair, counts: Counts, before: tuple[str, Counts] | None = None
+        self, stream: str, pair: CountKey, counts: Counts, before: tuple[str, Counts] | None = None
     ) -> str | None:
         """Add the counts of a pair once.
 
@@ -67,27 +67,30 @@ class Sums:
         )
         return answer.removeprefix("known ") if answer.startswith("known ") else None
 
-    def added_pairs(self, stream: str, span: Span) -> set[Pair]:
+    def added_pairs(self, stream: str, span: TimeSpan) -> set[CountKey]:
         """The pairs of a span that were added."""
-        found: set[Pair] = set()
+        found: set[CountKey] = set()
         for day in span.days():
             values = self._hash(pairs_key(stream, day))
             found |= {
-                Pair(time_of(name), name.partition("_")[2], frame) for name, frame in values.items()
+                CountKey(time_of(name), name.partition("_")[2], frame)
+                for name, frame in values.items()
             }
         return {pair for pair in found if pair.valid_time in span}
 
-    def over(self, stream: str, span: Span) -> dict[str, list[int]]:
+    def over(self, stream: str, span: TimeSpan) -> dict[str, list[int]]:
         """The sum over the whole hours that a span touches."""
         return added(self.hourly(stream, span).values())
 
-    def hourly(self, stream: str, span: Span) -> dict[datetime, dict[str, list[int]]]:
+    def hourly(self, stream: str, span: TimeSpan) -> dict[datetime, dict[str, list[int]]]:
         """The sums of each whole hour that a span touches, by its beginning."""
         touched = list(hours(span))
         found = self._hashes([sums_key(stream, hour) for hour in touched])
         return {hour: _vectors(values) for hour, values in zip(touched, found, strict=True)}
 
-    def vectors_over(self, stream: str, span: Span, names: Sequence[str]) -> dict[str, list[int]]:
+    def vectors_over(
+        self, stream: str, span: TimeSpan, names: Sequence[str]
+    ) -> dict[str, list[int]]:
         """The sums of some vectors over the whole hours that a span touches, where there are any.
 
         The engine adds: a month has seven hundred hours.
@@ -143,7 +146,7 @@ class Sums:
         return self._engine.call(ask)
 
 
-def hours(span: Span) -> Iterator[datetime]:
+def hours(span: TimeSpan) -> Iterator[datetime]:
     """The beginnings of the whole hours that a span touches."""
     hour = span.first.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     while hour <= span.last:

@@ -21,9 +21,9 @@ from echocast.model.drift.parameters import CHARTS
 from echocast.model.verification.frame_statistics import PIXELS
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
-from echocast.workers.streams.count_sums import SUMS_DAYS, Sums, changes_key
-from echocast.workers.streams.paths import Span, stamp, time_of
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.count_sums import SUMS_DAYS, CountSums, changes_key
+from echocast.workers.streams.paths import TimeSpan, stamp, time_of
+from echocast.workers.streams.stores import StreamStores
 
 STATES_KEPT: Final = 40  # how many blocks back the state can go without starting anew
 NEWS: Final = timedelta(days=1)
@@ -35,16 +35,20 @@ class DriftWatch:
     """Keeps the states; safe to share among threads and processes.
 
     Args:
-        library: Knows the streams' rhythms and grids.
+        stores: Knows the streams' rhythms and grids.
         sums: Of counts.
         engine: Where the states are.
         begun: Told why, when a model begins to be worse than it was.
     """
 
     def __init__(
-        self, library: Library, sums: Sums, engine: EngineClient, begun: Begun = lambda _: None
+        self,
+        stores: StreamStores,
+        sums: CountSums,
+        engine: EngineClient,
+        begun: Begun = lambda _: None,
     ) -> None:
-        self._library = library
+        self._stores = stores
         self._sums = sums
         self._engine = engine
         self._begun = begun
@@ -58,7 +62,7 @@ class DriftWatch:
         changes = self._sums.changes(stream)
         if not changes:
             return False
-        newest = self._library.frames.newest_time(stream) or time_of(max(changes))
+        newest = self._stores.frames.newest_time(stream) or time_of(max(changes))
         seen = {b: n for b, n in changes.items() if time_of(b) + BLOCK <= newest}
         if not seen:
             return False
@@ -112,8 +116,8 @@ class DriftWatch:
 
     def _block(self, stream: str, begin: datetime) -> Block:
         """The block as the sums have it."""
-        counts = self._sums.over(stream, Span(begin, begin + BLOCK - timedelta(seconds=1)))
-        origin = self._library.register.origin(stream)
+        counts = self._sums.over(stream, TimeSpan(begin, begin + BLOCK - timedelta(seconds=1)))
+        origin = self._stores.streams.origin(stream)
         size = sum(counts.get(f"0|{PIXELS}", (0,))[:1])
         frames = size // (origin.grid.shape[0] * origin.grid.shape[1]) if origin else 0
         return Block.of(begin, self._expected(stream), frames, counts)
@@ -122,7 +126,7 @@ class DriftWatch:
         return Block(begin, self._expected(stream), 0, {})
 
     def _expected(self, stream: str) -> int:
-        return BLOCK // self._library.register.stream(stream).step
+        return BLOCK // self._stores.streams.stream(stream).step
 
     def _hash(self, key: str) -> dict[str, str]:
         values: dict[str, str] = self._engine.call(lambda: self._engine.redis.hgetall(key))

@@ -14,7 +14,14 @@ from typing import Any, Self
 
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.files import Entry, Files
-from echocast.workers.streams.paths import Span, day_folder, day_folders, encoded, stamp, time_of
+from echocast.workers.streams.paths import (
+    TimeSpan,
+    day_folder,
+    day_folders,
+    encoded,
+    stamp,
+    time_of,
+)
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 COMPARED = {CANARY, CHALLENGER}
@@ -22,7 +29,7 @@ REMEMBERED = 20_000  # descriptions, about a kilobyte each
 
 
 @dataclass(frozen=True)
-class Issued:
+class IssuedForecast:
     """A forecast that a stream has issued; it never changes.
 
     Args:
@@ -89,7 +96,7 @@ class ForecastStore:
         self._files = files
         self._remembered = lru_cache(REMEMBERED)(self._read)
 
-    def issue(self, issued: Issued, write: Callable[[Path], object]) -> Issued:
+    def issue(self, issued: IssuedForecast, write: Callable[[Path], object]) -> IssuedForecast:
         """Write a forecast's file, then the description that makes it issued; what holds.
 
         Of two workers that forecast from the same time, the forecast of the first holds: scores
@@ -105,7 +112,7 @@ class ForecastStore:
             self._files.delete(issued.path)
         return self._read(description, "")
 
-    def listing(self, stream: str, span: Span) -> list[Issued]:
+    def listing(self, stream: str, span: TimeSpan) -> list[IssuedForecast]:
         """Forecasts whose reference times lie in a span, oldest first."""
         return [
             self._remembered(entry.path, entry.version)
@@ -114,11 +121,11 @@ class ForecastStore:
             if time_of(entry.name) in span
         ]
 
-    def of_time(self, stream: str, reference: datetime) -> list[Issued]:
+    def of_time(self, stream: str, reference: datetime) -> list[IssuedForecast]:
         """The forecasts of one reference time."""
-        return self.listing(stream, Span(reference, reference))
+        return self.listing(stream, TimeSpan(reference, reference))
 
-    def latest(self, stream: str) -> Issued | None:
+    def latest(self, stream: str) -> IssuedForecast | None:
         """The served forecast of the newest reference time, None before the first."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
             for entry in reversed(self._descriptions(folder)):
@@ -134,7 +141,7 @@ class ForecastStore:
             return {role for name in names if (role := name.partition("_")[2])}
         return set()
 
-    def local_file(self, issued: Issued) -> Path:
+    def local_file(self, issued: IssuedForecast) -> Path:
         """A local copy of a forecast's file.
 
         Raises:
@@ -145,21 +152,21 @@ class ForecastStore:
     def _descriptions(self, folder: str) -> list[Entry]:
         return [entry for entry in self._files.listing(folder) if entry.name.endswith(".json")]
 
-    def _read(self, path: str, _version: str) -> Issued:
-        return Issued.from_json(json.loads(self._files.get(path)))
+    def _read(self, path: str, _version: str) -> IssuedForecast:
+        return IssuedForecast.from_json(json.loads(self._files.get(path)))
 
 
-def description_path(issued: Issued) -> str:
+def description_path(issued: IssuedForecast) -> str:
     """Where the description lies: one served forecast, and one canary, for each reference time."""
     return f"{_place(issued)}{'' if issued.served else '_' + issued.roles[0]}.json"
 
 
-def _file_path(issued: Issued) -> str:
+def _file_path(issued: IssuedForecast) -> str:
     """A new place for the forecast's file: who issues second must not touch the first one's."""
     model = UNSAFE.sub("-", f"{issued.model_name}-{issued.model_version}")
     return f"{_place(issued)}_{model}_{issued.id}_{uuid.uuid4().hex[:8]}.nc"
 
 
-def _place(issued: Issued) -> str:
+def _place(issued: IssuedForecast) -> str:
     reference = issued.forecast_reference_time
     return f"{day_folder('forecasts', issued.stream, reference)}/{stamp(reference)}"

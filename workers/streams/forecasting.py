@@ -16,11 +16,11 @@ from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MOD
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.fallback import degraded
-from echocast.workers.streams.forecast_store import Issued
+from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.input_frames import INPUT_FRAMES, assemble, choose
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.shadow import ShadowPolicy, drawn, rival_of
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 from echocast.workers.tasks.job_input import JobInput
 
@@ -33,27 +33,27 @@ class Forecasting:
     """Nowcasts of streams, run through the same queue as all others.
 
     Args:
-        library: The files.
+        stores: The files.
         jobs: Takes the jobs.
         registry: Knows the champion.
         shadow: Who forecasts beside the champion.
     """
 
     def __init__(
-        self, library: Library, jobs: JobStore, registry: Registry, shadow: ShadowPolicy
+        self, stores: StreamStores, jobs: JobStore, registry: Registry, shadow: ShadowPolicy
     ) -> None:
-        self._library = library
+        self._stores = stores
         self._jobs = jobs
         self._registry = registry
         self._shadow = shadow
 
-    def due(self, stream: Stream, span: Span) -> list[datetime]:
+    def due(self, stream: Stream, span: TimeSpan) -> list[datetime]:
         """Frames of a span that ask for a nowcast and have none."""
         if not stream.auto_nowcast:
             return []
-        issued = self._library.forecasts.listing(stream.name, span)
+        issued = self._stores.forecasts.listing(stream.name, span)
         served = {forecast.forecast_reference_time for forecast in issued if forecast.served}
-        headers = self._library.frames.headers(stream.name, span)
+        headers = self._stores.frames.headers(stream.name, span)
         return [h.time for h in headers if not h.late and h.time not in served]
 
     def order(self, stream: Stream, time: datetime) -> None:
@@ -62,14 +62,14 @@ class Forecasting:
         Raises:
             QueueFull: Too many jobs wait; whoever sweeps next orders again.
         """
-        origin = self._library.register.origin(stream.name)
-        if origin is None or not self.due(stream, Span(time, time)):
+        origin = self._stores.streams.origin(stream.name)
+        if origin is None or not self.due(stream, TimeSpan(time, time)):
             return
         champion = self._registry.reference()
         request = _request(stream, time, origin.grid.shape, champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
-            self._library.set_aside(stream.name, time, why)
+            self._stores.set_aside(stream.name, time, why)
             return
         self._submit(request)
         for product, reference in self._compared(stream, time, champion).items():
@@ -80,7 +80,7 @@ class Forecasting:
         """Who forecasts beside the champion: the canary always, a rival now and then."""
         aliases = self._registry.aliases()
         first = aliases.get(CANARY, champion)
-        compared = {CANARY: self._library.register.canary(stream.name, first)}
+        compared = {CANARY: self._stores.streams.canary(stream.name, first)}
         rival = rival_of(self._registry, self._shadow, datetime.now(UTC))
         if rival is not None and drawn(stream.name, time, self._shadow.share):
             compared[CHALLENGER] = rival.reference
@@ -100,7 +100,7 @@ class Forecasting:
 
     def _came_since(self, request: JobRequest, job: Job) -> bool:
         """Whether a nowcast failed before its newest frame came as it is now."""
-        header = self._library.frames.header(request.stream, request.forecast_reference_time)
+        header = self._stores.frames.header(request.stream, request.forecast_reference_time)
         failed = job.finished if job.status == "failed" else None
         return header is not None and failed is not None and header.received > failed
 
@@ -114,11 +114,11 @@ class Forecasting:
         Raises:
             ContractViolation: The newest frame is gone.
         """
-        stream = self._library.register.stream(job.stream)
+        stream = self._stores.streams.stream(job.stream)
         reference = job.forecast_reference_time
-        reach = Span(reference - INPUT_FRAMES * stream.step - stream.longest_gap, reference)
-        known = {header.time for header in self._library.frames.headers(stream.name, reach)}
-        origin = self._library.register.origin(stream.name)
+        reach = TimeSpan(reference - INPUT_FRAMES * stream.step - stream.longest_gap, reference)
+        known = {header.time for header in self._stores.frames.headers(stream.name, reach)}
+        origin = self._stores.streams.origin(stream.name)
         if reference not in known or origin is None:
             raise ContractViolation(
                 f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
@@ -131,7 +131,7 @@ class Forecasting:
         return JobInput(frames, choice.quality, degraded(frames, stream.step, choice.quality))
 
     def _frame(self, stream: str, time: datetime) -> StreamFrame:
-        frame = self._library.frames.get(stream, time)
+        frame = self._stores.frames.get(stream, time)
         if frame is None:
             raise ContractViolation(
                 f"The stream {stream!r} has no frame of {time.isoformat()} any more.",
@@ -139,12 +139,12 @@ class Forecasting:
             )
         return frame
 
-    def issue(self, job: Job, forecast: ComingForecast) -> Issued:
+    def issue(self, job: Job, forecast: ComingForecast) -> IssuedForecast:
         """Write the forecast of a stream's job; what holds, if another worker was first.
 
         One forecast is served for each reference time, also where the champion changes meanwhile.
         """
-        issued = Issued(
+        issued = IssuedForecast(
             id=job.id,
             stream=job.stream,
             forecast_reference_time=job.forecast_reference_time,
@@ -155,7 +155,7 @@ class Forecasting:
             quality=dict(forecast.quality),
             issued=datetime.now(UTC),
         )
-        return self._library.forecasts.issue(issued, partial(write_coming, forecast))
+        return self._stores.forecasts.issue(issued, partial(write_coming, forecast))
 
     def _roles(self, job: Job, forecast: ComingForecast) -> tuple[str, ...]:
         """As what the forecast is scored: without the network it is no model's."""
@@ -164,7 +164,7 @@ class Forecasting:
         if job.product in COMPARED:
             return (job.product,)
         reference = f"{job.model.name}/{job.model.version}"
-        same = self._library.register.canary(job.stream, reference) == reference
+        same = self._stores.streams.canary(job.stream, reference) == reference
         return (MODEL, CANARY) if same else (MODEL,)
 
 

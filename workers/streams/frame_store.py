@@ -19,7 +19,7 @@ from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import ArchiveError, NotInArchive, StreamConflict
 from echocast.workers.streams.paths import (
     ASIDE,
-    Span,
+    TimeSpan,
     aside_path,
     day_folder,
     day_folders,
@@ -95,11 +95,11 @@ class FrameStore:
         version = self._files.version(path)
         return None if version is None else self._remembered(path, version)
 
-    def headers(self, stream: str, span: Span) -> list[FrameHeader]:
+    def headers(self, stream: str, span: TimeSpan) -> list[FrameHeader]:
         """The frames of a span that were not set aside, oldest first."""
         return [self._remembered(entry.path, entry.version) for entry in self._in(stream, span)]
 
-    def times(self, stream: str, span: Span) -> list[datetime]:
+    def times(self, stream: str, span: TimeSpan) -> list[datetime]:
         """When the frames of a span are valid, oldest first: their names tell."""
         return [time_of(entry.name) for entry in self._in(stream, span)]
 
@@ -117,7 +117,7 @@ class FrameStore:
                 return time_of(entries[0].name)
         return None
 
-    def _in(self, stream: str, span: Span) -> list[Entry]:
+    def _in(self, stream: str, span: TimeSpan) -> list[Entry]:
         days = (self._frames(day_folder("frames", stream, day)) for day in span.days())
         return [entry for day in days for entry in day if time_of(entry.name) in span]
 

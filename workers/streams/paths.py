@@ -21,8 +21,8 @@ from echocast.workers.archive.files import Entry, Files
 __all__ = [
     "ASIDE",
     "HASH_LENGTH",
-    "Pair",
-    "Span",
+    "CountKey",
+    "TimeSpan",
     "aside_path",
     "day_folder",
     "day_folders",
@@ -41,7 +41,7 @@ ASIDE = ".aside"
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """Times from ``first`` to ``last``, both included."""
 
     first: datetime
@@ -59,7 +59,7 @@ class Span:
 
 
 @dataclass(frozen=True, order=True)
-class Pair:
+class CountKey:
     """A forecast and the frame that shows what happened at one of its valid times.
 
     Args:
@@ -78,7 +78,7 @@ class Pair:
         return f"verification/{stream}/{self.valid_time:%Y-%m-%d}/{name}"
 
     @classmethod
-    def of(cls, entry: Entry) -> Pair:
+    def of(cls, entry: Entry) -> CountKey:
         """The pair whose counts a file holds."""
         time, forecast_id, frame_sha = entry.name.removesuffix(".json").split("_")
         return cls(time_of(time), forecast_id, frame_sha)

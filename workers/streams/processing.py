@@ -15,15 +15,15 @@ from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.jobs.store import JobStore
-from echocast.workers.streams.count_sums import Sums
+from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
-from echocast.workers.streams.paths import HASH_LENGTH, Span, stamp, time_of
+from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
 from echocast.workers.streams.poison import Attempts
 from echocast.workers.streams.rain_speed import mean_speed_m_s
 from echocast.workers.streams.retention import remove_old
 from echocast.workers.streams.scoring import Scorer
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
@@ -36,7 +36,7 @@ class StreamProcessing:
     """The work that streams make; every method may be called again and does nothing then.
 
     Args:
-        library: The files.
+        stores: The files.
         scorer: Counts.
         forecasting: Orders and issues nowcasts.
         sums: The engine's sums.
@@ -47,10 +47,10 @@ class StreamProcessing:
         attempts: Tell which frames end their workers.
     """
 
-    library: Library
+    stores: StreamStores
     scorer: Scorer
     forecasting: Forecasting
-    sums: Sums
+    sums: CountSums
     drift: DriftWatch
     engine: EngineClient
     publisher: Publisher
@@ -71,7 +71,7 @@ class StreamProcessing:
             time: Of the frame.
             incarnation: This life of the worker process.
         """
-        header = self.library.frames.header(name, time)
+        header = self.stores.frames.header(name, time)
         if header is None:
             return
         frame = f"{name}/{stamp(time)}_{header.sha256[:HASH_LENGTH]}"
@@ -80,7 +80,7 @@ class StreamProcessing:
             return
         try:
             if verdict == "poison":
-                self.library.set_aside(name, time, "Scoring it ended its worker each time.")
+                self.stores.set_aside(name, time, "Scoring it ended its worker each time.")
             else:
                 self.arrived(name, time)
         finally:
@@ -88,11 +88,11 @@ class StreamProcessing:
 
     def arrived(self, name: str, time: datetime) -> None:
         """A frame came or was replaced: forecast from it, and score what it shows."""
-        stream = self.library.register.stream(name)
+        stream = self.stores.streams.stream(name)
         self._order(stream, [time])
-        self.scorer.settle(name, Span(time, time))
+        self.scorer.settle(name, TimeSpan(time, time))
         self.drift.update(name)
-        if time == self.library.frames.newest_time(name):
+        if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
 
     def _order(self, stream: Stream, times: Iterable[datetime]) -> None:
@@ -106,7 +106,7 @@ class StreamProcessing:
     def issue(self, job: Job, forecast: ComingForecast) -> str:
         """Issue a forecast and score it against frames that came before it; its path."""
         issued = self.forecasting.issue(job, forecast)
-        span = Span(issued.valid_times[0], issued.valid_times[-1])
+        span = TimeSpan(issued.valid_times[0], issued.valid_times[-1])
         try:
             self.scorer.settle(issued.stream, span)
         except (EngineUnavailable, ArchiveError) as error:
@@ -121,7 +121,7 @@ class StreamProcessing:
         published = 0
         if self.engine.call(lambda: self.engine.redis.llen(STREAM)):
             return 0
-        for name in self.library.register.names():
+        for name in self.stores.streams.names():
             try:
                 published += self._sweep(name)
             except EngineUnavailable:
@@ -131,11 +131,11 @@ class StreamProcessing:
         return published
 
     def _sweep(self, name: str) -> int:
-        newest = self.library.frames.newest_time(name)
+        newest = self.stores.frames.newest_time(name)
         if newest is None:
             return 0
-        stream = self.library.register.stream(name)
-        span = Span(newest - SWEPT, newest)
+        stream = self.stores.streams.stream(name)
+        span = TimeSpan(newest - SWEPT, newest)
         work = self.scorer.work(name, span)
         added = self.sums.added_pairs(name, span)
         undone = {pair.valid_time for pair in work.due if pair not in added}
@@ -144,15 +144,15 @@ class StreamProcessing:
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
         self._order(stream, self.forecasting.due(stream, span))
-        remove_old(self.library, stream, newest)
+        remove_old(self.stores, stream, newest)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:
         """How fast the rain moves between the two newest frames, for the gauges."""
         name = stream.name
-        origin = self.library.register.origin(name)
-        later = self.library.frames.get(name, time)
-        earlier = self.library.frames.get(name, time - stream.step)
+        origin = self.stores.streams.origin(name)
+        later = self.stores.frames.get(name, time)
+        earlier = self.stores.frames.get(name, time - stream.step)
         if origin is None or earlier is None or later is None:
             return
         size = origin.grid.pixel_size_km or 1.0

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from echocast.model.verification.counts import Counts, added
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.paths import Pair, Span
-from echocast.workers.streams.scoring import Scorer, Work
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.paths import CountKey, TimeSpan
+from echocast.workers.streams.scoring import PendingCounts, Scorer
+from echocast.workers.streams.stores import StreamStores
 
 DAY = timedelta(days=1)
 Totals = dict[str, list[int]]
@@ -44,65 +44,65 @@ class Reindexed:
         return text if self.differing is None else f"{text}; {self.differing} differ from a recount"
 
 
-def reindex(library: Library, scorer: Scorer, sums: Sums, stream: str) -> Reindexed:
+def reindex(stores: StreamStores, scorer: Scorer, sums: CountSums, stream: str) -> Reindexed:
     """Forget a stream's sums and make them again from its files, one day after the other."""
     sums.forget(stream)
     frames = forecasts = pairs = counted = 0
-    for span in whole_days(library, stream):
+    for span in whole_days(stores, stream):
         counted += scorer.settle(stream, span)
-        frames += len(library.frames.headers(stream, span))
-        forecasts += len(library.forecasts.listing(stream, span))
-        pairs += len(library.counts.pairs(stream, span))
+        frames += len(stores.frames.headers(stream, span))
+        forecasts += len(stores.forecasts.listing(stream, span))
+        pairs += len(stores.counts.pairs(stream, span))
     return Reindexed(frames, forecasts, pairs, counted)
 
 
-def stored(library: Library, scorer: Scorer, stream: str) -> Totals:
+def stored(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
     """The sum of the counts in the archive."""
     return added(
         counts
-        for span in whole_days(library, stream)
+        for span in whole_days(stores, stream)
         for pair in _counting(scorer.work(stream, span))
-        if (counts := library.counts.get(stream, pair)) is not None
+        if (counts := stores.counts.get(stream, pair)) is not None
     )
 
 
-def _counting(work: Work) -> frozenset[Pair]:
+def _counting(work: PendingCounts) -> frozenset[CountKey]:
     """Pairs whose counts hold: those of frames as they are, and of frames that were removed."""
     return (work.counted & work.due.keys()) | work.remembered
 
 
-def recounted(library: Library, scorer: Scorer, stream: str) -> Totals:
+def recounted(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
     """The sum of counts made anew from every forecast and every frame."""
-    return added(counts for _, counts in recount(library, scorer, stream))
+    return added(counts for _, counts in recount(stores, scorer, stream))
 
 
-def recount(library: Library, scorer: Scorer, stream: str) -> Iterator[tuple[Pair, Counts]]:
+def recount(stores: StreamStores, scorer: Scorer, stream: str) -> Iterator[tuple[CountKey, Counts]]:
     """Every pair whose forecast and frame are kept, with counts made anew."""
-    for span in whole_days(library, stream):
+    for span in whole_days(stores, stream):
         due = scorer.work(stream, span).due
         for pair, issued in sorted(due.items(), key=lambda item: item[0]):
-            frame = library.frames.get(stream, pair.valid_time)
+            frame = stores.frames.get(stream, pair.valid_time)
             counts = frame and scorer.counts_of(stream, issued, frame)
             if counts:
                 yield pair, counts
 
 
-def differing(library: Library, scorer: Scorer, stream: str) -> int:
+def differing(stores: StreamStores, scorer: Scorer, stream: str) -> int:
     """Pairs whose stored counts are not what a recount gives."""
     return sum(
-        library.counts.get(stream, pair) != counts
-        for pair, counts in recount(library, scorer, stream)
+        stores.counts.get(stream, pair) != counts
+        for pair, counts in recount(stores, scorer, stream)
     )
 
 
-def whole_days(library: Library, stream: str) -> Iterator[Span]:
+def whole_days(stores: StreamStores, stream: str) -> Iterator[TimeSpan]:
     """Every day that has frames, or counts of frames that were removed."""
-    oldest, newest = library.frames.oldest_time(stream), library.frames.newest_time(stream)
-    days = set(library.counts.days(stream))
+    oldest, newest = stores.frames.oldest_time(stream), stores.frames.newest_time(stream)
+    days = set(stores.counts.days(stream))
     if oldest and newest:
-        days |= set(Span(oldest, newest).days())
+        days |= set(TimeSpan(oldest, newest).days())
     for day in sorted(days):
-        yield Span(day, day + DAY - timedelta(seconds=1))
+        yield TimeSpan(day, day + DAY - timedelta(seconds=1))
 
 
 def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str, Reindexed]:
@@ -116,10 +116,10 @@ def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str,
     processing = stream_processing(settings, settings.engine_patience_seconds)
     found = {}
     try:
-        for name in processing.library.register.names():
-            result = reindex(processing.library, processing.scorer, processing.sums, name)
+        for name in processing.stores.streams.names():
+            result = reindex(processing.stores, processing.scorer, processing.sums, name)
             processing.drift.update(name)
-            wrong = differing(processing.library, processing.scorer, name) if recount else None
+            wrong = differing(processing.stores, processing.scorer, name) if recount else None
             found[name] = replace(result, differing=wrong)
     finally:
         processing.close()

@@ -9,17 +9,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from echocast.workers.streams.paths import day_folders, day_of, midnight
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 SCORES_DAYS = 400.0
 
 
-def remove_old(library: Library, stream: Stream, newest: datetime) -> int:
+def remove_old(stores: StreamStores, stream: Stream, newest: datetime) -> int:
     """Remove whole days of frames, forecasts and counts that are too old; how many days."""
     kept_from = midnight(newest - timedelta(days=stream.retention_days))
     scored_from = midnight(newest - timedelta(days=max(SCORES_DAYS, stream.retention_days)))
-    files = library.files
+    files = stores.files
     folders = [
         folder
         for root in (f"frames/{stream.name}", f"forecasts/{stream.name}")
@@ -28,7 +28,7 @@ def remove_old(library: Library, stream: Stream, newest: datetime) -> int:
     ]
     folders += [
         f"verification/{stream.name}/{day:%Y-%m-%d}"
-        for day in library.counts.days(stream.name)
+        for day in stores.counts.days(stream.name)
         if day < scored_from
     ]
     for folder in folders:

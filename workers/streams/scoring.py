@@ -20,17 +20,17 @@ from echocast.model.verification.frame_counts import DEFAULT_PIXEL_KM, count
 from echocast.model.verification.frame_statistics import OBSERVED, describe
 from echocast.model.verification.storms import is_first_of_hour, storms
 from echocast.workers.errors import NotInArchive
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import HASH_LENGTH, Pair, Span
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import HASH_LENGTH, CountKey, TimeSpan
+from echocast.workers.streams.stores import StreamStores
 
 LONGEST_LEAD = timedelta(hours=24)
 log = logging.getLogger("echocast.streams")
 
 
 @dataclass(frozen=True)
-class Work:
+class PendingCounts:
     """What a stream's files say there is to count in a span of valid times.
 
     Args:
@@ -38,22 +38,22 @@ class Work:
         counted: Pairs that have counts, some of them of frames that were replaced.
     """
 
-    due: Mapping[Pair, Issued | None]
-    counted: frozenset[Pair]
+    due: Mapping[CountKey, IssuedForecast | None]
+    counted: frozenset[CountKey]
 
     @property
-    def missing(self) -> list[Pair]:
+    def missing(self) -> list[CountKey]:
         """Pairs without counts."""
         return sorted(self.due.keys() - self.counted)
 
     @property
-    def remembered(self) -> set[Pair]:
+    def remembered(self) -> set[CountKey]:
         """Counted pairs whose frame is not kept any more: they still count."""
         times = {pair.valid_time for pair in self.due}
         return {pair for pair in self.counted if pair.valid_time not in times}
 
     @property
-    def outdated(self) -> list[Pair]:
+    def outdated(self) -> list[CountKey]:
         """Counted pairs whose frame was replaced."""
         current = {(pair.valid_time, pair.forecast_id): pair for pair in self.due}
         return [
@@ -67,31 +67,31 @@ class Scorer:
     """Counts what is to be counted.
 
     Args:
-        library: The files.
+        stores: The files.
         sums: The sums in the engine.
     """
 
-    def __init__(self, library: Library, sums: Sums) -> None:
-        self._library = library
+    def __init__(self, stores: StreamStores, sums: CountSums) -> None:
+        self._stores = stores
         self._sums = sums
 
-    def work(self, stream: str, span: Span) -> Work:
+    def work(self, stream: str, span: TimeSpan) -> PendingCounts:
         """What is to be counted in a span of valid times, from names alone."""
         frames = {
             header.time: header.sha256[:HASH_LENGTH]
-            for header in self._library.frames.headers(stream, span)
+            for header in self._stores.frames.headers(stream, span)
         }
-        due: dict[Pair, Issued | None] = {
-            Pair(time, OBSERVED, sha): None for time, sha in frames.items()
+        due: dict[CountKey, IssuedForecast | None] = {
+            CountKey(time, OBSERVED, sha): None for time, sha in frames.items()
         }
-        reach = Span(span.first - LONGEST_LEAD, span.last)
-        for issued in self._library.forecasts.listing(stream, reach):
+        reach = TimeSpan(span.first - LONGEST_LEAD, span.last)
+        for issued in self._stores.forecasts.listing(stream, reach):
             for time in issued.valid_times:
                 if time in frames:
-                    due[Pair(time, issued.id, frames[time])] = issued
-        return Work(due, frozenset(self._library.counts.pairs(stream, span)))
+                    due[CountKey(time, issued.id, frames[time])] = issued
+        return PendingCounts(due, frozenset(self._stores.counts.pairs(stream, span)))
 
-    def settle(self, stream: str, span: Span) -> int:
+    def settle(self, stream: str, span: TimeSpan) -> int:
         """Count and add whatever is missing in a span; how many pairs were counted."""
         work = self.work(stream, span)
         for pair in self._count(stream, work):
@@ -100,42 +100,44 @@ class Scorer:
         for pair in sorted((work.due.keys() & work.counted) - added):
             self._add(stream, pair)
         for pair in sorted(work.remembered - added):
-            self._sums.add(stream, pair, self._library.counts.get(stream, pair) or {})
+            self._sums.add(stream, pair, self._stores.counts.get(stream, pair) or {})
         self._tidy(stream, span, work)
         return len(work.missing)
 
-    def _tidy(self, stream: str, span: Span, work: Work) -> None:
+    def _tidy(self, stream: str, span: TimeSpan, work: PendingCounts) -> None:
         """Drop counts of replaced frames once those of the new frames stand in their place."""
         if work.outdated:
             added = {(p.valid_time, p.forecast_id): p for p in self._sums.added_pairs(stream, span)}
             for pair in work.outdated:
                 if added.get((pair.valid_time, pair.forecast_id)) in work.due:
-                    self._library.counts.drop(stream, pair)
+                    self._stores.counts.drop(stream, pair)
 
-    def _count(self, stream: str, work: Work) -> Iterable[Pair]:
+    def _count(self, stream: str, work: PendingCounts) -> Iterable[CountKey]:
         """Count the missing pairs, one frame after the other."""
         frame: StreamFrame | None = None
         for pair in work.missing:
             if frame is None or frame.header.time != pair.valid_time:
-                frame = self._library.frames.get(stream, pair.valid_time)
+                frame = self._stores.frames.get(stream, pair.valid_time)
             if frame is None or not frame.header.sha256.startswith(pair.frame_sha):
                 continue  # removed or replaced meanwhile: its own arrival is seen to
             counts = self.counts_of(stream, work.due[pair], frame)
             if counts is not None:
-                self._library.counts.put(stream, pair, counts)
+                self._stores.counts.put(stream, pair, counts)
                 yield pair
 
-    def counts_of(self, stream: str, issued: Issued | None, frame: StreamFrame) -> Counts | None:
+    def counts_of(
+        self, stream: str, issued: IssuedForecast | None, frame: StreamFrame
+    ) -> Counts | None:
         """Counts of a forecast and a frame, or of the frame itself, with the lead in their names.
 
         None where the forecast is not kept any more, or is damaged.
         """
-        origin = self._library.register.origin(stream)
+        origin = self._stores.streams.origin(stream)
         pixel_km = origin.grid.pixel_size_km if origin else None
         if issued is None:
             return with_lead(self._seen(stream, frame, pixel_km or DEFAULT_PIXEL_KM), 0)
         try:
-            path = self._library.forecasts.local_file(issued)
+            path = self._stores.forecasts.local_file(issued)
         except NotInArchive:
             return None
         try:
@@ -156,22 +158,22 @@ class Scorer:
     def _seen(self, stream: str, frame: StreamFrame, pixel_km: float) -> Counts:
         """Counts of a frame itself."""
         found = describe(frame.reflectivity_dbz)
-        if is_first_of_hour(frame.header.time, self._library.register.stream(stream).step):
+        if is_first_of_hour(frame.header.time, self._stores.streams.stream(stream).step):
             return {**found, **storms(frame.reflectivity_dbz, pixel_km)}
         return found
 
-    def _add(self, stream: str, pair: Pair) -> None:
+    def _add(self, stream: str, pair: CountKey) -> None:
         """Add the counts of a pair to the sums, taking those of a replaced frame back."""
-        counts = self._library.counts.get(stream, pair)
-        header = self._library.frames.header(stream, pair.valid_time)
+        counts = self._stores.counts.get(stream, pair)
+        header = self._stores.frames.header(stream, pair.valid_time)
         if counts is None or header is None or not header.sha256.startswith(pair.frame_sha):
             return
         before: tuple[str, Counts] | None = None
         while (known := self._sums.add(stream, pair, counts, before)) is not None:
-            earlier = Pair(pair.valid_time, pair.forecast_id, known)
-            before = (known, self._library.counts.get(stream, earlier) or {}) if known else None
+            earlier = CountKey(pair.valid_time, pair.forecast_id, known)
+            before = (known, self._stores.counts.get(stream, earlier) or {}) if known else None
 
 
-def lead_minutes(issued: Issued, valid_time: datetime) -> float:
+def lead_minutes(issued: IssuedForecast, valid_time: datetime) -> float:
     """Lead time of a forecast's frame."""
     return (valid_time - issued.forecast_reference_time).total_seconds() / 60

@@ -24,9 +24,9 @@ from echocast.model.registry.registry import CHAMPION, PREVIOUS, Registry
 from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
 from echocast.model.verification.live_comparison import Comparison, Terms, compare
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import Pair, Span
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import CountKey, TimeSpan
+from echocast.workers.streams.stores import StreamStores
 
 THRESHOLD = "30"  # dBZ: where there are events enough
 WHO = "shadow mode"
@@ -65,24 +65,24 @@ class ShadowPolicy:
 
 
 @dataclass(frozen=True)
-class Rival:
+class Candidate:
     """The model in the shadow: ``challenger``, or ``previous`` for a while after a promotion."""
 
     role: str
     reference: str
 
 
-def rival_of(registry: Registry, policy: ShadowPolicy, now: datetime) -> Rival | None:
+def rival_of(registry: Registry, policy: ShadowPolicy, now: datetime) -> Candidate | None:
     """Who is in the shadow now."""
     aliases = registry.aliases()
     if CHALLENGER in aliases:
-        return Rival(CHALLENGER, aliases[CHALLENGER])
+        return Candidate(CHALLENGER, aliases[CHALLENGER])
     if not policy.rolls_back or PREVIOUS not in aliases:
         return None
     since = registry.champion_since()
     if since is None or now - since[1] > timedelta(days=policy.days):
         return None
-    return Rival(PREVIOUS, aliases[PREVIOUS])
+    return Candidate(PREVIOUS, aliases[PREVIOUS])
 
 
 def drawn(stream: str, time: datetime, share: float) -> bool:
@@ -95,13 +95,13 @@ class Shadow:
     """Lets live scores promote or roll back, where that is configured.
 
     Args:
-        library: Forecasts and counts.
+        stores: Forecasts and counts.
         registry: Whose aliases may change.
         policy: When.
     """
 
-    def __init__(self, library: Library, registry: Registry, policy: ShadowPolicy) -> None:
-        self._library = library
+    def __init__(self, stores: StreamStores, registry: Registry, policy: ShadowPolicy) -> None:
+        self._stores = stores
         self._registry = registry
         self._policy = policy
 
@@ -117,7 +117,7 @@ class Shadow:
             self._act(rival, champion, comparison)
         return comparison
 
-    def _act(self, rival: Rival, champion: str, comparison: Comparison) -> None:
+    def _act(self, rival: Candidate, champion: str, comparison: Comparison) -> None:
         why = (
             f"{rival.reference} was better than {champion} on the same live forecasts: CSI at"
             f" {THRESHOLD} dBZ by {comparison.gain:+.4f}, 99 % interval {comparison.low:+.4f} to"
@@ -138,19 +138,19 @@ class Shadow:
         """How a rival did beside the champion, over all streams and their newest days."""
         blocks = [
             counts
-            for stream in self._library.register.names()
+            for stream in self._stores.streams.names()
             for counts in self._blocks(stream, champion, rival)
         ]
         return compare(blocks, self._policy.terms)
 
     def _blocks(self, stream: str, champion: str, rival: str) -> list[Table]:
         """Counts of the blocks that are complete."""
-        newest = self._library.frames.newest_time(stream)
+        newest = self._stores.frames.newest_time(stream)
         if newest is None:
             return []
-        span = Span(newest - timedelta(days=self._policy.days), newest)
-        counted: dict[str, list[Pair]] = defaultdict(list)
-        for pair in self._library.counts.pairs(stream, span):
+        span = TimeSpan(newest - timedelta(days=self._policy.days), newest)
+        counted: dict[str, list[CountKey]] = defaultdict(list)
+        for pair in self._stores.counts.pairs(stream, span):
             counted[pair.forecast_id].append(pair)
         blocks: dict[datetime, Table] = {}
         for theirs, ours in self._both(stream, span, rival, champion):
@@ -162,27 +162,27 @@ class Shadow:
         return list(blocks.values())
 
     def _both(
-        self, stream: str, span: Span, rival: str, champion: str
-    ) -> Iterator[tuple[Issued, Issued]]:
+        self, stream: str, span: TimeSpan, rival: str, champion: str
+    ) -> Iterator[tuple[IssuedForecast, IssuedForecast]]:
         """Forecasts of the rival, each with that of the champion from the same frames."""
-        issued = self._library.forecasts.listing(stream, span)
+        issued = self._stores.forecasts.listing(stream, span)
         ours = {one.forecast_reference_time: one for one in issued if _is(one, MODEL, champion)}
         for theirs in issued:
             if _is(theirs, CHALLENGER, rival) and theirs.forecast_reference_time in ours:
                 yield theirs, ours[theirs.forecast_reference_time]
 
-    def _table(self, stream: str, pairs: Sequence[Pair], champion_id: str) -> Table:
+    def _table(self, stream: str, pairs: Sequence[CountKey], champion_id: str) -> Table:
         """(2, 3): rival and champion; hits, misses, false alarms in frames both were scored by."""
         total = np.zeros((2, 3), np.int64)
         for pair in pairs:
-            theirs = self._library.counts.get(stream, pair)
-            ours = self._library.counts.get(stream, replace(pair, forecast_id=champion_id))
+            theirs = self._stores.counts.get(stream, pair)
+            ours = self._stores.counts.get(stream, replace(pair, forecast_id=champion_id))
             if theirs is not None and ours is not None:
                 total += np.array([_events(theirs, CHALLENGER), _events(ours, MODEL)])
         return total
 
 
-def _is(issued: Issued, role: str, reference: str) -> bool:
+def _is(issued: IssuedForecast, role: str, reference: str) -> bool:
     return role in issued.roles and f"{issued.model_name}/{issued.model_version}" == reference
 
 

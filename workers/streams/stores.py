@@ -1,4 +1,4 @@
-"""Library: everything that is kept of streams, as files."""
+"""StreamStores: everything that is kept of streams, as files."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from echocast.workers.archive.files import Files
 from echocast.workers.streams.count_store import CountStore
 from echocast.workers.streams.forecast_store import ForecastStore
 from echocast.workers.streams.frame_store import FrameStore
-from echocast.workers.streams.stream_store import Register
+from echocast.workers.streams.stream_store import StreamStore
 
 log = logging.getLogger("echocast.streams")
 
 
 @dataclass(frozen=True)
-class Library:
+class StreamStores:
     """The files of all streams, by what they hold; safe to share among threads."""
 
     files: Files
-    register: Register
+    streams: StreamStore
     frames: FrameStore
     forecasts: ForecastStore
     counts: CountStore
 
     @classmethod
     def of(cls, files: Files) -> Self:
-        """The library that lies in some files."""
+        """The stores in some files."""
         return cls(
-            files, Register(files), FrameStore(files), ForecastStore(files), CountStore(files)
+            files, StreamStore(files), FrameStore(files), ForecastStore(files), CountStore(files)
         )
 
     def set_aside(self, stream: str, time: datetime, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Register: which streams there are, and what their declarations and first frames settled."""
+"""StreamStore: which streams there are, and what their declarations and first frames settled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from echocast.workers.streams.paths import declaration_path, encoded, origin_pat
 from echocast.workers.streams.stream import NAME, Origin, Stream
 
 
-class Register:
+class StreamStore:
     """Declarations as files; safe to share among threads and processes.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from echocast.service.metrics.engine import Surroundings
+from echocast.service.metrics.engine import EngineCollector
 from echocast.workers.archive.archive import Archive
 from echocast.workers.jobs.store import JobStore
 from tests.service.bodies import NETCDF, netcdf
@@ -47,7 +47,7 @@ def test_of_an_engine_that_is_away_only_that_is_said(tmp_path: Path) -> None:
     with place(tmp_path) as where:
         store = JobStore(where.settings.engine_url, patience_seconds=0)
         archive = Archive(where.data / "store")
-        found = {m.name: m.samples[0].value for m in Surroundings(store, archive, 7).collect()}
+        found = {m.name: m.samples[0].value for m in EngineCollector(store, archive, 7).collect()}
         store.close()
     assert found.pop("echocast_disk_free_bytes") > 0
     assert found == {"echocast_disk_floor_bytes": 7, "echocast_engine_reachable": 0}

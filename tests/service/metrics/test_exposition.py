@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from echocast.service.metrics.exposition import StreamExposition
-from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.streams import Streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
@@ -35,12 +35,12 @@ def told(exposition: StreamExposition) -> list[str]:
 
 def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
     bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
-    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
 
     def agrees() -> list[str]:
         found = told(remembering)
         assert found == told(remembering)
-        assert found == told(StreamExposition(bench.library, bench.sums, Floors()))
+        assert found == told(StreamExposition(bench.stores, bench.sums, SampleFloors()))
         return found
 
     texts = [agrees()]
@@ -64,7 +64,7 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
     connection: EngineClient, tmp_path: Path
 ) -> None:
     bench = Bench(tmp_path, connection, "fast")
-    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
     bench.put(0, 0)
     speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
     assert f"{speed} NaN" in told(remembering)
@@ -86,7 +86,7 @@ def test_it_is_made_once_before_anybody_asks(
         return b""
 
     async def lifespan() -> None:
-        streams = Streams(*[None] * 5, exposition, None, Floors())  # type: ignore[arg-type]
+        streams = Streams(*[None] * 5, exposition, None, SampleFloors())  # type: ignore[arg-type]
         async with streams.remembering():
             assert await asyncio.to_thread(made.wait, 10)
 
@@ -96,14 +96,14 @@ def test_it_is_made_once_before_anybody_asks(
 
 def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "floored")
-    lines = told(StreamExposition(bench.library, bench.sums, Floors(77, 7, 17)))
+    lines = told(StreamExposition(bench.stores, bench.sums, SampleFloors(77, 7, 17)))
     for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
         assert f"echocast_stream_event_floor_{name} {floor}.0" in lines
 
 
 def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "poisoned")
-    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
     for slot in (5, 6):  # 23:55 and midnight
         bench.put(slot, slot)
     bench.settle()
@@ -112,9 +112,9 @@ def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path
     before = told(remembering)
     assert f"{aside} 0.0" in before
     assert [line for line in before if line.startswith(storms) and not line.endswith(" 0.0")]
-    bench.library.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
+    bench.stores.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
     assert f"{aside} 1.0" in told(remembering)
-    assert bench.library.frames.set_aside_times("poisoned") == [START + 5 * STEP]
+    assert bench.stores.frames.set_aside_times("poisoned") == [START + 5 * STEP]
 
 
 def test_a_challenger_is_told_of_from_its_first_forecast_on(
@@ -122,7 +122,7 @@ def test_a_challenger_is_told_of_from_its_first_forecast_on(
 ) -> None:
     """At zero, so that the increase of its counters misses nothing."""
     bench = Bench(tmp_path, connection, "shadowed")
-    remembering = StreamExposition(bench.library, bench.sums, Floors())
+    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
     bench.put(0, 0)
     assert not [line for line in told(remembering) if "challenger" in line]
     bench.issue(0, roles=("challenger",))

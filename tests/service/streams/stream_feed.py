@@ -12,7 +12,7 @@ from echocast.model.frames import Frames
 from echocast.model.synthetic.storms import storm
 from echocast.service.client.feed import netcdf_bytes
 from echocast.workers.streams.assembly import stream_processing
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import recounted, stored
 from tests.service.bodies import NETCDF
 from tests.service.real_processes import Place, eventually
@@ -73,9 +73,9 @@ def agree(where: Place, name: str) -> bool:
     """Whether sums, stored counts and a recount of all files are the same, and not nothing."""
     nowcasts = stream_processing(where.settings, 5)
     try:
-        truth = recounted(nowcasts.library, nowcasts.scorer, name)
-        kept = stored(nowcasts.library, nowcasts.scorer, name)
-        span = Span(frames().times[0], frames().times[-1])
+        truth = recounted(nowcasts.stores, nowcasts.scorer, name)
+        kept = stored(nowcasts.stores, nowcasts.scorer, name)
+        span = TimeSpan(frames().times[0], frames().times[-1])
         return bool(truth) and kept == truth == nowcasts.sums.over(name, span)
     finally:
         nowcasts.close()
@@ -87,8 +87,8 @@ def settled(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
     def check() -> bool:
         nowcasts = stream_processing(where.settings, 5)
         try:
-            span = Span(frames().times[0], frames().times[-1])
-            issued = nowcasts.library.forecasts.listing(name, span)
+            span = TimeSpan(frames().times[0], frames().times[-1])
+            issued = nowcasts.stores.forecasts.listing(name, span)
             work = nowcasts.scorer.work(name, span)
             added = nowcasts.sums.added_pairs(name, span)
             return len(issued) == forecasts and added == set(work.due)

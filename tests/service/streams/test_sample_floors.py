@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from echocast.service.streams.sample_floors import Floors
+from echocast.service.streams.sample_floors import SampleFloors
 
 FIRST = datetime(2026, 7, 1, tzinfo=UTC)
 HOURLY = {
@@ -16,20 +16,20 @@ HOURLY = {
 
 
 def test_pixels_blocks_and_storms_are_told() -> None:
-    sample = Floors().sample(HOURLY, 30)
+    sample = SampleFloors().sample(HOURLY, 30)
     assert (sample.pixels, sample.blocks, sample.storms) == (31, 2, 7)
     assert not sample.enough
-    assert Floors().sample({}, 30).pixels == 0
+    assert SampleFloors().sample({}, 30).pixels == 0
 
 
 @pytest.mark.parametrize(
     ("floors", "enough"),
     [
-        (Floors(31, 2, 7), True),
-        (Floors(32, 2, 7), False),
-        (Floors(31, 3, 7), False),
-        (Floors(31, 2, 8), False),
+        (SampleFloors(31, 2, 7), True),
+        (SampleFloors(32, 2, 7), False),
+        (SampleFloors(31, 3, 7), False),
+        (SampleFloors(31, 2, 8), False),
     ],
 )
-def test_each_floor_must_be_reached(floors: Floors, enough: bool) -> None:
+def test_each_floor_must_be_reached(floors: SampleFloors, enough: bool) -> None:
     assert floors.sample(HOURLY, 30).enough is enough

@@ -16,7 +16,7 @@ from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.engine.url import embedded_url
 from echocast.workers.errors import ArchiveError, DiskFull, NotInArchive
 from echocast.workers.streams.scoring import Scorer
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from tests.workers.streams.stream_bench import GRID, Bench
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -146,9 +146,9 @@ def test_a_stream_in_a_store_scores_itself_like_one_on_disk(bucket: str, tmp_pat
         engine = EngineClient(embedded_url(Path(root)), 5)
         benches: list[Any] = [Bench(tmp_path / "disk", engine, "disk")]
         stored = Bench(tmp_path / "unused", engine, "stored")
-        stored.library = Library.of(ObjectFiles(f"{bucket}/scored", tmp_path / "copies"))
-        stored.scorer = Scorer(stored.library, stored.sums)
-        stored.library.register.declare(stored.stream)
+        stored.stores = StreamStores.of(ObjectFiles(f"{bucket}/scored", tmp_path / "copies"))
+        stored.scorer = Scorer(stored.stores, stored.sums)
+        stored.stores.streams.declare(stored.stream)
         stored.settle_origin(GRID)
         benches.append(stored)
         for bench in benches:

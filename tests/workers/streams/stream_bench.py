@@ -17,19 +17,19 @@ from echocast.model.frames import Frames, Grid
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.streams.count_sums import Sums
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import recounted, stored
 from echocast.workers.streams.scoring import Scorer
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 
 START = datetime(2026, 7, 1, 23, 30, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 SIDE = 16
 GRID = Grid.of_pixels(SIDE, SIDE)
-ALL = Span(START - timedelta(days=1), START + timedelta(days=2))
+ALL = TimeSpan(START - timedelta(days=1), START + timedelta(days=2))
 
 
 def rain(seed: int) -> FloatArray:
@@ -50,17 +50,17 @@ class Bench:
 
     def __init__(self, root: Path, engine: EngineClient, name: str = "radar") -> None:
         self.name = name
-        self.library = Library.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
-        self.sums = Sums(engine)
-        self.scorer = Scorer(self.library, self.sums)
-        self.stream, _ = self.library.register.declare(Stream(name, 5))
+        self.stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+        self.sums = CountSums(engine)
+        self.scorer = Scorer(self.stores, self.sums)
+        self.stream, _ = self.stores.streams.declare(Stream(name, 5))
         self.settle_origin(GRID)
 
     def settle_origin(self, grid: Grid) -> None:
-        self.library.register.settled(self.stream, Origin(grid, 0.0))
+        self.stores.streams.settled(self.stream, Origin(grid, 0.0))
 
     def put(self, slot: int, seed: int) -> str:
-        return self.library.frames.put(self.name, stream_frame(slot, seed), replace=True)
+        return self.stores.frames.put(self.name, stream_frame(slot, seed), replace=True)
 
     def issue(
         self,
@@ -69,7 +69,7 @@ class Bench:
         leads: int = 3,
         meanwhile: Callable[[], object] = lambda: None,
         roles: tuple[str, ...] = ("model", "canary"),
-    ) -> Issued:
+    ) -> IssuedForecast:
         """A forecast of the model from frame ``slot``; something happens while it is written."""
         reference = START + slot * STEP
         times = tuple(reference + STEP * (lead + 1) for lead in range(leads))
@@ -86,7 +86,7 @@ class Bench:
             exceedance_thresholds_dbz=(30.0,),
             exceedance_probability=chances,
         )
-        issued = Issued(
+        issued = IssuedForecast(
             hashlib.sha256(f"{slot}".encode()).hexdigest()[:32],
             self.name,
             reference,
@@ -102,15 +102,15 @@ class Bench:
             meanwhile()
             write_forecast(forecast, path)
 
-        return self.library.forecasts.issue(issued, write)
+        return self.stores.forecasts.issue(issued, write)
 
     def settle(self, first: int = -300, last: int = 300) -> int:
-        return self.scorer.settle(self.name, Span(START + first * STEP, START + last * STEP))
+        return self.scorer.settle(self.name, TimeSpan(START + first * STEP, START + last * STEP))
 
     def agrees(self) -> bool:
         """Whether sums, stored counts and a recount are the same."""
-        truth = recounted(self.library, self.scorer, self.name)
-        kept = stored(self.library, self.scorer, self.name)
+        truth = recounted(self.stores, self.scorer, self.name)
+        kept = stored(self.stores, self.scorer, self.name)
         assert kept == truth
         assert self.sums.over(self.name, ALL) == truth
         return bool(truth)

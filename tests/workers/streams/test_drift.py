@@ -12,7 +12,7 @@ from echocast.model.drift.detector import SKILL_DRIFT, Drift, fold
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams import drift
 from echocast.workers.streams.drift import DriftWatch, drift_state, states_key
-from echocast.workers.streams.paths import Pair
+from echocast.workers.streams.paths import CountKey
 from echocast.workers.streams.reindex import reindex
 from tests.model.drift.drift_blocks import blocks
 from tests.workers.streams.stream_bench import GRID, SIDE, START, STEP, Bench, stream_frame
@@ -30,21 +30,21 @@ def told() -> list[str]:
 
 @pytest.fixture
 def watch(bench: Bench, engine: EngineClient, told: list[str]) -> DriftWatch:
-    return DriftWatch(bench.library, bench.sums, engine, told.append)
+    return DriftWatch(bench.stores, bench.sums, engine, told.append)
 
 
 def count(bench: Bench, block: Block, number: int = 0) -> None:
     """Add a block's counts to the sums, as of one frame with so many received."""
     counts = {f"0|{name}": vector for name, vector in block.counts.items()}
     counts["0|pixels|missing"] = [block.received * PIXELS, 0]
-    pair = Pair(block.begin + timedelta(hours=1), f"forecast{number}", "0")
+    pair = CountKey(block.begin + timedelta(hours=1), f"forecast{number}", "0")
     assert bench.sums.add(NAME, pair, counts) is None
 
 
 def arrive(bench: Bench, time: datetime) -> None:
     """Have a frame of that time in the archive, without counting it."""
     slot = (time - START) // STEP
-    bench.library.frames.put(NAME, stream_frame(slot, 1), replace=True)
+    bench.stores.frames.put(NAME, stream_frame(slot, 1), replace=True)
 
 
 def as_counted(given: list[Block]) -> list[Block]:
@@ -77,7 +77,7 @@ def test_late_counts_change_nothing_but_when_they_are_known(
     arrive(bench, given[-1].begin + BLOCK)
     for index in order:
         count(bench, given[index])
-        DriftWatch(bench.library, bench.sums, engine).update(NAME)  # a worker that just started
+        DriftWatch(bench.stores, bench.sums, engine).update(NAME)  # a worker that just started
     assert drift_state(engine, NAME) == fold(as_counted(given))
 
 
@@ -90,7 +90,7 @@ def test_replaced_counts_are_charted_anew(
         count(bench, block)
     watch.update(NAME)
     other = replace(given[2], counts=next(blocks(9, 1, dry=0.0)).counts)
-    pair = Pair(other.begin + timedelta(hours=1), "forecast0", "1")
+    pair = CountKey(other.begin + timedelta(hours=1), "forecast0", "1")
     before, after = (
         {f"0|{n}": v for n, v in {**b.counts, "pixels|missing": [72 * PIXELS, 0]}.items()}
         for b in (given[2], other)
@@ -188,7 +188,7 @@ def test_skill_drift_is_told_when_it_begins_and_not_again(
 def test_reindex_makes_the_state_again(
     bench: Bench, watch: DriftWatch, engine: EngineClient
 ) -> None:
-    assert bench.library.register.settled is not None
+    assert bench.stores.streams.settled is not None
     assert GRID.shape == (SIDE, SIDE)
     bench.issue(0)
     for slot in (1, 2, A_BLOCK, 2 * A_BLOCK, 3 * A_BLOCK + 1):
@@ -198,6 +198,6 @@ def test_reindex_makes_the_state_again(
     before = drift_state(engine, NAME)
     assert before.upto is not None
     engine.redis.flushall()
-    reindex(bench.library, bench.scorer, bench.sums, NAME)
+    reindex(bench.stores, bench.scorer, bench.sums, NAME)
     watch.update(NAME)
     assert drift_state(engine, NAME) == before

@@ -17,7 +17,7 @@ from echocast.model.registry.history import History
 from echocast.model.registry.storage import Folder
 from echocast.workers.jobs.job import Job
 from echocast.workers.streams.assembly import stream_processing
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models
@@ -25,7 +25,7 @@ from tests.workers.fake_nowcaster import FakeNowcaster
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
 FRAMES_BEFORE = 12
-EVER = Span(START - 50 * STEP, START + 50 * STEP)
+EVER = TimeSpan(START - 50 * STEP, START + 50 * STEP)
 ROLES = {"champion": "fake/2", "canary": "fake/1"}
 
 
@@ -35,8 +35,8 @@ def processing(make_world: Callable[..., World], tmp_path: Path) -> Any:
     name_models(tmp_path, "fake/1", "fake/2")
     History(Folder(tmp_path)).append(FIRST_ROLES, "me", "For a test.", aliases=ROLES)
     processing = stream_processing(make_world(models_dir=tmp_path).settings, 5)
-    stream, _ = processing.library.register.declare(Stream("radar", 5))
-    processing.library.register.settled(stream, Origin(GRID, 0))
+    stream, _ = processing.stores.streams.declare(Stream("radar", 5))
+    processing.stores.streams.settled(stream, Origin(GRID, 0))
     yield processing
     processing.close()
 
@@ -44,7 +44,7 @@ def processing(make_world: Callable[..., World], tmp_path: Path) -> Any:
 def process(processing: StreamProcessing, slot: int) -> None:
     """A frame comes, and the nowcasts that it asks for are made."""
     time = START + slot * STEP
-    processing.library.frames.put("radar", stream_frame(slot, seed=slot), replace=False)
+    processing.stores.frames.put("radar", stream_frame(slot, seed=slot), replace=False)
     processing.see_to("radar", time, "worker")
     for job in jobs_of(processing, time):
         inputs = processing.forecasting.inputs(job)
@@ -80,13 +80,13 @@ def costs(processing: StreamProcessing, monkeypatch: pytest.MonkeyPatch) -> Coun
 
         monkeypatch.setattr(owner, name, counted)
 
-    files = processing.library.files
+    files = processing.stores.files
     counting(files, "get", "read")
     counting(files, "put", "written")
     counting(files, "create", "written")
     counting(files, "listing", "listed")
     counting(files, "folders", "listed")
-    counting(processing.library.forecasts, "local_file", "forecast files opened")
+    counting(processing.stores.forecasts, "local_file", "forecast files opened")
     counting(StreamFrame, "from_bytes", "frames decoded")
     counting(Folder, "names", "looks at the registry")
     return counter
@@ -110,5 +110,5 @@ def test_costs_of_a_frame(processing: StreamProcessing, costs: Counter[str]) -> 
     assert costs["origin.json read"] <= 18
     assert costs["verification written"] <= 14
     assert costs["forecast files opened"] <= 13
-    issued = processing.library.forecasts.listing("radar", EVER)
+    issued = processing.stores.forecasts.listing("radar", EVER)
     assert len(issued) == FRAMES_BEFORE + 1 + 4  # from the tenth frame on, two of each

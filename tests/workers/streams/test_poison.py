@@ -51,15 +51,15 @@ class Stage:
     def __init__(self, world: World, module: str) -> None:
         self.world, self.module = world, module
         self.processing: StreamProcessing = stream_processing(world.settings, 5)
-        self.library = self.processing.library
-        stream, _ = self.library.register.declare(Stream("radar", 5))
-        self.library.register.settled(stream, Origin(GRID, 0))
+        self.stores = self.processing.stores
+        stream, _ = self.stores.streams.declare(Stream("radar", 5))
+        self.stores.streams.settled(stream, Origin(GRID, 0))
         self.log = (world.settings.data_dir / "worker.log").open("ab")
         self.deaths = 0
         self.worker = world.start_worker(module, self.log)
 
     def send(self, sent: StreamFrame) -> None:
-        self.library.frames.put("radar", sent, replace=True)
+        self.stores.frames.put("radar", sent, replace=True)
         self.processing.publisher.publish(STREAM, f"radar/{stamp(sent.header.time)}")
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -74,10 +74,10 @@ class Stage:
         until(look)
 
     def served(self) -> list[datetime]:
-        return [f.forecast_reference_time for f in self.library.forecasts.listing("radar", ALL)]
+        return [f.forecast_reference_time for f in self.stores.forecasts.listing("radar", ALL)]
 
     def aside(self) -> list[datetime]:
-        return self.library.frames.set_aside_times("radar")
+        return self.stores.frames.set_aside_times("radar")
 
     def close(self) -> None:
         self.processing.close()
@@ -115,7 +115,7 @@ def test_a_frame_whose_scoring_kills_three_workers_is_set_aside(
     assert stage.deaths == 3
     assert stage.worker.poll() is None
     assert "is set aside" in Path(stage.log.name).read_text()
-    newest = stage.library.forecasts.latest("radar")
+    newest = stage.stores.forecasts.latest("radar")
     assert newest is not None
     assert (START + STEP).isoformat() in newest.quality["bridged"]
 
@@ -125,7 +125,7 @@ def test_a_frame_whose_nowcast_kills_three_workers_is_set_aside(
 ) -> None:
     stage = make_stage("tests.workers.worker_with_fake")
     for slot in range(9):
-        stage.library.frames.put("radar", stream_frame(slot, 1, late=True), replace=True)
+        stage.stores.frames.put("radar", stream_frame(slot, 1, late=True), replace=True)
     stage.send(frame(9, rain(1), fake="kill"))
     stage.until(stage.aside)
     assert stage.aside() == [START + 9 * STEP]
@@ -139,11 +139,11 @@ def test_a_frame_whose_nowcast_kills_three_workers_is_set_aside(
 
 
 def test_a_frame_set_aside_is_missing_until_it_is_sent_again_to_replace(bench: Bench) -> None:
-    frames = bench.library.frames
+    frames = bench.stores.frames
     for slot in range(3):
         bench.put(slot, seed=slot)
     bench.issue(0)
-    bench.library.set_aside("radar", START + 2 * STEP, "It was deadly.")
+    bench.stores.set_aside("radar", START + 2 * STEP, "It was deadly.")
     assert frames.times("radar", ALL) == [START, START + STEP]
     assert [header.time for header in frames.headers("radar", ALL)] == [START, START + STEP]
     assert frames.newest_time("radar") == START + STEP

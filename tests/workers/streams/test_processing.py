@@ -11,7 +11,7 @@ import pytest
 from echocast.workers.jobs.job import Job
 from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.forecast_store import description_path
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing, arrival
 from echocast.workers.streams.reindex import recounted, reindex
 from echocast.workers.streams.shadow import drawn
@@ -19,7 +19,7 @@ from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models, until
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
-EVER = Span(START - 50 * STEP, START + 50 * STEP)
+EVER = TimeSpan(START - 50 * STEP, START + 50 * STEP)
 
 
 def champion(models: Path, version: str) -> None:
@@ -33,12 +33,12 @@ class Stage:
         self.world = world
         self.models = models
         self.processing: StreamProcessing = stream_processing(world.settings, 5)
-        stream, _ = self.processing.library.register.declare(Stream("radar", 5))
-        self.processing.library.register.settled(stream, Origin(GRID, 0))
+        stream, _ = self.processing.stores.streams.declare(Stream("radar", 5))
+        self.processing.stores.streams.settled(stream, Origin(GRID, 0))
 
     def put(self, slot: int, seed: int = 1, *, late: bool = False) -> None:
         frame = stream_frame(slot, seed, late=late)
-        self.processing.library.frames.put("radar", frame, replace=True)
+        self.processing.stores.frames.put("radar", frame, replace=True)
 
     def arrived(self, slot: int) -> None:
         self.processing.arrived("radar", START + slot * STEP)
@@ -49,7 +49,7 @@ class Stage:
         return [job for job_id in ids if (job := self.world.jobs.get(job_id))]
 
     def issued(self) -> list[Any]:
-        return self.processing.library.forecasts.listing("radar", EVER)
+        return self.processing.stores.forecasts.listing("radar", EVER)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_frame_orders_one_nowcast_however_often_it_arrives(stage: Stage) -> No
 def test_a_late_frame_and_a_stream_that_forecasts_nothing_order_none(stage: Stage) -> None:
     stage.put(0, late=True)
     stage.arrived(0)
-    stage.processing.library.register.declare(Stream("radar", 5, auto_nowcast=False))
+    stage.processing.stores.streams.declare(Stream("radar", 5, auto_nowcast=False))
     stage.put(1)
     stage.arrived(1)
     assert stage.jobs() == []
@@ -125,7 +125,7 @@ def test_a_real_worker_forecasts_scores_and_sweeps(stage: Stage) -> None:
     stage.world.start_worker()
     until(lambda: len(stage.issued()) == 12)
     until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).due))
-    truth = recounted(stage.processing.library, stage.processing.scorer, "radar")
+    truth = recounted(stage.processing.stores, stage.processing.scorer, "radar")
     assert stage.processing.sums.over("radar", EVER) == truth
     assert truth["5|forecasts|model"] == truth["5|forecasts|canary"] == [2]
     assert truth["5|forecasts|fallback"] == [9]
@@ -143,7 +143,7 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     newest = {issued.roles: issued for issued in stage.issued()[-2:]}
     assert newest["model",].model_version == "2"
     assert newest["canary",].model_version == "1"
-    latest = stage.processing.library.forecasts.latest("radar")
+    latest = stage.processing.stores.forecasts.latest("radar")
     assert latest == newest["model",]
     stage.put(11)
     stage.arrived(11)
@@ -175,9 +175,9 @@ def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
     for slot in range(3):
         stage.put(slot)
     processing = stage.processing
-    found = reindex(processing.library, processing.scorer, processing.sums, "radar")
+    found = reindex(processing.stores, processing.scorer, processing.sums, "radar")
     assert (found.frames, found.counted) == (3, 3)
-    assert reindex(processing.library, processing.scorer, processing.sums, "radar").counted == 0
+    assert reindex(processing.stores, processing.scorer, processing.sums, "radar").counted == 0
 
 
 def work(stage: Stage) -> Any:
@@ -198,7 +198,7 @@ def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
     beside = [issued for issued in stage.issued() if "challenger" in issued.roles]
     assert {(issued.model_version, issued.served) for issued in beside} == {("2", False)}
     assert all(path.endswith("_challenger.json") for path in map(description_path, beside))
-    latest = stage.processing.library.forecasts.latest("radar")
+    latest = stage.processing.stores.forecasts.latest("radar")
     assert latest is not None
     assert (latest.model_version, latest.roles) == ("1", ("model", "canary"))
     sums = stage.processing.sums.over("radar", EVER)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.streams.paths import Span
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import differing, reindex, stored
 from echocast.workers.streams.retention import remove_old
 from echocast.workers.streams.stream import Stream
@@ -88,7 +88,7 @@ def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Benc
     bench.put(1, seed=5)
     bench.settle()
     before = bench.sums.over("radar", ALL)
-    for pair in bench.library.counts.pairs("radar", ALL):
+    for pair in bench.stores.counts.pairs("radar", ALL):
         bench.scorer._add("radar", pair)
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert bench.sums.corrections("radar") == 0
@@ -99,7 +99,11 @@ def test_a_few_vectors_are_what_they_are_among_all(bench: Bench) -> None:
         bench.issue(slot, seed=slot)
         bench.put(slot, seed=slot)
     bench.settle()
-    for span in (ALL, Span(START, START + timedelta(minutes=20)), Span(START - DAY, START - DAY)):
+    for span in (
+        ALL,
+        TimeSpan(START, START + timedelta(minutes=20)),
+        TimeSpan(START - DAY, START - DAY),
+    ):
         every = bench.sums.over("radar", span)
         names = ["5|model|30", "5|reliability|30", "0|histogram|dbz", "99|model|30"]
         assert bench.sums.vectors_over("radar", span, names) == {
@@ -128,7 +132,7 @@ def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Benc
     bench.settle()
     before = bench.sums.over("radar", ALL)
     bench.sums._engine.redis.flushall()
-    found = reindex(bench.library, bench.scorer, bench.sums, "radar")
+    found = reindex(bench.stores, bench.scorer, bench.sums, "radar")
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert (found.frames, found.forecasts, found.counted) == (4, 4, 0)
 
@@ -137,12 +141,12 @@ def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
     bench.settle()
-    assert differing(bench.library, bench.scorer, "radar") == 0
-    pair = next(p for p in bench.library.counts.pairs("radar", ALL) if p.forecast_id != "observed")
-    counts = dict(bench.library.counts.get("radar", pair) or {})
+    assert differing(bench.stores, bench.scorer, "radar") == 0
+    pair = next(p for p in bench.stores.counts.pairs("radar", ALL) if p.forecast_id != "observed")
+    counts = dict(bench.stores.counts.get("radar", pair) or {})
     counts["5|model|30"] = [1, 2, 3, 4]
-    bench.library.counts.put("radar", pair, counts)
-    assert differing(bench.library, bench.scorer, "radar") == 1
+    bench.stores.counts.put("radar", pair, counts)
+    assert differing(bench.stores, bench.scorer, "radar") == 1
 
 
 def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
@@ -151,19 +155,19 @@ def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
         bench.issue(slot)
     bench.settle()
     before = bench.sums.over("radar", ALL)
-    remove_old(bench.library, Stream("radar", 5, retention_days=1), START + timedelta(days=9))
-    assert bench.library.frames.newest_time("radar") is None
+    remove_old(bench.stores, Stream("radar", 5, retention_days=1), START + timedelta(days=9))
+    assert bench.stores.frames.newest_time("radar") is None
     assert bench.settle() == 0
     assert bench.sums.over("radar", ALL) == before
-    reindex(bench.library, bench.scorer, bench.sums, "radar")
+    reindex(bench.stores, bench.scorer, bench.sums, "radar")
     assert bench.sums.over("radar", ALL) == before
-    assert stored(bench.library, bench.scorer, "radar") == before
+    assert stored(bench.stores, bench.scorer, "radar") == before
 
 
 def test_a_damaged_forecast_keeps_no_other_from_its_scores(bench: Bench) -> None:
     damaged = bench.issue(0)
     bench.issue(1)
-    bench.library.forecasts.local_file(damaged).write_bytes(b"rain")
+    bench.stores.forecasts.local_file(damaged).write_bytes(b"rain")
     bench.put(2, seed=5)
     bench.settle()
     assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
@@ -189,7 +193,7 @@ def killed_after(bench: Bench, operations: int, action: Callable[[], Any]) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("put", "create", "delete"):
-            patch.setattr(bench.library.files, name, dying(getattr(bench.library.files, name)))
+            patch.setattr(bench.stores.files, name, dying(getattr(bench.stores.files, name)))
         patch.setattr(bench.sums, "_add", dying(bench.sums._add))
         try:
             action()
@@ -224,7 +228,7 @@ def test_counts_equal_the_recount_after_any_history(engine: EngineClient, histor
                 killed_after(bench, number, lambda slot=slot: bench.settle(slot, slot))
             else:
                 engine.redis.flushall()
-                whole = (bench.library, bench.scorer, bench.sums, "radar")
+                whole = (bench.stores, bench.scorer, bench.sums, "radar")
                 killed_after(bench, number, lambda whole=whole: reindex(*whole))
         bench.settle()
         bench.agrees()

@@ -17,10 +17,10 @@ from echocast.model.registry.registry import Registry
 from echocast.model.verification.live_comparison import Terms
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import Pair
-from echocast.workers.streams.shadow import Rival, Shadow, ShadowPolicy, rival_of
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import CountKey
+from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, rival_of
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
@@ -54,17 +54,17 @@ class Past:
     """What a stream issued, with the counts as a scorer left them."""
 
     def __init__(self, root: Path) -> None:
-        self.library = Library.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
-        stream, _ = self.library.register.declare(Stream("radar", 5))
-        self.library.register.settled(stream, Origin(GRID, 0.0))
+        self.stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+        stream, _ = self.stores.streams.declare(Stream("radar", 5))
+        self.stores.streams.settled(stream, Origin(GRID, 0.0))
 
     def newest_frame(self, time: datetime) -> None:
         frame = stream_frame(round((time - START) / STEP), seed=1)
-        self.library.frames.put("radar", frame, replace=True)
+        self.stores.frames.put("radar", frame, replace=True)
 
     def issued(self, time: datetime, role: str, version: str, counts: tuple[int, ...]) -> None:
         valid = time + HOUR
-        made = Issued(
+        made = IssuedForecast(
             id=f"{role}-{version}-{time:%d%H%M}",
             stream="radar",
             forecast_reference_time=time,
@@ -75,9 +75,11 @@ class Past:
             quality={},
             issued=time,
         )
-        self.library.forecasts.issue(made, lambda path: path.touch())
-        self.library.counts.put(
-            "radar", Pair(valid, made.id, FRAME), {f"60|{role}|30": counts, f"60|{role}|40": GOOD}
+        self.stores.forecasts.issue(made, lambda path: path.touch())
+        self.stores.counts.put(
+            "radar",
+            CountKey(valid, made.id, FRAME),
+            {f"60|{role}|30": counts, f"60|{role}|40": GOOD},
         )
 
     def days(
@@ -103,7 +105,7 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     past: Past, registry: Registry
 ) -> None:
     past.days(3, ("1", BAD), ("2", GOOD))
-    comparison = Shadow(past.library, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).look()
     assert comparison is not None
     assert (comparison.blocks, comparison.pixels) == (12, 72 * 100)
     assert comparison.gain == pytest.approx(0.4)
@@ -112,7 +114,7 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     assert (entry.what, entry.who) == ("promote", "shadow mode")
     assert entry.scores == comparison.to_json()
     assert "tiny/2 was better than tiny/1" in entry.why
-    assert Shadow(past.library, registry, POLICY).look() is not None  # tiny/1 is watched now
+    assert Shadow(past.stores, registry, POLICY).look() is not None  # tiny/1 is watched now
     assert len(registry.history()) == 1
 
 
@@ -130,7 +132,7 @@ def test_else_the_champion_goes_on(
     past: Past, registry: Registry, days: float, rival: tuple, policy: ShadowPolicy
 ) -> None:
     past.days(days, ("1", BAD), ("2", rival))
-    Shadow(past.library, registry, policy).look()
+    Shadow(past.stores, registry, policy).look()
     assert registry.reference() == "tiny/1"
     assert registry.history() == []
 
@@ -140,14 +142,14 @@ def test_only_forecasts_from_the_same_frames_are_compared(past: Past, registry: 
     for number in range(72):  # the champion alone, on harder weather; and another model's
         past.issued(BEGIN + number * HOUR + STEP, "model", "1", BAD)
         past.issued(BEGIN + number * HOUR + 2 * STEP, "challenger", "3", GOOD)
-    comparison = Shadow(past.library, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).look()
     assert comparison is not None
     assert (comparison.gain, comparison.pixels) == (0, 7200)
 
 
 def test_a_block_counts_when_all_its_forecasts_are_scored(past: Past, registry: Registry) -> None:
     past.days(3, ("1", BAD), ("2", GOOD), last_frame=timedelta(0))
-    comparison = Shadow(past.library, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).look()
     assert comparison is not None
     assert comparison.blocks == 11
 
@@ -155,7 +157,7 @@ def test_a_block_counts_when_all_its_forecasts_are_scored(past: Past, registry: 
 def test_a_promotion_that_live_scores_regret_is_undone(past: Past, registry: Registry) -> None:
     registry.promote("tiny/2", **ME)
     past.days(3, ("2", BAD), ("1", GOOD))
-    shadow = Shadow(past.library, registry, POLICY)
+    shadow = Shadow(past.stores, registry, POLICY)
     shadow.look()
     entry = registry.history()[-1]
     assert (entry.what, entry.who, registry.reference()) == ("rollback", "shadow mode", "tiny/1")
@@ -164,10 +166,10 @@ def test_a_promotion_that_live_scores_regret_is_undone(past: Past, registry: Reg
 
 
 def test_who_is_in_the_shadow(registry: Registry) -> None:
-    assert rival_of(registry, POLICY, NOW) == Rival("challenger", "tiny/2")
+    assert rival_of(registry, POLICY, NOW) == Candidate("challenger", "tiny/2")
     entry = registry.promote("tiny/2", **ME)
-    assert rival_of(registry, POLICY, entry.time) == Rival("previous", "tiny/1")
+    assert rival_of(registry, POLICY, entry.time) == Candidate("previous", "tiny/1")
     assert rival_of(registry, POLICY, entry.time + timedelta(days=15)) is None
     assert rival_of(registry, replace(POLICY, rolls_back=False), entry.time) is None
     registry.set_alias("challenger", "tiny/3", **ME)
-    assert rival_of(registry, POLICY, entry.time) == Rival("challenger", "tiny/3")
+    assert rival_of(registry, POLICY, entry.time) == Candidate("challenger", "tiny/3")

@@ -15,11 +15,11 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, StreamConflict, UnknownStream
-from echocast.workers.streams.forecast_store import Issued
-from echocast.workers.streams.paths import Span, frame_path
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import TimeSpan, frame_path
 from echocast.workers.streams.rain_speed import mean_speed_m_s
 from echocast.workers.streams.retention import remove_old
-from echocast.workers.streams.stores import Library
+from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, Bench, stream_frame
 
@@ -27,20 +27,20 @@ NOBODY = EngineClient("redis://127.0.0.1:1/0", 0)  # an engine that is never ask
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library.of(LocalFiles(Archive(tmp_path, free_space_floor_bytes=0)))
+def stores(tmp_path: Path) -> StreamStores:
+    return StreamStores.of(LocalFiles(Archive(tmp_path, free_space_floor_bytes=0)))
 
 
-def test_a_declaration_comes_back_as_it_was(library: Library) -> None:
+def test_a_declaration_comes_back_as_it_was(stores: StreamStores) -> None:
     stream = Stream("radar", 5, "mm/h", GRID, 7, False, 20)
-    assert library.register.declare(stream)[1]
-    assert library.register.stream("radar").to_json() == stream.to_json()
-    assert library.register.names() == ["radar"]
+    assert stores.streams.declare(stream)[1]
+    assert stores.streams.stream("radar").to_json() == stream.to_json()
+    assert stores.streams.names() == ["radar"]
 
 
-def test_only_retention_nowcasting_and_gaps_may_change(library: Library) -> None:
-    library.register.declare(Stream("radar", 5, grid=GRID))
-    holds, new = library.register.declare(Stream("radar", 5, retention_days=3, auto_nowcast=False))
+def test_only_retention_nowcasting_and_gaps_may_change(stores: StreamStores) -> None:
+    stores.streams.declare(Stream("radar", 5, grid=GRID))
+    holds, new = stores.streams.declare(Stream("radar", 5, retention_days=3, auto_nowcast=False))
     assert not new
     assert (holds.retention_days, holds.auto_nowcast) == (3, False)
     assert holds.grid is not None
@@ -50,35 +50,35 @@ def test_only_retention_nowcasting_and_gaps_may_change(library: Library) -> None
         Stream("radar", 5, grid=Grid.of_pixels(16, 17)),
     ):
         with pytest.raises(StreamConflict, match="radar"):
-            library.register.declare(other)
-    assert library.register.stream("radar").to_json() == holds.to_json()
+            stores.streams.declare(other)
+    assert stores.streams.stream("radar").to_json() == holds.to_json()
 
 
 @pytest.mark.parametrize("name", ["../radar", "", "Radar", "a/b", "x" * 65])
-def test_a_name_never_leaves_its_place(library: Library, name: str) -> None:
+def test_a_name_never_leaves_its_place(stores: StreamStores, name: str) -> None:
     with pytest.raises(ContractViolation, match="name"):
         Stream(name, 5)
     with pytest.raises(UnknownStream):
-        library.register.stream(name)
+        stores.streams.stream(name)
 
 
-def test_the_first_frame_settles_grid_and_rhythm(library: Library) -> None:
-    stream, _ = library.register.declare(Stream("radar", 5))
+def test_the_first_frame_settles_grid_and_rhythm(stores: StreamStores) -> None:
+    stream, _ = stores.streams.declare(Stream("radar", 5))
     first = Origin.of_frame(GRID, START + timedelta(minutes=2), STEP)
-    assert library.register.settled(stream, first).phase_seconds == 120
+    assert stores.streams.settled(stream, first).phase_seconds == 120
     second = Origin.of_frame(GRID, START, STEP)
-    assert library.register.settled(stream, second).phase_seconds == 120
+    assert stores.streams.settled(stream, second).phase_seconds == 120
     with pytest.raises(ContractViolation, match="theirs has 17 x 16 pixels, not 16 x 16"):
-        library.register.settled(stream, Origin(Grid.of_pixels(17, 16), 0))
+        stores.streams.settled(stream, Origin(Grid.of_pixels(17, 16), 0))
     moved = Grid(GRID.y + 1, GRID.x, GRID.units)
     with pytest.raises(ContractViolation, match=r"their y\[0\] is 1, not 0"):
-        library.register.settled(stream, Origin(moved, 0))
+        stores.streams.settled(stream, Origin(moved, 0))
     with pytest.raises(StreamConflict, match=r"their y\[0\] is 1, not 0"):
-        library.register.declare(Stream("radar", 5, grid=moved))
+        stores.streams.declare(Stream("radar", 5, grid=moved))
 
 
-def test_places_are_whole_seconds_as_names_of_files_are(library: Library) -> None:
-    stream, _ = library.register.declare(Stream("radar", 400 / 60))
+def test_places_are_whole_seconds_as_names_of_files_are(stores: StreamStores) -> None:
+    stream, _ = stores.streams.declare(Stream("radar", 400 / 60))
     assert stream.step == timedelta(seconds=400)
     time = START + timedelta(seconds=130.4)
     origin = Origin.of_frame(GRID, time, stream.step)
@@ -135,9 +135,9 @@ def test_a_frame_between_two_places_is_refused(off: float) -> None:
         Origin(GRID, 0).place(START + timedelta(seconds=off), STEP)
 
 
-def test_the_first_model_of_a_stream_stays_its_canary(library: Library) -> None:
-    assert library.register.canary("radar", "small/1") == "small/1"
-    assert library.register.canary("radar", "large/2") == "small/1"
+def test_the_first_model_of_a_stream_stays_its_canary(stores: StreamStores) -> None:
+    assert stores.streams.canary("radar", "small/1") == "small/1"
+    assert stores.streams.canary("radar", "large/2") == "small/1"
 
 
 def test_a_frame_comes_back_as_it_was_stored() -> None:
@@ -158,25 +158,25 @@ def test_a_damaged_frame_is_said_to_be_damaged(cut: int) -> None:
             read(content)
 
 
-def test_a_frame_damaged_in_the_archive_is_the_archives_fault(library: Library) -> None:
-    library.files.put(frame_path("radar", START), b"no frame")
+def test_a_frame_damaged_in_the_archive_is_the_archives_fault(stores: StreamStores) -> None:
+    stores.files.put(frame_path("radar", START), b"no frame")
     with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
-        library.frames.get("radar", START)
+        stores.frames.get("radar", START)
     with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
-        library.frames.header("radar", START)
+        stores.frames.header("radar", START)
 
 
-def test_only_the_same_values_are_the_same_frame(library: Library) -> None:
-    put = library.frames.put
+def test_only_the_same_values_are_the_same_frame(stores: StreamStores) -> None:
+    put = stores.frames.put
     assert put("radar", stream_frame(0, 1), replace=False) == "created"
     assert put("radar", stream_frame(0, 1, late=True), replace=False) == "same"
     with pytest.raises(StreamConflict, match="replace"):
         put("radar", stream_frame(0, 2), replace=False)
-    header = library.frames.header("radar", START)
+    header = stores.frames.header("radar", START)
     assert header is not None
     assert not header.late
     assert put("radar", stream_frame(0, 2), replace=True) == "replaced"
-    changed = library.frames.header("radar", START)
+    changed = stores.frames.header("radar", START)
     assert changed is not None
     assert changed.sha256 != header.sha256
 
@@ -184,21 +184,21 @@ def test_only_the_same_values_are_the_same_frame(library: Library) -> None:
 def test_an_issued_forecast_stays_as_it_is(tmp_path: Path) -> None:
     bench = Bench(tmp_path, NOBODY)
     first = bench.issue(0, seed=1)
-    content = bench.library.forecasts.local_file(first).read_bytes()
+    content = bench.stores.forecasts.local_file(first).read_bytes()
     second = bench.issue(0, seed=2)
     assert second == first
-    assert bench.library.forecasts.local_file(second).read_bytes() == content
+    assert bench.stores.forecasts.local_file(second).read_bytes() == content
     files = list((tmp_path / "forecasts").rglob("*.*"))
     assert sorted(file.suffix for file in files) == [".json", ".nc"]
 
 
 def test_of_two_workers_the_forecast_of_the_first_holds(tmp_path: Path) -> None:
     bench = Bench(tmp_path, NOBODY)
-    first: list[Issued] = []
+    first: list[IssuedForecast] = []
     second = bench.issue(0, seed=2, meanwhile=lambda: first.append(bench.issue(0, seed=1)))
     assert [second] == first
     assert len(list((tmp_path / "forecasts").rglob("*.nc"))) == 1
-    assert bench.library.forecasts.of_time("radar", START) == first
+    assert bench.stores.forecasts.of_time("radar", START) == first
 
 
 def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:
@@ -208,15 +208,15 @@ def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:
         bench.put(slot, seed=1)
         bench.issue(slot)
     stream = Stream("radar", 5, retention_days=4)
-    ever = Span(START - timedelta(days=1), START + timedelta(days=30))
-    assert remove_old(bench.library, stream, START + 10 * day * STEP) == 3
-    kept = [header.time for header in bench.library.frames.headers("radar", ever)]
+    ever = TimeSpan(START - timedelta(days=1), START + timedelta(days=30))
+    assert remove_old(bench.stores, stream, START + 10 * day * STEP) == 3
+    kept = [header.time for header in bench.stores.frames.headers("radar", ever)]
     assert kept == [START + 8 * day * STEP, START + 10 * day * STEP]
-    issued = bench.library.forecasts.listing("radar", ever)
+    issued = bench.stores.forecasts.listing("radar", ever)
     assert [i.forecast_reference_time for i in issued] == [
         START + slot * STEP for slot in (5 * day, 8 * day, 10 * day)
     ]
-    assert remove_old(bench.library, stream, START + 10 * day * STEP) == 0
+    assert remove_old(bench.stores, stream, START + 10 * day * STEP) == 0
 
 
 def test_a_frame_is_described_by_counts() -> None:
