@@ -47,7 +47,7 @@ def tell(output: Path) -> dict[str, object]:
     resident, seconds = [], []
     with running_service(settings.data_dir, port, output / "log.txt") as service:
         wait_until(f"{url}/readyz", service, 300)
-        jobs = JobStore.from_settings(settings)
+        jobs = JobStore(settings.engine_url, settings.job_policy)
         (worker,) = jobs.alive_workers()
         callers = [Caller(url, output, number) for number in range(CALLERS)]
         try:

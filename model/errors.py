@@ -84,3 +84,12 @@ class RegistryConflict(RegistryError):
 
 class RegistryFull(RegistryError):
     """The registry's disk is full; what was there before still holds."""
+
+
+OUT_OF_MEMORY_TEXTS = ("out of memory", "allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True for Python's, PyTorch's and CUDA's ways to say that memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY_TEXTS)

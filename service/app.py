@@ -37,7 +37,7 @@ from echocast.service.routes import forecast, models, nowcast, streams, system, 
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.build import assembled_streams
 from echocast.workers.archive.archive import Archive
-from echocast.workers.engine.store_identity import check_same_store
+from echocast.workers.archive.store_identity import check_same_store
 from echocast.workers.engine.url import client_url
 from echocast.workers.inference.champion_watch import open_registry
 from echocast.workers.jobs.job import WorkerInfo
@@ -55,7 +55,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     keys = load_keys(settings)
     metrics = GatewayMetrics()
     limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
-    store = JobStore.from_settings(settings)
+    store = JobStore(settings.engine_url, settings.job_policy)
     archive = Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
     decoders, renderers = (
         Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,10 +17,7 @@ from prometheus_client import disable_created_metrics
 from echocast.model.registry.registry import Registry
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.retention import remove_oldest
-from echocast.workers.engine.client import EngineClient
-from echocast.workers.engine.store_identity import check_same_store, check_same_streams
-from echocast.workers.engine.url import without_password
-from echocast.workers.errors import EngineUnavailable
+from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.inference.batcher import Batcher, BatchLimits
 from echocast.workers.inference.champion_watch import ServingWatch, candidates, open_registry
 from echocast.workers.inference.launch import hang_guard
@@ -47,7 +43,6 @@ from echocast.workers.tasks.nowcast import Workshop, nowcast
 from echocast.workers.tasks.stream_frame import frame_arrived
 from echocast.workers.tasks.verify import verify_late
 
-SILENCE_SECONDS = 1.5  # after which a process that waits for the engine says so
 LoadNowcaster = Callable[[WorkerSettings, str], Network]
 log = logging.getLogger("echocast.worker")
 
@@ -68,40 +63,6 @@ def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
     await_engine(settings)
     with running_workshop(settings, load_nowcaster) as shop:
         return _take_jobs(settings, shop)
-
-
-def await_engine(settings: WorkerSettings) -> None:
-    """Return when the engine answers, and its jobs have their files in our archive.
-
-    Raises:
-        EngineUnavailable: It did not within the time to wait for it.
-        AnotherStore: They have them elsewhere.
-    """
-    engine = EngineClient(settings.engine_url, settings.engine_wait_seconds)
-    address = without_password(settings.engine_url)
-    try:
-        with _long_wait_told(address, settings.engine_wait_seconds):
-            check_same_store(engine, Archive(settings.archive_root))
-            check_same_streams(engine, settings.streams_url)
-    except EngineUnavailable as error:
-        raise EngineUnavailable(
-            f"No engine answers at {address}: start `echocast up`,"
-            f" or set ECHOCAST_REDIS_URL ({error})."
-        ) from error
-    finally:
-        engine.close()
-
-
-@contextmanager
-def _long_wait_told(address: str, at_most_seconds: float) -> Iterator[None]:
-    """Say that the engine is waited for, unless the context ends soon."""
-    sentence = "No engine answers at %s yet; it is waited for up to %g s."
-    speaker = threading.Timer(SILENCE_SECONDS, log.warning, (sentence, address, at_most_seconds))
-    speaker.start()
-    try:
-        yield
-    finally:
-        speaker.cancel()
 
 
 @contextmanager

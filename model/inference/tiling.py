@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from echocast.model.errors import is_out_of_memory
 from echocast.model.inference.winograd.steps import FastSteps
 from echocast.model.network.config import NetworkConfig
 from echocast.model.network.network import Context, Network, Recurrence
@@ -101,7 +102,7 @@ class Domain:
                 return self._in_tiles(window, most, progress)
             except (MemoryError, RuntimeError) as error:
                 side = min(most, height * width) ** 0.5
-                if batch > 1 or side < 6 * window.margin or not _out_of_memory(error):
+                if batch > 1 or side < 6 * window.margin or not is_out_of_memory(error):
                     raise
                 log.warning("Memory ran out on %d x %d pixels; trying tiles.", height, width)
             most = min(most, height * width) // 4
@@ -232,9 +233,3 @@ class _Reporting:
         state = self.steps.advance(planes, state)
         self.progress()
         return state
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Python's, PyTorch's and CUDA's ways to say that memory ran out."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text

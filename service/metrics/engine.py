@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from echocast.workers.archive.archive import Archive
-from echocast.workers.engine.status import Condition, condition
 from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.queue_status import QueueStatus, queue_status
 from echocast.workers.jobs.store import JobStore
 
 
@@ -35,39 +35,39 @@ class EngineCollector(Collector):
         yield _gauge("disk_free_bytes", "Free on the archive's disk.", self._free())
         yield _gauge("disk_floor_bytes", "Must stay free; below, work is refused.", self._floor)
         try:
-            found = condition(self._store.engine)
+            status = queue_status(self._store.engine)
         except (EngineUnavailable, RedisError):
-            found = None
-        yield _gauge("engine_reachable", "1 where the engine answers.", float(found is not None))
-        if found:
-            yield from self._engine(found)
-            yield from self._workers(found)
+            status = None
+        yield _gauge("engine_reachable", "1 where the engine answers.", float(status is not None))
+        if status:
+            yield from self._engine(status)
+            yield from self._workers(status)
 
     def _free(self) -> float:
         return shutil.disk_usage(self._archive.scratch).free
 
-    def _engine(self, found: Condition) -> Iterator[Metric]:
-        yield _gauge("queue_jobs", "Jobs that wait.", found.waiting)
+    def _engine(self, status: QueueStatus) -> Iterator[Metric]:
+        yield _gauge("queue_jobs", "Jobs that wait.", status.waiting)
         yield _gauge(
             "queue_oldest_job_age_seconds",
             "Since the job at the head of the queue was submitted; 0: none waits.",
-            found.oldest_seconds,
+            status.oldest_seconds,
         )
-        yield _gauge("engine_memory_used_bytes", "Of the engine.", found.memory_used_bytes)
+        yield _gauge("engine_memory_used_bytes", "Of the engine.", status.memory_used_bytes)
         yield _gauge(
-            "engine_memory_limit_bytes", "At which it refuses to write.", found.memory_limit_bytes
+            "engine_memory_limit_bytes", "At which it refuses to write.", status.memory_limit_bytes
         )
-        yield _gauge("engine_uptime_seconds", "Since the engine started.", found.uptime_seconds)
+        yield _gauge("engine_uptime_seconds", "Since the engine started.", status.uptime_seconds)
         yield _gauge(
             "engine_persistence_ok",
             "1 where every write goes to disk and the last one did.",
-            float(found.writes_are_safe),
+            float(status.writes_are_safe),
         )
 
-    def _workers(self, found: Condition) -> Iterator[Metric]:
+    def _workers(self, status: QueueStatus) -> Iterator[Metric]:
         lease = self._store.policy.lease_seconds
-        ages = sorted(lease - left for left in found.heartbeats_good_for) or [math.nan]
-        alive = sum(left >= 0 for left in found.heartbeats_good_for)
+        ages = sorted(lease - left for left in status.heartbeats_good_for) or [math.nan]
+        alive = sum(left >= 0 for left in status.heartbeats_good_for)
         yield _gauge("workers_alive", "Workers with a sign of life that is still good.", alive)
         family = GaugeMetricFamily(
             "echocast_worker_heartbeat_age_seconds",

@@ -15,8 +15,8 @@ from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.engine.store_identity import check_same_store, check_same_streams
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.runtime.gil import take_short_turns
 

@@ -45,7 +45,7 @@ class Place:
         return WorkerSettings.model_validate({"data_dir": self.data})
 
     def store(self) -> JobStore:
-        return JobStore.from_settings(self.settings)
+        return JobStore(self.settings.engine_url, self.settings.job_policy)
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class World:
             name_models(self.settings.models_root, "fake/1")
         self.engine = EmbeddedEngine(self.settings.engine_directory)
         self.archive = Archive(self.settings.archive_root, free_space_floor_bytes=0)
-        self.jobs = JobStore.from_settings(self.settings)
+        self.jobs = JobStore(self.settings.engine_url, self.settings.job_policy)
         self.claims = ClaimStore(self.settings.engine_url, self.settings.job_policy, 5)
         self.workers: list[subprocess.Popen[bytes]] = []
 

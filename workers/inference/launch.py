@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from echocast.model.errors import is_out_of_memory
 from echocast.workers.errors import OutOfMemory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 BRIEF_SHARE = 0.01  # of the time to a hang: so long after it began a watch need not begin anew
-OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def divided(
@@ -43,12 +43,6 @@ def divided(
     middle = len(items) // 2
     halves = items[:middle], items[middle:]
     return [result for half in halves for result in divided(launch, half, on_split)]
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """True for Python's, PyTorch's and CUDA's ways to say that memory ran out."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY_TEXTS)
 
 
 def _named(error: Exception) -> Exception:

@@ -23,7 +23,6 @@ from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
 from echocast.workers.jobs.job import Job, JobPolicy, JobRequest, Submission, WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST, VERIFY, Publisher
-from echocast.workers.settings import WorkerSettings
 
 WAITING_KEY: Final = "echocast:waiting"
 WORKERS_KEY: Final = "echocast:workers"
@@ -56,11 +55,6 @@ class JobStore:
         self._release = self.engine.script(scripts["release"])
         self._observe = self.engine.script(scripts["observe"])
         self._alive = self.engine.script(scripts["alive"])
-
-    @classmethod
-    def from_settings(cls, settings: WorkerSettings) -> JobStore:
-        """The store that the settings describe, with the patience of a request."""
-        return cls(settings.engine_url, settings.job_policy)
 
     def submit(self, request: JobRequest) -> Submission:
         """Accept a request: the hash is written first, then the message published.

@@ -17,12 +17,12 @@ from celery.beat import Scheduler, Service
 
 from echocast.model.errors import EchocastError
 from echocast.model.registry.registry import Registry
+from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import TRAINING, celery_app
 from echocast.workers.retraining.requests import request_if_due
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.worker import await_engine
 
 RETRAIN: Final = "retrain"  # of the history
 LOOKS_PER_INTERVAL = 100

@@ -32,6 +32,7 @@ from echocast.model.errors import EchocastError
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.config import config_of
 from echocast.model.retraining.fencing_token import fence_of, raise_fence
+from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.queue import TRAINING, celery_app
@@ -39,7 +40,6 @@ from echocast.workers.retraining.requests import Lock, Wish, Wishes
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.worker import await_engine
 
 NICENESS = 19
 POLL_SECONDS = 0.2

@@ -14,6 +14,7 @@ from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.registry.registry import Registry
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
+from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.fallback import degraded
 from echocast.workers.streams.forecast_store import IssuedForecast
@@ -22,7 +23,6 @@ from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.shadow import ShadowPolicy, drawn, rival_of
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
-from echocast.workers.tasks.job_input import JobInput
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 POISON = "poison"

@@ -21,11 +21,11 @@ from echocast.workers.inference.model_cache import LoadedNetworks
 from echocast.workers.inference.protocol import Network
 from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
+from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.leases import HeldJobs
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.semaphore import Room
 from echocast.workers.streams.processing import StreamProcessing
-from echocast.workers.tasks.job_input import JobInput
 from echocast.workers.tasks.scoring import score
 
 log = logging.getLogger("echocast.nowcast")

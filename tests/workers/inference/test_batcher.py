@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from echocast.model.errors import is_out_of_memory
 from echocast.workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
 from echocast.workers.inference.batcher import BatchItem
-from echocast.workers.inference.launch import is_out_of_memory
 from tests.workers.bench import Bench, Network, Parcel
 from tests.workers.conftest import until
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echocast.workers.inference.launch import divided, is_out_of_memory
+from echocast.model.errors import is_out_of_memory
+from echocast.workers.inference.launch import divided
 
 
 @given(st.lists(st.sampled_from(["good", "bad"]), min_size=1, max_size=40), st.integers(1, 40))

@@ -1,4 +1,4 @@
-"""Condition: how the queue, the workers and the engine itself are at this moment."""
+"""QueueStatus: how the queue, the workers and the engine itself are at this moment."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NAN = math.nan
 
 
 @dataclass(frozen=True)
-class Condition:
-    """What the engine says of itself and of what it holds; NaN where there is nothing to tell.
+class QueueStatus:
+    """The queue, the workers and the engine at this moment; NaN where the engine has no such value.
 
     Args:
         waiting: Jobs that wait.
@@ -35,8 +35,8 @@ class Condition:
     writes_are_safe: bool
 
 
-def condition(engine: EngineClient) -> Condition:
-    """The condition of an engine.
+def queue_status(engine: EngineClient) -> QueueStatus:
+    """The status of an engine and of the queue in it.
 
     Raises:
         EngineUnavailable: It does not answer.
@@ -47,7 +47,7 @@ def condition(engine: EngineClient) -> Condition:
         pipeline.info(section)
     (seconds, micros), waiting, head, beats, memory, disk, server = engine.call(pipeline.execute)
     now = seconds + micros / 1e6
-    return Condition(
+    return QueueStatus(
         waiting=waiting,
         oldest_seconds=_waited(engine, head, now),
         heartbeats_good_for=tuple(float(beat.split(" ", 1)[0]) - now for beat in beats),

@@ -8,14 +8,57 @@ would never be forecast from another.
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from echocast.workers.archive.archive import Archive
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import AnotherStore
+from echocast.workers.engine.url import without_password
+from echocast.workers.errors import AnotherStore, EngineUnavailable
+from echocast.workers.settings import WorkerSettings
 
+SILENCE_SECONDS = 1.5  # after which a process that waits for the engine says so
 STORE_KEY: Final = "echocast:store"
 STREAMS_KEY: Final = "echocast:streams"
+
+log = logging.getLogger("echocast.engine")
+
+
+def await_engine(settings: WorkerSettings) -> None:
+    """Return when the engine answers, and its jobs have their files in our archive.
+
+    Raises:
+        EngineUnavailable: It did not within the time to wait for it.
+        AnotherStore: They have them elsewhere.
+    """
+    engine = EngineClient(settings.engine_url, settings.engine_wait_seconds)
+    address = without_password(settings.engine_url)
+    try:
+        with _say_when_slow(address, settings.engine_wait_seconds):
+            check_same_store(engine, Archive(settings.archive_root))
+            check_same_streams(engine, settings.streams_url)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(
+            f"No engine answers at {address}: start `echocast up`,"
+            f" or set ECHOCAST_REDIS_URL ({error})."
+        ) from error
+    finally:
+        engine.close()
+
+
+@contextmanager
+def _say_when_slow(address: str, at_most_seconds: float) -> Iterator[None]:
+    """Say that the engine is waited for, unless the context ends soon."""
+    sentence = "No engine answers at %s yet; it is waited for up to %g s."
+    speaker = threading.Timer(SILENCE_SECONDS, log.warning, (sentence, address, at_most_seconds))
+    speaker.start()
+    try:
+        yield
+    finally:
+        speaker.cancel()
 
 
 def check_same_store(engine: EngineClient, archive: Archive) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from echocast.workers.archive.archive import Archive
-from echocast.workers.engine.store_identity import STORE_KEY, check_same_store, check_same_streams
+from echocast.workers.archive.store_identity import STORE_KEY, check_same_store, check_same_streams
 from echocast.workers.errors import AnotherStore
 from tests.workers.conftest import World
 
