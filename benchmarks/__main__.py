@@ -33,7 +33,7 @@ from echocast.model.cli.progress import progress
 from echocast.model.errors import EchocastError
 from echocast.model.network.config import FAMILIES
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 app = command_line()
 
@@ -97,7 +97,7 @@ def domain_command(
     use_threads(threads)
     if with_pysteps and importlib.util.find_spec("pysteps") is None:
         raise EchocastError("--with-pysteps needs the package pysteps, which is not installed.")
-    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
     shapes = [shape for shape in of_domain.SHAPES if shape[0] <= height]
     parts = {
         "events": of_domain.of_files(files or []),

@@ -18,7 +18,7 @@ from echocast.model import acceptance
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.manifest import read_manifest
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, Registry, RegistryReader
 from echocast.model.retraining.archive_builder import add
 from echocast.model.synthetic.storms import storm
 from echocast.workers.settings import WorkerSettings
@@ -38,7 +38,7 @@ def fill(settings: WorkerSettings, seeds: Iterable[int], frames: int, side: int)
 
 def spoiled(models: Registry, version: str, noise: float, seed: int = 0) -> str:
     """The shipped champion, every weight times 1 + noise N(0, 1), as a version ``story/...``."""
-    shipped = Registry(SHIPPED).resolve()
+    shipped = RegistryReader(SHIPPED).resolve()
     network, _ = load(shipped)
     torch.manual_seed(seed)
     with torch.no_grad():

@@ -91,7 +91,7 @@ def retrained(settings: WorkerSettings, models: Registry, config, why: str, log:
 
 def retrainings(models: Registry) -> list[HistoryEntry]:
     """The entries of retrainings, oldest first."""
-    return [entry for entry in models.history() if entry.what == "retrain"]
+    return [entry for entry in models.reader.history() if entry.what == "retrain"]
 
 
 def tell(output: Path) -> dict[str, object]:
@@ -121,7 +121,7 @@ def tell(output: Path) -> dict[str, object]:
         "answers": caller.answers,
         "failures": caller.failures,
         "median_seconds": round(statistics.median(took for _, took in caller.seconds), 2),
-        "history": [{"what": e.what, "who": e.who, "why": e.why} for e in models.history()],
+        "history": [{"what": e.what, "who": e.who, "why": e.why} for e in models.reader.history()],
         "metrics": [line for line in metrics if line.startswith("echocast_retrain")],
     }
 

@@ -32,7 +32,7 @@ from echocast.model.inference.winograd.selection import SelectedSteps, choose_st
 from echocast.model.network.network import SCALE_DBZ, Context, Network
 from echocast.model.products import Decision
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import Registry, read_manifest
+from echocast.model.registry.registry import RegistryReader, read_manifest
 
 __all__ = [
     "DEFAULT_PIXEL_KM",
@@ -247,4 +247,4 @@ def _chosen(forecast: Forecast, product: Product) -> Frames:
 @functools.cache
 def _shipped() -> Nowcaster:
     """The shipped default model; read-only, so that callers may share it."""
-    return Nowcaster.load(Registry().resolve())
+    return Nowcaster.load(RegistryReader().resolve())

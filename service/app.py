@@ -66,9 +66,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     metrics.registry.register(EngineCollector(store, archive, settings.free_space_floor_bytes))
     registry = Registry(settings.models_root)
-    metrics.registry.register(RegistryCollector(registry))
+    metrics.registry.register(RegistryCollector(registry.reader))
     metrics.registry.register(
-        RetrainingCollector(registry, store.engine, settings.retrain_interval_seconds)
+        RetrainingCollector(registry.reader, store.engine, settings.retrain_interval_seconds)
     )
     waiting = Waiting(client_url(settings.engine_url), DONE_CHANNEL)
     here = partial(workers_here, store, archive)

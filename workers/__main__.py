@@ -16,8 +16,7 @@ import torch
 
 from echocast.model.acceptance import load_checked
 from echocast.model.errors import CheckpointError, EchocastError
-from echocast.model.registry.catalogue import reference_of
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import Network
 from echocast.workers.runtime.cpus import usable_cpus
 from echocast.workers.runtime.gil import take_short_turns
@@ -53,7 +52,7 @@ def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
         CheckpointError: There is no such model, it is damaged, or forecasts nonsense.
         ModelError: This version of Echocast has no such network.
     """
-    directory = Registry(settings.models_root).resolve(reference)
+    directory = RegistryReader(settings.models_root).resolve(reference)
     nowcaster = load_checked(directory, settings.device)
     found = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     if found != reference_of(directory):

@@ -18,7 +18,7 @@ from echocast.model.cli.options import (
     use_threads,
 )
 from echocast.model.cli.progress import progress
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 Stride = Annotated[int, typer.Option(help="Frames between reference times.")]
 
@@ -44,7 +44,7 @@ def evaluate_command(
     from echocast.model.verification.evaluation import evaluate
 
     use_threads(threads)
-    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model))
+    nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     events = []
     with progress() as bar:
@@ -78,7 +78,7 @@ def calibrate_command(
     from echocast.model.verification.evaluation import exceedance_counts
 
     use_threads(threads)
-    directory = Registry(models_dir).resolve(model)
+    directory = RegistryReader(models_dir).resolve(model)
     with progress() as bar:
         tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
     weights = calibration.choose_weights(tried)

@@ -19,7 +19,7 @@ from echocast.model.cli.options import (
     command_line,
     use_threads,
 )
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 app = command_line()
 
@@ -44,6 +44,6 @@ def nowcast_command(
     reference = datetime.fromisoformat(reference_time) if reference_time else None
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)
-    nowcaster = Nowcaster.load(Registry(models_dir).resolve(model), device)
+    nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model), device)
     summary = nowcast_files(nowcaster, files, output, variable=variable, reference_time=reference)
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")

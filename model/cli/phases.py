@@ -21,7 +21,7 @@ from echocast.model.cli.options import (
     command_line,
     use_threads,
 )
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 if TYPE_CHECKING:
     from echocast.model.frames import Frames
@@ -51,7 +51,7 @@ def phases_command(
     from echocast.model.registry import checkpoint
 
     use_threads(threads)
-    directory = Registry(models_dir).resolve(model)
+    directory = RegistryReader(models_dir).resolve(model)
     nowcaster = Nowcaster(*checkpoint.load(directory)) if plain else Nowcaster.load(directory)
     result = measure(nowcaster, (height, width), batch, repeats)
     typer.echo(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))

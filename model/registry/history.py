@@ -1,11 +1,11 @@
-"""History: what was done to the models, one file for each deed; nothing in it ever changes."""
+"""History: what was done to the models, one file for each action; none of them ever changes."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -17,19 +17,20 @@ FOLDER = "history"
 ENTRY = re.compile(r"\d{8}T\d{6}\.\d{6}Z_[a-z-]+\.json")
 WHAT = re.compile(r"[a-z][a-z-]{0,31}")
 START, PROMOTE, ROLLBACK, ALIAS = "start", "promote", "rollback", "alias"
-CHANGES = (START, PROMOTE, ROLLBACK, ALIAS)  # after these, other aliases hold
+NEW_CHAMPION = (START, PROMOTE, ROLLBACK)
+CHANGES = (*NEW_CHAMPION, ALIAS)  # after these, other roles hold
 log = logging.getLogger(__name__)
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One deed.
+    """One action on the registry.
 
     Args:
         time: When, UTC; later than that of every earlier entry.
-        what: ``start``, ``promote``, ``rollback``, ``alias``; or what else is worth keeping, e.g.
-            ``retrain``.
+        what: ``start``, ``promote``, ``rollback``, ``alias``, which change roles; or another word,
+            e.g. ``retrain``.
         who: Who did it: a person, an API key, a job.
         why: In a sentence.
         facts: What belongs to it, as JSON.
@@ -56,7 +57,7 @@ class HistoryEntry:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The entry that :meth:`to_json` described."""
+        """The entry that :meth:`to_json` described; fields of later versions are ignored."""
         known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         return cls(**{**known, "time": datetime.fromisoformat(value["time"])})
 
@@ -73,24 +74,20 @@ class History:
 
     def entries(self) -> list[HistoryEntry]:
         """All entries, oldest first; damaged ones are left out and logged."""
-        found = []
-        for name in self._names():
-            try:
-                found.append(self._read(name))
-            except RegistryError as error:
-                log.error("%s", error)
-        return found
+        return list(self._intact(self._names()))
 
-    def changes(self, until: datetime | None = None) -> Iterator[HistoryEntry]:
-        """The entries after which other aliases held, newest first, from a time back.
+    def changes(self) -> Iterator[HistoryEntry]:
+        """The changes of roles, newest first; damaged ones are left out and logged."""
+        return self._intact(self._changes())
+
+    def change_at(self, time: datetime) -> HistoryEntry | None:
+        """The change of roles that held at a time; None where the history begins later.
 
         Raises:
-            RegistryError: The one that is asked for is damaged.
+            RegistryError: It is damaged.
         """
-        last = f"{until.astimezone(UTC):{STAMP}}" if until else "9"
-        for name in reversed(self._names()):
-            if _what(name) in CHANGES and name.partition("_")[0] <= last:
-                yield self._read(name)
+        name = next(self._changes(f"{time.astimezone(UTC):{STAMP}}"), None)
+        return None if name is None else self._read(name)
 
     def counts(self) -> dict[str, int]:
         """How many entries there are of each kind."""
@@ -122,6 +119,19 @@ class History:
 
     def _names(self) -> Sequence[str]:
         return [name for name in self._folder.names(FOLDER) if ENTRY.fullmatch(name)]
+
+    def _changes(self, until: str = "9") -> Iterator[str]:
+        """Names of the changes of roles up to a stamp, newest first."""
+        for name in reversed(self._names()):
+            if _what(name) in CHANGES and name.partition("_")[0] <= until:
+                yield name
+
+    def _intact(self, names: Iterable[str]) -> Iterator[HistoryEntry]:
+        for name in names:
+            try:
+                yield self._read(name)
+            except RegistryError as error:
+                log.error("%s It is left out.", error)
 
     def _read(self, name: str) -> HistoryEntry:
         content = self._folder.read(f"{FOLDER}/{name}")

@@ -1,18 +1,17 @@
-"""Which models there are and which one serves: versions, roles, history. Torch-free.
+"""Registry: which models there are and which one serves: versions, roles, history. Torch-free.
 
 <root>/<name>/<version>/model.safetensors   the weights
 <root>/<name>/<version>/manifest.json       what they are and how they came to be
 <root>/<name>/<version>/card.md             the same for people
 <root>/history/<time>_<what>.json           what was done: who, when, why, on what scores
-<root>/aliases.json                         {"champion": "<name>/<version>", ...}
+<root>/aliases.json                         the roles before the first entry, of shipped models
 
-The newest change in the history says which aliases hold, so that a promotion is one file that
-appears. ``aliases.json`` is a copy of it for people; it rules only while no change was made.
+The newest change in the history says which roles hold, so that a promotion is one file that
+appears. Where that file is damaged, the change before it holds, and the log says so.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +19,15 @@ from typing import Any
 
 from echocast.model.errors import ModelError, RegistryConflict, RegistryError
 from echocast.model.registry import roles
-from echocast.model.registry.alias_file import aliases_in, difference, write_aliases
-from echocast.model.registry.catalogue import NAME, SHIPPED, Shelf
-from echocast.model.registry.history import ALIAS, CHANGES, PROMOTE, ROLLBACK, START, HistoryEntry
+from echocast.model.registry.history import (
+    ALIAS,
+    CHANGES,
+    PROMOTE,
+    ROLLBACK,
+    START,
+    History,
+    HistoryEntry,
+)
 from echocast.model.registry.manifest import (
     MANIFEST,
     WEIGHTS,
@@ -31,12 +36,10 @@ from echocast.model.registry.manifest import (
     read_manifest,
     verify,
 )
-from echocast.model.registry.roles import CANARY, CHALLENGER, CHAMPION, PREVIOUS
+from echocast.model.registry.reader import NAME, SHIPPED, RegistryReader, first_roles
+from echocast.model.registry.roles import CANARY, CHALLENGER, CHAMPION, PREVIOUS, Roles
 from echocast.model.registry.storage import Folder
 
-MENDED = "mend"
-
-log = logging.getLogger(__name__)
 __all__ = [
     "CANARY",
     "CHALLENGER",
@@ -48,12 +51,30 @@ __all__ = [
     "HistoryEntry",
     "ModelCard",
     "Registry",
+    "RegistryReader",
+    "Roles",
     "read_manifest",
 ]
 
 
-class Registry(Shelf):
-    """The shelf for those who put models on it and give them roles, one after the other."""
+class Registry:
+    """Publishes models and gives them roles; writers of all processes take turns.
+
+    Args:
+        root: Folder of one's own models; made with the first change.
+        shipped: Folder of the shipped models, which is never written.
+
+    Attributes:
+        reader: What is there.
+    """
+
+    def __init__(self, root: Path = SHIPPED, shipped: Path = SHIPPED) -> None:
+        self.root, self.shipped = root, shipped
+        self.reader = RegistryReader(root, shipped)
+
+    @property
+    def _history(self) -> History:
+        return History(self._folder)
 
     @property
     def _folder(self) -> Folder:
@@ -84,22 +105,21 @@ class Registry(Shelf):
                 raise RegistryConflict(f"There is a model {reference} already; versions are final.")
             amend(staged, {"name": name, "version": version})
             self._folder.adopt(staged, reference)
-        return self.card(reference)
+        return self.reader.card(reference)
 
     def take_over(self, who: str) -> None:
-        """Where no model serves yet, take over the shipped champion; and mend the alias file.
+        """Where no model serves yet, let the shipped champion serve.
 
-        The shipped canary comes along: the first released model, frozen, with which all later ones
-        are compared.
+        So does the shipped canary: the first released model, never changed, with which all later
+        ones are compared.
 
         Raises:
             RegistryError: The root can't be written.
         """
         with self._folder.writing():
-            self._mend(who)
-            if self._own_aliases():
+            if self.reader.own_roles():
                 return
-            shipped = aliases_in(self.shipped)
+            shipped = first_roles(self.shipped)
             aliases = {role: shipped.get(role, shipped[CHAMPION]) for role in (CHAMPION, CANARY)}
             why = "No model served yet; the shipped ones were taken over."
             self._change(START, who, why, aliases)
@@ -117,7 +137,7 @@ class Registry(Shelf):
 
         Args:
             reference: Alias or ``name/version``.
-            who: Who wants it.
+            who: Who asks for it.
             why: In a sentence.
             scores: What the decision rests on.
             expected: The champion that this replaces; None: whichever it is.
@@ -128,7 +148,7 @@ class Registry(Shelf):
             RegistryError: The root can't be written.
         """
         with self._replacing(CHAMPION, expected) as aliases:
-            after = roles.promoted(aliases, self.reference(reference))
+            after = roles.promoted(aliases, self.reader.reference(reference))
             return self._change(PROMOTE, who, why, after, scores)
 
     def rollback(
@@ -149,7 +169,7 @@ class Registry(Shelf):
             RegistryError: The root can't be written.
         """
         with self._replacing(CHAMPION, expected) as aliases:
-            after = roles.rolled_back(aliases, self.history())
+            after = roles.rolled_back(aliases, self.reader.history())
             return self._change(ROLLBACK, who, why, after, scores)
 
     def set_alias(
@@ -169,15 +189,15 @@ class Registry(Shelf):
 
         Raises:
             UnknownModel: There is no such model.
-            RegistryConflict: The role is not to be had like this, or another model was expected.
+            RegistryConflict: This role can't be given like this, or another model was expected.
             RegistryError: The root can't be written.
         """
         with self._replacing(role, expected) as aliases:
-            after = roles.appointed(aliases, _checked(role), self.reference(reference))
+            after = roles.appointed(aliases, _checked(role), self.reader.reference(reference))
             return self._change(ALIAS, who, why, after, scores)
 
     def record(self, what: str, *, who: str, why: str, facts: Mapping[str, Any]) -> HistoryEntry:
-        """Keep a deed that changes no alias, e.g. a retraining and its verdict.
+        """Write an entry that changes no role, e.g. of a retraining and its verdict.
 
         Raises:
             RegistryConflict: ``what`` stands for a change of aliases.
@@ -189,14 +209,14 @@ class Registry(Shelf):
             return self._history.append(what, who, why, facts=dict(facts))
 
     @contextmanager
-    def _replacing(self, role: str, expected: str | None) -> Iterator[dict[str, str]]:
-        """A context in which nobody else writes; the aliases, if a role is as it was expected.
+    def _replacing(self, role: str, expected: str | None) -> Iterator[Mapping[str, str]]:
+        """A context in which nobody else writes; the roles, if one is as it was expected.
 
         Raises:
             RegistryConflict: Another model than the expected one has the role.
         """
         with self._folder.writing():
-            aliases = self.aliases()
+            aliases = self.reader.roles().by_role
             roles.check_expected(aliases, role, expected)
             yield aliases
 
@@ -208,8 +228,9 @@ class Registry(Shelf):
         aliases: Mapping[str, str],
         scores: Mapping[str, Any] | None = None,
     ) -> HistoryEntry:
-        """Let other aliases hold: the entry decides, the alias file follows."""
-        before = self._own_aliases()
+        """Let other roles hold, by one new entry."""
+        own = self.reader.own_roles()
+        before = own.by_role if own else {}
         changed = {
             role: {"from": before.get(role), "to": aliases.get(role)}
             for role in sorted({*before, *aliases})
@@ -221,36 +242,20 @@ class Registry(Shelf):
             if (self.shipped / model).exists() and not (self.root / model).exists():
                 self._folder.adopt_copy(self.shipped / model, model)
         facts = {"changed": changed}
-        entry = self._history.append(
+        return self._history.append(
             what, who, why, facts=facts, scores=scores, aliases=dict(aliases)
         )
-        write_aliases(self._folder, aliases)
-        return entry
 
     def _check_can_serve(self, model: str) -> None:
-        """What can be told of a champion-to-be without running it.
+        """Check a future champion, as far as that is possible without running it.
 
         Raises:
             RegistryConflict: It would be refused by the workers.
         """
         try:
-            verify(self.resolve(model))
+            verify(self.reader.resolve(model))
         except ModelError as error:
             raise RegistryConflict(f"{model} can't serve: {error}") from error
-
-    def _mend(self, who: str) -> None:
-        """Make the alias file again where it is not what the history says, and say so."""
-        try:
-            change = next(self._history.changes(), None)
-        except RegistryError:
-            return  # the copy is all there is
-        if change is None or change.aliases is None:
-            return
-        if problem := difference(self.root, change.aliases):
-            why = f"{problem}; it was made again from the history."
-            log.warning("%s", why)
-            write_aliases(self._folder, change.aliases)
-            self._history.append(MENDED, who, why)
 
 
 def _checked(name: str) -> str:

@@ -1,15 +1,56 @@
-"""Roles: which models have them after a promotion, a rollback or an appointment; pure."""
+"""Roles: which models have them now, and after a promotion, a rollback or an appointment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-from echocast.model.errors import RegistryConflict
+from echocast.model.errors import RegistryConflict, UnknownModel
 from echocast.model.registry.history import ROLLBACK, HistoryEntry
 
 CHAMPION, CHALLENGER, PREVIOUS, CANARY = "champion", "challenger", "previous", "canary"
 
 Aliases = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which model has which role, as one look at the registry showed it.
+
+    Args:
+        by_role: Role -> ``name/version``.
+        champion_since: When the champion began to serve; None where the history does not say.
+    """
+
+    by_role: Aliases
+    champion_since: datetime | None = None
+
+    @property
+    def champion(self) -> str:
+        """The model that serves.
+
+        Raises:
+            UnknownModel: None does.
+        """
+        if CHAMPION not in self.by_role:
+            raise UnknownModel("No model has the role of the champion.")
+        return self.by_role[CHAMPION]
+
+    @property
+    def challenger(self) -> str | None:
+        """The model that may replace the champion."""
+        return self.by_role.get(CHALLENGER)
+
+    @property
+    def previous(self) -> str | None:
+        """The model that served before the champion; a rollback lets it serve again."""
+        return self.by_role.get(PREVIOUS)
+
+    @property
+    def canary(self) -> str | None:
+        """The model that is never changed, with which all others are compared."""
+        return self.by_role.get(CANARY)
 
 
 def promoted(aliases: Aliases, model: str) -> dict[str, str]:
@@ -42,7 +83,7 @@ def appointed(aliases: Aliases, role: str, model: str) -> dict[str, str]:
     """After a model was given a role beside the champion's.
 
     Raises:
-        RegistryConflict: The role is not to be had like this.
+        RegistryConflict: This role can't be given like this.
     """
     if role in (CHAMPION, PREVIOUS):
         raise RegistryConflict(f"The {role} is made by a promotion or a rollback.")
@@ -67,11 +108,11 @@ def champions(entries: Iterable[HistoryEntry]) -> list[str]:
 
 
 def check_expected(aliases: Aliases, role: str, expected: str | None) -> None:
-    """Make sure that nobody was quicker.
+    """Refuse a change that another one was made before.
 
     Raises:
         RegistryConflict: Another model has the role than was expected.
     """
-    found = aliases.get(role)
-    if expected is not None and found != expected:
-        raise RegistryConflict(f"The {role} is {found}, not {expected}; nothing was changed.")
+    current = aliases.get(role)
+    if expected is not None and current != expected:
+        raise RegistryConflict(f"The {role} is {current}, not {expected}; nothing was changed.")

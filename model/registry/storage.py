@@ -40,14 +40,14 @@ class Folder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A context in which nobody else writes; its errors of the disk are told in a sentence.
+        """A context in which nobody else writes; errors of the disk become sentences.
 
         Raises:
             RegistryConflict: Another one writes longer than the patience.
             RegistryFull: The disk is full.
             RegistryError: The folder can't be written.
         """
-        with self._told(), self._lock_file() as handle:
+        with self._plain_errors(), self._lock_file() as handle:
             self._lock(handle)
             yield
 
@@ -65,7 +65,7 @@ class Folder:
     def stage(self, name: str) -> Path:
         """A new empty folder, out of everybody's sight; what a kill left of others is removed."""
         place = self.root / STAGED / name / uuid.uuid4().hex[:12]
-        with self._told():
+        with self._plain_errors():
             self._sweep()
             place.mkdir(parents=True)
         return place
@@ -100,8 +100,8 @@ class Folder:
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, sorted; those that are being written left out."""
         try:
-            with os.scandir(self.root / folder) as found:
-                return sorted(item.name for item in found if not item.name.startswith("."))
+            with os.scandir(self.root / folder) as items:
+                return sorted(item.name for item in items if not item.name.startswith("."))
         except ABSENT:
             return []
 
@@ -136,7 +136,7 @@ class Folder:
             time.sleep(PAUSE_SECONDS)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _plain_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

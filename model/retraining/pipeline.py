@@ -104,7 +104,7 @@ class Retraining:
 
     def _settle(self) -> dict[str, Any]:
         """The champion to start from and to beat, and what the challenger will be called."""
-        card = self.registry.card()
+        card = self.registry.reader.card()
         self._check_crop(card.reference)
         find_frames(self.archive, self.config.streams)
         name = f"{stamp(datetime.now(UTC))}-{uuid.uuid4().hex[:4]}"
@@ -113,7 +113,7 @@ class Retraining:
         return {"id": name, "champion": card.reference, "challenger": challenger}
 
     def _check_crop(self, champion: str) -> None:
-        network, _ = verify(self.registry.resolve(champion))
+        network, _ = verify(self.registry.reader.resolve(champion))
         patch, crop = network.patch, self.config.crop
         if crop % patch:
             raise InputError(
@@ -133,7 +133,7 @@ class Retraining:
 
     @property
     def _champion(self) -> Path:
-        return self.registry.resolve(self._order["champion"])
+        return self.registry.reader.resolve(self._order["champion"])
 
     @property
     def _challenger(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.errors import RegistryConflict
-from echocast.model.registry.registry import CHALLENGER, CHAMPION, Registry
+from echocast.model.registry.registry import CHALLENGER, Registry
 from echocast.model.retraining import report
 from echocast.model.retraining.decision import Decision
 from echocast.model.retraining.fencing_token import through_the_fence
@@ -71,7 +71,7 @@ def publish(
         facts = _facts(found, decision, f"{place}/index.html")
         if decision.verdict == "promote":
             facts |= _put_on_shelf(registry, errand, found, decision, checkpoint)
-        if not any(entry.facts.get("id") == facts["id"] for entry in registry.history()):
+        if not any(entry.facts.get("id") == facts["id"] for entry in registry.reader.history()):
             registry.record(RETRAIN, who=errand.who, why=errand.why, facts=facts)
     return facts
 
@@ -102,11 +102,11 @@ def _put_on_shelf(
     scores = scores_of(decision)
     if not (registry.root / reference).exists():
         _publish_version(registry, reference, checkpoint, decision)
-    roles = registry.aliases()
-    if reference not in (roles.get(CHALLENGER), roles[CHAMPION]):
+    roles = registry.reader.roles()
+    if reference not in (roles.challenger, roles.champion):
         registry.set_alias(CHALLENGER, reference, who=errand.who, why=decision.why, scores=scores)
-    if not errand.promotes or roles[CHAMPION] == reference:
-        return {"promoted": roles[CHAMPION] == reference}
+    if not errand.promotes or roles.champion == reference:
+        return {"promoted": roles.champion == reference}
     try:
         registry.promote(
             reference, who=errand.who, why=decision.why, scores=scores, expected=champion

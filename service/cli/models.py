@@ -44,20 +44,20 @@ def models(
     """Show the models and their roles; or their history; or what served at a time."""
     registry = _registry(data)
     if at is not None:
-        serving = registry.serving_at(_time(at))
+        serving = registry.reader.serving_at(_time(at))
         typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
     elif history:
-        entries = registry.history()
+        entries = registry.reader.history()
         lines = [sentence(entry, registry.root) for entry in entries]
         _tell([entry.to_json() for entry in entries], lines, as_json)
     else:
-        cards = registry.models()
+        cards = registry.reader.models()
         listed = [
             {"model": card.reference, "aliases": card.aliases, "manifest": card.manifest}
             for card in cards
         ]
         lines = [f"{card.reference:32} {', '.join(card.aliases)}".rstrip() for card in cards]
-        _tell({"models": listed, "aliases": registry.aliases()}, lines, as_json)
+        _tell({"models": listed, "aliases": dict(registry.reader.roles().by_role)}, lines, as_json)
 
 
 def promote(

@@ -8,15 +8,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from echocast.model.errors import ModelError
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader, Roles
 
-DEEDS = ("start", "promote", "rollback", "alias", "mend", "retrain")
+DEEDS = ("start", "promote", "rollback", "alias", "retrain")
 
 
 class RegistryCollector(Collector):
     """Reads the registry when Prometheus asks; what can't be read is left out."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: RegistryReader) -> None:
         self._registry = registry
 
     def describe(self) -> list[Metric]:
@@ -31,13 +31,12 @@ class RegistryCollector(Collector):
             labels=("name", "version"),
         )
         try:
-            change = self._registry.champion_since()
+            roles = self._registry.roles()
         except (ModelError, OSError):
-            change = None
-        if change is not None:
-            champion, time = change
-            name, _, version = champion.partition("/")
-            since.add_metric((name, version), time.timestamp())
+            roles = Roles({})
+        if roles.champion_since is not None:
+            name, _, version = roles.champion.partition("/")
+            since.add_metric((name, version), roles.champion_since.timestamp())
         yield since
         entries = GaugeMetricFamily(
             "echocast_registry_history_entries",

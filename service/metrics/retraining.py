@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from echocast.model.errors import ModelError
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.retraining.requests import LOCK_KEY
 
@@ -25,7 +25,9 @@ class RetrainingCollector(Collector):
         interval_seconds: Of the schedule.
     """
 
-    def __init__(self, registry: Registry, engine: EngineClient, interval_seconds: float) -> None:
+    def __init__(
+        self, registry: RegistryReader, engine: EngineClient, interval_seconds: float
+    ) -> None:
         self._registry = registry
         self._engine = engine
         self._interval = interval_seconds

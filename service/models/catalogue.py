@@ -34,7 +34,7 @@ class Catalogue:
             CheckpointError: There is none.
         """
         try:
-            directory = self.registry.resolve()
+            directory = self.registry.reader.resolve()
         except UnknownModel as error:
             raise CheckpointError(f"No model serves: {error}") from error
         return directory.parent.name, directory.name
@@ -43,9 +43,9 @@ class Catalogue:
         """All models, with how many workers have each loaded, and what was done last."""
         loaded = Counter(model for worker in workers for model in worker.models)
         return ModelList(
-            models=[_view(card, loaded) for card in self.registry.models()],
-            aliases=self.registry.aliases(),
-            history=_newest(self.registry.history(), NEWEST),
+            models=[_view(card, loaded) for card in self.registry.reader.models()],
+            aliases=dict(self.registry.reader.roles().by_role),
+            history=_newest(self.registry.reader.history(), NEWEST),
         )
 
     def history(self, at: datetime | None, limit: int) -> ModelHistory:
@@ -54,10 +54,10 @@ class Catalogue:
         Raises:
             UnknownModel: The history begins later than that time.
         """
-        entries = self.registry.history()
+        entries = self.registry.reader.history()
         if at is None:
             return ModelHistory(entries=_newest(entries, limit))
-        name, _, version = self.registry.serving_at(at).partition("/")
+        name, _, version = self.registry.reader.serving_at(at).partition("/")
         return ModelHistory(
             serving=Serving(name=name, version=version, at=at),
             entries=_newest([entry for entry in entries if entry.time <= at], limit),

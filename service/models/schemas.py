@@ -37,7 +37,7 @@ class HistoryView(Answer):
     time: datetime
     """When, UTC."""
     what: str
-    """``start``, ``promote``, ``rollback``, ``alias``, ``mend``, ``retrain`` or another deed."""
+    """``start``, ``promote``, ``rollback``, ``alias``, ``retrain`` or another action."""
     who: str
     why: str
     facts: dict[str, Any]

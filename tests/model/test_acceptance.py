@@ -85,6 +85,6 @@ def test_a_network_that_is_not_finite_is_refused():
 def test_every_shipped_model_answers_as_when_it_was_published():
     shipped = Registry(SHIPPED)
     for role in ("champion", "canary"):
-        directory = shipped.resolve(role)
+        directory = shipped.reader.resolve(role)
         assert read_manifest(directory)[acceptance.GOLDEN]["input"] == acceptance.INPUT
         acceptance.load_checked(directory)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from echocast.model.errors import ModelError, RegistryError
-from echocast.model.registry.registry import CHAMPION, PREVIOUS, Registry
+from echocast.model.registry.registry import CHAMPION, Registry
 from echocast.workers.inference.model_cache import LoadedNetworks
 from echocast.workers.metrics import WorkerMetrics
 
@@ -33,8 +33,8 @@ def candidates(registry: Registry) -> list[str]:
     Raises:
         ModelError: There is no champion.
     """
-    champion = registry.reference(CHAMPION)
-    previous = registry.aliases().get(PREVIOUS)
+    champion = registry.reader.reference(CHAMPION)
+    previous = registry.reader.roles().previous
     return [champion, previous] if previous else [champion]
 
 
@@ -71,7 +71,7 @@ class ServingWatch:
         problem = ""
         aliases: Mapping[str, str] = {}
         try:
-            aliases = self._registry.aliases()
+            aliases = self._registry.reader.roles().by_role
         except (ModelError, OSError) as error:
             problem = str(error)
         if problem and problem != self._problem:

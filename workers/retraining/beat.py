@@ -16,7 +16,7 @@ from typing import Any, Final
 from celery.beat import Scheduler, Service
 
 from echocast.model.errors import EchocastError
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import TRAINING, celery_app
@@ -38,7 +38,7 @@ class DueScheduler(Scheduler):  # type: ignore[misc]
         self.app.ask_if_due()
 
 
-def last_retraining(registry: Registry) -> datetime | None:
+def last_retraining(registry: RegistryReader) -> datetime | None:
     """When the last retraining came to a verdict; None before the first."""
     times = [entry.time for entry in registry.history() if entry.what == RETRAIN]
     return times[-1] if times else None
@@ -54,7 +54,7 @@ def run_beat(settings: WorkerSettings) -> None:
     await_engine(settings)
     interval = settings.retrain_interval_seconds
     engine = EngineClient(settings.engine_url, settings.engine_patience_seconds)
-    registry = Registry(settings.models_root)
+    registry = RegistryReader(settings.models_root)
 
     def ask_if_due() -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader
 from echocast.workers.archive.open_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher
@@ -32,7 +32,7 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = CountSums(engine)
-    registry = Registry(settings.models_root)
+    registry = RegistryReader(settings.models_root)
     begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
     return StreamProcessing(
         stores=stores,

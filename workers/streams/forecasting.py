@@ -11,7 +11,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.forecast import ComingForecast
 from echocast.model.formats.forecast_writer import write_coming
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
@@ -40,7 +40,7 @@ class Forecasting:
     """
 
     def __init__(
-        self, stores: StreamStores, jobs: JobStore, registry: Registry, shadow: ShadowPolicy
+        self, stores: StreamStores, jobs: JobStore, registry: RegistryReader, shadow: ShadowPolicy
     ) -> None:
         self._stores = stores
         self._jobs = jobs
@@ -65,23 +65,22 @@ class Forecasting:
         origin = self._stores.streams.origin(stream.name)
         if origin is None or not self.due(stream, TimeSpan(time, time)):
             return
-        champion = self._registry.reference()
-        request = _request(stream, time, origin.grid.shape, champion)
+        roles = self._registry.roles()
+        request = _request(stream, time, origin.grid.shape, roles.champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
             self._stores.set_aside(stream.name, time, why)
             return
         self._submit(request)
-        for product, reference in self._compared(stream, time, champion).items():
-            if reference != champion and self._exists(reference):
+        for product, reference in self._compared(stream, time, roles).items():
+            if reference != roles.champion and self._registry.directory(reference):
                 self._submit(replace(_named(request, reference), product=product))
 
-    def _compared(self, stream: Stream, time: datetime, champion: str) -> dict[str, str]:
+    def _compared(self, stream: Stream, time: datetime, roles: Roles) -> dict[str, str]:
         """Who forecasts beside the champion: the canary always, a rival now and then."""
-        aliases = self._registry.aliases()
-        first = aliases.get(CANARY, champion)
+        first = roles.canary or roles.champion
         compared = {CANARY: self._stores.streams.canary(stream.name, first)}
-        rival = rival_of(self._registry, self._shadow, datetime.now(UTC))
+        rival = rival_of(roles, self._shadow, datetime.now(UTC))
         if rival is not None and drawn(stream.name, time, self._shadow.share):
             compared[CHALLENGER] = rival.reference
         return compared
@@ -103,10 +102,6 @@ class Forecasting:
         header = self._stores.frames.header(request.stream, request.forecast_reference_time)
         failed = job.finished if job.status == "failed" else None
         return header is not None and failed is not None and header.received > failed
-
-    def _exists(self, reference: str) -> bool:
-        cards = self._registry.models()
-        return any(f"{card.name}/{card.version}" == reference for card in cards)
 
     def inputs(self, job: Job) -> JobInput:
         """The frames of a stream's job as they are now.

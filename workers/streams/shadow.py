@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from echocast.model.drift.blocks import BLOCK, block_begin
 from echocast.model.errors import RegistryConflict
-from echocast.model.registry.registry import CHAMPION, PREVIOUS, Registry
+from echocast.model.registry.registry import PREVIOUS, Registry, Roles
 from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
 from echocast.model.verification.live_comparison import Comparison, Terms, compare
 from echocast.workers.settings import WorkerSettings
@@ -72,17 +72,16 @@ class Candidate:
     reference: str
 
 
-def rival_of(registry: Registry, policy: ShadowPolicy, now: datetime) -> Candidate | None:
+def rival_of(roles: Roles, policy: ShadowPolicy, now: datetime) -> Candidate | None:
     """Who is in the shadow now."""
-    aliases = registry.aliases()
-    if CHALLENGER in aliases:
-        return Candidate(CHALLENGER, aliases[CHALLENGER])
-    if not policy.rolls_back or PREVIOUS not in aliases:
+    if roles.challenger:
+        return Candidate(CHALLENGER, roles.challenger)
+    if not policy.rolls_back or roles.previous is None:
         return None
-    since = registry.champion_since()
-    if since is None or now - since[1] > timedelta(days=policy.days):
+    since = roles.champion_since
+    if since is None or now - since > timedelta(days=policy.days):
         return None
-    return Candidate(PREVIOUS, aliases[PREVIOUS])
+    return Candidate(PREVIOUS, roles.previous)
 
 
 def drawn(stream: str, time: datetime, share: float) -> bool:
@@ -107,14 +106,14 @@ class Shadow:
 
     def look(self) -> Comparison | None:
         """Compare the rival with the champion and act; None where nothing may be decided."""
-        rival = rival_of(self._registry, self._policy, datetime.now(UTC))
+        roles = self._registry.reader.roles()
+        rival = rival_of(roles, self._policy, datetime.now(UTC))
         may = {CHALLENGER: self._policy.promotes, PREVIOUS: self._policy.rolls_back}
         if rival is None or not may[rival.role]:
             return None
-        champion = self._registry.reference(CHAMPION)
-        comparison = self.comparison(champion, rival.reference)
+        comparison = self.comparison(roles.champion, rival.reference)
         if comparison.better:
-            self._act(rival, champion, comparison)
+            self._act(rival, roles.champion, comparison)
         return comparison
 
     def _act(self, rival: Candidate, champion: str, comparison: Comparison) -> None:

@@ -21,7 +21,7 @@ from echocast.model.inference.winograd.selection import SelectedSteps
 from echocast.model.inference.winograd.steps import FastSteps
 from echocast.model.network.config import RADAR, RADAR_SMALL
 from echocast.model.nowcaster import Nowcaster, reach
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.registry import SHIPPED, RegistryReader
 from echocast.model.synthetic.storms import storm
 
 SHARE = 0.999  # of pixels that have to agree
@@ -29,7 +29,7 @@ SHARE = 0.999  # of pixels that have to agree
 
 @pytest.fixture(scope="module")
 def trained():
-    return Nowcaster.load(Registry(SHIPPED).resolve("champion"))
+    return Nowcaster.load(RegistryReader(SHIPPED).resolve("champion"))
 
 
 @pytest.fixture(scope="module")

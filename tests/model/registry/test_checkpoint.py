@@ -11,7 +11,7 @@ from echocast.model.errors import CheckpointError, ModelError
 from echocast.model.network.config import PRESETS, RADAR_SMALL, NetworkConfig
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import Registry, RegistryReader
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 
@@ -106,23 +106,23 @@ def test_the_registry_finds_versions_and_aliases(stored):
     root = stored[1].parent.parent
     (root / "aliases.json").write_text(json.dumps({"champion": "tiny/1"}))
     registry = Registry(root, shipped=root)
-    assert [(c.name, c.version, c.aliases) for c in registry.models()] == [
+    assert [(c.name, c.version, c.aliases) for c in registry.reader.models()] == [
         ("tiny", "1", ("champion",))
     ]
-    assert registry.resolve() == registry.resolve("tiny/1") == stored[1]
-    assert registry.card().manifest["seed"] == 1
+    assert registry.reader.resolve() == registry.reader.resolve("tiny/1") == stored[1]
+    assert registry.reader.card().manifest["seed"] == 1
 
 
 @pytest.mark.parametrize("reference", ["nobody", "../tiny/1", "tiny/2", ""])
 def test_an_unknown_model_is_refused_with_the_known_ones(stored, reference):
     with pytest.raises(CheckpointError, match="known are"):
-        Registry(stored[1].parent.parent).resolve(reference)
+        RegistryReader(stored[1].parent.parent).resolve(reference)
 
 
 def test_a_damaged_alias_file_is_told(tmp_path):
     (tmp_path / "aliases.json").write_text("nonsense")
     with pytest.raises(CheckpointError, match="damaged"):
-        Registry(tmp_path).resolve()
+        RegistryReader(tmp_path).resolve()
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

@@ -19,7 +19,7 @@ from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry.checkpoint import load
 from echocast.model.registry.checkpoint import save as save_checkpoint
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.collect import event_windows
 from echocast.model.retraining.decision import Gate
 from echocast.model.retraining.fencing_token import raise_fence
@@ -62,23 +62,23 @@ def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
     root, decision = told
     models = Registry(root / "models")
     assert decision.verdict == "promote", decision.why
-    assert models.aliases()["champion"] == "tiny/1"
-    assert models.card("challenger").manifest["retrained_from"] == "tiny/1"
+    assert models.reader.roles().champion == "tiny/1"
+    assert models.reader.card("challenger").manifest["retrained_from"] == "tiny/1"
     assert decision.sample["events"] == 4
-    entry = models.history()[-1]
+    entry = models.reader.history()[-1]
     assert (entry.what, entry.facts["verdict"]) == ("retrain", "promote")
     assert entry.facts["promoted"] is False
 
 
 def test_the_story_can_be_read_afterwards(told):
     models = Registry(told[0] / "models")
-    facts = models.history()[-1].facts
+    facts = models.reader.history()[-1].facts
     page = (models.root / facts["report"]).read_text()
     for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/png"):
         assert words in page
     decision = json.loads((models.root / facts["report"]).with_name("decision.json").read_text())
     assert decision["decision"]["verdict"] == "promote"
-    directory = models.resolve("challenger")
+    directory = models.reader.resolve("challenger")
     assert {f.name for f in directory.iterdir()} >= {"evaluation.json", "card.md", "manifest.json"}
     network, _ = load(directory)
     assert network.config.input_frames == 4
@@ -109,7 +109,7 @@ def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
 def test_judging_in_one_go_says_the_same(archive, told):
     work = told[0] / "work"
     split = Split.from_json(json.loads((work / "collect.json").read_text())["split"])
-    champion = Nowcaster.load(Registry(told[0] / "models").resolve("tiny/1"))
+    champion = Nowcaster.load(RegistryReader(told[0] / "models").resolve("tiny/1"))
     challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
     events = {e.name: partial(event_windows, archive, e, 4, 3, 2) for e in split.held_out}
     slow = Gate.from_json({**asdict(Gate()), **CONFIG["gate"], "latency_ratio": 1e9})
@@ -124,9 +124,10 @@ def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
     models = again(told, tmp_path, without=("publish",))
     decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
     assert decision == told[1]
-    assert models.aliases()["champion"] == models.history()[-1].facts["challenger"]
-    assert models.aliases()["previous"] == "tiny/1"
-    scores = next(entry.scores for entry in models.history()[::-1] if entry.what == "promote")
+    assert models.reader.roles().champion == models.reader.history()[-1].facts["challenger"]
+    assert models.reader.roles().previous == "tiny/1"
+    (promotion,) = [entry for entry in models.reader.history() if entry.what == "promote"]
+    scores = promotion.scores
     assert scores["better at 40 dBZ"]["low"] > 0
 
 
@@ -137,8 +138,8 @@ def test_a_champion_that_came_in_the_meantime_stays(archive, told, tmp_path):
     models.publish(staged, "tiny", "2")
     models.promote("tiny/2", who="somebody", why="Better by far.")
     retraining(archive, models, tmp_path / "work", promotes=True).run()
-    assert models.aliases()["champion"] == "tiny/2"
-    assert "tiny/2" in models.history()[-1].facts["not_promoted_because"]
+    assert models.reader.roles().champion == "tiny/2"
+    assert "tiny/2" in models.reader.history()[-1].facts["not_promoted_because"]
 
 
 def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive, told, tmp_path):
@@ -150,9 +151,9 @@ def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive
     assert {"CSI-20 not worse", "better at 40 dBZ"} <= {
         check.name for check in decision.checks if check.passed is False
     }
-    assert models.aliases()["champion"] == "tiny/1"
-    assert "challenger" not in models.aliases()
-    assert models.history()[-1].facts["verdict"] == "reject"
+    assert models.reader.roles().champion == "tiny/1"
+    assert models.reader.roles().challenger is None
+    assert models.reader.history()[-1].facts["verdict"] == "reject"
 
 
 def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
@@ -165,7 +166,7 @@ def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
     decision = retraining(archive, models, tmp_path / "work", peak_rate=1e30).run()
     assert decision.verdict == "reject"
     assert "loss of step" in decision.why
-    assert models.history()[-1].facts["verdict"] == "reject"
+    assert models.reader.history()[-1].facts["verdict"] == "reject"
 
 
 def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tmp_path):
@@ -179,9 +180,9 @@ def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tm
         "held_out_events": 1,
     }
     assert not (tmp_path / "work" / "run").exists()
-    assert models.history()[-1].facts["missing"] == decision.missing
+    assert models.reader.history()[-1].facts["missing"] == decision.missing
     assert "2 of 4 training events" in decision.why
-    facts = models.history()[-1].facts
+    facts = models.reader.history()[-1].facts
     page = (models.root / facts["report"]).read_text()
     assert "Held out:" not in page
     assert "Found: 2 training events, 1 calibration events, 2 held out events, 0 left" in page
@@ -204,7 +205,7 @@ def test_the_report_tells_where_the_archive_breaks(tmp_path):
     archive = fill(tmp_path / "store", [whole[:8], other])
     models = registry(tmp_path / "models", network())
     retraining(archive, models, tmp_path / "work").run()
-    page = (models.root / models.history()[-1].facts["report"]).read_text()
+    page = (models.root / models.reader.history()[-1].facts["report"]).read_text()
     assert "the z-r changes from not told to 300/1.4" in page
 
 
@@ -231,15 +232,15 @@ def test_two_at_once_in_one_folder_are_refused(archive, told, tmp_path):
 def test_one_that_lost_its_place_publishes_nothing(archive, told, tmp_path):
     models = again(told, tmp_path, without=("publish",))
     raise_fence(models.root, 8)
-    before = len(models.history())
+    before = len(models.reader.history())
     with pytest.raises(RegistryConflict, match="number 7 has lost its place to number 8"):
         retraining(archive, models, tmp_path / "work", number=7, promotes=True).run()
-    assert models.aliases()["champion"] == "tiny/1"
-    assert len(models.history()) == before
+    assert models.reader.roles().champion == "tiny/1"
+    assert len(models.reader.history()) == before
     with pytest.raises(RegistryConflict):
         raise_fence(models.root, 7)
     retraining(archive, models, tmp_path / "work", number=8, promotes=True).run()
-    assert models.aliases()["champion"] != "tiny/1"
+    assert models.reader.roles().champion != "tiny/1"
 
 
 def test_frames_that_vanish_on_the_way_are_told(told, tmp_path):
@@ -281,9 +282,9 @@ def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archiv
     steps = [step for step, _ in losses_in(tmp_path / "work" / "run" / LOSSES)]
     assert steps == list(range(1, CONFIG["steps"] + 1))
     models = Registry(tmp_path / "models")
-    retrained = [entry for entry in models.history() if entry.what == "retrain"]
+    retrained = [entry for entry in models.reader.history() if entry.what == "retrain"]
     assert len(retrained) == 1
-    assert models.aliases()["champion"] == retrained[0].facts["challenger"]
+    assert models.reader.roles().champion == retrained[0].facts["challenger"]
 
 
 def test_two_processes_retrain_together(archive, told, tmp_path):
@@ -305,7 +306,7 @@ def test_two_processes_retrain_together(archive, told, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((tmp_path / "work" / "train.json").read_text()) == {"steps": 3, "failure": ""}
-    assert [entry.what for entry in models.history()].count("retrain") == 1
+    assert [entry.what for entry in models.reader.history()].count("retrain") == 1
     assert len(done.stdout.strip().splitlines()) == 1, "only one of them speaks"
 
 

@@ -14,7 +14,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.plotting import evaluation_report as report
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import RegistryReader
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import evaluate
@@ -119,7 +119,7 @@ def judged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judged")
     frames = storm(7, frames=22, height=64, width=64)
     write_frames(frames, folder / "made-up.nc")
-    nowcaster = Nowcaster.load(Registry().resolve())
+    nowcaster = Nowcaster.load(RegistryReader().resolve())
     with Progress(disable=True) as bar:
         event = evaluate(nowcaster, folder / "made-up.nc", 2, bar)
     report.write(folder, "tiny/1", 2, [event])
@@ -150,4 +150,4 @@ def test_the_report_says_the_same_in_all_its_files(judged):
 def test_an_event_too_short_to_judge_is_refused(tmp_path):
     write_frames(storm(7, frames=12, height=64, width=64), tmp_path / "short.nc")
     with Progress(disable=True) as bar, pytest.raises(ContractViolation, match="20 frames"):
-        evaluate(Nowcaster.load(Registry().resolve()), tmp_path / "short.nc", 1, bar)
+        evaluate(Nowcaster.load(RegistryReader().resolve()), tmp_path / "short.nc", 1, bar)

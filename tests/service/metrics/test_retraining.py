@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.metrics.retraining import RetrainingCollector
 from echocast.workers.retraining.requests import Wishes
 from tests.workers.conftest import World, make_world
@@ -18,7 +18,7 @@ def test_verdicts_and_trainers_are_told(make_world: Callable[..., World], tmp_pa
     world = make_world()
     models, engine = Registry(tmp_path), world.jobs.engine
     metrics = CollectorRegistry()
-    metrics.register(RetrainingCollector(models, engine, 3600.0))
+    metrics.register(RetrainingCollector(models.reader, engine, 3600.0))
     assert metrics.get_sample_value("echocast_retrain_interval_seconds") == 3600
     assert metrics.get_sample_value("echocast_retrain_running") == 0
     assert metrics.get_sample_value(LAST, {"verdict": "reject"}) == 0
@@ -36,7 +36,7 @@ def test_an_engine_that_is_away_hides_only_what_it_knows(
     world = make_world()
     metrics = CollectorRegistry()
     engine = Wishes(world.jobs.engine).engine
-    metrics.register(RetrainingCollector(Registry(tmp_path), engine, 3600.0))
+    metrics.register(RetrainingCollector(RegistryReader(tmp_path), engine, 3600.0))
     world.engine.stop()
     assert metrics.get_sample_value("echocast_retrain_running") is None
     assert metrics.get_sample_value("echocast_retrain_interval_seconds") == 3600

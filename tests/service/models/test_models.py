@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import pytest
 
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.auth.keys import new_key
 from echocast.service.cli.main import main
 from tests.service.bodies import NETCDF, WAIT, is_problem, netcdf
@@ -247,7 +247,7 @@ def test_a_fresh_data_directory_begins_with_the_shipped_models(two_models: Path)
 def test_the_command_line_finds_the_models_of_a_data_directory(tmp_path: Path) -> None:
     there = {**os.environ, "ECHOCAST_DATA_DIR": str(tmp_path / "elsewhere")}
     command = [sys.executable, "-m", "echocast.service.cli.main"]
-    shipped = Registry().reference("champion")
+    shipped = RegistryReader().reference("champion")
     for arguments, known in (
         (["promote", shipped, "--why", "Again.", "--data", str(tmp_path / "ours")], "already"),
         (["models", "--history", "--data", str(tmp_path / "ours")], "start"),
@@ -256,5 +256,5 @@ def test_the_command_line_finds_the_models_of_a_data_directory(tmp_path: Path) -
             [*command, *arguments], capture_output=True, text=True, timeout=60, env=there
         )
         assert known in done.stdout + done.stderr
-    assert (tmp_path / "ours" / "models" / "aliases.json").exists()
+    assert (tmp_path / "ours" / "models" / "history").exists()
     assert not (tmp_path / "elsewhere").exists()

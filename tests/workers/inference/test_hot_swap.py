@@ -83,7 +83,7 @@ class Stage:
 
     def answer(self) -> Job:
         """The end of a job that is ordered as the gateway does: for the champion of the moment."""
-        name, _, version = self.registry.reference().partition("/")
+        name, _, version = self.registry.reader.reference().partition("/")
         frames = storm(next(self.seeds), size=32)
         job = self.world.submit(frames, model_name=name, model_version=version).job
         return self.world.end_of(job.id)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from echocast.model.errors import InputError, RegistryConflict
-from echocast.model.registry.registry import Registry
+from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.fencing_token import fence_of, through_the_fence
 from echocast.workers.jobs.queue import SERVING, TRAINING
 from echocast.workers.retraining.beat import last_retraining
@@ -141,7 +141,7 @@ def test_a_wish_that_fails_is_tried_again_and_in_the_end_given_up(world: World, 
     allow(world, wishes, code=1)
     assert [trainer(world).look() for _ in range(4)] == ["failed", "failed", "failed", "given up"]
     assert wishes.wanted() is None
-    entry = Registry(world.settings.models_root).history()[-1]
+    entry = RegistryReader(world.settings.models_root).history()[-1]
     assert (entry.what, entry.facts["verdict"]) == ("retrain", "failed")
 
 
@@ -286,10 +286,10 @@ def test_before_the_first_retraining_the_interval_counts_from_the_first_look(wor
 
 def test_the_last_retraining_is_read_from_the_history(world: World, tmp_path: Path):
     models = Registry(tmp_path)
-    assert last_retraining(models) is None
+    assert last_retraining(models.reader) is None
     entry = models.record("retrain", who="x", why="y", facts={"verdict": "reject"})
     models.record("other", who="x", why="y", facts={})
-    assert last_retraining(models) == entry.time
+    assert last_retraining(models.reader) == entry.time
 
 
 def test_two_beats_ask_as_often_as_one(world: World, wishes: Wishes):

@@ -109,13 +109,13 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     assert comparison is not None
     assert (comparison.blocks, comparison.pixels) == (12, 72 * 100)
     assert comparison.gain == pytest.approx(0.4)
-    assert registry.reference() == "tiny/2"
-    entry = registry.history()[-1]
+    assert registry.reader.reference() == "tiny/2"
+    entry = registry.reader.history()[-1]
     assert (entry.what, entry.who) == ("promote", "shadow mode")
     assert entry.scores == comparison.to_json()
     assert "tiny/2 was better than tiny/1" in entry.why
     assert Shadow(past.stores, registry, POLICY).look() is not None  # tiny/1 is watched now
-    assert len(registry.history()) == 1
+    assert len(registry.reader.history()) == 1
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_else_the_champion_goes_on(
 ) -> None:
     past.days(days, ("1", BAD), ("2", rival))
     Shadow(past.stores, registry, policy).look()
-    assert registry.reference() == "tiny/1"
-    assert registry.history() == []
+    assert registry.reader.reference() == "tiny/1"
+    assert registry.reader.history() == []
 
 
 def test_only_forecasts_from_the_same_frames_are_compared(past: Past, registry: Registry) -> None:
@@ -159,17 +159,20 @@ def test_a_promotion_that_live_scores_regret_is_undone(past: Past, registry: Reg
     past.days(3, ("2", BAD), ("1", GOOD))
     shadow = Shadow(past.stores, registry, POLICY)
     shadow.look()
-    entry = registry.history()[-1]
-    assert (entry.what, entry.who, registry.reference()) == ("rollback", "shadow mode", "tiny/1")
+    entry = registry.reader.history()[-1]
+    assert (entry.what, entry.who) == ("rollback", "shadow mode")
+    assert registry.reader.reference() == "tiny/1"
     assert shadow.look() is None
-    assert len(registry.history()) == 2
+    assert len(registry.reader.history()) == 2
 
 
 def test_who_is_in_the_shadow(registry: Registry) -> None:
-    assert rival_of(registry, POLICY, NOW) == Candidate("challenger", "tiny/2")
+    assert rival_of(registry.reader.roles(), POLICY, NOW) == Candidate("challenger", "tiny/2")
     entry = registry.promote("tiny/2", **ME)
-    assert rival_of(registry, POLICY, entry.time) == Candidate("previous", "tiny/1")
-    assert rival_of(registry, POLICY, entry.time + timedelta(days=15)) is None
-    assert rival_of(registry, replace(POLICY, rolls_back=False), entry.time) is None
+    assert rival_of(registry.reader.roles(), POLICY, entry.time) == Candidate("previous", "tiny/1")
+    assert rival_of(registry.reader.roles(), POLICY, entry.time + timedelta(days=15)) is None
+    assert rival_of(registry.reader.roles(), replace(POLICY, rolls_back=False), entry.time) is None
     registry.set_alias("challenger", "tiny/3", **ME)
-    assert rival_of(registry, POLICY, entry.time) == Candidate("challenger", "tiny/3")
+    assert rival_of(registry.reader.roles(), POLICY, entry.time) == Candidate(
+        "challenger", "tiny/3"
+    )
