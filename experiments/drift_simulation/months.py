@@ -114,5 +114,5 @@ class Stream:
             both = [(model, (MODEL, CANARY) if same else (MODEL,))]
             both += [] if same else [(self._canary, (CANARY,))]
             for forecaster, roles in both:
-                counts = count(forecaster.forecast(carried), observed, roles, minutes, PIXEL_KM)
-                yield with_lead(counts, minutes)
+                forecast = forecaster.forecast(carried)
+                yield count(forecast, observed, roles, minutes, PIXEL_KM)

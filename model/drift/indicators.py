@@ -68,17 +68,17 @@ def _skill(block: Block, fewest: int) -> Mapping[str, Evidence]:
     """
     tables = (block.table(method, ECHO_DBZ) for method in (MODEL, DECODED, PERSISTENCE))
     model, reference, persistence = tables
-    if min(_events(model), _events(reference)) < fewest or not _observed(model):
+    if min(model.union, reference.union) < fewest or not model.observed:
         return {}
     usual = _log_odds(reference)
-    difficulty = (usual, _log_odds(persistence), math.log(_observed(model) / model.total))
+    difficulty = (usual, _log_odds(persistence), math.log(model.observed / model.total))
     return {SKILL: Evidence(_log_odds(model) - usual, difficulty)}
 
 
 def _heavy(block: Block, fewest: int) -> Mapping[str, Evidence]:
     """How hard heavy rain was to forecast, and the model's bias beside the reference's."""
     model, reference = (block.table(method, HEAVY_DBZ) for method in (MODEL, DECODED))
-    if min(_events(model), _events(reference)) < fewest or not _observed(model):
+    if min(model.union, reference.union) < fewest or not model.observed:
         return {}
     found = {WEATHER: Evidence(reference.critical_success_index)}
     if model.frequency_bias and reference.frequency_bias:
@@ -92,7 +92,7 @@ def _against_canary(block: Block, fewest: int) -> Mapping[str, Evidence]:
         sum((block.table(method, t) for t in STREAM_THRESHOLDS_DBZ), ContingencyTable())
         for method in (MODEL, CANARY)
     )
-    if min(_events(model), _events(canary)) < fewest:
+    if min(model.union, canary.union) < fewest:
         return {}
     return {AGAINST_CANARY: Evidence(model.critical_success_index - canary.critical_success_index)}
 
@@ -120,7 +120,7 @@ def _input(block: Block, fewest: int) -> Mapping[str, Evidence]:
         came = min(block.received / block.expected, 1.0)
         found[COVERAGE] = Evidence(1 - came * (1 - missing / size if size else 1.0))
     persistence, extrapolation = (block.table(m, ECHO_DBZ) for m in (PERSISTENCE, EXTRAPOLATION))
-    if min(_events(persistence), _events(extrapolation)) >= fewest:
+    if min(persistence.union, extrapolation.union) >= fewest:
         found[STANDING] = Evidence(
             persistence.critical_success_index - extrapolation.critical_success_index
         )
@@ -142,11 +142,3 @@ def _weakest(block: Block, fewest: int) -> Mapping[str, Evidence]:
 def _log_odds(table: ContingencyTable) -> float:
     """Logarithm of hits per event that was no hit, defined for none of either by half an event."""
     return math.log((table.hits + 0.5) / (table.misses + table.false_alarms + 0.5))
-
-
-def _events(table: ContingencyTable) -> int:
-    return table.hits + table.misses + table.false_alarms
-
-
-def _observed(table: ContingencyTable) -> int:
-    return table.hits + table.misses

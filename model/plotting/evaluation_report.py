@@ -21,7 +21,7 @@ from echocast.model.verification.counts import (
     STREAM_THRESHOLDS_DBZ,
     label,
 )
-from echocast.model.verification.event_scores import SCALES_KM, EventTally
+from echocast.model.verification.event_scores import SCALES_KM, EventScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +45,12 @@ COLUMNS = (
 )
 
 
-def to_json(model: str, stride: int, events: Sequence[EventTally]) -> dict[str, Any]:
+def to_json(model: str, stride: int, events: Sequence[EventScores]) -> dict[str, Any]:
     """All scores of all events as plain JSON."""
     return {"model": model, "stride": stride, "events": {e.event: e.to_json() for e in events}}
 
 
-def markdown(events: Sequence[EventTally]) -> str:
+def markdown(events: Sequence[EventScores]) -> str:
     """The pooled scores as a table for people."""
     head = " | ".join(f"CSI-{threshold:g} (bias; n)" for threshold in STREAM_THRESHOLDS_DBZ)
     lines = [f"| event (forecasts) | method | MSE dBZ² | {head} |"]
@@ -65,13 +65,9 @@ def markdown(events: Sequence[EventTally]) -> str:
     return "\n".join(lines)
 
 
-def _union(table: ContingencyTable) -> int:
-    return table.hits + table.misses + table.false_alarms
-
-
 def _cell(table: ContingencyTable) -> str:
     """CSI with bias and the number of pixels in the union of forecast and observed events."""
-    n = _union(table)
+    n = table.union
     if not n:
         return "n/a (n=0)"
     bias = table.frequency_bias
@@ -79,7 +75,7 @@ def _cell(table: ContingencyTable) -> str:
     return f"{table.critical_success_index:.3f} ({shown}; {n})"
 
 
-def write(folder: Path, model: str, stride: int, events: Sequence[EventTally]) -> None:
+def write(folder: Path, model: str, stride: int, events: Sequence[EventScores]) -> None:
     """Write ``scores.json``, ``scores.csv`` and ``index.html``.
 
     Args:
@@ -98,7 +94,7 @@ def write(folder: Path, model: str, stride: int, events: Sequence[EventTally]) -
     )
 
 
-def _write_rows(rows: Any, events: Sequence[EventTally]) -> None:
+def _write_rows(rows: Any, events: Sequence[EventScores]) -> None:
     rows.writerow(COLUMNS)
     for event, threshold in itertools.product(events, STREAM_THRESHOLDS_DBZ):
         for method, k in itertools.product(event.methods, range(len(event.lead_minutes))):
@@ -113,7 +109,7 @@ def _write_rows(rows: Any, events: Sequence[EventTally]) -> None:
             )
 
 
-def _event_section(event: EventTally) -> str:
+def _event_section(event: EventScores) -> str:
     span = f"{event.lead_minutes[0]:g} to {event.lead_minutes[-1]:g} min"
     return (
         f"<h2>{html.escape(event.event)}</h2><p>{len(event.starts)} forecasts, leads {span},"
@@ -127,7 +123,7 @@ def _event_section(event: EventTally) -> str:
     )
 
 
-def _score_table(event: EventTally) -> str:
+def _score_table(event: EventScores) -> str:
     head = "".join(
         f"<th>CSI-{threshold:g} <small>bias</small></th>" for threshold in STREAM_THRESHOLDS_DBZ
     )
@@ -140,7 +136,7 @@ def _score_table(event: EventTally) -> str:
         cells = [f"<td>{event.mean_squared_error(method):.1f}</td>"]
         for threshold, top in zip(STREAM_THRESHOLDS_DBZ, best, strict=True):
             table = event.table(method, threshold)
-            csi, few = table.critical_success_index, _union(table) < FEWEST
+            csi, few = table.critical_success_index, table.union < FEWEST
             kind = "few" if few else "best" if csi == top else ""
             shown = (
                 "n/a" if np.isnan(csi) else f"{csi:.3f} <small>{table.frequency_bias:.2f}</small>"
@@ -156,7 +152,7 @@ def _difference(value: float, low: float, high: float) -> str:
     return f"{value:+.3f} <small>{low:+.3f} to {high:+.3f}</small>"
 
 
-def _difference_table(event: EventTally) -> str:
+def _difference_table(event: EventScores) -> str:
     rows = []
     for reference in event.methods[2:]:
         differences = (event.csi_difference("model", reference, t) for t in STREAM_THRESHOLDS_DBZ)
@@ -184,7 +180,7 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(np.atleast_1d(figure.subplots(1, count)))
 
 
-def csi_by_lead(event: EventTally) -> Figure:
+def csi_by_lead(event: EventScores) -> Figure:
     """CSI against lead time, a panel per threshold."""
     figure, panels = _panels(len(STREAM_THRESHOLDS_DBZ))
     for axes, threshold in zip(panels, STREAM_THRESHOLDS_DBZ, strict=True):
@@ -199,7 +195,7 @@ def csi_by_lead(event: EventTally) -> Figure:
     return figure
 
 
-def error_and_scale(event: EventTally) -> Figure:
+def error_and_scale(event: EventScores) -> Figure:
     """MSE against lead; fractions skill score against scale at 30 and 40 dBZ."""
     figure, (errors, *scales) = _panels(3)
     for method in event.methods:
@@ -216,7 +212,7 @@ def error_and_scale(event: EventTally) -> Figure:
     return figure
 
 
-def performance_and_reliability(event: EventTally) -> Figure:
+def performance_and_reliability(event: EventScores) -> Figure:
     """Performance diagram (Roebber, WAF 2009), and what followed the probabilities."""
     figure, (performance, reliability) = _panels(2)
     for method in event.methods:

@@ -213,14 +213,11 @@ def caption(verification: Verification | None) -> str:
     """One line of pooled CSI at 30 dBZ with its sample size, or that there is none."""
     if verification is None or not sum(verification.frames):
         return "No observations to verify it yet."
-    scores = []
-    for method in verification.tables:
-        if TITLE_DBZ in verification.tables[method]:
-            csi = verification.pooled(method, TITLE_DBZ).critical_success_index
-            scores.append(f"{method} {'undefined' if np.isnan(csi) else f'{csi:.3f}'}")
-    table = verification.pooled(next(iter(verification.tables)), TITLE_DBZ)
-    events = table.hits + table.misses
+    tables = {m: verification.counts.table(m, TITLE_DBZ) for m in verification.counts.methods}
+    indices = {method: table.critical_success_index for method, table in tables.items()}
+    scores = [f"{m} {'undefined' if np.isnan(csi) else f'{csi:.3f}'}" for m, csi in indices.items()]
+    table = next(iter(tables.values()))
     return (
         f"CSI at {TITLE_DBZ:g} dBZ over {sum(verification.frames)} leads: {', '.join(scores)}"
-        f"  (n = {table.total} pixels, {events} with {TITLE_DBZ:g} dBZ observed)"
+        f"  (n = {table.total} pixels, {table.observed} with {TITLE_DBZ:g} dBZ observed)"
     )

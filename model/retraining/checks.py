@@ -9,18 +9,29 @@ import numpy as np
 
 from echocast.model.retraining.decision import Check, Gate
 from echocast.model.retraining.paired_forecasts import Contest
-from echocast.model.verification.bootstrap import blocks, csi, interval, resampled
-from echocast.model.verification.counts import CHALLENGER, CHAMPION, PERSISTENCE, THRESHOLDS_DBZ
+from echocast.model.verification.bootstrap import csi_difference
+from echocast.model.verification.counts import (
+    CHALLENGER,
+    CHAMPION,
+    PERSISTENCE,
+    THRESHOLDS_DBZ,
+    Ints,
+    csi,
+    union,
+)
+
+NUMBERS = ("champion", "challenger", "difference", "low", "high")
 
 
-def paired_blocks(contests: Sequence[Contest], gate: Gate) -> list[Any]:
-    """Of each event (block, 2, threshold, 3): champion, challenger."""
-    return [blocks(c.tally, (CHAMPION, CHALLENGER), gate.block_minutes) for c in contests]
+def paired_blocks(contests: Sequence[Contest], gate: Gate) -> list[Ints]:
+    """Of each event (block, 2, threshold, 4): challenger, champion."""
+    return [c.tally.blocks((CHALLENGER, CHAMPION), gate.block_minutes) for c in contests]
 
 
-def largest_union(pairs: Sequence[Any]) -> Any:
+def largest_union(pairs: Sequence[Ints]) -> Ints:
     """Pixels per threshold in the larger union of forecast and observed events of the two."""
-    return sum(pair.sum(0) for pair in pairs).sum(-1).max(0)
+    largest: Ints = union(np.sum([pair.sum(0) for pair in pairs], 0)).max(0)
+    return largest
 
 
 def finite(contests: Sequence[Contest]) -> Check:
@@ -73,23 +84,14 @@ def _reaches(low: float | None, limit: float) -> bool:
     return low is not None and low > limit
 
 
-def _intervals(pairs: Sequence[Any]) -> list[dict[str, float | None]]:
+def _intervals(pairs: Sequence[Ints]) -> list[dict[str, float | None]]:
     """Per threshold the CSI of both, their difference and its 90 % interval."""
-    whole = csi(sum(pair.sum(0) for pair in pairs))
-    drawn = csi(resampled(pairs))
-    found = []
-    for t in range(len(THRESHOLDS_DBZ)):
-        low, high = interval(drawn[:, 1, t] - drawn[:, 0, t])
-        champion, challenger = whole[:, t]
-        values = {
-            "champion": champion,
-            "challenger": challenger,
-            "difference": challenger - champion,
-            "low": low,
-            "high": high,
-        }
-        found.append({k: float(v) if np.isfinite(v) else None for k, v in values.items()})
-    return found
+    both = csi(np.sum([pair.sum(0) for pair in pairs], 0))
+    numbers = dict(zip(NUMBERS, (*both[::-1], *csi_difference(pairs)), strict=True))
+    return [
+        {name: float(v[t]) if np.isfinite(v[t]) else None for name, v in numbers.items()}
+        for t in range(len(THRESHOLDS_DBZ))
+    ]
 
 
 def _told(threshold: float, told: Mapping[str, float | None]) -> str:
@@ -110,7 +112,7 @@ def above_persistence(contests: Sequence[Contest], gate: Gate, threshold: float)
         counts = contest.tally.counts[:, which, t].sum(0)
         for k, minutes in enumerate(contest.tally.lead_minutes):
             leads[minutes] = leads.get(minutes, 0) + counts[:, k]
-    told = {m: pair for m, pair in leads.items() if pair.sum(-1).min() >= gate.fewest_pixels}
+    told = {m: pair for m, pair in leads.items() if union(pair).min() >= gate.fewest_pixels}
     below = [minutes for minutes, pair in sorted(told.items()) if not np.diff(csi(pair))[0] < 0]
     if not told:
         return Check(name, None, f"Too few pixels at {threshold:g} dBZ to compare leads.")

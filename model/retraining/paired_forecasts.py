@@ -17,10 +17,10 @@ from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.verification.baselines import fields
+from echocast.model.verification.baselines import method_fields
 from echocast.model.verification.calibration import ExceedanceCounts
 from echocast.model.verification.counts import CHALLENGER, CHAMPION, MODEL, PAIRED_METHODS, label
-from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.event_scores import EventScores, StartCounts
 from echocast.model.verification.storms import regions
 
 STORM_DBZ = 40.0
@@ -41,7 +41,7 @@ class Contest:
         unknown: Pixels that the challenger left without a number and extrapolation did not.
     """
 
-    tally: EventTally
+    tally: EventScores
     seconds: NDArray[np.float64]
     storms: int
     unknown: int
@@ -62,6 +62,7 @@ class Contest:
             name: np.stack([getattr(start, name) for start in tally.starts])
             for name in ("counts", "squares", "fractions", "pixels")
         }
+        arrays["counts"] = arrays["counts"][..., :3]  # correct negatives follow from the pixels
         reliability = tally.reliability.counts if tally.reliability else np.zeros(0, np.int64)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays |= {"told": np.frombuffer(json.dumps(told).encode(), np.uint8)}
@@ -75,11 +76,13 @@ class Contest:
         """The contest that :meth:`save` wrote."""
         with np.load(path, allow_pickle=False) as parts:
             told = json.loads(parts["told"].tobytes())
-            names = ("counts", "squares", "fractions", "pixels")
-            starts = [Start(*row) for row in zip(*(parts[name] for name in names), strict=True)]
+            events, pixels = parts["counts"], parts["pixels"][:, None, None, :, None]
+            negatives = pixels - events.sum(-1, keepdims=True)
+            columns = np.concatenate([events, negatives], -1), parts["squares"], parts["fractions"]
+            starts = [StartCounts(*row) for row in zip(*columns, strict=True)]
             thresholds = tuple(told["thresholds_dbz"])
             reliability = ExceedanceCounts(thresholds, parts["reliability"]) if thresholds else None
-            tally = EventTally(
+            tally = EventScores(
                 told["event"],
                 tuple(method.replace(" ", "_") for method in told["methods"]),
                 tuple(told["lead_minutes"]),
@@ -118,14 +121,14 @@ def compete(
         if len(hours) == 1 or hours[0] != hours[1]:
             storms += count_storms(truth[0], pixel_km)
         starts.append(
-            Start.of([_methods(old, new)[name] for name in PAIRED_METHODS], truth, pixel_km)
+            StartCounts.of([_methods(old, new)[name] for name in PAIRED_METHODS], truth, pixel_km)
         )
         if new.exceedance_probability is not None:
             counts = ExceedanceCounts.of(new, observed)
             reliability = counts if reliability is None else reliability + counts
     leads = tuple(new.lead_minutes)
     since = tuple(minute - minutes[0] for minute in minutes)
-    tally = EventTally(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
+    tally = EventScores(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
     return Contest(tally, np.array(seconds), storms, unknown)
 
 
@@ -148,7 +151,7 @@ def _both(
 
 
 def _methods(old: Forecast, new: Forecast) -> dict[str, FloatArray]:
-    methods = fields(new)
+    methods = method_fields(new)
     return {**methods, CHALLENGER: methods[MODEL], CHAMPION: old.frames.reflectivity_dbz}
 
 

@@ -17,7 +17,7 @@ from echocast.model.plotting.methods import COLOURS
 from echocast.model.retraining.decision import Decision
 from echocast.model.retraining.paired_forecasts import Contest
 from echocast.model.retraining.split import Split
-from echocast.model.verification.event_scores import EventTally
+from echocast.model.verification.event_scores import EventScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,13 +47,13 @@ def of_contests(contests: Sequence[Contest]) -> dict[str, str]:
     }
 
 
-def pooled(contests: Sequence[Contest]) -> EventTally:
+def pooled(contests: Sequence[Contest]) -> EventScores:
     """All start times of the events that share the commonest lead times."""
     leads = [contest.tally.lead_minutes for contest in contests]
     commonest = max(leads, key=leads.count)
     tallies = [c.tally for c in contests if c.tally.lead_minutes == commonest]
     known = [tally.reliability for tally in tallies if tally.reliability is not None]
-    return EventTally(
+    return EventScores(
         "held-out events",
         tallies[0].methods,
         commonest,

@@ -21,7 +21,7 @@ CASCADE_LEVELS = 6
 Reference = Callable[[Frames, int], dict[str, FloatArray]]
 
 
-def fields(forecast: Forecast) -> dict[str, FloatArray]:
+def method_fields(forecast: Forecast) -> dict[str, FloatArray]:
     """The methods that a forecast brings along, each (lead, height, width) in dBZ."""
     extrapolation = forecast.extrapolation.reflectivity_dbz
     pixel_km = forecast.frames.grid.pixel_size_km or 1.0

@@ -1,8 +1,10 @@
-"""How sure a difference of scores is: events drawn anew, and blocks of time within them.
+"""Bootstrap: how sure a difference of scores is, from events and blocks of time drawn anew.
 
-Neighbouring forecasts share their weather, so the hour is what is drawn, never the pixel; and a
-drawn hour brings the counts of all methods along (paired). With few events the interval tells of
-the hours within them more than of other weather.
+Neighbouring forecasts share their weather, so blocks of time are drawn, never pixels; and a drawn
+block brings the counts of both methods along (paired). With few events the interval describes the
+hours within them more than other weather.
+
+Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals).
 """
 
 from __future__ import annotations
@@ -10,27 +12,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from echocast.model.verification.event_scores import EventTally
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from echocast.model.verification.counts import Floats, Ints, csi
 
 RESAMPLES = 1000
-LOW, HIGH = 5.0, 95.0  # percentiles: the bounds of the 90 % interval
 
 
-def blocks(tally: EventTally, methods: Sequence[str], minutes: float) -> Ints:
-    """Counts of blocks of start times, leads together.
+def csi_difference(events: Sequence[Ints], level: float = 90.0) -> tuple[Floats, Floats, Floats]:
+    """CSI of one method minus that of another, with its interval.
+
+    Range -1..1, 0 where both are equal, positive where the first is better; NaN where the CSI of
+    one of them is undefined.
+
+    Args:
+        events: Of each event (block, 2, ..., 3) or (block, 2, ..., 4), counts of both methods:
+            hits, misses, false alarms, maybe correct negatives.
+        level: How much of the resampled differences the interval holds, in percent.
 
     Returns:
-        (block, method, threshold, 3): hits, misses, false alarms.
+        The difference over all events, and the lower and upper bound of its interval, each (...).
     """
-    which = [tally.methods.index(method) for method in methods]
-    counts = tally.counts[:, which].sum(3)
-    block = (np.array(tally.start_minutes) // minutes).astype(int)
-    return np.stack([counts[block == number].sum(0) for number in sorted(set(block.tolist()))])
+    first, second = csi(np.sum([counts.sum(0) for counts in events], 0))
+    drawn = csi(resampled(events))
+    low, high = interval(drawn[:, 0] - drawn[:, 1], level)
+    return first - second, low, high
 
 
 def resampled(events: Sequence[Ints], seed: int = 0) -> Ints:
@@ -54,16 +59,17 @@ def resampled(events: Sequence[Ints], seed: int = 0) -> Ints:
     return total
 
 
-def csi(counts: Ints) -> Floats:
-    """Critical success index of (..., 3) counts; NaN where no event was forecast or observed."""
-    union = counts.sum(-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(union > 0, counts[..., 0] / union, np.nan)
+def interval(values: Floats, level: float = 90.0) -> tuple[Floats, Floats]:
+    """The percentile interval of resampled values.
 
+    Args:
+        values: (draw, ...); undefined ones are NaN and left out.
+        level: How much of the values it holds, in percent.
 
-def interval(values: Floats) -> tuple[float, float]:
-    """The 90 % interval of resampled values; NaN where none is defined."""
-    if not np.isfinite(values).any():
-        return float("nan"), float("nan")
-    low, high = np.nanpercentile(values, [LOW, HIGH])
-    return float(low), float(high)
+    Returns:
+        Lower and upper bound, each (...); NaN where no value is defined.
+    """
+    defined, tail = np.isfinite(values).any(0), (100 - level) / 2
+    bounds = np.nanpercentile(np.where(defined, values, 0.0), [tail, 100 - tail], axis=0)
+    low, high = np.where(defined, bounds, np.nan)
+    return low, high

@@ -19,6 +19,7 @@ from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
 from echocast.model.products import Decision, cut_rise, leaning_on_extrapolation
 from echocast.model.verification.contingency import ContingencyTable
+from echocast.model.verification.counts import Ints
 
 BINS = 50  # probability classes, .02 wide
 LARGEST_BIAS = 2.0
@@ -26,8 +27,6 @@ FEWEST_EVENTS = 1000  # observed pixels below which an event says nothing about 
 WEIGHTS = (0.0, 0.03, 0.06, 0.12)  # of extrapolation that are tried, log odds a dB
 EARLY = 1.0  # of decisions that are chosen
 AS_THEY_ARE = Decision()
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,7 @@ class ExceedanceCounts:
     """
 
     thresholds_dbz: tuple[float, ...]
-    counts: Counts
+    counts: Ints
 
     @classmethod
     def of(cls, forecast: Forecast, observed: Frames, decision: Decision = AS_THEY_ARE) -> Self:
@@ -114,7 +113,7 @@ class ExceedanceCounts:
         return self.observed(threshold) >= FEWEST_EVENTS
 
 
-def class_counts(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Counts:
+def class_counts(probability: NDArray[np.float32], exceeded: NDArray[np.bool_]) -> Ints:
     """How often each class of the probabilities of one threshold was followed by no and by yes.
 
     Args:

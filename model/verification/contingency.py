@@ -36,19 +36,19 @@ class ContingencyTable:
         cls,
         forecast: NDArray[np.bool_],
         observed: NDArray[np.bool_],
-        seen: NDArray[np.bool_] | None = None,
+        valid: NDArray[np.bool_] | None = None,
     ) -> Self:
         """Count two fields of events of the same shape, True where the event is.
 
         Args:
             forecast: Where it was forecast.
             observed: Where it was observed.
-            seen: Which pixels count; None: all.
+            valid: Which pixels count; None: all.
         """
-        if seen is not None:
-            table = cls.of_events(forecast & seen, observed & seen)
-            unseen = seen.size - int(np.count_nonzero(seen))
-            return replace(table, correct_negatives=table.correct_negatives - unseen)
+        if valid is not None:
+            table = cls.of_events(forecast & valid, observed & valid)
+            left_out = valid.size - int(np.count_nonzero(valid))
+            return replace(table, correct_negatives=table.correct_negatives - left_out)
         hits = int(np.count_nonzero(forecast & observed))
         forecast_events = int(np.count_nonzero(forecast))
         observed_events = int(np.count_nonzero(observed))
@@ -68,6 +68,16 @@ class ContingencyTable:
     def total(self) -> int:
         """Sample size."""
         return self.hits + self.misses + self.false_alarms + self.correct_negatives
+
+    @property
+    def observed(self) -> int:
+        """Pixels where the event was observed: hits + misses."""
+        return self.hits + self.misses
+
+    @property
+    def union(self) -> int:
+        """Pixels where the event was forecast or observed: hits + misses + false alarms."""
+        return self.hits + self.misses + self.false_alarms
 
     @property
     def critical_success_index(self) -> float:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
+from echocast.model.frames import FloatArray
 from echocast.model.verification.contingency import ContingencyTable
 
 Ints = NDArray[np.int64]
@@ -110,9 +112,9 @@ class ContingencyCounts:
         """As files and sums hold them: ``<lead>|<method>|<threshold>``."""
         return {
             f"{minutes:g}|{method}|{threshold:g}": self.values[m, t, lead].tolist()
-            for lead, minutes in enumerate(self.lead_minutes)
             for m, method in enumerate(self.methods)
             for t, threshold in enumerate(self.thresholds_dbz)
+            for lead, minutes in enumerate(self.lead_minutes)
         }
 
     @classmethod
@@ -124,16 +126,24 @@ class ContingencyCounts:
         lead_minutes: Sequence[float],
     ) -> Self:
         """Part of what files and sums hold; 0 where nothing was counted."""
-        values = [
-            [
-                [counts.get(f"{lead:g}|{method}|{threshold:g}", (0,) * 4) for lead in lead_minutes]
-                for threshold in thresholds_dbz
-            ]
-            for method in methods
+        cells = [
+            counts.get(f"{lead:g}|{method}|{threshold:g}", (0,) * 4)
+            for method, threshold, lead in product(methods, thresholds_dbz, lead_minutes)
         ]
         shape = len(methods), len(thresholds_dbz), len(lead_minutes), 4
-        array = np.array(values, np.int64).reshape(shape)
-        return cls(tuple(methods), tuple(thresholds_dbz), tuple(lead_minutes), array)
+        values = np.array(cells, np.int64).reshape(shape)
+        return cls(tuple(methods), tuple(thresholds_dbz), tuple(lead_minutes), values)
+
+
+def events(values_dbz: FloatArray, thresholds_dbz: Sequence[float]) -> list[NDArray[np.bool_]]:
+    """Where reflectivity reaches each threshold; missing pixels reach none.
+
+    Args:
+        values_dbz: In dBZ, any shape, NaN where missing.
+        thresholds_dbz: Thresholds.
+    """
+    with np.errstate(invalid="ignore"):
+        return [values_dbz >= threshold for threshold in thresholds_dbz]
 
 
 def count_events(
@@ -193,8 +203,3 @@ def added(parts: Iterable[Counts]) -> dict[str, list[int]]:
 def with_lead(counts: Counts, lead_minutes: float) -> dict[str, list[int]]:
     """Counts under names that say the lead: ``<lead>|<method>|<threshold>``."""
     return {f"{lead_minutes:g}|{name}": list(vector) for name, vector in counts.items()}
-
-
-def table(sums: Counts, lead: float, method: str, threshold: float) -> ContingencyTable:
-    """The contingency table of a lead, method and threshold; empty where nothing was counted."""
-    return ContingencyTable(*sums.get(f"{lead:g}|{method}|{threshold:g}", ()))

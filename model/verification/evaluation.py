@@ -14,9 +14,9 @@ from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import Decision
-from echocast.model.verification.baselines import Reference, fields
+from echocast.model.verification.baselines import Reference, method_fields
 from echocast.model.verification.calibration import EARLY, WEIGHTS, ExceedanceCounts
-from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.event_scores import EventScores, StartCounts
 
 
 def forecasts(
@@ -53,7 +53,7 @@ def evaluate(
     stride: int,
     bar: Progress,
     references: Sequence[Reference] = (),
-) -> EventTally:
+) -> EventScores:
     """Everything countable of a model and its references over one event.
 
     Args:
@@ -68,17 +68,17 @@ def evaluate(
     """
     starts, minutes, reliability = [], [], None
     for forecast, inputs, observed in forecasts(nowcaster, path, stride, bar):
-        methods = fields(forecast)
+        methods = method_fields(forecast)
         for reference in references:
             methods |= reference(inputs, nowcaster.output_frames)
         truth = np.asarray(observed.reflectivity_dbz)
         pixel_km = observed.grid.pixel_size_km or 1.0
-        starts.append(Start.of(list(methods.values()), truth, pixel_km))
+        starts.append(StartCounts.of(list(methods.values()), truth, pixel_km))
         minutes.append(forecast.forecast_reference_time.timestamp() / 60)
         if forecast.exceedance_probability is not None:
             counts = ExceedanceCounts.of(forecast, observed)
             reliability = counts if reliability is None else reliability + counts
-    return EventTally(
+    return EventScores(
         path.stem,
         tuple(methods),
         tuple(forecast.lead_minutes),

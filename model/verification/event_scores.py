@@ -1,4 +1,4 @@
-"""Counts of one event, per start time: everything that is ever said of a model derives from them.
+"""Counts of one event, per start time: every score of an evaluation is made from them.
 
 Counts add over start times and leads; ratios come last. Start times stay apart, because intervals
 resample them in blocks: neighbouring forecasts share their weather.
@@ -14,43 +14,50 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echocast.model.frames import FloatArray
+from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.calibration import ExceedanceCounts
 from echocast.model.verification.contingency import ContingencyTable, defined
-from echocast.model.verification.counts import FRACTIONS_THRESHOLDS_DBZ, THRESHOLDS_DBZ, label
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from echocast.model.verification.counts import (
+    FRACTIONS_THRESHOLDS_DBZ,
+    THRESHOLDS_DBZ,
+    ContingencyCounts,
+    Floats,
+    Ints,
+    count_events,
+    events,
+    label,
+)
 
 SCALES_KM = (1, 2, 4, 8, 16, 32)
 BLOCK_MINUTES = 60.0
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """What one forecast scored.
+class StartCounts:
+    """What is counted of the forecasts of one start time.
 
     Args:
-        counts: (method, threshold, lead, 3): hits, misses, false alarms.
+        counts: (method, threshold, lead, 4), at ``THRESHOLDS_DBZ``: hits, misses, false alarms,
+            correct negatives of the pixels where all methods and the observation have a value.
         squares: (method, lead): sums of squared errors in dBZ^2, dry as 0 dBZ.
         fractions: (method, FSS threshold, lead, scale, 2): sums of the squared
             difference of forecast and observed fractions, and of the sum of their squares
             (Roberts and Lean, MWR 2008).
-        pixels: (lead,): pixels that all methods and the observation know.
     """
 
     counts: Ints
     squares: Floats
     fractions: Floats
-    pixels: Ints
+
+    @property
+    def pixels(self) -> Ints:
+        """Pixels that count, (lead,): as many for every method and threshold."""
+        total: Ints = self.counts[0, 0].sum(-1)
+        return total
 
     @classmethod
-    def of(
-        cls,
-        methods: Sequence[NDArray[np.float32]],
-        observed: NDArray[np.float32],
-        pixel_km: float,
-    ) -> Self:
+    def of(cls, methods: Sequence[FloatArray], observed: FloatArray, pixel_km: float) -> Self:
         """Count the forecasts of one start time.
 
         Args:
@@ -59,69 +66,61 @@ class Start:
             pixel_km: Side of a pixel.
         """
         parts = [
-            _lead([values[lead] for values in methods], truth, pixel_km)
+            _count_lead([values[lead] for values in methods], truth, pixel_km)
             for lead, truth in enumerate(observed)
         ]
-        counts, squares, fractions, pixels = zip(*parts, strict=True)
-        return cls(
-            np.stack(counts, 2), np.stack(squares, 1), np.stack(fractions, 2), np.array(pixels)
-        )
+        counts, squares, fractions = zip(*parts, strict=True)
+        return cls(np.stack(counts, 2), np.stack(squares, 1), np.stack(fractions, 2))
 
 
-def _lead(
-    methods: Sequence[NDArray[np.float32]], truth: NDArray[np.float32], pixel_km: float
-) -> tuple[Ints, Floats, Floats, int]:
-    """Counts, squares, fractions and pixels of one lead; fields are (height, width)."""
-    known = np.isfinite(truth)
+def _count_lead(
+    methods: Sequence[FloatArray], truth: FloatArray, pixel_km: float
+) -> tuple[Ints, Floats, Floats]:
+    """Counts, squares and fractions of one lead; fields are (height, width)."""
+    valid = np.isfinite(truth)
     for values in methods:
-        known &= np.isfinite(values)
-    errors = [
-        np.clip(values, 0, None)[known] - np.clip(truth, 0, None)[known] for values in methods
-    ]
+        valid &= np.isfinite(values)
+    observed = _valid_events(truth, valid)
+    forecasts = [_valid_events(values, valid) for values in methods]
+    rain = np.clip(truth, 0, None)[valid]
+    errors = (np.clip(values, 0, None)[valid] - rain for values in methods)
     squares = np.array([np.square(error, dtype=float).sum() for error in errors])
-    events = [known & (truth >= threshold) for threshold in THRESHOLDS_DBZ]
-    counts, fractions = [], []
-    for values in methods:
-        warned = [known & (values >= threshold) for threshold in THRESHOLDS_DBZ]
-        pairs = list(zip(THRESHOLDS_DBZ, warned, events, strict=True))
-        counts.append([_count(yes, event) for _, yes, event in pairs])
-        fractions.append(
-            [
-                [_differences(yes, event, scale / pixel_km) for scale in SCALES_KM]
-                for threshold, yes, event in pairs
-                if threshold in FRACTIONS_THRESHOLDS_DBZ
-            ]
-        )
-    return np.array(counts), squares, np.array(fractions), int(known.sum())
+    fractions = [
+        [
+            [_differences(forecast, happened, scale / pixel_km) for scale in SCALES_KM]
+            for threshold, forecast, happened in zip(THRESHOLDS_DBZ, fields, observed, strict=True)
+            if threshold in FRACTIONS_THRESHOLDS_DBZ
+        ]
+        for fields in forecasts
+    ]
+    return count_events(forecasts, observed, valid), squares, np.array(fractions)
 
 
-def _count(yes: NDArray[np.bool_], event: NDArray[np.bool_]) -> tuple[int, int, int]:
-    """Hits, misses and false alarms."""
-    hits = int((yes & event).sum())
-    return hits, int(event.sum()) - hits, int(yes.sum()) - hits
+def _valid_events(values: FloatArray, valid: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    return [valid & event for event in events(values, THRESHOLDS_DBZ)]
 
 
-def _shares(event: NDArray[np.bool_], side: float) -> NDArray[np.float32]:
+def _shares(event: NDArray[np.bool_], side: float) -> FloatArray:
     """Share of a square neighbourhood where the event holds."""
     size = max(1, round(side))
-    shares: NDArray[np.float32] = cv2.blur(
+    shares: FloatArray = cv2.blur(
         event.astype(np.float32), (size, size), borderType=cv2.BORDER_CONSTANT
     )
     return shares
 
 
 def _differences(
-    yes: NDArray[np.bool_], event: NDArray[np.bool_], side: float
+    forecast: NDArray[np.bool_], observed: NDArray[np.bool_], side: float
 ) -> tuple[float, float]:
     """Squared difference of the neighbourhood shares, and the largest it could be."""
-    forecast, observed = _shares(yes, side), _shares(event, side)
-    difference = cv2.norm(forecast, observed, cv2.NORM_L2SQR)
-    whole = cv2.norm(forecast, cv2.NORM_L2SQR) + cv2.norm(observed, cv2.NORM_L2SQR)
+    shares = _shares(forecast, side), _shares(observed, side)
+    difference = cv2.norm(*shares, cv2.NORM_L2SQR)
+    whole = sum(cv2.norm(share, cv2.NORM_L2SQR) for share in shares)
     return float(difference), float(whole)
 
 
 @dataclass(frozen=True, eq=False)
-class EventTally:
+class EventScores:
     """All start times of one event.
 
     Args:
@@ -129,21 +128,28 @@ class EventTally:
         methods: Names of what was scored.
         lead_minutes: Lead times.
         start_minutes: Start times, minutes after the first.
-        starts: What each scored.
-        reliability: What followed the model's probabilities; None without probabilities.
+        starts: What was counted at each.
+        reliability: How often each class of the model's probabilities was followed by the event;
+            None without probabilities.
     """
 
     event: str
     methods: tuple[str, ...]
     lead_minutes: tuple[float, ...]
     start_minutes: tuple[float, ...]
-    starts: tuple[Start, ...]
+    starts: tuple[StartCounts, ...]
     reliability: ExceedanceCounts | None
 
     @property
     def counts(self) -> Ints:
-        """(start, method, threshold, lead, 3)."""
+        """(start, method, threshold, lead, 4)."""
         return np.stack([start.counts for start in self.starts])
+
+    @property
+    def total(self) -> ContingencyCounts:
+        """The counts of all start times together."""
+        counts = self.counts.sum(0)
+        return ContingencyCounts(self.methods, THRESHOLDS_DBZ, self.lead_minutes, counts)
 
     @property
     def pixels(self) -> int:
@@ -152,21 +158,31 @@ class EventTally:
 
     def table(self, method: str, threshold_dbz: float, lead: int | None = None) -> ContingencyTable:
         """Pooled counts of a method at a threshold, of one lead (its index) or all."""
-        m, t = self.methods.index(method), THRESHOLDS_DBZ.index(threshold_dbz)
-        cells = self.counts[:, m, t]
-        hits, misses, false_alarms = (
-            cells.sum((0, 1)) if lead is None else cells[:, lead].sum(0)
-        ).tolist()
-        total = sum(int(s.pixels.sum() if lead is None else s.pixels[lead]) for s in self.starts)
-        return ContingencyTable(
-            hits=hits,
-            misses=misses,
-            false_alarms=false_alarms,
-            correct_negatives=total - hits - misses - false_alarms,
-        )
+        return self.total.table(method, threshold_dbz, lead)
+
+    def blocks(
+        self, methods: Sequence[str], minutes: float = BLOCK_MINUTES, lead: int | None = None
+    ) -> Ints:
+        """Sums of the start times of each block of time.
+
+        Args:
+            methods: Which, in this order.
+            minutes: Length of a block.
+            lead: Of one lead (its index); None: of all together.
+
+        Returns:
+            (block, method, threshold, 4): hits, misses, false alarms, correct negatives.
+        """
+        counts = self.counts[:, [self.methods.index(method) for method in methods]]
+        cells = counts.sum(3) if lead is None else counts[:, :, :, lead]
+        numbers = (np.array(self.start_minutes) // minutes).astype(int)
+        return np.stack([cells[numbers == number].sum(0) for number in np.unique(numbers)])
 
     def mean_squared_error(self, method: str, lead: int | None = None) -> float:
-        """In dBZ^2, dry as 0 dBZ; of one lead (its index) or all; NaN without pixels."""
+        """Mean squared error in dBZ^2, dry as 0 dBZ, of one lead (its index) or all.
+
+        Range 0 to infinity, perfect 0, NaN without pixels.
+        """
         m = self.methods.index(method)
         squares = sum(
             s.squares[m].sum() if lead is None else s.squares[m, lead] for s in self.starts
@@ -175,7 +191,11 @@ class EventTally:
         return float(squares / pixels) if pixels else float("nan")
 
     def fractions_skill_score(self, method: str, threshold_dbz: float) -> list[float]:
-        """Per scale, leads pooled; NaN where nothing was forecast or observed."""
+        """Fractions skill score (FSS) per scale of ``SCALES_KM``, leads pooled.
+
+        1 - sum of (forecast - observed fraction)^2 / sum of (forecast^2 + observed^2) (Roberts and
+        Lean, MWR 2008). Range 0..1, perfect 1, NaN where nothing was forecast or observed.
+        """
         m, t = self.methods.index(method), FRACTIONS_THRESHOLDS_DBZ.index(threshold_dbz)
         difference, whole = sum(s.fractions[m, t].sum(0) for s in self.starts).T
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,22 +210,11 @@ class EventTally:
         nothing of other events.
 
         Returns:
-            The difference, its 5th and its 95th percentile; NaN where a CSI is undefined.
+            The difference, its 5th and its 95th percentile, -1 to 1; NaN where a CSI is undefined.
         """
-        t = THRESHOLDS_DBZ.index(threshold_dbz)
-        pair = [self.methods.index(method), self.methods.index(reference)]
-        cells = self.counts[:, pair, t]
-        cells = cells.sum(2) if lead is None else cells[:, :, lead]
-        blocks = self._blocks(cells)
-        draws = np.random.default_rng(0).integers(len(blocks), size=(RESAMPLES, len(blocks)))
-        drawn = _difference(blocks[draws].sum(1))
-        low, high = np.nanpercentile(drawn, [5, 95]) if np.isfinite(drawn).any() else [np.nan] * 2
-        return float(_difference(blocks.sum(0)[None])[0]), float(low), float(high)
-
-    def _blocks(self, cells: Ints) -> Ints:
-        """Sums of the starts of each hour."""
-        hours = (np.array(self.start_minutes) // BLOCK_MINUTES).astype(int)
-        return np.stack([cells[hours == hour].sum(0) for hour in sorted(set(hours.tolist()))])
+        pair = self.blocks((method, reference), lead=lead)
+        difference, low, high = csi_difference([pair[:, :, THRESHOLDS_DBZ.index(threshold_dbz)]])
+        return float(difference), float(low), float(high)
 
     def to_json(self) -> dict[str, Any]:
         """Scores per method, threshold and lead, with their counts; undefined is null."""
@@ -236,12 +245,3 @@ class EventTally:
                 for threshold in FRACTIONS_THRESHOLDS_DBZ
             },
         }
-
-
-def _difference(cells: Ints) -> Floats:
-    """CSI of the first minus that of the second method of (..., 2, 3) counts."""
-    union = cells.sum(-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        csi = np.where(union > 0, cells[..., 0] / union, np.nan)
-    difference: Floats = csi[..., 0] - csi[..., 1]
-    return difference

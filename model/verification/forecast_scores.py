@@ -12,30 +12,31 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import ComingForecast, Forecast
-from echocast.model.frames import Frames
+from echocast.model.frames import FloatArray, Frames
 from echocast.model.grid_difference import grid_difference
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import FORECAST_THRESHOLDS_DBZ
-
-Tables = Mapping[str, Mapping[float, tuple[ContingencyTable, ...]]]
+from echocast.model.verification.counts import (
+    FORECAST_THRESHOLDS_DBZ,
+    ContingencyCounts,
+    Ints,
+    count_events,
+    events,
+)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Contingency tables per method, threshold and lead.
+    """What was counted of a forecast.
 
     Args:
-        lead_minutes: Lead of each column of tables, in minutes.
-        tables: method -> threshold in dBZ -> one table per lead.
+        counts: Per method, threshold and lead.
         frames: Observed frames counted per lead; 0 where there was no observation.
     """
 
-    lead_minutes: tuple[float, ...]
-    tables: Tables
+    counts: ContingencyCounts
     frames: tuple[int, ...]
 
     def __add__(self, other: Verification) -> Verification:
@@ -44,75 +45,54 @@ class Verification:
         Raises:
             ContractViolation: Leads, methods or thresholds differ.
         """
-        if self._layout() != other._layout():
-            raise ContractViolation(
-                "Verifications add only where leads, methods and thresholds agree, but one has"
-                f" {self._layout()} and the other {other._layout()}.",
-                rule="verification-layout",
-            )
-        tables = {
-            method: {
-                threshold: tuple(
-                    map(ContingencyTable.__add__, row, other.tables[method][threshold])
-                )
-                for threshold, row in thresholds.items()
-            }
-            for method, thresholds in self.tables.items()
-        }
-        frames = tuple(a + b for a, b in zip(self.frames, other.frames, strict=True))
-        return Verification(self.lead_minutes, tables, frames)
-
-    def _layout(self) -> tuple[Any, ...]:
-        return self.lead_minutes, {method: tuple(rows) for method, rows in self.tables.items()}
-
-    def pooled(self, method: str, threshold_dbz: float) -> ContingencyTable:
-        """The table of all leads together."""
-        return sum(self.tables[method][threshold_dbz], ContingencyTable())
+        counts = self.counts + other.counts
+        return Verification(
+            counts, tuple(a + b for a, b in zip(self.frames, other.frames, strict=True))
+        )
 
     def to_json(self) -> dict[str, Any]:
         """``methods`` -> method -> threshold -> ``leads`` and ``pooled``; undefined is None."""
         methods = {
             method: {
-                f"{threshold:g}": {
-                    "leads": [
-                        {"lead_minutes": lead, **table.scores()}
-                        for lead, table in zip(self.lead_minutes, row, strict=True)
-                    ],
-                    "pooled": self.pooled(method, threshold).scores(),
-                }
-                for threshold, row in thresholds.items()
+                f"{threshold:g}": self._scores(method, threshold)
+                for threshold in self.counts.thresholds_dbz
             }
-            for method, thresholds in self.tables.items()
+            for method in self.counts.methods
         }
         return {"methods": methods, "sample": self._sample()}
 
-    def _sample(self) -> dict[str, Any]:
-        first = next((row for rows in self.tables.values() for row in rows.values()), ())
+    def _scores(self, method: str, threshold: float) -> dict[str, Any]:
         leads = [
-            {"lead_minutes": lead, "frames": frames, "pixels": table.total}
-            for lead, frames, table in zip(self.lead_minutes, self.frames, first, strict=True)
+            {"lead_minutes": minutes, **self.counts.table(method, threshold, lead).scores()}
+            for lead, minutes in enumerate(self.counts.lead_minutes)
         ]
-        total = sum(first, ContingencyTable()).total
-        return {"frames": sum(self.frames), "pixels": total, "leads": leads}
+        return {"leads": leads, "pooled": self.counts.table(method, threshold).scores()}
+
+    def _sample(self) -> dict[str, Any]:
+        """On how much the scores stand: as much for every method and threshold."""
+        pixels = self.counts.values[0, 0].sum(-1).tolist()
+        columns = zip(self.counts.lead_minutes, self.frames, pixels, strict=True)
+        names = ("lead_minutes", "frames", "pixels")
+        leads = [dict(zip(names, column, strict=True)) for column in columns]
+        return {"frames": sum(self.frames), "pixels": sum(pixels), "leads": leads}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The verification that :meth:`to_json` described."""
-        tables = {
-            method: {
-                float(threshold): tuple(
-                    ContingencyTable.from_json(lead) for lead in scores["leads"]
-                )
-                for threshold, scores in thresholds.items()
-            }
+        sample = value["sample"]["leads"]
+        minutes = tuple(float(lead["lead_minutes"]) for lead in sample)
+        named = {
+            f"{lead['lead_minutes']:g}|{method}|{threshold}": ContingencyTable.from_json(
+                lead
+            ).counts
             for method, thresholds in value["methods"].items()
+            for threshold, scores in thresholds.items()
+            for lead in scores["leads"]
         }
-        leads = value["sample"]["leads"]
-        return cls(
-            tuple(float(lead["lead_minutes"]) for lead in leads),
-            tables,
-            tuple(int(lead["frames"]) for lead in leads),
-        )
+        methods = tuple(value["methods"])
+        thresholds = tuple(map(float, value["methods"][methods[0]]))
+        counts = ContingencyCounts.of_named(named, methods, thresholds, minutes)
+        return cls(counts, tuple(int(lead["frames"]) for lead in sample))
 
 
 def verify(
@@ -132,7 +112,7 @@ def verify(
         thresholds_dbz: Events are reflectivity >= threshold, in dBZ.
 
     Returns:
-        One table per method, threshold and lead.
+        Counts per method, threshold and lead, and the frames they come from.
 
     Raises:
         ContractViolation: The observations are on another grid.
@@ -156,25 +136,18 @@ def verify_coming(
     columns, frames = [], []
     for part in forecast.parts:
         methods = {name: method.reflectivity_dbz for name, method in part.methods().items()}
+        names = tuple(methods)
         for lead, valid_time in enumerate(part.frames.times):
             match = _match(observed, valid_time, step)
-            said = {name: values[lead] for name, values in methods.items()}
-            columns.append(_count(said, match, thresholds))
+            columns.append(_count([values[lead] for values in methods.values()], match, thresholds))
             frames.append(int(match is not None))
-        del part, methods, said  # before the next part is made
-    tables = {
-        name: {
-            threshold: tuple(column[name][threshold] for column in columns)
-            for threshold in thresholds
-        }
-        for name in columns[0]
-    }
-    return Verification(tuple(forecast.lead_minutes), tables, tuple(frames))
+        del part, methods  # before the next part is made
+    leads = tuple(forecast.lead_minutes)
+    counts = ContingencyCounts(names, thresholds, leads, np.stack(columns, 2))
+    return Verification(counts, tuple(frames))
 
 
-def _match(
-    observed: Frames | None, valid_time: datetime, step: timedelta
-) -> NDArray[np.float32] | None:
+def _match(observed: Frames | None, valid_time: datetime, step: timedelta) -> FloatArray | None:
     """The observation (y, x) nearest to a valid time, if within a tenth of a step of it."""
     if observed is None or not len(observed):
         return None
@@ -190,19 +163,13 @@ def fits(time: datetime, valid_time: datetime, step: timedelta) -> bool:
 
 
 def _count(
-    methods: Mapping[str, NDArray[np.float32]],
-    observed: NDArray[np.float32] | None,
-    thresholds: Sequence[float],
-) -> dict[str, dict[float, ContingencyTable]]:
-    """One table per method and threshold of fields (y, x); empty ones without an observation."""
+    methods: Sequence[FloatArray], observed: FloatArray | None, thresholds: Sequence[float]
+) -> Ints:
+    """(method, threshold, 4) of fields (y, x); zeros without an observation."""
     if observed is None:
-        return {name: dict.fromkeys(thresholds, ContingencyTable()) for name in methods}
+        return np.zeros((len(methods), len(thresholds), 4), np.int64)
     valid = np.isfinite(observed)
-    for values in methods.values():
+    for values in methods:
         valid &= np.isfinite(values)
-    seen = observed[valid]
-    counted: dict[str, dict[float, ContingencyTable]] = {}
-    for name, values in methods.items():
-        said = values[valid]
-        counted[name] = {t: ContingencyTable.of_events(said >= t, seen >= t) for t in thresholds}
-    return counted
+    forecasts = (events(values[valid], thresholds) for values in methods)
+    return count_events(forecasts, events(observed[valid], thresholds))

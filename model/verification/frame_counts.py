@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from echocast.model.extrapolation.area_matched import decoded_events
 from echocast.model.formats.forecast_lead import ForecastLead
 from echocast.model.frames import FloatArray
-from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CHALLENGER,
@@ -22,12 +21,15 @@ from echocast.model.verification.counts import (
     PERSISTENCE,
     RELIABILITY,
     STREAM_THRESHOLDS_DBZ,
+    ContingencyCounts,
     Counts,
+    Events,
+    count_events,
+    events,
+    with_lead,
 )
 
 DEFAULT_PIXEL_KM = 1.0
-
-Events = Sequence[NDArray[np.bool_]]
 
 
 def count(
@@ -37,23 +39,24 @@ def count(
     lead_minutes: float,
     pixel_km: float | None,
 ) -> Counts:
-    """The counts of one forecast and one frame.
+    """The counts of one forecast and one frame, by name, see :mod:`.counts`.
 
     Args:
-        lead: What the forecast says of the frame's time.
+        lead: The forecast of the frame's time.
         observed_dbz: The frame, (height, width) in dBZ, NaN where missing.
         roles: As what the forecast counts; with ``model`` come its references, and with
             ``challenger`` decoded extrapolation under a name of its own.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel; None: 1 km.
     """
-    said = lead.reflectivity_dbz
-    seen = np.isfinite(observed_dbz)
-    for values in (said, lead.extrapolation_dbz, lead.persistence_dbz):
-        seen &= np.isfinite(values)
-    observed = _events(observed_dbz)
-    methods: dict[str, Events] = {role: _events(said) for role in roles}
-    counts = {f"forecasts|{role}": [1] for role in roles}
+    valid = np.isfinite(observed_dbz)
+    for values in (lead.reflectivity_dbz, lead.extrapolation_dbz, lead.persistence_dbz):
+        valid &= np.isfinite(values)
+    observed = events(observed_dbz, STREAM_THRESHOLDS_DBZ)
+    methods: dict[str, Events] = {
+        role: events(lead.reflectivity_dbz, STREAM_THRESHOLDS_DBZ) for role in roles
+    }
+    named = {f"forecasts|{role}": [1] for role in roles}
     for role, reference in ((MODEL, DECODED), (CHALLENGER, BESIDE_CHALLENGER)):
         if role in roles:
             size = pixel_km or DEFAULT_PIXEL_KM
@@ -61,34 +64,27 @@ def count(
                 lead.extrapolation_dbz, STREAM_THRESHOLDS_DBZ, lead_minutes, size
             )
     if MODEL in roles:
-        methods[EXTRAPOLATION] = _events(lead.extrapolation_dbz)
-        methods[PERSISTENCE] = _events(lead.persistence_dbz)
-        counts |= _reliability(lead, observed, seen)
-    for method, forecast in methods.items():
-        for threshold, yes, happened in zip(STREAM_THRESHOLDS_DBZ, forecast, observed, strict=True):
-            table = ContingencyTable.of_events(yes, happened, seen)
-            counts[f"{method}|{threshold:g}"] = list(table.counts)
-    return counts
-
-
-def _events(values_dbz: FloatArray) -> Events:
-    with np.errstate(invalid="ignore"):
-        return [values_dbz >= threshold for threshold in STREAM_THRESHOLDS_DBZ]
+        methods[EXTRAPOLATION] = events(lead.extrapolation_dbz, STREAM_THRESHOLDS_DBZ)
+        methods[PERSISTENCE] = events(lead.persistence_dbz, STREAM_THRESHOLDS_DBZ)
+        named |= _reliability(lead, observed, valid)
+    cells = count_events(methods.values(), observed, valid)[:, :, None]
+    layout = tuple(methods), STREAM_THRESHOLDS_DBZ, (lead_minutes,)
+    return with_lead(named, lead_minutes) | ContingencyCounts(*layout, cells).to_named()
 
 
 def _reliability(
-    lead: ForecastLead, observed: Events, seen: NDArray[np.bool_]
+    lead: ForecastLead, observed: Sequence[NDArray[np.bool_]], valid: NDArray[np.bool_]
 ) -> dict[str, list[int]]:
-    """Pixels in each class of probability, and how many of them the event came to."""
+    """Pixels in each class of probability, and those of them where the event was observed."""
     if lead.exceedance_probability is None:
         return {}
-    chances = dict(zip(lead.thresholds_dbz, lead.exceedance_probability, strict=True))
+    probabilities = dict(zip(lead.thresholds_dbz, lead.exceedance_probability, strict=True))
     counts = {}
-    for threshold, happened in zip(STREAM_THRESHOLDS_DBZ, observed, strict=True):
-        if (chance := chances.get(threshold)) is not None:
-            known = seen & np.isfinite(chance)
-            classes = np.where(known, chance * CLASSES, 0).astype(np.uint8)
-            pixels, exceeded = _by_class(classes, known), _by_class(classes, known & happened)
+    for threshold, event in zip(STREAM_THRESHOLDS_DBZ, observed, strict=True):
+        if (probability := probabilities.get(threshold)) is not None:
+            known = valid & np.isfinite(probability)
+            classes = np.where(known, probability * CLASSES, 0).astype(np.uint8)
+            pixels, exceeded = _by_class(classes, known), _by_class(classes, known & event)
             counts[f"{RELIABILITY}|{threshold:g}"] = [*pixels, *exceeded]
     return counts
 

@@ -1,4 +1,4 @@
-"""Rivals: whether a model in the shadow is better than the one that serves, on the same forecasts.
+"""Live comparison: whether a candidate in the shadow is better than the champion that serves.
 
 The difference of critical success indices, both counted on the same frames and pixels, so that the
 weather is the same for both. Blocks of hours are drawn anew for its interval, never pixels.
@@ -11,20 +11,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from echocast.model.verification.bootstrap import csi, resampled
+from echocast.model.verification.bootstrap import csi_difference
+from echocast.model.verification.counts import Ints, union
 
-LOW, HIGH = 0.5, 99.5  # percentiles: it is looked at again and again, so the interval is wide
+LEVEL = 99.0  # percent: the comparison is made again and again, so the interval is wide
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How much must have been seen before live scores decide anything.
+class ComparisonFloor:
+    """How large a sample has to be before live scores decide anything.
 
     Args:
         fewest_blocks: Blocks of six hours with an event in them.
-        fewest_pixels: Pixels that one of the two hit, missed or alarmed falsely.
+        fewest_pixels: Pixels where one of the two forecast the event or it was observed.
     """
 
     fewest_blocks: int = 12
@@ -33,15 +33,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a rival did beside the champion; gains are differences of CSI, positive where better.
+    """A candidate's scores beside the champion's.
 
     Args:
         blocks: Blocks with an event in them.
-        pixels: Pixels that one of the two hit, missed or alarmed falsely.
-        gain: Over all blocks; None without any event.
+        pixels: Pixels where an event was forecast or observed, of the model with more of them.
+        gain: CSI of the candidate minus that of the champion over all blocks, -1 to 1, positive
+            where the candidate is better; None without any event.
         low: Lower bound of the 99 % interval of ``gain``.
         high: Upper bound.
-        enough: Whether the terms are met.
+        enough: Whether the sample is large enough.
     """
 
     blocks: int
@@ -53,7 +54,7 @@ class Comparison:
 
     @property
     def better(self) -> bool:
-        """The rival is shown to be better."""
+        """The candidate is shown to be better."""
         return self.enough and self.low is not None and self.low > 0
 
     def to_json(self) -> dict[str, Any]:
@@ -61,23 +62,18 @@ class Comparison:
         return asdict(self)
 
 
-def compare(blocks: Sequence[NDArray[np.int64]], terms: Terms) -> Comparison:
-    """Compare a rival with the champion.
+def compare(blocks: Sequence[Ints], floor: ComparisonFloor) -> Comparison:
+    """Compare a candidate with the champion.
 
     Args:
-        blocks: Of each (2, 3): rival and champion; hits, misses, false alarms.
-        terms: How much must have been seen.
+        blocks: Of each (2, 3): candidate and champion; hits, misses, false alarms.
+        floor: How large the sample has to be.
     """
-    eventful = [block for block in blocks if block.sum()]
+    eventful = [block for block in blocks if union(block).any()]
     if not eventful:
         return Comparison(0, 0)
     counts = np.stack(eventful)
-    total = counts.sum(0)
-    pixels = int(total.sum(-1).max())
-    rival, champion = csi(total)
-    drawn = csi(resampled([counts]))
-    low, high = np.nanpercentile(drawn[:, 0] - drawn[:, 1], [LOW, HIGH])
-    enough = len(eventful) >= terms.fewest_blocks and pixels >= terms.fewest_pixels
-    return Comparison(
-        len(eventful), pixels, float(rival - champion), float(low), float(high), enough
-    )
+    pixels = int(union(counts.sum(0)).max())
+    gain, low, high = map(float, csi_difference([counts], LEVEL))
+    enough = len(eventful) >= floor.fewest_blocks and pixels >= floor.fewest_pixels
+    return Comparison(len(eventful), pixels, gain, low, high, enough)

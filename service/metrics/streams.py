@@ -13,7 +13,6 @@ from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,
@@ -26,9 +25,9 @@ from echocast.model.verification.counts import (
     RELIABILITY,
     STORMS,
     STREAM_THRESHOLDS_DBZ,
+    ContingencyCounts,
     Counts,
     added,
-    table,
 )
 from echocast.model.verification.frame_statistics import (
     HISTOGRAM,
@@ -95,13 +94,11 @@ def _pixels(
         "Verified pixels by contingency class.",
         labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
     )
-    for method in methods:
-        for threshold in STREAM_THRESHOLDS_DBZ:
-            for lead in leads:
-                counts = table(totals, lead, method, threshold)
-                labels = (stream.name, method, f"{threshold:g}", f"{lead:g}")
-                for outcome in OUTCOMES:
-                    family.add_metric((*labels, outcome), getattr(counts, outcome))
+    counts = ContingencyCounts.of_named(totals, methods, STREAM_THRESHOLDS_DBZ, leads)
+    for name, cell in counts.to_named().items():
+        lead, method, threshold = name.split("|")
+        for outcome, pixels in zip(OUTCOMES, cell, strict=True):
+            family.add_metric((stream.name, method, threshold, lead, outcome), pixels)
     return family
 
 
@@ -193,15 +190,12 @@ def _skill(
         "echocast_stream_frequency_bias", "Events forecast per event observed.", labels=labels
     )
     newest = stores.frames.newest_time(stream.name)
-    names = [
-        f"{lead:g}|{method}|{threshold:g}"
-        for lead in leads
-        for method in (MODEL, DECODED)
-        for threshold in STREAM_THRESHOLDS_DBZ
-    ]
+    layout = (MODEL, DECODED), STREAM_THRESHOLDS_DBZ, leads
+    names = list(ContingencyCounts.of_named({}, *layout).to_named())
     vectors = sums.vectors_over(stream.name, last_day(newest), names) if newest else {}
+    counts = ContingencyCounts.of_named(vectors, *layout)
     for threshold in STREAM_THRESHOLDS_DBZ:
-        model, reference = (_pooled(vectors, method, threshold) for method in (MODEL, DECODED))
+        model, reference = (counts.table(method, threshold) for method in (MODEL, DECODED))
         value = paired_skill(model, reference)
         skill.add_metric((stream.name, f"{threshold:g}"), NAN if value is None else value)
         bias.add_metric((stream.name, f"{threshold:g}"), model.frequency_bias)
@@ -236,8 +230,3 @@ def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, 
 def _leads(stream: Stream, vectors: Counts) -> Sequence[float]:
     usual = [stream.step_minutes * (lead + 1) for lead in range(LEADS)]
     return sorted({*usual, *leads_of(vectors)})
-
-
-def _pooled(vectors: Counts, method: str, threshold: float) -> ContingencyTable:
-    tables = (table(vectors, lead, method, threshold) for lead in leads_of(vectors))
-    return sum(tables, ContingencyTable())

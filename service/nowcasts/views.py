@@ -7,8 +7,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import FORECAST_METHODS, FORECAST_THRESHOLDS_DBZ
+from echocast.model.verification.counts import (
+    FORECAST_METHODS,
+    FORECAST_THRESHOLDS_DBZ,
+    ContingencyCounts,
+)
 from echocast.model.verification.forecast_scores import Verification
 from echocast.service.errors import ForecastNotReady
 from echocast.service.http.schemas import (
@@ -94,9 +97,9 @@ def observations_view(job: Job, ignored: list[datetime]) -> ObservationsAccepted
 
 def no_scores(lead_minutes: Sequence[float]) -> dict[str, Any]:
     """The verification of a forecast that nothing was observed of."""
-    row = tuple(ContingencyTable() for _ in lead_minutes)
-    tables = {method: dict.fromkeys(FORECAST_THRESHOLDS_DBZ, row) for method in FORECAST_METHODS}
-    return Verification(tuple(lead_minutes), tables, (0,) * len(row)).to_json()
+    layout = FORECAST_METHODS, FORECAST_THRESHOLDS_DBZ, lead_minutes
+    nothing = ContingencyCounts.of_named({}, *layout)
+    return Verification(nothing, (0,) * len(lead_minutes)).to_json()
 
 
 def forecast_path(job: Job) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -50,11 +50,6 @@ class SampleFloors:
 def model_events(vectors: Vectors, threshold: float) -> int:
     """Pixels that the model hit, missed or falsely alarmed, all lead times together."""
     ending = f"|{MODEL}|{threshold:g}"
-    return union(
-        ContingencyTable(*vector) for name, vector in vectors.items() if name.endswith(ending)
+    return sum(
+        ContingencyTable(*vector).union for name, vector in vectors.items() if name.endswith(ending)
     )
-
-
-def union(tables: Iterable[ContingencyTable]) -> int:
-    """Hits, misses and false alarms of some tables together."""
-    return sum(t.hits + t.misses + t.false_alarms for t in tables)

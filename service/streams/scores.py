@@ -21,11 +21,11 @@ from echocast.model.verification.counts import (
     MODEL,
     RELIABILITY,
     STREAM_THRESHOLDS_DBZ,
+    ContingencyCounts,
     added,
-    table,
 )
 from echocast.service.http.schemas import Scores
-from echocast.service.streams.sample_floors import SampleFloors, union
+from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.schemas import (
     ReliabilityClass,
     StreamLeadScores,
@@ -61,13 +61,14 @@ def verification(
     hourly = sums.hourly(stream, span)
     vectors = added(hourly.values())
     leads, touched = leads_of(vectors), list(hourly)
+    counts = ContingencyCounts.of_named(vectors, METHODS, STREAM_THRESHOLDS_DBZ, leads)
     return StreamVerification(
         stream=stream,
         first=touched[0],
         last=touched[-1] + HOUR,
         methods={
             method: {
-                f"{threshold:g}": _threshold(vectors, leads, method, threshold)
+                f"{threshold:g}": _threshold(counts, vectors, method, threshold)
                 for threshold in STREAM_THRESHOLDS_DBZ
             }
             for method in methods
@@ -79,10 +80,8 @@ def verification(
         floors=asdict(floors),
         paired_skill={
             f"{threshold:g}": [
-                paired_skill(
-                    table(vectors, lead, MODEL, threshold), table(vectors, lead, DECODED, threshold)
-                )
-                for lead in leads
+                paired_skill(*(counts.table(m, threshold, k) for m in (MODEL, DECODED)))
+                for k in range(len(leads))
             ]
             for threshold in STREAM_THRESHOLDS_DBZ
         },
@@ -104,18 +103,16 @@ def paired_skill(model: ContingencyTable, reference: ContingencyTable) -> float 
     reference; None where either has too few events to tell, or the reference is perfect. Weather
     moves both scores, so this one tells drift from a hard day.
     """
-    for counts in (model, reference):
-        if union([counts]) < FEWEST_EVENTS:
-            return None
+    if min(model.union, reference.union) < FEWEST_EVENTS:
+        return None
     gain = model.critical_success_index - reference.critical_success_index
     left = 1 - reference.critical_success_index
     return gain / left if left else None
 
 
 def _threshold(
-    vectors: Vectors, leads: Sequence[float], method: str, threshold: float
+    counts: ContingencyCounts, vectors: Vectors, method: str, threshold: float
 ) -> StreamThreshold:
-    tables = [table(vectors, lead, method, threshold) for lead in leads]
     role = ROLE_OF[method]
     return StreamThreshold(
         leads=[
@@ -123,12 +120,12 @@ def _threshold(
                 {
                     "lead_minutes": lead,
                     "forecasts": sum(vectors.get(f"{lead:g}|forecasts|{role}", ())),
-                    **counts.scores(),
+                    **counts.table(method, threshold, k).scores(),
                 }
             )
-            for lead, counts in zip(leads, tables, strict=True)
+            for k, lead in enumerate(counts.lead_minutes)
         ],
-        pooled=Scores.model_validate(sum(tables, ContingencyTable()).scores()),
+        pooled=Scores.model_validate(counts.table(method, threshold).scores()),
     )
 
 

@@ -152,8 +152,7 @@ class Scorer:
             log.error("Forecast %s has no lead at %s.", issued.id, frame.header.time)
             return None
         minutes = lead_minutes(issued, frame.header.time)
-        counts = count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
-        return with_lead(counts, minutes)
+        return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
 
     def _seen(self, stream: str, frame: StreamFrame, pixel_km: float) -> Counts:
         """Counts of a frame itself."""

@@ -22,7 +22,7 @@ from echocast.model.drift.blocks import BLOCK, block_begin
 from echocast.model.errors import RegistryConflict
 from echocast.model.registry.registry import PREVIOUS, Registry, Roles
 from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
-from echocast.model.verification.live_comparison import Comparison, Terms, compare
+from echocast.model.verification.live_comparison import Comparison, ComparisonFloor, compare
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import CountKey, TimeSpan
@@ -50,7 +50,7 @@ class ShadowPolicy:
     promotes: bool = False
     rolls_back: bool = False
     days: float = 14.0
-    terms: Terms = field(default_factory=Terms)
+    terms: ComparisonFloor = field(default_factory=ComparisonFloor)
 
     @classmethod
     def of(cls, settings: WorkerSettings) -> Self:
@@ -60,7 +60,7 @@ class ShadowPolicy:
             promotes=settings.shadow_promotes,
             rolls_back=settings.shadow_rolls_back,
             days=settings.shadow_days,
-            terms=Terms(settings.shadow_fewest_blocks, settings.shadow_fewest_pixels),
+            terms=ComparisonFloor(settings.shadow_fewest_blocks, settings.shadow_fewest_pixels),
         )
 
 

@@ -9,9 +9,9 @@ import pytest
 from echocast.model.retraining.decision import Decision, Gate
 from echocast.model.retraining.gate import decide
 from echocast.model.retraining.paired_forecasts import Contest, count_storms
-from echocast.model.verification.bootstrap import blocks, csi, interval, resampled
+from echocast.model.verification.bootstrap import csi_difference, resampled
 from echocast.model.verification.counts import PAIRED_METHODS, THRESHOLDS_DBZ
-from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.event_scores import EventScores, StartCounts
 
 LEADS = (6.0, 12.0, 18.0)
 GATE = Gate(fewest_events=3, fewest_blocks=6, fewest_storms=10, fewest_pixels=500)
@@ -32,16 +32,17 @@ def contest(
     random = np.random.default_rng(number)
     made = []
     for _ in range(starts):
-        counts = np.zeros((len(PAIRED_METHODS), len(THRESHOLDS_DBZ), len(LEADS), 3), np.int64)
+        counts = np.zeros((len(PAIRED_METHODS), len(THRESHOLDS_DBZ), len(LEADS), 4), np.int64)
         luck = random.integers(-3, 4)
         for m, method in enumerate(PAIRED_METHODS):
             for t, share in enumerate(per_threshold):
                 hit = hits.get(method, 40) + luck
-                counts[m, t] = np.round(np.array([hit, 100 - hit, 100 - hit]) * share)
+                counts[m, t, :, :3] = np.round(np.array([hit, 100 - hit, 100 - hit]) * share)
         empty = np.zeros((len(PAIRED_METHODS), len(LEADS)))
-        made.append(Start(counts, empty, np.zeros((1,)), np.full(len(LEADS), 4096)))
+        counts[..., 3] = 4096 - counts.sum(-1)
+        made.append(StartCounts(counts, empty, np.zeros((1,))))
     minutes = tuple(20.0 * k for k in range(starts))
-    tally = EventTally(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
+    tally = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
     return Contest(tally, np.tile(seconds, (starts, 1)), storms, unknown)
 
 
@@ -78,7 +79,7 @@ def test_worse_at_one_threshold_is_enough():
     spoiled = [contest(k) for k in range(4)]
     for one in spoiled:
         for start in one.tally.starts:
-            start.counts[at_20] = [45, 55, 55]
+            start.counts[*at_20, :, :3] = [45, 55, 55]
     assert decision.verdict == "promote"
     assert failed(decide(spoiled, GATE)) == ["CSI-20 not worse"]
 
@@ -92,7 +93,7 @@ def test_below_persistence_at_one_lead_is_enough():
     made = [contest(k) for k in range(4)]
     for one in made:
         for start in one.tally.starts:
-            start.counts[PAIRED_METHODS.index("persistence"), :, 2] = [90, 10, 10]
+            start.counts[PAIRED_METHODS.index("persistence"), :, 2, :3] = [90, 10, 10]
     decision = decide(made, GATE)
     assert failed(decision) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
     assert "after 18 min" in decision.why
@@ -127,7 +128,7 @@ def test_false_alarms_where_the_champion_is_silent_are_judged():
     for one in made:
         for start in one.tally.starts:
             start.counts[:, at_50] = 0
-            start.counts[PAIRED_METHODS.index("challenger"), at_50] = [0, 0, 100]
+            start.counts[PAIRED_METHODS.index("challenger"), at_50, :, :3] = [0, 0, 100]
     assert failed(decide(made, GATE)) == ["CSI-50 not worse"]
 
 
@@ -157,9 +158,8 @@ def test_an_interval_of_few_events_is_wider_than_that_of_many():
 
     def width(events: int) -> float:
         made = [contest(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
-        drawn = csi(resampled([blocks(c.tally, PAIRED_METHODS[:2], 60.0) for c in made]))
-        low, high = interval(drawn[:, 0, 1] - drawn[:, 1, 1])
-        return high - low
+        _, low, high = csi_difference([c.tally.blocks(PAIRED_METHODS[:2], 60.0) for c in made])
+        return float(high[1] - low[1])
 
     assert width(4) > 1.5 * width(24)
 

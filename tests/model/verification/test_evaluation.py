@@ -18,7 +18,7 @@ from echocast.model.registry.registry import RegistryReader
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import evaluate
-from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.event_scores import EventScores, StartCounts
 
 LEADS = 3
 METHODS = ("model", "extrapolation")
@@ -33,9 +33,9 @@ def fields(seed, starts=4):
 
 
 def tally(rain, minutes=None):
-    starts = tuple(Start.of(list(part[:2]), part[2], 1.0) for part in rain)
+    starts = tuple(StartCounts.of(list(part[:2]), part[2], 1.0) for part in rain)
     minutes = minutes or tuple(60.0 * k for k in range(len(rain)))
-    return EventTally("storm", METHODS, (5.0, 10.0, 15.0), tuple(minutes), starts, None)
+    return EventScores("storm", METHODS, (5.0, 10.0, 15.0), tuple(minutes), starts, None)
 
 
 def known(rain):
@@ -77,7 +77,9 @@ def test_the_squared_error_is_that_of_the_shared_pixels():
 def test_the_fractions_skill_score_is_that_of_the_scores_package():
     rain = np.nan_to_num(fields(3, starts=1))
     ours = tally(rain).fractions_skill_score("model", 30.0)
-    parts = [Start.of([rain[0, 0, k : k + 1]], rain[0, 2, k : k + 1], 1.0) for k in range(LEADS)]
+    parts = [
+        StartCounts.of([rain[0, 0, k : k + 1]], rain[0, 2, k : k + 1], 1.0) for k in range(LEADS)
+    ]
     for k, part in enumerate(parts):
         difference, whole = part.fractions[0, 1, 0, 0]
         theirs = fss_2d_single_field(

@@ -36,15 +36,15 @@ def test_a_challenger_brings_its_own_reference() -> None:
     lead = ForecastLead(NOON, *(field.astype(np.float32) for field in (said, moved, still)))
     alone = count(lead, seen.astype(np.float32), ("challenger",), 30, 1.0)
     served = count(lead, seen.astype(np.float32), ("model",), 30, 1.0)
-    assert {name.partition("|")[0] for name in alone} == {
+    assert {name.split("|")[1] for name in alone} == {
         "forecasts",
         "challenger",
         "decoded_beside_challenger",
     }
     for threshold in (20, 30, 40, 50):
-        reference = alone[f"decoded_beside_challenger|{threshold}"]
-        assert reference == served[f"decoded_extrapolation|{threshold}"]
-        assert alone[f"challenger|{threshold}"] == served[f"model|{threshold}"] != reference
+        reference = alone[f"30|decoded_beside_challenger|{threshold}"]
+        assert reference == served[f"30|decoded_extrapolation|{threshold}"]
+        assert alone[f"30|challenger|{threshold}"] == served[f"30|model|{threshold}"] != reference
     assert not [name for name in served if "challenger" in name]
 
 
@@ -61,17 +61,17 @@ def test_counts_are_those_of_the_pixels_that_all_know() -> None:
         for threshold in STREAM_THRESHOLDS_DBZ:
             events = values[seen] >= threshold, observed[seen] >= threshold
             table = ContingencyTable.of_events(*events)
-            assert counts[f"{method}|{threshold:g}"] == list(table.counts)
+            assert counts[f"30|{method}|{threshold:g}"] == list(table.counts)
     for known, threshold in zip(chance, (20, 40), strict=True):
         there = seen & np.isfinite(known)
         classes = np.minimum((known[there] * 10).astype(int), 9)
         happened = observed[there] >= threshold
         pixels = [np.count_nonzero(classes == k) for k in range(10)]
         exceeded = [np.count_nonzero(happened[classes == k]) for k in range(10)]
-        assert counts[f"reliability|{threshold}"] == [*pixels, *exceeded]
+        assert counts[f"30|reliability|{threshold}"] == [*pixels, *exceeded]
     assert {name for name in counts if "reliability" in name} == {
-        "reliability|20",
-        "reliability|40",
+        "30|reliability|20",
+        "30|reliability|40",
     }
 
 

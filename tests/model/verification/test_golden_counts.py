@@ -24,11 +24,11 @@ from echocast.model.verification.calibration import (
     weighted,
 )
 from echocast.model.verification.counts import THRESHOLDS_DBZ, added, with_lead
-from echocast.model.verification.event_scores import EventTally, Start
+from echocast.model.verification.event_scores import EventScores, StartCounts
 from echocast.model.verification.forecast_scores import verify
 from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import describe
-from echocast.model.verification.live_comparison import Terms, compare
+from echocast.model.verification.live_comparison import ComparisonFloor, compare
 from echocast.model.verification.storms import storms
 from tests.model.drift.drift_blocks import blocks
 from tests.model.formats.radar_files import forecast_of, small_storm
@@ -55,10 +55,10 @@ def verification() -> Any:
 def event() -> Any:
     rain = fields(1, 6, 4, 2, 24, 24)
     rain[:, 0] = np.where(rain[:, 1] > 20, rain[:, 3], rain[:, 0])
-    starts = tuple(Start.of(list(part[:3]), part[3], 1.0) for part in rain)
+    starts = tuple(StartCounts.of(list(part[:3]), part[3], 1.0) for part in rain)
     methods = ("model", "extrapolation", "persistence")
     minutes = tuple(25.0 * k for k in range(6))
-    scored = EventTally("storm", methods, (5.0, 10.0), minutes, starts, None)
+    scored = EventScores("storm", methods, (5.0, 10.0), minutes, starts, None)
     differences = [
         scored.csi_difference("model", reference, threshold, lead)
         for reference, threshold, lead in product(methods[1:], THRESHOLDS_DBZ, (None, 1))
@@ -66,13 +66,18 @@ def event() -> Any:
     return {"json": scored.to_json(), "differences": differences}
 
 
+def without_lead(counts: Any) -> Any:
+    assert {name.partition("|")[0] for name in counts} == {"30"}
+    return {name.partition("|")[2]: vector for name, vector in counts.items()}
+
+
 def frame() -> Any:
     said, moved, still, observed = fields(2, 4, 40, 40)
     chance = np.round(np.random.default_rng(3).random((2, 40, 40)), 2).astype(np.float32)
     lead = ForecastLead(NOON, said, moved, still, (20.0, 40.0), chance)
     return {
-        "model": count(lead, observed, ("model", "canary"), 30, 1.0),
-        "challenger": count(lead, observed, ("challenger",), 30, None),
+        "model": without_lead(count(lead, observed, ("model", "canary"), 30, 1.0)),
+        "challenger": without_lead(count(lead, observed, ("challenger",), 30, None)),
         "frame": {**describe(observed), **storms(observed, 1.5)},
     }
 
@@ -115,7 +120,7 @@ def calibration() -> Any:
 def live() -> Any:
     random = np.random.default_rng(5)
     pairs = [random.integers(0, 9000, (2, 3)) * (k % 4 > 0) for k in range(40)]
-    return compare(pairs, Terms()).to_json()
+    return compare(pairs, ComparisonFloor()).to_json()
 
 
 def training() -> Any:

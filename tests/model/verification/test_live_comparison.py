@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from echocast.model.verification.live_comparison import Terms, compare
+from echocast.model.verification.live_comparison import ComparisonFloor, compare
 
-TERMS = Terms(fewest_blocks=6, fewest_pixels=1000)
+TERMS = ComparisonFloor(fewest_blocks=6, fewest_pixels=1000)
 
 
 def blocks(count: int, rival: tuple[int, int, int], champion: tuple[int, int, int]) -> list:

@@ -60,7 +60,7 @@ def test_undefined_scores_are_nan(name):
 def test_persistence_of_a_still_storm_is_perfect():
     storm = small_storm().reflectivity_dbz[0]
     forecast, observed = still(storm)
-    assert verify(forecast, observed).pooled("persistence", 30.0).critical_success_index == 1
+    assert verify(forecast, observed).counts.table("persistence", 30.0).critical_success_index == 1
 
 
 def test_a_storm_shifted_by_its_own_width_scores_nothing():
@@ -68,7 +68,7 @@ def test_a_storm_shifted_by_its_own_width_scores_nothing():
     square[5:10, 5:10] = 45
     forecast, observed = still(square)
     shifted = observed.with_values(np.roll(observed.reflectivity_dbz, 5, axis=2), observed.times)
-    table = verify(forecast, shifted).pooled("model", 40.0)
+    table = verify(forecast, shifted).counts.table("model", 40.0)
     assert (table.hits, table.misses, table.false_alarms) == (0, 75, 75)
     assert table.critical_success_index == 0
     assert table.frequency_bias == 1
@@ -124,7 +124,7 @@ def test_verify_counts_what_the_scores_package_counts_where_all_methods_and_obse
             counts = _scores_manager(
                 said[4], np.where(valid, observed.reflectivity_dbz, np.nan)[4], threshold
             ).get_counts()
-            table = found.tables[name][threshold][4]
+            table = found.counts.table(name, threshold, 4)
             assert table.hits == counts["tp_count"]
             assert table.misses == counts["fn_count"]
             assert table.false_alarms == counts["fp_count"]
@@ -137,9 +137,9 @@ def test_all_methods_are_judged_on_the_same_pixels():
     values[:, 10] = np.nan
     poorer = forecast.extrapolation.with_values(values, observed.times)
     found = verify(replace(forecast, extrapolation=poorer), observed)
-    assert len({found.pooled(method, 30.0).total for method in found.tables}) == 1
-    fewer = verify(forecast, observed).pooled("model", 30.0).total
-    assert found.pooled("model", 30.0).total == fewer - 10 * 20
+    assert len({found.counts.table(method, 30.0).total for method in found.counts.methods}) == 1
+    fewer = verify(forecast, observed).counts.table("model", 30.0).total
+    assert found.counts.table("model", 30.0).total == fewer - 10 * 20
 
 
 def test_observations_at_other_times_are_ignored_and_near_ones_match():

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from benchmarks.streams import cpu_seconds
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import added, table
+from echocast.model.verification.counts import ContingencyCounts, added
 from echocast.service.cli.main import app
 from echocast.service.streams.scores import leads_of, paired_skill
 from echocast.service.streams.verification_formats import wanted_table
@@ -62,8 +62,9 @@ def test_counts_add_by_name() -> None:
     total = added(parts)
     assert total == {"5|model|30": [2, 2, 3, 5], "10|model|30": [9, 9, 9, 9]}
     assert parts[0]["5|model|30"] == [1, 2, 3, 4]
-    assert table(total, 5, "model", 30) == ContingencyTable(2, 2, 3, 5)
-    assert table(total, 15, "model", 30) == ContingencyTable()
+    counts = ContingencyCounts.of_named(total, ["model"], [30.0], [5.0, 15.0])
+    assert counts.table("model", 30.0, 0) == ContingencyTable(2, 2, 3, 5)
+    assert counts.table("model", 30.0, 1) == ContingencyTable()
     assert leads_of({**total, "0|pixels|missing": [1, 1]}) == [5, 10]
 
 

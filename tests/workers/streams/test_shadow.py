@@ -14,7 +14,7 @@ from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import Registry
-from echocast.model.verification.live_comparison import Terms
+from echocast.model.verification.live_comparison import ComparisonFloor
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.forecast_store import IssuedForecast
@@ -25,7 +25,7 @@ from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
 ME = {"who": "me", "why": "To see it."}
-POLICY = ShadowPolicy(promotes=True, rolls_back=True, terms=Terms(6, 1000))
+POLICY = ShadowPolicy(promotes=True, rolls_back=True, terms=ComparisonFloor(6, 1000))
 NOW = datetime.now(UTC)
 GOOD, BAD = (80, 10, 10, 900), (40, 30, 30, 900)
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
@@ -124,7 +124,7 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
         (3, GOOD, replace(POLICY, promotes=False)),
         (3, BAD, POLICY),
         (1, GOOD, POLICY),  # four blocks
-        (3, GOOD, replace(POLICY, terms=Terms(6, 10_000))),
+        (3, GOOD, replace(POLICY, terms=ComparisonFloor(6, 10_000))),
         (3, GOOD, replace(POLICY, days=1)),
     ],
 )
