@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -187,14 +188,22 @@ def function_leaves_nothing() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
     """What a fixture of a wider scope starts is no leak of a narrower one."""
-    width = SCOPES.index(fixturedef.scope)
+    with belonging_to(fixturedef.scope):
+        return (yield)
+
+
+@contextmanager
+def belonging_to(scope: str) -> Iterator[None]:
+    """What is started or changed here is checked at the end of this scope.
+
+    For tests that start anew what a fixture of a wider scope had started, and will end.
+    """
+    width = SCOPES.index(scope)
     narrower = [watch for watch in WATCHES if SCOPES.index(watch.scope) < width]
-    if not narrower:
-        return (yield)
-    before = snapshot()
+    before = snapshot() if narrower else {}
     try:
-        return (yield)
+        yield
     finally:
-        started = changes(before, snapshot())
+        started = changes(before, snapshot()) if narrower else {}
         for watch in narrower:
             watch.accept(started)

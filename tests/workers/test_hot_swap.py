@@ -23,6 +23,7 @@ from model.keeping.folder import Folder
 from model.keeping.history import PROMOTE, History
 from model.networks import Network
 from model.registry import Registry
+from tests.leaks import belonging_to
 from tests.workers.conftest import REAL, World, free_port, kill, name_models, until, worlds
 from tests.workers.storms import storm
 from workers.job import Job
@@ -262,7 +263,8 @@ def test_a_worker_begins_with_the_model_before_one_that_it_refuses(stage: Stage)
     newer_format(stage.registry.root / "tiny" / "5")
     kill(stage.worker)
     stage.promote_unchecked("5")
-    stage.start_worker()
+    with belonging_to("module"):
+        stage.start_worker()
     assert stage.serves("1")
     assert stage.answer().status == "succeeded"
 
