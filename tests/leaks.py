@@ -22,8 +22,9 @@ import pytest
 GRACE_SECONDS = 3.0  # for threads and processes that were asked to end
 SCOPES = ("function", "class", "module", "package", "session")
 ENDING = ("thread", "child process")  # kinds that may end by themselves
-# Threads that stay by design, one pool for each process, by the beginning of their names.
-PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps")
+# Threads that stay by design, for the whole process, by the beginning of their names: the network's
+# pools, and the event loop of fsspec with its default executor.
+PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "asyncio_")
 # Variables that pytest sets for each test, and torch at its first compilation.
 FOREIGN_VARIABLES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
