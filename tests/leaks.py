@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ import pytest
 GRACE_SECONDS = 3.0  # for threads and processes that were asked to end
 SCOPES = ("function", "class", "module", "package", "session")
 ENDING = ("thread", "child process")  # kinds that may end by themselves
-# Threads that stay by design, one pool for each process, by the beginning of their names.
-PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps")
+# Threads that stay by design, for the whole process, by the beginning of their names: the network's
+# pools, and the event loop of fsspec with its default executor.
+PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "asyncio_")
 # Variables that pytest sets for each test, and torch at its first compilation.
 FOREIGN_VARIABLES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
@@ -187,14 +189,22 @@ def function_leaves_nothing() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
     """What a fixture of a wider scope starts is no leak of a narrower one."""
-    width = SCOPES.index(fixturedef.scope)
+    with belonging_to(fixturedef.scope):
+        return (yield)
+
+
+@contextmanager
+def belonging_to(scope: str) -> Iterator[None]:
+    """What is started or changed here is checked at the end of this scope.
+
+    For tests that start anew what a fixture of a wider scope had started, and will end.
+    """
+    width = SCOPES.index(scope)
     narrower = [watch for watch in WATCHES if SCOPES.index(watch.scope) < width]
-    if not narrower:
-        return (yield)
-    before = snapshot()
+    before = snapshot() if narrower else {}
     try:
-        return (yield)
+        yield
     finally:
-        started = changes(before, snapshot())
+        started = changes(before, snapshot()) if narrower else {}
         for watch in narrower:
             watch.accept(started)

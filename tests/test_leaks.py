@@ -47,7 +47,7 @@ WIDER = """
 def child():
     with start() as child:
         yield child
-        child.kill()
+        child.kill()  # at the end
 
 @pytest.fixture(scope="session")
 def forgotten():
@@ -59,6 +59,18 @@ def test_first():
 def test_wider_fixtures_are_not_blamed_on_the_test(request):
     request.getfixturevalue("child")
     request.getfixturevalue("forgotten")
+
+@pytest.fixture(scope="module")
+def children():
+    started = [start()]
+    yield started
+    for child in started:
+        child.kill()
+        child.wait()
+
+def test_a_test_may_start_anew_what_a_wider_fixture_ends(children):
+    with tests.leaks.belonging_to("module"):
+        children.append(start())
 
 def test_last():
     pass
@@ -98,13 +110,14 @@ def test_a_test_that_cleans_up_passes_and_no_leak_is_reported_twice(small):
 
 
 def test_what_wider_fixtures_start_is_checked_at_the_end_of_their_scope(tmp_path):
-    first, middle, last = outcomes(tmp_path, WIDER).values()
-    assert first is None
-    assert middle is None
+    *before, last = outcomes(tmp_path, WIDER).values()
+    assert before == [None] * 3
     assert "This session leaves: child process" in last
 
 
 def test_a_module_that_leaves_something_fails_at_its_end(tmp_path):
-    program = WIDER.replace("child.kill()", "os.environ['LEFT'] = 'here'; child.kill()")
+    program = WIDER.replace(
+        "child.kill()  # at the end", "os.environ['LEFT'] = 'here'; child.kill()"
+    )
     last = list(outcomes(tmp_path, program).values())[-1]
     assert "This module leaves: environment variable LEFT was None and is 'here'" in last
