@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from echocast.model.errors import (
@@ -22,6 +23,7 @@ from echocast.model.errors import (
 )
 from echocast.service.decoding.child_process import ChildDied, ChildLimits, ChildProcess
 from echocast.service.errors import Busy
+from echocast.service.http.formats import Format
 
 log = logging.getLogger("echocast.decode")
 
@@ -92,6 +94,33 @@ class Pool:
         if "error" in answer:
             raise _refusal(answer["error"])
         return dict(answer["result"])
+
+    async def render(self, form: Format, request: Mapping[str, Any], output: Path) -> Path:
+        """A forecast file in another format, written to ``output`` by a child.
+
+        Args:
+            form: The format.
+            request: ``forecast``: path of the file; for pictures also ``inputs`` and ``observed``
+                (files of frames) and ``verification`` (scores), where there are any.
+            output: Where to write.
+
+        Raises:
+            RenderingFailed: The forecast cannot be rendered.
+        """
+        kind = {"op": "render", "format": form.name, "product": form.product}
+        return await self.draw({**kind, **request}, output)
+
+    async def draw(self, request: Mapping[str, Any], output: Path) -> Path:
+        """What a child makes of our own data, written to ``output``.
+
+        Raises:
+            RenderingFailed: It cannot be done.
+        """
+        try:
+            await self.ask({**request, "output": str(output)})
+        except InputError as error:  # our own file: not the caller's fault
+            raise RenderingFailed(f"The forecast could not be rendered: {error}") from error
+        return output
 
     async def _take(self) -> ChildProcess:
         if self.waiting >= self.backlog:

@@ -114,17 +114,18 @@ def _forecast(request: Request) -> Forecast:
 
 
 def _inputs(request: Request) -> Frames | None:
-    return read_stored(Path(request["inputs"]), mapped=True) if request["inputs"] else None
+    path = request.get("inputs")
+    return read_stored(Path(path), mapped=True) if path else None
 
 
 def _observed(request: Request) -> Frames | None:
     """All observations together; of one time the last that came."""
-    parts = [read_stored(Path(path), mapped=True) for path in request["observed"]]
+    parts = [read_stored(Path(path), mapped=True) for path in request.get("observed", ())]
     return Frames.merged(parts) if parts else None
 
 
 def _verification(request: Request) -> Verification | None:
-    scores = request["verification"]
+    scores = request.get("verification")
     return None if scores is None else Verification.from_json(scores)
 
 

@@ -1,4 +1,4 @@
-"""The formats of a forecast, and which one a caller wants."""
+"""The formats of a forecast, and which one a caller asks for."""
 
 from __future__ import annotations
 
@@ -24,8 +24,13 @@ class Format:
     product: str = ""
 
     @property
+    def is_picture(self) -> bool:
+        """True for what browsers show."""
+        return self.media_type.startswith("image/")
+
+    @property
     def variant(self) -> str:
-        """Tells apart what must not be taken for one another."""
+        """Name of format and product: different answers have different variants."""
         return f"{self.name}-{self.product}" if self.product else self.name
 
 
@@ -52,14 +57,14 @@ BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS.values()} | {
 }
 
 
-def wanted_format(name: str | None, accept: str | None, product: str | None = None) -> Format:
+def requested_format(name: str | None, accept: str | None, product: str | None = None) -> Format:
     """The format that ``?format=`` names, else the one that ``Accept`` prefers, of a product.
 
     Raises:
         UnknownFormat: ``name`` or ``product`` is none of ours, or the format holds all products.
         NotAcceptable: ``accept`` allows none of ours.
     """
-    form = _wanted(name, accept)
+    form = _named_or_accepted(name, accept)
     if product is None:
         return form
     if product not in PRODUCTS:
@@ -72,15 +77,15 @@ def wanted_format(name: str | None, accept: str | None, product: str | None = No
     return replace(form, product=product)
 
 
-def _wanted(name: str | None, accept: str | None) -> Format:
+def _named_or_accepted(name: str | None, accept: str | None) -> Format:
     if name is not None:
         name = OTHER_NAMES.get(name, name)
         if name not in FORMATS:
             raise UnknownFormat(f"A forecast comes as {', '.join(FORMATS)}, not as {name[:40]!r}.")
         return FORMATS[name]
     for pattern in _by_preference(accept or "*/*"):
-        if (found := _matching(pattern)) is not None:
-            return found
+        if (form := _matching(pattern)) is not None:
+            return form
     raise NotAcceptable(f"A forecast comes as one of {', '.join(BY_MEDIA_TYPE)}.")
 
 
@@ -98,8 +103,8 @@ def _matching(pattern: str) -> Format | None:
 def _by_preference(accept: str) -> list[str]:
     """Media ranges, best first; those with weight 0 are left out."""
     weighted = [_weighted(part) for part in accept.split(",") if part.strip()]
-    wanted = [(weight, pattern) for weight, pattern in weighted if weight > 0]
-    return [pattern for _, pattern in sorted(wanted, key=lambda pair: -pair[0])]
+    allowed = [(weight, pattern) for weight, pattern in weighted if weight > 0]
+    return [pattern for _, pattern in sorted(allowed, key=lambda pair: -pair[0])]
 
 
 def _weighted(part: str) -> tuple[float, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
 
-from echocast.service.http.formats import FORMATS, Format, wanted_format
+from echocast.service.http.formats import FORMATS, Format, requested_format
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.schemas import ForecastFrames
 
@@ -14,7 +14,7 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 CONTENT = {format.media_type: BINARY for format in FORMATS.values() if format.name != "json"}
 
 Accept = Annotated[str | None, Header()]
-KnownTag = Annotated[str, Header(description="ETag of what the caller has.")]
+KnownEtag = Annotated[str, Header(description="ETag of what the caller has.")]
 
 
 async def get_format(
@@ -30,11 +30,11 @@ async def get_format(
         ),
     ] = None,
 ) -> Format:
-    """The format that the caller wants."""
-    return wanted_format(format_name, accept, product)
+    """The format that the caller asks for."""
+    return requested_format(format_name, accept, product)
 
 
-WantedFormat = Annotated[Format, Depends(get_format)]
+RequestedFormat = Annotated[Format, Depends(get_format)]
 
 
 def forecast_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

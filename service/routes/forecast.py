@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from echocast.service.dependencies import AppResources, Reader
-from echocast.service.http.negotiation import KnownTag, WantedFormat, forecast_answers
+from echocast.service.http.negotiation import KnownEtag, RequestedFormat, forecast_answers
 
 router = APIRouter(tags=["forecast"])
 
@@ -20,9 +20,9 @@ router = APIRouter(tags=["forecast"])
 async def show_forecast(
     job_id: str,
     resources: AppResources,
-    wanted: WantedFormat,
-    if_none_match: KnownTag = "",
+    form: RequestedFormat,
+    if_none_match: KnownEtag = "",
 ) -> Response:
     """Ten frames in dBZ, as NetCDF unless something else is asked for."""
     job = await resources.nowcasts.job(job_id)
-    return await resources.forecast_files.show(job, wanted, if_none_match)
+    return await resources.forecast_files.serve(job, form, if_none_match)

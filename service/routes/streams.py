@@ -17,7 +17,7 @@ from echocast.service.dependencies import (
     count_submission,
     mend_plus,
 )
-from echocast.service.http.negotiation import Accept, KnownTag, WantedFormat, forecast_answers
+from echocast.service.http.negotiation import Accept, KnownEtag, RequestedFormat, forecast_answers
 from echocast.service.http.openapi_examples import NOWCAST_BODY
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.streams.drift import StreamDrift
@@ -112,11 +112,11 @@ async def put_frame(
 async def show_latest(
     name: str,
     streams: AppStreams,
-    wanted: WantedFormat,
-    if_none_match: KnownTag = "",
+    form: RequestedFormat,
+    if_none_match: KnownEtag = "",
 ) -> Response:
     """The newest forecast, fresh until the next frame is due."""
-    return await streams.latest.show(name, wanted, if_none_match)
+    return await streams.latest.serve(name, form, if_none_match)
 
 
 @router.get(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,32 @@ def test_unknown_formats_are_refused(client: httpx.Client, job: dict[str, Any]) 
 def test_what_the_caller_has_is_not_sent_again(client: httpx.Client, job: dict[str, Any]) -> None:
     first = forecast(client, job, "netcdf")
     again = client.get(job["links"]["forecast"], headers={"If-None-Match": first.headers["etag"]})
-    assert again.status_code == 304
-    assert first.headers["content-disposition"].endswith('.nc"')
+    assert (again.status_code, again.content) == (304, b"")
+    for name in ("etag", "vary", "cache-control"):
+        assert again.headers[name] == first.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "kind", "ends"),
+    [
+        ("netcdf", ".nc", "attachment", "-netcdf"),
+        ("json", ".json", "attachment", "-json"),
+        ("npz", ".npz", "attachment", "-npz"),
+        ("png", ".png", "inline", "-png-1-1"),
+        ("webp", ".webp", "inline", "-webp-1-1"),
+    ],
+)
+def test_headers_tell_what_a_forecast_is_and_how_long_it_holds(
+    client: httpx.Client, job: dict[str, Any], name: str, suffix: str, kind: str, ends: str
+) -> None:
+    headers = forecast(client, job, name).headers
+    time = datetime.fromisoformat(job["forecast_reference_time"])
+    file = f"nowcast_{time:%Y%m%dT%H%MZ}_{job['id'][:8]}{suffix}"
+    assert headers["content-disposition"] == f'{kind}; filename="{file}"'
+    assert headers["cache-control"] == "private, no-cache"
+    assert headers["vary"] == "Accept"
+    assert headers["etag"].startswith(f'"{job["id"]}-')
+    assert headers["etag"].endswith(f'{ends}"')
 
 
 def test_other_products_are_shown_where_they_are_asked_for(

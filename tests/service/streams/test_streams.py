@@ -71,6 +71,13 @@ def test_the_newest_forecast_comes_in_every_format(fed: httpx.Client, name: str)
     second = fed.get(f"/streams/{NAME}/latest", params={"format": name})
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
+    kind = "inline" if name in ("png", "webp") else "attachment"
+    disposition = first.headers["content-disposition"]
+    assert disposition.startswith(f'{kind}; filename="{NAME}_')
+    assert disposition.endswith(f'Z.{name}"')
+    assert first.headers["vary"] == "Accept"
+    assert first.headers["cache-control"].startswith("private, max-age=")
+    assert "last-modified" in first.headers
     assert first.headers["etag"] != fed.get(f"/streams/{NAME}/latest").headers["etag"]
 
 
