@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from prometheus_client.process_collector import ProcessCollector
 
 from echocast.model.errors import is_out_of_memory
-from echocast.workers.jobs.claims import Sweep
+from echocast.workers.jobs.job import Sweep
 
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 ITEMS = (1, 2, 4, 8, 16, 32)

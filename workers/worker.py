@@ -23,13 +23,13 @@ from echocast.workers.inference.champion_watch import ServingWatch, candidates, 
 from echocast.workers.inference.launch import hang_guard
 from echocast.workers.inference.model_cache import LoadedNetworks
 from echocast.workers.inference.protocol import Network
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.heartbeat import Heartbeat
 from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import HeldJobs
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
 from echocast.workers.jobs.shutdown import leaving
+from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
 from echocast.workers.runtime.memory import Trimmer
@@ -73,7 +73,11 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
     batcher = _batcher(settings, metrics)
     registry = open_registry(settings.models_root, "worker")
     shop = Workshop(
-        jobs=ClaimStore(settings.engine_url, settings.job_policy, settings.engine_patience_seconds),
+        jobs=JobStore(
+            settings.engine_url,
+            settings.job_policy,
+            patience_seconds=settings.engine_patience_seconds,
+        ),
         archive=Archive(
             settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes
         ),

@@ -18,7 +18,6 @@ import httpx
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
@@ -143,7 +142,7 @@ def worker(where: Place, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
 def pretend_worker(where: Place, seconds: float = 3600) -> None:
     """The sign of life of a worker that does nothing."""
     policy = replace(where.settings.job_policy, lease_seconds=seconds)
-    claims = ClaimStore(where.settings.engine_url, policy, 3.0)
+    claims = JobStore(where.settings.engine_url, policy, patience_seconds=3.0)
     here = WorkerInfo("pretended", "here", os.getpid(), "cpu", ("tiny/1",), datetime.now(UTC))
     claims.beat(here)
     claims.close()

@@ -21,7 +21,6 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.engine.url import embedded_url
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import Job, Submission
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
@@ -74,7 +73,9 @@ class World:
         self.engine = EmbeddedEngine(self.settings.engine_directory)
         self.archive = Archive(self.settings.archive_root, free_space_floor_bytes=0)
         self.jobs = JobStore(self.settings.engine_url, self.settings.job_policy)
-        self.claims = ClaimStore(self.settings.engine_url, self.settings.job_policy, 5)
+        self.claims = JobStore(
+            self.settings.engine_url, self.settings.job_policy, patience_seconds=5
+        )
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start_worker(

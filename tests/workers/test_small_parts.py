@@ -17,7 +17,7 @@ from echocast.workers.engine.url import (
     without_password,
 )
 from echocast.workers.errors import EngineError
-from echocast.workers.jobs.claims import Sweep
+from echocast.workers.jobs.job import Sweep
 from echocast.workers.jobs.queue import NOWCAST, Publisher, celery_app
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.settings import WorkerSettings

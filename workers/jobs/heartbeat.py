@@ -6,9 +6,9 @@ import logging
 import os
 from collections.abc import Callable
 
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.store import JobStore
 from echocast.workers.runtime.periodic import Periodic
 
 HUNG_EXIT_CODE = 70
@@ -29,7 +29,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        jobs: ClaimStore,
+        jobs: JobStore,
         held: HeldJobs,
         describe: Callable[[], WorkerInfo],
         every_seconds: float,

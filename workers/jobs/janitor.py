@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from echocast.workers.jobs.claims import ClaimStore, Sweep
+from echocast.workers.jobs.job import Sweep
+from echocast.workers.jobs.store import JobStore
 from echocast.workers.runtime.periodic import Periodic
 
 ELECTED_PERIODS = 3  # periods after which a silent janitor's office is open to others
@@ -25,7 +26,7 @@ class Janitor:
 
     def __init__(
         self,
-        jobs: ClaimStore,
+        jobs: JobStore,
         incarnation: str,
         every_seconds: float,
         unclaimed_seconds: float,

@@ -13,7 +13,6 @@ from echocast.model.forecast import ModelIdentity
 
 WAITING = ("accepted", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
-STATUSES = (*WAITING, "running", *TERMINAL)
 DEFAULT_PRODUCT = "reflectivity"
 
 
@@ -179,6 +178,17 @@ class Submission:
 
     job: Job
     created: bool
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep did: ids that it published again, and counts of what it decided."""
+
+    publish: tuple[str, ...]
+    verify: tuple[str, ...]
+    lapsed: int
+    poisoned: int
+    expired: int
 
 
 @dataclass(frozen=True)

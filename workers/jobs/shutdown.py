@@ -16,15 +16,15 @@ from contextlib import contextmanager, suppress
 from celery.signals import worker_shutting_down
 
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.store import JobStore
 
 log = logging.getLogger("echocast.leaving")
 
 
 @contextmanager
 def leaving(
-    jobs: ClaimStore,
+    jobs: JobStore,
     held: HeldJobs,
     grace_seconds: float,
     end_process: Callable[[int], object] = os._exit,
@@ -54,7 +54,7 @@ def leaving(
         worker_shutting_down.disconnect(on_signal)
 
 
-def give_all_back(jobs: ClaimStore, held: HeldJobs) -> None:
+def give_all_back(jobs: JobStore, held: HeldJobs) -> None:
     """Put every held job back into the queue, claim no other, and take leave."""
     held.close()
     given: set[str] = set()

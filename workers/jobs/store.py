@@ -1,4 +1,4 @@
-"""JobStore: jobs as the engine keeps them, for those who submit and read them.
+"""JobStore: jobs as the engine keeps them, for those who submit, read and run them.
 
 Every change of a job is one compare-and-set script (``lua/``), so that two processes can't both
 win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
@@ -13,21 +13,33 @@ don't matter.
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, Literal
 
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
-from echocast.workers.jobs.job import Job, JobPolicy, JobRequest, Submission, WorkerInfo
+from echocast.workers.jobs.job import (
+    TERMINAL,
+    WAITING,
+    Job,
+    JobError,
+    JobPolicy,
+    JobRequest,
+    Submission,
+    Sweep,
+    WorkerInfo,
+)
 from echocast.workers.jobs.queue import NOWCAST, VERIFY, Publisher
 
 WAITING_KEY: Final = "echocast:waiting"
 WORKERS_KEY: Final = "echocast:workers"
 DONE_CHANNEL: Final = "echocast:done"  # pub/sub; JSON {"id", "status"} or {"id", "verified"}
 REQUEST_PATIENCE_SECONDS = 3.0
+SCORING_LEASES = 4  # lease times after which another worker may start the scoring
 
 
 class JobStore:
@@ -49,12 +61,12 @@ class JobStore:
         self.policy = policy or JobPolicy()
         self.publisher = Publisher(redis_url)
         self.engine = EngineClient(redis_url, patience_seconds)
-        scripts = load_scripts(__package__)
-        self._submit = self.engine.script(scripts["submit"])
-        self._published = self.engine.script(scripts["published"])
-        self._release = self.engine.script(scripts["release"])
-        self._observe = self.engine.script(scripts["observe"])
-        self._alive = self.engine.script(scripts["alive"])
+        self._scripts = {
+            name: self.engine.script(text) for name, text in load_scripts(__package__).items()
+        }
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        return self._scripts[script](*arguments)
 
     def submit(self, request: JobRequest) -> Submission:
         """Accept a request: the hash is written first, then the message published.
@@ -64,7 +76,7 @@ class JobStore:
             IdempotencyConflict: The key came before with another body.
             EngineUnavailable: No engine answers; the request may be sent again.
         """
-        outcome, unscored, values = self._submit(*self._submission(request))
+        outcome, unscored, values = self._run("submit", *self._submission(request))
         if outcome == "full":
             raise QueueFull(f"{self.policy.queue_limit} jobs wait already; try again later.")
         if outcome == "conflict":
@@ -100,7 +112,7 @@ class JobStore:
         """Publish; where that fails the job is safe already and the janitor publishes it later."""
         with contextlib.suppress(EngineUnavailable):
             if self.publisher.publish(NOWCAST, job.id):
-                return replace(job, status=self._published(job.id))
+                return replace(job, status=self._run("published", job.id))
         return job
 
     def get(self, job_id: str) -> Job | None:
@@ -113,7 +125,7 @@ class JobStore:
 
         When the last one does, a job that is not done is cancelled.
         """
-        values = self._release(job_id, uuid.uuid4().hex, self.policy.ttl_seconds, caller)
+        values = self._run("release", job_id, uuid.uuid4().hex, self.policy.ttl_seconds, caller)
         return job_of(values) if values else None
 
     def add_observations(self, job_id: str, observation_sha: str) -> Job | None:
@@ -121,14 +133,128 @@ class JobStore:
 
         A job that failed, was cancelled or expired is returned as it is.
         """
-        unscored, values = self._observe(job_id, observation_sha, self.policy.ttl_seconds)
+        unscored, values = self._run("observe", job_id, observation_sha, self.policy.ttl_seconds)
         if unscored:
             self.publisher.publish(VERIFY, job_id)
         return job_of(values) if values else None
 
+    def get_waiting(self, job_id: str) -> Job | None:
+        """The job as it stands, where it waits for a worker."""
+        job = self.get(job_id)
+        return job if job and job.status in WAITING else None
+
+    def claim(
+        self, job_id: str, claim: str, incarnation: str, *, alone: bool
+    ) -> Job | Literal["taken", "alone"]:
+        """The job, claimed; ``alone`` where it must run alone; ``taken`` where it waits no more."""
+        lease, ttl = self.policy.lease_seconds, self.policy.ttl_seconds
+        outcome, values = self._run("claim", job_id, claim, incarnation, lease, int(alone), ttl)
+        if outcome == "claimed":
+            return job_of(values)
+        return "alone" if outcome == "alone" else "taken"
+
+    def renew(self, claims: Mapping[str, str]) -> list[str]:
+        """Renew the leases of claim -> job id; the claims that are lost are returned."""
+        flat = [part for claim, job_id in claims.items() for part in (job_id, claim)]
+        return list(self._run("renew", self.policy.lease_seconds, *flat))
+
+    def finish(
+        self,
+        job: Job,
+        claim: str,
+        status: str,
+        scored: Sequence[str] = (),
+        **fields: Any,
+    ) -> Literal["finished", "lost"] | tuple[str, ...]:
+        """End a claimed job, or return its observations where some are not ``scored`` yet.
+
+        Raises:
+            ValueError: The status is not terminal.
+        """
+        if status not in TERMINAL:
+            raise ValueError(f"{status!r} is no terminal status; those are {TERMINAL}.")
+        encoded = [part for item in fields.items() for part in (item[0], json.dumps(item[1]))]
+        head = (job.id, claim, status, self.policy.ttl_seconds)
+        outcome, observations = self._run("finish", *head, " ".join(scored), len(scored), *encoded)
+        if outcome == "observed":
+            return tuple(observations.split())
+        return "lost" if outcome == "lost" else "finished"
+
+    def give_back(self, job_id: str, claim: str) -> None:
+        """Put a claimed job back into the queue; the attempt does not count."""
+        if self._run("give_back", job_id, claim):
+            self.publisher.publish(NOWCAST, job_id)
+
+    def begin_verification(self, job_id: str, claim: str) -> Job | None:
+        """The job, where its observations are to be scored and nobody else does it."""
+        lock_milliseconds = int(1000 * SCORING_LEASES * self.policy.lease_seconds)
+        values = self._run(
+            "begin_verification", job_id, claim, self.policy.maximum_attempts, lock_milliseconds
+        )
+        return job_of(values) if values else None
+
+    def record_verification(
+        self,
+        job: Job,
+        claim: str,
+        verification: Mapping[str, Any] | None,
+        error: JobError | None,
+    ) -> Literal["recorded", "lost"] | Job:
+        """Store the scores, or return the job as it is with the observations that came since.
+
+        ``lost`` where the engine has forgotten the job: nothing was stored.
+        """
+        outcome, values = self._run(
+            "record_verification",
+            job.id,
+            claim,
+            " ".join(job.observation_shas),
+            len(job.observation_shas),
+            json.dumps(verification),
+            json.dumps(error.__dict__) if error else "",
+        )
+        if outcome == "observed":
+            return job_of(values)
+        return "lost" if outcome == "lost" else "recorded"
+
+    def beat(self, worker: WorkerInfo) -> None:
+        """A worker's sign of life, good for one lease time."""
+        self._run("beat", worker.incarnation, worker.to_json(), self.policy.lease_seconds)
+
+    def say_goodbye(self, incarnation: str) -> None:
+        """Forget a worker that stops."""
+        self._run("goodbye", incarnation)
+
+    def elect(self, incarnation: str, seconds: float) -> bool:
+        """True where this worker is the janitor for the next ``seconds``."""
+        return bool(self._run("elect", incarnation, int(1000 * seconds)))
+
+    def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
+        """Put jobs back whose worker fell silent or whose message was lost; end the hopeless."""
+        head = self.engine.call(lambda: self.publisher.head_of_queue(self.engine.redis))
+        publish, verify, *counts = self._run(
+            "sweep",
+            self.policy.maximum_attempts,
+            unclaimed_seconds,
+            head or "",
+            self.policy.ttl_seconds,
+            most,
+            int(self._leases_may_lapse()),
+        )
+        for job_id in publish:
+            self.publisher.publish(NOWCAST, job_id)
+        for job_id in verify:
+            self.publisher.publish(VERIFY, job_id)
+        return Sweep(tuple(publish), tuple(verify), *counts)
+
+    def _leases_may_lapse(self) -> bool:
+        """Not before an engine that was away has been back long enough for every renewal."""
+        server = self.engine.call(lambda: self.engine.redis.info("server"))
+        return float(server["uptime_in_seconds"]) >= self.policy.lease_seconds
+
     def alive_workers(self) -> list[WorkerInfo]:
         """Workers that gave a sign of life within the lease time."""
-        return [WorkerInfo.from_json(text) for text in self._alive()]
+        return [WorkerInfo.from_json(text) for text in self._run("alive")]
 
     def queue_depth(self) -> int:
         """Jobs that wait for a worker."""

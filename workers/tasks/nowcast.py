@@ -19,10 +19,10 @@ from echocast.workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
 from echocast.workers.inference.batcher import Batcher, BatchItem
 from echocast.workers.inference.model_cache import LoadedNetworks
 from echocast.workers.inference.protocol import Network
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.semaphore import Room
 from echocast.workers.streams.processing import StreamProcessing
@@ -47,7 +47,7 @@ class Workshop:
         streams: Input and output of the jobs of streams.
     """
 
-    jobs: ClaimStore
+    jobs: JobStore
     archive: Archive
     networks: LoadedNetworks
     batcher: Batcher
@@ -79,7 +79,7 @@ def _attempt(shop: Workshop, job_id: str, *, alone: bool) -> bool:
     It is claimed when there is room for it: until then it waits in the queue, where its deadline
     counts, any worker may take it, and nobody holds the wait against it.
     """
-    waiting = shop.jobs.look(job_id)
+    waiting = shop.jobs.get_waiting(job_id)
     if waiting is None:
         return False
     with shop.pixels.take(_cost(waiting)):

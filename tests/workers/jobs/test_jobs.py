@@ -238,13 +238,13 @@ def test_without_an_engine_calls_fail_in_words(tmp_path) -> None:
 
 
 def test_a_submission_whose_answer_was_lost_is_not_held_twice(world: World, monkeypatch) -> None:
-    run, calls = world.jobs._submit, []
+    run, calls = world.jobs._scripts["submit"], []
 
     def twice(*values: object) -> object:
         calls.append(run(*values))
         return run(*values)
 
-    monkeypatch.setattr(world.jobs, "_submit", twice)
+    monkeypatch.setitem(world.jobs._scripts, "submit", twice)
     sent = world.jobs.submit(request(idempotency_key="k", body_sha="x"))
     assert len(calls) == 1
     assert sent.created
@@ -254,6 +254,7 @@ def test_a_submission_whose_answer_was_lost_is_not_held_twice(world: World, monk
 def test_a_release_whose_answer_was_lost_counts_once(world: World, monkeypatch) -> None:
     job = world.jobs.submit(request()).job
     world.jobs.submit(request())
-    run = world.jobs._release
-    monkeypatch.setattr(world.jobs, "_release", lambda *values: (run(*values), run(*values))[1])
+    run = world.jobs._scripts["release"]
+    twice = lambda *values: (run(*values), run(*values))[1]  # noqa: E731
+    monkeypatch.setitem(world.jobs._scripts, "release", twice)
     assert world.jobs.release(job.id).holders == 1

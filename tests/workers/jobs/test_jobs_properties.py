@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.engine.embedded import EmbeddedEngine
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import TERMINAL, Job, JobPolicy, JobRequest
 from echocast.workers.jobs.store import JobStore
 
@@ -29,12 +28,12 @@ MOVES = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def stores() -> Iterator[tuple[JobStore, ClaimStore]]:
+def stores() -> Iterator[tuple[JobStore, JobStore]]:
     with (
         tempfile.TemporaryDirectory(prefix="echocast-") as directory,
         EmbeddedEngine(Path(directory)) as engine,
     ):
-        jobs, claims = JobStore(engine.url, POLICY), ClaimStore(engine.url, POLICY, 5)
+        jobs, claims = (JobStore(engine.url, POLICY, patience_seconds=5) for _ in range(2))
         claims._leases_may_lapse = lambda: True
         yield jobs, claims
         jobs.close()
@@ -44,7 +43,7 @@ def stores() -> Iterator[tuple[JobStore, ClaimStore]]:
 class Life:
     """One job under any sequence of moves by a caller and three workers."""
 
-    def __init__(self, jobs: JobStore, claims: ClaimStore) -> None:
+    def __init__(self, jobs: JobStore, claims: JobStore) -> None:
         self.jobs, self.claims = jobs, claims
         self.jobs.engine.redis.flushdb()
         self.held: dict[int, tuple[str, Job]] = {}

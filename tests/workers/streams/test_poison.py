@@ -13,9 +13,9 @@ import pytest
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import StreamConflict
-from echocast.workers.jobs.claims import ClaimStore
 from echocast.workers.jobs.job import JobPolicy, WorkerInfo
 from echocast.workers.jobs.queue import STREAM
+from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.poison import Attempts
@@ -202,7 +202,7 @@ def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
     engine: EngineClient,
 ) -> None:
     engine.redis.flushall()
-    claims = ClaimStore(engine.url, JobPolicy(), 5)
+    claims = JobStore(engine.url, JobPolicy(), patience_seconds=5)
     one, other = Attempts(engine, 3), Attempts(engine, 3)
     now = datetime.now(UTC) - timedelta(seconds=1)
     claims.beat(WorkerInfo("one", "here", os.getpid(), "cpu", ("fake/1",), now))
@@ -215,7 +215,7 @@ def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
 
 def test_who_lives_is_not_disturbed_and_who_takes_leave_loses_no_life(engine: EngineClient) -> None:
     engine.redis.flushall()
-    claims = ClaimStore(engine.url, JobPolicy(), 5)
+    claims = JobStore(engine.url, JobPolicy(), patience_seconds=5)
     first, second, third = (Attempts(engine, 1) for _ in range(3))
     now = datetime.now(UTC) - timedelta(seconds=1)
     claims.beat(WorkerInfo("first", "here", os.getpid(), "cpu", ("fake/1",), now))
