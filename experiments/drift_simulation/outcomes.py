@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from echocast.model.drift.blocks import BLOCK, Block
-from echocast.model.drift.detector import ALERTS, Drift
-from echocast.model.drift.parameters import PLANS, Plans
+from echocast.model.drift.detector import ALERTS, PARAMETERS, Drift, DriftParameters
 from experiments.drift_simulation.months import BEFORE
 from experiments.drift_simulation.scenarios import MONTH_DAYS, SCENARIOS
 
@@ -34,20 +33,22 @@ class Outcome:
     raised: Mapping[str, tuple[float, ...]]
 
 
-def outcomes(seed: int, months: Months, plans: Plans = PLANS) -> Iterator[Outcome]:
+def outcomes(
+    seed: int, months: Months, parameters: DriftParameters = PARAMETERS
+) -> Iterator[Outcome]:
     """The outcome of the month before, and of each scenario after it."""
-    before, outcome = _followed(BEFORE, seed, Drift(), months[BEFORE], plans)
+    before, outcome = _followed(BEFORE, seed, Drift(), months[BEFORE], parameters)
     yield outcome
     for name in months.keys() & SCENARIOS.keys():
-        yield _followed(name, seed, before, months[name], plans)[1]
+        yield _followed(name, seed, before, months[name], parameters)[1]
 
 
 def _followed(
-    name: str, seed: int, state: Drift, blocks: Sequence[Block], plans: Plans
+    name: str, seed: int, state: Drift, blocks: Sequence[Block], parameters: DriftParameters
 ) -> tuple[Drift, Outcome]:
     raised: dict[str, tuple[float, ...]] = dict.fromkeys(ALERTS, ())
     for index, block in enumerate(blocks):
-        held, state = state.alerts, state.after(block, plans)
+        held, state = state.alerts, state.update(block, parameters)
         for alert in state.alerts.keys() - held.keys():
             raised[alert] += ((index + 1) / BLOCKS_A_DAY,)
     return state, Outcome(name, seed, len(blocks) / BLOCKS_A_DAY, raised)

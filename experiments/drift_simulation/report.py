@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.drift.control_charts import NEVER
-from echocast.model.drift.detector import ALERTS
-from echocast.model.drift.parameters import PLANS
+from echocast.model.drift.detector import ALERTS, PARAMETERS
 from experiments.drift_simulation.outcomes import (
     ORDINARY,
     Outcome,
@@ -46,9 +45,9 @@ def to_json(found: Sequence[Outcome]) -> dict[str, Any]:
         "seeds": sorted({outcome.seed for outcome in found}),
         "scenarios": [asdict(summary) for summary in summaries(found)],
         "false_alarms_a_month": false_alarms_a_month(found),
-        "plans": {name: asdict(plan) for name, plan in PLANS.series.items()},
-        "intensities": asdict(PLANS.intensities),
-        "fewest_events": PLANS.fewest_events,
+        "plans": {name: asdict(chart) for name, chart in PARAMETERS.series.items()},
+        "intensities": asdict(PARAMETERS.intensities),
+        "fewest_events": PARAMETERS.fewest_events,
     }
 
 
@@ -89,16 +88,17 @@ def _false(found: Sequence[Outcome]) -> str:
 def _charts() -> str:
     lines = ["## Charts", "", "| series | k | CUSUM limit | weight | EWMA limit | floor | memory |"]
     lines.append("|---|---|---|---|---|---|---|")
-    for name, plan in PLANS.series.items():
+    for name, chart in PARAMETERS.series.items():
         cusum, ewma = (
-            "-" if limit >= NEVER else f"{limit:g}" for limit in (plan.cusum_limit, plan.ewma_limit)
+            "-" if limit >= NEVER else f"{limit:g}"
+            for limit in (chart.decision_interval, chart.control_limit)
         )
-        numbers = f"{plan.slack:g} | {cusum} | {plan.weight:g} | {ewma}"
-        lines.append(f"| {name} | {numbers} | {plan.floor} | {plan.memory:g} |")
-    plan_of = PLANS.intensities
+        numbers = f"{chart.allowance:g} | {cusum} | {chart.weight:g} | {ewma}"
+        lines.append(f"| {name} | {numbers} | {chart.floor} | {chart.memory:g} |")
+    histogram = PARAMETERS.intensities
     lines.append(
-        f"| intensities | - | - | {1 / plan_of.recent:.2g} | {plan_of.limit:g} (index) |"
-        f" {plan_of.floor} | {plan_of.memory:g} |"
+        f"| intensities | - | - | {1 / histogram.recent:.2g} | {histogram.limit:g} (index) |"
+        f" {histogram.floor} | {histogram.memory:g} |"
     )
     return "\n".join([*lines, ""])
 

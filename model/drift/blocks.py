@@ -15,7 +15,6 @@ from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import Counts, added
 
 BLOCK: Final = timedelta(hours=6)
-OF_FRAMES = "0"  # stands where else a lead time stands
 
 
 @dataclass(frozen=True)

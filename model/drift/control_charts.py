@@ -1,12 +1,14 @@
-"""Series of drift: one number a block, what it usually is, and charts of how far it is from that.
+"""Control charts of drift: how far a number of each block is from what it usually is.
 
-A baseline is a regression with a long memory that hears of a block only some blocks later, and of
-none while the series is in alarm: what drifts shall not become usual. Two charts of the
-standardised residual z say whether it has left the baseline (Page 1954, Roberts 1959):
+The target of a chart is not constant: it is a regression of the number on the difficulty of the
+weather, with a long memory. It learns a block only some blocks later, and none while the chart is
+in alarm, so that drift does not become the target. Two charts of the standardised residual z alarm
+when the number has left its target (Page, Biometrika 1954; Roberts, Technometrics 1959):
 
     CUSUM  s = max(0, s + z - k), for z and -z         EWMA  e = (1 - w) e + w z
 
-All state goes in and comes out, and is plain JSON.
+The chart of intensities compares histograms of the echoes instead, by the population stability
+index. All state goes in and comes out, and is plain JSON.
 """
 
 from __future__ import annotations
@@ -17,34 +19,38 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from echocast.model.drift.blocks import Block
+from echocast.model.verification.frame_statistics import HISTOGRAM, stability_index
+
 NEVER: Final = 1e9
 LARGEST_Z: Final = 3.0  # one block alone is no drift
 ENDS: Final = 0.25  # share of its limit below which a chart's alarm ends
-SLOPE_PRIOR: Final = 1.0  # blocks' worth of belief that difficulty does not matter
+Row = tuple[float, ...]
+SLOPE_PRIOR: Final = 1.0  # weight, in blocks, of the prior that difficulty does not matter
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a series is charted; counts are blocks with evidence.
+class ChartParameters:
+    """How an indicator is charted; counts are blocks that have the indicator.
 
     Args:
         smallest_sd: The residual's standard deviation is taken to be at least that, in its units.
-        slack: k of the CUSUM, in standard deviations.
-        cusum_limit: Where the CUSUM alarms.
+        allowance: k of the CUSUM, in standard deviations.
+        decision_interval: Where the CUSUM alarms, in standard deviations (h in textbooks).
         weight: w of the EWMA.
-        ewma_limit: Where the EWMA alarms, in standard deviations of the residual.
+        control_limit: Where the EWMA alarms, in standard deviations of the residual.
         falls: Whether a fall matters.
         rises: Whether a rise matters.
-        floor: Blocks the baseline needs before the charts speak.
-        delay: Blocks before the baseline hears of a block.
-        memory: Blocks the baseline remembers.
+        floor: Blocks in the target before the charts can alarm.
+        delay: Blocks until the target learns a block.
+        memory: Blocks that the target remembers.
     """
 
     smallest_sd: float
-    slack: float
-    cusum_limit: float
+    allowance: float
+    decision_interval: float
     weight: float = 0.1
-    ewma_limit: float = NEVER
+    control_limit: float = NEVER
     falls: bool = True
     rises: bool = True
     floor: int = 20
@@ -53,14 +59,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Series:
-    """Where a series stands.
+class ControlChart:
+    """State of the two charts of one indicator.
 
     Args:
-        samples: Blocks with evidence, ever.
-        learned: Blocks in the baseline, those long ago counting less.
+        samples: Blocks that had the indicator, ever.
+        learned: Blocks in the target, those long ago counting less.
         products: Sum of x x^T over them, x being 1, the difficulties, the value.
-        pending: Blocks the baseline has yet to hear of, oldest first.
+        pending: Blocks that the target has yet to learn, oldest first.
         high: CUSUM of rises.
         low: CUSUM of falls.
         ewma: EWMA of z.
@@ -69,84 +75,193 @@ class Series:
 
     samples: int = 0
     learned: float = 0.0
-    products: tuple[tuple[float, ...], ...] = ()
-    pending: tuple[tuple[float, ...], ...] = ()
+    products: tuple[Row, ...] = ()
+    pending: tuple[Row, ...] = ()
     high: float = 0.0
     low: float = 0.0
     ewma: float = 0.0
     alarm: bool = False
 
-    def after(self, plan: Plan, value: float, difficulty: Sequence[float] = ()) -> Series:
-        """The series after one more block.
+    def update(
+        self, parameters: ChartParameters, value: float, difficulty: Sequence[float] = ()
+    ) -> ControlChart:
+        """The chart after one more block.
 
         Args:
-            plan: How it is charted.
+            parameters: How it is charted.
             value: Of the block.
-            difficulty: What the value is usually explained by; always as many numbers.
+            difficulty: What usually explains the value; always as many numbers.
         """
         row = (1.0, *difficulty, value)
-        charted = self._charted(plan, row) if self.learned >= plan.floor else self
-        return replace(charted._heard(plan, row), samples=self.samples + 1)
+        chart = self._charted(parameters, row) if self.learned >= parameters.floor else self
+        return replace(chart._learn(parameters, row), samples=self.samples + 1)
 
-    def at_rest(self) -> Series:
-        """The series with its baseline, and nothing suspected."""
+    def reset(self) -> ControlChart:
+        """The chart with its target, and all statistics at 0."""
         return replace(self, pending=(), high=0.0, low=0.0, ewma=0.0, alarm=False)
 
-    def cusum(self, plan: Plan) -> float:
+    def cusum(self, parameters: ChartParameters) -> float:
         """Statistic of the CUSUM, on the side that matters."""
-        return max(self.high * plan.rises, self.low * plan.falls)
+        return max(self.high * parameters.rises, self.low * parameters.falls)
 
-    def drift(self, plan: Plan) -> float:
+    def drift(self, parameters: ChartParameters) -> float:
         """Statistic of the EWMA, on the side that matters."""
-        return max(self.ewma * plan.rises, -self.ewma * plan.falls, 0.0)
+        return max(self.ewma * parameters.rises, -self.ewma * parameters.falls, 0.0)
 
-    def _charted(self, plan: Plan, row: tuple[float, ...]) -> Series:
-        usual, sd = self._usual(plan, row[:-1])
-        z = float(np.clip((row[-1] - usual) / sd, -LARGEST_Z, LARGEST_Z))
-        most = 2 * plan.cusum_limit  # so that an alarm ends soon after its cause
+    def _charted(self, parameters: ChartParameters, row: Row) -> ControlChart:
+        target, sd = self._target(parameters, row[:-1])
+        z = float(np.clip((row[-1] - target) / sd, -LARGEST_Z, LARGEST_Z))
+        most = 2 * parameters.decision_interval  # so that an alarm ends soon after its cause
         now = replace(
             self,
-            high=min(max(0.0, self.high + z - plan.slack), most),
-            low=min(max(0.0, self.low - z - plan.slack), most),
-            ewma=(1 - plan.weight) * self.ewma + plan.weight * z,
+            high=min(max(0.0, self.high + z - parameters.allowance), most),
+            low=min(max(0.0, self.low - z - parameters.allowance), most),
+            ewma=(1 - parameters.weight) * self.ewma + parameters.weight * z,
         )
-        reached = max(now.cusum(plan) / plan.cusum_limit, now.drift(plan) / plan.ewma_limit)
+        reached = max(
+            now.cusum(parameters) / parameters.decision_interval,
+            now.drift(parameters) / parameters.control_limit,
+        )
         return replace(now, alarm=reached > (ENDS if self.alarm else 1.0))
 
-    def _usual(self, plan: Plan, row: tuple[float, ...]) -> tuple[float, float]:
-        """What the baseline expects, and the standard deviation around it."""
+    def _target(self, parameters: ChartParameters, row: Row) -> tuple[float, float]:
+        """The target of a block and the standard deviation around it."""
         products = np.asarray(self.products)
         inner, outer = products[:-1, :-1].copy(), products[:-1, -1]
         inner[1:, 1:] += SLOPE_PRIOR * np.diag(np.diag(inner)[1:]) / max(self.learned, 1.0)
         slopes = np.linalg.solve(inner, outer)
         left = products[-1, -1] - slopes @ (2 * outer - products[:-1, :-1] @ slopes)
         sd = np.sqrt(max(left, 0.0) / max(self.learned - len(slopes), 1.0))
-        return float(slopes @ np.asarray(row)), max(float(sd), plan.smallest_sd)
+        return float(slopes @ np.asarray(row)), max(float(sd), parameters.smallest_sd)
 
-    def _heard(self, plan: Plan, row: tuple[float, ...]) -> Series:
-        """The block waits for the baseline; the one that waited longest is learned."""
-        if self.alarm:
-            return replace(self, pending=())
-        pending = (*self.pending, row)
-        if len(pending) <= plan.delay and self.learned >= plan.floor:
+    def _learn(self, parameters: ChartParameters, row: Row) -> ControlChart:
+        pending, oldest = _queued(self, parameters, row)
+        if oldest is None:
             return replace(self, pending=pending)
-        oldest, kept = np.asarray(pending[0]), 1 - 1 / plan.memory
-        products = np.outer(oldest, oldest)
+        retained, products = 1 - 1 / parameters.memory, np.outer(oldest, oldest)
         if self.products:
-            products = products + kept * np.asarray(self.products)
+            products = products + retained * np.asarray(self.products)
         return replace(
             self,
-            pending=pending[1:],
-            learned=kept * self.learned + 1,
+            pending=pending,
+            learned=retained * self.learned + 1,
             products=tuple(map(tuple, products.tolist())),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :meth:`from_json` gives an equal series back."""
+        """Plain JSON values; :meth:`from_json` gives an equal chart back."""
         return dict(self.__dict__)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The series that :meth:`to_json` described."""
+        """The chart that :meth:`to_json` described."""
         rows = {name: tuple(map(tuple, value[name])) for name in ("products", "pending")}
         return cls(**{**value, **rows})
+
+
+@dataclass(frozen=True)
+class IntensityParameters:
+    """How histograms are compared; counts are blocks with echo.
+
+    Args:
+        limit: Population stability index above which the intensities have changed.
+        recent: Blocks remembered as recent.
+        floor: Blocks in the reference before the chart can alarm.
+        delay: Blocks until the reference learns a block.
+        memory: Blocks that the reference remembers.
+    """
+
+    limit: float
+    recent: float = 12.0
+    floor: int = 30
+    delay: int = 24
+    memory: float = 120.0
+
+
+@dataclass(frozen=True)
+class IntensityChart:
+    """State of the chart of intensities: whether echoes are as strong as they used to be.
+
+    Blocks without echo are left out, and so are the dry pixels of the others: how often it rains
+    is weather.
+
+    Args:
+        samples: Blocks with echo, ever; histograms are in classes of dBZ.
+        learned: Blocks in the reference.
+        recent: Recent histogram.
+        reference: Histogram of the long time before.
+        pending: Blocks that the reference has yet to learn, oldest first.
+        alarm: Whether the index is beyond its limit, or has been and is not yet back at its half.
+    """
+
+    samples: int = 0
+    learned: int = 0
+    recent: Row = ()
+    reference: Row = ()
+    pending: tuple[Row, ...] = ()
+    alarm: bool = False
+
+    def update(self, parameters: IntensityParameters, block: Block, fewest: int) -> IntensityChart:
+        """The state after one more block; the same where it has fewer pixels with echo."""
+        echoes = tuple(float(n) for n in block.counts.get(HISTOGRAM, ())[1:])
+        if sum(echoes) < fewest:
+            return self
+        now = replace(
+            self._learn(parameters, echoes),
+            samples=self.samples + 1,
+            recent=_remembered(self.recent, echoes, parameters.recent),
+        )
+        reached = now.index(parameters) / parameters.limit
+        return replace(now, alarm=reached > (0.5 if self.alarm else 1.0))
+
+    def index(self, parameters: IntensityParameters) -> float:
+        """Population stability index of recent and reference, 0 before the floor; 0 or more."""
+        if self.learned < parameters.floor:
+            return 0.0
+        return stability_index(self.recent, self.reference) or 0.0
+
+    def _learn(self, parameters: IntensityParameters, echoes: Row) -> IntensityChart:
+        pending, oldest = _queued(self, parameters, echoes)
+        if oldest is None:
+            return replace(self, pending=pending)
+        return replace(
+            self,
+            pending=pending,
+            learned=self.learned + 1,
+            reference=_remembered(self.reference, oldest, parameters.memory),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_json` gives an equal state back."""
+        return dict(self.__dict__)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The state that :meth:`to_json` described."""
+        rows = {
+            "recent": tuple(value["recent"]),
+            "reference": tuple(value["reference"]),
+            "pending": tuple(map(tuple, value["pending"])),
+        }
+        return cls(**{**value, **rows})
+
+
+def _queued(
+    chart: ControlChart | IntensityChart,
+    parameters: ChartParameters | IntensityParameters,
+    new: Row,
+) -> tuple[tuple[Row, ...], Row | None]:
+    """The blocks that wait to be learned, and the one to learn now; none while in alarm."""
+    if chart.alarm:
+        return (), None
+    pending = (*chart.pending, new)
+    if len(pending) <= parameters.delay and chart.learned >= parameters.floor:
+        return pending, None
+    return pending[1:], pending[0]
+
+
+def _remembered(before: Row, echoes: Row, memory: float) -> Row:
+    """The histogram that forgets a share of what came before with every block."""
+    if not before:
+        return echoes
+    return tuple(((1 - 1 / memory) * np.asarray(before) + np.asarray(echoes)).tolist())

@@ -1,12 +1,16 @@
 """Drift: whether the model got worse, or the radar, or the season changed, or it is only hard.
 
 Weather moves all methods, drift only ours: so the model is compared with decoded extrapolation and
-with the frozen canary on the same pixels, and its skill with what is usual for as difficult
-weather. A fault of the input moves everything: it masks all other alerts, and what they suspected
-is forgotten.
+with the frozen canary on the same pixels, and its skill with what is usual for weather of the same
+difficulty. A fault of the input moves everything: it masks all other alerts and resets their
+charts.
 
-The state is a fold over blocks of six hours in time order. It can be made again from the counts in
-the archive at any time; a block without rain changes nothing but the time.
+The state is made from blocks of six hours in time order, one after the other. It can be made again
+from the counts in the archive at any time; a block without rain changes nothing but the time.
+
+The parameters were chosen by simulation, on other weather than they are judged on
+(experiments/drift-simulation.md): a worse model is detected within three days, and all alerts
+together are false at most once a month.
 """
 
 from __future__ import annotations
@@ -17,7 +21,13 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from echocast.model.drift.blocks import Block
-from echocast.model.drift.control_charts import Series
+from echocast.model.drift.control_charts import (
+    NEVER,
+    ChartParameters,
+    ControlChart,
+    IntensityChart,
+    IntensityParameters,
+)
 from echocast.model.drift.indicators import (
     AGAINST_CANARY,
     BIAS,
@@ -27,17 +37,59 @@ from echocast.model.drift.indicators import (
     SKILL,
     STANDING,
     WEAKEST,
-    evidence,
+    WEATHER,
+    Indicator,
+    indicators,
 )
-from echocast.model.drift.intensity_chart import Intensities
-from echocast.model.drift.parameters import PLANS, Plans
 from echocast.model.errors import ModelError
 
+CHARTS: Final = 2  # raised when a series means something else: states are made again from blocks
 SKILL_DRIFT, BIAS_SHIFT = "skill_drift", "bias_shift"
 INPUT_FAULT, SEASONAL_DRIFT = "input_fault", "seasonal_drift"
 ALERTS: Final = (SKILL_DRIFT, BIAS_SHIFT, INPUT_FAULT, SEASONAL_DRIFT)
 SUSPECTED: Final = 0.5  # share of its limit above which model and canary are not called alike
 OF_THE_INPUT: Final = (COVERAGE, STANDING, WEAKEST)
+OF_THE_MODEL: Final = tuple(name for name in SERIES if name not in OF_THE_INPUT)
+
+
+@dataclass(frozen=True)
+class DriftParameters:
+    """How everything is charted.
+
+    Args:
+        series: Parameters of the charts of each series, by name.
+        intensities: Of the histogram of echoes.
+        fewest_events: Pixels, forecast or observed, that a block's score needs.
+    """
+
+    series: Mapping[str, ChartParameters]
+    intensities: IntensityParameters
+    fewest_events: int = 500
+
+
+PARAMETERS: Final = DriftParameters(
+    series={
+        SKILL: ChartParameters(
+            0.03,
+            0.5,
+            14.0,
+            weight=0.05,
+            control_limit=0.9,
+            rises=False,
+            floor=30,
+            delay=24,
+            memory=160,
+        ),
+        AGAINST_CANARY: ChartParameters(0.01, 0.5, 5.0, rises=False),
+        BIAS: ChartParameters(0.15, 0.5, 4.0),
+        RELIABILITY_RATIO: ChartParameters(0.1, 1.0, 8.0, floor=30),
+        COVERAGE: ChartParameters(0.1, 0.75, 4.0, falls=False),
+        STANDING: ChartParameters(0.03, 1.25, 6.0, falls=False),
+        WEAKEST: ChartParameters(0.05, 1.5, 8.0),
+        WEATHER: ChartParameters(0.02, 0.5, NEVER, weight=0.4),
+    },
+    intensities=IntensityParameters(limit=0.2),
+)
 
 
 @dataclass(frozen=True)
@@ -46,19 +98,21 @@ class Drift:
 
     Args:
         upto: Beginning of the newest block.
-        series: By name.
-        intensities: Of the echoes.
+        series: The charts of each series, by name.
+        intensities: The chart of the echoes.
         has_canary: Whether the newest scores had a canary beside the model.
         alerts: Those that hold, and since which block.
     """
 
     upto: datetime | None = None
-    series: Mapping[str, Series] = field(default_factory=lambda: dict.fromkeys(SERIES, Series()))
-    intensities: Intensities = field(default_factory=Intensities)
+    series: Mapping[str, ControlChart] = field(
+        default_factory=lambda: dict.fromkeys(SERIES, ControlChart())
+    )
+    intensities: IntensityChart = field(default_factory=IntensityChart)
     has_canary: bool = False
     alerts: Mapping[str, datetime] = field(default_factory=dict)
 
-    def after(self, block: Block, plans: Plans = PLANS) -> Drift:
+    def update(self, block: Block, parameters: DriftParameters = PARAMETERS) -> Drift:
         """The state after one more block.
 
         Raises:
@@ -66,29 +120,30 @@ class Drift:
         """
         if self.upto is not None and block.begin <= self.upto:
             raise ModelError(
-                f"Drift is told in time order: the block of {block.begin.isoformat()} does not"
+                f"Drift is charted in time order: the block of {block.begin.isoformat()} does not"
                 f" come after that of {self.upto.isoformat()}."
             )
-        says = evidence(block, plans.fewest_events)
-        intensities = self.intensities.after(plans.intensities, block, plans.fewest_events)
-        series = dict(self.series)
-        for name in OF_THE_INPUT:
-            if name in says:
-                series[name] = series[name].after(plans.series[name], *says[name])
-        faulty = intensities.alarm or any(series[name].alarm for name in OF_THE_INPUT)
-        for name in set(SERIES) - set(OF_THE_INPUT):
-            if faulty:
-                series[name] = series[name].at_rest()
-            elif name in says:
-                series[name] = series[name].after(plans.series[name], *says[name])
-        has_canary = AGAINST_CANARY in says if SKILL in says else self.has_canary
+        fewest = parameters.fewest_events
+        values = indicators(block, fewest)
+        intensities = self.intensities.update(parameters.intensities, block, fewest)
+        series = {name: self._chart(name, values, parameters) for name in SERIES}
+        if intensities.alarm or any(series[name].alarm for name in OF_THE_INPUT):
+            series |= {name: self.series[name].reset() for name in OF_THE_MODEL}
+        has_canary = AGAINST_CANARY in values if SKILL in values else self.has_canary
         now = Drift(block.begin, series, intensities, has_canary)
-        raised = [alert for alert in ALERTS if now._raises(alert, plans)]
+        raised = [alert for alert in ALERTS if now._raises(alert, parameters)]
         return replace(now, alerts={a: self.alerts.get(a, block.begin) for a in raised})
 
-    def _raises(self, alert: str, plans: Plans) -> bool:
-        """Whether the charts as they stand raise an alert; those of a faulty input are at rest."""
-        alarm = {name: series.alarm for name, series in self.series.items()}
+    def _chart(
+        self, name: str, values: Mapping[str, Indicator], parameters: DriftParameters
+    ) -> ControlChart:
+        """The chart of a series after a block; the same where the block does not have it."""
+        chart = self.series[name]
+        return chart.update(parameters.series[name], *values[name]) if name in values else chart
+
+    def _raises(self, alert: str, parameters: DriftParameters) -> bool:
+        """Whether the charts raise an alert; while the input is faulty the others are reset."""
+        alarm = {name: chart.alarm for name, chart in self.series.items()}
         if alert == INPUT_FAULT:
             return self.intensities.alarm or any(alarm[name] for name in OF_THE_INPUT)
         if alert == BIAS_SHIFT:
@@ -96,15 +151,16 @@ class Drift:
         worse_than_canary = alarm[AGAINST_CANARY]
         if alert == SKILL_DRIFT:
             return worse_than_canary or (alarm[SKILL] and not self.has_canary)
-        against = plans.series[AGAINST_CANARY]
-        suspected = self.series[AGAINST_CANARY].cusum(against) > SUSPECTED * against.cusum_limit
+        against = parameters.series[AGAINST_CANARY]
+        statistic = self.series[AGAINST_CANARY].cusum(against)
+        suspected = statistic > SUSPECTED * against.decision_interval
         return alarm[SKILL] and self.has_canary and not (worse_than_canary or suspected)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal state back."""
         return {
             "upto": self.upto.isoformat() if self.upto else None,
-            "series": {name: series.to_json() for name, series in self.series.items()},
+            "series": {name: chart.to_json() for name, chart in self.series.items()},
             "intensities": self.intensities.to_json(),
             "has_canary": self.has_canary,
             "alerts": {alert: since.isoformat() for alert, since in self.alerts.items()},
@@ -116,16 +172,16 @@ class Drift:
         read = datetime.fromisoformat
         return cls(
             read(value["upto"]) if value["upto"] else None,
-            {name: Series.from_json(series) for name, series in value["series"].items()},
-            Intensities.from_json(value["intensities"]),
+            {name: ControlChart.from_json(chart) for name, chart in value["series"].items()},
+            IntensityChart.from_json(value["intensities"]),
             value["has_canary"],
             {alert: read(since) for alert, since in value["alerts"].items()},
         )
 
 
-def fold(blocks: Iterable[Block], plans: Plans = PLANS) -> Drift:
+def run_detector(blocks: Iterable[Block], parameters: DriftParameters = PARAMETERS) -> Drift:
     """The state after some blocks, given in any order."""
     state = Drift()
     for block in sorted(blocks, key=lambda block: block.begin):
-        state = state.after(block, plans)
+        state = state.update(block, parameters)
     return state

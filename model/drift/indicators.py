@@ -1,6 +1,6 @@
-"""What a block says of each series of drift: a value and the difficulties that usually explain it.
+"""Indicators of drift: numbers of a block, each with the difficulties that usually explain it.
 
-A block says nothing of a series where it has too few events: rain that did not fall is no evidence.
+A block has no indicator of a series where it has too few events: dry weather shows nothing.
 """
 
 from __future__ import annotations
@@ -42,26 +42,31 @@ SERIES: Final = (
 HEAVY_DBZ, ECHO_DBZ = 30.0, 20.0
 
 
-class Evidence(NamedTuple):
-    """A value and what it is usually explained by."""
+class Indicator(NamedTuple):
+    """One number of a block.
+
+    Args:
+        value: The number.
+        difficulty: What usually explains it.
+    """
 
     value: float
     difficulty: tuple[float, ...] = ()
 
 
-def evidence(block: Block, fewest_events: int) -> dict[str, Evidence]:
-    """What a block says of the series, those left out of which it says nothing.
+def indicators(block: Block, fewest_events: int) -> dict[str, Indicator]:
+    """The indicators of a block by series; a series with too few events is left out.
 
     Args:
         block: Counts of six hours.
         fewest_events: Events, forecast or observed, that a score needs.
     """
-    of = (_skill, _heavy, _against_canary, _reliability, _input, _weakest)
-    return {name: said for part in of for name, said in part(block, fewest_events).items()}
+    parts = (_skill, _heavy, _against_canary, _reliability, _input, _weakest)
+    return {name: value for part in parts for name, value in part(block, fewest_events).items()}
 
 
-def _skill(block: Block, fewest: int) -> Mapping[str, Evidence]:
-    """By what factor the model's odds of a hit are those of the reference, as a logarithm.
+def _skill(block: Block, fewest: int) -> Mapping[str, Indicator]:
+    """Logarithm of the ratio of the model's odds of a hit to those of the reference.
 
     A logarithm of odds varies as much in easy weather as in hard, which paired skill does not; at
     20 dBZ more blocks have events than at 30.
@@ -70,23 +75,23 @@ def _skill(block: Block, fewest: int) -> Mapping[str, Evidence]:
     model, reference, persistence = tables
     if min(model.union, reference.union) < fewest or not model.observed:
         return {}
-    usual = _log_odds(reference)
-    difficulty = (usual, _log_odds(persistence), math.log(model.observed / model.total))
-    return {SKILL: Evidence(_log_odds(model) - usual, difficulty)}
+    expected = _log_odds(reference)
+    difficulty = (expected, _log_odds(persistence), math.log(model.observed / model.total))
+    return {SKILL: Indicator(_log_odds(model) - expected, difficulty)}
 
 
-def _heavy(block: Block, fewest: int) -> Mapping[str, Evidence]:
+def _heavy(block: Block, fewest: int) -> Mapping[str, Indicator]:
     """How hard heavy rain was to forecast, and the model's bias beside the reference's."""
     model, reference = (block.table(method, HEAVY_DBZ) for method in (MODEL, DECODED))
     if min(model.union, reference.union) < fewest or not model.observed:
         return {}
-    found = {WEATHER: Evidence(reference.critical_success_index)}
+    values = {WEATHER: Indicator(reference.critical_success_index)}
     if model.frequency_bias and reference.frequency_bias:
-        found[BIAS] = Evidence(math.log(model.frequency_bias / reference.frequency_bias))
-    return found
+        values[BIAS] = Indicator(math.log(model.frequency_bias / reference.frequency_bias))
+    return values
 
 
-def _against_canary(block: Block, fewest: int) -> Mapping[str, Evidence]:
+def _against_canary(block: Block, fewest: int) -> Mapping[str, Indicator]:
     """How much more the model's CSI is than the canary's, the counts of all thresholds added."""
     model, canary = (
         sum((block.table(method, t) for t in STREAM_THRESHOLDS_DBZ), ContingencyTable())
@@ -94,11 +99,11 @@ def _against_canary(block: Block, fewest: int) -> Mapping[str, Evidence]:
     )
     if min(model.union, canary.union) < fewest:
         return {}
-    return {AGAINST_CANARY: Evidence(model.critical_success_index - canary.critical_success_index)}
+    return {AGAINST_CANARY: Indicator(model.critical_success_index - canary.critical_success_index)}
 
 
-def _reliability(block: Block, fewest: int) -> Mapping[str, Evidence]:
-    """Events observed per event that the probabilities promised, as a logarithm.
+def _reliability(block: Block, fewest: int) -> Mapping[str, Indicator]:
+    """Logarithm of events observed per event that the probabilities forecast.
 
     Rain that grows makes all forecasts too small: how much too small the reference is explains it.
     """
@@ -106,29 +111,30 @@ def _reliability(block: Block, fewest: int) -> Mapping[str, Evidence]:
     if vector is None:
         return {}
     pixels, observed = np.asarray(vector[:CLASSES]), sum(vector[CLASSES:])
-    promised = float(np.sum(pixels * (np.arange(CLASSES) + 0.5) / CLASSES))
+    forecast = float(np.sum(pixels * (np.arange(CLASSES) + 0.5) / CLASSES))
     bias = block.table(DECODED, HEAVY_DBZ).frequency_bias
-    if observed < fewest or not promised or not bias > 0:
+    if observed < fewest or not forecast or not bias > 0:
         return {}
-    return {RELIABILITY_RATIO: Evidence(math.log(observed / promised), (math.log(bias),))}
+    return {RELIABILITY_RATIO: Indicator(math.log(observed / forecast), (math.log(bias),))}
 
 
-def _input(block: Block, fewest: int) -> Mapping[str, Evidence]:
-    found = {}
+def _input(block: Block, fewest: int) -> Mapping[str, Indicator]:
+    """Share of the input that is missing, and how well persistence does beside extrapolation."""
+    values = {}
     if block.expected:
         size, missing = block.counts.get(PIXELS, (0, 0))
-        came = min(block.received / block.expected, 1.0)
-        found[COVERAGE] = Evidence(1 - came * (1 - missing / size if size else 1.0))
+        received = min(block.received / block.expected, 1.0)
+        values[COVERAGE] = Indicator(1 - received * (1 - missing / size if size else 1.0))
     persistence, extrapolation = (block.table(m, ECHO_DBZ) for m in (PERSISTENCE, EXTRAPOLATION))
     if min(persistence.union, extrapolation.union) >= fewest:
-        found[STANDING] = Evidence(
+        values[STANDING] = Indicator(
             persistence.critical_success_index - extrapolation.critical_success_index
         )
-    return found
+    return values
 
 
-def _weakest(block: Block, fewest: int) -> Mapping[str, Evidence]:
-    """How many of the weakest echoes there are beside what the next two classes let expect.
+def _weakest(block: Block, fewest: int) -> Mapping[str, Indicator]:
+    """Number of the weakest echoes beside what the next two classes let expect.
 
     Weather makes the histogram steeper or flatter; only the radar and its product cut it off.
     """
@@ -136,7 +142,7 @@ def _weakest(block: Block, fewest: int) -> Mapping[str, Evidence]:
     if sum(echoes) < fewest:
         return {}
     first, second, third = (math.log(count + 0.5) for count in echoes[:3])
-    return {WEAKEST: Evidence(first - 2 * second + third)}
+    return {WEAKEST: Indicator(first - 2 * second + third)}
 
 
 def _log_odds(table: ContingencyTable) -> float:

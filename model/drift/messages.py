@@ -1,4 +1,4 @@
-"""What the charts of drift say, in one sentence each: what is the matter and what to do."""
+"""Messages of drift: one sentence each on what is the matter and what to do."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from echocast.model.drift.detector import (
     BIAS_SHIFT,
     INPUT_FAULT,
     OF_THE_INPUT,
+    PARAMETERS,
     SEASONAL_DRIFT,
     SKILL_DRIFT,
     Drift,
+    DriftParameters,
 )
 from echocast.model.drift.indicators import COVERAGE, SERIES, SKILL, STANDING, WEAKEST, WEATHER
-from echocast.model.drift.parameters import PLANS, Plans
 
 INTENSITIES: Final = "intensities"
 UNUSUAL: Final = 1.0  # standard deviations by which a day is harder or easier than usual
@@ -42,7 +43,7 @@ USUAL = "Nothing is the matter."
 
 
 class Chart(NamedTuple):
-    """One chart of one series as it stands.
+    """The statistic of one chart of one series.
 
     Args:
         series: Its name.
@@ -57,35 +58,35 @@ class Chart(NamedTuple):
     limit: float
 
 
-class Sample(NamedTuple):
-    """How much is known of a series: blocks with evidence, and how many it takes to speak."""
+class SampleSize(NamedTuple):
+    """Blocks that had the indicator of a series, and how many the chart needs to alarm."""
 
     series: str
     blocks: int
     floor: int
 
 
-def charts(state: Drift, plans: Plans = PLANS) -> Iterator[Chart]:
+def charts(state: Drift, parameters: DriftParameters = PARAMETERS) -> Iterator[Chart]:
     """All charts that have a limit."""
     for name in SERIES:
-        plan, series = plans.series[name], state.series[name]
-        if plan.cusum_limit < NEVER:
-            yield Chart(name, "cusum", series.cusum(plan), plan.cusum_limit)
-        if plan.ewma_limit < NEVER:
-            yield Chart(name, "ewma", series.drift(plan), plan.ewma_limit)
-    plan_of_them = plans.intensities
-    yield Chart(INTENSITIES, "ewma", state.intensities.index(plan_of_them), plan_of_them.limit)
+        chart, limits = state.series[name], parameters.series[name]
+        if limits.decision_interval < NEVER:
+            yield Chart(name, "cusum", chart.cusum(limits), limits.decision_interval)
+        if limits.control_limit < NEVER:
+            yield Chart(name, "ewma", chart.drift(limits), limits.control_limit)
+    histogram = parameters.intensities
+    yield Chart(INTENSITIES, "ewma", state.intensities.index(histogram), histogram.limit)
 
 
-def samples(state: Drift, plans: Plans = PLANS) -> Iterator[Sample]:
+def samples(state: Drift, parameters: DriftParameters = PARAMETERS) -> Iterator[SampleSize]:
     """How much is known of each series."""
     for name in SERIES:
-        yield Sample(name, state.series[name].samples, plans.series[name].floor)
-    yield Sample(INTENSITIES, state.intensities.samples, plans.intensities.floor)
+        yield SampleSize(name, state.series[name].samples, parameters.series[name].floor)
+    yield SampleSize(INTENSITIES, state.intensities.samples, parameters.intensities.floor)
 
 
-def sentence(state: Drift, plans: Plans = PLANS) -> str:
-    """What is the matter and what to do, the gravest first."""
+def sentence(state: Drift, parameters: DriftParameters = PARAMETERS) -> str:
+    """What is the matter and what to do; the gravest alert only."""
     if INPUT_FAULT in state.alerts:
         faults = [FAULTS[name] for name in OF_THE_INPUT if state.series[name].alarm]
         faults += [FAULTS[INTENSITIES]] if state.intensities.alarm else []
@@ -93,10 +94,10 @@ def sentence(state: Drift, plans: Plans = PLANS) -> str:
     for alert in (SKILL_DRIFT, BIAS_SHIFT, SEASONAL_DRIFT):
         if alert in state.alerts:
             return SENTENCES[alert]
-    known, floor = state.series[SKILL].samples, plans.series[SKILL].floor
-    if known < floor:
+    samples, floor = state.series[SKILL].samples, parameters.series[SKILL].floor
+    if samples < floor:
         return (
-            f"Too little rain yet to tell: {known} of {floor} blocks of six hours; nothing to do."
+            f"Too little rain yet to tell: {samples} of {floor} blocks of six hours; nothing to do."
         )
     weather = state.series[WEATHER].ewma
     if abs(weather) > UNUSUAL:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from echocast.model.drift.detector import Drift
-from echocast.model.drift.parameters import PLANS
+from echocast.model.drift.detector import PARAMETERS, Drift
 from echocast.model.frames import Frames
 from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.registry import Registry
@@ -90,10 +89,10 @@ def begun(models: Path, root: Path) -> Path:
 def chart(where: Place) -> None:
     """Give a stream the state of drift that it would have after months."""
     seen = {
-        name: replace(series, samples=PLANS.series[name].floor)
+        name: replace(series, samples=PARAMETERS.series[name].floor)
         for name, series in Drift().series.items()
     }
-    state = Drift(START, seen, replace(Drift().intensities, samples=PLANS.intensities.floor))
+    state = Drift(START, seen, replace(Drift().intensities, samples=PARAMETERS.intensities.floor))
     store = where.store()
     store.engine.redis.hset(states_key(CHARTED), stamp(START), json.dumps(state.to_json()))
     store.close()

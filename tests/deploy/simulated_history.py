@@ -70,7 +70,7 @@ def history(before: Sequence[Block], after: Sequence[Block], end: int) -> Histor
             for sample, count in _counted(block):
                 totals[str(sample)] = totals.get(str(sample), 0.0) + count / PARTS
                 found.setdefault(sample, []).append((at, totals[str(sample)]))
-        state = state.after(block)
+        state = state.update(block)
         told = [*_of_streams({STREAM: state}), *_limits(), *Constants(SampleFloors()).collect()]
         gauges = [*_gauges(told), *_input(blocks[: index + 1])]
         if index >= len(before):

@@ -16,8 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from echocast.model.drift.blocks import BLOCK, Block
-from echocast.model.drift.detector import SKILL_DRIFT, Drift
-from echocast.model.drift.parameters import CHARTS
+from echocast.model.drift.detector import CHARTS, SKILL_DRIFT, Drift
 from echocast.model.verification.frame_statistics import PIXELS
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
@@ -101,7 +100,7 @@ class DriftWatch:
             block = blocks.get(stamp(begin)) or self._empty(stream, begin)
             if state.upto is None:  # a stream seldom begins with a block
                 block = replace(block, expected=0)
-            state = state.after(block)
+            state = state.update(block)
             yield state
             begin += BLOCK
 

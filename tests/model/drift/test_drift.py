@@ -1,4 +1,4 @@
-"""Drift is told from weather, from faults of the input and from the season; its state is a fold."""
+"""Drift is told from weather, faults of the input and the season; blocks make its state."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echocast.model.drift.blocks import BLOCK, Block, block_begin
-from echocast.model.drift.control_charts import Plan, Series
+from echocast.model.drift.control_charts import ChartParameters, ControlChart
 from echocast.model.drift.detector import (
     BIAS_SHIFT,
     INPUT_FAULT,
+    PARAMETERS,
     SEASONAL_DRIFT,
     SKILL_DRIFT,
     SUSPECTED,
     Drift,
-    fold,
+    run_detector,
 )
-from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, evidence
+from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, indicators
 from echocast.model.drift.messages import charts, samples, sentence
-from echocast.model.drift.parameters import PLANS
 from echocast.model.errors import ModelError
 from tests.model.drift.drift_blocks import FIRST, FRAMES, blocks, without_canary
 
@@ -35,12 +35,12 @@ USUAL = 90
 
 @pytest.fixture(scope="module")
 def usual() -> Drift:
-    return fold(blocks(1, USUAL))
+    return run_detector(blocks(1, USUAL))
 
 
 def after(state: Drift, more: Iterator[Block]) -> Drift:
     for block in more:
-        state = state.after(block)
+        state = state.update(block)
     return state
 
 
@@ -48,7 +48,7 @@ def test_ordinary_weather_raises_nothing(usual: Drift) -> None:
     assert not usual.alerts
     state, said = usual, []
     for block in blocks(1, 120, after=USUAL):
-        state = state.after(block)
+        state = state.update(block)
         said.append(sentence(state))
     assert not state.alerts
     assert said.count("Nothing is the matter.") > 90
@@ -68,12 +68,14 @@ def test_a_model_that_gets_worse_together_with_its_canary_is_of_the_season(usual
 
 def test_model_and_canary_are_not_called_alike_while_one_is_suspected(usual: Drift) -> None:
     worse = after(usual, blocks(1, 30, after=USUAL, model=-0.03))
-    plan = PLANS.series[AGAINST_CANARY]
-    suspected = replace(worse.series[AGAINST_CANARY], low=SUSPECTED * plan.cusum_limit + 1)
+    parameters = PARAMETERS.series[AGAINST_CANARY]
+    suspected = replace(
+        worse.series[AGAINST_CANARY], low=SUSPECTED * parameters.decision_interval + 1
+    )
     state = replace(worse, series={**worse.series, AGAINST_CANARY: suspected})
     [block] = blocks(1, 1, after=USUAL + 30, model=-0.03, dry=0.0)
-    assert set(worse.after(block).alerts) == {SEASONAL_DRIFT}
-    assert not state.after(block).alerts
+    assert set(worse.update(block).alerts) == {SEASONAL_DRIFT}
+    assert not state.update(block).alerts
 
 
 def test_without_a_canary_lost_skill_is_skill_drift(usual: Drift) -> None:
@@ -107,7 +109,7 @@ def test_a_fault_of_the_input_masks_what_it_makes_of_the_model(
 ) -> None:
     state = usual
     for block in blocks(1, 40, after=USUAL, model=-0.1, canary=-0.1, **fault):  # type: ignore[arg-type]
-        state = state.after(block)
+        state = state.update(block)
         if INPUT_FAULT in state.alerts:
             assert set(state.alerts) == {INPUT_FAULT}
     assert set(state.alerts) == {INPUT_FAULT}
@@ -149,16 +151,16 @@ def test_blocks_without_rain_are_no_evidence(usual: Drift) -> None:
 
 
 def test_before_the_floor_nothing_is_told() -> None:
-    state = fold(blocks(1, 5, model=0.0, canary=0.2))
+    state = run_detector(blocks(1, 5, model=0.0, canary=0.2))
     assert not state.alerts
     assert "Too little rain yet" in sentence(state)
     assert all(chart.statistic == 0 for chart in charts(state))
-    assert {s.series: s.blocks for s in samples(state)}[SKILL] < PLANS.series[SKILL].floor
+    assert {s.series: s.blocks for s in samples(state)}[SKILL] < PARAMETERS.series[SKILL].floor
 
 
 def test_blocks_come_in_time_order(usual: Drift) -> None:
     with pytest.raises(ModelError, match="does not come after"):
-        usual.after(next(iter(blocks(1, 1, after=USUAL - 1))))
+        usual.update(next(iter(blocks(1, 1, after=USUAL - 1))))
 
 
 @settings(max_examples=15, deadline=None)
@@ -167,9 +169,9 @@ def test_neither_the_order_of_arrival_nor_a_restart_changes_the_state(
     order: list[int], cut: int, seed: int
 ) -> None:
     given_blocks = list(blocks(seed, 40, model=0.02, canary=0.03))
-    whole = fold(given_blocks)
-    assert fold(given_blocks[index] for index in order) == whole
-    halfway = fold(given_blocks[:cut])
+    whole = run_detector(given_blocks)
+    assert run_detector(given_blocks[index] for index in order) == whole
+    halfway = run_detector(given_blocks[:cut])
     restarted = Drift.from_json(json.loads(json.dumps(halfway.to_json())))
     assert restarted == halfway
     assert after(restarted, iter(given_blocks[cut:])) == whole
@@ -180,37 +182,37 @@ def test_neither_the_order_of_arrival_nor_a_restart_changes_the_state(
 def test_a_lower_value_never_raises_the_statistic_of_falls_less(
     values: list[float], lower: float
 ) -> None:
-    plan = Plan(0.5, 0.25, 1e6, rises=False, floor=20)
-    series = Series()
+    parameters = ChartParameters(0.5, 0.25, 1e6, rises=False, floor=20)
+    series = ControlChart()
     for value in values:
-        series = series.after(plan, value)
-    as_it_is, worse = (series.after(plan, values[-1] - less) for less in (0.0, lower))
-    assert worse.cusum(plan) >= as_it_is.cusum(plan)
-    assert worse.drift(plan) >= as_it_is.drift(plan)
+        series = series.update(parameters, value)
+    as_it_is, worse = (series.update(parameters, values[-1] - less) for less in (0.0, lower))
+    assert worse.cusum(parameters) >= as_it_is.cusum(parameters)
+    assert worse.drift(parameters) >= as_it_is.drift(parameters)
 
 
 def test_a_series_finds_what_difficulty_explains() -> None:
-    plan = Plan(0.01, 0.5, 5.0, floor=20)
-    series = Series()
+    parameters = ChartParameters(0.01, 0.5, 5.0, floor=20)
+    series = ControlChart()
     for index in range(100):
         difficulty = (index % 7) / 7
-        series = series.after(plan, 3 * difficulty + 0.01 * (-1) ** index, (difficulty,))
+        series = series.update(parameters, 3 * difficulty + 0.01 * (-1) ** index, (difficulty,))
     assert not series.alarm
-    assert series.after(plan, 3.0, (1.0,)).ewma == pytest.approx(series.ewma, abs=0.3)
-    assert abs(series.after(plan, 0.0, (1.0,)).ewma - series.ewma) > 0.2
+    assert series.update(parameters, 3.0, (1.0,)).ewma == pytest.approx(series.ewma, abs=0.3)
+    assert abs(series.update(parameters, 0.0, (1.0,)).ewma - series.ewma) > 0.2
 
 
 def test_a_block_with_few_events_says_nothing_of_skill() -> None:
     block = next(b for b in blocks(1, 5) if "model|30" in b.counts)
-    assert SKILL in evidence(block, 500)
-    assert SKILL not in evidence(block, 20_000)
-    assert COVERAGE in evidence(block, 20_000)
+    assert SKILL in indicators(block, 500)
+    assert SKILL not in indicators(block, 20_000)
+    assert COVERAGE in indicators(block, 20_000)
 
 
 def told(**counts: list[int]) -> dict[str, float]:
     """The values of a block of these counts; the threshold stands after the last underline."""
     named = {"|".join(name.rsplit("_", 1)): vector for name, vector in counts.items()}
-    return {name: said.value for name, said in evidence(Block(FIRST, 72, 72, named), 1).items()}
+    return {name: said.value for name, said in indicators(Block(FIRST, 72, 72, named), 1).items()}
 
 
 def test_skill_is_a_ratio_of_odds_at_the_threshold_with_most_events() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from echocast.model.drift.detector import fold
+from echocast.model.drift.detector import run_detector
 from echocast.model.formats.forecast_lead import ForecastLead
 from echocast.model.retraining.gate import decide
 from echocast.model.training.step import counted
@@ -130,7 +130,7 @@ def training() -> Any:
 
 
 def drift() -> Any:
-    return fold(blocks(8, 120, model=-0.02)).to_json()
+    return run_detector(blocks(8, 120, model=-0.02)).to_json()
 
 
 def gate() -> Any:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from echocast.model.drift.blocks import BLOCK, Block
-from echocast.model.drift.detector import SKILL_DRIFT, Drift, fold
+from echocast.model.drift.detector import SKILL_DRIFT, Drift, run_detector
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams import drift
 from echocast.workers.streams.drift import DriftWatch, drift_state, states_key
@@ -78,7 +78,7 @@ def test_late_counts_change_nothing_but_when_they_are_known(
     for index in order:
         count(bench, given[index])
         DriftWatch(bench.stores, bench.sums, engine).update(NAME)  # a worker that just started
-    assert drift_state(engine, NAME) == fold(as_counted(given))
+    assert drift_state(engine, NAME) == run_detector(as_counted(given))
 
 
 def test_replaced_counts_are_charted_anew(
@@ -97,7 +97,7 @@ def test_replaced_counts_are_charted_anew(
     )
     bench.sums.add(NAME, pair, after, ("0", before))
     assert watch.update(NAME)
-    assert drift_state(engine, NAME) == fold(as_counted([*given[:2], other, *given[3:]]))
+    assert drift_state(engine, NAME) == run_detector(as_counted([*given[:2], other, *given[3:]]))
 
 
 def test_blocks_in_which_nothing_came_count_as_gaps(
@@ -110,7 +110,7 @@ def test_blocks_in_which_nothing_came_count_as_gaps(
     watch.update(NAME)
     gaps = [Block(b.begin, b.expected, 0, {}) for b in given[1:5]]
     shown = as_counted([given[0], given[5]])
-    assert drift_state(engine, NAME) == fold([shown[0], *gaps, shown[1]])
+    assert drift_state(engine, NAME) == run_detector([shown[0], *gaps, shown[1]])
 
 
 def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
@@ -125,7 +125,7 @@ def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
     count(bench, given[0])
     watch.update(NAME)
     assert engine.redis.hlen(states_key(NAME)) == 40
-    assert drift_state(engine, NAME) == fold(as_counted(given))
+    assert drift_state(engine, NAME) == run_detector(as_counted(given))
 
 
 def test_states_of_earlier_charts_are_made_again_from_their_blocks(
@@ -138,11 +138,11 @@ def test_states_of_earlier_charts_are_made_again_from_their_blocks(
         for block in given[:4]:
             count(bench, block)
         watch.update(NAME)
-        assert drift_state(engine, NAME) == fold(as_counted(given[:4]))
+        assert drift_state(engine, NAME) == run_detector(as_counted(given[:4]))
     assert drift_state(engine, NAME) == Drift()
     count(bench, given[4])
     watch.update(NAME)
-    assert drift_state(engine, NAME) == fold(as_counted(given))
+    assert drift_state(engine, NAME) == run_detector(as_counted(given))
 
 
 def test_counts_that_are_added_meanwhile_are_not_lost(
