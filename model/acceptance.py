@@ -38,7 +38,7 @@ CELLS = (
 
 
 def load_checked(directory: Path, device: str = "cpu") -> Nowcaster:
-    """The nowcaster of a checkpoint directory, once it has stood the golden input.
+    """The nowcaster of a checkpoint directory, after its acceptance run on the golden input.
 
     Raises:
         CheckpointError: The checkpoint is missing or damaged, or forecasts nonsense.
@@ -60,16 +60,16 @@ def describe(directory: Path, device: str = "cpu") -> None:
 
 
 def check(nowcaster: Nowcaster, manifest: Mapping[str, Any]) -> None:
-    """Make sure that a network forecasts sense, and what it did when it was published.
+    """Check that forecasts are plausible, and those that the network gave when it was published.
 
     Raises:
         CheckpointError: It does not.
     """
-    found = statistics(lawful_answer(nowcaster))
+    actual = statistics(lawful_answer(nowcaster))
     described = manifest.get(GOLDEN, {})
     if described.get("input") != INPUT:
         return
-    for name, values in found.items():
+    for name, values in actual.items():
         apart = float(np.max(np.abs(np.subtract(values, described[name]))))
         if not apart <= TOLERANCE_DB:
             raise _failure(
@@ -100,9 +100,9 @@ def lawful_answer(nowcaster: Nowcaster) -> Forecast:
             f"it is {apart:.1f} dB from extrapolation (root mean square); at most"
             f" {FARTHEST_DB:g} dB are believed",
         )
-    chances = forecast.exceedance_probability
-    if chances is not None and not bool(
-        np.all((chances[:, known] >= 0) & (chances[:, known] <= 1))
+    probability = forecast.exceedance_probability
+    if probability is not None and not bool(
+        np.all((probability[:, known] >= 0) & (probability[:, known] <= 1))
     ):
         raise _failure(nowcaster, "a probability is not within 0 and 1")
     return forecast

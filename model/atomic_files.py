@@ -18,12 +18,12 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def settle(path: Path, place: Path) -> None:
+def move_into_place(path: Path, place: Path) -> None:
     """Flush a finished file and rename it into place, on the same file system."""
-    settle_all({path: place})
+    move_all_into_place({path: place})
 
 
-def settle_all(places: Mapping[Path, Path]) -> None:
+def move_all_into_place(places: Mapping[Path, Path]) -> None:
     """The same for finished files that go into one folder, whose names are flushed once.
 
     Until this returns any of them may be there without the others.

@@ -1,4 +1,4 @@
-"""The input contract: what ten frames must be before a network may see them."""
+"""The input contract: what frames must be before a network may read them."""
 
 from __future__ import annotations
 

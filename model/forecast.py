@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from echocast.model.frames import Frames, Grid, median_step
 from echocast.model.products import sharp_as_written
 
-PART_PIXELS = 2**19  # of all lead times in a part of a coming forecast, or one lead time
+PART_PIXELS = 2**19  # of all lead times in a part of a forecast stream, or one lead time
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class ModelIdentity:
 class Forecast:
     """Forecast frames with the reference forecast beside them.
 
-    Where the radar did not look at the reference time, or where the rain of a lead time would have
-    come from outside its view, there is no forecast: all methods are NaN there, the same pixels.
+    Where the radar did not measure at the reference time, or where the rain of a lead time would
+    have come from outside its view, there is no forecast: all methods are NaN in the same pixels.
 
     Args:
         frames: The default product in dBZ at its valid times: ``csi_optimal`` where the model has
-            probabilities and cuts, else ``expected``. Dry pixels hold ``frames.no_rain_dbz``.
+            probabilities and decides by them, else ``expected``. Dry pixels hold
+            ``frames.no_rain_dbz``.
         extrapolation: Pure extrapolation along the motion field for the same times, in dBZ.
         persistence: The newest observed frame repeated, in dBZ, NaN where ``frames`` is.
         forecast_reference_time: Valid time of the newest input frame (CF standard name).
@@ -89,9 +90,9 @@ class Forecast:
         values = [sharp_as_written(*pair, expected.no_rain_dbz) for pair in pairs]
         return expected.with_values(np.stack(values), expected.times)
 
-    def coming(self) -> ComingForecast:
+    def stream(self) -> ForecastStream:
         """The same in one part."""
-        return ComingForecast(
+        return ForecastStream(
             iter([self]),
             self.frames.times,
             self.frames.grid,
@@ -110,11 +111,11 @@ class Forecast:
 
 
 @dataclass(frozen=True, eq=False)
-class ComingForecast:
-    """A forecast whose fields are still to be made, part by part, each when it is asked for.
+class ForecastStream:
+    """A forecast in parts, each computed when it is read.
 
     Args:
-        parts: Forecasts of one or more lead times each, in order, to be asked for once.
+        parts: Forecasts of one or more lead times each, in order; can be read once.
         valid_times: Of all parts together.
         grid: Where the pixels are.
         forecast_reference_time: As in the parts.
@@ -140,7 +141,7 @@ class ComingForecast:
         times = self.valid_times
         return median_step(times) if len(times) > 1 else times[0] - self.forecast_reference_time
 
-    def noted(self, notes: Mapping[str, str]) -> ComingForecast:
+    def with_notes(self, notes: Mapping[str, str]) -> ForecastStream:
         """The same with more notes for the reader."""
         quality = {**self.quality, **notes}
         parts = map(partial(replace, quality=quality), self.parts)
@@ -151,6 +152,6 @@ def _minutes(leads: Iterable[timedelta]) -> list[float]:
     return [lead.total_seconds() / 60 for lead in leads]
 
 
-def leads_together(pixels: int) -> int:
-    """How many lead times of so large a grid a part of a coming forecast has."""
+def leads_per_part(pixels: int) -> int:
+    """How many lead times of so large a grid a part of a forecast stream has."""
     return max(1, PART_PIXELS // pixels)

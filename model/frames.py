@@ -1,7 +1,7 @@
 """Frames: radar images in time order, the one value type that crosses the system.
 
-Missing is not dry. A pixel the radar did not look at is NaN (``frames.missing`` is the explicit
-mask); a pixel it looked at and found nothing holds ``no_rain_dbz``, the floor of the product.
+Missing is not dry. A pixel the radar did not measure is NaN (``frames.missing`` is the explicit
+mask); a pixel that it measured without an echo holds ``no_rain_dbz``, the floor of the product.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Frames:
         reflectivity_dbz: float32 (time, y, x) in dBZ; NaN where missing. Made read-only.
         times: What each frame depicts (valid time); timezone-aware UTC, strictly increasing.
         grid: Where the pixels are.
-        no_rain_dbz: The product's floor: value of "looked, saw nothing", in dBZ.
+        no_rain_dbz: The product's floor: value of "measured, no echo", in dBZ.
         attributes: Provenance carried along (source, institution, zr_a, zr_b, ...).
 
     Raises:
@@ -123,7 +123,7 @@ class Frames:
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """True where the radar did not look, shape (time, y, x)."""
+        """True where the radar did not measure, shape (time, y, x)."""
         return np.isnan(self.reflectivity_dbz)
 
     @property
@@ -203,7 +203,7 @@ def median_step(times: Sequence[datetime]) -> timedelta:
 
 
 def content_sha256(description: Mapping[str, Any], values: Iterable[bytes | memoryview]) -> str:
-    """Hash of frames told in parts.
+    """Hash of frames whose values come in blocks.
 
     Args:
         description: As :meth:`Frames.description` gives it.

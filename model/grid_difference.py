@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from echocast.model.grid import GEOLOCATION, SAME_DEGREES, Grid
 
 
-def grid_difference(wanted: Grid, given: Grid) -> str:
+def grid_difference(ours_grid: Grid, theirs_grid: Grid) -> str:
     """The first difference between two grids that are not the same, as half a sentence."""
-    if wanted.shape != given.shape:
-        return "theirs has {} x {} pixels, not {} x {}".format(*given.shape, *wanted.shape)
-    if wanted.units != given.units:
-        return f"their coordinates are in {given.units!r}, not {wanted.units!r}"
+    if ours_grid.shape != theirs_grid.shape:
+        return "theirs has {} x {} pixels, not {} x {}".format(*theirs_grid.shape, *ours_grid.shape)
+    if ours_grid.units != theirs_grid.units:
+        return f"their coordinates are in {theirs_grid.units!r}, not {ours_grid.units!r}"
     for name in ("y", "x"):
-        ours, theirs = getattr(wanted, name), getattr(given, name)
+        ours, theirs = getattr(ours_grid, name), getattr(theirs_grid, name)
         if (index := _first(ours, theirs)) is not None:
             return f"their {name}[{index}] is {theirs[index]:.10g}, not {ours[index]:.10g}"
     for name in GEOLOCATION:
-        ours, theirs = getattr(wanted, name), getattr(given, name)
+        ours, theirs = getattr(ours_grid, name), getattr(theirs_grid, name)
         if ours is not None and theirs is not None:
             apart = abs(np.nan_to_num(ours) - np.nan_to_num(theirs))
             row, column = np.unravel_index(np.argmax(apart), apart.shape)

@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 
-def unlike(here: Any, asked: Any) -> str:
-    """Where a value is not as asked: ``batch: 6, not 8``, by fields where both are objects.
+def describe_difference(actual: Any, expected: Any) -> str:
+    """Where a value is not as expected: ``batch: 6, not 8``, by fields where both are objects.
 
     Args:
-        here: What there is.
-        asked: What should be; of an object, only the fields that it names are looked at.
+        actual: What there is.
+        expected: What should be; of an object, only the fields that it names are looked at.
     """
-    if isinstance(here, dict) and isinstance(asked, dict):
-        fields = [name for name in asked if here.get(name) != asked[name]]
-        return ", ".join(f"{name}: {unlike(here.get(name), asked[name])}" for name in fields)
-    return f"{json.dumps(here)}, not {json.dumps(asked)}"
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        fields = [name for name in expected if actual.get(name) != expected[name]]
+        return ", ".join(
+            f"{name}: {describe_difference(actual.get(name), expected[name])}" for name in fields
+        )
+    return f"{json.dumps(actual)}, not {json.dumps(expected)}"

@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 from echocast.model.contract import InputContract, split
 from echocast.model.extrapolation.motion import FloatArray
-from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
-from echocast.model.inference.batch_threads import in_parts
-from echocast.model.inference.postprocessing import Finisher, Prediction
+from echocast.model.inference.batch_threads import map_in_threads
+from echocast.model.inference.postprocessing import Postprocessor, Prediction
 from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
 from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
 from echocast.model.network.network import SCALE_DBZ, Context, Network
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import RegistryReader, read_manifest
 
@@ -66,7 +66,7 @@ class Nowcaster:
         network: Network,
         identity: ModelIdentity,
         device: str = "cpu",
-        decision: Decision | None = None,
+        decision: ExceedanceDecision | None = None,
         choice: SelectedSteps | None = None,
     ) -> None:
         self.identity = identity
@@ -75,7 +75,7 @@ class Nowcaster:
         self._device = torch.device(device)
         self.choice = choice or SelectedSteps(self._network)
         self._domain = Domain(self._network, self.choice.steps)
-        self._finisher = Finisher(self.config, identity, decision or Decision())
+        self._postprocessor = Postprocessor(self.config, identity, decision or ExceedanceDecision())
 
     @property
     def fast_paths_refused(self) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class Nowcaster:
             CheckpointError: The checkpoint is missing or damaged.
         """
         network, identity = checkpoint.load(directory)
-        decision = Decision.of_manifest(read_manifest(directory))
+        decision = ExceedanceDecision.of_manifest(read_manifest(directory))
         return cls(network, identity, device, decision, choose_steps(network.to(device)))
 
     @property
@@ -123,7 +123,7 @@ class Nowcaster:
     def predict(
         self, batch: Sequence[Prepared], progress: Callable[[], None] = lambda: None
     ) -> list[Prediction]:
-        """Run the network on frames of equal ``batch_key``; the order is kept.
+        """Run the network on frames of equal ``batch_key``; results are in the same order.
 
         ``progress`` is called after every step of a roll-out. On a CPU each thread runs a part of
         the batch, where the whole of it fits into memory without tiles.
@@ -132,7 +132,7 @@ class Nowcaster:
         pixels = batch[0].newest_dbz.size
         if self._device.type != "cpu" or len(batch) * pixels > self._domain.most_pixels:
             return run(batch)
-        return in_parts(run, batch, small=pixels < SMALL_PIXELS)
+        return map_in_threads(run, batch, small=pixels < SMALL_PIXELS)
 
     @torch.inference_mode()
     def _predict(self, batch: Sequence[Prepared], progress: Callable[[], None]) -> list[Prediction]:
@@ -149,13 +149,13 @@ class Nowcaster:
             self._margin(batch),
             _batched([item.bases for item in batch])[:, :, None],
         )
-        leads = self._domain.run(window, progress)
-        predicted = leads.frames.mul_(SCALE_DBZ).numpy()
-        parts = zip(batch, predicted, leads.chances.numpy(), near, strict=True)
+        forecast = self._domain.run(window, progress)
+        predicted = forecast.frames.mul_(SCALE_DBZ).numpy()
+        parts = zip(batch, predicted, forecast.exceedance_probability.numpy(), near, strict=True)
         return [self._cropped(*part) for part in parts]
 
     def _near(self, item: Prepared) -> NDArray[np.bool_]:
-        """Where the network's word counts: elsewhere the forecast is extrapolation."""
+        """Where the network's output is used; elsewhere the forecast is extrapolation."""
         if self.config.residual:
             return reach(item, self.config)
         return np.ones(item.inputs.shape[1:], bool)
@@ -171,28 +171,28 @@ class Nowcaster:
         self,
         item: Prepared,
         frames_dbz: FloatArray,
-        chances: NDArray[np.float16],
+        probability: NDArray[np.float16],
         near: NDArray[np.bool_],
     ) -> Prediction:
         """Without the padding, and extrapolation where no echo is near; in place."""
         height, width = item.newest_dbz.shape
         frames_dbz, far = frames_dbz[:, :height, :width], ~near[:height, :width]
         np.copyto(frames_dbz, np.nan_to_num(item.newest_dbz, nan=0.0), where=far)
-        return Prediction(frames_dbz, chances[..., :height, :width])
+        return Prediction(frames_dbz, probability[..., :height, :width])
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
-        """Carry the prediction out along the motion; mask what nobody can know.
+        """Carry the prediction out along the motion; mask what is unknown.
 
         The prediction's arrays become the forecast's.
         """
-        return self._finisher.finish(prepared, prediction)
+        return self._postprocessor.finish(prepared, prediction)
 
-    def coming(self, prepared: Prepared, prediction: Prediction) -> ComingForecast:
-        """What :meth:`finish` gives, in parts that are made when they are asked for.
+    def stream(self, prepared: Prepared, prediction: Prediction) -> ForecastStream:
+        """What :meth:`finish` gives, in parts that are made on demand.
 
-        The frames that the network saw are not held meanwhile.
+        The network's input frames are not in memory meanwhile.
         """
-        return self._finisher.coming(prepared.spent(), prediction)
+        return self._postprocessor.stream(prepared.without_inputs(), prediction)
 
 
 def _batched(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:
@@ -209,7 +209,7 @@ def predict(
 ) -> FloatArray:
     """Forecast plain arrays with the shipped default model, for evaluation scripts.
 
-    Where rain of a lead time would have come from beyond the grid nobody can know what it brings;
+    Where rain of a lead time would have come from beyond the grid the forecast is unknown;
     those pixels get the newest observation, in ``expected`` half-way to its mean.
 
     Args:

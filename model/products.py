@@ -2,9 +2,9 @@
 
 * ``expected``: the network's reflectivity; least squared error, smooth at long leads.
 * ``csi_optimal``: the same, raised or lowered into the band that the exceedance probabilities
-  demand. The critical success index is best where "yes" is said from a probability well below one
-  half on: CSI*/(1 + CSI*) for an attainable CSI* (CSI is monotone in F1, whose best cut is F*/2).
-  Heavy rain is decided by probabilities that lean on extrapolation too.
+  demand. The critical success index is best where an event is forecast from a probability well
+  below one half on: CSI*/(1 + CSI*) for an attainable CSI* (CSI is monotone in F1, whose best
+  probability threshold is F*/2). For heavy rain, probabilities are blended with extrapolation.
 * ``sharp``: the ranks of the expected field with the intensities of the newest observed frame
   (probability matching, Ebert, WAF 2001); for looking at, not for scores.
 """
@@ -26,95 +26,103 @@ JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its th
 JUST_ABOVE_DB = 0.05  # one raised into a band ends this far above; files round to 0.01 dB
 LARGEST_EXCESS_DB = 15.0  # by which extrapolation counts as above or below a threshold
 LARGEST_WEIGHT = 1.0  # log odds a dB
-LARGEST_EARLY = 9.0
+LARGEST_EARLY_FACTOR = 9.0
 EARLY_HALF_LIFE_MINUTES = 10.0
 LEAST_PROBABILITY = 0.002  # what "never" counts as, and 1 minus this what "always" does
 
 
 @dataclass(frozen=True)
-class Decision:
+class ExceedanceDecision:
     """When an exceedance of each threshold is forecast, one number per threshold.
 
     Args:
-        cuts: Probabilities from which on it is; none: the default product is ``expected``.
-        extrapolation_weights: How far it leans on extrapolation, as of
-            :func:`leaning_on_extrapolation`; none: not at all.
-        early: How much higher the cuts begin: by ``early`` times themselves at once, half of that
-            ten minutes later, and so on. Where more can be known, more is asked for.
+        probability_thresholds: The exceedance is forecast from this probability on; none: the
+            default product is ``expected``.
+        extrapolation_weights: Weight of extrapolation in the probabilities, as of
+            :func:`blend_with_extrapolation`; none: not at all.
+        early_factor: How much higher the probability thresholds are at early lead times: at lead 0
+            they are ``1 + early_factor`` times as high; every ten minutes the excess halves.
 
     Raises:
         ModelError: A number outside its range, or as many as don't fit together.
     """
 
-    cuts: tuple[float, ...] = ()
+    probability_thresholds: tuple[float, ...] = ()
     extrapolation_weights: tuple[float, ...] = ()
-    early: float = 0.0
+    early_factor: float = 0.0
 
     def __post_init__(self) -> None:
-        if not all(0 <= cut <= 1 for cut in self.cuts):
-            raise ModelError(f"Cuts are probabilities, not {self.cuts}.")
+        if not all(0 <= threshold <= 1 for threshold in self.probability_thresholds):
+            raise ModelError(
+                f"Probability thresholds lie within 0 and 1, not {self.probability_thresholds}."
+            )
         if not all(0 <= weight <= LARGEST_WEIGHT for weight in self.extrapolation_weights):
             raise ModelError(
                 f"Weights of extrapolation are 0 to {LARGEST_WEIGHT}, not"
                 f" {self.extrapolation_weights}."
             )
-        if self.extrapolation_weights and len(self.extrapolation_weights) != len(self.cuts):
-            raise ModelError("There must be as many weights of extrapolation as cuts.")
-        if not 0 <= self.early <= LARGEST_EARLY:
-            raise ModelError(f"Cuts begin up to {LARGEST_EARLY} times higher, not {self.early}.")
+        counts = len(self.extrapolation_weights), len(self.probability_thresholds)
+        if counts[0] and counts[0] != counts[1]:
+            raise ModelError("There must be one weight of extrapolation per probability threshold.")
+        if not 0 <= self.early_factor <= LARGEST_EARLY_FACTOR:
+            raise ModelError(
+                f"The early factor is 0 to {LARGEST_EARLY_FACTOR}, not {self.early_factor}."
+            )
 
     @classmethod
     def of_manifest(cls, manifest: Mapping[str, Any]) -> Self:
-        """What a checkpoint's manifest says of it."""
-        cuts, weights = (
+        """The decision that a checkpoint's manifest describes."""
+        probability_thresholds, weights = (
             tuple(manifest.get(name, ())) for name in ("cuts", "extrapolation_weights")
         )
-        return cls(cuts, weights, manifest.get("early_cuts", 0.0))
+        return cls(probability_thresholds, weights, manifest.get("early_cuts", 0.0))
 
     def to_manifest(self) -> dict[str, Any]:
         """What :meth:`of_manifest` reads."""
         return {
-            "cuts": self.cuts,
+            "cuts": self.probability_thresholds,
             "extrapolation_weights": self.extrapolation_weights,
-            "early_cuts": self.early,
+            "early_cuts": self.early_factor,
         }
 
-    def cuts_at(self, lead_minutes: float) -> tuple[float, ...]:
-        """The cuts of a lead time."""
-        return tuple(cut * cut_rise(self.early, lead_minutes) for cut in self.cuts)
+    def probability_thresholds_at(self, lead_minutes: float) -> tuple[float, ...]:
+        """The probability thresholds of a lead time."""
+        rise = early_rise(self.early_factor, lead_minutes)
+        return tuple(threshold * rise for threshold in self.probability_thresholds)
 
 
-def cut_rise(early: float, lead_minutes: float | FloatArray) -> Any:
-    """By how much the cuts of lead times are higher than those of the latest ones."""
-    return 1 + early * np.exp2(-lead_minutes / EARLY_HALF_LIFE_MINUTES)
+def early_rise(early_factor: float, lead_minutes: float | FloatArray) -> Any:
+    """Factor by which probability thresholds are higher than at late lead times."""
+    return 1 + early_factor * np.exp2(-lead_minutes / EARLY_HALF_LIFE_MINUTES)
 
 
 def csi_optimal(
     expected_dbz: FloatArray,
     exceedance_probability: NDArray[np.floating[Any]],
     thresholds_dbz: Sequence[float],
-    cuts: Sequence[float],
+    probability_thresholds: Sequence[float],
 ) -> FloatArray:
     """Reflectivity whose exceedance of each threshold is a decision on its probability.
 
-    A pixel says yes to a threshold where the probability reaches the cut and it says yes to all
-    thresholds below. Between the last yes and the first no its expected value is kept.
+    A pixel exceeds a threshold where the probability reaches the probability threshold and the
+    pixel exceeds all thresholds below. Between the highest threshold exceeded and the next one its
+    expected value is unchanged.
 
     Args:
         expected_dbz: Any shape, in dBZ, NaN where missing.
         exceedance_probability: (threshold, *shape), NaN where missing.
         thresholds_dbz: Increasing thresholds.
-        cuts: One probability per threshold, 0..1.
+        probability_thresholds: One probability per threshold, 0..1.
 
     Returns:
         Reflectivity in dBZ, shaped like ``expected_dbz``.
     """
     decided = expected_dbz.copy()
     yes = np.ones(expected_dbz.shape, bool)
-    for threshold, cut, probability in zip(
-        thresholds_dbz, cuts, exceedance_probability, strict=True
+    for threshold, least_probability, probability in zip(
+        thresholds_dbz, probability_thresholds, exceedance_probability, strict=True
     ):
-        yes_before, yes = yes, yes & (probability >= cut)
+        yes_before, yes = yes, yes & (probability >= least_probability)
         low = np.float32(threshold + JUST_ABOVE_DB)
         high = np.float32(threshold - JUST_BELOW_DB)
         np.maximum(decided, low, out=decided, where=yes)
@@ -122,7 +130,7 @@ def csi_optimal(
     return decided
 
 
-def leaning_on_extrapolation(
+def blend_with_extrapolation(
     exceedance_probability: NDArray[np.floating[Any]],
     extrapolation_dbz: FloatArray,
     thresholds_dbz: Sequence[float],

@@ -6,8 +6,8 @@ is smooth because it is uncertain holds too little rain. The probabilities know 
     E[R] = sum over classes of P(class) * E[R | class]
 
 Means add, whatever the dependence between lead times; so the expected amount is the sum of the
-expected rates times the step. How likely an amount is exceeded can't be said this way. Right
-chances give right amounts; chances that are too high in the heaviest classes count most.
+expected rates times the step. How likely an amount is exceeded does not follow. The amounts are as
+right as the probabilities; too high ones in the heaviest classes count most.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def expected_rain_rate(
     thresholds_dbz: Sequence[float],
     zr: ZR,
 ) -> FloatArray:
-    """Mean rain rate where the chances of some reflectivities are known.
+    """Mean rain rate from the exceedance probabilities of reflectivity.
 
     Within a class of reflectivity it is taken to be spread evenly in dBZ, which gives the class
     the logarithmic mean (r2 - r1) / ln(r2 / r1) of the rates at its bounds. Below the lowest
@@ -69,8 +69,8 @@ def expected_rain_amount(forecast: Forecast) -> FloatArray:
     Raises:
         ContractViolation: It has none.
     """
-    chances = forecast.exceedance_probability
-    if chances is None:
+    probability = forecast.exceedance_probability
+    if probability is None:
         raise ContractViolation(
             "Rain amounts need exceedance probabilities, and this forecast has none.",
             rule="probabilities",
@@ -83,6 +83,6 @@ def expected_rain_amount(forecast: Forecast) -> FloatArray:
     minutes = np.diff([0.0, *forecast.lead_minutes])
     amount = np.zeros(expected.shape[1:], np.float32)
     for lead, step in enumerate(minutes):
-        rate = expected_rain_rate(expected[lead], chances[:, lead], thresholds, zr)
+        rate = expected_rain_rate(expected[lead], probability[:, lead], thresholds, zr)
         amount += rate * np.float32(step / 60)
     return amount

@@ -97,14 +97,14 @@ async def get_wait(
     return wait_seconds(prefer, resources.settings.wait_limit_seconds)
 
 
-def mend_plus(value: Any) -> Any:
+def restore_plus(value: Any) -> Any:
     """``+00:00`` arrives as `` 00:00`` where a caller did not escape the plus sign."""
     if isinstance(value, str) and "T" in value:
         return PLUS_READ_AS_SPACE.sub(r"+\1", value)
     return value
 
 
-ReferenceTime = Annotated[AwareDatetime | None, BeforeValidator(mend_plus)]
+ReferenceTime = Annotated[AwareDatetime | None, BeforeValidator(restore_plus)]
 
 
 async def get_options(

@@ -26,7 +26,7 @@ from echocast.model.network.cells import (
 )
 from echocast.model.network.comparison_cells import CausalLSTM, ConvLSTM, GradientHighway
 from echocast.model.network.config import NetworkConfig
-from echocast.model.network.gates import LayerState, Signal, Style
+from echocast.model.network.gates import GateConfig, LayerInput, LayerState
 from echocast.model.network.network import Context, Network
 from echocast.model.network.reference_cells import PeepholeMemory, ReferenceMIMBlock
 from tests.model.network import symbols
@@ -45,11 +45,11 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return meta, arrays
 
 
-def style(meta: Mapping[str, Any]) -> Style:
+def gate_config(meta: Mapping[str, Any]) -> GateConfig:
     """How the gates of a reference file are computed."""
     grid = (meta["grid"],) * 2 if isinstance(meta["grid"], int) else tuple(meta["grid"])
     norm = grid if meta["layer_norm"] else None
-    return Style(meta["filter"], False, meta.get("forget_bias", 1.0), norm)
+    return GateConfig(meta["filter"], False, meta.get("forget_bias", 1.0), norm)
 
 
 def grid_of(arrays: Arrays) -> tuple[int, int]:
@@ -58,9 +58,9 @@ def grid_of(arrays: Arrays) -> tuple[int, int]:
     return int(first.shape[-2]), int(first.shape[-1])
 
 
-def meta_style(meta: Mapping[str, Any], arrays: Arrays) -> Style:
+def meta_gate_config(meta: Mapping[str, Any], arrays: Arrays) -> GateConfig:
     """Style of a cell file; its grid is that of its inputs."""
-    return style({**meta, "grid": list(grid_of(arrays))})
+    return gate_config({**meta, "grid": list(grid_of(arrays))})
 
 
 def loaded(module: nn.Module, weights: Arrays) -> nn.Module:
@@ -80,39 +80,39 @@ def cell(module: nn.Module, arrays: Arrays, memory: bool) -> Outputs:
     """One step of an ST-LSTM, Causal LSTM or ConvLSTM: x, h, c(, m) -> h, c(, m)."""
     x, h, c = (arrays[f"in/{name}"] for name in "xhc")
     m = arrays["in/m"] if memory else h
-    signal, state = module(Signal(x, None, m), state_of(h, H=h, C=c))
+    above, state = module(LayerInput(x, None, m), state_of(h, H=h, C=c))
     yield "h", state.H, arrays["out/h"]
     yield "c", state.C, arrays["out/c"]
     if memory:
-        yield "m", signal.M, arrays["out/m"]
+        yield "m", above.M, arrays["out/m"]
 
 
 def st_lstm(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
-    module = SpatiotemporalLSTM(meta["in_channels"], meta["hidden"], meta_style(meta, arrays))
+    module = SpatiotemporalLSTM(meta["in_channels"], meta["hidden"], meta_gate_config(meta, arrays))
     return cell(loaded(module, rw.renamed(rw.below(arrays, "w/"), rw.ST_LSTM)), arrays, True)
 
 
 def causal(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     C = meta["hidden"]
-    module = CausalLSTM(meta["in_channels"], C, C, meta_style(meta, arrays))
+    module = CausalLSTM(meta["in_channels"], C, C, meta_gate_config(meta, arrays))
     return cell(loaded(module, rw.renamed(rw.below(arrays, "w/"), rw.CAUSAL_LSTM)), arrays, True)
 
 
 def convlstm(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
-    module = ConvLSTM(meta["in_channels"], meta["hidden"], meta_style(meta, arrays))
+    module = ConvLSTM(meta["in_channels"], meta["hidden"], meta_gate_config(meta, arrays))
     return cell(loaded(module, rw.renamed(rw.below(arrays, "w/"), rw.CONV_LSTM)), arrays, False)
 
 
 def highway(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
-    module = GradientHighway(meta["hidden"], meta_style(meta, arrays))
+    module = GradientHighway(meta["hidden"], meta_gate_config(meta, arrays))
     module = loaded(module, rw.renamed(rw.below(arrays, "w/"), rw.HIGHWAY))
     x, z = arrays["in/x"], arrays["in/z"]
-    signal, _ = module(Signal(x, None, x), state_of(z, H=z))
-    yield "z", signal.H, arrays["out/z"]
+    above, _ = module(LayerInput(x, None, x), state_of(z, H=z))
+    yield "z", above.H, arrays["out/z"]
 
 
 def mim_n(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
-    module = PeepholeMemory(meta["hidden"], meta_style(meta, arrays), grid_of(arrays))
+    module = PeepholeMemory(meta["hidden"], meta_gate_config(meta, arrays), grid_of(arrays))
     module = loaded(module, dict(rw.peephole_memory(rw.below(arrays, "w/"), "")))
     D = N = torch.zeros_like(arrays["out/D_0"])
     for t in range(meta["steps"]):
@@ -123,7 +123,7 @@ def mim_n(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
 
 def mim_block(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     C, grid = meta["hidden"], grid_of(rw.below(arrays, "block/"))
-    module = ReferenceMIMBlock(C, meta_style(meta, rw.below(arrays, "block/")), grid)
+    module = ReferenceMIMBlock(C, meta_gate_config(meta, rw.below(arrays, "block/")), grid)
     weights = dict(rw.block(rw.below(arrays, "w/"), ""))
     module.double().load_state_dict(weights, strict=False)  # MIM-N is not in this file
     mims = rw.below(arrays, "mims/")
@@ -133,9 +133,9 @@ def mim_block(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     steps = rw.below(arrays, "block/")
     state = state_of(steps["in/D_0"])
     for t in range(meta["steps"]):
-        below = Signal(steps[f"in/x_{t}"], None, steps[f"in/m_{t}"])
-        signal, state = module.given_differential(below, steps[f"in/D_{t}"], state)
-        ours = {"h": state.H, "c": state.C, "S": state.S, "m": signal.M}
+        below = LayerInput(steps[f"in/x_{t}"], None, steps[f"in/m_{t}"])
+        above, state = module.given_differential(below, steps[f"in/D_{t}"], state)
+        ours = {"h": state.H, "c": state.C, "S": state.S, "m": above.M}
         for letter, value in ours.items():
             yield f"{letter}_{t}", value, steps[f"out/{letter}_{t}"]
 
@@ -178,14 +178,14 @@ def paper_cell(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     """ST-LSTM of the supplement's equation (1)."""
     w = rw.below(arrays, "w/")
     channels, inputs, kernel, _ = w["Wxg"].shape
-    module = SpatiotemporalLSTM(inputs, channels, Style(kernel)).double()
+    module = SpatiotemporalLSTM(inputs, channels, GateConfig(kernel)).double()
     symbols.fill(module, symbols.ST_LSTM, w)
     return cell(module, arrays, True)
 
 
 def paper_mim_n(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     w = rw.below(arrays, "w/")
-    module = NonStationaryModule(w["Wxg"].shape[0], Style(w["Wxg"].shape[-1])).double()
+    module = NonStationaryModule(w["Wxg"].shape[0], GateConfig(w["Wxg"].shape[-1])).double()
     symbols.fill(module, symbols.MIM_N, w)
     D, N = module(arrays["in/diff"], arrays["in/N"])
     yield "D", D, arrays["out/D"]
@@ -194,7 +194,7 @@ def paper_mim_n(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
 
 def paper_mim_s(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     w = rw.below(arrays, "w/")
-    module = StationaryModule(w["Wdg"].shape[0], Style(w["Wdg"].shape[-1])).double()
+    module = StationaryModule(w["Wdg"].shape[0], GateConfig(w["Wdg"].shape[-1])).double()
     symbols.fill(module, symbols.MIM_S, w)
     T, S = module(*(arrays[f"in/{name}"] for name in "DCS"))
     yield "T", T, arrays["out/T"]
@@ -211,14 +211,14 @@ def fill_block(module: nn.Module, weights: Arrays) -> None:
 def paper_block(meta: Mapping[str, Any], arrays: Arrays) -> Outputs:
     w = rw.below(arrays, "w/")
     channels, _, kernel, _ = w["b/Wxg"].shape
-    module = MIMBlock(channels, Style(kernel)).double()
+    module = MIMBlock(channels, GateConfig(kernel)).double()
     fill_block(module, w)
     state, before = state_of(arrays["in/x_0"]), torch.zeros_like(arrays["in/x_0"])
     for t in range(meta["steps"]):
         X, M = arrays[f"in/x_{t}"], arrays[f"in/m_{t}"]
-        signal, state = module(Signal(X, X - before, M), state)
+        above, state = module(LayerInput(X, X - before, M), state)
         before = X
-        ours = {**dict(zip("hcNSD", state, strict=True)), "m": signal.M}
+        ours = {**dict(zip("hcNSD", state, strict=True)), "m": above.M}
         for letter, value in ours.items():
             yield f"{letter}_{t}", value, arrays[f"out/{letter}_{t}"]
 

@@ -72,7 +72,7 @@ def calibrate_command(
     """
     from echocast.model import acceptance
     from echocast.model.nowcaster import Nowcaster
-    from echocast.model.products import Decision
+    from echocast.model.products import ExceedanceDecision
     from echocast.model.registry.manifest import amend
     from echocast.model.verification import calibration
     from echocast.model.verification.evaluation import exceedance_counts
@@ -84,7 +84,7 @@ def calibrate_command(
     weights = calibration.choose_weights(tried)
     events = calibration.weighted(tried, weights)
     cuts = calibration.choose_cuts(list(events.values()))
-    decision = Decision(cuts, weights, calibration.EARLY).to_manifest()
+    decision = ExceedanceDecision(cuts, weights, calibration.EARLY).to_manifest()
     amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
     acceptance.describe(directory)
     leave = calibration.leave_one_out(events) if len(events) > 1 else {}

@@ -10,10 +10,10 @@ from typing import Any
 
 from echocast.model.contract import InputContract, check_frames, split
 from echocast.model.formats.forecast_reader import read_methods
-from echocast.model.formats.forecast_writer import write_coming
+from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.readers import between, newest, read_frames
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.verification.forecast_scores import verify_coming
+from echocast.model.verification.forecast_scores import verify_forecast_stream
 
 
 def nowcast_files(
@@ -48,11 +48,11 @@ def nowcast_files(
     inputs, _ = split(frames, InputContract(), reference_time=reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
-    forecast = nowcaster.coming(prepared, nowcaster.predict([prepared])[0])
+    forecast = nowcaster.stream(prepared, nowcaster.predict([prepared])[0])
     del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        write_coming(forecast, unfinished)
+        write_forecast_stream(forecast, unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def nowcast_files(
     scores = None
     if len(observed):
         check_frames(observed, InputContract())
-        scores = verify_coming(read_methods(output), observed).to_json()
+        scores = verify_forecast_stream(read_methods(output), observed).to_json()
     return {
         "output": str(output),
         "forecast_reference_time": started.isoformat(),

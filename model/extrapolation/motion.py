@@ -26,7 +26,7 @@ DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the fl
 FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not believed
 RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
-SEEN_SHARE = 0.5  # of a carried value, at least; else nobody knows it
+LEAST_OBSERVED_SHARE = 0.5  # of a carried value, at least; else nobody knows it
 TOGETHER = 4  # planes that OpenCV carries at once
 BAND_ROWS = 256  # of so many rows each
 FINEST_KM = 1.0  # smaller pixels are averaged first: their grain misleads the flow
@@ -82,13 +82,13 @@ def estimate_motion(frames_dbz: FloatArray, pixel_km: float | None = None) -> Mo
 
 
 def _coarser(frame_dbz: FloatArray, pixels: int) -> FloatArray:
-    """Means of blocks of ``pixels`` x ``pixels``; NaN where less than half of a block was seen."""
+    """Means of blocks of ``pixels`` x ``pixels``; NaN where less than half of a block was valid."""
     height, width = frame_dbz.shape
     size = max(1, round(width / pixels)), max(1, round(height / pixels))
-    seen = np.isfinite(frame_dbz)
+    valid = np.isfinite(frame_dbz)
     total, share = (
         cv2.resize(field, size, interpolation=cv2.INTER_AREA)
-        for field in (np.where(seen, frame_dbz, np.float32(0)), seen.astype(np.float32))
+        for field in (np.where(valid, frame_dbz, np.float32(0)), valid.astype(np.float32))
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         mean: FloatArray = total / share
@@ -218,18 +218,18 @@ def carry(field_dbz: FloatArray, at: Trajectory) -> FloatArray:
         (height, width) in dBZ; NaN where more than half of the value would come from missing
         pixels or from beyond the grid.
     """
-    seen = np.isfinite(field_dbz)
-    values = np.where(seen, field_dbz, 0).astype(np.float32)
-    share = seen_share(seen, at)
+    valid = np.isfinite(field_dbz)
+    values = np.where(valid, field_dbz, 0).astype(np.float32)
+    share = observed_share(valid, at)
     with np.errstate(divide="ignore", invalid="ignore"):
         carried = sample(values, at) / share
-    carried[share < SEEN_SHARE] = np.nan
+    carried[share < LEAST_OBSERVED_SHARE] = np.nan
     return carried
 
 
-def seen_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
-    """How much of each carried value comes from pixels that were seen, 0..1, (height, width)."""
-    return sample(seen.astype(np.float32), at)
+def observed_share(valid: NDArray[np.bool_], at: Trajectory) -> FloatArray:
+    """How much of each carried value comes from pixels that were valid, 0..1, (height, width)."""
+    return sample(valid.astype(np.float32), at)
 
 
 def extrapolate(newest_dbz: FloatArray, motion: Motion, steps: int) -> FloatArray:

@@ -40,35 +40,35 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
     """
     most, fewest, coefficients = PROCESSES[process]
     last = aligned_dbz[-most:]
-    count, seen = _seen_together(np.isfinite(last), fewest)
+    count, valid = _common_pixels(np.isfinite(last), fewest)
     rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
-    forecast = np.zeros((steps, *seen.shape), np.float32)
-    if not rest[-count:, seen].any():
+    forecast = np.zeros((steps, *valid.shape), np.float32)
+    if not rest[-count:, valid].any():
         return forecast
     for scale in SCALES_PIXELS:
         smooth = np.stack([_blurred(frame, scale) for frame in rest])
         rest -= smooth
-        _continue(forecast, rest, count, seen, coefficients)
+        _continue(forecast, rest, count, valid, coefficients)
         rest = smooth
-    _continue(forecast, rest, count, seen, coefficients)
+    _continue(forecast, rest, count, valid, coefficients)
     return np.clip(forecast, 0, None, out=forecast)
 
 
-def _seen_together(looked: NDArray[np.bool_], fewest: int) -> tuple[int, NDArray[np.bool_]]:
+def _common_pixels(observed: NDArray[np.bool_], fewest: int) -> tuple[int, NDArray[np.bool_]]:
     """How many of the newest frames are compared, and where: half of the newest view or more.
 
     Args:
-        looked: (time, height, width), where each frame was seen.
-        fewest: Frames that are compared wherever they were seen.
+        observed: (time, height, width), where each frame was valid.
+        fewest: Frames that are compared wherever they were valid.
 
     Returns:
         Their number, and the pixels that all of them saw.
     """
-    count = len(looked)
-    while count > fewest and 2 * looked[-count:].all(0).sum() < looked[-1].sum():
+    count = len(observed)
+    while count > fewest and 2 * observed[-count:].all(0).sum() < observed[-1].sum():
         count -= 1
-    seen: NDArray[np.bool_] = np.all(looked[-count:], axis=0)
-    return count, seen
+    valid: NDArray[np.bool_] = np.all(observed[-count:], axis=0)
+    return count, valid
 
 
 def _blurred(field: FloatArray, scale: int) -> FloatArray:
@@ -88,11 +88,11 @@ def _continue(
     forecast: FloatArray,
     band: FloatArray,
     count: int,
-    seen: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
     coefficients: Callable[[Covariance], tuple[float, float]],
 ) -> None:
     """Add the autoregressive continuation of one band, (time, height, width), to the forecast."""
-    means, covariance = moments(band[-count:], seen)
+    means, covariance = moments(band[-count:], valid)
     middle = np.float32(means[-1])
     first, second = coefficients(covariance)
     newest, before = band[-1] - middle, band[-2] - middle
@@ -104,16 +104,16 @@ def _continue(
         cv2.scaleAdd(before, now[1], frame, frame)
 
 
-def moments(band: FloatArray, seen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Covariance]:
-    """Means of the frames of a band, (time,), and their covariance, (time, time), where seen."""
+def moments(band: FloatArray, valid: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Covariance]:
+    """Means of the frames of a band, (time,), and their covariance, (time, time), where valid."""
     total, products = np.zeros(len(band)), np.zeros((len(band), len(band)))
-    for top in range(0, len(seen), ROWS_AT_ONCE):
+    for top in range(0, len(valid), ROWS_AT_ONCE):
         rows = slice(top, top + ROWS_AT_ONCE)
-        values = band[:, rows][:, seen[rows]].astype(np.float64)
+        values = band[:, rows][:, valid[rows]].astype(np.float64)
         total += values.sum(1)
         products += values @ values.T
-    means = total / seen.sum()
-    return means, products / seen.sum() - np.outer(means, means)
+    means = total / valid.sum()
+    return means, products / valid.sum() - np.outer(means, means)
 
 
 def aperiodic(covariance: Covariance) -> tuple[float, float]:
@@ -182,7 +182,7 @@ class Process(NamedTuple):
 
     Args:
         most: Newest frames that are compared.
-        fewest: As many of them at least, where they saw too little together.
+        fewest: As many of them at least, where they were both observed too little.
         coefficients: From their covariance.
     """
 

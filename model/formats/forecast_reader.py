@@ -12,7 +12,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity, leads_together
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.formats.netcdf_time import read_scalar_time, read_times
@@ -43,7 +43,7 @@ def read_forecast(path: Path, *, only_methods: bool = False) -> Forecast:
         return methods if only_methods else _with_products(dataset, methods)
 
 
-def read_methods(path: Path) -> ComingForecast:
+def read_methods(path: Path) -> ForecastStream:
     """What is scored of a file that :func:`write_forecast` wrote, read when it is asked for.
 
     Raises:
@@ -52,7 +52,7 @@ def read_methods(path: Path) -> ComingForecast:
     """
     with open_forecast(path) as dataset:
         about, last = _about(dataset), _dbz(dataset, "reflectivity_last_observed")
-    return ComingForecast(
+    return ForecastStream(
         _parts(path, about, last),
         about.times,
         about.grid,
@@ -63,7 +63,7 @@ def read_methods(path: Path) -> ComingForecast:
 
 
 def _parts(path: Path, about: _About, last: FloatArray) -> Iterator[Forecast]:
-    together = leads_together(last.size)
+    together = leads_per_part(last.size)
     for first in range(0, len(about.times), together):
         which = slice(first, first + together)
         yield _read(path, about, which, last)

@@ -20,7 +20,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.forecast import ComingForecast, Forecast
+from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import (
     CONVENTIONS,
     create_packed,
@@ -41,7 +41,7 @@ from echocast.model.quantisation import (
     packed_probability,
 )
 
-__all__ = ["read_forecast", "write_coming", "write_forecast", "write_frames"]
+__all__ = ["read_forecast", "write_forecast", "write_forecast_stream", "write_frames"]
 
 REFLECTIVITY = "equivalent_reflectivity_factor"
 SMALL_PIXELS = 128 * 128  # grids up to here are written in the classic format
@@ -91,10 +91,10 @@ def write_forecast(forecast: Forecast, path: Path) -> None:
         forecast: What to write; values are packed to 0.01 dBZ, probabilities to 0.004.
         path: The new file.
     """
-    write_coming(forecast.coming(), path)
+    write_forecast_stream(forecast.stream(), path)
 
 
-def write_coming(forecast: ComingForecast, path: Path) -> None:
+def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     """Write a forecast part by part, each as it is asked for: little of it is in memory.
 
     Others may call the NetCDF library while a part is made.
@@ -127,7 +127,7 @@ def _made_unlocked(parts: Iterator[Forecast]) -> Iterator[Forecast]:
         del part
 
 
-def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ComingForecast) -> None:
+def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ForecastStream) -> None:
     """Everything but the fields."""
     dataset.setncatts(_global_attributes(part))
     write_times(dataset, forecast.valid_times)

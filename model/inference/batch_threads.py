@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_parts(
+def map_in_threads(
     run: Callable[[Sequence[Item]], Sequence[Result]],
     items: Sequence[Item],
     *,

@@ -1,4 +1,4 @@
-"""After the network: what it said is carried out along the motion, masked and decided.
+"""Postprocessing: carry the network's output along the motion, mask it, decide exceedances.
 
 A Lagrangian network's forecast frames stand still; they are carried out to their lead times.
 """
@@ -15,23 +15,23 @@ import torch
 from numpy.typing import NDArray
 
 from echocast.model.extrapolation.motion import (
-    SEEN_SHARE,
+    LEAST_OBSERVED_SHARE,
     FloatArray,
     Trajectory,
     carry_planes,
-    seen_share,
+    observed_share,
     trajectories,
 )
-from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity, leads_together
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.frames import Frames
 from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
 from echocast.model.network.config import NetworkConfig
-from echocast.model.products import Decision, csi_optimal, leaning_on_extrapolation
+from echocast.model.products import ExceedanceDecision, blend_with_extrapolation, csi_optimal
 from echocast.model.quantisation import floor_as_written, rounded_dbz
 
 
 class Prediction(NamedTuple):
-    """What the network said, before it is carried out.
+    """The network's output, before it is carried along the motion.
 
     Args:
         frames_dbz: (lead, height, width), from 0 dBZ.
@@ -57,8 +57,8 @@ class Fields(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Finisher:
-    """Makes forecasts of what one network said; keeps nothing between them.
+class Postprocessor:
+    """Makes forecasts of the outputs of one network; keeps no state between them.
 
     Args:
         config: Of the network.
@@ -68,23 +68,23 @@ class Finisher:
 
     config: NetworkConfig
     identity: ModelIdentity
-    decision: Decision
+    decision: ExceedanceDecision
 
     def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
-        """Carry the prediction out along the motion; mask what nobody can know.
+        """Carry the prediction out along the motion; mask what is unknown.
 
         In place: the prediction's arrays become the forecast's.
         """
         return next(self._parts(prepared, prediction, len(prediction.frames_dbz)))
 
-    def coming(self, prepared: Prepared, prediction: Prediction) -> ComingForecast:
-        """The same in parts, made when they are asked for: few lead times of a large grid each.
+    def stream(self, prepared: Prepared, prediction: Prediction) -> ForecastStream:
+        """The same in parts that are made on demand: few lead times of a large grid each.
 
         The prediction's arrays become the forecasts'.
         """
         ahead = range(1, len(prediction.frames_dbz) + 1)
-        return ComingForecast(
-            self._parts(prepared, prediction, leads_together(prepared.newest_dbz.size)),
+        return ForecastStream(
+            self._parts(prepared, prediction, leads_per_part(prepared.newest_dbz.size)),
             _times(prepared, ahead),
             prepared.newest.grid,
             prepared.newest.times[-1],
@@ -95,76 +95,76 @@ class Finisher:
     def _parts(
         self, prepared: Prepared, prediction: Prediction, together: int
     ) -> Iterator[Forecast]:
-        """Forecasts of so many lead times; nobody but the reader holds one of them."""
-        expected, chances = prediction
+        """Forecasts of so many lead times each; no reference to them is left here."""
+        expected, probability = prediction
         made = self._fields(prepared, prediction)
         for first in range(0, len(expected), together):
             which = slice(first, first + together)
-            part = Prediction(expected[which], chances[which])
+            part = Prediction(expected[which], probability[which])
             yield self._part(prepared, part, first, made)
 
     def _part(
         self, prepared: Prepared, part: Prediction, done: int, made: Iterator[Fields]
     ) -> Forecast:
         """The next lead times, those of a part of the prediction, after those that are done."""
-        expected, chances = part
+        expected, probability = part
         fields = Fields(*(np.empty_like(expected) for _ in Fields._fields))
         for lead, planes in zip(range(len(expected)), made, strict=False):
             for field, plane in zip(fields, planes, strict=True):
                 field[lead] = plane
         ahead = range(done + 1, done + len(expected) + 1)
-        return self._forecast(prepared, ahead, fields, expected, chances)
+        return self._forecast(prepared, ahead, fields, expected, probability)
 
     def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
         """What comes beside the prediction, which is carried too, lead by lead and in place."""
-        seen = np.isfinite(prepared.newest_dbz)
-        newest = np.where(seen, prepared.newest_dbz, np.float32(0))
+        valid = np.isfinite(prepared.newest_dbz)
+        newest = np.where(valid, prepared.newest_dbz, np.float32(0))
         path = trajectories(prepared.motion)
         step_minutes = prepared.step.total_seconds() / 60
-        for lead, (expected, chances) in enumerate(zip(*prediction, strict=True), start=1):
-            cuts = self.decision.cuts_at(lead * step_minutes)
-            part = expected, torch.from_numpy(chances)
-            yield self._carried(seen, newest, next(path), *part, cuts)
+        for lead, (expected, probability) in enumerate(zip(*prediction, strict=True), start=1):
+            probability_thresholds = self.decision.probability_thresholds_at(lead * step_minutes)
+            part = expected, torch.from_numpy(probability)
+            yield self._carried(valid, newest, next(path), *part, probability_thresholds)
 
     def _carried(
         self,
-        seen: NDArray[np.bool_],
+        valid: NDArray[np.bool_],
         newest: FloatArray,
         at: Trajectory,
         expected: FloatArray,
-        chances: torch.Tensor,
-        cuts: tuple[float, ...],
+        probability: torch.Tensor,
+        probability_thresholds: tuple[float, ...],
     ) -> Fields:
         """One lead time; NumPy converts half precision slowly, PyTorch does not."""
-        share = _known_share(seen, at)
-        planes = np.empty((2 + len(chances), *newest.shape), np.float32)
+        share = _known_share(valid, at)
+        planes = np.empty((2 + len(probability), *newest.shape), np.float32)
         planes[0], planes[1] = newest, expected
-        torch.from_numpy(planes[2:]).copy_(chances)
+        torch.from_numpy(planes[2:]).copy_(probability)
         moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
-        moving *= seen
+        moving *= valid
         carry_planes(moving, at)
         moving /= share
         for plane in planes[len(moving) :]:
             plane[np.isnan(share)] = np.nan
         expected[:] = planes[1]
-        chances.copy_(torch.from_numpy(planes[2:]))
-        decided = self._decided(planes[1], planes[2:], planes[0], cuts)
+        probability.copy_(torch.from_numpy(planes[2:]))
+        decided = self._decided(planes[1], planes[2:], planes[0], probability_thresholds)
         return Fields(decided, planes[0].copy(), np.where(np.isnan(share), share, newest))
 
     def _decided(
         self,
         expected_dbz: FloatArray,
-        chances: FloatArray,
+        probability: FloatArray,
         extrapolation_dbz: FloatArray,
-        cuts: tuple[float, ...],
+        probability_thresholds: tuple[float, ...],
     ) -> FloatArray:
         """One frame of the default product: what is too faint for an echo is dry in it."""
-        if not cuts:
+        if not probability_thresholds:
             return expected_dbz
         thresholds = self.config.exceedance_thresholds_dbz
         weights = self.decision.extrapolation_weights
-        leaning = leaning_on_extrapolation(chances, extrapolation_dbz, thresholds, weights)
-        decided = csi_optimal(expected_dbz, leaning, thresholds, cuts)
+        blended = blend_with_extrapolation(probability, extrapolation_dbz, thresholds, weights)
+        decided = csi_optimal(expected_dbz, blended, thresholds, probability_thresholds)
         decided[decided < ECHO_DBZ] = 0
         return decided
 
@@ -174,7 +174,7 @@ class Finisher:
         ahead: range,
         fields: Fields,
         expected: FloatArray,
-        chances: NDArray[np.float16],
+        probability: NDArray[np.float16],
     ) -> Forecast:
         """Fields (lead, height, width), ``ahead`` steps ahead, as one value; in place.
 
@@ -192,14 +192,14 @@ class Finisher:
 
         return Forecast(
             frames=as_written(fields.decided),
-            expected=as_written(expected) if self.decision.cuts else None,
+            expected=as_written(expected) if self.decision.probability_thresholds else None,
             extrapolation=as_written(fields.extrapolation),
             persistence=as_written(fields.persistence),
             forecast_reference_time=newest.times[-1],
             model=self.identity,
             input_sha256=prepared.input_sha256,
             exceedance_thresholds_dbz=thresholds,
-            exceedance_probability=chances.swapaxes(0, 1) if thresholds else None,
+            exceedance_probability=probability.swapaxes(0, 1) if thresholds else None,
             quality=_quality(prepared),
         )
 
@@ -209,10 +209,10 @@ def _times(prepared: Prepared, ahead: range) -> tuple[datetime, ...]:
     return tuple(prepared.newest.times[-1] + prepared.step * k for k in ahead)
 
 
-def _known_share(seen: NDArray[np.bool_], at: Trajectory) -> FloatArray:
-    """How much of each carried value was seen; NaN where less than half, or nothing now."""
-    share = seen_share(seen, at)
-    share[~seen | (share < SEEN_SHARE)] = np.nan
+def _known_share(valid: NDArray[np.bool_], at: Trajectory) -> FloatArray:
+    """Share of each carried value that comes from valid pixels; NaN where it is less than half."""
+    share = observed_share(valid, at)
+    share[~valid | (share < LEAST_OBSERVED_SHARE)] = np.nan
     return share
 
 

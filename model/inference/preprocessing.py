@@ -1,4 +1,4 @@
-"""Before the network: the motion is found, the frames are aligned, scaled and padded.
+"""Preprocessing: estimate the motion, then align, scale and pad the frames.
 
 A Lagrangian network sees the rain standing still: every input frame is carried along the motion to
 the reference time.
@@ -72,8 +72,8 @@ class Prepared:
         """Pixels times frames of the network's input."""
         return self.inputs.size
 
-    def spent(self) -> Prepared:
-        """What finishing needs of it, without the planes that the network alone reads."""
+    def without_inputs(self) -> Prepared:
+        """What postprocessing needs of it, without the planes that only the network reads."""
         nothing = np.empty((0, 0, 0), np.float32)
         return replace(self, inputs=nothing, bases=nothing)
 
@@ -95,14 +95,14 @@ def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
         )
     last = _dried(frames, slice(-FLOW_PAIRS - 1, None))
     motion = estimate_motion(last, frames.grid.pixel_size_km)
-    seen = _seen(frames, motion, config)
-    bases = _in_network_scale(_bases(seen, config))
+    inputs = _as_network_input(frames, motion, config)
+    bases = _in_network_scale(_bases(inputs, config))
     return Prepared(
         frames.with_values(last[-1:].copy(), frames.times[-1:]),
         frames.step,
         frames.sha256(),
         motion,
-        _padded(_in_network_scale(seen), config.patch, np.nan),
+        _padded(_in_network_scale(inputs), config.patch, np.nan),
         _padded(bases, config.patch, 0.0),
         frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
     )
@@ -114,7 +114,7 @@ def _dried(frames: Frames, which: slice) -> FloatArray:
     return np.where(values <= max(0.0, frames.no_rain_dbz), np.float32(0), values)
 
 
-def _seen(frames: Frames, motion: Motion, config: NetworkConfig) -> FloatArray:
+def _as_network_input(frames: Frames, motion: Motion, config: NetworkConfig) -> FloatArray:
     """The frames as the network sees them, carried to the newest time or as they are, in dBZ."""
     if config.coordinates == "eulerian":
         return _dried(frames, slice(None))
@@ -126,11 +126,11 @@ def _seen(frames: Frames, motion: Motion, config: NetworkConfig) -> FloatArray:
     return aligned
 
 
-def _bases(seen_dbz: FloatArray, config: NetworkConfig) -> FloatArray:
+def _bases(inputs_dbz: FloatArray, config: NetworkConfig) -> FloatArray:
     """What the forecast is before the network adds to it, (lead, height, width) in dBZ."""
     if config.base != "newest":
-        return damped(seen_dbz, config.output_frames, config.base)
-    newest = np.nan_to_num(seen_dbz[-1], nan=0.0)
+        return damped(inputs_dbz, config.output_frames, config.base)
+    newest = np.nan_to_num(inputs_dbz[-1], nan=0.0)
     return np.repeat(newest[None], config.output_frames, 0)
 
 

@@ -1,7 +1,7 @@
-"""A network on a grid of any size: whole where it fits, in blended tiles beyond, never in vain.
+"""A network on a grid of any size: whole where it fits, in blended tiles beyond.
 
-What no echo can reach is not computed where the steps can leave it out. A grid beyond the memory
-budget is cut into overlapping tiles whose forecasts are blended with raised-cosine weights.
+Pixels that no echo can reach are not computed, if the steps can leave them out. A grid beyond the
+memory budget is cut into overlapping tiles whose forecasts are blended with raised-cosine weights.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ MEMORY_BUDGET = 2 * 2**30  # bytes of one roll-out's memories, about; beyond, a 
 TILE_BUDGET = 2**29  # of a tile: the planes around the network's memories take as much again
 MEMORIES = 6  # values kept per channel and layer: H, C, N, S, M and one in the making
 POINTS_PER_PIXEL = {3: 2.25, 5: 4.0}  # of the minimal filtering, by kernel
-MARGIN = 48  # pixels that a tile has around what it answers for, at least
-SURROUNDINGS = 20  # pixels around what matters that are computed too
+MARGIN = 48  # pixels that a tile has around its own pixels, at least
+HALO_PIXELS = 20  # pixels around them that are computed too
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Window(NamedTuple):
     Args:
         frames: (batch, time, 1, height, width) in network scale, NaN where missing, whole patches.
         context: Of every window, on the device that computes.
-        near: (batch, height, width), where the network's word counts.
-        margin: Pixels that a tile needs around what it answers for.
+        near: (batch, height, width), where the network's output is used.
+        margin: Pixels that a tile needs around its own pixels.
         bases: (batch, lead, 1, height, width): what the residuals are added to; None: the newest
             frame.
     """
@@ -57,16 +57,16 @@ class Window(NamedTuple):
         return self._replace(frames=frames, near=near, bases=bases)
 
 
-class Leads(NamedTuple):
+class TiledForecast(NamedTuple):
     """Forecast frames.
 
     Args:
         frames: (batch, lead, height, width) in network scale, 0 to 1.
-        chances: float16 (batch, lead, threshold, height, width).
+        exceedance_probability: float16 (batch, lead, threshold, height, width).
     """
 
     frames: Tensor
-    chances: Tensor
+    exceedance_probability: Tensor
 
 
 class Domain:
@@ -86,7 +86,7 @@ class Domain:
         self.tile_pixels = TILE_BUDGET // bytes_per_pixel(network.config)
 
     @torch.inference_mode()
-    def run(self, window: Window, progress: Callable[[], None] = lambda: None) -> Leads:
+    def run(self, window: Window, progress: Callable[[], None] = lambda: None) -> TiledForecast:
         """The forecast frames of a window; 0 where nothing is near.
 
         ``progress`` is called after every step of a roll-out. When memory runs out, one window is
@@ -107,7 +107,7 @@ class Domain:
                 log.warning("Memory ran out on %d x %d pixels; trying tiles.", height, width)
             most = min(most, height * width) // 4
 
-    def _in_tiles(self, window: Window, most: int, progress: Callable[[], None]) -> Leads:
+    def _in_tiles(self, window: Window, most: int, progress: Callable[[], None]) -> TiledForecast:
         height, width = window.frames.shape[-2:]
         overlap, patch = 2 * window.margin, self._network.config.patch
         fits = height * width <= most
@@ -121,10 +121,10 @@ class Domain:
             if not part.near.any():
                 continue
             weights = down[:, None] * across * part.near
-            for lead, (frame, chances) in enumerate(self._roll_out(part, progress)):
+            for lead, (frame, exceedance_probability) in enumerate(self._roll_out(part, progress)):
                 blended.frames[:, lead, rows, columns] += frame * weights
-                shared = (chances * weights[:, None]).half()
-                blended.chances[:, lead, :, rows, columns] += shared
+                shared = (exceedance_probability * weights[:, None]).half()
+                blended.exceedance_probability[:, lead, :, rows, columns] += shared
         return blended
 
     def _roll_out(
@@ -132,8 +132,9 @@ class Domain:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The network on a whole window: frame and probabilities of one lead time after another."""
         config = self._network.config
-        seen = window.frames.to(window.context.step_minutes.device)
-        frames, valid = seen.nan_to_num(0.0), seen.isfinite().to(seen.dtype)
+        observed = window.frames.to(window.context.step_minutes.device)
+        frames = observed.nan_to_num(0.0)
+        valid = observed.isfinite().to(observed.dtype)
         ahead = [frames[:, -1]] * config.output_frames
         if window.bases is not None:
             ahead = [base.to(frames.device) for base in window.bases.unbind(1)]
@@ -147,19 +148,19 @@ class Domain:
             first=len(bases) - config.output_frames,
         )
         for lead in leads:
-            chances = lead.exceedance_logits.sigmoid().half()
-            yield lead.frame[:, 0].clamp(0, 1).cpu(), chances.cpu()
+            exceedance_probability = lead.exceedance_logits.sigmoid().half()
+            yield lead.frame[:, 0].clamp(0, 1).cpu(), exceedance_probability.cpu()
 
     def _where_near(self, near: Tensor, valid: Tensor) -> Recurrence:
         """The steps, without what lies far from all that matters, if they can do that.
 
-        What is left out is dry sky, seen or not: that is its kind.
+        What is left out is dry sky, measured or not: these are its two kinds.
         """
         patches = in_patches(near, patch := self._network.config.patch)
         if not isinstance(self._steps, FastSteps) or bool(patches.all()):
             return self._steps
-        seen = F.avg_pool2d(valid, patch)[:, 0]
-        return self._steps.only(patches, seen)
+        measured = F.avg_pool2d(valid, patch)[:, 0]
+        return self._steps.only(patches, measured)
 
 
 def skipped_share(near: Tensor, patch: int) -> float:
@@ -168,9 +169,9 @@ def skipped_share(near: Tensor, patch: int) -> float:
 
 
 def in_patches(near: Tensor, patch: int) -> Tensor:
-    """What is computed for what matters, (batch, rows, columns) in patches, with surroundings."""
+    """Patches to compute, (batch, rows, columns): those with a pixel that counts, and a halo."""
     coarse = F.max_pool2d(near[:, None].float(), patch, ceil_mode=True)
-    around = 2 * (SURROUNDINGS // patch) + 1
+    around = 2 * (HALO_PIXELS // patch) + 1
     return F.max_pool2d(coarse, around, 1, around // 2)[:, 0] > 0
 
 
@@ -205,10 +206,10 @@ def pieces(size: int, most: int, overlap: int, multiple: int) -> list[tuple[slic
     return list(zip(spans, weights, strict=True))
 
 
-def _nothing(window: Window, config: NetworkConfig) -> Leads:
+def _nothing(window: Window, config: NetworkConfig) -> TiledForecast:
     batch, height, width = window.near.shape
     leads, thresholds = config.output_frames, len(config.exceedance_thresholds_dbz)
-    return Leads(
+    return TiledForecast(
         torch.zeros(batch, leads, height, width),
         torch.zeros(batch, leads, thresholds, height, width, dtype=torch.float16),
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from echocast.model.network.cells import NonStationaryModule, StationaryModule
-from echocast.model.network.gates import Gates, LayerState, Signal, Style, renew
+from echocast.model.network.gates import GateConfig, Gates, LayerInput, LayerState, gated_update
 
 
 class ConvLSTM(nn.Module):
@@ -23,18 +23,18 @@ class ConvLSTM(nn.Module):
         style: How gates are computed; the forget constant is not used here, as in the references.
     """
 
-    def __init__(self, inputs: int, channels: int, style: Style) -> None:
+    def __init__(self, inputs: int, channels: int, gate_config: GateConfig) -> None:
         super().__init__()
-        self.on_x = Gates(inputs, 4, channels, style, bias=True, remember=(2,))
-        self.on_h = Gates(channels, 4, channels, style)
+        self.on_x = Gates(inputs, 4, channels, gate_config, bias=True, remember=(2,))
+        self.on_h = Gates(channels, 4, channels, gate_config)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step: X_t, (H, C)_{t-1} -> H_t, (H, C)_t."""
         xg, xi, xf, xo = self.on_x(below.H)
         hg, hi, hf, ho = self.on_h(state.H)
-        C = renew(state.C, xg + hg, xi + hi, xf + hf)
+        C = gated_update(state.C, xg + hg, xi + hi, xf + hf)
         H = torch.sigmoid(xo + ho) * torch.tanh(C)
-        return Signal(H, H - state.H, below.M), state._replace(H=H, C=C)
+        return LayerInput(H, H - state.H, below.M), state._replace(H=H, C=C)
 
 
 class MemoryOnlyLSTM(nn.Module):
@@ -49,16 +49,16 @@ class MemoryOnlyLSTM(nn.Module):
         style: How gates are computed.
     """
 
-    def __init__(self, inputs: int, channels: int, style: Style) -> None:
+    def __init__(self, inputs: int, channels: int, gate_config: GateConfig) -> None:
         super().__init__()
-        self.forget_constant = style.forget_constant
-        self.on_h = Gates(channels, 4, channels, style, bias=True, remember=(2,))
-        self.on_x = Gates(inputs, 4, channels, style) if inputs else None
+        self.forget_constant = gate_config.forget_constant
+        self.on_h = Gates(channels, 4, channels, gate_config, bias=True, remember=(2,))
+        self.on_x = Gates(inputs, 4, channels, gate_config) if inputs else None
         self.peep_i = nn.Parameter(torch.zeros(channels, 1, 1))
         self.peep_f = nn.Parameter(torch.zeros(channels, 1, 1))
         self.peep_o = nn.Parameter(torch.zeros(channels, 1, 1))
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step. The first layer's state.H is H of the top layer at t-1."""
         M = below.M
         if self.on_x is None:
@@ -67,9 +67,9 @@ class MemoryOnlyLSTM(nn.Module):
             pairs = zip(self.on_x(below.H), self.on_h(state.H), strict=True)
             g, i, f, o = (x + h for x, h in pairs)
         f = f + self.peep_f * M + self.forget_constant
-        M = renew(M, g, i + self.peep_i * M, f)
+        M = gated_update(M, g, i + self.peep_i * M, f)
         H = torch.sigmoid(o + self.peep_o * M) * torch.tanh(M)
-        return Signal(H, None, M), state._replace(H=H)
+        return LayerInput(H, None, M), state._replace(H=H)
 
 
 class GradientHighway(nn.Module):
@@ -82,12 +82,12 @@ class GradientHighway(nn.Module):
         style: How gates are computed.
     """
 
-    def __init__(self, channels: int, style: Style) -> None:
+    def __init__(self, channels: int, gate_config: GateConfig) -> None:
         super().__init__()
-        self.on_x = Gates(channels, 2, channels, style, bias=True)
-        self.on_z = Gates(channels, 2, channels, style)
+        self.on_x = Gates(channels, 2, channels, gate_config, bias=True)
+        self.on_z = Gates(channels, 2, channels, gate_config)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step: (H_t^1, z_{t-1}) -> z_t."""
         xp, xs = self.on_x(below.H)
         zp, zs = self.on_z(state.H)
@@ -107,12 +107,12 @@ class CausalMemory(nn.Module):
         style: How gates are computed.
     """
 
-    def __init__(self, memory_channels: int, channels: int, style: Style) -> None:
+    def __init__(self, memory_channels: int, channels: int, gate_config: GateConfig) -> None:
         super().__init__()
-        self.forget_constant = style.forget_constant
-        self.on_m = Gates(memory_channels, 3, channels, style)
-        self.on_new_c = Gates(channels, 4, channels, style)
-        self.on_new_m = Gates(channels, 1, channels, style)
+        self.forget_constant = gate_config.forget_constant
+        self.on_m = Gates(memory_channels, 3, channels, gate_config)
+        self.on_new_c = Gates(channels, 4, channels, gate_config)
+        self.on_new_m = Gates(channels, 1, channels, gate_config)
         self.one_by_one = nn.Conv2d(2 * channels, channels, 1, bias=False)
 
     def forward(
@@ -122,7 +122,7 @@ class CausalMemory(nn.Module):
         g, i, f = primed
         mi, mf, mm = self.on_m(M)
         cg, ci, cf, co = self.on_new_c(C)
-        M = renew(torch.tanh(mm), g + cg, i + mi + ci, f + mf + cf + self.forget_constant)
+        M = gated_update(torch.tanh(mm), g + cg, i + mi + ci, f + mf + cf + self.forget_constant)
         (mo,) = self.on_new_m(M)
         view = torch.tanh(self.one_by_one(torch.cat([C, M], 1)))
         return torch.tanh(output + co + mo) * view, M
@@ -138,23 +138,25 @@ class CausalLSTM(nn.Module):
         style: How gates are computed.
     """
 
-    def __init__(self, inputs: int, memory_channels: int, channels: int, style: Style) -> None:
+    def __init__(
+        self, inputs: int, memory_channels: int, channels: int, gate_config: GateConfig
+    ) -> None:
         super().__init__()
-        self.forget_constant = style.forget_constant
-        self.on_x = Gates(inputs, 7, channels, style, bias=True, remember=(2, 5))
-        self.on_h = Gates(channels, 4, channels, style)
-        self.on_c = Gates(channels, 3, channels, style)
-        self.memory = CausalMemory(memory_channels, channels, style)
+        self.forget_constant = gate_config.forget_constant
+        self.on_x = Gates(inputs, 7, channels, gate_config, bias=True, remember=(2, 5))
+        self.on_h = Gates(channels, 4, channels, gate_config)
+        self.on_c = Gates(channels, 3, channels, gate_config)
+        self.memory = CausalMemory(memory_channels, channels, gate_config)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step: (X_t, M_t^{l-1}), (H, C)_{t-1} -> (H_t, M_t^l), (H, C)_t."""
         xg, xi, xf, xg2, xi2, xf2, xo = self.on_x(below.H)
         hg, hi, hf, ho = self.on_h(state.H)
         cg, ci, cf = self.on_c(state.C)
         f = xf + hf + cf + self.forget_constant
-        C = renew(state.C, xg + hg + cg, xi + hi + ci, f)
+        C = gated_update(state.C, xg + hg + cg, xi + hi + ci, f)
         H, M = self.memory((xg2, xi2, xf2), xo + ho, C, below.M)
-        return Signal(H, H - state.H, M), state._replace(H=H, C=C)
+        return LayerInput(H, H - state.H, M), state._replace(H=H, C=C)
 
 
 class MIMStarBlock(nn.Module):
@@ -168,15 +170,15 @@ class MIMStarBlock(nn.Module):
         style: How gates are computed.
     """
 
-    def __init__(self, channels: int, style: Style) -> None:
+    def __init__(self, channels: int, gate_config: GateConfig) -> None:
         super().__init__()
-        self.non_stationary = NonStationaryModule(channels, style)
-        self.stationary = StationaryModule(channels, style)
-        self.on_x = Gates(channels, 6, channels, style, bias=True, remember=(4,))
-        self.on_h = Gates(channels, 3, channels, style)
-        self.memory = CausalMemory(channels, channels, style)
+        self.non_stationary = NonStationaryModule(channels, gate_config)
+        self.stationary = StationaryModule(channels, gate_config)
+        self.on_x = Gates(channels, 6, channels, gate_config, bias=True, remember=(4,))
+        self.on_h = Gates(channels, 3, channels, gate_config)
+        self.memory = CausalMemory(channels, channels, gate_config)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step: (H_t^{l-1}, its difference, M_t^{l-1}), state_{t-1} -> (H, M)_t, state_t."""
         H, C, N, S, _ = state
         xg, xi, xg2, xi2, xf2, xo = self.on_x(below.H)
@@ -185,4 +187,4 @@ class MIMStarBlock(nn.Module):
         T, S = self.stationary(D, C, S)
         C = T + torch.sigmoid(xi + hi) * torch.tanh(xg + hg)
         H_new, M = self.memory((xg2, xi2, xf2), xo + ho, C, below.M)
-        return Signal(H_new, H_new - H, M), LayerState(H_new, C, N, S, D)
+        return LayerInput(H_new, H_new - H, M), LayerState(H_new, C, N, S, D)

@@ -53,8 +53,8 @@ class NetworkConfig:
         layer_norm: Joint norm over (channel, row, column) of ``reference`` networks.
         grid: (rows, columns) in patches that a ``reference`` MIM or a layer norm is tied to.
         image_channels: Channels of a frame; radar has one.
-        residual: The network adds to an extrapolated frame, which it also sees, beside planes for
-            validity, lead time, time step and pixel size; else it sees the last frame alone.
+        residual: The network adds to an extrapolated frame, which it also reads, beside planes for
+            validity, lead time, time step and pixel size; else it reads the last frame alone.
         control_widths: Channels of the layers of a control (convolutional.py) beside the recurrent
             layers: the answer is the sum of both heads; empty for none.
         coordinates: ``lagrangian``: frames are aligned along the motion to the reference time,
@@ -128,7 +128,7 @@ class NetworkConfig:
             raise ModelError(f"Equations are 'paper' or 'reference', not {self.equations!r}.")
         if self.family == CONTROL and (self.equations, self.coordinates) != ("paper", "lagrangian"):
             raise ModelError(
-                "The control sees extrapolation in the moving frame, so it needs 'lagrangian'"
+                "The control reads extrapolation in the moving frame, so it needs 'lagrangian'"
                 " coordinates, and it has one kind of equations, 'paper'."
             )
         if self.equations == "reference" and self.family in PAPER_ONLY:

@@ -1,6 +1,6 @@
-"""The non-recurrent control: what can be had from the same inputs without a memory.
+"""The non-recurrent control: what the same inputs give without a memory.
 
-A small convolutional head that answers for every lead time by itself: it sees extrapolation (the
+A small convolutional head that answers for every lead time by itself: it reads extrapolation (the
 newest frame, in the moving frame), its smoothed exceedances, the last tendency, the base that it
 adds to, and the lead time. A recurrent network that does not beat it owes its skill to its inputs.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from echocast.model.network.gates import LayerState, Signal
+from echocast.model.network.gates import LayerInput, LayerState
 
 SMOOTHED_DBZ = (20.0, 30.0, 40.0)
 SMOOTHING_PIXELS = 9  # as wide as what decoded extrapolation is blurred with at 18 minutes, 1 km
@@ -33,7 +33,7 @@ class Convolution(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, channels, kernel, padding=kernel // 2)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """X_t to the layer's output; the memories pass by untouched."""
         return below._replace(H=F.relu(self.conv(below.H))), state
 
@@ -57,10 +57,10 @@ class Control(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(batch, inputs, height, width) to (batch, outputs, height, width), in patches."""
-        signal, state = Signal(planes, None, planes[:, :0]), LayerState(*[planes[:, :0]] * 5)
+        above, state = LayerInput(planes, None, planes[:, :0]), LayerState(*[planes[:, :0]] * 5)
         for layer in self.layers:
-            signal, state = layer(signal, state)
-        head: Tensor = self.head(signal.H)
+            above, state = layer(above, state)
+        head: Tensor = self.head(above.H)
         return head
 
 
@@ -77,7 +77,7 @@ def layers(inputs: int, widths: Sequence[int], kernel: int) -> list[nn.Module]:
 
 
 def view(frames: Tensor, scale_dbz: float) -> Tensor:
-    """What the control sees of the observed frames.
+    """The observed frames as the control reads them.
 
     Args:
         frames: (batch, time, 1, height, width) in network scale, aligned; the newest one counts,

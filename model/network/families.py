@@ -28,10 +28,10 @@ from echocast.model.network.comparison_cells import (
     MIMStarBlock,
 )
 from echocast.model.network.config import NetworkConfig
-from echocast.model.network.gates import Style
+from echocast.model.network.gates import GateConfig
 from echocast.model.network.reference_cells import ReferenceMIMBlock
 
-Builder = Callable[[NetworkConfig, int, Style], list[nn.Module]]
+Builder = Callable[[NetworkConfig, int, GateConfig], list[nn.Module]]
 
 
 def build_layers(config: NetworkConfig, inputs: int) -> list[nn.Module]:
@@ -41,54 +41,56 @@ def build_layers(config: NetworkConfig, inputs: int) -> list[nn.Module]:
         config: What the network is.
         inputs: Channels of the first layer's X.
     """
-    style = Style(config.kernel)
+    gate_config = GateConfig(config.kernel)
     if config.equations == "reference":
         norm_grid = config.grid if config.layer_norm else None
-        style = Style(config.kernel, bias=False, forget_constant=1.0, norm_grid=norm_grid)
-    return BUILDERS[config.family](config, inputs, style)
+        gate_config = GateConfig(
+            config.kernel, bias=False, forget_constant=1.0, norm_grid=norm_grid
+        )
+    return BUILDERS[config.family](config, inputs, gate_config)
 
 
-def _mim(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _mim(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     C, *others = config.widths
-    first: nn.Module = SpatiotemporalLSTM(inputs, C, style)
+    first: nn.Module = SpatiotemporalLSTM(inputs, C, gate_config)
     if config.equations == "reference":
         assert config.grid is not None
-        return [first, *(ReferenceMIMBlock(C, style, config.grid) for _ in others)]
+        return [first, *(ReferenceMIMBlock(C, gate_config, config.grid) for _ in others)]
     without = config.family.removeprefix("mim").removeprefix("_without_")
-    return [first, *(MIMBlock(C, style, without=without) for _ in others)]
+    return [first, *(MIMBlock(C, gate_config, without=without) for _ in others)]
 
 
-def _mim_star(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _mim_star(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     C, *others = config.widths
-    return [CausalLSTM(inputs, C, C, style), *(MIMStarBlock(C, style) for _ in others)]
+    return [CausalLSTM(inputs, C, C, gate_config), *(MIMStarBlock(C, gate_config) for _ in others)]
 
 
-def _predrnn(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _predrnn(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     C = config.widths[0]
-    return [SpatiotemporalLSTM(X, C, style) for X in (inputs, *config.widths[1:])]
+    return [SpatiotemporalLSTM(X, C, gate_config) for X in (inputs, *config.widths[1:])]
 
 
-def _predrnn_memory(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _predrnn_memory(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     C, *others = config.widths
-    return [MemoryOnlyLSTM(X, C, style) for X in (inputs, *(0 for _ in others))]
+    return [MemoryOnlyLSTM(X, C, gate_config) for X in (inputs, *(0 for _ in others))]
 
 
-def _predrnn_plus(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _predrnn_plus(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     widths = config.widths
     reads, memories = (inputs, *widths[:-1]), (widths[-1], *widths[:-1])
     first, *others = (
-        CausalLSTM(X, M, C, style) for X, M, C in zip(reads, memories, widths, strict=True)
+        CausalLSTM(X, M, C, gate_config) for X, M, C in zip(reads, memories, widths, strict=True)
     )
-    return [first, GradientHighway(widths[0], style), *others]
+    return [first, GradientHighway(widths[0], gate_config), *others]
 
 
-def _convlstm(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
+def _convlstm(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
     reads = (inputs, *config.widths[:-1])
-    return [ConvLSTM(X, C, style) for X, C in zip(reads, config.widths, strict=True)]
+    return [ConvLSTM(X, C, gate_config) for X, C in zip(reads, config.widths, strict=True)]
 
 
-def _control(config: NetworkConfig, inputs: int, style: Style) -> list[nn.Module]:
-    return convolutional.layers(inputs, config.widths, style.kernel)
+def _control(config: NetworkConfig, inputs: int, gate_config: GateConfig) -> list[nn.Module]:
+    return convolutional.layers(inputs, config.widths, gate_config.kernel)
 
 
 BUILDERS: Mapping[str, Builder] = {

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 NORM_EPSILON = 1e-5
 
 
-class Style(NamedTuple):
+class GateConfig(NamedTuple):
     """How the gates of a network are computed.
 
     Args:
@@ -29,7 +29,7 @@ class Style(NamedTuple):
 
 
 class LayerState(NamedTuple):
-    """What one layer remembers between steps; a cell leaves what it does not use as it came.
+    """Memories of one layer between steps; a cell does not change those it does not use.
 
     H hidden state, C temporal memory, N non-stationary memory, S stationary memory,
     D differential features of the step before (reference equations only).
@@ -42,7 +42,7 @@ class LayerState(NamedTuple):
     D: Tensor
 
 
-class Signal(NamedTuple):
+class LayerInput(NamedTuple):
     """What rises from a layer to the one above it within a step.
 
     Args:
@@ -73,18 +73,18 @@ class Gates(nn.Module):
         inputs: int,
         gates: int,
         channels: int,
-        style: Style,
+        gate_config: GateConfig,
         *,
         bias: bool = False,
         remember: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.gates = gates
-        outputs, k = gates * channels, style.kernel
-        self.conv = nn.Conv2d(inputs, outputs, k, padding=k // 2, bias=bias and style.bias)
+        outputs, k = gates * channels, gate_config.kernel
+        self.conv = nn.Conv2d(inputs, outputs, k, padding=k // 2, bias=bias and gate_config.bias)
         self.norm = None
-        if style.norm_grid is not None:
-            self.norm = nn.LayerNorm([outputs, *style.norm_grid], NORM_EPSILON)
+        if gate_config.norm_grid is not None:
+            self.norm = nn.LayerNorm([outputs, *gate_config.norm_grid], NORM_EPSILON)
         if self.conv.bias is not None:
             with torch.no_grad():
                 self.conv.bias.view(gates, channels)[list(remember)] = 1.0
@@ -97,7 +97,7 @@ class Gates(nn.Module):
         return tuple(out.chunk(self.gates, 1))
 
 
-def renew(memory: Tensor, g: Tensor, i: Tensor, f: Tensor) -> Tensor:
+def gated_update(memory: Tensor, g: Tensor, i: Tensor, f: Tensor) -> Tensor:
     """The gated update that every memory shares: sigma(f) . memory + sigma(i) . tanh(g).
 
     Args:

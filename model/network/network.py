@@ -19,7 +19,7 @@ from echocast.model.errors import ModelError
 from echocast.model.network import convolutional
 from echocast.model.network.config import CONTROL, NetworkConfig
 from echocast.model.network.families import build_layers
-from echocast.model.network.gates import LayerState, Signal
+from echocast.model.network.gates import LayerInput, LayerState
 
 SCALE_DBZ = 70.0  # network value 1 stands for this reflectivity, 0 for 0 dBZ and below
 INPUT_IMAGES = 3  # frame, extrapolated frame, validity
@@ -48,7 +48,7 @@ class Context(NamedTuple):
     pixel_km: Tensor
 
 
-class Prediction(NamedTuple):
+class FramePrediction(NamedTuple):
     """One predicted frame.
 
     Args:
@@ -61,7 +61,7 @@ class Prediction(NamedTuple):
 
 
 class Recurrence(Protocol):
-    """Whatever computes a network's steps; its state is its own affair."""
+    """What computes a network's steps; only it reads its state."""
 
     def initial_state(self, batch: int, height: int, width: int) -> Any:
         """Memories before the first step, for grids of ``height`` x ``width`` patches."""
@@ -70,7 +70,7 @@ class Recurrence(Protocol):
         """Patches and memories at t-1 to head output and memories at t."""
 
     def advance(self, X: Tensor, state: Any) -> Any:
-        """The memories at t alone, for a step whose output nobody wants."""
+        """The memories at t alone, for a step whose output is not used."""
 
 
 class Network(nn.Module):
@@ -143,15 +143,15 @@ class Network(nn.Module):
             Head output (batch, outputs * patch^2, height, width) and the memories at t.
         """
         reference = self.config.equations == "reference"
-        signal, memories = Signal(X, None, state.M), []
+        above, memories = LayerInput(X, None, state.M), []
         for layer, memory in zip(self.layers, state.layers, strict=True):
-            signal, memory = layer(signal, memory)
+            above, memory = layer(above, memory)
             memories.append(memory)
             if reference and not state.started:  # the public code differences from step 2 on
-                signal = signal._replace(difference=None)
+                above = above._replace(difference=None)
         if self.config.family == "predrnn_memory":  # H returns from the top, as M does
-            memories[0] = memories[0]._replace(H=signal.H)
-        return self.head(signal.H), State(tuple(memories), signal.M, started=True)
+            memories[0] = memories[0]._replace(H=above.H)
+        return self.head(above.H), State(tuple(memories), above.M, started=True)
 
     def advance(self, X: Tensor, state: State) -> State:
         """The memories of :meth:`step` alone."""
@@ -168,7 +168,7 @@ class Network(nn.Module):
         truth_share: Tensor | None = None,
         recurrence: Recurrence | None = None,
         first: int = 0,
-    ) -> Iterator[Prediction]:
+    ) -> Iterator[FramePrediction]:
         """Predict frame after frame: the successor of every input, then on from its own output.
 
         Args:
@@ -226,7 +226,7 @@ class Network(nn.Module):
         """The network's input at one step, (batch, planes, height, width) in patches."""
         patch = self.config.patch
         if not self.config.residual:
-            return fold(frame, patch)
+            return space_to_depth(frame, patch)
         folded = F.pixel_unshuffle(torch.cat([frame, base, valid], 1), patch)
         lead = _inside(ahead * context.step_minutes, self.config.trained_lead_minutes)
         step = _inside(context.step_minutes, self.config.trained_step_minutes)
@@ -236,34 +236,34 @@ class Network(nn.Module):
         planes = torch.cat([folded, constant.to(folded.dtype)], 1)
         return planes.contiguous(memory_format=torch.channels_last)
 
-    def _interpret(self, out: Tensor, base: Tensor) -> Prediction:
+    def _interpret(self, out: Tensor, base: Tensor) -> FramePrediction:
         """Head output to a frame and exceedance logits, in pixels.
 
         The logits start at gain * (base - first threshold) and fall from threshold to threshold by
         a positive amount, so that probabilities never rise with the threshold.
         """
         if not self.config.residual:
-            frame = unfold(out, self.config.patch)
-            return Prediction(frame, frame[:, :0])
+            frame = depth_to_space(out, self.config.patch)
+            return FramePrediction(frame, frame[:, :0])
         channels = F.pixel_shuffle(out, self.config.patch)
         thresholds = self.config.exceedance_thresholds_dbz
         frame = base + channels[:, :1]
         if not thresholds:
-            return Prediction(frame, channels[:, 1:])
+            return FramePrediction(frame, channels[:, 1:])
         spacing = channels.new_tensor(thresholds).diff(prepend=channels.new_zeros(1))
         gain = self.log_gain.exp()
         raw = channels[:, 1:]
         first = gain[0] * (SCALE_DBZ * base - thresholds[0]) + raw[:, :1]
         falls = (gain * spacing)[1:, None, None] * (F.softplus(raw[:, 1:]) / SOFTPLUS_OF_ZERO)
-        return Prediction(frame, torch.cat([first, first - falls.cumsum(1)], 1))
+        return FramePrediction(frame, torch.cat([first, first - falls.cumsum(1)], 1))
 
 
 def _inside(values: Tensor, bounds: tuple[float, float] | None) -> Tensor:
-    """The nearest values that training covers: a plane never seen would steer anywhere."""
+    """The nearest values that training covers: outside it a plane has unknown effects."""
     return values if bounds is None else values.clamp(*bounds)
 
 
-def fold(images: Tensor, patch: int) -> Tensor:
+def space_to_depth(images: Tensor, patch: int) -> Tensor:
     """Squares of pixels into channels: channel = (row * patch + column) * image channels + c."""
     batch, channels, height, width = images.shape
     folded = F.pixel_unshuffle(images, patch).reshape(
@@ -272,8 +272,8 @@ def fold(images: Tensor, patch: int) -> Tensor:
     return folded.transpose(1, 2).flatten(1, 2)
 
 
-def unfold(patches: Tensor, patch: int) -> Tensor:
-    """What :func:`fold` folded, back in place."""
+def depth_to_space(patches: Tensor, patch: int) -> Tensor:
+    """What :func:`space_to_depth` folded, back in place."""
     batch, channels, height, width = patches.shape
     parts = patches.reshape(batch, patch**2, channels // patch**2, height, width)
     return F.pixel_shuffle(parts.transpose(1, 2).flatten(1, 2), patch)

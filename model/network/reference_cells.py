@@ -14,7 +14,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from echocast.model.network.gates import Gates, LayerState, Signal, Style, one_by_one, renew
+from echocast.model.network.gates import (
+    GateConfig,
+    Gates,
+    LayerInput,
+    LayerState,
+    gated_update,
+    one_by_one,
+)
 
 
 class PeepholeMemory(nn.Module):
@@ -26,11 +33,11 @@ class PeepholeMemory(nn.Module):
         grid: (rows, columns) the peepholes belong to.
     """
 
-    def __init__(self, channels: int, style: Style, grid: tuple[int, int]) -> None:
+    def __init__(self, channels: int, gate_config: GateConfig, grid: tuple[int, int]) -> None:
         super().__init__()
-        self.forget_constant = style.forget_constant
-        self.on_x = Gates(channels, 4, channels, style)
-        self.on_h = Gates(channels, 4, channels, style)
+        self.forget_constant = gate_config.forget_constant
+        self.on_x = Gates(channels, 4, channels, gate_config)
+        self.on_h = Gates(channels, 4, channels, gate_config)
         self.peep_i = nn.Parameter(torch.zeros(channels, *grid))
         self.peep_f = nn.Parameter(torch.zeros(channels, *grid))
         self.peep_o = nn.Parameter(torch.zeros(channels, *grid))
@@ -41,7 +48,7 @@ class PeepholeMemory(nn.Module):
         hg, hi, hf, ho = self.on_h(h)
         i = xi + hi + self.peep_i * memory
         f = xf + hf + self.peep_f * memory + self.forget_constant
-        memory = renew(memory, xg + hg, i, f)
+        memory = gated_update(memory, xg + hg, i, f)
         o = torch.sigmoid(xo + ho + self.peep_o * memory)
         return o * torch.tanh(memory), memory
 
@@ -55,17 +62,17 @@ class ReferenceMIMBlock(nn.Module):
         grid: (rows, columns) in patches.
     """
 
-    def __init__(self, channels: int, style: Style, grid: tuple[int, int]) -> None:
+    def __init__(self, channels: int, gate_config: GateConfig, grid: tuple[int, int]) -> None:
         super().__init__()
-        self.forget_constant = style.forget_constant
-        self.non_stationary = PeepholeMemory(channels, style, grid)
-        self.stationary = PeepholeMemory(channels, style, grid)
-        self.on_x = Gates(channels, 4, channels, style)
-        self.on_h = Gates(channels, 3, channels, style)
-        self.on_m = Gates(channels, 4, channels, style)
+        self.forget_constant = gate_config.forget_constant
+        self.non_stationary = PeepholeMemory(channels, gate_config, grid)
+        self.stationary = PeepholeMemory(channels, gate_config, grid)
+        self.on_x = Gates(channels, 4, channels, gate_config)
+        self.on_h = Gates(channels, 3, channels, gate_config)
+        self.on_m = Gates(channels, 4, channels, gate_config)
         self.one_by_one = one_by_one(channels)
 
-    def forward(self, below: Signal, state: LayerState) -> tuple[Signal, LayerState]:
+    def forward(self, below: LayerInput, state: LayerState) -> tuple[LayerInput, LayerState]:
         """One step; while there is nothing to difference, D and N stay as they are."""
         D, N = state.D, state.N
         if below.difference is not None:
@@ -73,8 +80,8 @@ class ReferenceMIMBlock(nn.Module):
         return self.given_differential(below, D, state._replace(N=N))
 
     def given_differential(
-        self, below: Signal, D: Tensor, state: LayerState
-    ) -> tuple[Signal, LayerState]:
+        self, below: LayerInput, D: Tensor, state: LayerState
+    ) -> tuple[LayerInput, LayerState]:
         """The rest of the step, once MIM-N has said D."""
         X, _, M = below
         H, C, N, S, _ = state
@@ -83,7 +90,7 @@ class ReferenceMIMBlock(nn.Module):
         mg, mi, mf, mo = self.on_m(M)
         T, S = self.stationary(D, C, S)
         C = T + torch.sigmoid(xi + hi) * torch.tanh(xg + hg)
-        M = renew(M, xg + mg, xi + mi, xf + mf + self.forget_constant)
+        M = gated_update(M, xg + mg, xi + mi, xf + mf + self.forget_constant)
         view = torch.tanh(self.one_by_one(torch.cat([C, M], 1)))
         H = torch.sigmoid(xo + ho + mo) * view
-        return Signal(H, D, M), LayerState(H, C, N, S, D)
+        return LayerInput(H, D, M), LayerState(H, C, N, S, D)

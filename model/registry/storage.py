@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from echocast.model.atomic_files import flush, settle
+from echocast.model.atomic_files import flush, move_into_place
 from echocast.model.errors import RegistryConflict, RegistryError, RegistryFull
 
 LOCK = ".lock"
@@ -58,7 +58,7 @@ class Folder:
         new = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
         try:
             new.write_bytes(content)
-            settle(new, place)
+            move_into_place(new, place)
         finally:
             new.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.atomic_files import scratch_file, settle
+from echocast.model.atomic_files import move_into_place, scratch_file
 from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
@@ -69,7 +69,7 @@ class Contest:
         arrays |= {"seconds": self.seconds, "reliability": reliability}
         with scratch_file(path.parent, ".npz") as new:
             np.savez_compressed(new, allow_pickle=False, **arrays)
-            settle(new, path)
+            move_into_place(new, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from echocast.model.atomic_files import scratch_file, settle
+from echocast.model.atomic_files import move_into_place, scratch_file
 from echocast.model.errors import ModelError
-from echocast.model.json_diff import unlike
+from echocast.model.json_diff import describe_difference
 
 LOCK = ".lock"
 
@@ -67,7 +67,9 @@ class Work:
         order = self.read("order")
         other = sorted(key for key in asked if order.get(key) != asked[key])
         if other:
-            told = " and ".join(f"{key} ({unlike(order.get(key), asked[key])})" for key in other)
+            told = " and ".join(
+                f"{key} ({describe_difference(order.get(key), asked[key])})" for key in other
+            )
             raise ModelError(
                 f"{self.folder} holds a retraining with another {told}; ask for what was asked"
                 " then to finish it, remove the folder to begin again, or name another folder."
@@ -96,4 +98,4 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     with scratch_file(path.parent, ".json") as new:
         new.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
         new.chmod(0o644)
-        settle(new, path)
+        move_into_place(new, path)

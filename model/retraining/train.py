@@ -13,7 +13,7 @@ from echocast.model import acceptance
 from echocast.model.errors import ModelError
 from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import read_manifest
 from echocast.model.retraining.config import RetrainingConfig
@@ -140,13 +140,13 @@ def calibrate(
     facts = {**run.facts, "retrained_from": f"{parent['name']}/{parent['version']}"}
     checkpoint.save(run.averaged(), output, facts)
     counts = {}
-    nowcaster, champions = Nowcaster.load(output, device), Decision.of_manifest(parent)
+    nowcaster, champions = Nowcaster.load(output, device), ExceedanceDecision.of_manifest(parent)
     for name, windows in bar.track(events, description="calibration"):
         counts[name] = _counts(nowcaster, windows(), champions)
     known = [count for count in counts.values() if count is not None]
-    cuts = chosen_cuts(known, champions.cuts) if known else ()
+    cuts = chosen_cuts(known, champions.probability_thresholds) if known else ()
     if cuts:
-        decision = replace(champions, cuts=cuts).to_manifest()
+        decision = replace(champions, probability_thresholds=cuts).to_manifest()
         checkpoint.amend(output, {**decision, "cuts_chosen_on": sorted(counts)})
     try:
         acceptance.describe(output, device)
@@ -156,7 +156,7 @@ def calibrate(
 
 
 def _counts(
-    nowcaster: Nowcaster, windows: Iterator[Window], decision: Decision
+    nowcaster: Nowcaster, windows: Iterator[Window], decision: ExceedanceDecision
 ) -> ExceedanceCounts | None:
     """What followed the probabilities over one event; None without probabilities."""
     total: ExceedanceCounts | None = None

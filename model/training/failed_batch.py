@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from echocast.model.atomic_files import settle
+from echocast.model.atomic_files import move_into_place
 from echocast.model.network.network import Context
 from echocast.model.training.sampler import Batch
 
@@ -28,7 +28,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, note: Mapping[str, 
     new = path.with_name(f"{path.name}.new")
     try:
         save_file({k: v.contiguous() for k, v in tensors.items()}, new, metadata=dict(note))
-        settle(new, path)
+        move_into_place(new, path)
     except SafetensorError as error:
         raise OSError(str(error)) from error
     finally:

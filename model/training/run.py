@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from echocast.model.errors import ModelError
-from echocast.model.json_diff import unlike
+from echocast.model.json_diff import describe_difference
 from echocast.model.network.network import Network, channels_last
 from echocast.model.registry import checkpoint
 from echocast.model.registry.manifest import read_manifest
@@ -162,7 +162,7 @@ class Run:
         note = _note(path)
         there = TrainingConfig.from_json(json.loads(note["config"]))
         if there != self.config:
-            told = unlike(there.to_json(), self.config.to_json())
+            told = describe_difference(there.to_json(), self.config.to_json())
             raise ModelError(
                 f"{path} belongs to a run with another configuration ({told}). Ask for what was"
                 " asked then to go on with it, or name another folder."

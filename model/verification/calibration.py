@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
-from echocast.model.products import Decision, cut_rise, leaning_on_extrapolation
+from echocast.model.products import ExceedanceDecision, blend_with_extrapolation, early_rise
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import Ints
 
@@ -26,7 +26,7 @@ LARGEST_BIAS = 2.0
 FEWEST_EVENTS = 1000  # observed pixels below which an event says nothing about a threshold
 WEIGHTS = (0.0, 0.03, 0.06, 0.12)  # of extrapolation that are tried, log odds a dB
 EARLY = 1.0  # of decisions that are chosen
-AS_THEY_ARE = Decision()
+AS_THEY_ARE = ExceedanceDecision()
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,9 @@ class ExceedanceCounts:
     counts: Ints
 
     @classmethod
-    def of(cls, forecast: Forecast, observed: Frames, decision: Decision = AS_THEY_ARE) -> Self:
+    def of(
+        cls, forecast: Forecast, observed: Frames, decision: ExceedanceDecision = AS_THEY_ARE
+    ) -> Self:
         """Count one forecast against observed frames at its valid times.
 
         Args:
@@ -63,10 +65,10 @@ class ExceedanceCounts:
             forecast.extrapolation.reflectivity_dbz,
             decision.extrapolation_weights,
         )
-        probability = leaning_on_extrapolation(probability, extrapolation, thresholds, weights)
-        if decision.early:
+        probability = blend_with_extrapolation(probability, extrapolation, thresholds, weights)
+        if decision.early_factor:
             lead_minutes = np.array(forecast.lead_minutes, np.float32)[:, None, None]
-            probability = probability / cut_rise(decision.early, lead_minutes)
+            probability = probability / early_rise(decision.early_factor, lead_minutes)
         tables = [
             class_counts(chances[known], truth[known] >= threshold)
             for threshold, chances in zip(thresholds, probability, strict=True)

@@ -13,7 +13,7 @@ from echocast.model.forecast import Forecast
 from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 from echocast.model.verification.baselines import Reference, method_fields
 from echocast.model.verification.calibration import EARLY, WEIGHTS, ExceedanceCounts
 from echocast.model.verification.event_scores import EventScores, StartCounts
@@ -97,7 +97,7 @@ def exceedance_counts(
         for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
             for weight, events in tried.items():
                 thresholds = len(forecast.exceedance_thresholds_dbz)
-                decision = Decision((0.5,) * thresholds, (weight,) * thresholds, EARLY)
+                decision = ExceedanceDecision((0.5,) * thresholds, (weight,) * thresholds, EARLY)
                 counts = ExceedanceCounts.of(forecast, observed, decision)
                 events[path.stem] = events[path.stem] + counts if path.stem in events else counts
     return tried

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.forecast import ComingForecast, Forecast
+from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.grid_difference import grid_difference
 from echocast.model.verification.contingency import ContingencyTable
@@ -117,11 +117,11 @@ def verify(
     Raises:
         ContractViolation: The observations are on another grid.
     """
-    return verify_coming(forecast.coming(), observed, thresholds_dbz)
+    return verify_forecast_stream(forecast.stream(), observed, thresholds_dbz)
 
 
-def verify_coming(
-    forecast: ComingForecast,
+def verify_forecast_stream(
+    forecast: ForecastStream,
     observed: Frames | None,
     thresholds_dbz: Sequence[float] = FORECAST_THRESHOLDS_DBZ,
 ) -> Verification:

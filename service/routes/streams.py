@@ -15,7 +15,7 @@ from echocast.service.dependencies import (
     SentUpload,
     Submitter,
     count_submission,
-    mend_plus,
+    restore_plus,
 )
 from echocast.service.http.negotiation import Accept, KnownEtag, RequestedFormat, forecast_answers
 from echocast.service.http.openapi_examples import NOWCAST_BODY
@@ -44,7 +44,7 @@ async def get_streams(resources: AppResources) -> Streams:
 AppStreams = Annotated[Streams, Depends(get_streams)]
 Time = Annotated[
     AwareDatetime,
-    BeforeValidator(mend_plus),
+    BeforeValidator(restore_plus),
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
 ]
 From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]

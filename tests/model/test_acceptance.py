@@ -41,8 +41,8 @@ def test_the_golden_input_never_changes():
     frames = acceptance.golden_frames(10)
     values = frames.reflectivity_dbz
     assert values.shape == (10, 72, 88)
-    seen = values[np.isfinite(values)]
-    assert [len(seen), round(float(seen.mean()), 3), round(float(seen.std()), 3)] == [
+    finite = values[np.isfinite(values)]
+    assert [len(finite), round(float(finite.mean()), 3), round(float(finite.std()), 3)] == [
         60250,
         24.026,
         9.589,

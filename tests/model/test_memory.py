@@ -49,11 +49,11 @@ def test_a_nowcast_takes_few_bytes_a_pixel(tmp_path: Path) -> None:
     write_frames(drawn, tmp_path / "small.nc")
     write_frames(frames, tmp_path / "large.nc")
     files = [tmp_path / name for name in ("small.nc", "large.nc", "forecast.nc")]
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", CHILD, *map(str, files)],
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "1048576"},  # what is freed goes back at once
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert int(told) * 1024 < PLANES * 4 * SIDE**2 + CHUNK_CACHES
+    assert int(output) * 1024 < PLANES * 4 * SIDE**2 + CHUNK_CACHES

@@ -11,13 +11,17 @@ from echocast.model.errors import ContractViolation
 from echocast.model.extrapolation.motion import Motion, carry, estimate_motion, trajectories
 from echocast.model.extrapolation.sprog import damped
 from echocast.model.forecast import ModelIdentity
-from echocast.model.formats.forecast_writer import read_forecast, write_coming, write_forecast
+from echocast.model.formats.forecast_writer import (
+    read_forecast,
+    write_forecast,
+    write_forecast_stream,
+)
 from echocast.model.frames import Frames, Grid
 from echocast.model.inference.preprocessing import GROWTH_KM_PER_HOUR, prepare, reach, reach_pixels
 from echocast.model.network.config import RADAR_SMALL, NetworkConfig
 from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 from echocast.model.synthetic.storms import storm
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
@@ -70,10 +74,10 @@ def test_on_the_damped_base_they_forecast_scale_damped_extrapolation(frames):
         zip(damped(aligned, 10), trajectories(motion), strict=False)
     ):
         inside = carry(near, at) > 0.99
-        found, wanted = (
+        actual, expected = (
             np.where(inside, part, 0) for part in (dbz(forecast.frames)[lead], carry(frame, at))
         )
-        np.testing.assert_allclose(found, wanted, atol=0.05)
+        np.testing.assert_allclose(actual, expected, atol=0.05)
 
 
 def test_trained_weights_do_not(frames):
@@ -143,7 +147,7 @@ def test_probabilities_lie_in_0_to_1_and_fall_with_the_threshold(frames):
 
 def test_with_cuts_the_default_product_says_yes_where_the_probability_reaches_them(frames):
     model = nowcaster()
-    decision = Decision((0.5, 0.4, 0.3, 0.3, 0.2, 0.2))
+    decision = ExceedanceDecision((0.5, 0.4, 0.3, 0.3, 0.2, 0.2))
     deciding = Nowcaster(model._network, IDENTITY, decision=decision)
     forecast, plain = deciding.nowcast(frames), model.nowcast(frames)
     assert (forecast.product, plain.product) == ("csi_optimal", "expected")
@@ -155,9 +159,9 @@ def test_with_cuts_the_default_product_says_yes_where_the_probability_reaches_th
 
 def test_weights_of_extrapolation_move_decisions_to_it_and_probabilities_stay(frames):
     model, cuts = nowcaster(), (0.5, 0.4, 0.3, 0.3, 0.2, 0.2)
-    leaning = Decision(cuts, (1.0,) * 6)
+    leaning = ExceedanceDecision(cuts, (1.0,) * 6)
     forecast = Nowcaster(model._network, IDENTITY, decision=leaning).nowcast(frames)
-    without = Nowcaster(model._network, IDENTITY, decision=Decision(cuts)).nowcast(frames)
+    without = Nowcaster(model._network, IDENTITY, decision=ExceedanceDecision(cuts)).nowcast(frames)
     np.testing.assert_array_equal(forecast.exceedance_probability, without.exceedance_probability)
     moved = forecast.frames.reflectivity_dbz != without.frames.reflectivity_dbz
     extrapolation = forecast.extrapolation.reflectivity_dbz
@@ -237,14 +241,14 @@ def test_values_are_those_that_files_hold(tmp_path):
 
 @pytest.mark.parametrize(("pixels", "leads"), [(1, [1] * 10), (70 * 90 * 4, [4, 4, 2])])
 def test_a_forecast_that_comes_in_parts_is_the_same(frames, tmp_path, monkeypatch, pixels, leads):
-    deciding = Nowcaster(nowcaster()._network, IDENTITY, decision=Decision((0.5,) * 6))
+    deciding = Nowcaster(nowcaster()._network, IDENTITY, decision=ExceedanceDecision((0.5,) * 6))
     prepared = deciding.prepare(frames)
     whole = deciding.finish(prepared, deciding.predict([prepared])[0])
     monkeypatch.setattr("echocast.model.forecast.PART_PIXELS", pixels)
-    coming = deciding.coming(prepared, deciding.predict([prepared])[0])
-    assert coming.valid_times == whole.frames.times
-    assert coming.lead_minutes == whole.lead_minutes
-    parts = list(coming.parts)
+    stream = deciding.stream(prepared, deciding.predict([prepared])[0])
+    assert stream.valid_times == whole.frames.times
+    assert stream.lead_minutes == whole.lead_minutes
+    parts = list(stream.parts)
     assert [len(part.frames) for part in parts] == leads
     for name in ("frames", "expected", "extrapolation", "persistence"):
         joined = np.concatenate([getattr(part, name).reflectivity_dbz for part in parts])
@@ -252,8 +256,8 @@ def test_a_forecast_that_comes_in_parts_is_the_same(frames, tmp_path, monkeypatc
     chances = np.concatenate([part.exceedance_probability for part in parts], axis=1)
     assert np.array_equal(chances, whole.exceedance_probability, equal_nan=True)
     write_forecast(whole, tmp_path / "whole.nc")
-    coming = deciding.coming(prepared, deciding.predict([prepared])[0])
-    write_coming(coming.noted({}), tmp_path / "parts.nc")
+    stream = deciding.stream(prepared, deciding.predict([prepared])[0])
+    write_forecast_stream(stream.with_notes({}), tmp_path / "parts.nc")
     assert (tmp_path / "parts.nc").read_bytes() == (tmp_path / "whole.nc").read_bytes()
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from echocast.model.errors import ModelError
 from echocast.model.products import (
-    Decision,
+    ExceedanceDecision,
+    blend_with_extrapolation,
     csi_optimal,
-    leaning_on_extrapolation,
     sharp,
     sharp_as_written,
 )
@@ -75,7 +75,7 @@ def test_sharp_of_a_frame_without_observations_is_the_forecast():
 def test_log_odds_grow_by_the_weight_for_each_dB_that_extrapolation_is_above():
     chances = np.full((3, 4), 0.2, np.float32)
     extrapolation = np.array([22.0, 30.0, np.nan, 80.0], np.float32)
-    moved = leaning_on_extrapolation(chances, extrapolation, THRESHOLDS, (0.0, 0.1, 0.05))
+    moved = blend_with_extrapolation(chances, extrapolation, THRESHOLDS, (0.0, 0.1, 0.05))
     assert (moved[0] == chances[0]).all()
     odds = moved[1:] / (1 - moved[1:])
     excess = np.array([[-8, 0, np.nan, 15], [-15, -10, np.nan, 15]])
@@ -87,22 +87,22 @@ def test_without_weights_probabilities_are_decided_by_as_they_are():
     chances = np.random.default_rng(1).random((3, 5, 6)).astype(np.float32)
     field = np.full((5, 6), 50, np.float32)
     for weights in ((), (0.0, 0.0, 0.0)):
-        assert leaning_on_extrapolation(chances, field, THRESHOLDS, weights) is chances
+        assert blend_with_extrapolation(chances, field, THRESHOLDS, weights) is chances
 
 
 @pytest.mark.parametrize(
-    ("cuts", "weights", "early", "message"),
+    ("thresholds", "weights", "early_factor", "message"),
     [
-        ((0.5, 1.2), (), 0, "Cuts are probabilities"),
-        ((0.5, 0.2), (0.1,), 0, "as many weights"),
+        ((0.5, 1.2), (), 0, "thresholds lie within 0 and 1"),
+        ((0.5, 0.2), (0.1,), 0, "one weight of extrapolation per"),
         ((0.5, 0.2), (0.1, -0.1), 0, "Weights of extrapolation are 0 to 1"),
-        ((0.5, float("nan")), (), 0, "Cuts are probabilities"),
-        ((0.5,), (), -1, "Cuts begin up to 9"),
+        ((0.5, float("nan")), (), 0, "thresholds lie within 0 and 1"),
+        ((0.5,), (), -1, "early factor is 0 to 9"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused(cuts, weights, early, message):
+def test_a_decision_that_cannot_be_is_refused(thresholds, weights, early_factor, message):
     with pytest.raises(ModelError, match=message):
-        Decision(cuts, weights, early)
+        ExceedanceDecision(thresholds, weights, early_factor)
 
 
 def test_sharp_in_a_forecast_is_sharp_where_it_rains_and_dry_where_it_does_not():
@@ -123,15 +123,17 @@ def test_sharp_in_a_forecast_is_sharp_where_it_rains_and_dry_where_it_does_not()
 
 
 def test_cuts_are_twice_as_high_at_once_and_come_down_by_half_every_ten_minutes():
-    decision = Decision((0.4, 0.1), (), 1.0)
-    np.testing.assert_allclose(decision.cuts_at(0), (0.8, 0.2))
-    np.testing.assert_allclose(decision.cuts_at(10), (0.6, 0.15))
-    np.testing.assert_allclose(decision.cuts_at(600), (0.4, 0.1))
-    assert Decision((0.4, 0.1)).cuts_at(5) == (0.4, 0.1)
+    decision = ExceedanceDecision((0.4, 0.1), (), 1.0)
+    np.testing.assert_allclose(decision.probability_thresholds_at(0), (0.8, 0.2))
+    np.testing.assert_allclose(decision.probability_thresholds_at(10), (0.6, 0.15))
+    np.testing.assert_allclose(decision.probability_thresholds_at(600), (0.4, 0.1))
+    assert ExceedanceDecision((0.4, 0.1)).probability_thresholds_at(5) == (0.4, 0.1)
 
 
 def test_a_decision_goes_into_a_manifest_and_back():
-    decision = Decision((0.4, 0.1), (0.0, 0.12), 1.0)
-    assert Decision.of_manifest(json.loads(json.dumps(decision.to_manifest()))) == decision
-    assert Decision.of_manifest({"cuts": [0.3]}) == Decision((0.3,))
-    assert Decision.of_manifest({}) == Decision()
+    decision = ExceedanceDecision((0.4, 0.1), (0.0, 0.12), 1.0)
+    assert (
+        ExceedanceDecision.of_manifest(json.loads(json.dumps(decision.to_manifest()))) == decision
+    )
+    assert ExceedanceDecision.of_manifest({"cuts": [0.3]}) == ExceedanceDecision((0.3,))
+    assert ExceedanceDecision.of_manifest({}) == ExceedanceDecision()

@@ -12,7 +12,7 @@ THRESHOLDS = (20.0, 30.0, 35.0, 40.0, 45.0, 50.0)
 ZR_DEFAULT = ZR()
 
 
-def told(dbz):
+def with_probabilities(dbz):
     """What a perfect forecast says of one pixel whose reflectivity is one of ``dbz``."""
     chances = np.array([[(dbz >= threshold).mean()] for threshold in THRESHOLDS])
     return np.array([np.clip(dbz, 0, None).mean()], np.float32), chances
@@ -25,13 +25,13 @@ def test_the_mean_rate_of_known_distributions_is_found(dry, mean, spread):
     random = np.random.default_rng(1)
     dbz = random.normal(mean, spread, 100_000).clip(None, 60)
     dbz[random.random(dbz.size) < dry] = -32
-    expected, chances = told(dbz)
+    expected, chances = with_probabilities(dbz)
     truth = ZR_DEFAULT.rain_rate_mm_h(dbz).mean()
-    found = expected_rain_rate(expected, chances, THRESHOLDS, ZR_DEFAULT)[0]
-    assert found == pytest.approx(truth, rel=0.15)
+    actual = expected_rain_rate(expected, chances, THRESHOLDS, ZR_DEFAULT)[0]
+    assert actual == pytest.approx(truth, rel=0.15)
     of_the_mean = ZR_DEFAULT.rain_rate_mm_h(expected)[0]
     assert of_the_mean < 0.9 * truth
-    assert abs(found - truth) < abs(of_the_mean - truth)
+    assert abs(actual - truth) < abs(of_the_mean - truth)
 
 
 def test_certain_faint_rain_keeps_its_rate_and_dry_stays_dry():

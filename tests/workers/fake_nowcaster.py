@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from echocast.model.errors import CheckpointError
-from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 
 STEPS = 10
@@ -62,7 +62,7 @@ class FakeNowcaster:
             misbehave(item.mood, len(batch), progress)
         return [item.frames.reflectivity_dbz[-1] for item in batch]
 
-    def coming(self, prepared: FakePrepared, prediction: np.ndarray) -> ComingForecast:
+    def stream(self, prepared: FakePrepared, prediction: np.ndarray) -> ForecastStream:
         frames = prepared.frames
         repeated = np.repeat(prediction[None], STEPS, axis=0)
         step = frames.step
@@ -80,7 +80,7 @@ class FakeNowcaster:
         )
         verb, _, seconds = prepared.mood.partition(":")
         return replace(
-            whole.coming(), parts=slowly(whole, float(seconds if verb == "parts" else 0))
+            whole.stream(), parts=slowly(whole, float(seconds if verb == "parts" else 0))
         )
 
 

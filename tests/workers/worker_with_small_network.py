@@ -13,7 +13,7 @@ from echocast.model.forecast import ModelIdentity
 from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
 
@@ -21,7 +21,7 @@ from echocast.workers.worker import run_worker
 def load(settings: WorkerSettings, reference: str) -> Nowcaster:
     network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()
     nowcaster = Nowcaster(
-        network, ModelIdentity(*reference.split("/"), "0"), decision=Decision((0.5,) * 6)
+        network, ModelIdentity(*reference.split("/"), "0"), decision=ExceedanceDecision((0.5,) * 6)
     )
     nowcaster._domain.most_pixels = 400 * 400
     return nowcaster

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from echocast.model.atomic_files import flush, scratch_file, settle, settle_all
+from echocast.model.atomic_files import flush, move_all_into_place, move_into_place, scratch_file
 from echocast.model.frames import Frames
 from echocast.workers.archive.frames_file import (
     FRAMES_FILE,
@@ -116,7 +116,7 @@ class Archive:
             for path in (description_of(place), place):
                 os.utime(path)  # used again: among the newest
         except FileNotFoundError:
-            settle_all({values: place, description_of(values): description_of(place)})
+            move_all_into_place({values: place, description_of(values): description_of(place)})
         return sha
 
     def load_frames(self, sha: str) -> Frames:
@@ -137,7 +137,7 @@ class Archive:
         relative = forecast_path(job)
         with scratch_file(self.scratch, ".nc") as path:
             write(path)
-            settle(path, self.root / relative)
+            move_into_place(path, self.root / relative)
         return relative
 
     def put_verification(self, job: Job, verification: Mapping[str, Any]) -> str:
@@ -182,7 +182,7 @@ class Archive:
         with scratch_file(self.scratch) as path:
             with path.open("wb") as file:
                 write(file)
-            settle(path, place)
+            move_into_place(path, place)
 
 
 def forecast_path(job: Job) -> str:

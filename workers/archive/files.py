@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from echocast.model.atomic_files import flush, scratch_file, settle
+from echocast.model.atomic_files import flush, move_into_place, scratch_file
 from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import NotInArchive
 
@@ -189,7 +189,7 @@ class LocalFiles:
         """See :class:`Files`."""
         with scratch_file(self._archive.scratch, Path(path).suffix) as local:
             yield local
-            settle(local, self._root / path)
+            move_into_place(local, self._root / path)
 
     def local(self, path: str) -> Path:
         """See :class:`Files`."""

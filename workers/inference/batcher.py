@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from echocast.workers.errors import ClaimLost, DeadlinePassed
-from echocast.workers.inference.launch import divided
+from echocast.workers.inference.launch import bisect_on_failure
 from echocast.workers.inference.protocol import Network, Prepared
 
 
@@ -179,7 +179,7 @@ class Batcher:
     def _launch(self, batch: Sequence[BatchItem]) -> None:
         waits = [time.monotonic() - item.since for item in batch]
         started = time.monotonic()
-        outcomes = divided(self._predict, batch, self._listener.on_split)
+        outcomes = bisect_on_failure(self._predict, batch, self._listener.on_split)
         seconds = time.monotonic() - started
         self._listener.on_launch(len(batch), seconds)
         for item, wait, outcome in zip(batch, waits, outcomes, strict=True):

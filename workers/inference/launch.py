@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 BRIEF_SHARE = 0.01  # of the time to a hang: so long after it began a watch need not begin anew
 
 
-def divided(
+def bisect_on_failure(
     launch: Callable[[Sequence[Item]], Sequence[Result]],
     items: Sequence[Item],
     on_split: Callable[[Exception], None],
@@ -42,7 +42,7 @@ def divided(
     on_split(failure)
     middle = len(items) // 2
     halves = items[:middle], items[middle:]
-    return [result for half in halves for result in divided(launch, half, on_split)]
+    return [result for half in halves for result in bisect_on_failure(launch, half, on_split)]
 
 
 def _named(error: Exception) -> Exception:

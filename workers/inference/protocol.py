@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
-from echocast.model.forecast import ComingForecast, ModelIdentity
+from echocast.model.forecast import ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 
 
@@ -38,5 +38,5 @@ class Network(Protocol):
     def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
         """The batching thread: one prediction per prepared item; reports every step it makes."""
 
-    def coming(self, prepared: Any, prediction: Any) -> ComingForecast:
+    def stream(self, prepared: Any, prediction: Any) -> ForecastStream:
         """Any thread: a prediction -> the forecast, made while it is written."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from echocast.model.errors import ContractViolation
-from echocast.model.forecast import ComingForecast
-from echocast.model.formats.forecast_writer import write_coming
+from echocast.model.forecast import ForecastStream
+from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
@@ -134,7 +134,7 @@ class Forecasting:
             )
         return frame
 
-    def issue(self, job: Job, forecast: ComingForecast) -> IssuedForecast:
+    def issue(self, job: Job, forecast: ForecastStream) -> IssuedForecast:
         """Write the forecast of a stream's job; what holds, if another worker was first.
 
         One forecast is served for each reference time, also where the champion changes meanwhile.
@@ -150,9 +150,9 @@ class Forecasting:
             quality=dict(forecast.quality),
             issued=datetime.now(UTC),
         )
-        return self._stores.forecasts.issue(issued, partial(write_coming, forecast))
+        return self._stores.forecasts.issue(issued, partial(write_forecast_stream, forecast))
 
-    def _roles(self, job: Job, forecast: ComingForecast) -> tuple[str, ...]:
+    def _roles(self, job: Job, forecast: ForecastStream) -> tuple[str, ...]:
         """As what the forecast is scored: without the network it is no model's."""
         if "degraded" in forecast.quality:
             return (FALLBACK,)

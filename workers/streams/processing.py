@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from echocast.model.errors import EchocastError
-from echocast.model.forecast import ComingForecast
+from echocast.model.forecast import ForecastStream
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
@@ -103,7 +103,7 @@ class StreamProcessing:
         except QueueFull as error:
             log.warning("Nowcasts of %s wait: %s", stream.name, error)
 
-    def issue(self, job: Job, forecast: ComingForecast) -> str:
+    def issue(self, job: Job, forecast: ForecastStream) -> str:
         """Issue a forecast and score it against frames that came before it; its path."""
         issued = self.forecasting.issue(job, forecast)
         span = TimeSpan(issued.valid_times[0], issued.valid_times[-1])

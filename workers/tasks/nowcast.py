@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from echocast.model.errors import EchocastError, InputError
-from echocast.model.forecast import ComingForecast, Forecast, ModelIdentity
-from echocast.model.formats.forecast_writer import write_coming
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
+from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
 from echocast.workers.inference.batcher import Batcher, BatchItem
@@ -126,12 +126,12 @@ class _Run:
             yield
         self.timings[name] = time.monotonic() - start
 
-    def _forecast(self) -> ComingForecast:
+    def _forecast(self) -> ForecastStream:
         with self._phase("load"):
             network = self._network()
             given = self._input()
         if given.without_network is not None:
-            return given.without_network.coming()
+            return given.without_network.stream()
         frames, notes = [given.frames], given.quality
         del given
         prepared: list[Any] = []
@@ -143,8 +143,8 @@ class _Run:
 
         result = self.shop.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
-        forecast = network.coming(prepared[0], result.prediction)
-        return forecast.noted({**notes, **_stand_in_note(self.job, forecast.model)})
+        forecast = network.stream(prepared[0], result.prediction)
+        return forecast.with_notes({**notes, **_stand_in_note(self.job, forecast.model)})
 
     def _network(self) -> Network:
         """The one that was asked for; where it is refused here, the one that serves goes on.
@@ -164,7 +164,7 @@ class _Run:
         is_lost = partial(self.shop.held.is_lost, self.claim)
         return BatchItem(network, prepared, self.alone, self.started + left, is_lost)
 
-    def _succeed(self, forecast: ComingForecast) -> None:
+    def _succeed(self, forecast: ForecastStream) -> None:
         """Finish and write the forecast, then score it until no observation came meanwhile."""
         with self._phase("write"):
             path = self._kept(replace(forecast, parts=self._finished(forecast.parts)))
@@ -194,12 +194,12 @@ class _Run:
             yield part
             del part
 
-    def _kept(self, forecast: ComingForecast) -> str:
+    def _kept(self, forecast: ForecastStream) -> str:
         """Where the forecast's file lies in the archive."""
         if self.job.stream:
             return self.shop.streams.issue(self.job, forecast)
         answered = replace(self.job, model=forecast.model)
-        return self.shop.archive.put_forecast(answered, partial(write_coming, forecast))
+        return self.shop.archive.put_forecast(answered, partial(write_forecast_stream, forecast))
 
     def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
         """The fields of the job hash that tell how good the forecast is."""
@@ -232,7 +232,7 @@ class _Run:
         return outcome
 
 
-def _result(forecast: ComingForecast, path: str) -> dict[str, Any]:
+def _result(forecast: ForecastStream, path: str) -> dict[str, Any]:
     return {
         "forecast_path": path,
         "model": [forecast.model.name, forecast.model.version],

@@ -11,7 +11,7 @@ from typing import Any
 
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.frames import Frames, Grid
-from echocast.model.verification.forecast_scores import verify_coming
+from echocast.model.verification.forecast_scores import verify_forecast_stream
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.frames_file import read_stored
 from echocast.workers.errors import ArchiveError
@@ -34,7 +34,7 @@ def score(archive: Archive, job: Job, forecast_path: str) -> tuple[dict[str, Any
     """
     forecast = read_methods(archive.path(forecast_path))
     observed, problem = _observations(archive, job.observation_shas, forecast.grid)
-    scores = verify_coming(forecast, observed).to_json()
+    scores = verify_forecast_stream(forecast, observed).to_json()
     archive.put_verification(job, scores)
     return scores, problem
 

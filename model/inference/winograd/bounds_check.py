@@ -68,7 +68,7 @@ def addresses(arrays: Iterable[tuple[Tensor, int]]) -> list[int]:
     Raises:
         OutOfBounds: An array is not contiguous float32 of that size.
     """
-    found = []
+    pointers = []
     for array, size in arrays:
         fits = array.dtype == torch.float32 and array.is_contiguous() and array.device.type == "cpu"
         if not fits or 4 * array.numel() != size:
@@ -76,5 +76,5 @@ def addresses(arrays: Iterable[tuple[Tensor, int]]) -> list[int]:
                 f"A kernel needs {size} bytes of contiguous float32, not {array.dtype} of the shape"
                 f" {tuple(array.shape)}."
             )
-        found.append(array.data_ptr())
-    return found
+        pointers.append(array.data_ptr())
+    return pointers

@@ -26,12 +26,12 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(Path(before or HERE / "__pycache__") / f"kernels-{digest()}")
     try:
-        kept: Callable[..., Any] = njit(cache=True, **options)(function)
+        cached: Callable[..., Any] = njit(cache=True, **options)(function)
     except (RuntimeError, OSError):  # no such folder
         return njit(**options)(function)  # type: ignore[no-any-return]
     finally:
         config.CACHE_DIR = before
-    return kept
+    return cached
 
 
 def digest() -> str:

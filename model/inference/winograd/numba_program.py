@@ -120,7 +120,7 @@ class CompiledProgram:
 
     def workspace(self, tiling: Tiling) -> Workspace:
         """For the steps of a sequence."""
-        around = tiling.surroundings(self.winograd.k // 2)
+        around = tiling.neighbourhood(self.winograd.k // 2)
         number = around.pixels % tiling.tiles * self._pixels + around.pixels // tiling.tiles
         number[around.absent] = -1
         near = np.full((whole(tiling.tiles, ROWS), self.winograd.n**2), -1, np.int32)
@@ -232,19 +232,19 @@ def slots(levels: Sequence[Tables], rooms: Sequence[int], elsewhere: set[int]) -
         elsewhere: Numbers of arrays that need none.
     """
     last = {number: k for k, level in enumerate(levels) for number in level.numbers}
-    found, free, counts = dict[int, int](), defaultdict[int, list[int]](list), Counter[int]()
+    in_slots, free, counts = dict[int, int](), defaultdict[int, list[int]](list), Counter[int]()
     for k, level in enumerate(levels):
         numbers = sorted(level.numbers - elsewhere)
         for number in numbers:
             room = rooms[number]
-            if number not in found:
+            if number not in in_slots:
                 if not free[room]:
                     free[room], counts[room] = [counts[room]], counts[room] + 1
-                found[number] = free[room].pop()
+                in_slots[number] = free[room].pop()
         for number in numbers:
             if last[number] == k:
-                free[rooms[number]].append(found[number])
-    return found
+                free[rooms[number]].append(in_slots[number])
+    return in_slots
 
 
 def in_threads(part: Callable[[int, int, int], None], tiles: int, threads: int) -> None:

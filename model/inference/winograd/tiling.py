@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class Surroundings(NamedTuple):
+class TileNeighbourhood(NamedTuple):
     """Where the pixels of some tiles with their surroundings are among all pixels of all tiles.
 
     Args:
@@ -76,7 +76,7 @@ class Tiling:
         tiles = squares.permute(3, 5, 0, 2, 4, 1).flatten(2, 4).flatten(0, 1)
         return tiles if self._active.all() else tiles[:, self._places]
 
-    def surroundings(self, halo: int) -> Surroundings:
+    def neighbourhood(self, halo: int) -> TileNeighbourhood:
         """Of all tiles, ``halo`` pixels to each side."""
         places, (_, rows, columns) = self._places, self.grid
         image, tile_row, tile_column = (  # as torch.unravel_index, which imports sympy
@@ -95,4 +95,4 @@ class Tiling:
         tile = torch.where(stands_in, number, self.numbers[image, near_row, near_column])
         pixel = (row % self.m * self.m + column % self.m) * self.tiles + tile
         absent = ~(inside | stands_in)
-        return Surroundings(pixel.flatten(), absent.flatten().nonzero().flatten())
+        return TileNeighbourhood(pixel.flatten(), absent.flatten().nonzero().flatten())

@@ -199,16 +199,16 @@ class Traced:
     def read(self) -> list[str]:
         """Names of the memories that reach the head at this or any later step."""
         names = {memory: name for name, memory in self.memories.items()}
-        seen: set[Symbol] = set()
+        visited: set[Symbol] = set()
         waiting = [self.out]
         while waiting:
             value = waiting.pop()
-            if value not in seen:
-                seen.add(value)
+            if value not in visited:
+                visited.add(value)
                 waiting += value.parts
                 if value in names:
                     waiting.append(self.new_memories[names[value]])
-        return [name for name, memory in self.memories.items() if memory in seen]
+        return [name for name, memory in self.memories.items() if memory in visited]
 
 
 def trace(network: Network, planes: int, *, started: bool) -> Traced:

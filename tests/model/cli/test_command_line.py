@@ -54,17 +54,17 @@ def test_a_nowcast_that_ends_early_leaves_the_earlier_one(models, event, tmp_pat
     run(*arguments)
     before = output.read_bytes()
     monkeypatch.setattr("echocast.model.forecast.PART_PIXELS", 1)  # a part for each lead time
-    whole = Nowcaster.coming
+    whole = Nowcaster.stream
 
     def some(parts):
         yield from itertools.islice(parts, 4)
         raise KeyboardInterrupt
 
     def interrupted(self, *given):
-        coming = whole(self, *given)
-        return replace(coming, parts=some(coming.parts))
+        stream = whole(self, *given)
+        return replace(stream, parts=some(stream.parts))
 
-    monkeypatch.setattr(Nowcaster, "coming", interrupted)
+    monkeypatch.setattr(Nowcaster, "stream", interrupted)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code
     assert list(output.parent.iterdir()) == [output]

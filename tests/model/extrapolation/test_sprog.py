@@ -76,8 +76,8 @@ def series(first, second, frames, points=200_000):
 
 @pytest.mark.parametrize("process", PROCESSES.values())
 def test_coefficients_are_those_of_the_process(process):
-    found = process.coefficients(covariance(series(0.9, -0.2, process.most)))
-    assert found == pytest.approx((0.9, -0.2), abs=0.02)
+    actual = process.coefficients(covariance(series(0.9, -0.2, process.most)))
+    assert actual == pytest.approx((0.9, -0.2), abs=0.02)
 
 
 def test_a_process_that_would_swing_is_damped_until_it_does_not():
@@ -112,11 +112,11 @@ def test_frames_without_rain_say_nothing_about_the_process():
 
 def test_moments_are_those_of_what_was_seen():
     rng = np.random.default_rng(6)
-    band, seen = rng.normal(3, 2, (5, 600, 7)).astype(np.float32), rng.random((600, 7)) < 0.7
-    means, found = moments(band, seen)
-    values = band[:, seen].astype(np.float64)
+    band, valid = rng.normal(3, 2, (5, 600, 7)).astype(np.float32), rng.random((600, 7)) < 0.7
+    means, actual = moments(band, valid)
+    values = band[:, valid].astype(np.float64)
     assert means == pytest.approx(values.mean(1))
-    assert found == pytest.approx(np.cov(values, ddof=0))
+    assert actual == pytest.approx(np.cov(values, ddof=0))
 
 
 def test_a_stationary_process_is_made_so():

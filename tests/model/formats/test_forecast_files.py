@@ -18,8 +18,8 @@ from echocast.model.formats import cf_layout, forecast_writer
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.forecast_writer import (
     read_forecast,
-    write_coming,
     write_forecast,
+    write_forecast_stream,
     write_frames,
 )
 from echocast.model.formats.readers import read_frames, read_netcdf
@@ -31,7 +31,7 @@ from echocast.model.quantisation import (
     unpacked_dbz,
     unpacked_probability,
 )
-from echocast.model.verification.forecast_scores import verify, verify_coming
+from echocast.model.verification.forecast_scores import verify, verify_forecast_stream
 from tests.model.formats.radar_files import (
     PROJECTIONS,
     forecast_of,
@@ -216,7 +216,7 @@ def test_others_may_use_the_library_while_a_lead_is_made(forecast, tmp_path):
                 others.submit(write_forecast, forecast, tmp_path / "other.nc").result(30)
             yield cut(forecast, slice(lead, lead + 1))
 
-    write_coming(replace(forecast.coming(), parts=parts()), tmp_path / "forecast.nc")
+    write_forecast_stream(replace(forecast.stream(), parts=parts()), tmp_path / "forecast.nc")
     assert same(read_forecast(tmp_path / "forecast.nc"), read_forecast(tmp_path / "other.nc"))
 
 
@@ -233,12 +233,12 @@ def test_what_is_scored_is_the_same_part_by_part(forecast, tmp_path, monkeypatch
     monkeypatch.setattr(forecast_writer, "SMALL_PIXELS", 10**6 if classic else 0)
     write_forecast(forecast, tmp_path / "forecast.nc")
     monkeypatch.setattr("echocast.model.forecast.PART_PIXELS", 1)
-    coming = read_methods(tmp_path / "forecast.nc")
-    assert coming.quality == forecast.quality
-    assert coming.model == forecast.model
+    stream = read_methods(tmp_path / "forecast.nc")
+    assert stream.quality == forecast.quality
+    assert stream.model == forecast.model
     _, observed = forecast_of(small_storm(coverage_radius_km=11))
     seen = observed[1:4]
-    counted = verify_coming(coming, seen)
+    counted = verify_forecast_stream(stream, seen)
     assert sum(counted.frames) == 3
     assert counted == verify(read_forecast(tmp_path / "forecast.nc"), seen)
 

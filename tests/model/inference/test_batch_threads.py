@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from echocast.model.inference.batch_threads import in_parts
+from echocast.model.inference.batch_threads import map_in_threads
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_every_thread_runs_one_part_alone_and_the_order_is_kept():
         both_run.wait()
         return [(item, len(items), torch.get_num_threads()) for item in items]
 
-    assert in_parts(run, "abcde") == [
+    assert map_in_threads(run, "abcde") == [
         ("a", 2, 1),
         ("b", 2, 1),
         ("c", 3, 1),
@@ -38,7 +38,7 @@ def test_every_thread_runs_one_part_alone_and_the_order_is_kept():
 @pytest.mark.usefixtures("two_threads")
 def test_a_single_item_has_all_threads_and_stays_where_it_is():
     here = threading.get_ident()
-    assert in_parts(lambda _: [(threading.get_ident(), torch.get_num_threads())], "a") == [
+    assert map_in_threads(lambda _: [(threading.get_ident(), torch.get_num_threads())], "a") == [
         (here, 2)
     ]
 
@@ -46,7 +46,10 @@ def test_a_single_item_has_all_threads_and_stays_where_it_is():
 @pytest.mark.usefixtures("two_threads")
 def test_fewer_items_than_threads_stay_together_and_have_them_all():
     torch.set_num_threads(4)
-    assert in_parts(lambda items: [(items, torch.get_num_threads())] * 3, "abc") == [("abc", 4)] * 3
+    assert (
+        map_in_threads(lambda items: [(items, torch.get_num_threads())] * 3, "abc")
+        == [("abc", 4)] * 3
+    )
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -54,9 +57,9 @@ def test_small_items_have_one_thread_each_however_few_they_are():
     def run(items):
         return [(items, torch.get_num_threads())] * len(items)
 
-    assert in_parts(run, "a", small=True) == [("a", 1)]
+    assert map_in_threads(run, "a", small=True) == [("a", 1)]
     torch.set_num_threads(4)
-    assert in_parts(run, "abc", small=True) == [("a", 1), ("b", 1), ("c", 1)]
+    assert map_in_threads(run, "abc", small=True) == [("a", 1), ("b", 1), ("c", 1)]
     assert torch.get_num_threads() == 4
 
 
@@ -74,5 +77,5 @@ def test_a_part_that_fails_is_told_once_the_others_have_ended():
         return items
 
     with pytest.raises(RuntimeError, match="a is bad"):
-        in_parts(run, ["a", "b"])
+        map_in_threads(run, ["a", "b"])
     assert ended == [["b"]]

@@ -10,7 +10,7 @@ from echocast.model.network.cells import (
     SpatiotemporalLSTM,
     StationaryModule,
 )
-from echocast.model.network.gates import LayerState, Signal, Style
+from echocast.model.network.gates import GateConfig, LayerInput, LayerState
 from tests import parity
 from tests.model.network import literal, symbols
 
@@ -40,21 +40,21 @@ def assert_equal(ours, theirs, tolerance=TOLERANCE):
 def test_st_lstm_computes_the_supplements_equation_1(sizes, rng):
     inputs, C, k = sizes
     weights = symbols.random_weights(symbols.ST_LSTM, inputs, C, k, rng)
-    cell = SpatiotemporalLSTM(inputs, C, Style(k)).double()
+    cell = SpatiotemporalLSTM(inputs, C, GateConfig(k)).double()
     symbols.fill(cell, symbols.ST_LSTM, weights)
     X = rng.normal(size=(2, inputs, 5, 6))
     H, c, M = rng.normal(size=(3, 2, C, 5, 6))
     tX, tH, tc, tM = tensors(X, H, c, M)
-    signal, state = cell(Signal(tX, None, tM), LayerState(tH, tc, tc, tc, tc))
+    above, state = cell(LayerInput(tX, None, tM), LayerState(tH, tc, tc, tc, tc))
     expected = literal.st_lstm(weights, X, H, c, M)
-    assert_equal((state.H, state.C, signal.M), expected)
-    np.testing.assert_allclose(signal.difference.detach(), expected[0] - H, atol=TOLERANCE)
+    assert_equal((state.H, state.C, above.M), expected)
+    np.testing.assert_allclose(above.difference.detach(), expected[0] - H, atol=TOLERANCE)
 
 
 def test_mim_n_computes_equation_2(sizes, rng):
     _, C, k = sizes
     weights = symbols.random_weights(symbols.MIM_N, C, C, k, rng)
-    module = NonStationaryModule(C, Style(k)).double()
+    module = NonStationaryModule(C, GateConfig(k)).double()
     symbols.fill(module, symbols.MIM_N, weights)
     difference, N = rng.normal(size=(2, 2, C, 5, 6))
     assert_equal(module(*tensors(difference, N)), literal.mim_n(weights, difference, N))
@@ -63,7 +63,7 @@ def test_mim_n_computes_equation_2(sizes, rng):
 def test_mim_s_computes_equation_3(sizes, rng):
     _, C, k = sizes
     weights = symbols.random_weights(symbols.MIM_S, C, C, k, rng)
-    module = StationaryModule(C, Style(k)).double()
+    module = StationaryModule(C, GateConfig(k)).double()
     symbols.fill(module, symbols.MIM_S, weights)
     D, c, S = rng.normal(size=(3, 2, C, 5, 6))
     assert_equal(module(*tensors(D, c, S)), literal.mim_s(weights, D, c, S))
@@ -74,12 +74,12 @@ def test_mim_block_computes_equation_1(sizes, rng):
     w = symbols.random_weights(symbols.BLOCK, C, C, k, rng)
     n = symbols.random_weights(symbols.MIM_N, C, C, k, rng)
     s = symbols.random_weights(symbols.MIM_S, C, C, k, rng)
-    block = filled_block(MIMBlock(C, Style(k)).double(), w, n, s)
+    block = filled_block(MIMBlock(C, GateConfig(k)).double(), w, n, s)
     X, before, H, c, M, N, S = rng.normal(size=(7, 2, C, 5, 6))
     tX, tb, tH, tc, tM, tN, tS = tensors(X, before, H, c, M, N, S)
-    signal, state = block(Signal(tX, tX - tb, tM), LayerState(tH, tc, tN, tS, tS))
+    above, state = block(LayerInput(tX, tX - tb, tM), LayerState(tH, tc, tN, tS, tS))
     expected = literal.mim_block(w, n, s, X, before, H, c, M, N, S)
-    assert_equal((state.H, state.C, signal.M, state.N, state.S), expected)
+    assert_equal((state.H, state.C, above.M, state.N, state.S), expected)
 
 
 def filled_block(block, w, n, s):

@@ -11,11 +11,11 @@ from echocast.model.network.comparison_cells import (
     MemoryOnlyLSTM,
     MIMStarBlock,
 )
-from echocast.model.network.gates import LayerState, Signal, Style
+from echocast.model.network.gates import GateConfig, LayerInput, LayerState
 from tests.model.network import literal, symbols
 from tests.model.network.test_cells import assert_equal
 
-INPUTS, C, STYLE = 3, 4, Style(3)
+INPUTS, C, STYLE = 3, 4, GateConfig(3)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def run(module, X, difference, M, **memories):
         **{name: torch.as_tensor(value) for name, value in memories.items()}
     )
     difference = None if difference is None else torch.as_tensor(difference)
-    return module(Signal(torch.as_tensor(X), difference, M), state)
+    return module(LayerInput(torch.as_tensor(X), difference, M), state)
 
 
 def weights_of(rng, *tables, inputs=INPUTS):
@@ -56,9 +56,9 @@ def test_convlstm(rng, fields):
     w = weights_of(rng, symbols.CONV_LSTM)
     module = ConvLSTM(INPUTS, C, STYLE).double()
     symbols.fill(module, symbols.CONV_LSTM, w)
-    signal, state = run(module, X, None, M, H=H, C=c)
+    above, state = run(module, X, None, M, H=H, C=c)
     assert_equal((state.H, state.C), literal.conv_lstm(w, X, H, c))
-    assert torch.equal(signal.M, torch.as_tensor(M))
+    assert torch.equal(above.M, torch.as_tensor(M))
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first layer", "above"])
@@ -72,9 +72,9 @@ def test_memory_only_predrnn_computes_predrnn_equation_3(rng, fields, first):
     with torch.no_grad():
         for gate in "ifo":
             getattr(module, f"peep_{gate}").copy_(torch.as_tensor(w["Wm" + gate])[:, None, None])
-    signal, _ = run(module, X if first else below, None, M, H=H)
+    above, _ = run(module, X if first else below, None, M, H=H)
     expected = literal.memory_only(w, X, H, M) if first else literal.memory_only(w, None, below, M)
-    assert_equal((signal.H, signal.M), expected)
+    assert_equal((above.H, above.M), expected)
 
 
 def test_causal_lstm_computes_predrnn_plus_equations_1_and_2(rng, fields):
@@ -83,8 +83,8 @@ def test_causal_lstm_computes_predrnn_plus_equations_1_and_2(rng, fields):
     module = CausalLSTM(INPUTS, C, C, STYLE).double()
     symbols.fill(module, symbols.CAUSAL, w)
     fill_causal_memory(module.memory, w)
-    signal, state = run(module, X, None, M, H=H, C=c)
-    assert_equal((state.H, state.C, signal.M), literal.causal_lstm(w, X, H, c, M))
+    above, state = run(module, X, None, M, H=H, C=c)
+    assert_equal((state.H, state.C, above.M), literal.causal_lstm(w, X, H, c, M))
 
 
 def test_mim_star_puts_t_in_the_place_of_the_forget_gate(rng, fields):
@@ -97,9 +97,9 @@ def test_mim_star_puts_t_in_the_place_of_the_forget_gate(rng, fields):
     symbols.fill(module.non_stationary, symbols.MIM_N, n)
     symbols.fill(module.stationary, symbols.MIM_S, s)
     fill_causal_memory(module.memory, w)
-    signal, state = run(module, X, X - before, M, H=H, C=c, N=N, S=S)
+    above, state = run(module, X, X - before, M, H=H, C=c, N=N, S=S)
     expected = literal.mim_star(w, n, s, X, before, H, c, M, N, S)
-    assert_equal((state.H, state.C, signal.M, state.N, state.S), expected)
+    assert_equal((state.H, state.C, above.M, state.N, state.S), expected)
 
 
 def test_the_gradient_highway_computes_predrnn_plus_equation_3(rng, fields):
@@ -107,6 +107,6 @@ def test_the_gradient_highway_computes_predrnn_plus_equation_3(rng, fields):
     w = weights_of(rng, symbols.HIGHWAY, inputs=C)
     module = GradientHighway(C, STYLE).double()
     symbols.fill(module, symbols.HIGHWAY, w)
-    signal, state = run(module, X, None, M, H=Z)
-    assert_equal([signal.H], [literal.highway(w, X, Z)])
-    assert torch.equal(signal.H, state.H)
+    above, state = run(module, X, None, M, H=Z)
+    assert_equal([above.H], [literal.highway(w, X, Z)])
+    assert torch.equal(above.H, state.H)

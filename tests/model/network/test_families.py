@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from echocast.model.__main__ import app
 from echocast.model.errors import CheckpointError, ModelError
 from echocast.model.network.config import FAMILIES, NetworkConfig
-from echocast.model.network.network import Context, Network, fold, unfold
+from echocast.model.network.network import Context, Network, depth_to_space, space_to_depth
 from echocast.model.network.weight_import import infer_config, read_state_dict, translate
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
@@ -230,7 +230,7 @@ def test_widths_may_differ_where_the_equations_allow_it(family):
 
 def test_folding_puts_row_then_column_then_channel():
     images = torch.arange(2 * 4 * 4).reshape(1, 2, 4, 4)
-    folded = fold(images, 2)
+    folded = space_to_depth(images, 2)
     row, column, channel = 1, 0, 1
     assert torch.equal(folded[0, (row * 2 + column) * 2 + channel], images[0, channel, row::2, ::2])
-    assert torch.equal(unfold(folded, 2), images)
+    assert torch.equal(depth_to_space(folded, 2), images)

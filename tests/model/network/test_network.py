@@ -114,21 +114,21 @@ def test_gradients_flow_back_along_every_memory(memory):
     X = torch.rand(1, 4, 4, 5, dtype=torch.float64)
     state = network.initial_state(1, 4, 5)
     _, state = network.step(X, state)
-    kept = tuple(
+    detached = tuple(
         layer._replace(**{name: getattr(layer, name).detach() for name in "HCNSD"})
         for layer in state.layers
     )
     marks = []
     if memory == "M":
         M = state.M.detach().requires_grad_()
-        marks, state = [M], state._replace(layers=kept, M=M)
+        marks, state = [M], state._replace(layers=detached, M=M)
     else:
         layers = []
-        for layer in kept[1:]:
+        for layer in detached[1:]:
             mark = getattr(layer, memory).clone().requires_grad_()
             marks.append(mark)
             layers.append(layer._replace(**{memory: mark}))
-        state = state._replace(layers=(kept[0], *layers), M=state.M.detach())
+        state = state._replace(layers=(detached[0], *layers), M=state.M.detach())
     for _ in range(3):
         out, state = network.step(X, state)
     out.sum().backward()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from echocast.model.products import Decision, leaning_on_extrapolation
+from echocast.model.products import ExceedanceDecision, blend_with_extrapolation
 from echocast.model.verification.calibration import (
     BINS,
     ExceedanceCounts,
@@ -127,18 +127,27 @@ def test_counting_for_a_decision_counts_what_is_decided_by():
     as_is = ExceedanceCounts.of(forecast, observed)
     weights, cuts = (0.1,) * 3, (0.4, 0.2, 0.1)
     known = ~observed.missing & np.isfinite(forecast.exceedance_probability[0])
-    for decision in (Decision(cuts, weights), Decision(cuts, (), 1.0), Decision(cuts, weights, 2)):
+    for decision in (
+        ExceedanceDecision(cuts, weights),
+        ExceedanceDecision(cuts, (), 1.0),
+        ExceedanceDecision(cuts, weights, 2),
+    ):
         counts = ExceedanceCounts.of(forecast, observed, decision)
         assert (as_is.counts.sum((1, 2)) == counts.counts.sum((1, 2))).all()
         assert (as_is.counts != counts.counts).any()
-        leaning = leaning_on_extrapolation(
+        leaning = blend_with_extrapolation(
             forecast.exceedance_probability,
             forecast.extrapolation.reflectivity_dbz,
             forecast.exceedance_thresholds_dbz,
             decision.extrapolation_weights,
         )
         for k, cut in enumerate(cuts):
-            at = np.array([decision.cuts_at(minutes)[k] for minutes in forecast.lead_minutes])
+            at = np.array(
+                [
+                    decision.probability_thresholds_at(minutes)[k]
+                    for minutes in forecast.lead_minutes
+                ]
+            )
             yes = (leaning[k] >= at[:, None, None] - 1e-4) & known
             table = counts.table(k, round(cut * BINS))
             assert table.hits + table.false_alarms == pytest.approx(yes.sum(), abs=3)

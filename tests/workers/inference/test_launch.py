@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echocast.model.errors import is_out_of_memory
-from echocast.workers.inference.launch import divided
+from echocast.workers.inference.launch import bisect_on_failure
 
 
 @given(st.lists(st.sampled_from(["good", "bad"]), min_size=1, max_size=40), st.integers(1, 40))
@@ -21,7 +21,7 @@ def test_dividing_fails_exactly_the_bad_items(kinds: list[str], memory: int) -> 
             raise ValueError("bad")
         return [number for number, _ in batch]
 
-    results = divided(launch, items, lambda error: None)
+    results = bisect_on_failure(launch, items, lambda error: None)
     for (number, kind), result in zip(items, results, strict=True):
         assert isinstance(result, ValueError) if kind == "bad" else result == number
 

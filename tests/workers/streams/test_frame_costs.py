@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from echocast.model.forecast import ComingForecast
+from echocast.model.forecast import ForecastStream
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames
 from echocast.model.registry.history import START as FIRST_ROLES
@@ -49,13 +49,13 @@ def process(processing: StreamProcessing, slot: int) -> None:
     for job in jobs_of(processing, time):
         inputs = processing.forecasting.inputs(job)
         whole = inputs.without_network
-        forecast = whole.coming() if whole else by_network(job, inputs.frames)
+        forecast = whole.stream() if whole else by_network(job, inputs.frames)
         processing.issue(job, forecast)
 
 
-def by_network(job: Job, frames: Frames) -> ComingForecast:
+def by_network(job: Job, frames: Frames) -> ForecastStream:
     network = FakeNowcaster(job.model)
-    return network.coming(network.prepare(frames), frames.reflectivity_dbz[-1])
+    return network.stream(network.prepare(frames), frames.reflectivity_dbz[-1])
 
 
 def jobs_of(processing: StreamProcessing, time: Any) -> list[Job]:
