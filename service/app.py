@@ -24,7 +24,7 @@ from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
 from echocast.service.metrics.registry import RegistryCollector
 from echocast.service.metrics.retraining import RetrainingCollector
-from echocast.service.middleware.allowed_hosts import KnownHosts
+from echocast.service.middleware.allowed_hosts import AllowedHosts
 from echocast.service.middleware.body_limit import BodyLimit
 from echocast.service.middleware.head import AnswerHead
 from echocast.service.middleware.same_origin import SameOrigin
@@ -118,7 +118,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     if not keys:
         app.add_middleware(SameOrigin)
-        app.add_middleware(KnownHosts, names=settings.host_names)
+        app.add_middleware(AllowedHosts, names=settings.host_names)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(AnswerHead)
     return app

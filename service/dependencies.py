@@ -139,7 +139,7 @@ async def get_upload(request: Request, resources: AppResources) -> AsyncIterator
 
 
 async def require_worker(nowcasts: Annotated[Nowcasts, Depends(get_nowcasts)]) -> None:
-    """Refuse what nobody would ever start."""
+    """Refuse a nowcast that no worker would start."""
     await nowcasts.presence.require()
 
 

@@ -83,11 +83,11 @@ class KeyRing:
 
     def _find(self, secret: str | None) -> Key | None:
         offered = hashlib.sha256((secret or "").encode()).hexdigest()
-        found = None
-        for key in self.keys:  # all of them, so that the time taken tells nothing
+        match = None
+        for key in self.keys:  # all of them, so that the time it takes reveals nothing
             if hmac.compare_digest(key.sha256, offered):
-                found = key
-        return found
+                match = key
+        return match
 
 
 def load_keys(settings: ServiceSettings) -> KeyRing:

@@ -155,9 +155,9 @@ def _rounds(
             plain = _bare_network(models, "--plain", "--repeats", str(PLAIN_REPEATS))
             say(f"Round {number + 1} of {ROUNDS}: {CONCURRENCY} requests at a time")
             part = bodies[CONCURRENCY + number :: ROUNDS]
-            before, started = service.spent(), time.perf_counter()
+            before, started = service.processor_seconds(), time.perf_counter()
             list(pool.map(ask, part))
-            seconds, after = time.perf_counter() - started, service.spent()
+            seconds, after = time.perf_counter() - started, service.processor_seconds()
             costs = {name: _share(before[name], after[name], len(part)) for name in before}
             rounds.append(Round(bare, plain, len(part) / seconds, costs))
     return rounds
@@ -181,8 +181,8 @@ def _bare_network(models: str | None, *options: str) -> float:
     arguments = ["--batch", str(CONCURRENCY), "--height", str(SMALL[0]), "--width", str(SMALL[1])]
     arguments += ["--models-dir", models] if models else []
     arguments += ["--threads", os.environ.get("ECHOCAST_THREADS", "0")]
-    told = _run("echocast.model", "phases", "--json", *arguments, *options)
-    return float(json.loads(told)["network_forecasts_per_second"])
+    output = _run("echocast.model", "phases", "--json", *arguments, *options)
+    return float(json.loads(output)["network_forecasts_per_second"])
 
 
 def _run(module: str, *arguments: str) -> str:

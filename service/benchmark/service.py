@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from echocast.service.benchmark import processor_time
 from echocast.service.benchmark.figures import BenchmarkFailed, Measured, Say
-from echocast.service.benchmark.processor_time import processor_seconds
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class MeasuredService:
-    """What is asked, and what its processes have spent.
+    """What is asked, and what its processes cost.
 
     Args:
         client: Asks the gateway.
@@ -42,16 +42,16 @@ class MeasuredService:
     processes: Mapping[str, list[subprocess.Popen[bytes]]]
     starts: list[Measured] = field(default_factory=list)
 
-    def spent(self) -> dict[str, float | None]:
+    def processor_seconds(self) -> dict[str, float | None]:
         """Seconds of processor time so far, by role with all children, and of this process."""
-        spent = {
-            role: _sum([processor_seconds(process.pid) for process in running])
+        seconds = {
+            role: _sum([processor_time.processor_seconds(process.pid) for process in running])
             for role, running in self.processes.items()
         }
-        return {**spent, "clients": time.process_time()}
+        return {**seconds, "clients": time.process_time()}
 
     def worker_peak_mib(self) -> float | None:
-        """Largest resident size of any worker so far; None where the system does not tell."""
+        """Largest resident size of any worker so far; None where the system does not say."""
         peaks = [_peak_mib(process.pid) for process in self.processes["worker"]]
         return max((peak for peak in peaks if peak is not None), default=None)
 
@@ -129,5 +129,5 @@ def _peak_mib(pid: int) -> float | None:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found.group(1)) / 1024 if found else None
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(match.group(1)) / 1024 if match else None

@@ -152,14 +152,14 @@ OFFLINE = {
     "release": "Write a run's weights as a checkpoint that can be served.",
     "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
     "evaluate": "Score a model beside its references on whole events.",
-    "retrain": "Train a challenger, judge it beside the champion, and keep the verdict.",
+    "retrain": "Train a challenger, judge it beside the champion, and record the verdict.",
     "archive": "Build an archive for retraining from radar files.",
     "calibrate": "Choose from which probability on each exceedance is forecast.",
 }
 
 
 def _offline(name: str, summary: str) -> None:
-    """A command of ``python -m echocast.model`` under our own name; all arguments are handed on."""
+    """A command of ``python -m echocast.model`` ; all arguments are passed on."""
     settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
     @app.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")

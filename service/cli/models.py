@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Data = Annotated[
     Path | None, typer.Option(help="Data directory of the service (default ./echocast-data).")
 ]
-Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is kept.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is stored.")]
 Expected = Annotated[
     str | None, typer.Option(help="The champion that shall go; refused where another one serves.")
 ]
@@ -49,7 +49,7 @@ def models(
     elif history:
         entries = registry.reader.history()
         lines = [sentence(entry, registry.root) for entry in entries]
-        _tell([entry.to_json() for entry in entries], lines, as_json)
+        _print([entry.to_json() for entry in entries], lines, as_json)
     else:
         cards = registry.reader.models()
         listed = [
@@ -57,7 +57,7 @@ def models(
             for card in cards
         ]
         lines = [f"{card.reference:32} {', '.join(card.aliases)}".rstrip() for card in cards]
-        _tell({"models": listed, "aliases": dict(registry.reader.roles().by_role)}, lines, as_json)
+        _print({"models": listed, "aliases": dict(registry.reader.roles().by_role)}, lines, as_json)
 
 
 def promote(
@@ -70,13 +70,13 @@ def promote(
     """Let a model serve; workers change over by themselves."""
     registry, who = _changeable(data), _who()
     entry = registry.promote(model, who=who, why=why, expected=expected)
-    _told(entry, registry, as_json)
+    _print_entry(entry, registry, as_json)
 
 
 def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
     """Let the previous champion serve again; next time, the one before that."""
     registry, who = _changeable(data), _who()
-    _told(registry.rollback(who=who, why=why, expected=expected), registry, as_json)
+    _print_entry(registry.rollback(who=who, why=why, expected=expected), registry, as_json)
 
 
 def sentence(entry: HistoryEntry, root: Path) -> str:
@@ -117,7 +117,7 @@ def _changeable(data: Path | None) -> Registry:
     return registry
 
 
-def _told(entry: HistoryEntry, registry: Registry, as_json: bool) -> None:
+def _print_entry(entry: HistoryEntry, registry: Registry, as_json: bool) -> None:
     typer.echo(json.dumps(entry.to_json()) if as_json else sentence(entry, registry.root))
 
 
@@ -144,5 +144,5 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _tell(value: Any, lines: Any, as_json: bool) -> None:
+def _print(value: Any, lines: Any, as_json: bool) -> None:
     typer.echo(json.dumps(value) if as_json else "\n".join(lines))

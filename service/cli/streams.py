@@ -41,8 +41,8 @@ def watch(
         float | None, typer.Option(help="Declare the stream with this step, unless it is declared.")
     ] = None,
     url: Url = None,
-    settle_seconds: Annotated[
-        float, typer.Option(help="How long a file must have been left alone.")
+    quiet_seconds: Annotated[
+        float, typer.Option("--settle-seconds", help="How long a file must have been left alone.")
     ] = 1.0,
 ) -> None:
     """Feed files into a stream as they appear; each once, also across restarts."""
@@ -60,7 +60,7 @@ def watch(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
-        Watcher(feeder, ledger, directory, typer.echo, settle_seconds).run(stop)
+        Watcher(feeder, ledger, directory, typer.echo, quiet_seconds).run(stop)
 
 
 def _declared(feeder: Feeder, step_minutes: float | None) -> bool:
@@ -126,13 +126,13 @@ def reindex(
     from echocast.workers.settings import WorkerSettings
     from echocast.workers.streams.reindex import reindex_all
 
-    found = reindex_all(WorkerSettings(), recount=recount)
+    results = reindex_all(WorkerSettings(), recount=recount)
     if as_json:
-        typer.echo(json.dumps({name: result.__dict__ for name, result in found.items()}))
+        typer.echo(json.dumps({name: result.__dict__ for name, result in results.items()}))
     else:
-        for name, result in found.items():
+        for name, result in results.items():
             typer.echo(f"{name}: {result}")
-    if any(result.differing for result in found.values()):
+    if any(result.differing for result in results.values()):
         raise typer.Exit(1)
 
 

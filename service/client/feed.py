@@ -30,7 +30,7 @@ class Feeder:
         client: Of the service, with its base URL and key.
         stream: Name.
         patience_seconds: How long to try again.
-        say: Tells the person why it takes long.
+        say: Prints why it takes long.
     """
 
     client: httpx.Client
@@ -89,7 +89,7 @@ class Feeder:
 
     def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
         give_up = time.monotonic() + self.patience_seconds
-        said = False
+        reported = False
         while True:
             try:
                 answer = self.client.request(method, path, **request)
@@ -101,9 +101,9 @@ class Feeder:
             refusal = f"{self.client.base_url} does not take frames: {trouble}"
             if time.monotonic() + PAUSE_SECONDS > give_up:
                 raise ServiceAway(refusal)
-            if not said:
+            if not reported:
                 self.say(f"{refusal} (trying again for {self.patience_seconds:g} s)")
-                said = True
+                reported = True
             time.sleep(PAUSE_SECONDS)
 
 

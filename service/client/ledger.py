@@ -41,13 +41,13 @@ class Ledger:
 
     def knows(self, path: Path) -> bool:
         """Whether the file, as it is now, is done."""
-        return identity(path) in self._done
+        return file_identity(path) in self._done
 
-    def note(self, seen: str) -> None:
+    def note(self, identity: str) -> None:
         """A file, as it was when it was read, is done."""
-        self._done.add(seen)
+        self._done.add(identity)
         self._file.seek(0, os.SEEK_END)
-        self._file.write(f"{seen}\n")
+        self._file.write(f"{identity}\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -56,7 +56,7 @@ class Ledger:
         self._file.close()
 
 
-def identity(path: Path) -> str:
+def file_identity(path: Path) -> str:
     """Name, size and time of change of a file: another content makes another file."""
     status = path.stat()
     return json.dumps([path.name, status.st_size, status.st_mtime_ns])

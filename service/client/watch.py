@@ -1,7 +1,7 @@
 """Watching: feed the radar files of a directory into a stream as they appear.
 
-A file is read once it has been left alone for a moment. One that cannot be read is taken for half
-written, and tried again whenever it changes.
+A file is read once it has been left alone for a moment. One that cannot be read counts as half
+written, and is tried again whenever it changes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from echocast.model.errors import EchocastError
 from echocast.service.client.errors import FrameRefused, ServiceAway
 from echocast.service.client.feed import Feeder, frames_of, one_by_one
-from echocast.service.client.ledger import Ledger, identity
+from echocast.service.client.ledger import Ledger, file_identity
 
-SETTLE_SECONDS = 1.0  # a file that changed later than that may still be written to
-LOOK_AGAIN_SECONDS = 5.0  # where the directory tells of no change
+QUIET_SECONDS = 1.0  # a file that changed later than that may still be written to
+LOOK_AGAIN_SECONDS = 5.0  # where the system reports no change
 FUTURE = "future"  # a frame that is refused now, but not later
 IGNORED = (".part", ".tmp", ".partial", ".crdownload")
 
@@ -32,8 +32,8 @@ class Watcher:
         feeder: Sends frames.
         ledger: Remembers what is done.
         directory: What to look at.
-        say: Tells the person what happens.
-        settle_seconds: How long a file must have been left alone.
+        say: Prints what happens.
+        quiet_seconds: How long a file must have been left alone.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Watcher:
         ledger: Ledger,
         directory: Path,
         say: Say,
-        settle_seconds: float = SETTLE_SECONDS,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._feeder = feeder
         self._ledger = ledger
         self._directory = directory
         self._say = say
-        self._settle = settle_seconds
+        self._quiet = quiet_seconds
         self._refused: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Feed what is there and what comes, until told to stop."""
+        """Feed what is there and what comes, until ``stop`` is set."""
         from watchfiles import watch
 
         self.feed_all()
@@ -60,7 +60,7 @@ class Watcher:
             self._directory,
             stop_event=stop,
             recursive=False,
-            rust_timeout=int(1000 * min(LOOK_AGAIN_SECONDS, max(self._settle, 0.05))),
+            rust_timeout=int(1000 * min(LOOK_AGAIN_SECONDS, max(self._quiet, 0.05))),
             yield_on_timeout=True,
             raise_interrupt=False,
         )
@@ -68,39 +68,39 @@ class Watcher:
             self.feed_all()
 
     def feed_all(self) -> int:
-        """Feed every file that is settled and not done; how many were done."""
-        return sum(self._feed(path) for path in self._settled())
+        """Feed every file that is whole and not done; how many were done."""
+        return sum(self._feed(path) for path in self._whole_files())
 
-    def _settled(self) -> Iterator[Path]:
+    def _whole_files(self) -> Iterator[Path]:
         for path in sorted(self._directory.iterdir()):
             with suppress(FileNotFoundError):
                 if not path.is_file() or path.name.startswith(".") or path.suffix in IGNORED:
                     continue
                 quiet = time.time() - path.stat().st_mtime
                 # A clock that was moved back must not make a file wait for ever.
-                if not 0 <= quiet < self._settle and not self._ledger.knows(path):
+                if not 0 <= quiet < self._quiet and not self._ledger.knows(path):
                     yield path
 
     def _feed(self, path: Path) -> bool:
         try:
-            seen = identity(path)
-            if seen in self._refused:
+            identity = file_identity(path)
+            if identity in self._refused:
                 return False
             sent = self._send(path)
         except FrameRefused as error:
             if error.rule == FUTURE:
                 return False
             self._say(f"{path.name} is refused: {error}")
-            self._refused.add(seen)
+            self._refused.add(identity)
             return False
         except ServiceAway as error:
             self._say(f"{path.name} waits: {error}")
             return False
         except (EchocastError, OSError) as error:
             self._say(f"{path.name} cannot be read (yet): {error}")
-            self._refused.add(seen)
+            self._refused.add(identity)
             return False
-        self._ledger.note(seen)
+        self._ledger.note(identity)
         self._say(f"{path.name}: {sent}")
         return True
 

@@ -35,7 +35,7 @@ def split_by_fit(
         raise ContractViolation(
             f"Observations must be valid within {step.total_seconds() / 600:g} minutes of"
             f" {leads[0].isoformat()}, every {step.total_seconds() / 60:g} minutes up to"
-            f" {leads[-1].isoformat()}, but those sent are of {_told(observed.times)}.",
+            f" {leads[-1].isoformat()}, but those sent are of {_first_and_last(observed.times)}.",
             rule="observation-times",
         )
     pairs = list(zip(observed.times, fit, strict=True))
@@ -48,7 +48,7 @@ def _gaps(times: Sequence[datetime]) -> list[timedelta]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-def _told(times: Sequence[datetime]) -> str:
+def _first_and_last(times: Sequence[datetime]) -> str:
     """The first and the last time, in words."""
     if not times:
         return "no time"

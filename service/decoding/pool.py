@@ -48,7 +48,7 @@ class Pool:
         size: How many.
         limits: What each may use.
         backlog: Most callers that wait for a child.
-        on_recycle: Told why a child is replaced.
+        on_recycle: Called with the reason when a child is replaced.
     """
 
     def __init__(

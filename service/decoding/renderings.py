@@ -53,12 +53,12 @@ def _compact(value: Any) -> str:
 
 def _probabilities(path: Path) -> tuple[list[float], NDArray[np.float16]]:
     """Thresholds in dBZ and (threshold, time, y, x) in 0..1, NaN where missing."""
-    told = [
+    pairs = [
         (threshold, np.stack([plane.astype(np.float16) for plane in leads]))
         for threshold, leads in read_exceedance(path)
     ]
-    planes = [values for _, values in told]
-    return [threshold for threshold, _ in told], np.array(planes, np.float16)
+    planes = [values for _, values in pairs]
+    return [threshold for threshold, _ in pairs], np.array(planes, np.float16)
 
 
 def _write_npz(request: Request) -> None:

@@ -37,7 +37,7 @@ class Demo:
     Args:
         client: Speaks to the gateway.
         output: Where files are written.
-        say: Tells the person what happens.
+        say: Prints what happens.
     """
 
     client: httpx.Client
@@ -94,7 +94,7 @@ class Demo:
 
 
 def run_demo(files: Sequence[Path], output: Path, as_json: bool = False) -> None:
-    """Make or take radar frames, forecast them through a service of our own, show the scores.
+    """Forecast radar frames through a service that runs meanwhile, and show the scores.
 
     Raises:
         DemoFailed: A step was refused or took too long.

@@ -1,4 +1,4 @@
-"""The demo's input: a synthetic storm of our own making, or a person's files."""
+"""The demo's input: a synthetic storm, or radar files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InputUnusable(ServiceError):
 def prepare_input(
     files: Sequence[Path], target: Path, say: Callable[[str], None]
 ) -> tuple[str, datetime]:
-    """Write the demo's frames to ``target``, in a child: reading files is not our business.
+    """Write the demo's frames to ``target``, in a child process that reads radar files.
 
     Returns:
         What they are, for people; and the valid time of the newest input frame.

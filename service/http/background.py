@@ -1,4 +1,4 @@
-"""Work that goes on beside the requests."""
+"""Work in the background, beside the requests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 
 @asynccontextmanager
-async def going_on(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Let endless work go on while the context lasts."""
+async def background_task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run endless work while the context lasts."""
     task = asyncio.create_task(work)
     try:
         yield

@@ -9,8 +9,8 @@ WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IG
 
 def wait_seconds(header: str | None, limit: float) -> float | None:
     """Seconds to wait, at most ``limit``; None where nothing (or nonsense) is preferred."""
-    found = WAIT.search(header or "")
-    return min(float(found.group(1)), limit) if found else None
+    match = WAIT.search(header or "")
+    return min(float(match.group(1)), limit) if match else None
 
 
 def applied(seconds: float | None) -> dict[str, str]:

@@ -49,7 +49,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a caller is told about a class of errors; ``slug`` never changes once published."""
+    """What callers read about a class of errors; ``slug`` never changes once published."""
 
     status: int
     slug: str

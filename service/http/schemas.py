@@ -27,7 +27,7 @@ class Links(Answer):
 
 
 class JobAccepted(Answer):
-    """A nowcast that has been taken on."""
+    """A nowcast that has been accepted."""
 
     id: str
     """Name of the job: 32 hexadecimal digits; the same forecast always has the same."""
@@ -136,7 +136,7 @@ class JobView(Answer):
 
 
 class ObservationsAccepted(JobAccepted):
-    """Observations that have been taken on."""
+    """Observations that have been accepted."""
 
     ignored_times: list[datetime]
     """Later times that fit no lead of the forecast; those observations are not scored."""

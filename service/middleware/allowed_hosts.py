@@ -17,7 +17,7 @@ from echocast.service.errors import UnknownHost
 from echocast.service.http.problems import problem_of
 
 
-class KnownHosts:
+class AllowedHosts:
     """ASGI middleware that refuses requests for host names that are not ours.
 
     Args:

@@ -9,11 +9,11 @@ from datetime import datetime
 from echocast.model.errors import CheckpointError, UnknownModel
 from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
 from echocast.service.models.schemas import (
-    Deed,
     HistoryView,
     ModelHistory,
     ModelList,
     ModelView,
+    PromotionRequest,
     Serving,
 )
 from echocast.workers.jobs.job import WorkerInfo
@@ -63,7 +63,7 @@ class Catalogue:
             entries=_newest([entry for entry in entries if entry.time <= at], limit),
         )
 
-    def promote(self, name: str, version: str, deed: Deed, who: str) -> HistoryView:
+    def promote(self, name: str, version: str, request: PromotionRequest, who: str) -> HistoryView:
         """Let a version serve.
 
         Raises:
@@ -74,13 +74,13 @@ class Catalogue:
         entry = self.registry.promote(
             f"{name}/{version}",
             who=who,
-            why=deed.why,
-            scores=deed.scores,
-            expected=deed.expected,
+            why=request.why,
+            scores=request.scores,
+            expected=request.expected,
         )
         return history_view(entry)
 
-    def rollback(self, deed: Deed, who: str) -> HistoryView:
+    def rollback(self, request: PromotionRequest, who: str) -> HistoryView:
         """Let the previous champion serve again.
 
         Raises:
@@ -88,7 +88,7 @@ class Catalogue:
             RegistryError: The registry can't be written.
         """
         entry = self.registry.rollback(
-            who=who, why=deed.why, scores=deed.scores, expected=deed.expected
+            who=who, why=request.why, scores=request.scores, expected=request.expected
         )
         return history_view(entry)
 

@@ -1,4 +1,4 @@
-"""What the service answers about models, and what it is told to do with them."""
+"""Models in requests and answers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HistoryView(Answer):
     who: str
     why: str
     facts: dict[str, Any]
-    """What belongs to it; ``changed`` tells which roles went from which model to which."""
+    """What belongs to it; ``changed`` names the roles that went from which model to which."""
     scores: dict[str, Any] | None = None
     """What the decision rested on."""
     aliases: dict[str, str] | None = None
@@ -72,14 +72,14 @@ class ModelHistory(Answer):
     entries: list[HistoryView]
 
 
-class Deed(BaseModel):
-    """Who does it is known by the key; why is to be said."""
+class PromotionRequest(BaseModel):
+    """Why a model is promoted, or the previous one called back; the API key says by whom."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     why: str = Field(min_length=1, max_length=1000)
     """The reason, in a sentence."""
     scores: Mapping[str, Any] | None = None
-    """What the decision rests on; kept as it is."""
+    """What the decision rests on; stored as it is."""
     expected: str | None = Field(default=None, max_length=200)
     """``name/version`` of the champion that shall go; refused where another one serves."""

@@ -41,7 +41,7 @@ class UploadOptions:
 
 @dataclass(frozen=True)
 class Nowcasts:
-    """Everything that the routes call; one method each."""
+    """What the routes of nowcasts call; one method each."""
 
     store: JobStore
     archive: Archive
@@ -52,7 +52,7 @@ class Nowcasts:
     metrics: GatewayMetrics
 
     async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
-        """Decode an upload, keep its frames, and take the job on.
+        """Decode an upload, store its frames, and submit the job.
 
         Raises:
             InputError: The upload is unreadable or breaks the input contract.
@@ -75,15 +75,15 @@ class Nowcasts:
             idempotency_key=options.idempotency_key,
             body_sha=upload.sha256(options.variable, options.reference_time),
         )
-        return await asyncio.to_thread(self._take_on, request)
+        return await asyncio.to_thread(self._submit_job, request)
 
-    def _take_on(self, request: JobRequest) -> Submission:
+    def _submit_job(self, request: JobRequest) -> Submission:
         """The job of a request; one whose forecast was removed meanwhile runs again."""
-        taken = self.store.submit(request)
-        path = taken.job.forecast_path
+        submission = self.store.submit(request)
+        path = submission.job.forecast_path
         if path is None or self.archive.holds(path):
-            return taken
-        return self.store.submit(replace(request, lost_generation=taken.job.generation))
+            return submission
+        return self.store.submit(replace(request, lost_generation=submission.job.generation))
 
     async def observe(self, job_id: str, upload: Upload, options: UploadOptions) -> list[datetime]:
         """Add observations to a job and have them scored; the later times that fit no lead.
@@ -117,7 +117,7 @@ class Nowcasts:
         return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
 
     async def release(self, job_id: str, caller: str) -> Job:
-        """Let a caller go of a job; it is cancelled when nobody else holds it.
+        """Release a caller's hold on a job; it is cancelled when no other caller holds it.
 
         Raises:
             UnknownJob: There is no such job.
@@ -149,7 +149,7 @@ class Nowcasts:
             self.metrics.decoded.observe(time.perf_counter() - started)
 
     def _described(self, job: Job) -> Path:
-        """Where the grid and times are told that observations have to fit."""
+        """The file that says which grid and times observations have to fit."""
         if job.stream:
             raise ContractViolation(
                 f"Forecasts of the stream {job.stream!r} are scored by the frames it is fed.",
@@ -164,7 +164,7 @@ class Nowcasts:
             ) from error
 
     async def _adopt(self, directory: Path) -> str:
-        """Where the child was told to store frames, not where it says that it did."""
+        """Take over the frames that a child stored, from where it had to store them."""
         return await asyncio.to_thread(self.archive.adopt_frames, directory)
 
 

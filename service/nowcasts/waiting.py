@@ -19,7 +19,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from echocast.service.http.background import going_on
+from echocast.service.http.background import background_task
 from echocast.workers.engine.url import connection_options
 from echocast.workers.errors import EngineUnavailable
 
@@ -73,7 +73,7 @@ class Waiting:
 
     @contextmanager
     def listening(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something is heard about the job."""
+        """An event that is set at every message about the job."""
         event = asyncio.Event()
         self.waiters[job_id].add(event)
         try:
@@ -98,7 +98,7 @@ class Waiting:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the subscription while the context lasts."""
-        async with going_on(self._subscribe_for_ever()):
+        async with background_task(self._subscribe_for_ever()):
             yield
 
     async def _subscribe_for_ever(self) -> None:
@@ -110,7 +110,7 @@ class Waiting:
                     self.hear(payload)
             except (RedisError, OSError) as error:
                 level = logging.WARNING if pause == FIRST_PAUSE_SECONDS else logging.DEBUG
-                log.log(level, "The engine is not heard; trying again: %s", error)
+                log.log(level, "The engine sends no messages; trying again: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

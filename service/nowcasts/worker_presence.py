@@ -1,4 +1,4 @@
-"""Whether workers are there: nothing is accepted that nobody would ever start."""
+"""Whether workers are alive: a nowcast that no worker would start is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 
 from echocast.service.errors import NoWorker
-from echocast.service.http.background import going_on
+from echocast.service.http.background import background_task
 from echocast.workers.errors import AnotherStore, EngineUnavailable
 from echocast.workers.jobs.job import WorkerInfo
 
@@ -21,8 +21,8 @@ LOOK_EVERY_SECONDS = 5.0
 class WorkerPresence:
     """When a live worker was last seen.
 
-    A worker that restarts is missed only after ``tolerance_seconds``: jobs accepted meanwhile are
-    safe in the engine.
+    A worker may restart: nowcasts are refused only after ``tolerance_seconds`` without one. Jobs
+    that were accepted meanwhile are safe in the engine.
 
     Args:
         alive_workers: Asks the engine.
@@ -39,13 +39,13 @@ class WorkerPresence:
         self.alive_workers = alive_workers
         self.tolerance_seconds = tolerance_seconds
         self.clock = clock
-        self.seen: float | None = None
+        self.last_alive: float | None = None
 
     async def look(self) -> list[WorkerInfo]:
         """The live workers now."""
         workers = await asyncio.to_thread(self.alive_workers)
         if workers:
-            self.seen = self.clock()
+            self.last_alive = self.clock()
         return workers
 
     async def require(self) -> None:
@@ -62,17 +62,17 @@ class WorkerPresence:
 
     def absence(self) -> str:
         """How long none has been seen, in a sentence."""
-        if self.seen is None:
+        if self.last_alive is None:
             return "No worker has given a sign of life yet."
         return f"No worker has given a sign of life for {self._age():.0f} seconds."
 
     def _age(self) -> float:
-        return float("inf") if self.seen is None else self.clock() - self.seen
+        return float("inf") if self.last_alive is None else self.clock() - self.last_alive
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look now and then while the context lasts."""
-        async with going_on(self._look_for_ever()):
+        async with background_task(self._look_for_ever()):
             yield
 
     async def _look_for_ever(self) -> None:

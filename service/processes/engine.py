@@ -1,4 +1,4 @@
-"""The engine process: holds the embedded Valkey of a data directory until told to stop."""
+"""The engine process: holds the embedded Valkey of a data directory until a signal stops it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ GRACE_SECONDS = 5
 
 
 def serve(settings: ServiceSettings) -> None:
-    """Answer requests until told to stop.
+    """Answer requests until a signal stops it.
 
     Raises:
         StartRefused: The address is taken, or open to everybody without keys.

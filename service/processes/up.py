@@ -30,7 +30,7 @@ def run_service(
 
     Args:
         settings: Of the gateway; data directory and engine hold for all.
-        say: Tells the person what happens.
+        say: Prints what happens.
         retrains: Trainer and beat run too.
 
     Raises:
@@ -41,7 +41,9 @@ def run_service(
     load_keys(settings)
     check_worker_count(settings.workers)
     if retrains:
-        from echocast.model.retraining.config import config_of  # not lightly: it brings OpenCV
+        from echocast.model.retraining.config import (
+            config_of,  # imported here only: it brings OpenCV
+        )
 
         config_of(settings.retrain_config)
     port = settings.port or free_port(settings.host)
@@ -53,7 +55,7 @@ def run_service(
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
-    _tend_until_told(supervisor, url_of(settings.host, port), say)
+    _tend_until_signal(supervisor, url_of(settings.host, port), say)
 
 
 def shared_settings(settings: ServiceSettings, port: int, metrics_port: int) -> dict[str, str]:
@@ -118,7 +120,7 @@ def first_metrics_port(settings: ServiceSettings) -> int:
     return first
 
 
-def _tend_until_told(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:
+def _tend_until_signal(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from echocast.service.auth.keys import Key
 from echocast.service.dependencies import AppNowcasts, Reader, ReferenceTime, require
 from echocast.service.http.openapi_problems import refusals
-from echocast.service.models.schemas import Deed, HistoryView, ModelHistory, ModelList
+from echocast.service.models.schemas import HistoryView, ModelHistory, ModelList, PromotionRequest
 
 router = APIRouter(tags=["models"])
 MACHINE = "this machine"  # who asks where the service has no keys
@@ -47,13 +47,13 @@ async def show_history(
     "/models/{name}/{version}/promote", responses=refusals(401, 403, 404, 409, 422, 500, 507)
 )
 async def promote_model(
-    name: str, version: str, body: Deed, nowcasts: AppNowcasts, who: Admin
+    name: str, version: str, body: PromotionRequest, nowcasts: AppNowcasts, who: Admin
 ) -> HistoryView:
     """Let a version serve. Workers load it beside the one that serves, try it, and change over."""
     return await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
 
 
 @router.post("/models/rollback", responses=refusals(401, 403, 409, 422, 500, 507))
-async def roll_back(body: Deed, nowcasts: AppNowcasts, who: Admin) -> HistoryView:
+async def roll_back(body: PromotionRequest, nowcasts: AppNowcasts, who: Admin) -> HistoryView:
     """Let the previous champion serve again; next time, the one before that."""
     return await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)

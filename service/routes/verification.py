@@ -33,7 +33,7 @@ router = APIRouter(tags=["verification"])
     "/nowcast/{job_id}/observations",
     response_model=ObservationScores,
     responses={
-        202: {"model": ObservationsAccepted, "description": "Taken on, but not scored yet."},
+        202: {"model": ObservationsAccepted, "description": "Accepted, but not scored yet."},
         **refusals(400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra=OBSERVATIONS_BODY,

@@ -19,10 +19,10 @@ def test_the_time_of_children_counts_as_their_parents() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, BUSY], **pipes) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
-        spent = processor_seconds(parent.pid)
+        seconds = processor_seconds(parent.pid)
         parent.communicate(b"\n")
-    assert spent is not None
-    assert spent >= 0.25  # the system counts in hundredths
+    assert seconds is not None
+    assert seconds >= 0.25  # the system counts in hundredths
 
 
 def test_of_a_process_that_is_gone_nobody_knows() -> None:

@@ -53,14 +53,14 @@ def test_a_retraining_that_was_promoted_says_so_or_why_not(
     models.record("retrain", who="t", why="x", facts={**won, "promoted": True})
     late = {**won, "promoted": False, "not_promoted_because": "tiny/2 serves."}
     models.record("retrain", who="t", why="x", facts=late)
-    told = history(tmp_path)
-    assert "    Promoted: tiny/1-r20260601\n" in told
-    assert "    Not promoted: tiny/2 serves.\n" in told
+    story = history(tmp_path)
+    assert "    Promoted: tiny/1-r20260601\n" in story
+    assert "    Not promoted: tiny/2 serves.\n" in story
 
 
 def test_a_retraining_that_was_given_up_has_no_report(models: Registry, tmp_path: Path) -> None:
     facts = {"id": "a", "verdict": "failed", "attempts": 3}
     models.record("retrain", who="trainer", why="x", facts=facts)
-    told = history(tmp_path)
-    assert "    failed: Given up after 3 attempts.\n" in told
-    assert "Report" not in told
+    story = history(tmp_path)
+    assert "    failed: Given up after 3 attempts.\n" in story
+    assert "Report" not in story

@@ -33,23 +33,23 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
 @pytest.fixture
-def watch(door: Any, directory: Path, tmp_path: Path, said: list[str]) -> Iterator[Watch]:
+def watch(door: Any, directory: Path, tmp_path: Path, messages: list[str]) -> Iterator[Watch]:
     """A watcher of the directory, as if it were started again each time."""
     ledgers: list[Ledger] = []
     name = f"watched-{os.urandom(4).hex()}"
 
-    def start(settle_seconds: float = 0.0) -> Watcher:
+    def start(quiet_seconds: float = 0.0) -> Watcher:
         for ledger in ledgers:
             ledger.close()
         ledgers.append(Ledger(tmp_path / "ledgers", directory, name))
         feeder = Feeder(door.client, name, patience_seconds=5)
         feeder.declare(5)
-        return Watcher(feeder, ledgers[-1], directory, said.append, settle_seconds)
+        return Watcher(feeder, ledgers[-1], directory, messages.append, quiet_seconds)
 
     start.stream = name  # type: ignore[attr-defined]
     yield start
@@ -63,7 +63,7 @@ def newest(door: Any, watch: Watch) -> str | None:
 
 
 def test_each_file_is_fed_once_across_restarts(
-    door: Any, watch: Watch, directory: Path, said: list[str]
+    door: Any, watch: Watch, directory: Path, messages: list[str]
 ) -> None:
     for slot in range(3):
         (directory / f"{slot}.nc").write_bytes(frame_bytes(slot))
@@ -72,7 +72,7 @@ def test_each_file_is_fed_once_across_restarts(
     assert watch().feed_all() == 0
     (directory / "3.nc").write_bytes(frame_bytes(3))
     assert watch().feed_all() == 1
-    assert len(said) == 4
+    assert len(messages) == 4
 
 
 def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
@@ -84,29 +84,29 @@ def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
     feeder.declare(None)
 
 
-def test_who_waits_for_the_service_says_so_once(said: list[str]) -> None:
+def test_who_waits_for_the_service_says_so_once(messages: list[str]) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{free_port('127.0.0.1')}") as nobody:
-        feeder = Feeder(nobody, "radar", patience_seconds=2.5, say=said.append)
+        feeder = Feeder(nobody, "radar", patience_seconds=2.5, say=messages.append)
         with pytest.raises(ServiceAway, match="does not take frames"):
             feeder.declare(5)
-    assert len(said) == 1
-    assert "trying again for 2.5 s" in said[0]
+    assert len(messages) == 1
+    assert "trying again for 2.5 s" in messages[0]
 
 
 def test_a_half_written_file_waits(
-    door: Any, watch: Watch, directory: Path, said: list[str]
+    door: Any, watch: Watch, directory: Path, messages: list[str]
 ) -> None:
     whole = frame_bytes(0)
     file = directory / "0.nc"
     file.write_bytes(whole[: len(whole) // 2])
-    patient = watch(settle_seconds=60)
+    patient = watch(quiet_seconds=60)
     assert patient.feed_all() == 0
-    assert not said  # it was written to a moment ago
+    assert not messages  # it was written to a moment ago
     hasty = watch()
     assert hasty.feed_all() == 0
-    assert "cannot be read (yet)" in said[0]
+    assert "cannot be read (yet)" in messages[0]
     assert hasty.feed_all() == 0
-    assert len(said) == 1  # nothing is said twice
+    assert len(messages) == 1  # nothing is messages twice
     file.write_bytes(whole)
     assert hasty.feed_all() == 1
     assert newest(door, watch) == time_of(0)
@@ -119,7 +119,7 @@ def test_a_file_of_the_day_with_many_frames(door: Any, watch: Watch, directory: 
 
 
 def test_what_is_refused_is_said_once_and_does_not_stop_the_others(
-    door: Any, watch: Watch, directory: Path, said: list[str]
+    door: Any, watch: Watch, directory: Path, messages: list[str]
 ) -> None:
     (directory / "a.nc").write_bytes(frame_bytes(0))
     (directory / "b.nc").write_bytes(frame_bytes(1, side=48))
@@ -130,12 +130,12 @@ def test_what_is_refused_is_said_once_and_does_not_stop_the_others(
     assert watcher.feed_all() == 2
     assert watcher.feed_all() == 0
     assert newest(door, watch) == time_of(2)
-    assert [line for line in said if "refused" in line and "grid" in line]
-    assert len(said) == 3
+    assert [line for line in messages if "refused" in line and "grid" in line]
+    assert len(messages) == 3
 
 
 def test_a_frame_from_the_future_waits_for_its_time(
-    watch: Watch, directory: Path, said: list[str]
+    watch: Watch, directory: Path, messages: list[str]
 ) -> None:
     """The clock here may be late: such a frame is not lost."""
     soon = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=1)
@@ -143,14 +143,14 @@ def test_a_frame_from_the_future_waits_for_its_time(
     (directory / "soon.nc").write_bytes(netcdf_bytes(moved))
     watcher = watch()
     assert watcher.feed_all() == 0
-    assert not said
+    assert not messages
     assert not watcher._ledger.knows(directory / "soon.nc")
 
 
 def test_a_service_that_is_away_loses_no_file(
     models: Path, directory: Path, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with place(models) as where:
         ledger = Ledger(tmp_path / "ledgers", directory, "radar")
         (directory / "0.nc").write_bytes(frame_bytes(0))
@@ -159,9 +159,9 @@ def test_a_service_that_is_away_loses_no_file(
             port = str(gate.client.base_url.port)
             url = gate.url
         with httpx.Client(base_url=url, trust_env=False) as client:
-            watcher = Watcher(Feeder(client, "radar", 0.1), ledger, directory, said.append, 0)
+            watcher = Watcher(Feeder(client, "radar", 0.1), ledger, directory, messages.append, 0)
             assert watcher.feed_all() == 0
-            assert "waits" in said[0]
+            assert "waits" in messages[0]
             with gateway(where, port=port):
                 assert watcher.feed_all() == 1
         ledger.close()
@@ -169,7 +169,7 @@ def test_a_service_that_is_away_loses_no_file(
 
 def test_files_are_fed_as_they_appear(door: Any, watch: Watch, directory: Path) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=watch(settle_seconds=0.2).run, args=(stop,))
+    thread = threading.Thread(target=watch(quiet_seconds=0.2).run, args=(stop,))
     thread.start()
     try:
         for slot in range(2):
@@ -185,7 +185,7 @@ def test_a_clock_that_was_moved_back_keeps_no_file_waiting(watch: Watch, directo
     file = directory / "0.nc"
     file.write_bytes(frame_bytes(0))
     os.utime(file, (time.time() + 3600, time.time() + 3600))
-    assert watch(settle_seconds=1).feed_all() == 1
+    assert watch(quiet_seconds=1).feed_all() == 1
 
 
 def test_a_torn_line_of_the_ledger_is_ignored(

@@ -28,7 +28,7 @@ def test_the_api_page_needs_no_other_host(door: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "same"),
+    ("headers", "same"),
     [
         ({}, True),  # curl
         ({"sec-fetch-site": "same-origin"}, True),
@@ -42,8 +42,8 @@ def test_the_api_page_needs_no_other_host(door: Gateway) -> None:
         ({"origin": "null"}, False),
     ],
 )
-def test_browsers_tell_whose_page_sends(told: dict[str, str], same: bool) -> None:
-    assert is_same_origin(Headers({"host": "127.0.0.1:8000", **told})) is same
+def test_browsers_tell_whose_page_sends(headers: dict[str, str], same: bool) -> None:
+    assert is_same_origin(Headers({"host": "127.0.0.1:8000", **headers})) is same
 
 
 def test_pages_of_other_sites_may_not_submit(door: Gateway) -> None:

@@ -11,8 +11,12 @@ from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 
 
 def test_frames_are_taken_from_where_the_child_was_told_to_store_them(tmp_path: Path) -> None:
-    told = {"directory": "/etc", "newest_time": "2026-07-01T12:00:00+00:00", "shape": [10, 16, 16]}
-    decoders = Mock(ask=AsyncMock(return_value={"inputs": told, "observations": told}))
+    answer = {
+        "directory": "/etc",
+        "newest_time": "2026-07-01T12:00:00+00:00",
+        "shape": [10, 16, 16],
+    }
+    decoders = Mock(ask=AsyncMock(return_value={"inputs": answer, "observations": answer}))
     archive, catalogue, store = Mock(), Mock(), Mock()
     catalogue.champion.return_value = ("tiny", "1")
     archive.adopt_frames.return_value = "a" * 64

@@ -74,12 +74,12 @@ def fields(
         warnings.simplefilter("ignore")
         file = xarray.load_dataset(folder / "forecast.nc")
         observed = xarray.load_dataset(folder / "sent.nc")["reflectivity"].sel(time=file["time"])
-    said = {method: file[name].broadcast_like(observed) for method, name in METHODS.items()}
+    forecasts = {method: file[name].broadcast_like(observed) for method, name in METHODS.items()}
     known = observed.notnull()
-    for field in said.values():
+    for field in forecasts.values():
         known &= field.notnull()
     assert 0 < int(known.sum()) < known.size
-    return {name: field.where(known) for name, field in {"observed": observed, **said}.items()}
+    return {name: field.where(known) for name, field in {"observed": observed, **forecasts}.items()}
 
 
 @pytest.mark.parametrize("threshold", [30, 40, 50])
@@ -92,28 +92,28 @@ def test_every_count_and_score_is_found_again(
     threshold: int,
 ) -> None:
     verification = client.get(answered["links"]["verification"]).json()
-    told = verification["methods"][method][str(threshold)]
+    scores = verification["methods"][method][str(threshold)]
     events = ThresholdEventOperator(default_event_threshold=threshold)
     manager = events.make_contingency_manager(fields[method], fields["observed"])
     by_lead = manager.transform(preserve_dims="time")
-    assert len(told["leads"]) == 10
-    for lead, row in enumerate(told["leads"]):
+    assert len(scores["leads"]) == 10
+    for lead, row in enumerate(scores["leads"]):
         compare(row, by_lead, lead)
-    compare(told["pooled"], manager.transform(), None)
+    compare(scores["pooled"], manager.transform(), None)
     if threshold == 30:
-        assert told["pooled"]["hits"] > 0
+        assert scores["pooled"]["hits"] > 0
 
 
-def compare(row: dict[str, Any], found: Any, lead: int | None) -> None:
+def compare(row: dict[str, Any], manager: Any, lead: int | None) -> None:
     def at(field: xarray.DataArray) -> float:
         return float(field if lead is None else field.isel(time=lead))
 
-    counts = found.get_counts()
+    counts = manager.get_counts()
     for name, key in COUNTS.items():
         assert row[name] == at(counts[key]), name
     with np.errstate(divide="ignore", invalid="ignore"):
         for name, function in SCORES.items():
-            value = at(getattr(found, function)())
+            value = at(getattr(manager, function)())
             if row[name] is None:
                 assert not np.isfinite(value), name
             else:

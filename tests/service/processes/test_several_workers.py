@@ -38,7 +38,7 @@ def by_worker(text: str, name: str, labels: Mapping[str, str]) -> dict[str, floa
     }
 
 
-def told(client: httpx.Client, name: str, **labels: str) -> dict[str, float]:
+def samples(client: httpx.Client, name: str, **labels: str) -> dict[str, float]:
     return by_worker(client.get("/metrics").text, name, labels)
 
 
@@ -53,12 +53,12 @@ def test_two_workers_take_jobs_and_one_that_is_killed_comes_back(models: Path) -
 
         def both_took_some() -> bool:
             submit(4)
-            counts = told(client, JOBS, **SUCCEEDED)
+            counts = samples(client, JOBS, **SUCCEEDED)
             return counts.keys() == {"1", "2"} and all(counts.values())
 
         eventually(both_took_some)
 
-        started = told(client, "process_start_time_seconds")
+        started = samples(client, "process_start_time_seconds")
         workers = [
             p
             for p in descendants(process.pid)
@@ -73,7 +73,7 @@ def test_two_workers_take_jobs_and_one_that_is_killed_comes_back(models: Path) -
         )
 
         def one_is_another() -> bool:
-            now = told(client, "process_start_time_seconds")
+            now = samples(client, "process_start_time_seconds")
             return len(now) == 2 and sum(now[name] != started[name] for name in started) == 1
 
         eventually(one_is_another)
@@ -87,8 +87,8 @@ def test_metrics_of_workers_are_told_apart_and_nothing_is_lost() -> None:
         for _ in range(count):
             metrics.on_end("succeeded", {"prepare": 0.5})
     texts = {name: generate_latest(metrics.registry).decode() for name, metrics in workers.items()}
-    told = {name: text_string_to_metric_families(text) for name, text in texts.items()}
-    text = joined(told.items()).decode()
+    families = {name: text_string_to_metric_families(text) for name, text in texts.items()}
+    text = joined(families.items()).decode()
     assert by_worker(text, JOBS, SUCCEEDED) == {"1": 3, "2": 4}
     seconds = by_worker(text, "echocast_job_phase_seconds_sum", {"phase": "prepare"})
     assert seconds == {"1": 1.5, "2": 2.0}

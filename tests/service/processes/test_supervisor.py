@@ -39,8 +39,8 @@ def ended(folder: Path, worker: str) -> list[str]:
     (folder / "an_engine.py").write_text(START + END)
     (folder / "a_worker.py").write_text(START + worker + END)
     workers = [Role(f"w{n}", "a_worker", {"NAME": f"worker {n}"}) for n in (1, 2, 3)]
-    told = {"HERE": str(folder), "PYTHONPATH": str(folder)}
-    tree = Supervisor([Role("engine", "an_engine"), *workers], told)
+    settings = {"HERE": str(folder), "PYTHONPATH": str(folder)}
+    tree = Supervisor([Role("engine", "an_engine"), *workers], settings)
     try:
         tree.start()
         eventually(lambda: len(list(folder.glob("* runs"))) == 4)
