@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from echocast.model.retraining.decision import Check, Gate
+from echocast.model.retraining.config import PromotionCriteria
+from echocast.model.retraining.decision import Check
 from echocast.model.retraining.paired_forecasts import Contest
 from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.counts import (
@@ -23,9 +24,9 @@ from echocast.model.verification.counts import (
 NUMBERS = ("champion", "challenger", "difference", "low", "high")
 
 
-def paired_blocks(contests: Sequence[Contest], gate: Gate) -> list[Ints]:
+def paired_blocks(contests: Sequence[Contest], criteria: PromotionCriteria) -> list[Ints]:
     """Of each event (block, 2, threshold, 4): challenger, champion."""
-    return [c.tally.blocks((CHALLENGER, CHAMPION), gate.block_minutes) for c in contests]
+    return [c.tally.blocks((CHALLENGER, CHAMPION), criteria.block_minutes) for c in contests]
 
 
 def largest_union(pairs: Sequence[Ints]) -> Ints:
@@ -45,38 +46,40 @@ def golden_input(failure: str) -> Check:
     return Check("golden input", not failure, failure or "It stands the golden input.")
 
 
-def latency(contests: Sequence[Contest], gate: Gate) -> Check:
+def latency(contests: Sequence[Contest], criteria: PromotionCriteria) -> Check:
     """The challenger takes little longer than the champion."""
     seconds = np.concatenate([contest.seconds for contest in contests])
     ratio = float(np.median(seconds[:, 1] / seconds[:, 0]))
     text = (
         f"A nowcast takes {ratio:.2f} times as long as the champion's (median of {len(seconds)}"
-        f" pairs, {np.median(seconds[:, 1]):.3f} s); {gate.latency_ratio:g} is allowed."
+        f" pairs, {np.median(seconds[:, 1]):.3f} s); {criteria.latency_ratio:g} is allowed."
     )
-    return Check("latency", ratio <= gate.latency_ratio, text, {"ratio": ratio})
+    return Check("latency", ratio <= criteria.latency_ratio, text, {"ratio": ratio})
 
 
-def not_worse(contests: Sequence[Contest], gate: Gate) -> list[Check]:
+def not_worse(contests: Sequence[Contest], criteria: PromotionCriteria) -> list[Check]:
     """Per threshold: the challenger is not worse than the margin."""
-    pairs = paired_blocks(contests, gate)
+    pairs = paired_blocks(contests, criteria)
     union, numbers = largest_union(pairs), _intervals(pairs)
     checks = []
     for t, threshold in enumerate(THRESHOLDS_DBZ):
         told, name = numbers[t], f"CSI-{threshold:g} not worse"
         text = f"{_told(threshold, told)}; n = {union[t]} pixels."
-        if union[t] < gate.fewest_pixels:
+        if union[t] < criteria.fewest_pixels:
             checks.append(Check(name, None, f"Too few to judge: {text}", told))
         else:
-            checks.append(Check(name, _reaches(told["low"], -gate.worst_csi_loss), text, told))
+            checks.append(Check(name, _reaches(told["low"], -criteria.worst_csi_loss), text, told))
     return checks
 
 
-def better(contests: Sequence[Contest], gate: Gate) -> Check:
+def better(contests: Sequence[Contest], criteria: PromotionCriteria) -> Check:
     """The challenger is better at the threshold that matters."""
-    pairs = paired_blocks(contests, gate)
-    told = _intervals(pairs)[THRESHOLDS_DBZ.index(gate.better_at_dbz)]
-    text = f"{_told(gate.better_at_dbz, told)}; the interval has to lie above 0."
-    return Check(f"better at {gate.better_at_dbz:g} dBZ", _reaches(told["low"], 0.0), text, told)
+    pairs = paired_blocks(contests, criteria)
+    told = _intervals(pairs)[THRESHOLDS_DBZ.index(criteria.better_at_dbz)]
+    text = f"{_told(criteria.better_at_dbz, told)}; the interval has to lie above 0."
+    return Check(
+        f"better at {criteria.better_at_dbz:g} dBZ", _reaches(told["low"], 0.0), text, told
+    )
 
 
 def _reaches(low: float | None, limit: float) -> bool:
@@ -103,7 +106,9 @@ def _told(threshold: float, told: Mapping[str, float | None]) -> str:
     )
 
 
-def above_persistence(contests: Sequence[Contest], gate: Gate, threshold: float) -> Check:
+def above_persistence(
+    contests: Sequence[Contest], criteria: PromotionCriteria, threshold: float
+) -> Check:
     """At every lead the challenger beats persistence."""
     name, t = f"above persistence at {threshold:g} dBZ", THRESHOLDS_DBZ.index(threshold)
     leads: dict[float, Any] = {}
@@ -112,7 +117,7 @@ def above_persistence(contests: Sequence[Contest], gate: Gate, threshold: float)
         counts = contest.tally.counts[:, which, t].sum(0)
         for k, minutes in enumerate(contest.tally.lead_minutes):
             leads[minutes] = leads.get(minutes, 0) + counts[:, k]
-    told = {m: pair for m, pair in leads.items() if union(pair).min() >= gate.fewest_pixels}
+    told = {m: pair for m, pair in leads.items() if union(pair).min() >= criteria.fewest_pixels}
     below = [minutes for minutes, pair in sorted(told.items()) if not np.diff(csi(pair))[0] < 0]
     if not told:
         return Check(name, None, f"Too few pixels at {threshold:g} dBZ to compare leads.")

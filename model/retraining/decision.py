@@ -10,40 +10,6 @@ Verdict = Literal["promote", "reject", "insufficient evidence"]
 
 
 @dataclass(frozen=True)
-class Gate:
-    """What a challenger has to show.
-
-    Args:
-        worst_csi_loss: At no threshold may the lower bound of the 90 % interval of the difference
-            in CSI be lower than minus this.
-        better_at_dbz: At this threshold the interval has to lie above zero.
-        persistence_dbz: At these thresholds it beats persistence at every lead.
-        latency_ratio: Median time of a nowcast, times the champion's, at most.
-        block_minutes: Length of the blocks that are drawn anew.
-        fewest_events: Held-out events below which nothing is said.
-        fewest_blocks: Blocks of start times, likewise.
-        fewest_storms: Cores of 40 dBZ, looked at once an hour, likewise.
-        fewest_pixels: Pixels in the union of forecast and observed events below which a threshold
-            or lead is not judged; at ``better_at_dbz``, nothing is said.
-    """
-
-    worst_csi_loss: float = 0.005
-    better_at_dbz: float = 40.0
-    persistence_dbz: tuple[float, ...] = (30.0, 40.0)
-    latency_ratio: float = 1.2
-    block_minutes: float = 60.0
-    fewest_events: int = 3
-    fewest_blocks: int = 10
-    fewest_storms: int = 60
-    fewest_pixels: int = 1000
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The gate whose fields these are."""
-        return cls(**{**value, "persistence_dbz": tuple(value["persistence_dbz"])})
-
-
-@dataclass(frozen=True)
 class Check:
     """One thing that was asked.
 

@@ -9,25 +9,8 @@ from itertools import pairwise
 from typing import Any, Self
 
 from echocast.model.formats.stream_layout import stamp
+from echocast.model.retraining.config import EventRules
 from echocast.model.retraining.continuity import Facts, Run
-
-
-@dataclass(frozen=True)
-class EventRules:
-    """What counts as one event.
-
-    Args:
-        wet_share: Share of the seen pixels at 20 dBZ or more from which a frame is wet.
-        dry_minutes: A dry time this long lies between two events.
-        longest_minutes: Rain that lasts longer is cut, with a pause of one window in between.
-        window_frames: Input and output frames of the network: no event is shorter. Retraining
-            takes the champion's.
-    """
-
-    wet_share: float = 0.005
-    dry_minutes: float = 120.0
-    longest_minutes: float = 1440.0
-    window_frames: int = 20
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from echocast.model.retraining.checks import (
     not_worse,
     paired_blocks,
 )
-from echocast.model.retraining.decision import Check, Decision, Gate
+from echocast.model.retraining.config import PromotionCriteria
+from echocast.model.retraining.decision import Check, Decision
 from echocast.model.retraining.paired_forecasts import Contest, Window, compete
 from echocast.model.verification.counts import THRESHOLDS_DBZ
 
@@ -31,7 +32,7 @@ def judge(
     champion: Nowcaster,
     challenger: Nowcaster,
     events: Mapping[str, Callable[[], Iterable[Window]]],
-    gate: Gate,
+    criteria: PromotionCriteria,
 ) -> Decision:
     """Let both forecast held-out events, and decide.
 
@@ -39,10 +40,10 @@ def judge(
         champion: The model that serves.
         challenger: The model that may.
         events: Windows of each held-out event, by its name.
-        gate: What the challenger has to show.
+        criteria: What the challenger has to show.
     """
     contests = [compete(champion, challenger, name, windows()) for name, windows in events.items()]
-    return decide(contests, gate, golden_failure(challenger))
+    return decide(contests, criteria, golden_failure(challenger))
 
 
 def golden_failure(challenger: Nowcaster) -> str:
@@ -83,19 +84,23 @@ def rejected(name: str, text: str) -> Decision:
     return Decision("reject", text, (Check(name, False, text),))
 
 
-def decide(contests: Sequence[Contest], gate: Gate, golden_failure: str = "") -> Decision:
+def decide(
+    contests: Sequence[Contest], criteria: PromotionCriteria, golden_failure: str = ""
+) -> Decision:
     """The verdict on what held-out events said.
 
     Args:
         contests: At least one.
-        gate: What the challenger has to show.
+        criteria: What the challenger has to show.
         golden_failure: How it fails the golden input; empty where it stands it.
     """
-    sound = [finite(contests), golden_input(golden_failure), latency(contests, gate)]
-    skill = [*not_worse(contests, gate), better(contests, gate)]
-    skill += [above_persistence(contests, gate, threshold) for threshold in gate.persistence_dbz]
-    checks, sample = (*sound, *skill), _sample(contests, gate)
-    floors = _floors(gate)
+    sound = [finite(contests), golden_input(golden_failure), latency(contests, criteria)]
+    skill = [*not_worse(contests, criteria), better(contests, criteria)]
+    skill += [
+        above_persistence(contests, criteria, threshold) for threshold in criteria.persistence_dbz
+    ]
+    checks, sample = (*sound, *skill), _sample(contests, criteria)
+    floors = _floors(criteria)
     missing = {w: floor - sample[w] for w, floor in floors.items() if sample[w] < floor}
     failed = [check for check in sound if check.passed is False]
     if missing and not failed:
@@ -104,25 +109,25 @@ def decide(contests: Sequence[Contest], gate: Gate, golden_failure: str = "") ->
     failed = [check for check in checks if check.passed is False]
     if failed:
         return Decision("reject", " ".join(check.text for check in failed), checks, sample)
-    return Decision("promote", better(contests, gate).text, checks, sample)
+    return Decision("promote", better(contests, criteria).text, checks, sample)
 
 
-def _sample(contests: Sequence[Contest], gate: Gate) -> dict[str, int]:
-    pairs = paired_blocks(contests, gate)
-    heavy = THRESHOLDS_DBZ.index(gate.better_at_dbz)
+def _sample(contests: Sequence[Contest], criteria: PromotionCriteria) -> dict[str, int]:
+    pairs = paired_blocks(contests, criteria)
+    heavy = THRESHOLDS_DBZ.index(criteria.better_at_dbz)
     return {
         "events": len(contests),
         "blocks": sum(len(pair) for pair in pairs),
         "storms": sum(contest.storms for contest in contests),
         "starts": sum(len(contest.tally.starts) for contest in contests),
-        f"pixels_at_{gate.better_at_dbz:g}_dBZ": int(largest_union(pairs)[heavy]),
+        f"pixels_at_{criteria.better_at_dbz:g}_dBZ": int(largest_union(pairs)[heavy]),
     }
 
 
-def _floors(gate: Gate) -> dict[str, int]:
+def _floors(criteria: PromotionCriteria) -> dict[str, int]:
     return {
-        "events": gate.fewest_events,
-        "blocks": gate.fewest_blocks,
-        "storms": gate.fewest_storms,
-        f"pixels_at_{gate.better_at_dbz:g}_dBZ": gate.fewest_pixels,
+        "events": criteria.fewest_events,
+        "blocks": criteria.fewest_blocks,
+        "storms": criteria.fewest_storms,
+        f"pixels_at_{criteria.better_at_dbz:g}_dBZ": criteria.fewest_pixels,
     }

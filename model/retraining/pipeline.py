@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -146,8 +146,8 @@ class Retraining:
     def _collect(self) -> dict[str, Any]:
         network, _ = verify(self._champion)
         window = network.input_frames + network.output_frames
-        rules = replace(self.config.rules, window_frames=window)
-        config = replace(self.config, rules=rules)
+        rules = self.config.rules.model_copy(update={"window_frames": window})
+        config = self.config.model_copy(update={"rules": rules})
         return collect(self.archive, config, network, self._windows_folder, self.bar)
 
     def _train(self) -> dict[str, Any]:

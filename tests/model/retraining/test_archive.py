@@ -14,8 +14,9 @@ from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.formats.stream_layout import frame_path
 from echocast.model.frames import Frames, Grid
 from echocast.model.retraining.archive_builder import add, build
+from echocast.model.retraining.config import EventRules
 from echocast.model.retraining.continuity import Facts, Run, runs, survey
-from echocast.model.retraining.events import EventRules, events
+from echocast.model.retraining.events import events
 from echocast.model.retraining.frame_archive import FrameArchive
 from echocast.model.synthetic.storms import storm
 from tests.model.retraining.worlds import BEGIN, STEP, event, fill

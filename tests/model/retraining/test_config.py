@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from echocast.model.__main__ import app
@@ -11,7 +12,7 @@ from echocast.model.retraining.config import RetrainingConfig, config_of
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"steps": "many"}, "steps has to be a whole number, 1 or more (optimiser steps), not 'm"),
         ({"steps": -3}, "not -3"),
@@ -29,14 +30,20 @@ from echocast.model.retraining.config import RetrainingConfig, config_of
         ({"gate": {"better_at_dbz": 41}}, "gate.better_at_dbz has to be one of 20, 30"),
         ({"gate": {"persistence_dbz": 30}}, "gate.persistence_dbz has to be a list"),
         ({"gate": {"speed": 1}}, "gate has no field 'speed'; known are worst_csi_loss"),
+        ({"rules": {"wet_share": False}}, "rules.wet_share has to be a number from 0 to 1 (share"),
+        ({"days": "60"}, "days has to be a number from 0.01 to 36500 (days before the newest"),
+        ({"seed": 2**32}, "seed has to be a whole number from 0 to 4294967295 (of everything"),
+        ({"streams": [""]}, "streams has to be a list, each item the name of a stream, not ['']"),
+        ({"gate": {"persistence_dbz": [30, 31]}}, "each item one of 20, 30, 35, 40, 45, 50 (dBZ)"),
+        ({"gate": None}, "gate has to be a JSON object of fields, not None"),
         ({"stepz": 3}, "no field 'stepz'; known are streams, days"),
         ([], "has to be a JSON object of fields, not []"),
     ],
 )
-def test_a_field_that_is_not_allowed_is_named_with_what_is(given, said):
+def test_a_field_that_is_not_allowed_is_named_with_what_is(given, message):
     with pytest.raises(InputError) as refused:
         config_of(json.dumps(given))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_what_is_no_json_is_refused():
@@ -45,13 +52,16 @@ def test_what_is_no_json_is_refused():
 
 
 def test_a_configuration_made_in_python_is_checked_too():
-    with pytest.raises(InputError, match="steps has to be"):
+    with pytest.raises(ValidationError, match="steps"):
         RetrainingConfig(steps=0)
+    with pytest.raises(ValidationError, match="frozen"):
+        RetrainingConfig().steps = 3
 
 
 def test_a_configuration_comes_back_from_json():
     config = config_of('{"streams": ["a"], "gate": {"persistence_dbz": [20]}, "days": 3}')
     assert RetrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert (config.days, config.streams, config.gate.persistence_dbz) == (3, ("a",), (20,))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """The verdict on counts made by hand: what must be promoted, rejected, or left open."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from echocast.model.retraining.decision import Decision, Gate
+from echocast.model.retraining.config import PromotionCriteria
+from echocast.model.retraining.decision import Decision
 from echocast.model.retraining.gate import decide
 from echocast.model.retraining.paired_forecasts import Contest, count_storms
 from echocast.model.verification.bootstrap import csi_difference, resampled
@@ -14,7 +14,7 @@ from echocast.model.verification.counts import PAIRED_METHODS, THRESHOLDS_DBZ
 from echocast.model.verification.event_scores import EventScores, StartCounts
 
 LEADS = (6.0, 12.0, 18.0)
-GATE = Gate(fewest_events=3, fewest_blocks=6, fewest_storms=10, fewest_pixels=500)
+CRITERIA = PromotionCriteria(fewest_events=3, fewest_blocks=6, fewest_storms=10, fewest_pixels=500)
 HITS = {"challenger": 60, "champion": 50, "persistence": 30}
 
 
@@ -46,8 +46,10 @@ def contest(
     return Contest(tally, np.tile(seconds, (starts, 1)), storms, unknown)
 
 
-def verdict_of(hits: dict[str, int] = HITS, gate: Gate = GATE, events: int = 4, **more) -> Decision:
-    return decide([contest(k, hits, **more) for k in range(events)], gate)
+def verdict_of(
+    hits: dict[str, int] = HITS, criteria: PromotionCriteria = CRITERIA, events: int = 4, **more
+) -> Decision:
+    return decide([contest(k, hits, **more) for k in range(events)], criteria)
 
 
 def failed(decision: Decision) -> list[str]:
@@ -74,18 +76,18 @@ def test_an_equal_challenger_is_rejected_for_it_is_not_better():
 
 
 def test_worse_at_one_threshold_is_enough():
-    decision = decide([contest(k) for k in range(4)], GATE)
+    decision = decide([contest(k) for k in range(4)], CRITERIA)
     at_20 = PAIRED_METHODS.index("challenger"), THRESHOLDS_DBZ.index(20.0)
     spoiled = [contest(k) for k in range(4)]
     for one in spoiled:
         for start in one.tally.starts:
             start.counts[*at_20, :, :3] = [45, 55, 55]
     assert decision.verdict == "promote"
-    assert failed(decide(spoiled, GATE)) == ["CSI-20 not worse"]
+    assert failed(decide(spoiled, CRITERIA)) == ["CSI-20 not worse"]
 
 
 def test_a_loss_within_the_margin_is_allowed():
-    wide = replace(GATE, worst_csi_loss=0.5, better_at_dbz=40.0)
+    wide = CRITERIA.model_copy(update={"worst_csi_loss": 0.5})
     assert failed(verdict_of({**HITS, "challenger": 49}, wide)) == ["better at 40 dBZ"]
 
 
@@ -94,7 +96,7 @@ def test_below_persistence_at_one_lead_is_enough():
     for one in made:
         for start in one.tally.starts:
             start.counts[PAIRED_METHODS.index("persistence"), :, 2, :3] = [90, 10, 10]
-    decision = decide(made, GATE)
+    decision = decide(made, CRITERIA)
     assert failed(decision) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
     assert "after 18 min" in decision.why
 
@@ -129,7 +131,7 @@ def test_false_alarms_where_the_champion_is_silent_are_judged():
         for start in one.tally.starts:
             start.counts[:, at_50] = 0
             start.counts[PAIRED_METHODS.index("challenger"), at_50, :, :3] = [0, 0, 100]
-    assert failed(decide(made, GATE)) == ["CSI-50 not worse"]
+    assert failed(decide(made, CRITERIA)) == ["CSI-50 not worse"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_what_cannot_serve_is_rejected_even_where_the_weather_is_too_little(spoi
 
 
 def test_a_failed_golden_input_is_rejected():
-    decision = decide([contest(k) for k in range(4)], GATE, "tiny/2 fails the golden input: x.")
+    decision = decide([contest(k) for k in range(4)], CRITERIA, "tiny/2 fails the golden input: x.")
     assert decision.verdict == "reject"
     assert failed(decision) == ["golden input"]
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from echocast.model.registry.checkpoint import load
 from echocast.model.registry.checkpoint import save as save_checkpoint
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.collect import event_windows
-from echocast.model.retraining.decision import Gate
+from echocast.model.retraining.config import PromotionCriteria
 from echocast.model.retraining.fencing_token import raise_fence
 from echocast.model.retraining.gate import judge
 from echocast.model.retraining.paired_forecasts import Contest
@@ -112,7 +112,7 @@ def test_judging_in_one_go_says_the_same(archive, told):
     champion = Nowcaster.load(RegistryReader(told[0] / "models").resolve("tiny/1"))
     challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
     events = {e.name: partial(event_windows, archive, e, 4, 3, 2) for e in split.held_out}
-    slow = Gate.from_json({**asdict(Gate()), **CONFIG["gate"], "latency_ratio": 1e9})
+    slow = PromotionCriteria(**{**CONFIG["gate"], "latency_ratio": 1e9})
     decision = judge(champion, challenger, events, slow)
     assert decision.verdict == "promote"
     assert decision.sample == told[1].sample
