@@ -53,7 +53,7 @@ ABLATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # netw
     "no brightening": ({}, {"brightness_dbz": 0.0}),
 }
 STORES = {MOVING: "radar", FIXED: "fixed"}  # folders of windows in WORK begin so
-HELD, DRIFTING = Framing("eulerian"), Framing("eulerian", drift=3.0)
+AT_REST, DRIFTING = Framing("eulerian"), Framing("eulerian", drift=3.0)
 ROWS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # what changes, and the windows to train on
     MOVING: {name: (name, "train") for name in ABLATIONS},
     FIXED: {
@@ -64,9 +64,9 @@ ROWS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # what changes, and the w
 }
 HERE = Path(__file__).parent
 FIXED_WINDOWS: Mapping[str, tuple[str, Framing]] = {
-    "train": ("windows.json", HELD),
+    "train": ("windows.json", AT_REST),
     "drifting": ("windows.json", DRIFTING),
-    "judge": ("windows-family.json", HELD),
+    "judge": ("windows-family.json", AT_REST),
 }
 SEED = 20261121  # of `python -m echocast.model windows`
 INTRODUCTION = """# What each part of the recipe is worth
@@ -112,15 +112,15 @@ PAGE = Page(
 )
 
 
-def training_of(name: str, seed: int, wishes: argparse.Namespace) -> TrainingConfig:
+def training_of(name: str, seed: int, options: argparse.Namespace) -> TrainingConfig:
     """What one run computes."""
-    usual = family.training_of("radar", "mim", seed, wishes)
+    usual = family.training_of("radar", "mim", seed, options)
     of_network, of_training = ABLATIONS[name]
-    shipped = replace(usual.network, control_widths=(wishes.width,) * 2)
+    shipped = replace(usual.network, control_widths=(options.width,) * 2)
     return replace(usual, network=replace(shipped, **of_network), **of_training)
 
 
-def fixed_store(folder: Path, plan: Path, data: Path, framing: Framing = HELD) -> WindowStore:
+def fixed_store(folder: Path, plan: Path, data: Path, framing: Framing = AT_REST) -> WindowStore:
     """Windows of ten frames in, ten out of a plan, in the fixed frame, in their middle."""
     whole = folder.with_name(f"{folder.name}-whole")
     if not (folder / "windows.json").exists() and not (whole / "windows.json").exists():
@@ -141,27 +141,27 @@ def fixed_references(store: WindowStore) -> dict[str, Any]:
     judges = {"last frame": family.Judge(), "damped extrapolation": family.Judge()}
     for batch, _ in family.batches(store, family.network_of("radar", "mim", 8)):
         newest = batch.frames[:, family.INPUTS - 1 : family.INPUTS, 0].numpy()
-        judges["last frame"].see(np.repeat(newest, family.OUTPUTS, 1), batch)
-        judges["damped extrapolation"].see(batch.bases[:, :, 0].numpy(), batch)
+        judges["last frame"].add(np.repeat(newest, family.OUTPUTS, 1), batch)
+        judges["damped extrapolation"].add(batch.bases[:, :, 0].numpy(), batch)
     return {name: judge.scores() for name, judge in judges.items()}
 
 
-def store_of(frame: str, part: str, wishes: argparse.Namespace) -> WindowStore:
+def store_of(frame: str, part: str, options: argparse.Namespace) -> WindowStore:
     """Windows to train on or to judge on."""
-    folder = wishes.work / f"{STORES[frame]}-{part}"
+    folder = options.work / f"{STORES[frame]}-{part}"
     if frame == MOVING:
-        return family.radar_store(folder, getattr(wishes, part))
+        return family.radar_store(folder, getattr(options, part))
     plan, framing = FIXED_WINDOWS[part]
-    return fixed_store(folder, HERE / plan, wishes.data, framing)
+    return fixed_store(folder, HERE / plan, options.data, framing)
 
 
-def runs_of(wishes: argparse.Namespace) -> list[tuple[int, str, str]]:
+def runs_of(options: argparse.Namespace) -> list[tuple[int, str, str]]:
     """Seed, frame and name of what is to be trained."""
-    frames = [MOVING, FIXED] if wishes.data else [MOVING]
+    frames = [MOVING, FIXED] if options.data else [MOVING]
     return [
         (seed, frame, name)
-        for seed, frame in product(wishes.seeds, frames)
-        for name in wishes.names
+        for seed, frame in product(options.seeds, frames)
+        for name in options.names
         if name in ROWS[frame]
     ]
 
@@ -181,23 +181,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--threads", type=int, default=1)
-    wishes = parser.parse_args(arguments)
-    torch.set_num_threads(wishes.threads)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
     scores_of = {MOVING: partial(family.references, "radar"), FIXED: fixed_references}
     made: dict[str, Any] = {}
-    stored = cache(partial(store_of, wishes=wishes))
+    stored = cache(partial(store_of, options=options))
     with progress() as bar:
-        for seed, frame, name in runs_of(wishes):
+        for seed, frame, name in runs_of(options):
             changes, part = ROWS[frame][name]
             stores = {"train": stored(frame, part), "judge": stored(frame, "judge")}
             if frame not in made:
                 sizes = {kind: len(store) for kind, store in stores.items()}
-                found = scores_of[frame](stores["judge"])
-                made[frame] = {"references": found, "windows": sizes, "runs": {}}
-            folder = wishes.work / f"{frame}-{name.replace(' ', '-')}-{seed}"
-            run = family.trained(training_of(changes, seed, wishes), folder, stores, bar)
+                scores = scores_of[frame](stores["judge"])
+                made[frame] = {"references": scores, "windows": sizes, "runs": {}}
+            folder = options.work / f"{frame}-{name.replace(' ', '-')}-{seed}"
+            run = family.trained(training_of(changes, seed, options), folder, stores, bar)
             made[frame]["runs"].setdefault(name, {})[str(seed)] = run
-            write(wishes.output, made, PAGE)
+            write(options.output, made, PAGE)
 
 
 if __name__ == "__main__":

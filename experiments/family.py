@@ -131,25 +131,25 @@ class Judge:
         self.tables = dict.fromkeys(FORECAST_THRESHOLDS_DBZ, ContingencyTable())
         self.chances: dict[str, ExceedanceCounts] = {}
 
-    def see(self, made: np.ndarray, batch: Batch) -> None:
+    def add(self, made: np.ndarray, batch: Batch) -> None:
         """Take note of frames (window, lead, y, x); what nobody saw is 0 in both."""
-        seen = batch.valid[:, INPUTS:, 0].numpy() > 0
+        valid = batch.valid[:, INPUTS:, 0].numpy() > 0
         observed = batch.frames[:, INPUTS:, 0].numpy()
         for name, score in SCORES.items():
-            self.pictures[name].append(score(made * seen, observed).ravel())
+            self.pictures[name].append(score(made * valid, observed).ravel())
         for threshold in FORECAST_THRESHOLDS_DBZ:
             level = threshold / SCALE_DBZ - 1e-6
-            events = ContingencyTable.of_events(made[seen] >= level, observed[seen] >= level)
+            events = ContingencyTable.of_events(made[valid] >= level, observed[valid] >= level)
             self.tables[threshold] += events
 
-    def see_chances(self, chances: np.ndarray, batch: Batch, events: list[str]) -> None:
+    def add_probabilities(self, chances: np.ndarray, batch: Batch, events: list[str]) -> None:
         """Take note of chances (window, lead, threshold, y, x)."""
         thresholds = RADAR_SMALL.exceedance_thresholds_dbz
         for number, event in enumerate(events):
-            seen = batch.valid[number, INPUTS:, 0].numpy() > 0
-            observed = batch.frames[number, INPUTS:, 0].numpy()[seen]
+            valid = batch.valid[number, INPUTS:, 0].numpy() > 0
+            observed = batch.frames[number, INPUTS:, 0].numpy()[valid]
             rows = [
-                class_counts(chances[number, :, k][seen], observed >= threshold / SCALE_DBZ - 1e-6)
+                class_counts(chances[number, :, k][valid], observed >= threshold / SCALE_DBZ - 1e-6)
                 for k, threshold in enumerate(thresholds)
             ]
             counts = ExceedanceCounts(thresholds, np.stack(rows))
@@ -157,14 +157,14 @@ class Judge:
 
     def scores(self) -> dict[str, Any]:
         """Means over frames; CSI of pooled counts, of the frames and of decided chances."""
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             name: finite_mean(np.concatenate(parts)) for name, parts in self.pictures.items()
         }
-        found["frames"] = int(sum(map(len, self.pictures["mse"])))
-        found["csi"] = {f"{t:g}": table.scores() for t, table in self.tables.items()}
+        result["frames"] = int(sum(map(len, self.pictures["mse"])))
+        result["csi"] = {f"{t:g}": table.scores() for t, table in self.tables.items()}
         if len(self.chances) > 1:
-            found["csi_decided"] = self._decided()
-        return found
+            result["csi_decided"] = self._decided()
+        return result
 
     def _decided(self) -> dict[str, Any]:
         """Cuts that the other events chose, per threshold pooled over the events."""
@@ -212,9 +212,9 @@ def saturation(network: Network, store: WindowStore) -> list[float | None]:
     batch, _ = next(batches(store, network.config))
     recording, frames = Recording(network), batch.frames[:, :INPUTS]
     shown = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
-    seen = batch.valid[:, :INPUTS]
+    valid = batch.valid[:, :INPUTS]
     with torch.inference_mode():
-        list(network.roll_out(frames, shown, seen, batch.context, recurrence=recording))
+        list(network.roll_out(frames, shown, valid, batch.context, recurrence=recording))
     return [None if x != x else x for x in saturated_share(network, recording.given)]
 
 
@@ -223,9 +223,9 @@ def judged(network: Network, store: WindowStore) -> dict[str, Any]:
     judge = Judge()
     for batch, events in batches(store, network.config):
         made, chances = forecast(network, batch)
-        judge.see(made, batch)
+        judge.add(made, batch)
         if chances.shape[2]:
-            judge.see_chances(chances, batch, events)
+            judge.add_probabilities(chances, batch, events)
     return {**judge.scores(), "saturation": saturation(network, store)}
 
 
@@ -240,7 +240,7 @@ def references(protocol: str, store: WindowStore) -> dict[str, Any]:
             made = {EXTRAPOLATION: newest, "damped extrapolation": batch.bases[:, :, 0].numpy()}
             made[label(DECODED)] = decoded(newest, batch.context)
         for name, frames in made.items():
-            judges.setdefault(name, Judge()).see(frames, batch)
+            judges.setdefault(name, Judge()).add(frames, batch)
     return {name: judge.scores() for name, judge in judges.items()}
 
 
@@ -260,11 +260,11 @@ def decoded(newest: np.ndarray, context: Context) -> np.ndarray:
 
 def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowStore], bar: Any):
     """The scores of one run: those that were kept, or the run's, gone on with."""
-    kept = folder / "scores.json"
-    if kept.exists():
-        found = json.loads(kept.read_text())
-        if TrainingConfig.from_json(found["training"]) == config:
-            return found
+    finished = folder / "scores.json"
+    if finished.exists():
+        result = json.loads(finished.read_text())
+        if TrainingConfig.from_json(result["training"]) == config:
+            return result
     check_bases(stores.values(), config.network)
     run = Run(config, folder)
     run.resume()
@@ -274,18 +274,18 @@ def trained(config: TrainingConfig, folder: Path, stores: Mapping[str, WindowSto
     )
     began, first = time.process_time(), run.step
     for report in train(run, Loader(sampler)):
-        told = f"{folder.name}: loss {report.loss:.3f}"
-        bar.update(task, completed=report.step, description=told)
+        message = f"{folder.name}: loss {report.loss:.3f}"
+        bar.update(task, completed=report.step, description=message)
     seconds = (time.process_time() - began) / max(run.step - first, 1)
     network = run.averaged().eval()
-    found = {
+    result = {
         "training": config.to_json(),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "cpu_seconds_a_step": round(seconds, 3),
         **judged(network, stores["judge"]),
     }
-    kept.write_text(json.dumps(found))
-    return found
+    finished.write_text(json.dumps(result))
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -305,9 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--windows", type=int, nargs=2, default=[1000, 100], help="of digits")
     parser.add_argument("--threads", type=int, default=1)
-    wishes = parser.parse_args(arguments)
-    torch.set_num_threads(wishes.threads)
-    stores = {protocol: stores_of(protocol, wishes) for protocol in wishes.protocols}
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    stores = {protocol: stores_of(protocol, options) for protocol in options.protocols}
     made: dict[str, Any] = {
         protocol: {
             "references": references(protocol, of_protocol["judge"]),
@@ -317,39 +317,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for protocol, of_protocol in stores.items()
     }
     with progress() as bar:
-        for seed, protocol, family in product(wishes.seeds, wishes.protocols, wishes.families):
+        for seed, protocol, family in product(options.seeds, options.protocols, options.families):
             if (protocol, family) != ("digits", CONTROL):
-                config = training_of(protocol, family, seed, wishes)
-                folder = wishes.work / f"{protocol}-{family}-{seed}"
-                found = trained(config, folder, stores[protocol], bar)
-                made[protocol]["runs"].setdefault(family, {})[str(seed)] = found
-                write(wishes.output, made)
+                config = training_of(protocol, family, seed, options)
+                folder = options.work / f"{protocol}-{family}-{seed}"
+                result = trained(config, folder, stores[protocol], bar)
+                made[protocol]["runs"].setdefault(family, {})[str(seed)] = result
+                write(options.output, made)
 
 
-def stores_of(protocol: str, wishes: argparse.Namespace) -> dict[str, WindowStore]:
+def stores_of(protocol: str, options: argparse.Namespace) -> dict[str, WindowStore]:
     """Windows to train on and to judge on."""
     if protocol == "digits":
-        many, few = wishes.windows
+        many, few = options.windows
         sets = {"train": (many, 1), "judge": (few, 2)}
         return {
-            name: digit_store(wishes.work / f"digits-{name}", count, seed, wishes.digits)
+            name: digit_store(options.work / f"digits-{name}", count, seed, options.digits)
             for name, (count, seed) in sets.items()
         }
     return {
-        name: radar_store(wishes.work / f"radar-{name}", getattr(wishes, name))
+        name: radar_store(options.work / f"radar-{name}", getattr(options, name))
         for name in ("train", "judge")
     }
 
 
 def training_of(
-    protocol: str, family: str, seed: int, wishes: argparse.Namespace
+    protocol: str, family: str, seed: int, options: argparse.Namespace
 ) -> TrainingConfig:
     """What one run computes."""
     return TrainingConfig(
-        network_of(protocol, family, wishes.width),
-        steps=wishes.steps,
-        batch=wishes.batch,
-        peak_rate=wishes.rate,
+        network_of(protocol, family, options.width),
+        steps=options.steps,
+        batch=options.batch,
+        peak_rate=options.rate,
         brightness_dbz=0.0 if protocol == "digits" else 2.0,
         average=0.98,
         seed=seed,

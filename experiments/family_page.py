@@ -72,7 +72,7 @@ FAMILY = Page("family", INTRODUCTION, TITLES, NOTES)
 def write(folder: Path, made: Mapping[str, Any], page: Page = FAMILY) -> None:
     """Write ``<name>.json``, ``.md`` and ``.png``."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {protocol: found for protocol, found in made.items() if found["runs"]}
+    made = {protocol: results for protocol, results in made.items() if results["runs"]}
     (folder / f"{page.name}.json").write_text(json.dumps(made, indent=1) + "\n")
     parts = [page.introduction, *(section(page, protocol, made[protocol]) for protocol in made)]
     (folder / f"{page.name}.md").write_text(
@@ -81,10 +81,10 @@ def write(folder: Path, made: Mapping[str, Any], page: Page = FAMILY) -> None:
     picture(page, made).savefig(folder / f"{page.name}.png", dpi=110, bbox_inches="tight")
 
 
-def section(page: Page, protocol: str, found: Mapping[str, Any]) -> str:
+def section(page: Page, protocol: str, results: Mapping[str, Any]) -> str:
     """What came out under one protocol."""
-    runs = [run for seeds in found["runs"].values() for run in seeds.values()]
-    training, windows = runs[0]["training"], found["windows"]
+    runs = [run for seeds in results["runs"].values() for run in seeds.values()]
+    training, windows = runs[0]["training"], results["windows"]
     lines = [
         f"## {page.titles[protocol]}",
         "",
@@ -94,7 +94,7 @@ def section(page: Page, protocol: str, found: Mapping[str, Any]) -> str:
         f" {training['network']['kernel']}; {windows['train']} windows to train on,"
         f" {windows['judge']} to judge on ({runs[0]['frames']} frames).",
         "",
-        table(found, {name: partial(figure_of, column) for name, column in PICTURES.items()}),
+        table(results, {name: partial(figure_of, column) for name, column in PICTURES.items()}),
     ]
     if protocol != DIGITS:
         observed = [
@@ -104,15 +104,15 @@ def section(page: Page, protocol: str, found: Mapping[str, Any]) -> str:
         lines += [
             f"Observed pixels: {', '.join(observed)}, of {sum_of(runs[0]['csi']['30'])}.",
             "",
-            table(found, {title(kind, at): partial(event, kind, at) for kind, at in EVENTS}),
+            table(results, {title(kind, at): partial(event, kind, at) for kind, at in EVENTS}),
         ]
     return "\n".join(lines)
 
 
-def table(found: Mapping[str, Any], columns: Mapping[str, Callable[[Runs], str]]) -> str:
+def table(results: Mapping[str, Any], columns: Mapping[str, Callable[[Runs], str]]) -> str:
     """A Markdown table, one row for each member and reference."""
-    rows = {name: list(seeds.values()) for name, seeds in found["runs"].items()}
-    rows |= {f"*{name}*": [run] for name, run in found["references"].items()}
+    rows = {name: list(seeds.values()) for name, seeds in results["runs"].items()}
+    rows |= {f"*{name}*": [run] for name, run in results["references"].items()}
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, runs in rows.items():
         cells = [" / ".join(read(run) for run in runs) for read in columns.values()]
@@ -169,13 +169,13 @@ def picture(page: Page, made: Mapping[str, Any]) -> Figure:
     for axes, (protocol, name_of_score, read) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
     ):
-        found = made[protocol]
-        names = list(found["runs"])
+        results = made[protocol]
+        names = list(results["runs"])
         for place, name in enumerate(names):
-            values = [read(run) for run in found["runs"][name].values()]
+            values = [read(run) for run in results["runs"][name].values()]
             axes.barh(place, sum(values) / len(values), color=BLUE, alpha=0.35)
             axes.plot(values, [place] * len(values), "o", color=BLUE, markersize=5)
-        for style, (name, run) in zip(STYLES, found["references"].items(), strict=False):
+        for style, (name, run) in zip(STYLES, results["references"].items(), strict=False):
             axes.axvline(read(run), color=ORANGE, linestyle=style, label=name)
         axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.08))
         axes.set_yticks(range(len(names)), names)

@@ -39,11 +39,11 @@ def saturated_share(network: Network, inputs: Sequence[Tensor]) -> list[float]:
     counts = [torch.zeros(2, dtype=torch.float64) for _ in network.layers]
     with torch.inference_mode():
         for number, patches in enumerate(inputs):
-            with _watched(network) as kept:
+            with _watched(network) as counters:
                 _, state = network.step(patches, state)
             if number:
-                for count, shares in zip(counts, kept, strict=True):
-                    count += shares() if shares else 0
+                for count, counter in zip(counts, counters, strict=True):
+                    count += counter() if counter else 0
     return [float(saturated / total) if total else float("nan") for saturated, total in counts]
 
 
@@ -59,26 +59,26 @@ def _watched(network: Network) -> Iterator[list[Callable[[], Tensor] | None]]:
 
 
 def _watch(layer: nn.Module, hooks: list[Any]) -> Callable[[], Tensor] | None:
-    seen: list[Tensor] = []
+    values: list[Tensor] = []
     stationary = getattr(layer, "stationary", None)
     if isinstance(stationary, nn.Module):  # it makes T of C
 
-        def see_ratio(_: nn.Module, given: tuple[Tensor, ...], made: tuple[Tensor, ...]) -> None:
-            seen.append((made[0] / given[1])[given[1] != 0].abs())
+        def record_ratio(_: nn.Module, given: tuple[Tensor, ...], made: tuple[Tensor, ...]) -> None:
+            values.append((made[0] / given[1])[given[1] != 0].abs())
 
-        hooks.append(stationary.register_forward_hook(see_ratio))
-        return lambda: _count(seen[0])
+        hooks.append(stationary.register_forward_hook(record_ratio))
+        return lambda: _count(values[0])
     if type(layer) not in ADDING_UP:
         return None
 
-    def see_gate(_: nn.Module, __: tuple[Tensor, ...], made: tuple[Tensor, ...]) -> None:
-        seen.append(made[FORGET_GATE])
+    def record_gate(_: nn.Module, __: tuple[Tensor, ...], made: tuple[Tensor, ...]) -> None:
+        values.append(made[FORGET_GATE])
 
     for name in ADDING_UP[type(layer)]:
-        hooks.append(getattr(layer, name).register_forward_hook(see_gate))
+        hooks.append(getattr(layer, name).register_forward_hook(record_gate))
     constant = float(getattr(layer, "forget_constant", 0.0))
-    return lambda: _count(torch.sigmoid(sum(seen, start=torch.tensor(constant))))
+    return lambda: _count(torch.sigmoid(sum(values, start=torch.tensor(constant))))
 
 
-def _count(kept: Tensor) -> Tensor:
-    return torch.tensor([int((kept < SATURATED).sum()), kept.numel()], dtype=torch.float64)
+def _count(shares: Tensor) -> Tensor:
+    return torch.tensor([int((shares < SATURATED).sum()), shares.numel()], dtype=torch.float64)

@@ -29,20 +29,20 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Try the charts of drift on made-up weather; the same command again goes on."""
-    wanted = checked(scenario or list(SCENARIOS))
-    found = []
+    requested = checked(scenario or list(SCENARIOS))
+    results = []
     with progress() as bar:
-        task = bar.add_task("months", total=seeds * (len(wanted) + 1))
-        models = cache(partial(_models, wanted))
+        task = bar.add_task("months", total=seeds * (len(requested) + 1))
+        models = cache(partial(_models, requested))
         for seed in range(first_seed, first_seed + seeds):
             done: dict[str, list[Block]] = {}
-            for name, blocks in _kept_or_made(output, seed, models, wanted):
+            for name, blocks in _read_or_made(output, seed, models, requested):
                 done[name] = blocks
                 bar.update(task, advance=1, description=f"seed {seed}: {name}")
-            found += list(outcomes(seed, done))
-            write(output, found)
-    text = report.markdown(found)
-    typer.echo(json.dumps(report.to_json(found)) if as_json else text)
+            results += list(outcomes(seed, done))
+            write(output, results)
+    text = report.markdown(results)
+    typer.echo(json.dumps(report.to_json(results)) if as_json else text)
 
 
 def checked(names: list[str]) -> list[str]:
@@ -58,29 +58,29 @@ def checked(names: list[str]) -> list[str]:
     return names
 
 
-def _kept_or_made(
-    output: Path, seed: int, models: Callable[[], Mapping[str, Forecaster]], wanted: list[str]
+def _read_or_made(
+    output: Path, seed: int, models: Callable[[], Mapping[str, Forecaster]], requested: list[str]
 ) -> Iterator[tuple[str, list[Block]]]:
     """The months of a seed: those that were kept, and the others as they are made."""
     place = output / "months" / f"{seed}.json.gz"
-    kept = _read(place) if place.exists() else {}
-    missing = [name for name in wanted if name not in kept]
-    yield from kept.items()
+    stored = _read(place) if place.exists() else {}
+    missing = [name for name in requested if name not in stored]
+    yield from stored.items()
     made = {}
     for name, blocks in months(seed, models(), missing) if missing else ():
         made[name] = blocks
         yield name, blocks
     if made:
-        _keep(place, {**kept, **made})
+        _store(place, {**stored, **made})
 
 
 def _read(place: Path) -> dict[str, list[Block]]:
     with gzip.open(place, "rt", encoding="utf-8") as file:
-        kept = json.load(file)
-    return {name: [Block.from_json(block) for block in blocks] for name, blocks in kept.items()}
+        stored = json.load(file)
+    return {name: [Block.from_json(block) for block in blocks] for name, blocks in stored.items()}
 
 
-def _keep(place: Path, made: Months) -> None:
+def _store(place: Path, made: Months) -> None:
     """Written beside and moved into place: half a file is none."""
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_suffix(".part")
@@ -89,15 +89,15 @@ def _keep(place: Path, made: Months) -> None:
     beside.replace(place)
 
 
-def _models(wanted: list[str]) -> dict[str, Forecaster]:
-    names = {FIRST_MODEL, *(SCENARIOS[name].model for name in wanted)}
+def _models(requested: list[str]) -> dict[str, Forecaster]:
+    names = {FIRST_MODEL, *(SCENARIOS[name].model for name in requested)}
     return {name: train(*MODELS[name]) for name in sorted(names)}
 
 
-def write(output: Path, found: list[Outcome]) -> None:
+def write(output: Path, results: list[Outcome]) -> None:
     """Write the page, its JSON and its picture."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / "drift-simulation.md").write_text(report.markdown(found), encoding="utf-8")
-    text = json.dumps(report.to_json(found), indent=1)
+    (output / "drift-simulation.md").write_text(report.markdown(results), encoding="utf-8")
+    text = json.dumps(report.to_json(results), indent=1)
     (output / "drift-simulation.json").write_text(text + "\n", encoding="utf-8")
-    report.picture(found, output / "drift-simulation.png")
+    report.picture(results, output / "drift-simulation.png")

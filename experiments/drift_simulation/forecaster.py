@@ -73,14 +73,14 @@ class Forecaster:
         learned = self._learned[carried.lead]
         mean = np.tensordot(learned.weights, carried.features(learned.growth), 1)
         ranked = sharp(np.where(np.isnan(carried.newest), np.nan, mean), carried.newest)
-        mended = np.interp(ranked, learned.carried, learned.observed)
+        corrected = np.interp(ranked, learned.carried, learned.observed)
         chance = learned.chances[np.digitize(mean, learned.edges)]
-        mended[mended > 0] += self._too_strong_db
+        corrected[corrected > 0] += self._too_strong_db
         unknown = np.isnan(carried.newest)
-        said = np.where(unknown, np.nan, mended).astype(np.float32)
+        forecast_dbz = np.where(unknown, np.nan, corrected).astype(np.float32)
         return ForecastLead(
             NO_TIME,
-            said,
+            forecast_dbz,
             carried.newest,
             np.where(unknown, np.float32(np.nan), carried.standing),
             (EVENT_DBZ,),

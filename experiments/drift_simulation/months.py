@@ -26,7 +26,7 @@ HISTORY = max(LEADS) + 2  # frames kept in mind
 
 
 def months(
-    seed: int, models: Mapping[str, Forecaster], wanted: Sequence[str]
+    seed: int, models: Mapping[str, Forecaster], requested: Sequence[str]
 ) -> Iterator[tuple[str, list[Block]]]:
     """The blocks of the month before, then of each scenario wanted.
 
@@ -40,7 +40,7 @@ def months(
     ordinary = SCENARIOS["nothing"]
     yield BEFORE, list(stream.blocks(sky(weather, ordinary), ordinary, models))
     skies: dict[tuple[object, ...], list[Moment]] = {}
-    for name in sorted(wanted, key=lambda name: -SCENARIOS[name].days):
+    for name in sorted(requested, key=lambda name: -SCENARIOS[name].days):
         scenario = SCENARIOS[name]
         kind = (scenario.imposed, scenario.season, scenario.gain_db)
         if kind not in skies:
@@ -90,12 +90,12 @@ class Stream:
         parts: list[Counts] = []
         received = 0
         for moment in moments:
-            seen = scenario.radar(moment.rain_dbz, self._random)
-            self._frames[self._step] = None if seen is None else Moment(seen, moment.wind)
+            observed = scenario.radar(moment.rain_dbz, self._random)
+            self._frames[self._step] = None if observed is None else Moment(observed, moment.wind)
             self._frames.pop(self._step - HISTORY, None)
-            if seen is not None:
+            if observed is not None:
                 received += 1
-                parts += [with_lead(describe(seen), 0), *self._scores(seen, model)]
+                parts += [with_lead(describe(observed), 0), *self._scores(observed, model)]
             self._step += 1
             if self._step % STEPS_A_BLOCK == 0:
                 begin = FIRST + (self._step // STEPS_A_BLOCK - 1) * BLOCK

@@ -48,8 +48,8 @@ def _followed(
 ) -> tuple[Drift, Outcome]:
     raised: dict[str, tuple[float, ...]] = dict.fromkeys(ALERTS, ())
     for index, block in enumerate(blocks):
-        held, state = state.alerts, state.update(block, parameters)
-        for alert in state.alerts.keys() - held.keys():
+        before, state = state.alerts, state.update(block, parameters)
+        for alert in state.alerts.keys() - before.keys():
             raised[alert] += ((index + 1) / BLOCKS_A_DAY,)
     return state, Outcome(name, seed, len(blocks) / BLOCKS_A_DAY, raised)
 
@@ -63,7 +63,7 @@ class Summary:
         alert: Its name.
         expectation: ``must``, ``may`` or ``must not``.
         seeds: How many.
-        found: In how many the alert was raised.
+        detected: In how many the alert was raised.
         median_days: Delay where it was raised; None where it never was.
         worst_days: The longest of them.
         within_three_days: How many of them took at most three days.
@@ -73,7 +73,7 @@ class Summary:
     alert: str
     expectation: str
     seeds: int
-    found: int
+    detected: int
     median_days: float | None
     worst_days: float | None
     within_three_days: int
@@ -81,15 +81,15 @@ class Summary:
     @property
     def as_it_should(self) -> bool:
         """Whether it was raised by every seed where it must be, by none where it must not."""
-        must_not = self.expectation == "must not" and self.found
-        return not must_not and not (self.expectation == "must" and self.found < self.seeds)
+        must_not = self.expectation == "must not" and self.detected
+        return not must_not and not (self.expectation == "must" and self.detected < self.seeds)
 
 
-def summaries(found: Sequence[Outcome]) -> list[Summary]:
+def summaries(results: Sequence[Outcome]) -> list[Summary]:
     """All alerts in all scenarios."""
     result = []
     for name, scenario in SCENARIOS.items():
-        of_it = [outcome for outcome in found if outcome.scenario == name]
+        of_it = [outcome for outcome in results if outcome.scenario == name]
         for alert in ALERTS if of_it else ():
             delays = [outcome.raised[alert][0] for outcome in of_it if outcome.raised[alert]]
             expectation = "must" if alert in scenario.must else "must not"
@@ -108,9 +108,9 @@ def summaries(found: Sequence[Outcome]) -> list[Summary]:
     return result
 
 
-def false_alarms_a_month(found: Sequence[Outcome]) -> dict[str, float]:
+def false_alarms_a_month(results: Sequence[Outcome]) -> dict[str, float]:
     """How often each alert is raised in a month in which nothing is the matter."""
-    ordinary = [outcome for outcome in found if outcome.scenario in ORDINARY]
+    ordinary = [outcome for outcome in results if outcome.scenario in ORDINARY]
     months = sum(outcome.days for outcome in ordinary) / MONTH_DAYS
     return {
         alert: sum(len(outcome.raised[alert]) for outcome in ordinary) / months for alert in ALERTS

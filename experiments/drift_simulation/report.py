@@ -31,20 +31,20 @@ scenario begins after a month as usual. Delays are in days of stream time, dry o
 """
 
 
-def markdown(found: Sequence[Outcome]) -> str:
+def markdown(results: Sequence[Outcome]) -> str:
     """The page."""
-    ordinary = [outcome for outcome in found if outcome.scenario in ORDINARY]
+    ordinary = [outcome for outcome in results if outcome.scenario in ORDINARY]
     months = sum(outcome.days for outcome in ordinary) / MONTH_DAYS
-    head = HEAD.format(seeds=len({outcome.seed for outcome in found}), months=months)
-    return f"{head}{_scenarios(summaries(found))}\n{_false(found)}\n{_charts()}"
+    head = HEAD.format(seeds=len({outcome.seed for outcome in results}), months=months)
+    return f"{head}{_scenarios(summaries(results))}\n{_false(results)}\n{_charts()}"
 
 
-def to_json(found: Sequence[Outcome]) -> dict[str, Any]:
+def to_json(results: Sequence[Outcome]) -> dict[str, Any]:
     """Everything as plain JSON."""
     return {
-        "seeds": sorted({outcome.seed for outcome in found}),
-        "scenarios": [asdict(summary) for summary in summaries(found)],
-        "false_alarms_a_month": false_alarms_a_month(found),
+        "seeds": sorted({outcome.seed for outcome in results}),
+        "scenarios": [asdict(summary) for summary in summaries(results)],
+        "false_alarms_a_month": false_alarms_a_month(results),
         "plans": {name: asdict(chart) for name, chart in PARAMETERS.series.items()},
         "intensities": asdict(PARAMETERS.intensities),
         "fewest_events": PARAMETERS.fewest_events,
@@ -66,7 +66,7 @@ def _scenarios(rows: Sequence[Summary]) -> str:
 
 
 def _cell(row: Summary) -> str:
-    text = f"{row.found}/{row.seeds}" if row.found or row.expectation == "must" else "-"
+    text = f"{row.detected}/{row.seeds}" if row.detected or row.expectation == "must" else "-"
     if row.median_days is not None:
         text += f"; {row.median_days:.1f}, {row.worst_days:.1f}"
     if row.expectation == "must":
@@ -76,8 +76,8 @@ def _cell(row: Summary) -> str:
     return text if row.as_it_should else f"{text} **!**"
 
 
-def _false(found: Sequence[Outcome]) -> str:
-    rates = false_alarms_a_month(found)
+def _false(results: Sequence[Outcome]) -> str:
+    rates = false_alarms_a_month(results)
     lines = ["## False alarms in a month in which nothing is the matter", ""]
     lines += ["| " + " | ".join((*rates, "all")) + " |", "|" + "---|" * (len(rates) + 1)]
     values = (*rates.values(), sum(rates.values()))
@@ -103,17 +103,17 @@ def _charts() -> str:
     return "\n".join([*lines, ""])
 
 
-def picture(found: Sequence[Outcome], path: Path) -> None:
+def picture(results: Sequence[Outcome], path: Path) -> None:
     """Draw when each alert was first raised: one row a scenario, one dot a seed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [name for name in SCENARIOS if any(o.scenario == name for o in found)]
+    names = [name for name in SCENARIOS if any(o.scenario == name for o in results)]
     figure = Figure(figsize=(9, 0.55 * len(names) + 1.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for row, name in enumerate(names):
-        of_it = [outcome for outcome in found if outcome.scenario == name]
+        of_it = [outcome for outcome in results if outcome.scenario == name]
         axes.plot((0, of_it[0].days), (row, row), color="#dddddd", lw=8, solid_capstyle="butt")
         for place, alert in enumerate(ALERTS):
             delays = [o.raised[alert][0] for o in of_it if o.raised[alert]]

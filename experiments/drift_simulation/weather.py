@@ -114,7 +114,7 @@ class Weather:
         rain = now.level_dbz + now.wide_dbz * wide + now.fine_dbz * fine
         rain += (1 - 2 * change) * self._hills
         rain += np.float32(NOISE_DBZ) * self._random.standard_normal(rain.shape, np.float32)
-        return Moment(seen(rain + gain_db), wind)
+        return Moment(displayed(rain + gain_db), wind)
 
     def _due(self, hours: float) -> Regime:
         self._left_hours -= hours
@@ -138,9 +138,9 @@ class Weather:
             np.exp(np.complex64(-2j * np.pi * speed) * waves)
             for speed, waves in zip(wind, (self._rows, self._columns), strict=True)
         )
-        kept = np.exp(-STEP_MINUTES / self._regime.lifetime_minutes * self._ages)
-        moved = kept * (rows * columns) * self._spectra
-        return np.asarray(moved + np.sqrt(1 - kept**2) * self._draw())
+        retained = np.exp(-STEP_MINUTES / self._regime.lifetime_minutes * self._ages)
+        moved = retained * (rows * columns) * self._spectra
+        return np.asarray(moved + np.sqrt(1 - retained**2) * self._draw())
 
     def _draw(self) -> Spectra:
         parts = self._random.standard_normal((2, *self._amplitudes.shape), np.float32)
@@ -176,7 +176,7 @@ def _of_season(regime: Regime, change: float) -> Regime:
     return regime.towards(late, change)
 
 
-def seen(rain_dbz: NDArray[np.floating]) -> FloatArray:
+def displayed(rain_dbz: NDArray[np.floating]) -> FloatArray:
     """What the radar shows of a field: nothing below its weakest echo, nothing above its cap."""
     shown = np.where(rain_dbz < WEAKEST_DBZ, 0.0, np.minimum(rain_dbz, STRONGEST_DBZ))
     return np.asarray(shown, dtype=np.float32)

@@ -85,9 +85,9 @@ def _rows(forecast: Forecast, observed: Frames | None, leads: list[int]) -> list
     model = [_turned(forecast.frames, lead) for lead in leads]
     extrapolated = [_turned(forecast.extrapolation, lead) for lead in leads]
     rows = [_Row("Forecast", model), _Row("Extrapolation", extrapolated)]
-    seen = [_at(observed, forecast, lead) for lead in leads]
-    if any(frame is not None for frame in seen):
-        rows.insert(1, _Row("Observed", seen))
+    observations = [_at(observed, forecast, lead) for lead in leads]
+    if any(frame is not None for frame in observations):
+        rows.insert(1, _Row("Observed", observations))
     return rows
 
 
@@ -130,8 +130,8 @@ def _sheet(grid: Grid, rows: int, columns: int) -> tuple[Figure, Axes, Any]:
 def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None:
     """The last observed frame, the only map with numbers along its axes."""
     grid = forecast.frames.grid
-    told = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
-    newest = told if inputs is None else inputs.reflectivity_dbz[-1]
+    known = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
+    newest = known if inputs is None else inputs.reflectivity_dbz[-1]
     _draw(panel, north_up(newest, grid))
     panel.images[0].set_extent(_extent(grid))
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")

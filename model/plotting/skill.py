@@ -95,7 +95,7 @@ def _draw(panel: Axes, verification: Mapping[str, Any], threshold: str) -> None:
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
     panel.grid(color="0.9")
     panel.spines[["top", "right"]].set_visible(False)
-    panel.set_title(f"{threshold} dBZ   {_said(sample)}", fontsize=10, loc="left")
+    panel.set_title(f"{threshold} dBZ   {_sample_text(sample)}", fontsize=10, loc="left")
     panel.set_ylabel("CSI")
     panel.set_xlabel("lead time (min)")
     if not panel.lines:
@@ -106,7 +106,7 @@ def _union(counts: Mapping[str, Any]) -> int:
     return int(counts["hits"] + counts["misses"] + counts["false_alarms"])
 
 
-def _said(sample: Mapping[str, Any]) -> str:
+def _sample_text(sample: Mapping[str, Any]) -> str:
     """How much the panel stands on, and whether that is enough."""
     n = f"n = {sample['pixels']:,} pixels, {sample['blocks']} blocks, {sample['storms']} storms"
     return n if sample["enough"] else f"{n}: {TOO_FEW}"

@@ -23,12 +23,12 @@ SMALLEST_SHARE = 1e-4  # an empty class counts as this share
 
 def describe(observed_dbz: FloatArray) -> Counts:
     """Counts of a frame, (height, width) in dBZ, NaN where missing."""
-    seen = int(np.count_nonzero(np.isfinite(observed_dbz)))
+    valid = int(np.count_nonzero(np.isfinite(observed_dbz)))
     with np.errstate(invalid="ignore"):
         at_least = [int(np.count_nonzero(observed_dbz >= edge)) for edge in EDGES_DBZ]
     return {
-        HISTOGRAM: [more - fewer for more, fewer in pairwise([seen, *at_least, 0])],
-        PIXELS: [observed_dbz.size, observed_dbz.size - seen],
+        HISTOGRAM: [more - fewer for more, fewer in pairwise([valid, *at_least, 0])],
+        PIXELS: [observed_dbz.size, observed_dbz.size - valid],
     }
 
 

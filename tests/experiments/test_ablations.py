@@ -40,9 +40,9 @@ def test_runs_stand_on_the_page_and_what_is_finished_is_kept(tmp_path):
 
 @pytest.mark.parametrize("name", [n for n in ablations.ABLATIONS if n != ablations.REFERENCE])
 def test_an_ablation_changes_what_it_says_and_no_more(name):
-    wishes = Namespace(width=4, steps=1, batch=1, rate=5e-3)
+    options = Namespace(width=4, steps=1, batch=1, rate=5e-3)
     usual, other = (
-        ablations.training_of(which, 2, wishes).to_json() for which in (ablations.REFERENCE, name)
+        ablations.training_of(which, 2, options).to_json() for which in (ablations.REFERENCE, name)
     )
     network, training = ablations.ABLATIONS[name]
     within = usual.pop("network"), other.pop("network")
@@ -67,5 +67,5 @@ def test_the_fixed_frame_is_cut_from_radar_files_and_has_references_of_its_own(t
     written = (tmp_path / "fixed" / "windows.npy").stat().st_mtime_ns
     ablations.fixed_store(tmp_path / "fixed", plan, tmp_path)
     assert (tmp_path / "fixed" / "windows.npy").stat().st_mtime_ns == written
-    found = ablations.fixed_references(store)
-    assert found["damped extrapolation"]["mse"] < found["last frame"]["mse"]
+    scores = ablations.fixed_references(store)
+    assert scores["damped extrapolation"]["mse"] < scores["last frame"]["mse"]

@@ -37,7 +37,7 @@ def models() -> dict[str, Forecaster]:
 
 
 @pytest.fixture(scope="module")
-def found(models: dict[str, Forecaster]) -> list[Outcome]:
+def results(models: dict[str, Forecaster]) -> list[Outcome]:
     """One seed: a month as usual, then eight days of each scenario."""
     with pytest.MonkeyPatch.context() as patch:
         for name in SHORT:
@@ -46,21 +46,21 @@ def found(models: dict[str, Forecaster]) -> list[Outcome]:
         return list(outcomes(3, dict(months.months(3, models, SHORT))))
 
 
-def test_alerts_fire_where_they_should_and_not_elsewhere(found: list[Outcome]) -> None:
-    of = [row for row in summaries(found) if row.scenario in SHORT]
+def test_alerts_fire_where_they_should_and_not_elsewhere(results: list[Outcome]) -> None:
+    of = [row for row in summaries(results) if row.scenario in SHORT]
     assert len(of) == 4 * len(SHORT)
     assert [row for row in of if not row.as_it_should] == []
-    assert sum(false_alarms_a_month(found).values()) == 0
+    assert sum(false_alarms_a_month(results).values()) == 0
 
 
-def test_the_page_tells_delays_and_false_alarms(found: list[Outcome], tmp_path: Path) -> None:
-    commands.write(tmp_path, found)
+def test_the_page_tells_delays_and_false_alarms(results: list[Outcome], tmp_path: Path) -> None:
+    commands.write(tmp_path, results)
     text = (tmp_path / "drift-simulation.md").read_text()
     assert "| **worse-model**" in text
     assert "False alarms in a month" in text
     assert "**!** |" not in text
-    told = json.loads((tmp_path / "drift-simulation.json").read_text())
-    assert told["seeds"] == [3]
+    page = json.loads((tmp_path / "drift-simulation.json").read_text())
+    assert page["seeds"] == [3]
     assert (tmp_path / "drift-simulation.png").stat().st_size < 200_000
 
 

@@ -52,7 +52,7 @@ def test_members_are_compared_and_finished_runs_kept(windows, tmp_path):
 def test_an_untrained_member_scores_as_the_base_it_stands_on(windows, tmp_path):
     store = family.radar_store(tmp_path / "judge", windows / "judge")
     network = family.Network(family.network_of("radar", "mim", 4)).eval()
-    found = family.judged(network, store)
+    scores = family.judged(network, store)
     base = family.references("radar", store)["damped extrapolation"]
-    assert found["mse"] == pytest.approx(base["mse"], rel=1e-6)
-    assert found["csi"]["30"] == base["csi"]["30"]
+    assert scores["mse"] == pytest.approx(base["mse"], rel=1e-6)
+    assert scores["csi"]["30"] == base["csi"]["30"]

@@ -47,14 +47,14 @@ def test_errors_are_sums_over_a_frame_that_is_clipped_first():
 
 def test_structural_similarity_is_its_formula_in_every_square(pair):
     a, b = (frames[0, 0].astype(float) for frames in pair)
-    found = []
+    values = []
     for row in range(11 - 6):
         for column in range(13 - 6):
             x, y = (f[row : row + 7, column : column + 7].ravel() for f in (a, b))
             (vx, vxy), (_, vy) = np.cov(x, y)
             alike = (2 * x.mean() * y.mean() + 1e-4) * (2 * vxy + 9e-4)
-            found.append(alike / ((x.mean() ** 2 + y.mean() ** 2 + 1e-4) * (vx + vy + 9e-4)))
-    assert float(structural_similarity(*pair)[0, 0]) == pytest.approx(np.mean(found), abs=1e-12)
+            values.append(alike / ((x.mean() ** 2 + y.mean() ** 2 + 1e-4) * (vx + vy + 9e-4)))
+    assert float(structural_similarity(*pair)[0, 0]) == pytest.approx(np.mean(values), abs=1e-12)
 
 
 def test_sharpness_is_its_formula(pair):
@@ -97,9 +97,9 @@ def test_saturation_is_a_share_and_watching_leaves_nothing_behind(family):
     network, inputs = small(family)
     before = network.step(inputs[0], network.initial_state(2, 5, 6))[0]
     shares = saturated_share(network, inputs)
-    told = [share for share in shares if not math.isnan(share)]
-    assert len(told) == 3  # the gradient highway has no C
-    assert all(0 < share < 1 for share in told)
+    message = [share for share in shares if not math.isnan(share)]
+    assert len(message) == 3  # the gradient highway has no C
+    assert all(0 < share < 1 for share in message)
     assert not any(module._forward_hooks for module in network.modules())
     assert torch.equal(before, network.step(inputs[0], network.initial_state(2, 5, 6))[0])
 
@@ -124,9 +124,9 @@ def test_saturation_of_a_mim_block_is_that_of_t_over_c():
             modulation = layer.on_x(state.layers[1].H)[0] + layer.on_h(memory.H)[0]
             T = state.layers[2].C - torch.sigmoid(gate) * torch.tanh(modulation)
             ratios.append((T / memory.C)[memory.C != 0].abs())
-    kept = torch.cat(ratios)
-    expected = float((kept < 0.1).float().mean())
-    assert saturated_share(network, inputs)[2] == pytest.approx(expected, abs=2 / len(kept))
+    retained = torch.cat(ratios)
+    expected = float((retained < 0.1).float().mean())
+    assert saturated_share(network, inputs)[2] == pytest.approx(expected, abs=2 / len(retained))
 
 
 def test_a_layer_without_a_temporal_memory_has_no_saturation():

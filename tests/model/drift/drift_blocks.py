@@ -58,16 +58,16 @@ def blocks(
             EXTRAPOLATION: 0.0,
             PERSISTENCE: standing + noise[2],
         }
-        found = {
+        counts = {
             f"{method}|{threshold}": table(usual + gain)
             for method, gain in gains.items()
             for threshold in (20, 30, 40)
         }
         classes = 1000 * np.exp(-np.arange(12) / intensity)
         shifted = np.interp(np.arange(12) - strong, np.arange(12), classes, left=0)
-        found["histogram|dbz"] = [PIXELS, *shifted.astype(int).tolist()]
-        found["pixels|missing"] = [received * PIXELS, 0]
-        yield Block(begin, FRAMES, received, found)
+        counts["histogram|dbz"] = [PIXELS, *shifted.astype(int).tolist()]
+        counts["pixels|missing"] = [received * PIXELS, 0]
+        yield Block(begin, FRAMES, received, counts)
 
 
 def table(csi: float) -> list[int]:
@@ -83,5 +83,5 @@ def counts_of_dry(received: int) -> dict[str, list[int]]:
 
 def without_canary(given: Iterator[Block]) -> Iterator[Block]:
     for block in given:
-        kept = {n: v for n, v in block.counts.items() if not n.startswith(CANARY)}
-        yield replace(block, counts=kept)
+        counts = {n: v for n, v in block.counts.items() if not n.startswith(CANARY)}
+        yield replace(block, counts=counts)

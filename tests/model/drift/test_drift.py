@@ -46,13 +46,13 @@ def after(state: Drift, more: Iterator[Block]) -> Drift:
 
 def test_ordinary_weather_raises_nothing(usual: Drift) -> None:
     assert not usual.alerts
-    state, said = usual, []
+    state, texts = usual, []
     for block in blocks(1, 120, after=USUAL):
         state = state.update(block)
-        said.append(sentence(state))
+        texts.append(sentence(state))
     assert not state.alerts
-    assert said.count("Nothing is the matter.") > 90
-    assert not [text for text in said if not text.endswith(("matter.", "nothing to do."))]
+    assert texts.count("Nothing is the matter.") > 90
+    assert not [text for text in texts if not text.endswith(("matter.", "nothing to do."))]
 
 
 def test_a_model_worse_than_its_canary_is_skill_drift(usual: Drift) -> None:
@@ -209,24 +209,25 @@ def test_a_block_with_few_events_says_nothing_of_skill() -> None:
     assert COVERAGE in indicators(block, 20_000)
 
 
-def told(**counts: list[int]) -> dict[str, float]:
+def values_of(**counts: list[int]) -> dict[str, float]:
     """The values of a block of these counts; the threshold stands after the last underline."""
     named = {"|".join(name.rsplit("_", 1)): vector for name, vector in counts.items()}
-    return {name: said.value for name, said in indicators(Block(FIRST, 72, 72, named), 1).items()}
+    block = Block(FIRST, 72, 72, named)
+    return {name: indicator.value for name, indicator in indicators(block, 1).items()}
 
 
 def test_skill_is_a_ratio_of_odds_at_the_threshold_with_most_events() -> None:
     model, reference = [3000, 500, 500, 6000], [2000, 1000, 1000, 6000]
-    said = told(model_20=model, decoded_extrapolation_20=reference, persistence_20=reference)
-    assert said[SKILL] == pytest.approx(math.log(3), abs=1e-3)
+    values = values_of(model_20=model, decoded_extrapolation_20=reference, persistence_20=reference)
+    assert values[SKILL] == pytest.approx(math.log(3), abs=1e-3)
     none = [0, 1000, 1000, 6000]
-    said = told(model_20=none, decoded_extrapolation_20=none, persistence_20=none)
-    assert said[SKILL] == 0
+    values = values_of(model_20=none, decoded_extrapolation_20=none, persistence_20=none)
+    assert values[SKILL] == 0
 
 
 def test_the_canary_is_compared_over_all_thresholds_at_once() -> None:
-    said = told(model_20=[60, 30, 10, 0], model_40=[0, 0, 60, 0], canary_20=[40, 40, 0, 0])
-    assert said[AGAINST_CANARY] == pytest.approx(60 / 160 - 40 / 80)
+    values = values_of(model_20=[60, 30, 10, 0], model_40=[0, 0, 60, 0], canary_20=[40, 40, 0, 0])
+    assert values[AGAINST_CANARY] == pytest.approx(60 / 160 - 40 / 80)
 
 
 @given(st.floats(-1, 1), st.integers(10_000, 1_000_000))
@@ -234,9 +235,9 @@ def test_rain_of_another_strength_is_no_other_edge_of_the_histogram(
     steeper: float, number: int
 ) -> None:
     classes = number * np.exp(-steeper * np.arange(3))
-    said = told(histogram_dbz=[0, *classes.astype(int).tolist()])
-    assert said[WEAKEST] == pytest.approx(0, abs=2e-3)
-    cut = told(histogram_dbz=[0, int(classes[0] / 3), *classes[1:].astype(int).tolist()])
+    values = values_of(histogram_dbz=[0, *classes.astype(int).tolist()])
+    assert values[WEAKEST] == pytest.approx(0, abs=2e-3)
+    cut = values_of(histogram_dbz=[0, int(classes[0] / 3), *classes[1:].astype(int).tolist()])
     assert cut[WEAKEST] == pytest.approx(-math.log(3), abs=2e-3)
 
 

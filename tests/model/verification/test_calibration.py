@@ -64,13 +64,13 @@ def test_a_threshold_nobody_saw_takes_the_cut_below_it():
 
 
 def test_a_threshold_is_known_where_one_event_has_pixels_enough():
-    def seen(few, many):
+    def counted(few, many):
         table = np.zeros((2, BINS, 2), np.int64)
         table[:, 3, 1] = few, many
         return ExceedanceCounts(THRESHOLDS, table)
 
-    assert too_few([seen(999, 5), seen(1, 1000)]) == {20.0: 999}
-    assert too_few([seen(999, 5), seen(1000, 1)]) == {40.0: 5}
+    assert too_few([counted(999, 5), counted(1, 1000)]) == {20.0: 999}
+    assert too_few([counted(999, 5), counted(1000, 1)]) == {40.0: 5}
 
 
 def test_without_any_knowledge_the_cut_is_one_half():

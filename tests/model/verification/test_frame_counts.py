@@ -32,10 +32,10 @@ def field(seed: int) -> FloatArray:
 
 def test_a_challenger_brings_its_own_reference() -> None:
     """Of the same extrapolation as the model's: in the frames of both they are equal."""
-    said, moved, still, seen = np.random.default_rng(1).uniform(0, 60, (4, 32, 32))
-    lead = ForecastLead(NOON, *(field.astype(np.float32) for field in (said, moved, still)))
-    alone = count(lead, seen.astype(np.float32), ("challenger",), 30, 1.0)
-    served = count(lead, seen.astype(np.float32), ("model",), 30, 1.0)
+    forecast, moved, still, observed = np.random.default_rng(1).uniform(0, 60, (4, 32, 32))
+    lead = ForecastLead(NOON, *(field.astype(np.float32) for field in (forecast, moved, still)))
+    alone = count(lead, observed.astype(np.float32), ("challenger",), 30, 1.0)
+    served = count(lead, observed.astype(np.float32), ("model",), 30, 1.0)
     assert {name.split("|")[1] for name in alone} == {
         "forecasts",
         "challenger",
@@ -50,20 +50,20 @@ def test_a_challenger_brings_its_own_reference() -> None:
 
 def test_counts_are_those_of_the_pixels_that_all_know() -> None:
     """Counted once more, pixel by pixel."""
-    said, moved, still, observed = map(field, range(4))
+    forecast, moved, still, observed = map(field, range(4))
     chance = np.round(np.random.default_rng(4).random((2, 32, 48)), 1).astype(np.float32)
     chance[0, :4] = np.nan
-    lead = ForecastLead(NOON, said, moved, still, (20.0, 40.0), chance)
+    lead = ForecastLead(NOON, forecast, moved, still, (20.0, 40.0), chance)
     counts = count(lead, observed, ("model",), 30, 1.0)
-    seen = np.isfinite(said) & np.isfinite(moved) & np.isfinite(still) & np.isfinite(observed)
-    assert 0 < seen.sum() < seen.size
-    for method, values in (("model", said), ("extrapolation", moved), ("persistence", still)):
+    valid = np.isfinite(forecast) & np.isfinite(moved) & np.isfinite(still) & np.isfinite(observed)
+    assert 0 < valid.sum() < valid.size
+    for method, values in (("model", forecast), ("extrapolation", moved), ("persistence", still)):
         for threshold in STREAM_THRESHOLDS_DBZ:
-            events = values[seen] >= threshold, observed[seen] >= threshold
+            events = values[valid] >= threshold, observed[valid] >= threshold
             table = ContingencyTable.of_events(*events)
             assert counts[f"30|{method}|{threshold:g}"] == list(table.counts)
     for known, threshold in zip(chance, (20, 40), strict=True):
-        there = seen & np.isfinite(known)
+        there = valid & np.isfinite(known)
         classes = np.minimum((known[there] * 10).astype(int), 9)
         happened = observed[there] >= threshold
         pixels = [np.count_nonzero(classes == k) for k in range(10)]
@@ -93,11 +93,11 @@ def test_decoded_events_are_the_most_surrounded_pixels_as_many_as_were_extrapola
 
 def test_a_frame_is_described_by_its_histogram() -> None:
     observed = field(6)
-    told = describe(observed)
+    described = describe(observed)
     known = observed[np.isfinite(observed)]
     edges = [-np.inf, *EDGES_DBZ, np.inf]
-    assert told["histogram|dbz"] == np.histogram(known, edges)[0].tolist()
-    assert told["pixels|missing"] == [observed.size, observed.size - known.size]
+    assert described["histogram|dbz"] == np.histogram(known, edges)[0].tolist()
+    assert described["pixels|missing"] == [observed.size, observed.size - known.size]
     assert describe(np.full((4, 4), np.nan, np.float32))["pixels|missing"] == [16, 16]
 
 
@@ -110,21 +110,21 @@ def test_a_lead_is_what_the_whole_file_says_of_it(side: int, tmp_path: Path) -> 
     assert whole.exceedance_probability is not None
     with netCDF4.Dataset(path) as dataset:
         assert dataset.data_model.startswith("NETCDF4" if side > 128 else "NETCDF3")
-    wanted = whole.exceedance_thresholds_dbz[1::2]
+    thresholds = whole.exceedance_thresholds_dbz[1::2]
     for number, time in enumerate(whole.frames.times):
-        lead = read_lead(path, time, wanted)
+        lead = read_lead(path, time, thresholds)
         assert lead is not None
-        for told, frames in (
+        for values, frames in (
             (lead.reflectivity_dbz, whole.frames),
             (lead.extrapolation_dbz, whole.extrapolation),
             (lead.persistence_dbz, whole.persistence),
         ):
-            np.testing.assert_array_equal(told, frames.reflectivity_dbz[number])
-        assert lead.thresholds_dbz == wanted
+            np.testing.assert_array_equal(values, frames.reflectivity_dbz[number])
+        assert lead.thresholds_dbz == thresholds
         np.testing.assert_array_equal(
             lead.exceedance_probability, whole.exceedance_probability[1::2, number]
         )
-    assert read_lead(path, whole.frames.times[-1] + timedelta(minutes=5), wanted) is None
+    assert read_lead(path, whole.frames.times[-1] + timedelta(minutes=5), thresholds) is None
     bare = read_lead(path, whole.frames.times[0], ())
     assert bare is not None
     assert bare.exceedance_probability is None

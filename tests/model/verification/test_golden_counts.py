@@ -72,9 +72,9 @@ def without_lead(counts: Any) -> Any:
 
 
 def frame() -> Any:
-    said, moved, still, observed = fields(2, 4, 40, 40)
+    forecast, moved, still, observed = fields(2, 4, 40, 40)
     chance = np.round(np.random.default_rng(3).random((2, 40, 40)), 2).astype(np.float32)
-    lead = ForecastLead(NOON, said, moved, still, (20.0, 40.0), chance)
+    lead = ForecastLead(NOON, forecast, moved, still, (20.0, 40.0), chance)
     return {
         "model": without_lead(count(lead, observed, ("model", "canary"), 30, 1.0)),
         "challenger": without_lead(count(lead, observed, ("challenger",), 30, None)),

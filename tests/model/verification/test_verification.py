@@ -78,12 +78,12 @@ def test_a_storm_shifted_by_its_own_width_scores_nothing():
 @given(st.integers(0, 2**31), st.integers(1, 399))
 def test_the_table_of_the_whole_is_the_sum_of_the_tables_of_the_halves(seed, cut):
     random = np.random.default_rng(seed)
-    said, seen = random.random((2, 400)) < 0.3
+    forecast, observed = random.random((2, 400)) < 0.3
     halves = [
-        ContingencyTable.of_events(said[part], seen[part])
+        ContingencyTable.of_events(forecast[part], observed[part])
         for part in (slice(cut), slice(cut, None))
     ]
-    assert halves[0] + halves[1] == ContingencyTable.of_events(said, seen)
+    assert halves[0] + halves[1] == ContingencyTable.of_events(forecast, observed)
 
 
 @settings(max_examples=25, deadline=None)
@@ -113,18 +113,18 @@ def _scores_manager(forecast, observed, threshold):
 
 def test_verify_counts_what_the_scores_package_counts_where_all_methods_and_observations_are():
     forecast, observed = forecast_of(small_storm(coverage_radius_km=9, height=40, width=40))
-    found = verify(forecast, observed)
+    scored = verify(forecast, observed)
     valid = ~observed.missing
     for frames in forecast.methods().values():
         valid &= ~frames.missing
     assert 0.1 < valid.mean() < 0.9
     for name, frames in forecast.methods().items():
-        said = np.where(valid, frames.reflectivity_dbz, np.nan)
+        values = np.where(valid, frames.reflectivity_dbz, np.nan)
         for threshold in (30.0, 40.0, 50.0):
             counts = _scores_manager(
-                said[4], np.where(valid, observed.reflectivity_dbz, np.nan)[4], threshold
+                values[4], np.where(valid, observed.reflectivity_dbz, np.nan)[4], threshold
             ).get_counts()
-            table = found.counts.table(name, threshold, 4)
+            table = scored.counts.table(name, threshold, 4)
             assert table.hits == counts["tp_count"]
             assert table.misses == counts["fn_count"]
             assert table.false_alarms == counts["fp_count"]
@@ -136,10 +136,10 @@ def test_all_methods_are_judged_on_the_same_pixels():
     values = forecast.extrapolation.reflectivity_dbz.copy()
     values[:, 10] = np.nan
     poorer = forecast.extrapolation.with_values(values, observed.times)
-    found = verify(replace(forecast, extrapolation=poorer), observed)
-    assert len({found.counts.table(method, 30.0).total for method in found.counts.methods}) == 1
+    scored = verify(replace(forecast, extrapolation=poorer), observed)
+    assert len({scored.counts.table(method, 30.0).total for method in scored.counts.methods}) == 1
     fewer = verify(forecast, observed).counts.table("model", 30.0).total
-    assert found.counts.table("model", 30.0).total == fewer - 10 * 20
+    assert scored.counts.table("model", 30.0).total == fewer - 10 * 20
 
 
 def test_observations_at_other_times_are_ignored_and_near_ones_match():
@@ -171,8 +171,8 @@ def test_without_observations_all_leads_are_listed_with_zero_counts(nothing):
 
 def test_json_has_the_shape_of_the_contract_and_comes_back():
     forecast, observed = forecast_of(small_storm())
-    found = verify(forecast, observed[:4])
-    value = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    scored = verify(forecast, observed[:4])
+    value = json.loads(json.dumps(scored.to_json(), allow_nan=False))
     lead = value["methods"]["model"]["30"]["leads"][0]
     assert set(lead) == {
         "lead_minutes",
@@ -189,7 +189,7 @@ def test_json_has_the_shape_of_the_contract_and_comes_back():
     assert lead["lead_minutes"] == 6
     assert value["sample"]["leads"][0]["frames"] == 1
     assert value["sample"]["leads"][4] == {"lead_minutes": 30.0, "frames": 0, "pixels": 0}
-    assert Verification.from_json(value) == found
+    assert Verification.from_json(value) == scored
 
 
 def test_verifications_add():
