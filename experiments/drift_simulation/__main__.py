@@ -7,7 +7,8 @@ import typer
 from echocast.model.cli.options import run
 from experiments.drift_simulation.commands import simulate
 
+app = typer.Typer(add_completion=False)
+app.command()(simulate)
+
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False)
-    app.command()(simulate)
     run(app)

@@ -4,7 +4,7 @@ For people who change a dashboard and have no Grafana beside them: every panel's
 evaluated by a real Prometheus, and drawn with the panel's title, description, legend, unit,
 colours and thresholds. Grafana shows a description at the mark beside a title; here it is below.
 
-    python -m echocast.model simulate MONTHS --seeds 1 --scenario worse-model
+    python -m experiments.drift_simulation MONTHS --seeds 1 --scenario worse-model
     python -m tests.deploy.draw_dashboard MONTHS/months/0.json.gz skill.png --scenario worse-model
     python -m tests.deploy.draw_dashboard http://127.0.0.1:9090 skill.png --stream home
 """

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from echocast.model.__main__ import app
 from echocast.model.drift.blocks import Block
 from echocast.model.errors import ModelError
 from echocast.model.verification.counts import CANARY, MODEL
 from experiments.drift_simulation import commands, forecaster, months
+from experiments.drift_simulation.__main__ import app
 from experiments.drift_simulation.forecaster import Forecaster, train
 from experiments.drift_simulation.outcomes import Outcome, false_alarms_a_month, outcomes, summaries
 from experiments.drift_simulation.scenarios import (
@@ -122,7 +122,7 @@ def test_a_simulation_goes_on_where_it_stopped(
     short = replace(SCENARIOS["nothing"], days=1)
     monkeypatch.setitem(months.SCENARIOS, "nothing", short)
     monkeypatch.setattr(forecaster, "TRAINING_STEPS", 60)
-    arguments = ["simulate", str(tmp_path), "--seeds", "1", "--scenario", "nothing", "--json"]
+    arguments = [str(tmp_path), "--seeds", "1", "--scenario", "nothing", "--json"]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output
 
