@@ -6,6 +6,8 @@ frames in a span there is none.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace as replace_fields
@@ -15,6 +17,7 @@ from itertools import islice
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, StreamFrame, read_header
+from echocast.model.frames import FloatArray
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import ArchiveError, NotInArchive, StreamConflict
 from echocast.workers.streams.paths import (
@@ -29,6 +32,38 @@ from echocast.workers.streams.paths import (
 )
 
 REMEMBERED = 20_000  # headers, about a kilobyte each
+DECODED_BYTES = 128 * 2**20  # 40 frames of 900 x 900 pixels
+
+
+class DecodedFrames:
+    """Values of the frames that were used last, by their hashes; threads may share them.
+
+    Args:
+        capacity_bytes: What all of them take at most.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self._capacity = capacity_bytes
+        self._bytes = 0
+        self._values: OrderedDict[str, FloatArray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, sha256: str) -> FloatArray | None:
+        """The values of a frame, (height, width) in dBZ, read-only; None: decode it."""
+        with self._lock:
+            if sha256 in self._values:
+                self._values.move_to_end(sha256)
+            return self._values.get(sha256)
+
+    def put(self, sha256: str, values_dbz: FloatArray) -> None:
+        """Remember the values of a frame, which become read-only; the oldest ones go."""
+        values_dbz.flags.writeable = False
+        with self._lock:
+            if sha256 not in self._values:
+                self._values[sha256] = values_dbz
+                self._bytes += values_dbz.nbytes
+            while self._bytes > self._capacity:
+                self._bytes -= self._values.popitem(last=False)[1].nbytes
 
 
 class FrameStore:
@@ -41,6 +76,7 @@ class FrameStore:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._remembered = lru_cache(REMEMBERED)(self._read)
+        self._decoded = DecodedFrames(DECODED_BYTES)
 
     def put(self, stream: str, frame: StreamFrame, *, replace: bool) -> str:
         """Store a frame: ``created``, ``same`` or ``replaced``.
@@ -81,13 +117,22 @@ class FrameStore:
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
         """The frame of a time, None where there is none."""
+        header = self.header(stream, time)
+        if header is None:
+            return None
+        values = self._decoded.get(header.sha256)
+        return StreamFrame(header, values) if values is not None else self._decode(stream, time)
+
+    def _decode(self, stream: str, time: datetime) -> StreamFrame | None:
         path = frame_path(stream, time)
         try:
             content = self._files.get(path)
         except NotInArchive:
             return None
         with _damage_named(path):
-            return StreamFrame.from_bytes(content)
+            frame = StreamFrame.from_bytes(content)
+        self._decoded.put(frame.header.sha256, frame.reflectivity_dbz)
+        return frame
 
     def header(self, stream: str, time: datetime) -> FrameHeader | None:
         """What is known of the frame of a time, None where there is none."""

@@ -16,7 +16,7 @@ from echocast.model.formats.stream_layout import (
     stamp,
     time_of,
 )
-from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.files import Files
 
 __all__ = [
     "ASIDE",
@@ -65,23 +65,12 @@ class CountKey:
     Args:
         valid_time: Of the frame, UTC.
         forecast_id: Which forecast.
-        frame_sha: First digits of the frame's hash: another frame makes another pair.
+        frame_sha: First digits of the frame's hash: another frame has other counts.
     """
 
     valid_time: datetime
     forecast_id: str
     frame_sha: str
-
-    def path(self, stream: str) -> str:
-        """Where the counts of the pair lie."""
-        name = f"{stamp(self.valid_time)}_{self.forecast_id}_{self.frame_sha}.json"
-        return f"verification/{stream}/{self.valid_time:%Y-%m-%d}/{name}"
-
-    @classmethod
-    def of(cls, entry: Entry) -> CountKey:
-        """The pair whose counts a file holds."""
-        time, forecast_id, frame_sha = entry.name.removesuffix(".json").split("_")
-        return cls(time_of(time), forecast_id, frame_sha)
 
 
 def aside_path(stream: str, time: datetime) -> str:

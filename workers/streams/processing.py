@@ -90,7 +90,7 @@ class StreamProcessing:
         """A frame came or was replaced: forecast from it, and score what it shows."""
         stream = self.stores.streams.stream(name)
         self._order(stream, [time])
-        self.scorer.settle(name, TimeSpan(time, time))
+        self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
@@ -108,7 +108,7 @@ class StreamProcessing:
         issued = self.forecasting.issue(job, forecast)
         span = TimeSpan(issued.valid_times[0], issued.valid_times[-1])
         try:
-            self.scorer.settle(issued.stream, span)
+            self.scorer.score_span(issued.stream, span)
         except (EngineUnavailable, ArchiveError) as error:
             log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
         return issued.path
@@ -136,11 +136,10 @@ class StreamProcessing:
             return 0
         stream = self.stores.streams.stream(name)
         span = TimeSpan(newest - SWEPT, newest)
-        work = self.scorer.work(name, span)
-        added = self.sums.added_pairs(name, span)
-        undone = {pair.valid_time for pair in work.due if pair not in added}
-        undone |= {pair.valid_time for pair in (*work.missing, *work.outdated)}
-        times = sorted(undone, reverse=True)[:MOST_PUBLISHED]
+        pending = self.scorer.pending(name, span)
+        undone = pending.expected.keys() - self.sums.added_pairs(name, span)
+        undone |= {*pending.missing, *pending.outdated}
+        times = sorted({key.valid_time for key in undone}, reverse=True)[:MOST_PUBLISHED]
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
         self._order(stream, self.forecasting.due(stream, span))

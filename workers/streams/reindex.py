@@ -13,7 +13,7 @@ from echocast.model.verification.counts import Counts, added
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.paths import CountKey, TimeSpan
-from echocast.workers.streams.scoring import PendingCounts, Scorer
+from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
 
 DAY = timedelta(days=1)
@@ -45,30 +45,26 @@ class Reindexed:
 
 
 def reindex(stores: StreamStores, scorer: Scorer, sums: CountSums, stream: str) -> Reindexed:
-    """Forget a stream's sums and make them again from its files, one day after the other."""
+    """Forget a stream's sums and make them again from its files, one day after the other.
+
+    Counts that earlier versions wrote are rewritten: one object a frame.
+    """
     sums.forget(stream)
     frames = forecasts = pairs = counted = 0
     for span in whole_days(stores, stream):
-        counted += scorer.settle(stream, span)
+        stores.counts.merge(stream, span)
+        counted += scorer.score_span(stream, span)
         frames += len(stores.frames.headers(stream, span))
         forecasts += len(stores.forecasts.listing(stream, span))
-        pairs += len(stores.counts.pairs(stream, span))
+        pairs += len(scorer.pending(stream, span).counted)
     return Reindexed(frames, forecasts, pairs, counted)
 
 
 def stored(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
     """The sum of the counts in the archive."""
-    return added(
-        counts
-        for span in whole_days(stores, stream)
-        for pair in _counting(scorer.work(stream, span))
-        if (counts := stores.counts.get(stream, pair)) is not None
-    )
-
-
-def _counting(work: PendingCounts) -> frozenset[CountKey]:
-    """Pairs whose counts hold: those of frames as they are, and of frames that were removed."""
-    return (work.counted & work.due.keys()) | work.remembered
+    days = (scorer.pending(stream, span) for span in whole_days(stores, stream))
+    frames = (counts for day in days for counts in scorer.stored(day, day.valid))
+    return added(one for counts in frames for one in counts.values())
 
 
 def recounted(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
@@ -77,21 +73,16 @@ def recounted(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
 
 
 def recount(stores: StreamStores, scorer: Scorer, stream: str) -> Iterator[tuple[CountKey, Counts]]:
-    """Every pair whose forecast and frame are kept, with counts made anew."""
+    """Every forecast at every frame that is there, with counts made anew."""
     for span in whole_days(stores, stream):
-        due = scorer.work(stream, span).due
-        for pair, issued in sorted(due.items(), key=lambda item: item[0]):
-            frame = stores.frames.get(stream, pair.valid_time)
-            counts = frame and scorer.counts_of(stream, issued, frame)
-            if counts:
-                yield pair, counts
+        for counts in scorer.count(stream, scorer.pending(stream, span).expected):
+            yield from counts.items()
 
 
 def differing(stores: StreamStores, scorer: Scorer, stream: str) -> int:
-    """Pairs whose stored counts are not what a recount gives."""
+    """How many of the stored counts are not what a recount gives."""
     return sum(
-        stores.counts.get(stream, pair) != counts
-        for pair, counts in recount(stores, scorer, stream)
+        stores.counts.get(stream, key) != counts for key, counts in recount(stores, scorer, stream)
     )
 
 

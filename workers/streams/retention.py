@@ -26,11 +26,8 @@ def remove_old(stores: StreamStores, stream: Stream, newest: datetime) -> int:
         for folder in day_folders(files, root)
         if day_of(folder) < kept_from - timedelta(days=root.startswith("forecasts"))
     ]
-    folders += [
-        f"verification/{stream.name}/{day:%Y-%m-%d}"
-        for day in stores.counts.days(stream.name)
-        if day < scored_from
-    ]
+    counted = stores.counts.folders(stream.name)
+    folders += [folder for day, folder in counted if day < scored_from]
     for folder in folders:
         for entry in files.listing(folder):
             files.delete(entry.path)

@@ -1,16 +1,17 @@
-"""Scorer: counts every pair of an issued forecast and a frame at one of its valid times, once.
+"""Scorer: counts every issued forecast at every frame at one of its valid times, once.
 
-What is to do follows from the names of the files, so it may be done by anybody, in any order, at
-any time and again. Counts are written first and added to the engine's sums second; what a killed
-process left undone, the next one finds.
+What is to do follows from the files, so it may be done by anybody, in any order, at any time and
+again. Counts are written first and added to the engine's sums second; what a killed process left
+undone, the next one finds.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from echocast.model.errors import InputError
 from echocast.model.formats.forecast_lead import read_lead
@@ -20,6 +21,7 @@ from echocast.model.verification.frame_counts import DEFAULT_PIXEL_KM, count
 from echocast.model.verification.frame_statistics import OBSERVED, describe
 from echocast.model.verification.storms import is_first_of_hour, storms
 from echocast.workers.errors import NotInArchive
+from echocast.workers.streams.count_store import CountedFrame
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import HASH_LENGTH, CountKey, TimeSpan
@@ -34,33 +36,31 @@ class PendingCounts:
     """What a stream's files say there is to count in a span of valid times.
 
     Args:
-        due: Every pair that exists, with its forecast; None for the frame itself.
-        counted: Pairs that have counts, some of them of frames that were replaced.
+        expected: Every forecast at every frame, with the forecast; None for the frame itself.
+        frames: Frames that have counts, some of them replaced since.
+        counted: What was counted at those.
     """
 
-    due: Mapping[CountKey, IssuedForecast | None]
+    expected: Mapping[CountKey, IssuedForecast | None]
+    frames: Sequence[CountedFrame]
     counted: frozenset[CountKey]
 
     @property
     def missing(self) -> list[CountKey]:
-        """Pairs without counts."""
-        return sorted(self.due.keys() - self.counted)
+        """What has no counts yet."""
+        return sorted(self.expected.keys() - self.counted)
 
     @property
-    def remembered(self) -> set[CountKey]:
-        """Counted pairs whose frame is not kept any more: they still count."""
-        times = {pair.valid_time for pair in self.due}
-        return {pair for pair in self.counted if pair.valid_time not in times}
+    def valid(self) -> set[CountKey]:
+        """What was counted at frames as they are, or at frames that were removed since."""
+        times = {key.valid_time for key in self.expected}
+        return {k for k in self.counted if k in self.expected or k.valid_time not in times}
 
     @property
-    def outdated(self) -> list[CountKey]:
-        """Counted pairs whose frame was replaced."""
-        current = {(pair.valid_time, pair.forecast_id): pair for pair in self.due}
-        return [
-            pair
-            for pair in sorted(self.counted)
-            if current.get((pair.valid_time, pair.forecast_id), pair) != pair
-        ]
+    def outdated(self) -> set[CountKey]:
+        """What was counted at frames that were replaced since."""
+        current = {(key.valid_time, key.forecast_id): key for key in self.expected}
+        return {k for k in self.counted if current.get((k.valid_time, k.forecast_id), k) != k}
 
 
 class Scorer:
@@ -75,102 +75,135 @@ class Scorer:
         self._stores = stores
         self._sums = sums
 
-    def work(self, stream: str, span: TimeSpan) -> PendingCounts:
-        """What is to be counted in a span of valid times, from names alone."""
+    def pending(self, stream: str, span: TimeSpan) -> PendingCounts:
+        """What is to be counted in a span of valid times."""
         frames = {
             header.time: header.sha256[:HASH_LENGTH]
             for header in self._stores.frames.headers(stream, span)
         }
-        due: dict[CountKey, IssuedForecast | None] = {
+        expected: dict[CountKey, IssuedForecast | None] = {
             CountKey(time, OBSERVED, sha): None for time, sha in frames.items()
         }
         reach = TimeSpan(span.first - LONGEST_LEAD, span.last)
         for issued in self._stores.forecasts.listing(stream, reach):
             for time in issued.valid_times:
                 if time in frames:
-                    due[CountKey(time, issued.id, frames[time])] = issued
-        return PendingCounts(due, frozenset(self._stores.counts.pairs(stream, span)))
+                    expected[CountKey(time, issued.id, frames[time])] = issued
+        counted = self._stores.counts.frames(stream, span)
+        keys = (key for frame in counted for key in self._stores.counts.keys(frame))
+        return PendingCounts(expected, counted, frozenset(keys))
 
-    def settle(self, stream: str, span: TimeSpan) -> int:
-        """Count and add whatever is missing in a span; how many pairs were counted."""
-        work = self.work(stream, span)
-        for pair in self._count(stream, work):
-            self._add(stream, pair)
-        added = self._sums.added_pairs(stream, span)
-        for pair in sorted((work.due.keys() & work.counted) - added):
-            self._add(stream, pair)
-        for pair in sorted(work.remembered - added):
-            self._sums.add(stream, pair, self._stores.counts.get(stream, pair) or {})
-        self._tidy(stream, span, work)
-        return len(work.missing)
+    def score_span(self, stream: str, span: TimeSpan) -> int:
+        """Count and add whatever is missing in a span of valid times; how much was missing."""
+        pending = self.pending(stream, span)
+        for counts in self._count(stream, pending):
+            self._add(stream, counts)
+        not_added = pending.valid - self._sums.added_pairs(stream, span)
+        for counts in self.stored(pending, not_added):
+            self._add(stream, counts)
+        self._drop_outdated(stream, span, pending)
+        return len(pending.missing)
 
-    def _tidy(self, stream: str, span: TimeSpan, work: PendingCounts) -> None:
-        """Drop counts of replaced frames once those of the new frames stand in their place."""
-        if work.outdated:
-            added = {(p.valid_time, p.forecast_id): p for p in self._sums.added_pairs(stream, span)}
-            for pair in work.outdated:
-                if added.get((pair.valid_time, pair.forecast_id)) in work.due:
-                    self._stores.counts.drop(stream, pair)
+    def stored(
+        self, pending: PendingCounts, keys: Collection[CountKey]
+    ) -> Iterator[dict[CountKey, Counts]]:
+        """Some of the counts in the archive, one frame after the other."""
+        for frame in pending.frames:
+            if chosen := self._stores.counts.keys(frame).intersection(keys):
+                counts = self._stores.counts.counts(frame)
+                yield {k: counts[k.forecast_id] for k in sorted(chosen) if k.forecast_id in counts}
 
-    def _count(self, stream: str, work: PendingCounts) -> Iterable[CountKey]:
-        """Count the missing pairs, one frame after the other."""
-        frame: StreamFrame | None = None
-        for pair in work.missing:
-            if frame is None or frame.header.time != pair.valid_time:
-                frame = self._stores.frames.get(stream, pair.valid_time)
-            if frame is None or not frame.header.sha256.startswith(pair.frame_sha):
-                continue  # removed or replaced meanwhile: its own arrival is seen to
-            counts = self.counts_of(stream, work.due[pair], frame)
-            if counts is not None:
-                self._stores.counts.put(stream, pair, counts)
-                yield pair
+    def _count(self, stream: str, pending: PendingCounts) -> Iterator[dict[CountKey, Counts]]:
+        """Count what is missing and write it, one frame after the other."""
+        for counts in self.count(stream, {k: pending.expected[k] for k in pending.missing}):
+            if counts:
+                time, frame_sha = next((key.valid_time, key.frame_sha) for key in counts)
+                by_forecast = {key.forecast_id: one for key, one in counts.items()}
+                self._stores.counts.put(stream, time, frame_sha, by_forecast)
+                yield counts
 
-    def counts_of(
-        self, stream: str, issued: IssuedForecast | None, frame: StreamFrame
-    ) -> Counts | None:
-        """Counts of a forecast and a frame, or of the frame itself, with the lead in their names.
+    def count(
+        self, stream: str, expected: Mapping[CountKey, IssuedForecast | None]
+    ) -> Iterator[dict[CountKey, Counts]]:
+        """Count forecasts at frames, one frame after the other; nothing is written.
 
-        None where the forecast is not kept any more, or is damaged.
+        Forecasts that are damaged, or not there any more, are left out.
         """
+        for time, keys in groupby(sorted(expected), key=lambda key: key.valid_time):
+            frame = self._stores.frames.get(stream, time)
+            sha = frame.header.sha256[:HASH_LENGTH] if frame else None
+            current = [key for key in keys if key.frame_sha == sha]
+            if frame and current:  # else it was removed or replaced meanwhile, and comes again
+                yield self._counts_at(stream, frame, {key: expected[key] for key in current})
+
+    def _counts_at(
+        self, stream: str, frame: StreamFrame, expected: Mapping[CountKey, IssuedForecast | None]
+    ) -> dict[CountKey, Counts]:
         origin = self._stores.streams.origin(stream)
         pixel_km = origin.grid.pixel_size_km if origin else None
-        if issued is None:
-            return with_lead(self._seen(stream, frame, pixel_km or DEFAULT_PIXEL_KM), 0)
-        try:
-            path = self._stores.forecasts.local_file(issued)
-        except NotInArchive:
-            return None
-        try:
-            wanted = (
-                STREAM_THRESHOLDS_DBZ if MODEL in issued.roles else ()
-            )  # others have no reliability
-            lead = read_lead(path, frame.header.time, wanted)
-        except InputError as error:
-            log.error("Forecast %s can't be scored: %s", issued.id, error)
-            return None
-        if lead is None:
-            log.error("Forecast %s has no lead at %s.", issued.id, frame.header.time)
-            return None
-        minutes = lead_minutes(issued, frame.header.time)
-        return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
+        counts = {
+            key: _of_forecast(self._stores, issued, frame, pixel_km)
+            if issued
+            else self._of_frame(stream, frame, pixel_km or DEFAULT_PIXEL_KM)
+            for key, issued in expected.items()
+        }
+        return {key: one for key, one in counts.items() if one is not None}
 
-    def _seen(self, stream: str, frame: StreamFrame, pixel_km: float) -> Counts:
+    def _of_frame(self, stream: str, frame: StreamFrame, pixel_km: float) -> Counts:
         """Counts of a frame itself."""
-        found = describe(frame.reflectivity_dbz)
+        counts = describe(frame.reflectivity_dbz)
         if is_first_of_hour(frame.header.time, self._stores.streams.stream(stream).step):
-            return {**found, **storms(frame.reflectivity_dbz, pixel_km)}
-        return found
+            counts = {**counts, **storms(frame.reflectivity_dbz, pixel_km)}
+        return with_lead(counts, 0)
 
-    def _add(self, stream: str, pair: CountKey) -> None:
-        """Add the counts of a pair to the sums, taking those of a replaced frame back."""
-        counts = self._stores.counts.get(stream, pair)
-        header = self._stores.frames.header(stream, pair.valid_time)
-        if counts is None or header is None or not header.sha256.startswith(pair.frame_sha):
+    def _add(self, stream: str, counts: Mapping[CountKey, Counts]) -> None:
+        """Add counts to the sums, in place of those of frames that were replaced.
+
+        Whoever still has a replaced frame adds nothing.
+        """
+        for key, one in counts.items():
+            earlier: tuple[str, Counts] | None = None
+            while not self._is_replaced(stream, key):
+                frame_sha = self._sums.add(stream, key, one, earlier)
+                if frame_sha is None:
+                    break
+                before = self._stores.counts.get(stream, replace(key, frame_sha=frame_sha))
+                earlier = (frame_sha, before or {}) if frame_sha else None
+
+    def _is_replaced(self, stream: str, key: CountKey) -> bool:
+        header = self._stores.frames.header(stream, key.valid_time)
+        return header is not None and not header.sha256.startswith(key.frame_sha)
+
+    def _drop_outdated(self, stream: str, span: TimeSpan, pending: PendingCounts) -> None:
+        """Drop counts at replaced frames once those at the new frames are in the sums instead."""
+        if not pending.outdated:
             return
-        before: tuple[str, Counts] | None = None
-        while (known := self._sums.add(stream, pair, counts, before)) is not None:
-            earlier = CountKey(pair.valid_time, pair.forecast_id, known)
-            before = (known, self._stores.counts.get(stream, earlier) or {}) if known else None
+        added = self._sums.added_pairs(stream, span) & pending.expected.keys()
+        replaced = {(key.valid_time, key.forecast_id) for key in added}
+        for frame in pending.frames:
+            keys = self._stores.counts.keys(frame) & pending.outdated
+            if keys and all((key.valid_time, key.forecast_id) in replaced for key in keys):
+                self._stores.counts.drop(frame)
+
+
+def _of_forecast(
+    stores: StreamStores, issued: IssuedForecast, frame: StreamFrame, pixel_km: float | None
+) -> Counts | None:
+    """Counts of a forecast at a frame; None where it is damaged, or not there any more."""
+    time = frame.header.time
+    reliability = STREAM_THRESHOLDS_DBZ if MODEL in issued.roles else ()
+    try:
+        lead = read_lead(stores.forecasts.local_file(issued), time, reliability)
+    except NotInArchive:
+        return None
+    except InputError as error:
+        log.error("Forecast %s can't be scored: %s", issued.id, error)
+        return None
+    if lead is None:
+        log.error("Forecast %s has no lead at %s.", issued.id, time)
+        return None
+    minutes = lead_minutes(issued, time)
+    return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
 
 
 def lead_minutes(issued: IssuedForecast, valid_time: datetime) -> float:

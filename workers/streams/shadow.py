@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -25,7 +25,7 @@ from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
 from echocast.model.verification.live_comparison import Comparison, ComparisonFloor, compare
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.paths import CountKey, TimeSpan
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 
 THRESHOLD = "30"  # dBZ: where there are events enough
@@ -143,21 +143,24 @@ class Shadow:
         return compare(blocks, self._policy.terms)
 
     def _blocks(self, stream: str, champion: str, rival: str) -> list[Table]:
-        """Counts of the blocks that are complete."""
+        """Counts of the blocks that are complete, each (2, 3): the rival's and the champion's."""
         newest = self._stores.frames.newest_time(stream)
         if newest is None:
             return []
         span = TimeSpan(newest - timedelta(days=self._policy.days), newest)
-        counted: dict[str, list[CountKey]] = defaultdict(list)
-        for pair in self._stores.counts.pairs(stream, span):
-            counted[pair.forecast_id].append(pair)
-        blocks: dict[datetime, Table] = {}
-        for theirs, ours in self._both(stream, span, rival, champion):
-            reference = theirs.forecast_reference_time
-            begin = block_begin(reference)
-            if begin + BLOCK + (theirs.valid_times[-1] - reference) <= newest:
-                table = self._table(stream, counted[theirs.id], ours.id)
-                blocks[begin] = blocks.get(begin, 0) + table
+        compared = {
+            theirs.id: (theirs, ours)
+            for theirs, ours in self._both(stream, span, rival, champion)
+            if _block_end(theirs) <= newest
+        }
+        blocks: dict[datetime, Table] = defaultdict(lambda: np.zeros((2, 3), np.int64))
+        for frame in self._stores.counts.frames(stream, span):
+            counted = {key.forecast_id for key in self._stores.counts.keys(frame)}
+            here = [both for theirs, both in compared.items() if theirs in counted]
+            counts = self._stores.counts.counts(frame, {one.id for both in here for one in both})
+            for theirs, ours in here:
+                begin = block_begin(theirs.forecast_reference_time)
+                blocks[begin] += _table(counts, theirs.id, ours.id)
         return list(blocks.values())
 
     def _both(
@@ -170,15 +173,18 @@ class Shadow:
             if _is(theirs, CHALLENGER, rival) and theirs.forecast_reference_time in ours:
                 yield theirs, ours[theirs.forecast_reference_time]
 
-    def _table(self, stream: str, pairs: Sequence[CountKey], champion_id: str) -> Table:
-        """(2, 3): rival and champion; hits, misses, false alarms in frames both were scored by."""
-        total = np.zeros((2, 3), np.int64)
-        for pair in pairs:
-            theirs = self._stores.counts.get(stream, pair)
-            ours = self._stores.counts.get(stream, replace(pair, forecast_id=champion_id))
-            if theirs is not None and ours is not None:
-                total += np.array([_events(theirs, CHALLENGER), _events(ours, MODEL)])
-        return total
+
+def _block_end(issued: IssuedForecast) -> datetime:
+    """When all forecasts of a block are scored."""
+    reference = issued.forecast_reference_time
+    return block_begin(reference) + BLOCK + (issued.valid_times[-1] - reference)
+
+
+def _table(counts: Mapping[str, Counts], theirs: str, ours: str) -> Table:
+    """(2, 3): rival and champion; hits, misses, false alarms where both were scored."""
+    if theirs not in counts or ours not in counts:
+        return np.zeros((2, 3), np.int64)
+    return np.array([_events(counts[theirs], CHALLENGER), _events(counts[ours], MODEL)])
 
 
 def _is(issued: IssuedForecast, role: str, reference: str) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 from echocast.model.errors import ContractViolation
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.archive.files import Files
-from echocast.workers.errors import NotInArchive, StreamConflict, UnknownStream
+from echocast.workers.errors import StreamConflict, UnknownStream
 from echocast.workers.streams.paths import declaration_path, encoded, origin_path
 from echocast.workers.streams.stream import NAME, Origin, Stream
+
+REMEMBERED = 256  # declarations and origins
 
 
 class StreamStore:
@@ -21,6 +26,7 @@ class StreamStore:
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self._remembered = lru_cache(REMEMBERED)(self._read)
 
     def declare(self, stream: Stream) -> tuple[Stream, bool]:
         """Declare a stream; what holds now, and whether the stream is new.
@@ -52,10 +58,10 @@ class StreamStore:
         unknown = UnknownStream(f"There is no stream {name[:80]!r}; declare it first.")
         if not NAME.fullmatch(name):
             raise unknown
-        try:
-            return Stream.from_json(json.loads(self._files.get(declaration_path(name))))
-        except NotInArchive:
-            raise unknown from None
+        value = self._value(declaration_path(name))
+        if value is None:
+            raise unknown
+        return Stream.from_json(value)
 
     def names(self) -> list[str]:
         """All declared streams."""
@@ -64,10 +70,8 @@ class StreamStore:
 
     def origin(self, name: str) -> Origin | None:
         """What the first frame settled, None before it came."""
-        try:
-            return Origin.from_json(json.loads(self._files.get(origin_path(name))))
-        except NotInArchive:
-            return None
+        value = self._value(origin_path(name))
+        return None if value is None else Origin.from_json(value)
 
     def settled(self, stream: Stream, origin: Origin) -> Origin:
         """The origin that holds: that of the frame that was first.
@@ -92,5 +96,15 @@ class StreamStore:
     def canary(self, name: str, champion: str) -> str:
         """``name/version`` of the model that answered first: it goes on, frozen, as the canary."""
         path = f"streams/{name}/canary.json"
-        self._files.create(path, encoded({"model": champion}))
-        return str(json.loads(self._files.get(path))["model"])
+        if self._files.version(path) is None:
+            self._files.create(path, encoded({"model": champion}))
+        return str((self._value(path) or {})["model"])
+
+    def _value(self, path: str) -> Mapping[str, Any] | None:
+        """The JSON in a file, None where there is none; it is read once for each version."""
+        version = self._files.version(path)
+        return None if version is None else self._remembered(path, version)
+
+    def _read(self, path: str, _version: str) -> Mapping[str, Any]:
+        value: Mapping[str, Any] = json.loads(self._files.get(path))
+        return value

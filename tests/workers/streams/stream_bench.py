@@ -105,7 +105,9 @@ class Bench:
         return self.stores.forecasts.issue(issued, write)
 
     def settle(self, first: int = -300, last: int = 300) -> int:
-        return self.scorer.settle(self.name, TimeSpan(START + first * STEP, START + last * STEP))
+        return self.scorer.score_span(
+            self.name, TimeSpan(START + first * STEP, START + last * STEP)
+        )
 
     def agrees(self) -> bool:
         """Whether sums, stored counts and a recount are the same."""

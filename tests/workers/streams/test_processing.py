@@ -77,7 +77,9 @@ def test_a_late_frame_and_a_stream_that_forecasts_nothing_order_none(stage: Stag
     stage.put(1)
     stage.arrived(1)
     assert stage.jobs() == []
-    assert stage.processing.scorer.settle("radar", EVER) == 0  # the frames are counted themselves
+    assert (
+        stage.processing.scorer.score_span("radar", EVER) == 0
+    )  # the frames are counted themselves
 
 
 def test_a_frame_that_is_replaced_before_its_nowcast_still_gets_it(stage: Stage) -> None:
@@ -124,7 +126,7 @@ def test_a_real_worker_forecasts_scores_and_sweeps(stage: Stage) -> None:
         stage.put(slot, seed=slot)
     stage.world.start_worker()
     until(lambda: len(stage.issued()) == 12)
-    until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).due))
+    until(lambda: stage.processing.sums.added_pairs("radar", EVER) == set(work(stage).expected))
     truth = recounted(stage.processing.stores, stage.processing.scorer, "radar")
     assert stage.processing.sums.over("radar", EVER) == truth
     assert truth["5|forecasts|model"] == truth["5|forecasts|canary"] == [2]
@@ -181,7 +183,7 @@ def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
 
 
 def work(stage: Stage) -> Any:
-    return stage.processing.scorer.work("radar", EVER)
+    return stage.processing.scorer.pending("radar", EVER)
 
 
 def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.streams.paths import TimeSpan
+from echocast.workers.streams.paths import TimeSpan, encoded
 from echocast.workers.streams.reindex import differing, reindex, stored
 from echocast.workers.streams.retention import remove_old
 from echocast.workers.streams.stream import Stream
@@ -66,17 +66,17 @@ def test_a_replaced_frame_changes_the_counts_but_never_the_totals(bench: Bench) 
     assert bench.sums.totals("radar") == totals == before
     assert bench.sums.corrections("radar") == 2  # the forecast and the frame itself
     assert bench.agrees()
-    assert not bench.scorer.work("radar", ALL).outdated
+    assert not bench.scorer.pending("radar", ALL).outdated
 
 
 def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    work = bench.scorer.work("radar", ALL)
-    counted = list(bench.scorer._count("radar", work))
+    counted = list(bench.scorer._count("radar", bench.scorer.pending("radar", ALL)))
+    assert counted
     bench.put(1, seed=6)
-    for pair in counted:
-        bench.scorer._add("radar", pair)
+    for counts in counted:
+        bench.scorer._add("radar", counts)
     assert bench.sums.over("radar", ALL) == {}
     bench.settle()
     assert bench.agrees()
@@ -88,8 +88,9 @@ def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Benc
     bench.put(1, seed=5)
     bench.settle()
     before = bench.sums.over("radar", ALL)
-    for pair in bench.stores.counts.pairs("radar", ALL):
-        bench.scorer._add("radar", pair)
+    pending = bench.scorer.pending("radar", ALL)
+    for counts in bench.scorer.stored(pending, pending.valid):
+        bench.scorer._add("radar", counts)
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert bench.sums.corrections("radar") == 0
 
@@ -142,10 +143,12 @@ def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     bench.put(1, seed=5)
     bench.settle()
     assert differing(bench.stores, bench.scorer, "radar") == 0
-    pair = next(p for p in bench.stores.counts.pairs("radar", ALL) if p.forecast_id != "observed")
-    counts = dict(bench.stores.counts.get("radar", pair) or {})
-    counts["5|model|30"] = [1, 2, 3, 4]
-    bench.stores.counts.put("radar", pair, counts)
+    (frame,) = bench.stores.counts.frames("radar", ALL)
+    (counted,) = frame.objects
+    changed = bench.stores.counts.counts(frame)
+    forecast = next(name for name in changed if name != "observed")
+    changed[forecast] = {**changed[forecast], "5|model|30": [1, 2, 3, 4]}
+    bench.stores.files.put(counted.entry.path, encoded(changed))
     assert differing(bench.stores, bench.scorer, "radar") == 1
 
 

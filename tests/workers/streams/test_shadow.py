@@ -18,7 +18,6 @@ from echocast.model.verification.live_comparison import ComparisonFloor
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.paths import CountKey
 from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, rival_of
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
@@ -76,11 +75,8 @@ class Past:
             issued=time,
         )
         self.stores.forecasts.issue(made, lambda path: path.touch())
-        self.stores.counts.put(
-            "radar",
-            CountKey(valid, made.id, FRAME),
-            {f"60|{role}|30": counts, f"60|{role}|40": GOOD},
-        )
+        counted = {f"60|{role}|30": counts, f"60|{role}|40": GOOD}
+        self.stores.counts.put("radar", valid, FRAME, {made.id: counted})
 
     def days(
         self,
