@@ -21,10 +21,11 @@ from experiments.drift_simulation.scenarios import MONTH_DAYS, SCENARIOS
 COLOURS = dict(zip(ALERTS, ("#c1272d", "#e8871e", "#1f5fa8", "#3b7d3b"), strict=True))
 HEAD = """# Drift, simulated
 
-`python -m experiments.drift_simulation` wrote this page: {seeds} seeds of weather, {months:.0f} months in which
-nothing is the matter. Frames of 64 x 64 pixels of 2 km come every 20 minutes; every two hours a
-small learned model forecasts 20, 40 and 60 minutes ahead; the counts are the service's own. Every
-scenario begins after a month as usual. Delays are in days of stream time, dry ones included.
+`python -m experiments.drift_simulation` wrote this page: {seeds} seeds of weather, {months:.0f}
+months in which nothing is the matter. Frames of 64 x 64 pixels of 2 km come every 20 minutes; every
+two hours a small learned model forecasts 20, 40 and 60 minutes ahead; the counts are the service's
+own. Every scenario begins after a month as usual. Delays are in days of stream time, dry ones
+included.
 
 ## Scenarios
 

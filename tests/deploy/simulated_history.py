@@ -1,7 +1,8 @@
 """What a gateway would have told of a simulated stream for two months, as a Prometheus keeps it.
 
 Prometheus asks for times gone by, a service tells of now only: so the metrics that the Skill
-dashboard needs are made from the blocks of ``python -m experiments.drift_simulation`` and put into Prometheus' files.
+dashboard needs are made from the blocks of ``python -m experiments.drift_simulation`` and put into
+Prometheus' files.
 """
 
 from __future__ import annotations
