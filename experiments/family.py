@@ -112,15 +112,15 @@ def batches(store: WindowStore, config: NetworkConfig) -> Iterator[tuple[Batch, 
 
 @torch.inference_mode()
 def forecast(network: Network, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (window, lead, y, x), 0 to 1, and chances (window, lead, threshold, y, x)."""
+    """Frames (window, lead, y, x), 0 to 1, and probabilities (window, lead, threshold, y, x)."""
     frames = batch.frames[:, :INPUTS]
     shown = [*frames[:, :-1].unbind(1), *batch.bases.unbind(1)]
     rolled = network.roll_out(
         frames, shown, batch.valid[:, :INPUTS], batch.context, first=INPUTS - 1
     )
     parts = [(p.frame[:, 0].clamp(0, 1), p.exceedance_logits.sigmoid()) for p in rolled]
-    made, chances = (torch.stack(kind, 1).numpy() for kind in zip(*parts, strict=True))
-    return made, chances
+    made, probabilities = (torch.stack(kind, 1).numpy() for kind in zip(*parts, strict=True))
+    return made, probabilities
 
 
 class Judge:
@@ -129,7 +129,7 @@ class Judge:
     def __init__(self) -> None:
         self.pictures: dict[str, list[np.ndarray]] = {name: [] for name in SCORES}
         self.tables = dict.fromkeys(FORECAST_THRESHOLDS_DBZ, ContingencyTable())
-        self.chances: dict[str, ExceedanceCounts] = {}
+        self.probabilities: dict[str, ExceedanceCounts] = {}
 
     def add(self, made: np.ndarray, batch: Batch) -> None:
         """Take note of frames (window, lead, y, x); what nobody saw is 0 in both."""
@@ -142,38 +142,42 @@ class Judge:
             events = ContingencyTable.of_events(made[valid] >= level, observed[valid] >= level)
             self.tables[threshold] += events
 
-    def add_probabilities(self, chances: np.ndarray, batch: Batch, events: list[str]) -> None:
-        """Take note of chances (window, lead, threshold, y, x)."""
+    def add_probabilities(self, probabilities: np.ndarray, batch: Batch, events: list[str]) -> None:
+        """Add probabilities (window, lead, threshold, y, x)."""
         thresholds = RADAR_SMALL.exceedance_thresholds_dbz
         for number, event in enumerate(events):
             valid = batch.valid[number, INPUTS:, 0].numpy() > 0
             observed = batch.frames[number, INPUTS:, 0].numpy()[valid]
             rows = [
-                class_counts(chances[number, :, k][valid], observed >= threshold / SCALE_DBZ - 1e-6)
+                class_counts(
+                    probabilities[number, :, k][valid], observed >= threshold / SCALE_DBZ - 1e-6
+                )
                 for k, threshold in enumerate(thresholds)
             ]
             counts = ExceedanceCounts(thresholds, np.stack(rows))
-            self.chances[event] = self.chances[event] + counts if event in self.chances else counts
+            self.probabilities[event] = (
+                self.probabilities[event] + counts if event in self.probabilities else counts
+            )
 
     def scores(self) -> dict[str, Any]:
-        """Means over frames; CSI of pooled counts, of the frames and of decided chances."""
+        """Means over frames; CSI of pooled counts, of the frames and of decided probabilities."""
         result: dict[str, Any] = {
             name: finite_mean(np.concatenate(parts)) for name, parts in self.pictures.items()
         }
         result["frames"] = int(sum(map(len, self.pictures["mse"])))
         result["csi"] = {f"{t:g}": table.scores() for t, table in self.tables.items()}
-        if len(self.chances) > 1:
+        if len(self.probabilities) > 1:
             result["csi_decided"] = self._decided()
         return result
 
     def _decided(self) -> dict[str, Any]:
         """Cuts that the other events chose, per threshold pooled over the events."""
-        cuts, thresholds = leave_one_out(self.chances), RADAR_SMALL.exceedance_thresholds_dbz
+        cuts, thresholds = leave_one_out(self.probabilities), RADAR_SMALL.exceedance_thresholds_dbz
         return {
             f"{t:g}": sum(
                 (
                     counts.table(k, round(cuts[event][k] * BINS))
-                    for event, counts in self.chances.items()
+                    for event, counts in self.probabilities.items()
                 ),
                 ContingencyTable(),
             ).scores()
@@ -222,10 +226,10 @@ def judged(network: Network, store: WindowStore) -> dict[str, Any]:
     """The scores of a trained member."""
     judge = Judge()
     for batch, events in batches(store, network.config):
-        made, chances = forecast(network, batch)
+        made, probabilities = forecast(network, batch)
         judge.add(made, batch)
-        if chances.shape[2]:
-            judge.add_probabilities(chances, batch, events)
+        if probabilities.shape[2]:
+            judge.add_probabilities(probabilities, batch, events)
     return {**judge.scores(), "saturation": saturation(network, store)}
 
 

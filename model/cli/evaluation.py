@@ -82,13 +82,13 @@ def calibrate_command(
     with progress() as bar:
         tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
     weights = calibration.choose_weights(tried)
-    events = calibration.weighted(tried, weights)
-    cuts = calibration.choose_cuts(list(events.values()))
-    decision = ExceedanceDecision(cuts, weights, calibration.EARLY).to_manifest()
+    events = calibration.with_weights(tried, weights)
+    cuts = calibration.choose_probability_thresholds(list(events.values()))
+    decision = ExceedanceDecision(cuts, weights, calibration.EARLY_FACTOR).to_manifest()
     amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
     acceptance.describe(directory)
     leave = calibration.leave_one_out(events) if len(events) > 1 else {}
-    for dbz, pixels in calibration.too_few(list(events.values())).items():
+    for dbz, pixels in calibration.too_rare(list(events.values())).items():
         typer.echo(
             f"Too few pixels reached {dbz:g} dBZ to choose its cut ({pixels} in the event with"
             f" most, {calibration.FEWEST_EVENTS} are needed): it takes that of the threshold"

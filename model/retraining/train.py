@@ -25,7 +25,7 @@ from echocast.model.training.run import NotFinite, Run, train
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.tensorboard import training_log
 from echocast.model.training.windows import WindowStore
-from echocast.model.verification.calibration import ExceedanceCounts, choose_cuts
+from echocast.model.verification.calibration import ExceedanceCounts, choose_probability_thresholds
 
 RATE_SHARE = 0.7  # of the champion's peak rate: each warm start begins gentler
 USUAL_RATE = TrainingConfig.peak_rate
@@ -178,10 +178,10 @@ def chosen_cuts(
         events: Counts of each calibration event.
         champions: The champion's cuts; empty where it has none.
     """
-    chosen = choose_cuts(events)
+    chosen = choose_probability_thresholds(events)
     if len(champions) != len(chosen):
         return chosen
-    known = [any(event.knows(t) for event in events) for t in range(len(chosen))]
+    known = [any(event.has_enough(t) for event in events) for t in range(len(chosen))]
     return tuple(
         mine if telling else theirs
         for mine, theirs, telling in zip(chosen, champions, known, strict=True)

@@ -1,4 +1,4 @@
-"""What a model is judged beside: nothing that is fitted, and pysteps where it is installed."""
+"""Baselines to compare a model with: nothing that is fitted, and pysteps where it is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reference = Callable[[Frames, int], dict[str, FloatArray]]
 
 
 def method_fields(forecast: Forecast) -> dict[str, FloatArray]:
-    """The methods that a forecast brings along, each (lead, height, width) in dBZ."""
+    """The methods of a forecast by name, each (lead, height, width) in dBZ, NaN where missing."""
     extrapolation = forecast.extrapolation.reflectivity_dbz
     pixel_km = forecast.frames.grid.pixel_size_km or 1.0
     decoded = [
@@ -39,7 +39,10 @@ def method_fields(forecast: Forecast) -> dict[str, FloatArray]:
 
 
 def pysteps_fields(observed: Frames, steps: int) -> dict[str, FloatArray]:
-    """Lucas-Kanade extrapolation and S-PROG of pysteps, missing pixels as dry, as it wants them."""
+    """Lucas-Kanade extrapolation and S-PROG of pysteps, each (lead, height, width) in dBZ.
+
+    Missing pixels are given as dry, because pysteps needs values everywhere.
+    """
     from pysteps import motion, nowcasts
 
     dbz = np.clip(np.nan_to_num(observed.reflectivity_dbz), 0, None)
@@ -60,5 +63,5 @@ def pysteps_fields(observed: Frames, steps: int) -> dict[str, FloatArray]:
 
 
 def installed() -> list[Reference]:
-    """References beyond the forecast's own that can be computed here."""
+    """References beyond the forecast's own that are installed."""
     return [pysteps_fields] if importlib.util.find_spec("pysteps") else []

@@ -1,4 +1,4 @@
-"""Scores over whole events: a model beside its references, on the same pixels."""
+"""Evaluation: scores of a model over whole events beside its references, on the same pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import ExceedanceDecision
 from echocast.model.verification.baselines import Reference, method_fields
-from echocast.model.verification.calibration import EARLY, WEIGHTS, ExceedanceCounts
+from echocast.model.verification.calibration import EARLY_FACTOR, WEIGHTS, ExceedanceCounts
 from echocast.model.verification.event_scores import EventScores, StartCounts
 
 
@@ -28,7 +28,7 @@ def forecasts(
         nowcaster: The model.
         path: A radar file.
         stride: Frames between reference times.
-        bar: Shows how far it is.
+        bar: Shows the progress.
     """
     for window in bar.track(_windows(nowcaster, path, stride), description=path.stem):
         frames = read_netcdf(path, time_slice=window)
@@ -42,7 +42,8 @@ def _windows(nowcaster: Nowcaster, path: Path, stride: int) -> list[slice]:
     length = nowcaster.input_frames + nowcaster.output_frames
     if frames < length:
         raise ContractViolation(
-            f"Judging needs {length} frames, but {path.name} holds {frames}.", rule="frame-count"
+            f"An evaluation needs {length} frames, but {path.name} holds {frames}.",
+            rule="frame-count",
         )
     return [slice(start, start + length) for start in range(0, frames - length + 1, stride)]
 
@@ -54,14 +55,14 @@ def evaluate(
     bar: Progress,
     references: Sequence[Reference] = (),
 ) -> EventScores:
-    """Everything countable of a model and its references over one event.
+    """The scores of a model and its references over one event.
 
     Args:
         nowcaster: The model.
         path: A radar file.
         stride: Frames between reference times.
-        bar: Shows how far it is.
-        references: What else is judged, beside what a forecast brings along.
+        bar: Shows the progress.
+        references: Further methods, beside those that a forecast has itself.
 
     Raises:
         ContractViolation: The event is too short.
@@ -91,13 +92,15 @@ def evaluate(
 def exceedance_counts(
     nowcaster: Nowcaster, files: Sequence[Path], stride: int, bar: Progress
 ) -> dict[float, dict[str, ExceedanceCounts]]:
-    """What followed the exceedance probabilities, per weight of extrapolation and event."""
+    """Counts of exceedance probabilities, per weight of extrapolation and event."""
     tried: dict[float, dict[str, ExceedanceCounts]] = {weight: {} for weight in WEIGHTS}
     for path in files:
         for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
             for weight, events in tried.items():
                 thresholds = len(forecast.exceedance_thresholds_dbz)
-                decision = ExceedanceDecision((0.5,) * thresholds, (weight,) * thresholds, EARLY)
+                decision = ExceedanceDecision(
+                    (0.5,) * thresholds, (weight,) * thresholds, EARLY_FACTOR
+                )
                 counts = ExceedanceCounts.of(forecast, observed, decision)
                 events[path.stem] = events[path.stem] + counts if path.stem in events else counts
     return tried

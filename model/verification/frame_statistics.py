@@ -1,4 +1,4 @@
-"""What a frame itself is like: missing pixels and how often each intensity occurs.
+"""Statistics of a frame itself: missing pixels and how often each intensity occurs.
 
 The population stability index compares two histograms, sum of (p - q) ln(p / q) over the classes:
 0 where they are equal, above .2 where the input has changed (radar recalibrated, clutter filter,
@@ -15,7 +15,7 @@ import numpy as np
 from echocast.model.frames import FloatArray
 from echocast.model.verification.counts import Counts
 
-OBSERVED = "observed"  # stands where else the id of a forecast stands
+OBSERVED = "observed"  # in place of the id of a forecast
 HISTOGRAM, PIXELS = "histogram|dbz", "pixels|missing"
 EDGES_DBZ = tuple(range(5, 65, 5))  # below 5 dBZ is one class, from 60 dBZ on another
 SMALLEST_SHARE = 1e-4  # an empty class counts as this share
@@ -33,7 +33,10 @@ def describe(observed_dbz: FloatArray) -> Counts:
 
 
 def stability_index(now: Sequence[float], before: Sequence[float]) -> float | None:
-    """Population stability index of two histograms; None where one of them is empty."""
+    """Population stability index of two histograms; None where one of them is empty.
+
+    sum of (p - q) ln(p / q) over the classes' shares. Range 0 to infinity, 0 where they are equal.
+    """
     if not sum(now) or not sum(before):
         return None
     p, q = (np.maximum(np.asarray(h) / sum(h), SMALLEST_SHARE) for h in (now, before))

@@ -1,4 +1,4 @@
-"""Storms: how many separate rains a score stands on; a thousand pixels may all be of one.
+"""Storms: how many separate storms a score is made from; a thousand pixels may be of one storm.
 
 A storm is a connected region (eight neighbours) of at least 10 km2 where the observed reflectivity
 reaches the threshold, in the first frame of an hour. So no storm is followed in time: one that

@@ -9,11 +9,11 @@ from echocast.model.products import ExceedanceDecision, blend_with_extrapolation
 from echocast.model.verification.calibration import (
     BINS,
     ExceedanceCounts,
-    choose_cuts,
+    choose_probability_thresholds,
     choose_weights,
     leave_one_out,
-    too_few,
-    weighted,
+    too_rare,
+    with_weights,
 )
 from tests.model.formats.radar_files import forecast_of, small_storm
 
@@ -38,29 +38,29 @@ def unrelated(counts):
 
 def test_the_best_cut_of_reliable_probabilities_is_csi_over_one_plus_csi():
     counts = counts_of(np.random.default_rng(1))
-    cut = choose_cuts([counts])[0]
+    cut = choose_probability_thresholds([counts])[0]
     best = counts.table(0, round(cut * BINS)).critical_success_index
     assert cut == pytest.approx(best / (1 + best), abs=0.04)
 
 
 def test_no_other_cut_has_a_better_csi():
     counts = counts_of(np.random.default_rng(2))
-    chosen = round(choose_cuts([counts], largest_bias=9)[0] * BINS)
+    chosen = round(choose_probability_thresholds([counts], largest_bias=9)[0] * BINS)
     scores = [counts.table(0, k).critical_success_index for k in range(1, BINS)]
     assert counts.table(0, chosen).critical_success_index == max(scores)
 
 
 def test_the_bias_is_bounded():
     counts = counts_of(np.random.default_rng(3), base_rate=0.02)
-    cut = choose_cuts([counts], largest_bias=1.2)[0]
+    cut = choose_probability_thresholds([counts], largest_bias=1.2)[0]
     assert counts.table(0, round(cut * BINS)).frequency_bias <= 1.2
 
 
 def test_a_threshold_nobody_saw_takes_the_cut_below_it():
     counts = counts_of(np.random.default_rng(4))
-    cuts = choose_cuts([counts])
+    cuts = choose_probability_thresholds([counts])
     assert cuts[1] == cuts[0]
-    assert too_few([counts, counts]) == {40.0: 0}
+    assert too_rare([counts, counts]) == {40.0: 0}
 
 
 def test_a_threshold_is_known_where_one_event_has_pixels_enough():
@@ -69,20 +69,20 @@ def test_a_threshold_is_known_where_one_event_has_pixels_enough():
         table[:, 3, 1] = few, many
         return ExceedanceCounts(THRESHOLDS, table)
 
-    assert too_few([counted(999, 5), counted(1, 1000)]) == {20.0: 999}
-    assert too_few([counted(999, 5), counted(1000, 1)]) == {40.0: 5}
+    assert too_rare([counted(999, 5), counted(1, 1000)]) == {20.0: 999}
+    assert too_rare([counted(999, 5), counted(1000, 1)]) == {40.0: 5}
 
 
 def test_without_any_knowledge_the_cut_is_one_half():
     nothing = ExceedanceCounts(THRESHOLDS, np.zeros((2, BINS, 2), np.int64))
-    assert choose_cuts([nothing]) == (0.5, 0.5)
+    assert choose_probability_thresholds([nothing]) == (0.5, 0.5)
 
 
 def test_the_cut_that_judges_an_event_was_chosen_without_it():
     rng = np.random.default_rng(5)
     events = {"a": counts_of(rng), "b": counts_of(rng, skill=0.5), "c": counts_of(rng, skill=3)}
     without = leave_one_out(events)
-    assert without["a"] == choose_cuts([events["b"], events["c"]])
+    assert without["a"] == choose_probability_thresholds([events["b"], events["c"]])
     with pytest.raises(ValueError, match="at least two"):
         leave_one_out({"a": events["a"]})
 
@@ -111,7 +111,7 @@ def test_the_weight_that_tells_most_on_events_that_did_not_choose_is_taken():
     for best in (0.0, 0.06):
         tried = {weight: good if weight == best else poor for weight in (0.0, 0.06)}
         assert choose_weights(tried) == (best, best)  # nobody knows the second threshold
-        chosen = weighted(tried, (best, 0.06 - best))
+        chosen = with_weights(tried, (best, 0.06 - best))
         assert (chosen["b"].counts[0] == good["b"].counts[0]).all()
         assert (chosen["b"].counts[1] == nothing).all()
 

@@ -18,10 +18,10 @@ from echocast.model.retraining.gate import decide
 from echocast.model.training.step import counted
 from echocast.model.verification.calibration import (
     ExceedanceCounts,
-    choose_cuts,
+    choose_probability_thresholds,
     choose_weights,
     leave_one_out,
-    weighted,
+    with_weights,
 )
 from echocast.model.verification.counts import THRESHOLDS_DBZ, added, with_lead
 from echocast.model.verification.event_scores import EventScores, StartCounts
@@ -112,8 +112,8 @@ def calibration() -> Any:
         for weight in (0.0, 0.03, 0.06)
     }
     weights = choose_weights(tried)
-    events = weighted(tried, weights)
-    cuts = choose_cuts(list(events.values()))
+    events = with_weights(tried, weights)
+    cuts = choose_probability_thresholds(list(events.values()))
     return {"weights": weights, "cuts": cuts, "without": leave_one_out(events)}
 
 
