@@ -34,7 +34,7 @@ from echocast.model.registry.registry import HistoryEntry, Registry
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.retraining.requests import Wishes, request
+from echocast.workers.retraining.requests import RetrainingRequests, request_retraining
 from echocast.workers.settings import WorkerSettings
 from experiments.live_service import Caller, fill, spoiled, told_in_a_folder, until
 
@@ -82,9 +82,9 @@ def retrained(settings: WorkerSettings, models: Registry, config, why: str, log:
     began, before = time.monotonic(), len(retrainings(models))
     engine = EngineClient(settings.engine_url, 10)
     with trainer(settings, config, log):
-        request(engine, why)
+        request_retraining(engine, why)
         until(lambda: len(retrainings(models)) > before, PATIENCE_SECONDS)
-        until(lambda: Wishes(engine).wanted() is None, 60)
+        until(lambda: RetrainingRequests(engine).pending() is None, 60)
     engine.close()
     return retrainings(models)[-1], round(time.monotonic() - began)
 

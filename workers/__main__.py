@@ -17,9 +17,9 @@ import torch
 from echocast.model.acceptance import load_checked
 from echocast.model.errors import CheckpointError, EchocastError
 from echocast.model.registry.reader import RegistryReader, reference_of
-from echocast.workers.inference.protocol import Network
+from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.runtime.cpus import usable_cpus
-from echocast.workers.runtime.gil import take_short_turns
+from echocast.workers.runtime.gil import set_switch_interval
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
@@ -28,9 +28,9 @@ from echocast.workers.worker import run_worker
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
     configure_logging()
-    take_short_turns()
-    asked = WorkerSettings()
-    settings = asked.model_copy(update={"device": device_name(asked.device)})
+    set_switch_interval()
+    settings = WorkerSettings()
+    settings = settings.model_copy(update={"device": device_name(settings.device)})
     configure_threads(settings)
     try:
         return run_worker(settings, load_nowcaster)
@@ -45,8 +45,8 @@ def configure_threads(settings: WorkerSettings) -> None:
     cv2.setNumThreads(1)
 
 
-def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
-    """The nowcaster of ``name/version`` from the registry, once it has stood the golden input.
+def load_nowcaster(settings: WorkerSettings, reference: str) -> ServedModel:
+    """The nowcaster of ``name/version`` from the registry, after the acceptance run.
 
     Raises:
         CheckpointError: There is no such model, it is damaged, or forecasts nonsense.
@@ -54,9 +54,9 @@ def load_nowcaster(settings: WorkerSettings, reference: str) -> Network:
     """
     directory = RegistryReader(settings.models_root).resolve(reference)
     nowcaster = load_checked(directory, settings.device)
-    found = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
-    if found != reference_of(directory):
-        raise CheckpointError(f"{directory} holds {found} by its manifest.")
+    actual = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    if actual != reference_of(directory):
+        raise CheckpointError(f"{directory} holds {actual} by its manifest.")
     return nowcaster
 
 

@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus: base units, no ids as labels, counts instead of ratios."""
+"""Metrics of a worker for Prometheus: base units, no ids as labels, counts instead of ratios."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class WorkerMetrics:
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """Every label that is known is there from the beginning, so that rates see the first."""
+        """Every known label is there from the beginning, so that rates include the first event."""
         for status in ENDS:
             self.jobs.labels(status)
         for phase in PHASES:

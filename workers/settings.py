@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WorkerSettings(BaseSettings):
-    """Where a worker finds its things and how patient it is; prefix ``ECHOCAST_``."""
+    """Addresses, folders, limits and times of a worker; prefix ``ECHOCAST_``."""
 
     model_config = SettingsConfigDict(
         env_prefix="ECHOCAST_", frozen=True, extra="ignore", use_attribute_docstrings=True

@@ -1,4 +1,4 @@
-"""One worker process: threads that take jobs, one that runs the network, two that look after it."""
+"""One worker process: threads that run jobs, one that runs the network, some for upkeep."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.retention import remove_oldest
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.inference.batcher import Batcher, BatchLimits
-from echocast.workers.inference.champion_watch import ServingWatch, candidates, open_registry
+from echocast.workers.inference.champion_watch import ChampionWatch, open_registry, startup_models
 from echocast.workers.inference.launch import hang_guard
-from echocast.workers.inference.model_cache import LoadedNetworks
-from echocast.workers.inference.protocol import Network
+from echocast.workers.inference.model_cache import ModelCache
+from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.heartbeat import Heartbeat
 from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
 from echocast.workers.jobs.job import WorkerInfo
-from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
-from echocast.workers.jobs.shutdown import leaving
+from echocast.workers.jobs.shutdown import graceful_stop
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
-from echocast.workers.runtime.memory import Trimmer
+from echocast.workers.runtime.memory import MallocTrimmer
 from echocast.workers.runtime.periodic import Periodic
-from echocast.workers.runtime.semaphore import Room
+from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.shadow import Shadow, ShadowPolicy
 from echocast.workers.streams.sweep import elected, sweeper
-from echocast.workers.tasks.nowcast import Workshop, nowcast
+from echocast.workers.tasks.context import WorkerContext
+from echocast.workers.tasks.nowcast import nowcast
 from echocast.workers.tasks.stream_frame import frame_arrived
 from echocast.workers.tasks.verify import verify_late
 
-LoadNowcaster = Callable[[WorkerSettings, str], Network]
+LoadNowcaster = Callable[[WorkerSettings, str], ServedModel]
 log = logging.getLogger("echocast.worker")
 
 
@@ -61,18 +62,20 @@ def run_worker(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> int:
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]
     await_engine(settings)
-    with running_workshop(settings, load_nowcaster) as shop:
-        return _take_jobs(settings, shop)
+    with running_context(settings, load_nowcaster) as context:
+        return _take_jobs(settings, context)
 
 
 @contextmanager
-def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) -> Iterator[Workshop]:
+def running_context(
+    settings: WorkerSettings, load_nowcaster: LoadNowcaster
+) -> Iterator[WorkerContext]:
     """Everything a worker consists of but the threads that take jobs."""
     metrics = WorkerMetrics()
     metrics.registry.register(DeviceMemory(settings.device))
     batcher = _batcher(settings, metrics)
     registry = open_registry(settings.models_root, "worker")
-    shop = Workshop(
+    context = WorkerContext(
         jobs=JobStore(
             settings.engine_url,
             settings.job_policy,
@@ -81,51 +84,53 @@ def running_workshop(settings: WorkerSettings, load_nowcaster: LoadNowcaster) ->
         archive=Archive(
             settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes
         ),
-        networks=_networks(settings, load_nowcaster, registry, metrics),
+        models=_model_cache(settings, load_nowcaster, registry, metrics),
         batcher=batcher,
-        held=HeldJobs(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
-        places=Room(settings.worker_concurrency),
-        pixels=Room(settings.pixels_in_work),
+        leases=JobLeases(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
+        job_slots=FairSemaphore(settings.worker_concurrency),
+        pixel_budget=FairSemaphore(settings.pixels_in_work),
         metrics=metrics,
         streams=stream_processing(settings, settings.engine_patience_seconds),
     )
-    watch = ServingWatch(registry, shop.networks, metrics)
-    watch.look()
-    caretakers = (
-        _heartbeat(settings, shop),
-        _janitor(settings, shop),
-        _sweeper(settings, shop),
-        Periodic("look at the registry", watch.look, settings.models_watch_seconds),
-        _shadow(settings, shop, registry),
-        _tidier(settings, shop),
+    watch = ChampionWatch(registry, context.models, metrics)
+    watch.update()
+    upkeep = (
+        _heartbeat(settings, context),
+        _janitor(settings, context),
+        _sweeper(settings, context),
+        Periodic("reading of the registry", watch.update, settings.models_watch_seconds),
+        _shadow(settings, context, registry),
+        _retention(settings, context),
     )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
-    for part in (batcher, *caretakers):
+    for part in (batcher, *upkeep):
         part.start()
     try:
-        yield shop
+        yield context
     finally:
-        for part in (*caretakers[::-1], batcher):
+        for part in (*upkeep[::-1], batcher):
             part.stop()
-        shop.jobs.close()
-        shop.streams.close()
+        context.jobs.close()
+        context.streams.close()
 
 
-def _networks(
+def _model_cache(
     settings: WorkerSettings, load: LoadNowcaster, registry: Registry, metrics: WorkerMetrics
-) -> LoadedNetworks:
-    """The champion, and whatever jobs will ask for."""
+) -> ModelCache:
+    """The champion, and the models that jobs ask for."""
 
-    def load_noting(reference: str) -> Network:
-        network = load(settings, reference)
-        metrics.fast_paths_refused.inc(len(network.fast_paths_refused))
-        return network
+    def load_and_count(reference: str) -> ServedModel:
+        model = load(settings, reference)
+        metrics.fast_paths_refused.inc(len(model.fast_paths_refused))
+        return model
 
     def on_swap(outcome: str) -> None:
         metrics.swaps.labels(outcome).inc()
 
-    return LoadedNetworks(load_noting, candidates(registry), on_swap, settings.job_deadline_seconds)
+    return ModelCache(
+        load_and_count, startup_models(registry), on_swap, settings.job_deadline_seconds
+    )
 
 
 def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
@@ -133,88 +138,90 @@ def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
     return Batcher(limits, partial(hang_guard, settings.launch_timeout_seconds), metrics)
 
 
-def _heartbeat(settings: WorkerSettings, shop: Workshop) -> Heartbeat:
+def _heartbeat(settings: WorkerSettings, context: WorkerContext) -> Heartbeat:
     started = datetime.now(UTC)
 
     def describe() -> WorkerInfo:
         return WorkerInfo(
-            incarnation=shop.held.incarnation,
+            incarnation=context.leases.incarnation,
             host=socket.gethostname(),
             pid=os.getpid(),
             device=settings.device,
-            models=shop.networks.names,
+            models=context.models.names,
             started=started,
         )
 
     every, timeout = settings.lease_renewal_seconds, settings.job_timeout_seconds
-    return Heartbeat(shop.jobs, shop.held, describe, every, timeout)
+    return Heartbeat(context.jobs, context.leases, describe, every, timeout)
 
 
-def _janitor(settings: WorkerSettings, shop: Workshop) -> Janitor:
+def _janitor(settings: WorkerSettings, context: WorkerContext) -> Janitor:
     return Janitor(
-        shop.jobs,
-        shop.held.incarnation,
+        context.jobs,
+        context.leases.incarnation,
         settings.janitor_seconds,
         settings.unclaimed_seconds,
-        shop.metrics.on_sweep,
+        context.metrics.on_sweep,
     )
 
 
-def _sweeper(settings: WorkerSettings, shop: Workshop) -> Periodic:
-    elect = partial(shop.jobs.elect, shop.held.incarnation)
-    return sweeper(shop.streams, elect, settings.stream_sweep_seconds)
+def _sweeper(settings: WorkerSettings, context: WorkerContext) -> Periodic:
+    elect = partial(context.jobs.elect, context.leases.incarnation)
+    return sweeper(context.streams, elect, settings.stream_sweep_seconds)
 
 
-def _shadow(settings: WorkerSettings, shop: Workshop, registry: Registry) -> Periodic:
+def _shadow(settings: WorkerSettings, context: WorkerContext, registry: Registry) -> Periodic:
     """Live scores are looked at seldom, by whom the sweeps elect for a short while."""
-    shadow = Shadow(shop.streams.stores, registry, ShadowPolicy.of(settings))
+    shadow = Shadow(context.streams.stores, registry, ShadowPolicy.of(settings))
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
-    is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
+    is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
     return elected("look at live scores", shadow.look, is_elected, settings.shadow_look_seconds)
 
 
-def _tidier(settings: WorkerSettings, shop: Workshop) -> Periodic:
+def _retention(settings: WorkerSettings, context: WorkerContext) -> Periodic:
     """Nowcasts of no stream are kept within bounds by whom the sweeps elect for a short while."""
-    tidy = partial(remove_oldest, shop.archive, settings.adhoc_limit_bytes)
+    act = partial(remove_oldest, context.archive, settings.adhoc_limit_bytes)
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
-    is_elected = partial(shop.jobs.elect, shop.held.incarnation, term)
-    return elected("removal of old nowcasts", tidy, is_elected, settings.adhoc_look_seconds)
+    is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
+    return elected("removal of old nowcasts", act, is_elected, settings.adhoc_look_seconds)
 
 
-def _take_jobs(settings: WorkerSettings, shop: Workshop) -> int:
+def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:
     """Celery takes messages and hands them to threads until a signal says stop."""
     app = celery_app(settings.engine_url)
-    _register(app, shop)
+    _register(app, context)
     worker = app.Worker(
         pool="threads",
         concurrency=settings.worker_concurrency,
         queues=SERVING,
-        hostname=shop.held.incarnation,
+        hostname=context.leases.incarnation,
         loglevel="WARNING",
         quiet=True,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
     )
-    log.info("Worker %s takes jobs with %s.", shop.held.incarnation, shop.networks.names)
-    with leaving(shop.jobs, shop.held, settings.stop_grace_seconds):
+    log.info("Worker %s takes jobs with %s.", context.leases.incarnation, context.models.names)
+    with graceful_stop(context.jobs, context.leases, settings.stop_grace_seconds):
         worker.start()
     return int(worker.exitcode or 0)
 
 
-def _register(app: Celery, shop: Workshop) -> None:
-    app.task(name=NOWCAST)(partial_task(nowcast, shop))
-    app.task(name=VERIFY)(partial_task(verify_late, shop))
-    app.task(name=STREAM)(partial_task(frame_arrived, shop))
+def _register(app: Celery, context: WorkerContext) -> None:
+    app.task(name=NOWCAST)(partial_task(nowcast, context))
+    app.task(name=VERIFY)(partial_task(verify_late, context))
+    app.task(name=STREAM)(partial_task(frame_arrived, context))
 
 
-def partial_task(body: Callable[[Workshop, str], None], shop: Workshop) -> Callable[[str], None]:
+def partial_task(
+    body: Callable[[WorkerContext, str], None], context: WorkerContext
+) -> Callable[[str], None]:
     """A task body as Celery wants it: a plain function of the job id."""
-    trimmer = Trimmer()
+    trimmer = MallocTrimmer()
 
     def task(job_id: str) -> None:
-        body(shop, job_id)
-        if not shop.held.claims():
+        body(context, job_id)
+        if not context.leases.claims():
             trimmer.trim()
 
     return task

@@ -18,7 +18,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.runtime.gil import take_short_turns
+from echocast.workers.runtime.gil import set_switch_interval
 
 BACKLOG = 512
 GRACE_SECONDS = 5
@@ -31,7 +31,7 @@ def serve(settings: ServiceSettings) -> None:
         StartRefused: The address is taken, or open to everybody without keys.
         AnotherStore: The engine's jobs have their files in another archive than ours.
     """
-    take_short_turns()
+    set_switch_interval()
     check_store(settings)
     app = create_app(settings)
     listener = bound_socket(settings.host, settings.port)

@@ -14,7 +14,7 @@ from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import engine_binary
-from echocast.workers.retraining.requests import request
+from echocast.workers.retraining.requests import request_retraining
 from tests.deploy.engine_host import PASSWORD, VALKEY, make_certificates
 from tests.service.real_processes import eventually
 
@@ -59,7 +59,7 @@ def test_only_our_user_gets_in_and_does_only_what_we_do(url: str) -> None:
 
 def test_our_user_may_ask_for_retrainings_and_look_for_streams(url: str) -> None:
     engine = EngineClient(url.replace("//", f"//echocast:{PASSWORD}@"), 30)
-    assert request(engine, "a test")
+    assert request_retraining(engine, "a test")
     assert list(engine.redis.scan_iter("echocast:stream:home:*")) == []
     engine.close()
 

@@ -18,7 +18,7 @@ class Parcel:
 
 
 @dataclass(eq=False)
-class Network:
+class FakeModel:
     """Answers with names; fails on ``bad``, and on more than ``memory`` items."""
 
     memory: int = 100
@@ -54,7 +54,7 @@ class Listener:
 class Bench:
     """A batcher whose network is busy with a first job while others queue up."""
 
-    def __init__(self, network: Network, **limits: float) -> None:
+    def __init__(self, network: FakeModel, **limits: float) -> None:
         self.network, self.listener = network, Listener()
         self.steps: list[int] = []
         limits = {"items": 8, "cost": 100, "linger_seconds": 0.005, **limits}

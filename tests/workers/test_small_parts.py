@@ -30,7 +30,7 @@ def test_plain_network_addresses_stay_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "query"),
     [
         ("", "ssl_cert_reqs=required&ssl_check_hostname=true"),
         (
@@ -40,9 +40,9 @@ def test_plain_network_addresses_stay_as_they_are() -> None:
         ("?ssl_cert_reqs=none", "ssl_cert_reqs=none&ssl_check_hostname=false"),
     ],
 )
-def test_certificates_are_checked_unless_the_address_says_otherwise(asked: str, told: str) -> None:
+def test_certificates_are_checked_unless_the_address_says_otherwise(asked: str, query: str) -> None:
     url = "rediss://user:se%2Fcret@host:6380/0"
-    assert client_url(url + asked) == broker_url(url + asked) == f"{url}?{told}"
+    assert client_url(url + asked) == broker_url(url + asked) == f"{url}?{query}"
     assert client_url(client_url(url + asked)) == client_url(url + asked)
 
 

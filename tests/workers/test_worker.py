@@ -153,9 +153,11 @@ def test_what_is_made_for_comparison_is_made_by_no_other_model(served: World) ->
 
 
 def test_missing_input_fails_the_job(served: World) -> None:
-    wanted = request(served.archive, storm(100))
-    (served.archive.root / "inputs" / wanted.input_sha[:2] / f"{wanted.input_sha}.json").unlink()
-    job = served.end_of(served.jobs.submit(wanted).job.id)
+    requested = request(served.archive, storm(100))
+    (
+        served.archive.root / "inputs" / requested.input_sha[:2] / f"{requested.input_sha}.json"
+    ).unlink()
+    job = served.end_of(served.jobs.submit(requested).job.id)
     assert (job.status, job.error.type) == ("failed", "not-in-archive")
 
 

@@ -22,8 +22,8 @@ sys.exit(int((folder / "leave").read_text() or 0))
 """
 
 
-def fake_command(settings, wish, lock):
-    folder = settings.data_dir / "retraining" / wish.id
+def fake_command(settings, request, lock):
+    folder = settings.data_dir / "retraining" / request.id
     return [sys.executable, "-c", CHILD, str(folder), str(lock.number)]
 
 

@@ -53,7 +53,7 @@ class Archive:
         self, root: Path, *, free_space_floor_bytes: int = DEFAULT_FREE_SPACE_FLOOR
     ) -> None:
         self.root = root
-        self._floor = free_space_floor_bytes
+        self._free_space_floor = free_space_floor_bytes
 
     @property
     def scratch(self) -> Path:
@@ -79,14 +79,15 @@ class Archive:
             DiskFull: Less space is free than the floor.
         """
         free = shutil.disk_usage(self.scratch).free
-        if free < self._floor:
+        if free < self._free_space_floor:
             raise DiskFull(
-                f"The archive's disk has {free} bytes left, but {self._floor} must stay free."
+                f"The archive's disk has {free} bytes left,"
+                f" but {self._free_space_floor} must stay free."
             )
 
-    def wanted_bytes(self) -> int:
+    def bytes_to_free(self) -> int:
         """How much has to go for the disk to have twice the floor free, so that work goes on."""
-        return max(0, 2 * self._floor - shutil.disk_usage(self.scratch).free)
+        return max(0, 2 * self._free_space_floor - shutil.disk_usage(self.scratch).free)
 
     def put_frames(self, frames: Frames) -> str:
         """Store frames under the hash of their content, which is returned.

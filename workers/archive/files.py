@@ -1,4 +1,4 @@
-"""Files of the archive as whole objects: written at once, never changed by halves."""
+"""Files of the archive as whole objects: written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import NotInArchive
 
 REMEMBERED_FOLDERS = 256  # listings
-SETTLED_NS = 2_000_000_000  # a folder that changed later than that is listed anew
+STABLE_NS = 2_000_000_000  # a folder that changed later than that is listed anew
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,16 @@ class LocalFiles:
         if known is None or known[0] != changed:
             now = time.time_ns()
             known = changed, self._entries(folder)
-            if now - changed > SETTLED_NS:  # else another change may carry the same time
+            if now - changed > STABLE_NS:  # else another change may carry the same time
                 self._remember(folder, known)
         return list(known[1])
 
     def _entries(self, folder: str) -> list[Entry]:
         try:
-            with os.scandir(self._root / folder) as found:
+            with os.scandir(self._root / folder) as items:
                 entries = [
                     Entry(f"{folder}/{item.name}", _version(item.stat()))
-                    for item in found
+                    for item in items
                     if item.is_file()
                 ]
         except FileNotFoundError:
@@ -170,8 +170,8 @@ class LocalFiles:
     def folders(self, folder: str) -> list[str]:
         """See :class:`Files`."""
         try:
-            with os.scandir(self._root / folder) as found:
-                return sorted(item.name for item in found if item.is_dir())
+            with os.scandir(self._root / folder) as items:
+                return sorted(item.name for item in items if item.is_dir())
         except FileNotFoundError:
             return []
 

@@ -62,10 +62,10 @@ def stored_sha256(values: Path) -> str:
         with values.open("rb") as file:
             shape = _shape_of_float32(file)
             nothing = np.broadcast_to(np.float32(0), shape)
-            told = Frames.from_description(nothing, _described(values))
-            _check_length(file, told.reflectivity_dbz.nbytes)
+            described = Frames.from_description(nothing, _described(values))
+            _check_length(file, described.reflectivity_dbz.nbytes)
             blocks = iter(partial(file.read, BLOCK_BYTES), b"")
-            return content_sha256(told.description(), blocks)
+            return content_sha256(described.description(), blocks)
     except DAMAGE as error:
         raise _no_frames(values, error) from error
 

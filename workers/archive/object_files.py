@@ -17,7 +17,7 @@ from typing import Any
 from echocast.workers.archive.files import Entry
 from echocast.workers.errors import ArchiveError, NotInArchive
 
-KEPT = 64  # local copies of forecasts
+MOST_COPIES = 64  # of forecasts, on the local disk
 
 
 class ObjectFiles:
@@ -70,15 +70,15 @@ class ObjectFiles:
         """See :class:`.files.Files`."""
         entries = [
             Entry(f"{folder}/{item['name'].rpartition('/')[2]}", _version(item))
-            for item in self._found(folder)
+            for item in self._list(folder)
             if item["type"] == "file"
         ]
         return sorted(entries, key=lambda entry: entry.path)
 
     def folders(self, folder: str) -> list[str]:
         """See :class:`.files.Files`."""
-        found = [item["name"] for item in self._found(folder) if item["type"] == "directory"]
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+        names = [item["name"] for item in self._list(folder) if item["type"] == "directory"]
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in names)
 
     def delete(self, path: str) -> None:
         """See :class:`.files.Files`."""
@@ -102,24 +102,24 @@ class ObjectFiles:
         copy = self._copies / name
         if not copy.is_file():
             self._copies.mkdir(parents=True, exist_ok=True)
-            self._tidy()
+            self._remove_old_copies()
             handle, part = tempfile.mkstemp(dir=self._copies)
             os.close(handle)
             Path(part).write_bytes(self.get(path))
             Path(part).replace(copy)
         return copy
 
-    def _tidy(self) -> None:
+    def _remove_old_copies(self) -> None:
         copies = sorted(self._copies.iterdir(), key=lambda copy: copy.stat().st_mtime)
-        for copy in copies[:-KEPT]:
+        for copy in copies[:-MOST_COPIES]:
             copy.unlink(missing_ok=True)
 
-    def _found(self, folder: str) -> list[dict[str, Any]]:
+    def _list(self, folder: str) -> list[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = self._fs.ls(self._place(folder), detail=True)
+            items: list[dict[str, Any]] = self._fs.ls(self._place(folder), detail=True)
         except FileNotFoundError:
             return []
-        return found
+        return items
 
     def _place(self, path: str) -> str:
         return f"{self._root}/{path}"

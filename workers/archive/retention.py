@@ -1,8 +1,8 @@
 """Retention of nowcasts that belong to no stream: as many of the newest as there is room for.
 
 The oldest inputs, forecasts and scores go first: where all of them together exceed a limit, and
-where the disk is nearly as full as it may become before new work is refused. Who asks for a
-forecast that is gone is told so, and may have it made again.
+where the disk is nearly as full as it may become before new work is refused. A caller who
+asks for a forecast that is gone gets an answer that says so, and may have it made again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.frames_file import description_of
 
 FOLDERS = ("inputs", "forecasts/adhoc", "verification/adhoc")
-KEPT_SECONDS = 3600.0  # what is this young may belong to a job that is not done
+YOUNG_SECONDS = 3600.0  # what is this young may belong to a job that is not done
 log = logging.getLogger("echocast.archive")
 
 
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     size: int
 
 
-def remove_oldest(archive: Archive, limit_bytes: int, young_seconds: float = KEPT_SECONDS) -> int:
+def remove_oldest(archive: Archive, limit_bytes: int, young_seconds: float = YOUNG_SECONDS) -> int:
     """Remove the oldest files until the rest is no more than allowed; how many went.
 
     Args:
@@ -40,7 +40,7 @@ def remove_oldest(archive: Archive, limit_bytes: int, young_seconds: float = KEP
         young_seconds: Files modified in the last so many seconds stay in any case.
     """
     entries = sorted(_entries(archive.root))
-    excess = max(sum(entry.size for entry in entries) - limit_bytes, archive.wanted_bytes())
+    excess = max(sum(entry.size for entry in entries) - limit_bytes, archive.bytes_to_free())
     young, removed = time.time() - young_seconds, 0
     for entry in entries:
         if excess <= 0 or entry.modified > young:
@@ -68,7 +68,7 @@ def _entries(root: Path) -> Iterator[Entry]:
             for name in names:
                 path = os.path.join(where, name)  # noqa: PTH118  # there may be very many
                 try:
-                    found = os.stat(path)  # noqa: PTH116
+                    status = os.stat(path)  # noqa: PTH116
                 except FileNotFoundError:
                     continue
-                yield Entry(found.st_mtime, path, found.st_size)
+                yield Entry(status.st_mtime, path, status.st_size)

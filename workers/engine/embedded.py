@@ -22,7 +22,7 @@ from typing import IO, Self
 
 import redis
 
-from echocast.workers.engine.orphan import stop_stale_engine
+from echocast.workers.engine.orphan import stop_orphan
 from echocast.workers.engine.url import SOCKET_NAME, client_url, embedded_url
 from echocast.workers.errors import EngineError
 
@@ -86,7 +86,7 @@ class EmbeddedEngine:
         self.directory.chmod(0o700)
         self._lock()
         try:
-            stop_stale_engine(self.directory)
+            stop_orphan(self.directory)
             self._launch()
         except BaseException:
             self.stop()
@@ -198,9 +198,9 @@ def engine_binary() -> Path:
     try:
         return Path(_binary.get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        found = shutil.which("valkey-server") or shutil.which("redis-server")
-        if found:
-            return Path(found)
+        path = shutil.which("valkey-server") or shutil.which("redis-server")
+        if path:
+            return Path(path)
         raise EngineError(
             f"No engine to embed ({error}): install valkey-server or set ECHOCAST_REDIS_URL."
         ) from error

@@ -1,7 +1,7 @@
-"""What a supervisor that was killed left running is stopped before a new engine starts.
+"""An orphan: an engine whose supervisor was killed; it is stopped before a new one starts.
 
-Stopping loses nothing, since every write is on disk, and the new child is really ours: it can be
-waited for, and its end is noticed at once.
+Stopping loses nothing, since every write is on disk. The new engine is a child of this process: its
+end is noticed at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KILL_SECONDS = 5.0
 POLL_SECONDS = 0.02
 
 
-def stop_stale_engine(directory: Path) -> None:
+def stop_orphan(directory: Path) -> None:
     """Stop the engine that still serves a directory, politely at first.
 
     Raises:
@@ -40,11 +40,11 @@ def stop_stale_engine(directory: Path) -> None:
             os.kill(pid, signal_number)
         if _gone(pid, directory, patience):
             return
-    raise EngineError(f"The stale engine with process id {pid} in {directory} can't be stopped.")
+    raise EngineError(f"The orphaned engine with process id {pid} in {directory} can't be stopped.")
 
 
 def _pid_by_socket(directory: Path) -> int | None:
-    """Whoever answers on our private socket says which process it is."""
+    """The process id that the engine behind our private socket reports."""
     client = redis.Redis.from_url(client_url(embedded_url(directory)), socket_timeout=1)
     with client, contextlib.suppress(redis.RedisError):
         return int(client.info("server")["process_id"])

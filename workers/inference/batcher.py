@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from echocast.workers.errors import ClaimLost, DeadlinePassed
 from echocast.workers.inference.launch import bisect_on_failure
-from echocast.workers.inference.protocol import Network, Prepared
+from echocast.workers.inference.protocol import PreparedInput, ServedModel
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class BatchItem:
     """One job's part of a launch.
 
     Args:
-        network: Runs it.
-        prepared: What the network made of the frames.
+        model: Forecasts it.
+        prepared: The frames, made ready for the network.
         alone: True for a job that may have ended a worker.
-        deadline: Monotonic time in seconds after which nobody wants it any more.
+        deadline: Monotonic time in seconds after which it is not forecast any more.
         is_lost: Says whether the job was cancelled or given to another worker.
     """
 
-    network: Network
-    prepared: Prepared
+    model: ServedModel
+    prepared: PreparedInput
     alone: bool
     deadline: float
     is_lost: Callable[[], bool]
@@ -62,7 +62,7 @@ class BatchItem:
     def goes_with(self, other: BatchItem) -> bool:
         """True where both may share a launch."""
         return (
-            self.network is other.network
+            self.model is other.model
             and self.prepared.batch_key == other.prepared.batch_key
             and not self.alone
             and not other.alone
@@ -70,7 +70,7 @@ class BatchItem:
 
 
 class BatchListener(Protocol):
-    """Who hears about launches."""
+    """Is called at every launch."""
 
     def on_launch(self, items: int, seconds: float) -> None:
         """The network ran."""
@@ -84,8 +84,8 @@ class Batcher:
 
     Args:
         limits: How much goes into one launch.
-        guard: Makes the context of a launch, e.g. a watchdog, whose value hears of every step.
-        listener: Hears about launches.
+        guard: Makes the context of a launch, e.g. a watchdog; its value is called at every step.
+        listener: Is called at every launch.
     """
 
     def __init__(
@@ -143,10 +143,10 @@ class Batcher:
             pass
 
     def _serve(self) -> bool:
-        """Launch the next batch; nothing of it is kept while the next one is waited for."""
+        """Launch the next batch, whose memory is free before the wait for the next one."""
         batch = self._take()
-        if wanted := [item for item in batch if _still_wanted(item)]:
-            self._launch(wanted)
+        if live := [item for item in batch if _is_live(item)]:
+            self._launch(live)
         return bool(batch)
 
     def _take(self) -> list[BatchItem]:
@@ -189,13 +189,13 @@ class Batcher:
                 item.answer.set_result(BatchResult(outcome[0], wait, seconds))
 
     def _predict(self, batch: Sequence[BatchItem]) -> list[tuple[Any]]:
-        """Predictions in one-tuples, so that none of them is taken for an exception."""
+        """Predictions in one-tuples, so that none of them can be mistaken for an exception."""
         with self._guard() as progress:
-            predictions = batch[0].network.predict([item.prepared for item in batch], progress)
+            predictions = batch[0].model.predict([item.prepared for item in batch], progress)
         return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
 
 
-def _still_wanted(item: BatchItem) -> bool:
+def _is_live(item: BatchItem) -> bool:
     if item.is_lost():
         item.answer.set_exception(ClaimLost("The job was cancelled or given away."))
         return False

@@ -1,4 +1,4 @@
-"""Serving: which model a worker should serve by the registry, looked at every few seconds."""
+"""The champion of the registry, which every worker reads every few seconds and serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from echocast.model.errors import ModelError, RegistryError
 from echocast.model.registry.registry import CHAMPION, Registry
-from echocast.workers.inference.model_cache import LoadedNetworks
+from echocast.workers.inference.model_cache import ModelCache
 from echocast.workers.metrics import WorkerMetrics
 
 log = logging.getLogger("echocast.serving")
@@ -27,8 +27,8 @@ def open_registry(root: Path, who: str) -> Registry:
     return registry
 
 
-def candidates(registry: Registry) -> list[str]:
-    """What may serve first: the champion; and where it is refused, the one before it.
+def startup_models(registry: Registry) -> list[str]:
+    """The models that may serve first: the champion, and where it is refused, the one before it.
 
     Raises:
         ModelError: There is no champion.
@@ -38,33 +38,31 @@ def candidates(registry: Registry) -> list[str]:
     return [champion, previous] if previous else [champion]
 
 
-class ServingWatch:
-    """Lets a worker's networks follow the registry's champion.
+class ChampionWatch:
+    """Lets a worker's model cache follow the registry's champion.
 
-    A look costs the listing of one folder and a small file.
+    An update costs the listing of one folder and a small file.
 
     Args:
         registry: Where the aliases are.
-        networks: What follows.
-        metrics: Hear what serves.
+        models: Gets the champion.
+        metrics: Show which models are loaded, with their roles.
     """
 
-    def __init__(
-        self, registry: Registry, networks: LoadedNetworks, metrics: WorkerMetrics
-    ) -> None:
+    def __init__(self, registry: Registry, models: ModelCache, metrics: WorkerMetrics) -> None:
         self._registry = registry
-        self._networks = networks
+        self._models = models
         self._metrics = metrics
-        self._told: set[tuple[str, str, str]] = set()
+        self._exported: set[tuple[str, str, str]] = set()
         self._problem = ""
 
-    def look(self) -> None:
-        """Follow the champion of now; let go of what nobody wants; tell what serves."""
+    def update(self) -> None:
+        """Load the champion of now, remove unused models, and export what serves."""
         aliases = self._aliases()
         if CHAMPION in aliases:
-            self._networks.follow(aliases[CHAMPION])
-        self._networks.tidy()
-        self._tell(aliases)
+            self._models.set_champion(aliases[CHAMPION])
+        self._models.evict_unused()
+        self._export(aliases)
 
     def _aliases(self) -> Mapping[str, str]:
         """Empty where they can't be read: what serves goes on; each problem is logged once."""
@@ -75,20 +73,20 @@ class ServingWatch:
         except (ModelError, OSError) as error:
             problem = str(error)
         if problem and problem != self._problem:
-            log.error("%s goes on serving: %s", self._networks.champion, problem)
+            log.error("%s goes on serving: %s", self._models.champion, problem)
         self._problem = problem
         return aliases
 
-    def _tell(self, aliases: Mapping[str, str]) -> None:
-        loaded = self._networks.names
+    def _export(self, aliases: Mapping[str, str]) -> None:
+        loaded = self._models.names
         roles = {role: at for role, at in aliases.items() if at in loaded}
-        roles[CHAMPION] = self._networks.champion
-        now = {(role, *_parts(at)) for role, at in roles.items()}
-        for labels in self._told - now:
+        roles[CHAMPION] = self._models.champion
+        current = {(role, *_parts(at)) for role, at in roles.items()}
+        for labels in self._exported - current:
             self._metrics.models.remove(*labels)
-        for labels in now:
+        for labels in current:
             self._metrics.models.labels(*labels).set(1)
-        self._told = now
+        self._exported = current
 
 
 def _parts(reference: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from echocast.workers.errors import OutOfMemory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-BRIEF_SHARE = 0.01  # of the time to a hang: so long after it began a watch need not begin anew
+BRIEF_SHARE = 0.01  # of the time to a hang: a younger watch is not started again
 
 
 def bisect_on_failure(
@@ -30,7 +30,7 @@ def bisect_on_failure(
     Args:
         launch: Gives one result per item, or fails as a whole.
         items: At least one.
-        on_split: Hears what failed before the halves are tried.
+        on_split: Is called with the error before the halves are tried.
     """
     try:
         results = launch(items)

@@ -1,4 +1,4 @@
-"""The networks that a worker has loaded, and the one among them that serves."""
+"""The models that a worker has loaded, and which of them is the champion."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from dataclasses import dataclass
 
 from echocast.model.errors import CheckpointError, EchocastError
 from echocast.model.forecast import ModelIdentity
-from echocast.workers.inference.protocol import Network
+from echocast.workers.inference.protocol import ServedModel
 
 MOST_LOADED = 4  # champion, canary, challenger, and the one that served before
-RETRY_SECONDS = 60.0  # before a network that was refused is tried again
+RETRY_SECONDS = 60.0  # before a model that was refused is tried again
 UNLOADABLE = (EchocastError, OSError, RuntimeError, ValueError, KeyError, TypeError)
 log = logging.getLogger("echocast.networks")
 
 
 @dataclass
 class _Loaded:
-    """A network and when it was wanted last, in monotonic seconds."""
+    """A model and when it was used last, in monotonic seconds."""
 
-    network: Network
-    wanted: float
+    model: ServedModel
+    last_used: float
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a network could not be loaded, and from when on it may be tried again."""
+    """Why a model could not be loaded, and from when on it may be tried again."""
 
     reason: CheckpointError
     retry: float
 
 
-class LoadedNetworks:
-    """Networks by ``name/version``; safe to share among threads.
+class ModelCache:
+    """Models by ``name/version``; safe to share among threads.
 
-    A network is loaded beside those that run, by the thread that wants it; nobody who wants
-    another one waits for that. Jobs hold the network that they began with, and a launch runs one
-    network only, so a swap falls between two launches.
+    A model is loaded beside those that run, by the thread that needs it; threads that need another
+    one don't wait for that. A job goes on with the model that it began with, and a launch runs one
+    model only, so a swap falls between two launches.
 
     Args:
         load: Loads and tries ``name/version``.
         first: What to begin with: the first of these that can be loaded serves.
-        on_swap: Hears ``swapped`` or ``refused``.
-        keep_seconds: How long a network stays that nobody wants any more.
+        on_swap: Is called with ``swapped`` or ``refused``.
+        unused_seconds: How long a model stays that is not used any more.
         clock: Monotonic seconds.
 
     Raises:
@@ -55,15 +55,15 @@ class LoadedNetworks:
 
     def __init__(
         self,
-        load: Callable[[str], Network],
+        load: Callable[[str], ServedModel],
         first: Sequence[str],
         on_swap: Callable[[str], object] = lambda _: None,
-        keep_seconds: float = 900.0,
+        unused_seconds: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
         self._on_swap = on_swap
-        self._keep_seconds = keep_seconds
+        self._unused_seconds = unused_seconds
         self._clock = clock
         self._loading = threading.Lock()
         self._loaded: dict[str, _Loaded] = {}  # replaced, never changed
@@ -74,7 +74,7 @@ class LoadedNetworks:
         reasons = []
         for reference in references:
             try:
-                self._wanted(reference)
+                self._get(reference)
             except CheckpointError as error:
                 reasons.append(str(error))
             else:
@@ -86,55 +86,55 @@ class LoadedNetworks:
         """What is loaded, as ``name/version``."""
         return tuple(self._loaded)
 
-    def get(self, model: ModelIdentity, *, or_champion: bool = False) -> Network:
-        """The network of that name and version, loaded if need be.
+    def get(self, model: ModelIdentity, *, or_champion: bool = False) -> ServedModel:
+        """The model of that name and version, loaded if need be.
 
         Args:
             model: Which.
-            or_champion: Give the one that serves, where the other can't be loaded.
+            or_champion: Give the champion, where the other can't be loaded.
 
         Raises:
             CheckpointError: There is no such model, or it can't be loaded.
         """
         try:
-            return self._wanted(f"{model.name}/{model.version}")
+            return self._get(f"{model.name}/{model.version}")
         except CheckpointError:
             if not or_champion:
                 raise
-            return self._wanted(self.champion)
+            return self._get(self.champion)
 
-    def follow(self, champion: str) -> None:
-        """Let another network serve, once it is loaded; where it can't be, the old one goes on."""
+    def set_champion(self, champion: str) -> None:
+        """Load another champion and let it serve; where it can't be loaded, the old one goes on."""
         if champion == self.champion:
             return
         try:
-            self._wanted(champion)
+            self._get(champion)
         except CheckpointError:
             return
         log.info("%s serves from now on, after %s.", champion, self.champion)
         self.champion = champion
         self._on_swap("swapped")
 
-    def tidy(self) -> None:
-        """Let go of networks that nobody has wanted for long."""
-        since = self._clock() - self._keep_seconds
+    def evict_unused(self) -> None:
+        """Remove the models that have not been used for long."""
+        since = self._clock() - self._unused_seconds
         with self._loading:
-            kept = {
+            retained = {
                 reference: loaded
                 for reference, loaded in self._loaded.items()
-                if loaded.wanted >= since or reference == self.champion
+                if loaded.last_used >= since or reference == self.champion
             }
-            if len(kept) < len(self._loaded):
-                self._loaded = kept
+            if len(retained) < len(self._loaded):
+                self._loaded = retained
                 gc.collect()
 
-    def _wanted(self, reference: str) -> Network:
+    def _get(self, reference: str) -> ServedModel:
         loaded = self._loaded.get(reference)
         if loaded is None:
             with self._loading:
                 loaded = self._loaded.get(reference) or self._load_beside(reference)
-        loaded.wanted = self._clock()
-        return loaded.network
+        loaded.last_used = self._clock()
+        return loaded.model
 
     def _load_beside(self, reference: str) -> _Loaded:
         refusal = self._refused.pop(reference, None)
@@ -156,9 +156,9 @@ class LoadedNetworks:
         return reason
 
     def _with_room(self) -> dict[str, _Loaded]:
-        """Those loaded, without the one that nobody has wanted for longest where they are many."""
+        """Those loaded, without the one that was not used for longest where they are many."""
         others = {name: at for name, at in self._loaded.items() if name != self.champion}
         if len(self._loaded) < MOST_LOADED or not others:
             return self._loaded
-        oldest = min(others, key=lambda name: others[name].wanted)
+        oldest = min(others, key=lambda name: others[name].last_used)
         return {name: loaded for name, loaded in self._loaded.items() if name != oldest}

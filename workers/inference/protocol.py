@@ -9,7 +9,7 @@ from echocast.model.forecast import ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 
 
-class Prepared(Protocol):
+class PreparedInput(Protocol):
     """Frames made ready for the network."""
 
     @property
@@ -21,8 +21,8 @@ class Prepared(Protocol):
         """Pixels x frames."""
 
 
-class Network(Protocol):
-    """A nowcaster in three phases, of which only the middle one belongs to the batching thread."""
+class ServedModel(Protocol):
+    """A nowcaster in three phases; only the middle one runs in the batching thread."""
 
     @property
     def identity(self) -> ModelIdentity:
@@ -33,7 +33,7 @@ class Network(Protocol):
         """Fast forms of its steps that disagreed with the plain ones when it was loaded."""
 
     def prepare(self, frames: Frames) -> Any:
-        """Any thread: frames -> :class:`Prepared`."""
+        """Any thread: frames -> :class:`PreparedInput`."""
 
     def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
         """The batching thread: one prediction per prepared item; reports every step it makes."""

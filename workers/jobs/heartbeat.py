@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from echocast.workers.jobs.job import WorkerInfo
-from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.runtime.periodic import Periodic
 
@@ -19,25 +19,25 @@ class Heartbeat:
     """A thread that beats every few seconds while the worker runs.
 
     Args:
-        jobs: Where the signs of life go.
-        held: The jobs whose leases are renewed.
-        describe: Who is alive, with the models loaded at the moment.
+        jobs: Gets the signs of life.
+        leases: The leases to renew.
+        describe: Describes this worker, with the models loaded at the moment.
         every_seconds: Time between two beats.
         job_timeout_seconds: A phase of a job that takes longer hangs, and the process ends.
-        end_process: How; the leases lapse then and another worker takes over.
+        end_process: How to end it; the leases lapse then and another worker takes over.
     """
 
     def __init__(
         self,
         jobs: JobStore,
-        held: HeldJobs,
+        leases: JobLeases,
         describe: Callable[[], WorkerInfo],
         every_seconds: float,
         job_timeout_seconds: float,
         end_process: Callable[[int], object] = os._exit,
     ) -> None:
         self._jobs = jobs
-        self._held = held
+        self._leases = leases
         self._describe = describe
         self._job_timeout = job_timeout_seconds
         self._end_process = end_process
@@ -49,18 +49,18 @@ class Heartbeat:
         self._periodic.start()
 
     def stop(self) -> None:
-        """End the thread and take leave."""
+        """End the thread, and have the engine forget this worker."""
         self._periodic.stop()
-        self._jobs.say_goodbye(self._held.incarnation)
+        self._jobs.say_goodbye(self._leases.incarnation)
 
     def beat(self) -> None:
         """One sign of life with the renewal of every lease."""
-        if claims := self._held.claims():
-            self._held.lose(self._jobs.renew(claims))
+        if claims := self._leases.claims():
+            self._leases.mark_lost(self._jobs.renew(claims))
         self._jobs.beat(self._describe())
 
     def _watch(self) -> None:
-        if self._held.longest_seconds() > self._job_timeout:
+        if self._leases.longest_seconds() > self._job_timeout:
             log.critical("A phase of a job took longer than %s s.", self._job_timeout)
             self._end_process(HUNG_EXIT_CODE)
         self.beat()

@@ -1,4 +1,4 @@
-"""Janitor: finds jobs that a dead worker held or whose message was lost; one worker is elected."""
+"""Janitor: finds jobs whose worker died or whose message was lost; one worker is elected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from echocast.workers.jobs.job import Sweep
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.runtime.periodic import Periodic
 
-ELECTED_PERIODS = 3  # periods after which a silent janitor's office is open to others
+ELECTED_PERIODS = 3  # periods after which another worker may be elected
 
 
 class Janitor:
@@ -20,7 +20,7 @@ class Janitor:
         incarnation: Name of this life of the worker process.
         every_seconds: Time between two sweeps.
         unclaimed_seconds: How long a job may wait before its message may count as lost.
-        on_sweep: Hears what was found.
+        on_sweep: Gets the result of each sweep.
         end_process: How to end the process when sweeping is broken.
     """
 

@@ -1,4 +1,4 @@
-"""Job: one nowcast from request to terminal state, as the engine's hash tells it."""
+"""Job: one nowcast from request to terminal state, as the engine's hash has it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JobPolicy:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a caller wants forecast.
+    """The forecast that a caller asks for.
 
     Args:
         input_sha: Archive name of the ten input frames.
@@ -100,7 +100,7 @@ class Job:
     """One job as it stands. Times are UTC; ``timings`` are seconds per phase.
 
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
-    the requests that hold the job; ``verified`` counts the observation sets that are scored.
+    the requests that need the job; ``verified`` counts the observation sets that are scored.
     """
 
     id: str
@@ -174,7 +174,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Submission:
-    """A job and whether this request brought it into being."""
+    """A job and whether this request created it."""
 
     job: Job
     created: bool

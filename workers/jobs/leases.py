@@ -1,4 +1,4 @@
-"""The jobs that this worker holds, and whether it still holds them."""
+"""The jobs that this worker has claimed, and whether their leases are lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
-class HeldJobs:
+class JobLeases:
     """Claims of one incarnation of a worker; safe to share among threads.
 
     Args:
@@ -19,7 +19,7 @@ class HeldJobs:
     def __init__(self, incarnation: str) -> None:
         self.incarnation = incarnation
         self._numbers = itertools.count(1)
-        self._held: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
         self._working: dict[str, float] = {}
         self._lost: set[str] = set()
         self._expected: set[str] = set()
@@ -31,12 +31,12 @@ class HeldJobs:
         return f"{self.incarnation}:{next(self._numbers)}"
 
     def close(self) -> None:
-        """Claim nothing more: the worker leaves."""
+        """Claim no other job: the worker stops."""
         self.closed = True
 
     @contextmanager
     def expecting(self, job_id: str) -> Iterator[bool]:
-        """Note that a thread waits for room to claim a job; False where another one does so."""
+        """A thread waits until it may claim a job; False where another thread waits for it."""
         with self._lock:
             first = job_id not in self._expected
             self._expected.add(job_id)
@@ -48,21 +48,21 @@ class HeldJobs:
                     self._expected.discard(job_id)
 
     @contextmanager
-    def holding(self, claim: str, job_id: str) -> Iterator[None]:
-        """Have the claim renewed while the context lasts."""
+    def hold(self, claim: str, job_id: str) -> Iterator[None]:
+        """Have the lease renewed while the context lasts."""
         with self._lock:
-            self._held[claim] = job_id
+            self._claims[claim] = job_id
             self._expected.discard(job_id)
         try:
             yield
         finally:
             with self._lock:
-                del self._held[claim]
+                del self._claims[claim]
                 self._lost.discard(claim)
 
     @contextmanager
     def working(self, claim: str) -> Iterator[None]:
-        """Note that work on a job goes on: who waits for others does not hang."""
+        """Work on a job goes on in the context; a job that only waits does not count as hung."""
         with self._lock:
             self._working[claim] = time.monotonic()
         try:
@@ -72,19 +72,19 @@ class HeldJobs:
                 del self._working[claim]
 
     def moved(self, claim: str) -> None:
-        """Note that work on a job is slow, but does not hang."""
+        """The work on a job made a step: it is slow, but does not hang."""
         with self._lock:
             self._working[claim] = time.monotonic()
 
     def claims(self) -> dict[str, str]:
-        """Claim -> job id of everything held."""
+        """Claim -> job id of every lease."""
         with self._lock:
-            return dict(self._held)
+            return dict(self._claims)
 
-    def lose(self, claims: Iterable[str]) -> None:
-        """Note claims that can't be renewed any more."""
+    def mark_lost(self, claims: Iterable[str]) -> None:
+        """The leases of these claims can't be renewed any more."""
         with self._lock:
-            self._lost.update(set(claims) & self._held.keys())
+            self._lost.update(set(claims) & self._claims.keys())
 
     def is_lost(self, claim: str) -> bool:
         """True where the job was cancelled or given to another worker."""

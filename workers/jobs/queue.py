@@ -70,12 +70,12 @@ class Publisher:
         self._app = celery_app(redis_url)
 
     def publish(self, task: str, job_id: str) -> bool:
-        """Tell the workers about a job; False where the engine is away (the janitor will)."""
+        """Queue a message about a job; False where the engine is away (the janitor does it)."""
         try:
             self._app.send_task(
                 task, (job_id,), task_id=job_id, retry=True, retry_policy=PUBLISH_RETRY
             )
-        except Exception as error:  # of many kinds where a connection dies in kombu's hands
+        except Exception as error:  # kombu raises many kinds where a connection breaks
             log.warning("Publishing job %s failed and is left to the janitor: %s", job_id, error)
             return False
         return True

@@ -1,6 +1,6 @@
-"""Leaving: a worker that is told to stop gives back what it can't finish in time.
+"""A worker that gets a signal to stop gives back the jobs that it can't finish in time.
 
-A planned restart must not cost a job one of its lives: large forecasts would be poison after three
+A planned restart must not count as an attempt at a job: large forecasts would be poison after three
 restarts although nothing was wrong with them.
 """
 
@@ -16,36 +16,36 @@ from contextlib import contextmanager, suppress
 from celery.signals import worker_shutting_down
 
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.store import JobStore
 
-log = logging.getLogger("echocast.leaving")
+log = logging.getLogger("echocast.shutdown")
 
 
 @contextmanager
-def leaving(
+def graceful_stop(
     jobs: JobStore,
-    held: HeldJobs,
+    leases: JobLeases,
     grace_seconds: float,
     end_process: Callable[[int], object] = os._exit,
 ) -> Iterator[None]:
     """While the context lasts, a signal to stop ends the process after the grace at the latest.
 
     Args:
-        jobs: Takes back what is held.
-        held: The jobs that run.
+        jobs: Takes the jobs back.
+        leases: Of the jobs that run.
         grace_seconds: How long they may go on after the signal.
         end_process: How to end it, with an exit code.
     """
 
-    def leave() -> None:
+    def stop() -> None:
         time.sleep(grace_seconds)
         with suppress(EngineUnavailable):
-            give_all_back(jobs, held)
+            give_all_back(jobs, leases)
         end_process(0)
 
     def on_signal(**_: object) -> None:
-        threading.Thread(target=leave, name="leaving", daemon=True).start()
+        threading.Thread(target=stop, name="shutdown", daemon=True).start()
 
     worker_shutting_down.connect(on_signal, weak=False)
     try:
@@ -54,13 +54,13 @@ def leaving(
         worker_shutting_down.disconnect(on_signal)
 
 
-def give_all_back(jobs: JobStore, held: HeldJobs) -> None:
-    """Put every held job back into the queue, claim no other, and take leave."""
-    held.close()
+def give_all_back(jobs: JobStore, leases: JobLeases) -> None:
+    """Put every claimed job back into the queue, claim no other, and say goodbye."""
+    leases.close()
     given: set[str] = set()
-    while new := {c: job for c, job in held.claims().items() if c not in given}:
+    while new := {c: job for c, job in leases.claims().items() if c not in given}:
         for claim, job_id in new.items():
             log.info("Job %s is given back: the worker stops.", job_id)
             jobs.give_back(job_id, claim)
         given.update(new)
-    jobs.say_goodbye(held.incarnation)
+    jobs.say_goodbye(leases.incarnation)

@@ -121,9 +121,9 @@ class JobStore:
         return Job.from_hash(values) if values else None
 
     def release(self, job_id: str, caller: str = "") -> Job | None:
-        """One request of a caller lets go; nobody else's does, so nobody else's job ends.
+        """A caller takes one of its requests for the job back; those of others stay.
 
-        When the last one does, a job that is not done is cancelled.
+        When the last one is taken back, a job that is not done is cancelled.
         """
         values = self._run("release", job_id, uuid.uuid4().hex, self.policy.ttl_seconds, caller)
         return job_of(values) if values else None
@@ -230,7 +230,7 @@ class JobStore:
         return bool(self._run("elect", incarnation, int(1000 * seconds)))
 
     def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
-        """Put jobs back whose worker fell silent or whose message was lost; end the hopeless."""
+        """Put jobs back whose worker is silent or whose message was lost; end those past hope."""
         head = self.engine.call(lambda: self.publisher.head_of_queue(self.engine.redis))
         publish, verify, *counts = self._run(
             "sweep",

@@ -1,8 +1,8 @@
 """``python -m echocast.workers.retraining.beat``: Celery beat, which asks for due retrainings.
 
-Beat's own memory of what it sent would be a pickle, and a beat that restarts every few days would
-never send what is due every week. So it keeps no memory: it looks often, and the history of the
-models says when the last retraining was. Several beats ask no more often than one.
+Celery's own file of what it sent is a pickle, and a beat that restarts every few days would never
+send what is due every week. So beat has no file: it reads the history of the models often, which
+says when the last retraining was. Several beats ask no more often than one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.settings import WorkerSettings
 
 RETRAIN: Final = "retrain"  # of the history
-LOOKS_PER_INTERVAL = 100
+CHECKS_PER_INTERVAL = 100
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.2, 300.0
 log = logging.getLogger("echocast.beat")
 
@@ -45,7 +45,7 @@ def last_retraining(registry: RegistryReader) -> datetime | None:
 
 
 def run_beat(settings: WorkerSettings) -> None:
-    """Look until SIGTERM or SIGINT.
+    """Ask for due retrainings until SIGTERM or SIGINT.
 
     Raises:
         EngineUnavailable: No engine answered within the time to wait for it.
@@ -65,7 +65,7 @@ def run_beat(settings: WorkerSettings) -> None:
 
     app = celery_app(settings.engine_url)
     app.ask_if_due = ask_if_due
-    every = min(max(interval / LOOKS_PER_INTERVAL, SHORTEST_SECONDS), LONGEST_SECONDS)
+    every = min(max(interval / CHECKS_PER_INTERVAL, SHORTEST_SECONDS), LONGEST_SECONDS)
     app.conf.beat_schedule = {"retrain": {"task": TRAINING, "schedule": timedelta(seconds=every)}}
     service = Service(app, max_interval=every, scheduler_cls=DueScheduler)
     for number in (signal.SIGINT, signal.SIGTERM):

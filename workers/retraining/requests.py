@@ -1,10 +1,10 @@
-"""What is asked of trainers, and which one may do it: a wish and a lock, as the engine keeps them.
+"""The request for a retraining, and the lock of the trainer that works on it, in the engine.
 
-Keys: ``echocast:retraining`` a hash: ``wanted``, the wish as JSON, which stays until a trainer
+Keys: ``echocast:retraining`` a hash: ``wanted``, the request as JSON, which stays until a trainer
 came to a verdict; ``attempts`` at it; ``since``, when it was first asked whether one is due.
 ``echocast:retraining:lock``, number and name of the trainer at work, for as long as it renews it;
-``echocast:retraining:number``, the last number. Numbers grow: whoever lost the lock holds a lower
-one than his successor, and the registry refuses it (fencing_token.py).
+``echocast:retraining:number``, the last number. Numbers grow: a trainer that lost the lock has a
+lower number than the next one, and the registry refuses it (fencing_token.py).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LOCK_KEY: Final = "echocast:retraining:lock"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A retraining that somebody wants.
+class RetrainingRequest:
+    """A retraining that was asked for.
 
     Args:
         id: Stands in the name of its work folder.
         why: In a sentence, for the history.
-        time: When it was wished for, UTC, ISO 8601.
+        time: When it was asked for, UTC, ISO 8601.
     """
 
     id: str
@@ -39,12 +39,12 @@ class Wish:
 
     @classmethod
     def new(cls, why: str) -> Self:
-        """A wish of now."""
+        """A request of now."""
         now = datetime.now(UTC)
         return cls(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}", why, now.isoformat())
 
     def to_text(self) -> str:
-        """JSON, the same for the same wish."""
+        """JSON, the same for the same request."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
@@ -66,8 +66,8 @@ class Lock:
         return f"{self.number} {self.name}"
 
 
-class Wishes:
-    """Wishes and the lock, in the engine; safe to share among threads and processes.
+class RetrainingRequests:
+    """The request and the lock, in the engine; safe to share among threads and processes.
 
     Args:
         engine: Where they are kept.
@@ -82,22 +82,22 @@ class Wishes:
         self._release = engine.script(scripts["release"])
 
     def add(self, why: str) -> bool:
-        """Wish for a retraining; False where one is wished for already."""
-        return bool(self._request(Wish.new(why).to_text()))
+        """Ask for a retraining; False where one is asked for already."""
+        return bool(self._request(RetrainingRequest.new(why).to_text()))
 
-    def wanted(self) -> tuple[Wish, int] | None:
-        """What is wished for, and how often trainers have begun it; None where nothing is."""
+    def pending(self) -> tuple[RetrainingRequest, int] | None:
+        """The request, and how often trainers have begun it; None without one."""
         state: dict[str, Any] = self.engine.call(lambda: self.engine.redis.hgetall(STATE_KEY))
         if "wanted" not in state:
             return None
-        return Wish(**json.loads(state["wanted"])), int(state.get("attempts", 0))
+        return RetrainingRequest(**json.loads(state["wanted"])), int(state.get("attempts", 0))
 
     def acquire(self, name: str, given: int, lease_seconds: float) -> Lock | None:
         """The lock, or None where another trainer has it.
 
         Args:
             name: Of the trainer, another one each time.
-            given: A number that was given already, as the registry knows: an engine may forget.
+            given: The last number that the registry knows: an engine may forget its own.
             lease_seconds: How long it holds without being renewed.
         """
         number = int(self._acquire(name, given, _milliseconds(lease_seconds)))
@@ -107,13 +107,15 @@ class Wishes:
         """Keep the lock; False where it is lost."""
         return bool(self._renew(lock.text, _milliseconds(lease_seconds)))
 
-    def release(self, lock: Lock, done: Wish | None = None, *, counts: bool = True) -> bool:
+    def release(
+        self, lock: Lock, done: RetrainingRequest | None = None, *, counts: bool = True
+    ) -> bool:
         """Give the lock back; False where it was lost.
 
         Args:
             lock: What is given back.
-            done: The wish that needs no further attempt.
-            counts: Whether the attempt counts; one that was told to stop does not.
+            done: The request that needs no further attempt.
+            counts: Whether the attempt counts; an attempt that was stopped does not.
         """
         text = done.to_text() if done else ""
         return bool(self._release(lock.text, text, "0" if counts else "1"))
@@ -133,7 +135,7 @@ class Wishes:
         return datetime.fromisoformat(self.engine.call(ask))
 
 
-def request(engine: EngineClient, why: str) -> bool:
+def request_retraining(engine: EngineClient, why: str) -> bool:
     """Ask for a retraining; False where one is asked for or running already.
 
     Args:
@@ -143,7 +145,7 @@ def request(engine: EngineClient, why: str) -> bool:
     Raises:
         EngineUnavailable: No engine answers.
     """
-    if not Wishes(engine).add(why):
+    if not RetrainingRequests(engine).add(why):
         return False
     publisher = Publisher(engine.url)  # where the message is lost, trainers look from time to time
     try:
@@ -164,10 +166,12 @@ def request_if_due(
         interval_seconds: Between two.
         now: UTC.
     """
-    since = last or Wishes(engine).known_since()
+    since = last or RetrainingRequests(engine).known_since()
     if now - since < timedelta(seconds=interval_seconds):
         return False
-    return request(engine, f"Due: the last one was at {since.isoformat(timespec='seconds')}.")
+    return request_retraining(
+        engine, f"Due: the last one was at {since.isoformat(timespec='seconds')}."
+    )
 
 
 def _milliseconds(seconds: float) -> int:

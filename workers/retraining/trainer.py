@@ -8,8 +8,8 @@ shares of the CPU decide (``cpu_shares`` in docker-compose.yml). A GPU knows no 
 beside a worker on one GPU takes turns with it. So the trainer computes on the CPU unless
 ``ECHOCAST_TRAINER_DEVICE`` names a device, which should be one of its own.
 
-Messages only wake the trainer up; what is wanted stands in the engine until there is a verdict. A
-trainer that dies loses its lock, and the next one goes on in the same work folder.
+Messages only wake the trainer up; the request stays in the engine until there is a verdict. When a
+trainer dies it loses its lock, and the next one goes on in the same work folder.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.queue import TRAINING, celery_app
-from echocast.workers.retraining.requests import Lock, Wish, Wishes
+from echocast.workers.retraining.requests import Lock, RetrainingRequest, RetrainingRequests
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
 from echocast.workers.settings import WorkerSettings
@@ -48,81 +48,81 @@ log = logging.getLogger("echocast.trainer")
 
 
 class Trainer:
-    """Looks for a wish, and has it done under the lock.
+    """Starts the retraining that was asked for, under the lock.
 
     Args:
         settings: How.
-        wishes: Where they are.
-        command: What does it, given a wish and the number of the lock.
+        requests: Where the request and the lock are.
+        command: The command line of the child, given a request and the lock.
     """
 
     def __init__(
         self,
         settings: WorkerSettings,
-        wishes: Wishes,
-        command: Callable[[WorkerSettings, Wish, Lock], Sequence[str]] | None = None,
+        requests: RetrainingRequests,
+        command: Callable[[WorkerSettings, RetrainingRequest, Lock], Sequence[str]] | None = None,
     ) -> None:
         self._settings = settings
-        self._wishes = wishes
+        self._requests = requests
         self._command = command or retrain_command
         self._stopping = threading.Event()
         self._wake = threading.Event()
 
     def wake(self) -> None:
-        """Look soon."""
+        """Ask the engine soon."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End the child and look no more; what it did so far is kept."""
+        """End the child and start no other; what it did so far stays in the work folder."""
         self._stopping.set()
         self._wake.set()
 
     def run(self) -> None:
-        """Look again and again until told to stop."""
+        """Ask the engine again and again until :meth:`stop`."""
         while not self._stopping.is_set():
             try:
-                self.look()
+                self.run_pending()
             except EngineUnavailable as error:
                 log.error("The engine is asked again later: %s", error)
             self._wake.wait(self._settings.trainer_look_seconds)
             self._wake.clear()
 
-    def look(self) -> str | None:
-        """Do what is wanted, if nobody does it.
+    def run_pending(self) -> str | None:
+        """Do the retraining that was asked for, if no other trainer does it.
 
         Returns:
             ``done``, ``failed``, ``given up``, ``lost`` or ``stopped``; None where there was
             nothing to do.
         """
-        wanted = self._wishes.wanted()
-        if wanted is None:
+        pending = self._requests.pending()
+        if pending is None:
             return None
         root, name = self._settings.models_root, f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        lock = self._wishes.acquire(name, fence_of(root), self._settings.trainer_lease_seconds)
+        lock = self._requests.acquire(name, fence_of(root), self._settings.trainer_lease_seconds)
         if lock is None:
             return None
-        wish, attempts = wanted
+        request, attempts = pending
         raise_fence(root, lock.number)
         if attempts >= self._settings.maximum_attempts:
-            return self._give_up(wish, lock, attempts)
-        outcome = self._attempt(wish, lock)
-        log.info("Retraining %s: %s", wish.id, outcome)
+            return self._give_up(request, lock, attempts)
+        outcome = self._attempt(request, lock)
+        log.info("Retraining %s: %s", request.id, outcome)
         return outcome
 
-    def _give_up(self, wish: Wish, lock: Lock, attempts: int) -> str:
-        facts = {"id": wish.id, "verdict": "failed", "attempts": attempts}
+    def _give_up(self, request: RetrainingRequest, lock: Lock, attempts: int) -> str:
+        facts = {"id": request.id, "verdict": "failed", "attempts": attempts}
         Registry(self._settings.models_root).record(
-            "retrain", who="trainer", why=wish.why, facts=facts
+            "retrain", who="trainer", why=request.why, facts=facts
         )
-        self._wishes.release(lock, wish)
-        log.error("Retraining %s is given up after %d attempts", wish.id, attempts)
+        self._requests.release(lock, request)
+        log.error("Retraining %s is given up after %d attempts", request.id, attempts)
         return "given up"
 
-    def _attempt(self, wish: Wish, lock: Lock) -> str:
+    def _attempt(self, request: RetrainingRequest, lock: Lock) -> str:
         """Run the child for as long as the lock is ours."""
-        log.info("Retraining %s begins (%s)", wish.id, wish.why)
+        log.info("Retraining %s begins (%s)", request.id, request.why)
         child = subprocess.Popen(
-            self._command(self._settings, wish, lock),
+            self._command(self._settings, request, lock),
             stdin=subprocess.PIPE,
             stdout=sys.stderr,
             start_new_session=True,  # whose priority can be its own
@@ -132,8 +132,8 @@ class Trainer:
         finally:
             _end(child)
         if outcome != "lost":
-            done = wish if outcome == "done" else None
-            self._wishes.release(lock, done, counts=outcome != "stopped")
+            done = request if outcome == "done" else None
+            self._requests.release(lock, done, counts=outcome != "stopped")
         return outcome
 
     def _watch(self, child: subprocess.Popen[bytes], lock: Lock) -> str:
@@ -143,15 +143,15 @@ class Trainer:
             if self._stopping.is_set():
                 return "stopped"
             if time.monotonic() - renewed > lease / 3:
-                if not self._kept(lock, lease):
+                if not self._renewed(lock, lease):
                     return "lost"
                 renewed = time.monotonic()
             time.sleep(POLL_SECONDS)
         return "failed" if child.returncode else "done"
 
-    def _kept(self, lock: Lock, lease: float) -> bool:
+    def _renewed(self, lock: Lock, lease: float) -> bool:
         try:
-            return self._wishes.renew(lock, lease)
+            return self._requests.renew(lock, lease)
         except EngineUnavailable:
             return False  # longer than the lease: somebody else may hold the lock now
 
@@ -169,23 +169,23 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdin.close()
 
 
-def retrain_command(settings: WorkerSettings, wish: Wish, lock: Lock) -> list[str]:
-    """What a child is started with; the pipe on its standard input ends it with us."""
+def retrain_command(settings: WorkerSettings, request: RetrainingRequest, lock: Lock) -> list[str]:
+    """The command line of a child; the pipe on its standard input ends it with us."""
     archive = settings.streams_url or str(settings.archive_root)
     options: dict[str, Any] = {
-        "work": settings.data_dir / "retraining" / wish.id,
+        "work": settings.data_dir / "retraining" / request.id,
         "models-dir": settings.models_root,
         "config": settings.retrain_config,
         "who": "trainer",
-        "why": wish.why,
+        "why": request.why,
         "number": lock.number,
         "niceness": NICENESS,
         "threads": settings.trainer_threads or max(1, (os.cpu_count() or 1) // 2),
         "device": settings.trainer_device,
     }
-    told = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     flags = ["--end-with-input", "--json", *(["--promote"] if settings.retrain_promotes else [])]
-    return [sys.executable, "-m", "echocast.model", "retrain", archive, *told, *flags]
+    return [sys.executable, "-m", "echocast.model", "retrain", archive, *arguments, *flags]
 
 
 def run_trainer(settings: WorkerSettings) -> int:
@@ -199,7 +199,7 @@ def run_trainer(settings: WorkerSettings) -> int:
     config_of(settings.retrain_config)
     await_engine(settings)
     engine = EngineClient(settings.engine_url, settings.trainer_lease_seconds / 2)
-    trainer = Trainer(settings, Wishes(engine))
+    trainer = Trainer(settings, RetrainingRequests(engine))
     thread = threading.Thread(target=_run_or_end, args=(trainer,), name="trainer", daemon=True)
     app = celery_app(settings.engine_url)
 

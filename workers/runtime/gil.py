@@ -1,4 +1,4 @@
-"""How long a thread may keep the interpreter's lock from others that want it."""
+"""How long a thread may hold the interpreter's lock while others wait for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import sys
 SWITCH_INTERVAL_SECONDS = 0.0005
 
 
-def take_short_turns() -> None:
-    """Let the threads of this process take turns ten times as often as Python does by itself."""
+def set_switch_interval() -> None:
+    """Let the threads of this process switch ten times as often as Python does by itself."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)

@@ -13,7 +13,7 @@ STATM = Path("/proc/self/statm")
 
 
 class DeviceMemory(Collector):
-    """Says how much is used and how much there is.
+    """Gauges: how much memory is used and how much there is.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:<index>``.
@@ -23,10 +23,10 @@ class DeviceMemory(Collector):
         self._device = device
 
     def collect(self) -> Iterator[Metric]:
-        """Two gauges; nothing where the system does not tell."""
-        found = _gpu(self._device) if self._device.startswith("cuda") else _machine()
+        """Two gauges; none where the system does not say."""
+        values = _gpu(self._device) if self._device.startswith("cuda") else _machine()
         texts = "Used on the device: by all on a GPU, by this worker on a CPU.", "There is."
-        for name, text, value in zip(("used", "total"), texts, found, strict=False):
+        for name, text, value in zip(("used", "total"), texts, values, strict=False):
             family = GaugeMetricFamily(
                 f"echocast_worker_device_memory_{name}_bytes", text, labels=("device",)
             )

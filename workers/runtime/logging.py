@@ -1,4 +1,4 @@
-"""What the processes of ``workers/`` log, and where."""
+"""Logging of the worker processes."""
 
 from __future__ import annotations
 

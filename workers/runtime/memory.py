@@ -21,19 +21,19 @@ def resident_bytes() -> int:
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Trimmer:
-    """Gives freed memory back when enough of it may have gathered.
+class MallocTrimmer:
+    """Gives freed memory back to the system when there may be much of it.
 
     Args:
         slack_bytes: How much the process may grow before it is worth the time.
     """
 
     def __init__(self, slack_bytes: int = 256 * 2**20) -> None:
-        self._slack = slack_bytes
-        self._usual = resident_bytes()
+        self._slack_bytes = slack_bytes
+        self._usual_bytes = resident_bytes()
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
 
     def trim(self) -> None:
-        """Call this when nothing is at work."""
-        if self._trim is not None and resident_bytes() > self._usual + self._slack:
+        """Give it back; to be called while no job runs."""
+        if self._trim is not None and resident_bytes() > self._usual_bytes + self._slack_bytes:
             self._trim(0)

@@ -14,7 +14,7 @@ log = logging.getLogger("echocast.periodic")
 
 
 class Periodic:
-    """A thread that outlives an engine that is away, and that is never missing unnoticed.
+    """A thread that goes on while the engine is away, and ends the process where it can't go on.
 
     A worker without its heartbeat or janitor would look alive and lose jobs; so any other error
     ends the process, and its supervisor starts it again.
@@ -22,7 +22,7 @@ class Periodic:
     Args:
         name: Of the thread, for the log.
         act: What to do.
-        every_seconds: Time between two times.
+        every_seconds: Seconds between two runs.
         end_process: How to end it, with an exit code.
     """
 

@@ -1,4 +1,4 @@
-"""Room: a limited place that jobs enter in the order they come, some taking more of it."""
+"""A fair weighted semaphore: who comes first enters first, and some take more than others."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Room:
-    """A fair weighted semaphore: who takes the whole room is alone in it.
+class FairSemaphore:
+    """A weighted semaphore with a queue: whoever takes the whole capacity is alone.
 
     Args:
-        capacity: How much fits in at once; a larger amount counts as the whole room.
+        capacity: How much fits in at once; a larger amount counts as all of it.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._free = capacity
-        self._line: deque[object] = deque()
+        self._queue: deque[object] = deque()
         self._changed = threading.Condition()
 
     @contextmanager
     def take(self, amount: int) -> Iterator[None]:
-        """Wait in line for an amount of the room and leave it at the end."""
+        """Wait in the queue for an amount, and give it back at the end of the context."""
         amount = min(amount, self.capacity)
         self._enter(amount)
         try:
@@ -36,8 +36,8 @@ class Room:
     def _enter(self, amount: int) -> None:
         ticket = object()
         with self._changed:
-            self._line.append(ticket)
-            self._changed.wait_for(lambda: self._line[0] is ticket and self._free >= amount)
-            self._line.popleft()
+            self._queue.append(ticket)
+            self._changed.wait_for(lambda: self._queue[0] is ticket and self._free >= amount)
+            self._queue.popleft()
             self._free -= amount
             self._changed.notify_all()

@@ -9,7 +9,7 @@ from echocast.workers.archive.open_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher
 from echocast.workers.jobs.store import JobStore
-from echocast.workers.retraining.requests import request
+from echocast.workers.retraining.requests import request_retraining
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import DriftWatch
@@ -33,7 +33,7 @@ def stream_processing(settings: WorkerSettings, patience_seconds: float) -> Stre
     engine = EngineClient(settings.engine_url, patience_seconds)
     sums = CountSums(engine)
     registry = RegistryReader(settings.models_root)
-    begun = partial(request, engine) if settings.retrain_on_drift else _nothing_more
+    begun = partial(request_retraining, engine) if settings.retrain_on_drift else _nothing_more
     return StreamProcessing(
         stores=stores,
         scorer=Scorer(stores, sums),

@@ -7,98 +7,65 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from echocast.model.errors import EchocastError, InputError
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast_stream
-from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
-from echocast.workers.inference.batcher import Batcher, BatchItem
-from echocast.workers.inference.model_cache import LoadedNetworks
-from echocast.workers.inference.protocol import Network
+from echocast.workers.inference.batcher import BatchItem
+from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
-from echocast.workers.jobs.leases import HeldJobs
-from echocast.workers.jobs.store import JobStore
-from echocast.workers.metrics import WorkerMetrics
-from echocast.workers.runtime.semaphore import Room
-from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.tasks.context import WorkerContext
 from echocast.workers.tasks.scoring import score
 
 log = logging.getLogger("echocast.nowcast")
 
 
-@dataclass(frozen=True, eq=False)
-class Workshop:
-    """Everything the tasks of one worker share.
-
-    Args:
-        jobs: The job hashes.
-        archive: The files.
-        networks: What is loaded.
-        batcher: Runs the networks.
-        held: Claims of this worker.
-        places: For jobs; who must run alone takes all of them.
-        pixels: Place for pixels x frames.
-        metrics: Hears what happened.
-        streams: Input and output of the jobs of streams.
-    """
-
-    jobs: JobStore
-    archive: Archive
-    networks: LoadedNetworks
-    batcher: Batcher
-    held: HeldJobs
-    places: Room
-    pixels: Room
-    metrics: WorkerMetrics
-    streams: StreamProcessing
-
-
-def nowcast(shop: Workshop, job_id: str) -> None:
-    """Run a job if it is still to be had; a job whose worker died once runs with no other."""
-    with shop.held.expecting(job_id) as first:
+def nowcast(context: WorkerContext, job_id: str) -> None:
+    """Run a job if it still waits; a job whose worker died once runs alone."""
+    with context.leases.expecting(job_id) as first:
         if first:
-            _when_there_is_room(shop, job_id)
+            _when_a_slot_is_free(context, job_id)
 
 
-def _when_there_is_room(shop: Workshop, job_id: str) -> None:
-    with shop.places.take(1):
-        must_be_alone = _attempt(shop, job_id, alone=False)
+def _when_a_slot_is_free(context: WorkerContext, job_id: str) -> None:
+    with context.job_slots.take(1):
+        must_be_alone = _attempt(context, job_id, alone=False)
     if must_be_alone:
-        with shop.places.take(shop.places.capacity):
-            _attempt(shop, job_id, alone=True)
+        with context.job_slots.take(context.job_slots.capacity):
+            _attempt(context, job_id, alone=True)
 
 
-def _attempt(shop: Workshop, job_id: str, *, alone: bool) -> bool:
-    """Claim the job and run it; True where it can't be had in company.
+def _attempt(context: WorkerContext, job_id: str, *, alone: bool) -> bool:
+    """Claim the job and run it; True where it must run alone and this is not the moment.
 
-    It is claimed when there is room for it: until then it waits in the queue, where its deadline
-    counts, any worker may take it, and nobody holds the wait against it.
+    It is claimed when the pixel budget has room for it: until then it waits in the queue, where its
+    deadline counts and any worker may claim it, and the wait is no attempt.
     """
-    waiting = shop.jobs.get_waiting(job_id)
+    waiting = context.jobs.get_waiting(job_id)
     if waiting is None:
         return False
-    with shop.pixels.take(_cost(waiting)):
-        if shop.held.closed:
+    with context.pixel_budget.take(_cost(waiting)):
+        if context.leases.closed:
             return False
-        claim = shop.held.new_claim()
-        job = shop.jobs.claim(job_id, claim, shop.held.incarnation, alone=alone)
+        claim = context.leases.new_claim()
+        job = context.jobs.claim(job_id, claim, context.leases.incarnation, alone=alone)
         if isinstance(job, str):
             return job == "alone"
-        with shop.held.holding(claim, job.id):
-            _Run(shop, job, claim, alone=alone).to_the_end()
+        with context.leases.hold(claim, job.id):
+            _Run(context, job, claim, alone=alone).to_the_end()
     return False
 
 
 class _Run:
     """One claimed job on its way through the phases."""
 
-    def __init__(self, shop: Workshop, job: Job, claim: str, *, alone: bool) -> None:
-        self.shop, self.job, self.claim, self.alone = shop, job, claim, alone
+    def __init__(self, context: WorkerContext, job: Job, claim: str, *, alone: bool) -> None:
+        self.context, self.job, self.claim, self.alone = context, job, claim, alone
         self.started = time.monotonic()
         self.timings = {"queue": _queue_seconds(job)}
 
@@ -107,7 +74,7 @@ class _Run:
         try:
             self._succeed(self._forecast())
         except EngineUnavailable:
-            raise  # nothing can be written down; the lease lapses and the job runs again
+            raise  # nothing can be stored; the lease lapses and the job runs again
         except ClaimLost:
             log.info("Job %s was cancelled or given away.", self.job.id)
         except DeadlinePassed as error:
@@ -122,52 +89,52 @@ class _Run:
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         start = time.monotonic()
-        with self.shop.held.working(self.claim):
+        with self.context.leases.working(self.claim):
             yield
         self.timings[name] = time.monotonic() - start
 
     def _forecast(self) -> ForecastStream:
         with self._phase("load"):
-            network = self._network()
-            given = self._input()
-        if given.without_network is not None:
-            return given.without_network.stream()
-        frames, notes = [given.frames], given.quality
-        del given
+            model = self._model()
+            job_input = self._input()
+        if job_input.without_network is not None:
+            return job_input.without_network.stream()
+        frames, notes = [job_input.frames], job_input.quality
+        del job_input
         prepared: list[Any] = []
 
         def prepare() -> BatchItem:
             with self._phase("prepare"):
-                prepared.append(network.prepare(frames.pop()))  # not held while the network runs
-            return self._item(network, prepared[0])
+                prepared.append(model.prepare(frames.pop()))  # not held while the network runs
+            return self._item(model, prepared[0])
 
-        result = self.shop.batcher.run(prepare)
+        result = self.context.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
-        forecast = network.stream(prepared[0], result.prediction)
-        return forecast.with_notes({**notes, **_stand_in_note(self.job, forecast.model)})
+        forecast = model.stream(prepared[0], result.prediction)
+        return forecast.with_notes({**notes, **_substitute_note(self.job, forecast.model)})
 
-    def _network(self) -> Network:
-        """The one that was asked for; where it is refused here, the one that serves goes on.
+    def _model(self) -> ServedModel:
+        """The model that was asked for, or the champion where that one is refused here.
 
-        What is made to be compared with the champion is made by no other than was asked for.
+        A forecast that is made to be compared with the champion has no such substitute.
         """
         to_serve = self.job.product == DEFAULT_PRODUCT
-        return self.shop.networks.get(self.job.model, or_champion=to_serve)
+        return self.context.models.get(self.job.model, or_champion=to_serve)
 
     def _input(self) -> JobInput:
         if self.job.stream:
-            return self.shop.streams.forecasting.inputs(self.job)
-        return JobInput(self.shop.archive.load_frames(self.job.input_sha))
+            return self.context.streams.forecasting.inputs(self.job)
+        return JobInput(self.context.archive.load_frames(self.job.input_sha))
 
-    def _item(self, network: Network, prepared: Any) -> BatchItem:
-        left = self.shop.jobs.policy.deadline_seconds - _queue_seconds(self.job)
-        is_lost = partial(self.shop.held.is_lost, self.claim)
-        return BatchItem(network, prepared, self.alone, self.started + left, is_lost)
+    def _item(self, model: ServedModel, prepared: Any) -> BatchItem:
+        left = self.context.jobs.policy.deadline_seconds - _queue_seconds(self.job)
+        is_lost = partial(self.context.leases.is_lost, self.claim)
+        return BatchItem(model, prepared, self.alone, self.started + left, is_lost)
 
     def _succeed(self, forecast: ForecastStream) -> None:
-        """Finish and write the forecast, then score it until no observation came meanwhile."""
+        """Write the forecast, then score it until no further observation came meanwhile."""
         with self._phase("write"):
-            path = self._kept(replace(forecast, parts=self._finished(forecast.parts)))
+            path = self._stored(replace(forecast, parts=self._finished(forecast.parts)))
         self.timings["write"] -= self.timings.get("finish", 0)
         result = _result(forecast, path)
         job = self.job
@@ -178,41 +145,41 @@ class _Run:
                 break
             job = replace(job, observation_shas=outcome)
         if outcome == "finished" and "verification" in scores:
-            self.shop.metrics.on_scores(scores["verification"], None)
+            self.context.metrics.on_scores(scores["verification"], None)
 
     def _finished(self, parts: Iterator[Forecast]) -> Iterator[Forecast]:
-        """Each part when it is asked for, as long as the job is held."""
+        """Each part when it is asked for, as long as the lease is not lost."""
         while True:
-            if self.shop.held.is_lost(self.claim):
+            if self.context.leases.is_lost(self.claim):
                 raise ClaimLost("The job was cancelled or given away.")
             start = time.monotonic()
             part = next(parts, None)
-            self.shop.held.moved(self.claim)
+            self.context.leases.moved(self.claim)
             self.timings["finish"] = self.timings.get("finish", 0) + time.monotonic() - start
             if part is None:
                 return
             yield part
             del part
 
-    def _kept(self, forecast: ForecastStream) -> str:
-        """Where the forecast's file lies in the archive."""
+    def _stored(self, forecast: ForecastStream) -> str:
+        """Write the forecast's file; its path in the archive."""
         if self.job.stream:
-            return self.shop.streams.issue(self.job, forecast)
+            return self.context.streams.issue(self.job, forecast)
         answered = replace(self.job, model=forecast.model)
-        return self.shop.archive.put_forecast(answered, partial(write_forecast_stream, forecast))
+        return self.context.archive.put_forecast(answered, partial(write_forecast_stream, forecast))
 
     def _scores(self, job: Job, forecast_path: str) -> dict[str, Any]:
-        """The fields of the job hash that tell how good the forecast is."""
+        """The fields of the job hash with the scores of the forecast."""
         if not job.observation_shas:
             return {}
         with self._phase("verify"):
-            scores, problem = score(self.shop.archive, job, forecast_path)
+            scores, problem = score(self.context.archive, job, forecast_path)
         if problem is None:
             return {"verification": scores}
         return {"verification": scores, "verification_error": problem.__dict__}
 
     def _fail(self, error: JobError) -> None:
-        self.shop.metrics.errors.labels(error.type).inc()
+        self.context.metrics.errors.labels(error.type).inc()
         self._end("failed", error=error.__dict__)
 
     def _end(
@@ -225,10 +192,10 @@ class _Run:
         self.timings["total"] = self.timings["queue"] + time.monotonic() - self.started
         timings = {name: round(seconds, 6) for name, seconds in self.timings.items()}
         result = {**(result or {}), "timings": timings}
-        jobs = self.shop.jobs
+        jobs = self.context.jobs
         outcome = jobs.finish(self.job, self.claim, status, scored, result=result, **fields)
         if outcome == "finished":
-            self.shop.metrics.on_end(status, timings)
+            self.context.metrics.on_end(status, timings)
         return outcome
 
 
@@ -243,10 +210,12 @@ def _result(forecast: ForecastStream, path: str) -> dict[str, Any]:
     }
 
 
-def _stand_in_note(job: Job, model: ModelIdentity) -> dict[str, str]:
-    """Says so where another model answers than was asked for."""
-    asked, answered = (f"{m.name}/{m.version}" for m in (job.model, model))
-    return {} if asked == answered else {"model": f"{asked} was refused here; {answered} answered."}
+def _substitute_note(job: Job, model: ModelIdentity) -> dict[str, str]:
+    """A note where another model answers than was asked for."""
+    requested, answered = (f"{m.name}/{m.version}" for m in (job.model, model))
+    if requested == answered:
+        return {}
+    return {"model": f"{requested} was refused here; {answered} answered."}
 
 
 def _cost(job: Job) -> int:

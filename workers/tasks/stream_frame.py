@@ -1,4 +1,4 @@
-"""The stream task: a frame came, was replaced, or has work left undone."""
+"""The stream task: a frame came, was replaced, or is not processed to its end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import logging
 from echocast.model.errors import EchocastError
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.streams.processing import arrival
-from echocast.workers.tasks.nowcast import Workshop
+from echocast.workers.tasks.context import WorkerContext
 
 log = logging.getLogger("echocast.streams")
 
 
-def frame_arrived(shop: Workshop, message: str) -> None:
+def frame_arrived(context: WorkerContext, message: str) -> None:
     """See to the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
     name, time = arrival(message)
     try:
-        with shop.places.take(1):
-            shop.streams.see_to(name, time, shop.held.incarnation)
+        with context.job_slots.take(1):
+            context.streams.see_to(name, time, context.leases.incarnation)
     except EngineUnavailable:
         raise
     except EchocastError as error:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.metrics.retraining import RetrainingCollector
-from echocast.workers.retraining.requests import Wishes
+from echocast.workers.retraining.requests import RetrainingRequests
 from tests.workers.conftest import World, make_world
 
 __all__ = ["make_world"]
@@ -24,7 +24,7 @@ def test_verdicts_and_trainers_are_told(make_world: Callable[..., World], tmp_pa
     assert metrics.get_sample_value(LAST, {"verdict": "reject"}) == 0
     models.record("retrain", who="x", why="y", facts={"verdict": "reject"})
     last = models.record("retrain", who="x", why="y", facts={"verdict": "reject"})
-    assert Wishes(engine).acquire("trainer", 0, 30)
+    assert RetrainingRequests(engine).acquire("trainer", 0, 30)
     assert metrics.get_sample_value(LAST, {"verdict": "reject"}) == last.time.timestamp()
     assert metrics.get_sample_value(LAST, {"verdict": "promote"}) == 0
     assert metrics.get_sample_value("echocast_retrain_running") == 1
@@ -35,7 +35,7 @@ def test_an_engine_that_is_away_hides_only_what_it_knows(
 ):
     world = make_world()
     metrics = CollectorRegistry()
-    engine = Wishes(world.jobs.engine).engine
+    engine = RetrainingRequests(world.jobs.engine).engine
     metrics.register(RetrainingCollector(RegistryReader(tmp_path), engine, 3600.0))
     world.engine.stop()
     assert metrics.get_sample_value("echocast_retrain_running") is None

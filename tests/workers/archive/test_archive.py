@@ -98,8 +98,13 @@ def test_what_a_child_left_is_not_believed(archive: Archive, tmp_path: Path) -> 
         (tmp_path / "frames.npy").write_bytes(damaged)
         with pytest.raises(ArchiveError, match="hold no frames"):
             archive.adopt_frames(tmp_path)
-    for told in ("{", "[]", '{"times": 3}', json.dumps({**storm().description(), "times": []})):
-        (tmp_path / "frames.json").write_text(told)
+    for described in (
+        "{",
+        "[]",
+        '{"times": 3}',
+        json.dumps({**storm().description(), "times": []}),
+    ):
+        (tmp_path / "frames.json").write_text(described)
         np.save(tmp_path / "frames.npy", storm().reflectivity_dbz)
         with pytest.raises(ArchiveError, match="hold no frames"):
             archive.adopt_frames(tmp_path)
@@ -198,8 +203,8 @@ def test_the_oldest_nowcasts_make_room_for_the_newest(archive: Archive) -> None:
 
 
 def test_a_disk_that_is_nearly_full_is_made_room_on(tmp_path: Path) -> None:
-    floor = int(0.75 * shutil.disk_usage(tmp_path).free)
-    archive = Archive(tmp_path, free_space_floor_bytes=floor)
+    minimum = int(0.75 * shutil.disk_usage(tmp_path).free)
+    archive = Archive(tmp_path, free_space_floor_bytes=minimum)
     old, young = archive.put_frames(storm(0)), archive.put_frames(storm(1))
     age(archive, old, 86400)
     remove_oldest(archive, limit_bytes=2**40)

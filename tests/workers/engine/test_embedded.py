@@ -1,4 +1,4 @@
-"""The embedded engine: private, one supervisor, back with its data, no stale one left."""
+"""The embedded engine: private, one supervisor, back with its data, no orphan left."""
 
 import os
 import shutil
@@ -106,14 +106,14 @@ def test_a_second_supervisor_is_refused(directory: Path) -> None:
 
 
 def test_what_a_killed_supervisor_left_is_stopped_and_its_data_kept(directory: Path) -> None:
-    supervisor, stale = start_supervisor(directory)
+    supervisor, orphan = start_supervisor(directory)
     with redis.Redis(unix_socket_path=str(directory / SOCKET_NAME)) as commands:
         commands.set("kept", "yes")
     kill(supervisor)
-    assert alive(stale)
+    assert alive(orphan)
     with EmbeddedEngine(directory) as engine, client(engine) as commands:
-        assert engine.pid != stale
-        assert not alive(stale)
+        assert engine.pid != orphan
+        assert not alive(orphan)
         assert commands.get("kept") == "yes"
 
 
@@ -121,11 +121,11 @@ def test_a_stale_engine_that_hangs_is_found_by_its_pid_file_and_killed(
     directory: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("echocast.workers.engine.orphan.POLITE_SECONDS", 0.2)
-    supervisor, stale = start_supervisor(directory)
+    supervisor, orphan = start_supervisor(directory)
     kill(supervisor)
-    os.kill(stale, signal.SIGSTOP)
+    os.kill(orphan, signal.SIGSTOP)
     with EmbeddedEngine(directory):
-        assert not alive(stale)
+        assert not alive(orphan)
 
 
 def test_a_pid_file_that_names_a_stranger_harms_nobody(directory: Path) -> None:

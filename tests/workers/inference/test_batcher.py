@@ -11,7 +11,7 @@ import pytest
 from echocast.model.errors import is_out_of_memory
 from echocast.workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
 from echocast.workers.inference.batcher import BatchItem
-from tests.workers.bench import Bench, Network, Parcel
+from tests.workers.bench import Bench, FakeModel, Parcel
 from tests.workers.conftest import until
 
 
@@ -19,8 +19,8 @@ from tests.workers.conftest import until
 def bench() -> Iterator[Callable[..., Bench]]:
     with ExitStack() as stack:
 
-        def make(network: Network | None = None, **limits: float) -> Bench:
-            made = Bench(network or Network(), **limits)
+        def make(network: FakeModel | None = None, **limits: float) -> Bench:
+            made = Bench(network or FakeModel(), **limits)
             stack.callback(made.close)
             return made
 
@@ -113,7 +113,7 @@ def test_other_shapes_wait_for_their_own_launch(bench) -> None:
 
 def test_other_networks_wait_for_their_own_launch(bench) -> None:
     made = bench()
-    other = Network()
+    other = FakeModel()
     other.gate.set()
     made.occupy()
     mine = made.send(Parcel("a"))
@@ -161,7 +161,7 @@ def test_a_bad_item_fails_alone(bench) -> None:
 
 
 def test_out_of_memory_halves_until_it_fits(bench) -> None:
-    made = bench(Network(memory=2))
+    made = bench(FakeModel(memory=2))
     made.occupy()
     answers = made.send(*parcels("abcdefgh"))
     made.network.gate.set()
@@ -171,7 +171,7 @@ def test_out_of_memory_halves_until_it_fits(bench) -> None:
 
 
 def test_what_does_not_fit_alone_is_named(bench) -> None:
-    made = bench(Network(memory=0))
+    made = bench(FakeModel(memory=0))
     made.network.gate.set()
     with pytest.raises(OutOfMemory, match="memory of the device"):
         made.send(Parcel("a"))[0].result(5)
@@ -182,13 +182,13 @@ def test_lost_and_late_jobs_are_dropped(bench) -> None:
     made.occupy()
     lost = made.send(Parcel("lost"), is_lost=lambda: True)[0]
     late = made.send(Parcel("late"), deadline=time.monotonic() - 1)[0]
-    wanted = made.send(Parcel("a"))[0]
+    live = made.send(Parcel("a"))[0]
     made.network.gate.set()
     with pytest.raises(ClaimLost):
         lost.result(5)
     with pytest.raises(DeadlinePassed):
         late.result(5)
-    assert wanted.result(5).prediction == "A"
+    assert live.result(5).prediction == "A"
     assert made.network.launches == [["first"], ["a"]]
 
 

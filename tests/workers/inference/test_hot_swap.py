@@ -256,8 +256,8 @@ def test_what_a_registry_would_not_promote_is_refused_by_workers_too(
     assert stage.serves("1")
     assert stage.answer().model.version == "1"
     stage.registry.rollback(**ME)
-    told = (line for line in stage.log().splitlines() if f"tiny/{version} is refused" in line)
-    assert reason in next(told)
+    messages = (line for line in stage.log().splitlines() if f"tiny/{version} is refused" in line)
+    assert reason in next(messages)
 
 
 def test_a_worker_begins_with_the_model_before_one_that_it_refuses(stage: Stage) -> None:

@@ -22,8 +22,8 @@ def request(name: str = "a", **fields: object) -> JobRequest:
     return replace(JobRequest(name * 64, time, "fake", "1", SHAPE), **fields)
 
 
-def claimed(world: World, wanted: JobRequest, claim: str = f"{ME}:1") -> Job:
-    job = world.claims.claim(world.jobs.submit(wanted).job.id, claim, ME, alone=False)
+def claimed(world: World, request: JobRequest, claim: str = f"{ME}:1") -> Job:
+    job = world.claims.claim(world.jobs.submit(request).job.id, claim, ME, alone=False)
     assert isinstance(job, Job)
     return job
 

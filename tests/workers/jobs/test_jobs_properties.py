@@ -13,7 +13,7 @@ from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.jobs.job import TERMINAL, Job, JobPolicy, JobRequest
 from echocast.workers.jobs.store import JobStore
 
-WANTED = JobRequest("a" * 64, datetime(2026, 7, 1, tzinfo=UTC), "fake", "1", (10, 16, 16))
+REQUEST = JobRequest("a" * 64, datetime(2026, 7, 1, tzinfo=UTC), "fake", "1", (10, 16, 16))
 POLICY = JobPolicy(lease_seconds=0.001, maximum_attempts=3)
 MOVES = st.one_of(
     st.tuples(st.just("submit"), st.just(0)),
@@ -46,15 +46,15 @@ class Life:
     def __init__(self, jobs: JobStore, claims: JobStore) -> None:
         self.jobs, self.claims = jobs, claims
         self.jobs.engine.redis.flushdb()
-        self.held: dict[int, tuple[str, Job]] = {}
+        self.claimed: dict[int, tuple[str, Job]] = {}
         self.ends: dict[int, list[str]] = {}
         self.current: str | None = None
         self.numbers = iter(range(10**6))
 
     def move(self, what: str, who: int) -> None:
-        before = self.jobs.get(WANTED.job_id)
+        before = self.jobs.get(REQUEST.job_id)
         getattr(self, what.replace(" ", "_"))(who)
-        after = self.jobs.get(WANTED.job_id)
+        after = self.jobs.get(REQUEST.job_id)
         if before and after and before.terminal and before.generation == after.generation:
             assert after.status == before.status
         if after and after.terminal and not (before and before.terminal):
@@ -62,21 +62,21 @@ class Life:
         self.check(after)
 
     def submit(self, _: int) -> None:
-        self.jobs.submit(WANTED)
+        self.jobs.submit(REQUEST)
 
     def release(self, _: int) -> None:
-        self.jobs.release(WANTED.job_id)
+        self.jobs.release(REQUEST.job_id)
 
     def claim(self, who: int) -> None:
         claim = f"w{who}:{next(self.numbers)}"
-        job = self.claims.claim(WANTED.job_id, claim, f"w{who}", alone=True)
+        job = self.claims.claim(REQUEST.job_id, claim, f"w{who}", alone=True)
         if isinstance(job, Job):
             assert self.current is None
-            self.held[who], self.current = (claim, job), claim
+            self.claimed[who], self.current = (claim, job), claim
 
     def _finish(self, who: int, status: str) -> None:
-        if who in self.held:
-            claim, job = self.held[who]
+        if who in self.claimed:
+            claim, job = self.claimed[who]
             outcome = self.claims.finish(job, claim, status, job.observation_shas)
             if outcome == "finished":
                 assert claim == self.current
@@ -89,15 +89,15 @@ class Life:
         self._finish(who, "failed")
 
     def give_back(self, who: int) -> None:
-        if who in self.held:
-            claim, job = self.held[who]
+        if who in self.claimed:
+            claim, job = self.claimed[who]
             self.claims.give_back(job.id, claim)
 
     def sweep(self, _: int) -> None:
         self.claims.sweep(0.0)
 
     def observe(self, who: int) -> None:
-        self.jobs.add_observations(WANTED.job_id, str(who) * 64)
+        self.jobs.add_observations(REQUEST.job_id, str(who) * 64)
 
     def check(self, job: Job | None) -> None:
         if job is None:

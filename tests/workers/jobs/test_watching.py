@@ -15,26 +15,26 @@ from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.heartbeat import HUNG_EXIT_CODE, Heartbeat
 from echocast.workers.jobs.janitor import Janitor
 from echocast.workers.jobs.job import WorkerInfo
-from echocast.workers.jobs.leases import HeldJobs
+from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic
 from echocast.workers.streams.sweep import sweeper
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, claimed, request
 
 
-def heartbeat(world: World, held: HeldJobs, **fields: object) -> Heartbeat:
-    info = WorkerInfo(held.incarnation, "host", 1, "cpu", (), datetime.now(UTC))
+def heartbeat(world: World, leases: JobLeases, **fields: object) -> Heartbeat:
+    info = WorkerInfo(leases.incarnation, "host", 1, "cpu", (), datetime.now(UTC))
     usual = {"every_seconds": 0.05, "job_timeout_seconds": 60.0}
-    return Heartbeat(world.claims, held, lambda: info, **{**usual, **fields})
+    return Heartbeat(world.claims, leases, lambda: info, **{**usual, **fields})
 
 
 def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[..., World]) -> None:
     world = make_world(lease_seconds=0.4)
     world.claims._leases_may_lapse = lambda: True
-    held = HeldJobs(ME)
+    leases = JobLeases(ME)
     job = claimed(world, request())
-    beats = heartbeat(world, held)
-    with held.holding(f"{ME}:1", job.id):
+    beats = heartbeat(world, leases)
+    with leases.hold(f"{ME}:1", job.id):
         beats.start()
         assert [worker.incarnation for worker in world.jobs.alive_workers()] == [ME]
         time.sleep(0.8)
@@ -45,21 +45,21 @@ def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[.
 
 
 def test_a_cancelled_job_is_noticed_by_the_heartbeat(world: World) -> None:
-    held = HeldJobs(ME)
+    leases = JobLeases(ME)
     job = claimed(world, request())
-    with held.holding(f"{ME}:1", job.id):
-        assert not held.is_lost(f"{ME}:1")
+    with leases.hold(f"{ME}:1", job.id):
+        assert not leases.is_lost(f"{ME}:1")
         world.jobs.release(job.id)
-        heartbeat(world, held).beat()
-        assert held.is_lost(f"{ME}:1")
-    assert not held.is_lost(f"{ME}:1")
-    assert held.claims() == {}
+        heartbeat(world, leases).beat()
+        assert leases.is_lost(f"{ME}:1")
+    assert not leases.is_lost(f"{ME}:1")
+    assert leases.claims() == {}
 
 
 def test_a_job_worked_on_too_long_ends_the_process(world: World) -> None:
-    held, codes = HeldJobs(ME), []
-    beats = heartbeat(world, held, job_timeout_seconds=0.1, end_process=codes.append)
-    with held.holding(f"{ME}:1", "some job"), held.working(f"{ME}:1"):
+    leases, codes = JobLeases(ME), []
+    beats = heartbeat(world, leases, job_timeout_seconds=0.1, end_process=codes.append)
+    with leases.hold(f"{ME}:1", "some job"), leases.working(f"{ME}:1"):
         beats.start()
         until(lambda: codes)
     beats.stop()
@@ -67,19 +67,19 @@ def test_a_job_worked_on_too_long_ends_the_process(world: World) -> None:
 
 
 def test_a_job_that_waits_for_others_does_not_hang() -> None:
-    held = HeldJobs(ME)
-    with held.holding(f"{ME}:1", "some job"):
-        assert held.longest_seconds() == 0
-        with held.working(f"{ME}:1"):
+    leases = JobLeases(ME)
+    with leases.hold(f"{ME}:1", "some job"):
+        assert leases.longest_seconds() == 0
+        with leases.working(f"{ME}:1"):
             time.sleep(0.01)
-            assert held.longest_seconds() >= 0.01
-        assert held.longest_seconds() == 0
-        assert held.claims() == {f"{ME}:1": "some job"}
+            assert leases.longest_seconds() >= 0.01
+        assert leases.longest_seconds() == 0
+        assert leases.claims() == {f"{ME}:1": "some job"}
 
 
 def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
     world.claims.engine.patience_seconds = 0.05
-    beats = heartbeat(world, HeldJobs(ME))
+    beats = heartbeat(world, JobLeases(ME))
     beats.start()
     world.engine.stop()
     time.sleep(0.3)
@@ -94,7 +94,7 @@ def test_heartbeat_and_janitor_outlive_an_engine_that_refuses_writes(world: Worl
     world.claims.engine.patience_seconds = 0.05
     ended: list[int] = []
     sweeps: list[object] = []
-    beats = heartbeat(world, HeldJobs(ME), end_process=ended.append)
+    beats = heartbeat(world, JobLeases(ME), end_process=ended.append)
     janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append, ended.append)
     beats.start()
     janitor.start()
@@ -113,16 +113,16 @@ def test_nothing_is_done_half_when_the_engine_refuses_writes(world: World) -> No
     world.claims.engine.patience_seconds = world.jobs.engine.patience_seconds = 0.05
     failed = claimed(world, request())
     world.claims.finish(failed, f"{ME}:1", "failed")
-    held = claimed(world, request("b"))
+    job = claimed(world, request("b"))
     before = world.jobs.get(failed.id)
     refuse_writes(world, True)
     with pytest.raises(EngineUnavailable, match="refuses"):
         world.jobs.submit(request())
     with pytest.raises(EngineUnavailable, match="refuses"):
-        world.claims.finish(held, f"{ME}:1", "succeeded")
+        world.claims.finish(job, f"{ME}:1", "succeeded")
     refuse_writes(world, False)
     assert world.jobs.get(failed.id) == before
-    assert world.claims.finish(held, f"{ME}:1", "succeeded") == "finished"
+    assert world.claims.finish(job, f"{ME}:1", "succeeded") == "finished"
 
 
 def refuse_writes(world: World, yes: bool) -> None:
@@ -144,7 +144,9 @@ def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
     world.jobs.engine.redis.set("echocast:workers", "no hash")
     world.jobs.engine.redis.set("echocast:running", "no sorted set")
     caretaker = {
-        "heartbeat": Periodic("heartbeat", heartbeat(world, HeldJobs(ME)).beat, 0.05, ended.append),
+        "heartbeat": Periodic(
+            "heartbeat", heartbeat(world, JobLeases(ME)).beat, 0.05, ended.append
+        ),
         "janitor": Janitor(world.claims, "x", 0.05, 0.1, lambda _: None, ended.append),
     }[broken]
     world.claims._leases_may_lapse = lambda: True
@@ -155,17 +157,25 @@ def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
 
 
 def test_only_one_thread_waits_to_claim_a_job() -> None:
-    held = HeldJobs(ME)
-    with held.expecting("a") as first, held.expecting("a") as second, held.expecting("b") as other:
+    leases = JobLeases(ME)
+    with (
+        leases.expecting("a") as first,
+        leases.expecting("a") as second,
+        leases.expecting("b") as other,
+    ):
         assert (first, second, other) == (True, False, True)
-    with held.expecting("a") as first, held.holding(f"{ME}:1", "a"), held.expecting("a") as next_:
+    with (
+        leases.expecting("a") as first,
+        leases.hold(f"{ME}:1", "a"),
+        leases.expecting("a") as next_,
+    ):
         assert first
         assert next_  # the job may have been cancelled and asked for again
 
 
 def test_claims_are_never_the_same() -> None:
-    held = HeldJobs(ME)
-    assert len({held.new_claim() for _ in range(100)}) == 100
+    leases = JobLeases(ME)
+    assert len({leases.new_claim() for _ in range(100)}) == 100
 
 
 def test_the_janitor_publishes_lost_jobs_and_only_one_sweeps(world: World) -> None:

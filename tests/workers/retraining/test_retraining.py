@@ -17,7 +17,13 @@ from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.fencing_token import fence_of, through_the_fence
 from echocast.workers.jobs.queue import SERVING, TRAINING
 from echocast.workers.retraining.beat import last_retraining
-from echocast.workers.retraining.requests import Lock, Wish, Wishes, request, request_if_due
+from echocast.workers.retraining.requests import (
+    Lock,
+    RetrainingRequest,
+    RetrainingRequests,
+    request_if_due,
+    request_retraining,
+)
 from echocast.workers.retraining.trainer import Trainer, retrain_command, run_trainer
 from tests.workers.conftest import World, kill, until, worlds
 from tests.workers.storms import storm
@@ -40,12 +46,12 @@ def world(shared: World) -> World:
 
 
 @pytest.fixture
-def wishes(world: World) -> Wishes:
-    return Wishes(world.jobs.engine)
+def requests(world: World) -> RetrainingRequests:
+    return RetrainingRequests(world.jobs.engine)
 
 
 def trainer(world: World, command=fake_command) -> Trainer:
-    return Trainer(world.settings, Wishes(world.jobs.engine), command)
+    return Trainer(world.settings, RetrainingRequests(world.jobs.engine), command)
 
 
 def begun(world: World) -> list[Path]:
@@ -56,65 +62,67 @@ def messages(world: World) -> int:
     return world.jobs.engine.redis.llen(TRAINING)
 
 
-def allow(world: World, wishes: Wishes, code: int = 0) -> None:
-    """Let the child of the present wish end, with an exit code."""
-    wanted = wishes.wanted()
-    assert wanted
-    folder = world.settings.data_dir / "retraining" / wanted[0].id
+def allow(world: World, requests: RetrainingRequests, code: int = 0) -> None:
+    """Let the child of the present request end, with an exit code."""
+    pending = requests.pending()
+    assert pending
+    folder = world.settings.data_dir / "retraining" / pending[0].id
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "leave").write_text(str(code))
 
 
-def test_a_wish_is_one_wish_however_often_it_is_made(world: World, wishes: Wishes):
-    assert request(world.jobs.engine, "skill_drift of radar")
-    assert not request(world.jobs.engine, "bias_shift of radar")
-    wanted = wishes.wanted()
-    assert wanted
-    assert wanted[0].why == "skill_drift of radar"
+def test_a_wish_is_one_wish_however_often_it_is_made(world: World, requests: RetrainingRequests):
+    assert request_retraining(world.jobs.engine, "skill_drift of radar")
+    assert not request_retraining(world.jobs.engine, "bias_shift of radar")
+    pending = requests.pending()
+    assert pending
+    assert pending[0].why == "skill_drift of radar"
     assert messages(world) == 1
 
 
-def test_a_wish_whose_answer_was_lost_may_be_made_again(world: World, wishes: Wishes):
-    text = Wish.new("x").to_text()
-    assert wishes._request(text) == wishes._request(text) == 1
+def test_a_wish_whose_answer_was_lost_may_be_made_again(world: World, requests: RetrainingRequests):
+    text = RetrainingRequest.new("x").to_text()
+    assert requests._request(text) == requests._request(text) == 1
 
 
-def test_one_trainer_at_a_time_has_the_lock(wishes: Wishes):
-    first = wishes.acquire("a", 0, LEASE)
+def test_one_trainer_at_a_time_has_the_lock(requests: RetrainingRequests):
+    first = requests.acquire("a", 0, LEASE)
     assert first
-    assert wishes.acquire("b", 0, LEASE) is None
-    assert wishes.acquire("a", 0, LEASE) == first, "an answer that was lost"
-    assert wishes.running()
-    assert wishes.release(first)
-    assert not wishes.running()
+    assert requests.acquire("b", 0, LEASE) is None
+    assert requests.acquire("a", 0, LEASE) == first, "an answer that was lost"
+    assert requests.running()
+    assert requests.release(first)
+    assert not requests.running()
 
 
-def test_who_fell_silent_lost_the_lock_and_can_neither_renew_nor_release(wishes: Wishes):
-    first = wishes.acquire("a", 0, 0.05)
+def test_who_fell_silent_lost_the_lock_and_can_neither_renew_nor_release(
+    requests: RetrainingRequests,
+):
+    first = requests.acquire("a", 0, 0.05)
     assert first
-    second = until(lambda: wishes.acquire("b", 0, 30))
+    second = until(lambda: requests.acquire("b", 0, 30))
     assert second.number > first.number
-    assert not wishes.renew(first, 30)
-    assert not wishes.release(first)
-    assert wishes.renew(second, 30), "what the first did changed nothing"
+    assert not requests.renew(first, 30)
+    assert not requests.release(first)
+    assert requests.renew(second, 30), "what the first did changed nothing"
 
 
-def test_numbers_grow_even_where_the_engine_forgot_them(world: World, wishes: Wishes):
-    first = wishes.acquire("a", 0, LEASE)
+def test_numbers_grow_even_where_the_engine_forgot_them(world: World, requests: RetrainingRequests):
+    first = requests.acquire("a", 0, LEASE)
     assert first
     world.jobs.engine.redis.flushall()
-    second = wishes.acquire("b", first.number, LEASE)
+    second = requests.acquire("b", first.number, LEASE)
     assert second
     assert second.number == first.number + 1
 
 
-def test_the_registry_refuses_who_lost_the_lock(world: World, wishes: Wishes):
+def test_the_registry_refuses_who_lost_the_lock(world: World, requests: RetrainingRequests):
     root = world.settings.models_root
-    old = wishes.acquire("a", fence_of(root), 0.05)
+    old = requests.acquire("a", fence_of(root), 0.05)
     assert old
-    request(world.jobs.engine, "x")
-    allow(world, wishes)
-    assert until(lambda: trainer(world).look()) == "done"
+    request_retraining(world.jobs.engine, "x")
+    allow(world, requests)
+    assert until(lambda: trainer(world).run_pending()) == "done"
     with (
         pytest.raises(RegistryConflict, match="lost its place"),
         through_the_fence(root, old.number),
@@ -122,41 +130,48 @@ def test_the_registry_refuses_who_lost_the_lock(world: World, wishes: Wishes):
         pytest.fail("It was let through.")
 
 
-def test_nothing_is_done_where_nothing_is_wanted(world: World, wishes: Wishes):
-    assert trainer(world).look() is None
-    assert not wishes.running()
+def test_nothing_is_done_where_nothing_is_wanted(world: World, requests: RetrainingRequests):
+    assert trainer(world).run_pending() is None
+    assert not requests.running()
 
 
-def test_a_wish_that_came_true_is_gone(world: World, wishes: Wishes):
-    request(world.jobs.engine, "x")
-    allow(world, wishes)
-    assert trainer(world).look() == "done"
-    assert wishes.wanted() is None
-    assert not wishes.running()
-    assert request(world.jobs.engine, "y")
+def test_a_wish_that_came_true_is_gone(world: World, requests: RetrainingRequests):
+    request_retraining(world.jobs.engine, "x")
+    allow(world, requests)
+    assert trainer(world).run_pending() == "done"
+    assert requests.pending() is None
+    assert not requests.running()
+    assert request_retraining(world.jobs.engine, "y")
 
 
-def test_a_wish_that_fails_is_tried_again_and_in_the_end_given_up(world: World, wishes: Wishes):
-    request(world.jobs.engine, "x")
-    allow(world, wishes, code=1)
-    assert [trainer(world).look() for _ in range(4)] == ["failed", "failed", "failed", "given up"]
-    assert wishes.wanted() is None
+def test_a_wish_that_fails_is_tried_again_and_in_the_end_given_up(
+    world: World, requests: RetrainingRequests
+):
+    request_retraining(world.jobs.engine, "x")
+    allow(world, requests, code=1)
+    assert [trainer(world).run_pending() for _ in range(4)] == [
+        "failed",
+        "failed",
+        "failed",
+        "given up",
+    ]
+    assert requests.pending() is None
     entry = RegistryReader(world.settings.models_root).history()[-1]
     assert (entry.what, entry.facts["verdict"]) == ("retrain", "failed")
 
 
-def test_another_trainer_at_work_is_left_alone(world: World, wishes: Wishes):
-    request(world.jobs.engine, "x")
-    assert wishes.acquire("other", 0, 30)
-    assert trainer(world).look() is None
-    assert wishes.wanted()
+def test_another_trainer_at_work_is_left_alone(world: World, requests: RetrainingRequests):
+    request_retraining(world.jobs.engine, "x")
+    assert requests.acquire("other", 0, 30)
+    assert trainer(world).run_pending() is None
+    assert requests.pending()
 
 
 def test_a_trainer_that_is_told_to_stop_ends_its_child_and_the_attempt_does_not_count(
-    world: World, wishes: Wishes
+    world: World, requests: RetrainingRequests
 ):
     before = begun(world)
-    request(world.jobs.engine, "x")
+    request_retraining(world.jobs.engine, "x")
     stopped = trainer(world)
     thread = threading.Thread(target=stopped.run)
     thread.start()
@@ -168,26 +183,26 @@ def test_a_trainer_that_is_told_to_stop_ends_its_child_and_the_attempt_does_not_
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert leads, "a session whose priority is its own"
-    wanted = wishes.wanted()
-    assert wanted
-    assert wanted[1] == 0
-    assert not wishes.running()
+    pending = requests.pending()
+    assert pending
+    assert pending[1] == 0
+    assert not requests.running()
 
 
-def test_a_trainer_that_loses_its_lock_ends_its_child(world: World, wishes: Wishes):
+def test_a_trainer_that_loses_its_lock_ends_its_child(world: World, requests: RetrainingRequests):
     before = begun(world)
-    request(world.jobs.engine, "x")
+    request_retraining(world.jobs.engine, "x")
     outcome = []
-    thread = threading.Thread(target=lambda: outcome.append(trainer(world).look()))
+    thread = threading.Thread(target=lambda: outcome.append(trainer(world).run_pending()))
     thread.start()
     child = until(lambda: [path for path in begun(world) if path not in before])[0]
     world.jobs.engine.redis.delete("echocast:retraining:lock")
-    successor = wishes.acquire("b", 0, 30)
+    successor = requests.acquire("b", 0, 30)
     thread.join(20)
     assert outcome == ["lost"]
     assert successor
-    assert wishes.renew(successor, 30)
-    assert wishes.wanted()
+    assert requests.renew(successor, 30)
+    assert requests.pending()
     with pytest.raises(ProcessLookupError):
         os.kill(int(child.read_text()), 0)
 
@@ -202,11 +217,11 @@ def start(world: World, module: str, **changed: object) -> subprocess.Popen[byte
 
 
 def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
-    world: World, wishes: Wishes
+    world: World, requests: RetrainingRequests
 ):
     before = begun(world)
     killed = start(world, "tests.workers.trainer_with_fake")
-    request(world.jobs.engine, "x")
+    request_retraining(world.jobs.engine, "x")
     first = until(lambda: [path for path in begun(world) if path not in before], 60)[0]
     kill(killed)
     other = start(world, "tests.workers.trainer_with_fake")
@@ -215,8 +230,8 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
             0
         ]
         assert second.parent == first.parent, "the same work folder"
-        allow(world, wishes)
-        until(lambda: wishes.wanted() is None)
+        allow(world, requests)
+        until(lambda: requests.pending() is None)
         assert not (first.parent / first.name.replace("began", "ended")).exists()
         assert (second.parent / second.name.replace("began", "ended")).exists()
     finally:
@@ -226,27 +241,27 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
 
 def test_what_a_child_is_started_with_is_understood(world: World, tmp_path: Path):
     """On an archive without frames it says so, in one sentence."""
-    wish, lock = Wish.new("x"), Lock(10**6, "me")
+    request, lock = RetrainingRequest.new("x"), Lock(10**6, "me")
     there = {"streams_url": str(tmp_path), "models_dir": tmp_path / "models"}
     settings = world.settings.model_copy(update=there)
     child = subprocess.Popen(
-        retrain_command(settings, wish, lock),
+        retrain_command(settings, request, lock),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert child.stderr
     assert child.stdin
-    said = child.stderr.read()
+    output = child.stderr.read()
     child.stdin.close()
     child.stderr.close()
     assert child.wait(60) == 1
-    assert "holds no frames of any stream" in said.splitlines()[-1]
+    assert "holds no frames of any stream" in output.splitlines()[-1]
 
 
 def test_a_child_ends_when_its_parent_does(world: World):
-    wish, lock = Wish.new("x"), Lock(10**6, "me")
-    child = subprocess.Popen(retrain_command(world.settings, wish, lock), stdin=subprocess.PIPE)
+    request, lock = RetrainingRequest.new("x"), Lock(10**6, "me")
+    child = subprocess.Popen(retrain_command(world.settings, request, lock), stdin=subprocess.PIPE)
     assert child.stdin
     child.stdin.close()
     assert child.wait(60) != 0
@@ -261,18 +276,18 @@ def test_a_configuration_that_is_none_is_refused_at_the_start(world: World):
 def test_workers_leave_trainings_to_trainers(make_world: Callable[..., World]):
     assert TRAINING not in SERVING
     world = make_world()
-    request(world.jobs.engine, "x")
+    request_retraining(world.jobs.engine, "x")
     world.start_worker()
     job = world.submit(storm(1)).job
     assert world.end_of(job.id).status == "succeeded"
     assert messages(world) == 1
 
 
-def test_a_retraining_is_due_after_the_interval(world: World, wishes: Wishes):
+def test_a_retraining_is_due_after_the_interval(world: World, requests: RetrainingRequests):
     week = 7 * 86400.0
     ago = {days: NOW - timedelta(days=days) for days in (6, 8)}
     assert not request_if_due(world.jobs.engine, ago[6], week, NOW)
-    assert wishes.wanted() is None
+    assert requests.pending() is None
     assert request_if_due(world.jobs.engine, ago[8], week, NOW)
     assert not request_if_due(world.jobs.engine, ago[8], week, NOW), "asked for already"
 
@@ -292,13 +307,13 @@ def test_the_last_retraining_is_read_from_the_history(world: World, tmp_path: Pa
     assert last_retraining(models.reader) == entry.time
 
 
-def test_two_beats_ask_as_often_as_one(world: World, wishes: Wishes):
+def test_two_beats_ask_as_often_as_one(world: World, requests: RetrainingRequests):
     beats = [
         start(world, "echocast.workers.retraining.beat", retrain_interval_seconds=1.0)
         for _ in range(2)
     ]
     try:
-        until(wishes.wanted)
+        until(requests.pending)
         time.sleep(2.5)  # more than two further intervals
         assert messages(world) == 1
     finally:

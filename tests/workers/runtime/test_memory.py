@@ -20,16 +20,16 @@ CHUNK_CACHES = 80 * 2**20  # of the NetCDF library: 16 MiB for each of five vari
 
 PROGRAM = """
 import numpy as np
-from echocast.workers.runtime.memory import Trimmer, resident_bytes
-trimmer = Trimmer(slack_bytes=16 * 2**20)
+from echocast.workers.runtime.memory import MallocTrimmer, resident_bytes
+trimmer = MallocTrimmer(slack_bytes=16 * 2**20)
 before = resident_bytes()
 np.ones(2**21)  # freed at once: from now on the C library keeps arrays of up to 16 MB
 arrays = [np.ones(2**17) for _ in range(100)]
 pin = np.ones(2**14)
 del arrays
-held = resident_bytes() - before
+grown = resident_bytes() - before
 trimmer.trim()
-print(held // 2**20, (resident_bytes() - before) // 2**20)
+print(grown // 2**20, (resident_bytes() - before) // 2**20)
 """
 
 
@@ -37,8 +37,8 @@ print(held // 2**20, (resident_bytes() - before) // 2**20)
 def test_freed_memory_is_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    held, left = map(int, done.stdout.split())
-    assert held >= 64
+    grown, left = map(int, done.stdout.split())
+    assert grown >= 64
     assert left <= 24
 
 
@@ -64,6 +64,6 @@ def test_a_worker_takes_few_bytes_a_pixel(world: World, monkeypatch: pytest.Monk
 
 
 def status_bytes(process: Path, name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+)", (process / "status").read_text())
-    assert found
-    return 1024 * int(found[1])
+    match = re.search(rf"{name}:\s+(\d+)", (process / "status").read_text())
+    assert match
+    return 1024 * int(match[1])

@@ -1,4 +1,4 @@
-"""Room: fair, weighted, and empty again in the end."""
+"""FairSemaphore: fair, weighted, and empty again in the end."""
 
 import threading
 import time
@@ -6,21 +6,21 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echocast.workers.runtime.semaphore import Room
+from echocast.workers.runtime.semaphore import FairSemaphore
 
 
 def test_who_takes_the_whole_room_is_alone_and_is_not_overtaken() -> None:
-    room, order = Room(3), []
+    semaphore, order = FairSemaphore(3), []
     entered, leave = threading.Event(), threading.Event()
 
     def first() -> None:
-        with room.take(1):
+        with semaphore.take(1):
             entered.set()
             leave.wait()
             order.append("first")
 
     def take(amount: int, name: str) -> None:
-        with room.take(amount):
+        with semaphore.take(amount):
             order.append(name)
 
     threads = [threading.Thread(target=first)]
@@ -38,15 +38,15 @@ def test_who_takes_the_whole_room_is_alone_and_is_not_overtaken() -> None:
 
 
 def test_an_amount_beyond_the_capacity_is_the_whole_room() -> None:
-    with Room(2).take(100):
+    with FairSemaphore(2).take(100):
         pass
 
 
 def test_an_error_inside_leaves_the_room_empty() -> None:
-    room = Room(1)
+    semaphore = FairSemaphore(1)
     for _ in range(3):
         try:
-            with room.take(1):
+            with semaphore.take(1):
                 raise ValueError
         except ValueError:
             pass
@@ -57,12 +57,12 @@ def test_an_error_inside_leaves_the_room_empty() -> None:
 def test_never_more_inside_than_fits_and_everybody_gets_in(
     amounts: list[int], capacity: int
 ) -> None:
-    room, lock = Room(capacity), threading.Lock()
+    semaphore, lock = FairSemaphore(capacity), threading.Lock()
     inside = peak = visits = 0
 
     def visit(amount: int) -> None:
         nonlocal inside, peak, visits
-        with room.take(amount):
+        with semaphore.take(amount):
             with lock:
                 inside += min(amount, capacity)
                 peak, visits = max(peak, inside), visits + 1

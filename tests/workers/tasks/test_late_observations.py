@@ -6,8 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from echocast.workers.jobs.leases import HeldJobs
-from echocast.workers.runtime.semaphore import Room
+from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.tasks.verify import verify_late
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, OBSERVED, OBSERVED_LATER, claimed, request
@@ -37,8 +37,12 @@ def test_scores_of_a_forgotten_job_are_not_counted(
     world.claims.finish(job, f"{ME}:1", "succeeded", result=result)
     world.jobs.add_observations(job.id, OBSERVED)
     counted = Mock()
-    shop = SimpleNamespace(
-        held=HeldJobs(ME), places=Room(1), jobs=world.claims, archive=None, metrics=counted
+    context = SimpleNamespace(
+        leases=JobLeases(ME),
+        job_slots=FairSemaphore(1),
+        jobs=world.claims,
+        archive=None,
+        metrics=counted,
     )
 
     def score_while_the_job_is_forgotten(*_: object) -> tuple[dict[str, int], None]:
@@ -46,7 +50,7 @@ def test_scores_of_a_forgotten_job_are_not_counted(
         return {"n": 1}, None
 
     monkeypatch.setattr("echocast.workers.tasks.verify.score", score_while_the_job_is_forgotten)
-    verify_late(shop, job.id)
+    verify_late(context, job.id)
     counted.on_scores.assert_not_called()
 
 

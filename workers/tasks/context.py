@@ -1,0 +1,41 @@
+"""WorkerContext: what all tasks of a worker share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from echocast.workers.archive.archive import Archive
+from echocast.workers.inference.batcher import Batcher
+from echocast.workers.inference.model_cache import ModelCache
+from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.store import JobStore
+from echocast.workers.metrics import WorkerMetrics
+from echocast.workers.runtime.semaphore import FairSemaphore
+from echocast.workers.streams.processing import StreamProcessing
+
+
+@dataclass(frozen=True, eq=False)
+class WorkerContext:
+    """What all tasks of a worker share.
+
+    Args:
+        jobs: The job hashes.
+        archive: The files.
+        models: Those loaded.
+        batcher: Runs the networks.
+        leases: Claims of this worker.
+        job_slots: One for each job at work; a job that must run alone takes all.
+        pixel_budget: Pixels x frames of the jobs at work.
+        metrics: Counts what happens.
+        streams: Input and output of the jobs of streams.
+    """
+
+    jobs: JobStore
+    archive: Archive
+    models: ModelCache
+    batcher: Batcher
+    leases: JobLeases
+    job_slots: FairSemaphore
+    pixel_budget: FairSemaphore
+    metrics: WorkerMetrics
+    streams: StreamProcessing
