@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +15,8 @@ from prometheus_client import (
     generate_latest,
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from echocast import __version__
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH")
@@ -59,7 +60,7 @@ class GatewayMetrics:
             ("version",),
             registry=self.registry,
         )
-        since.labels(version("echocast")).set_to_current_time()
+        since.labels(__version__).set_to_current_time()
 
     def recycle_counter(self, role: str) -> Callable[[str], None]:
         """Counts replaced children of a role by reason."""
