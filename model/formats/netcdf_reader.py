@@ -107,6 +107,21 @@ def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
             )
 
 
+def netcdf_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
+    """When the frames of a file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+
+    Args:
+        path: The file.
+        variable: Name of the field; None: found by standard name or units.
+    """
+    with damage_is_unreadable(path), open_netcdf(path) as dataset:
+        field = find_field(dataset, variable, path.name)
+        axes = find_axes(dataset, field.variable, path.name)
+        InputContract().check_size((axes.frames(field.variable), 1, 1), path.name)
+        times = find_times(dataset, field.variable, axes, path.name)
+        return times, "dBZ" if field.mm_h_per_unit is None else "mm/h"
+
+
 def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
     """(time, y, x) of the radar field of a file, read from its header alone.
 

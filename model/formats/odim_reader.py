@@ -75,6 +75,19 @@ def read_odim(
         return Frames(values, times, grid, float(lowest), _provenance(file, layers[0]))
 
 
+def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
+    """When the frames of a file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+
+    Args:
+        path: The file.
+        variable: Quantity, e.g. ``DBZH``; None: reflectivity, else ``RATE``.
+    """
+    with damage_is_unreadable(path), h5py.File(path, "r") as file:
+        layers = _layers(file, variable, path)
+        units = "mm/h" if text(layers[0].what("quantity")) == "RATE" else "dBZ"
+        return _times(file, layers, path), units
+
+
 def _check_composite(file: h5py.File, path: Path) -> None:
     kind = text(look_up("what", "object", file))
     if kind not in ("COMP", "IMAGE"):

@@ -16,11 +16,11 @@ from echocast.model.errors import ContractViolation, UnreadableInput
 from echocast.model.formats.hdf5_safety import SIGNATURE, check_self_contained
 from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.netcdf_reader import Choice, read_netcdf
-from echocast.model.formats.odim_reader import is_odim, read_odim
+from echocast.model.formats.netcdf_reader import Choice, netcdf_header, read_netcdf
+from echocast.model.formats.odim_reader import is_odim, odim_header, read_odim
 from echocast.model.frames import Frames
 
-__all__ = ["between", "merge", "newest", "read_frames", "read_json", "read_netcdf"]
+__all__ = ["between", "merge", "newest", "read_frames", "read_header", "read_json", "read_netcdf"]
 
 CLASSIC_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
@@ -81,11 +81,36 @@ def between(after: datetime, until: datetime) -> Choice:
 def _read(
     path: Path, variable: str | None, choose: Choice | None, contract: InputContract
 ) -> Frames:
-    """One file, by what its first bytes say it is."""
+    if not _is_odim_file(path):
+        return read_netcdf(path, variable=variable, choose=choose, contract=contract)
+    frames = read_odim(path, variable=variable, contract=contract)
+    return frames if choose is None else frames[choose(frames.times)]
+
+
+def read_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
+    """When the frames of a radar file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+
+    Args:
+        path: A CF NetCDF file or an ODIM_H5 composite.
+        variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
+
+    Raises:
+        UnreadableInput: The file is damaged or of no format we know.
+        ContractViolation: It has no such field, or its times break a rule.
+    """
+    return (odim_header if _is_odim_file(path) else netcdf_header)(path, variable)
+
+
+def _is_odim_file(path: Path) -> bool:
+    """Whether a file is ODIM_H5 and not NetCDF, by what its first bytes say it is.
+
+    Raises:
+        UnreadableInput: It is neither, or holds links to other files.
+    """
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(CLASSIC_NETCDF):
-        return read_netcdf(path, variable=variable, choose=choose, contract=contract)
+        return False
     if start != SIGNATURE:
         raise UnreadableInput(
             f"{path.name} must be NetCDF or HDF5, but it starts with {start!r}."
@@ -94,11 +119,7 @@ def _read(
         )
     check_self_contained(path)
     with damage_is_unreadable(path), h5py.File(path, "r") as hdf5:
-        odim = is_odim(hdf5)
-    if not odim:
-        return read_netcdf(path, variable=variable, choose=choose, contract=contract)
-    frames = read_odim(path, variable=variable, contract=contract)
-    return frames if choose is None else frames[choose(frames.times)]
+        return is_odim(hdf5)
 
 
 def merge(parts: Sequence[Frames]) -> Frames:

@@ -55,22 +55,21 @@ def watch(
     ledger = Ledger(settings.data_dir / "watch", directory, stream)
     with closing(ledger), _client(settings, url) as client:
         feeder = Feeder(client, stream, say=_say)
-        while not _declared(feeder, step_minutes):
+        while (units := _declared(feeder, step_minutes)) is None:
             pass
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
-        Watcher(feeder, ledger, directory, typer.echo, quiet_seconds).run(stop)
+        Watcher(feeder, ledger, directory, typer.echo, quiet_seconds, units).run(stop)
 
 
-def _declared(feeder: Feeder, step_minutes: float | None) -> bool:
-    """Whether the stream is there, once the service answers; False where it did not for long."""
+def _declared(feeder: Feeder, step_minutes: float | None) -> str | None:
+    """The units of the stream, once the service answers; None where it did not for long."""
     try:
-        feeder.declare(step_minutes)
+        return feeder.declare(step_minutes)
     except ServiceAway as error:
         _say(str(error))
-        return False
-    return True
+        return None
 
 
 def replay(

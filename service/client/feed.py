@@ -38,8 +38,11 @@ class Feeder:
     patience_seconds: float = PATIENCE_SECONDS
     say: Callable[[str], object] = lambda _: None
 
-    def declare(self, step_minutes: float | None) -> None:
-        """Declare the stream unless it is; without a step it has to be.
+    def declare(self, step_minutes: float | None) -> str:
+        """Declare the stream unless it is declared; without a step it has to be.
+
+        Returns:
+            The units of its frames: ``dBZ`` or ``mm/h``.
 
         Raises:
             FrameRefused: The service does not take the declaration, or knows no such stream.
@@ -49,7 +52,7 @@ class Feeder:
         if answer.status_code == 404 and step_minutes is not None:
             body = {"step_minutes": step_minutes}
             answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
-        _checked(answer)
+        return str(_checked(answer)["units"])
 
     def send(self, frames: Frames, *, replace: bool = False) -> dict[str, Any]:
         """Send one frame, as NetCDF in dBZ; the service's answer.
@@ -58,12 +61,37 @@ class Feeder:
             FrameRefused: The service does not take it.
             ServiceAway: It does not answer.
         """
-        path = f"/streams/{self.stream}/frames/{frames.times[0].isoformat()}"
+        return self._put(frames.times[0], netcdf_bytes(frames), replace=replace)
+
+    def send_file(self, path: Path, units: str) -> list[dict[str, Any]]:
+        """Send a radar file: one of one time byte for byte, others frame by frame.
+
+        Args:
+            path: CF NetCDF or ODIM_H5.
+            units: Of the stream; rain rates are turned into dBZ for a stream in dBZ.
+
+        Returns:
+            The service's answer to each frame.
+
+        Raises:
+            InputError: The file cannot be read.
+            FrameRefused: The service does not take a frame.
+            ServiceAway: It does not answer.
+        """
+        from echocast.model.formats.readers import read_header
+
+        times, units_of_file = read_header(path)
+        if len(times) == 1 and units_of_file == units:
+            return [self._put(times[0], path.read_bytes())]
+        return [self.send(frame) for frame in one_by_one(frames_of([path]))]
+
+    def _put(self, time: datetime, content: bytes, *, replace: bool = False) -> dict[str, Any]:
+        path = f"/streams/{self.stream}/frames/{time.isoformat()}"
         answer = self._patiently(
             "PUT",
             path.replace("+00:00", "Z"),
-            content=netcdf_bytes(frames),
-            headers={"Content-Type": "application/x-netcdf"},
+            content=content,
+            headers={"Content-Type": "application/octet-stream"},  # known by its content
             params={"replace": "true"} if replace else {},
         )
         return _checked(answer)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from echocast.model.errors import EchocastError
 from echocast.service.client.errors import FrameRefused, ServiceAway
-from echocast.service.client.feed import Feeder, frames_of, one_by_one
+from echocast.service.client.feed import Feeder
 from echocast.service.client.ledger import Ledger, file_identity
 
 QUIET_SECONDS = 1.0  # a file that changed later than that may still be written to
@@ -34,6 +34,7 @@ class Watcher:
         directory: What to look at.
         say: Prints what happens.
         quiet_seconds: How long a file must have been left alone.
+        units: Of the stream.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Watcher:
         directory: Path,
         say: Say,
         quiet_seconds: float = QUIET_SECONDS,
+        units: str = "dBZ",
     ) -> None:
         self._feeder = feeder
         self._ledger = ledger
         self._directory = directory
         self._say = say
         self._quiet = quiet_seconds
+        self._units = units
         self._refused: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
@@ -105,6 +108,6 @@ class Watcher:
         return True
 
     def _send(self, path: Path) -> str:
-        frames = frames_of([path])
-        outcomes = [self._feeder.send(frame)["outcome"] for frame in one_by_one(frames)]
+        answers = self._feeder.send_file(path, self._units)
+        outcomes = [answer["outcome"] for answer in answers]
         return f"{len(outcomes)} frame(s), {outcomes.count('created')} new"

@@ -71,33 +71,10 @@ def _units(request: Request) -> str:
     """``dBZ`` or ``mm/h``, as a readable upload has it."""
     path = Path(request["paths"][0])
     if request["kind"] == "json":
-        return _named_units(str(json.loads(path.read_bytes())["units"]))
-    if (quantity := _odim_quantity(path, request["variable"])) is not None:
-        return "mm/h" if quantity == "RATE" else "dBZ"
-    from echocast.model.formats.netcdf_access import open_netcdf
-    from echocast.model.formats.netcdf_field import find_field
+        return "dBZ" if str(json.loads(path.read_bytes())["units"]).lower() == "dbz" else "mm/h"
+    from echocast.model.formats.readers import read_header
 
-    with open_netcdf(path) as dataset:
-        field = find_field(dataset, request["variable"], path.name)
-        return "dBZ" if field.mm_h_per_unit is None else "mm/h"
-
-
-def _named_units(units: str) -> str:
-    return "dBZ" if units.lower() == "dbz" else "mm/h"
-
-
-def _odim_quantity(path: Path, variable: str | None) -> str | None:
-    """The quantity that is read from an ODIM_H5 file; None where the file is none."""
-    import h5py
-
-    from echocast.model.formats.odim_reader import is_odim, read_odim
-
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path, "r") as file:
-        if not is_odim(file):
-            return None
-    return read_odim(path, variable=variable).attributes["original_quantity"]
+    return read_header(path, request["variable"])[1]
 
 
 def forecast_at(request: Request) -> dict[str, Any]:

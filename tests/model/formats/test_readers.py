@@ -8,7 +8,7 @@ import pytest
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from echocast.model.formats.forecast_writer import write_frames
-from echocast.model.formats.readers import between, merge, newest, read_frames
+from echocast.model.formats.readers import between, merge, newest, read_frames, read_header
 from tests.model.formats.radar_files import (
     odim_file,
     on_grid,
@@ -181,3 +181,15 @@ def test_too_many_objects_are_too_many(tmp_path, monkeypatch):
     path = hdf5(tmp_path / "a.h5", lambda f: [f.create_group(str(n)) for n in range(20)])
     with pytest.raises(InputTooLarge, match="more than 10 HDF5 objects"):
         read_frames([path])
+
+
+@pytest.mark.parametrize("units", ["dBZ", "mm/h"])
+def test_a_header_tells_times_and_units(tmp_path, units):
+    netcdf = raw_netcdf(tmp_path / "two.nc", np.ones((2, 20, 20)), units=units)
+    quantity = "DBZH" if units == "dBZ" else "RATE"
+    odim = odim_file(tmp_path / "one.h5", np.ones((20, 20)), quantity=quantity, offset=0.0)
+    for path in (netcdf, odim):
+        assert read_header(path) == (read_frames([path]).times, units)
+    netcdf.write_bytes(netcdf.read_bytes()[:-100])
+    with pytest.raises(UnreadableInput):
+        read_header(netcdf)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from echocast.service.client.errors import AlreadyWatched, FrameRefused, ServiceAway
@@ -20,6 +21,7 @@ from echocast.service.client.feed import Feeder, netcdf_bytes
 from echocast.service.client.ledger import Ledger
 from echocast.service.client.watch import Watcher
 from echocast.service.processes.listening import free_port
+from tests.model.formats.radar_files import odim_file, raw_netcdf
 from tests.service.real_processes import eventually, gateway, place
 from tests.service.streams.stream_feed import frame_bytes, frames, time_of
 
@@ -230,3 +232,53 @@ def test_the_second_command_says_so_in_one_sentence(directory: Path, tmp_path: P
     assert done.returncode == 1
     assert done.stderr.startswith("echocast: Another `echocast watch`")
     assert len(done.stderr.splitlines()) == 1
+
+
+def recording(units: str, sent: list[bytes]) -> httpx.Client:
+    """A service of one stream that notes the bodies of frames."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "/frames/" in request.url.path:
+            sent.append(request.content)
+        return httpx.Response(200, json={"units": units, "outcome": "created"})
+
+    return httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service")
+
+
+def test_a_file_of_one_time_is_sent_byte_for_byte_and_no_value_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / "0.nc", odim_file(tmp_path / "0.h5", np.zeros((20, 20)))]
+    files[0].write_bytes(frame_bytes(0))
+    monkeypatch.setattr("echocast.model.formats.readers.read_netcdf", None)
+    monkeypatch.setattr("echocast.model.formats.readers.read_odim", None)
+    sent: list[bytes] = []
+    with recording("dBZ", sent) as client:
+        feeder = Feeder(client, "radar")
+        units = feeder.declare(5)
+        for file in files:
+            assert len(feeder.send_file(file, units)) == 1
+    assert sent == [file.read_bytes() for file in files]
+
+
+@pytest.mark.parametrize(("units", "unread"), [("mm/h", True), ("dBZ", False)])
+def test_rain_rates_are_sent_as_they_are_to_a_stream_of_rain_rates_only(
+    tmp_path: Path, units: str, unread: bool
+) -> None:
+    netcdf = raw_netcdf(tmp_path / "0.nc", np.ones((1, 20, 20)), units="mm/h")
+    odim = odim_file(tmp_path / "0.h5", np.ones((20, 20)), quantity="RATE", offset=0.0)
+    for file in (netcdf, odim):
+        sent: list[bytes] = []
+        with recording(units, sent) as client:
+            Feeder(client, "radar").send_file(file, units)
+        assert (sent == [file.read_bytes()]) is unread
+        assert len(sent) == 1
+
+
+def test_a_file_that_is_sent_as_it_is_makes_the_frame_that_a_decoded_one_makes(
+    door: Any, watch: Watch, directory: Path
+) -> None:
+    (directory / "0.nc").write_bytes(frame_bytes(0))
+    assert watch().feed_all() == 1
+    feeder = Feeder(door.client, watch.stream)  # type: ignore[attr-defined]
+    assert feeder.send(frames()[:1])["outcome"] == "same"
