@@ -14,8 +14,8 @@ import torch
 
 from echocast.model.drift.detector import run_detector
 from echocast.model.formats.forecast_lead import ForecastLead
-from echocast.model.retraining.gate import decide
 from echocast.model.training.step import counted
+from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.calibration import (
     ExceedanceCounts,
     choose_probability_thresholds,
@@ -32,7 +32,6 @@ from echocast.model.verification.live_comparison import ComparisonFloor, compare
 from echocast.model.verification.storms import storms
 from tests.model.drift.drift_blocks import blocks
 from tests.model.formats.radar_files import forecast_of, small_storm
-from tests.model.retraining.test_gate import GATE, contest
 
 GOLDEN = Path(__file__).parent / "golden_counts.json"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -133,15 +132,27 @@ def drift() -> Any:
     return run_detector(blocks(8, 120, model=-0.02)).to_json()
 
 
-def gate() -> Any:
-    return decide([contest(k, storms=3 + k) for k in range(4)], GATE).to_json()
+def paired() -> Any:
+    """Differences of four events at all thresholds, resampled together."""
+    events = []
+    for number in range(4):
+        random, starts = np.random.default_rng(number), []
+        for _ in range(6):
+            hits = np.array([60, 50]) + random.integers(-3, 4)
+            cells = np.stack([hits, 100 - hits, 100 - hits, 3896 + hits], -1)
+            counts = np.broadcast_to(cells[:, None, None], (2, len(THRESHOLDS_DBZ), 3, 4))
+            starts.append(StartCounts(counts, np.zeros((2, 3)), np.zeros(1)))
+        minutes = tuple(20.0 * k for k in range(6))
+        scores = EventScores("", ("new", "old"), (6.0, 12.0, 18.0), minutes, tuple(starts), None)
+        events.append(scores.blocks(("new", "old"), 60.0))
+    return np.stack(csi_difference(events), -1).tolist()
 
 
 PARTS = {
     part.__name__: part
     for part in (
         *(verification, event, frame, stream, exceedance, calibration, live, training),
-        *(drift, gate),
+        *(drift, paired),
     )
 }
 
