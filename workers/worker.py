@@ -33,12 +33,11 @@ from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
 from echocast.workers.runtime.memory import MallocTrimmer
-from echocast.workers.runtime.periodic import Periodic
+from echocast.workers.runtime.periodic import Periodic, elected
 from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.assembly import stream_processing
+from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.shadow import Shadow, ShadowPolicy
-from echocast.workers.streams.sweep import elected, sweeper
 from echocast.workers.tasks.context import WorkerContext
 from echocast.workers.tasks.nowcast import nowcast
 from echocast.workers.tasks.stream_frame import frame_arrived
@@ -90,7 +89,7 @@ def running_context(
         job_slots=FairSemaphore(settings.worker_concurrency),
         pixel_budget=FairSemaphore(settings.pixels_in_work),
         metrics=metrics,
-        streams=stream_processing(settings, settings.engine_patience_seconds),
+        streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
     )
     watch = ChampionWatch(registry, context.models, metrics)
     watch.update()
@@ -166,8 +165,9 @@ def _janitor(settings: WorkerSettings, context: WorkerContext) -> Janitor:
 
 
 def _sweeper(settings: WorkerSettings, context: WorkerContext) -> Periodic:
-    elect = partial(context.jobs.elect, context.leases.incarnation)
-    return sweeper(context.streams, elect, settings.stream_sweep_seconds)
+    term = ELECTED_PERIODS * settings.stream_sweep_seconds
+    is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
+    return elected("sweep", context.streams.sweep, is_elected, settings.stream_sweep_seconds)
 
 
 def _shadow(settings: WorkerSettings, context: WorkerContext, registry: Registry) -> Periodic:
@@ -175,7 +175,7 @@ def _shadow(settings: WorkerSettings, context: WorkerContext, registry: Registry
     shadow = Shadow(context.streams.stores, registry, ShadowPolicy.of(settings))
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
     is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
-    return elected("look at live scores", shadow.look, is_elected, settings.shadow_look_seconds)
+    return elected("look at live scores", shadow.decide, is_elected, settings.shadow_look_seconds)
 
 
 def _retention(settings: WorkerSettings, context: WorkerContext) -> Periodic:

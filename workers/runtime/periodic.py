@@ -58,3 +58,24 @@ class Periodic:
             except Exception:
                 log.critical("The %s is broken; the worker ends.", self._name, exc_info=True)
                 self._end_process(BROKEN_EXIT_CODE)
+
+
+def elected(
+    name: str, act: Callable[[], object], is_elected: Callable[[], bool], every_seconds: float
+) -> Periodic:
+    """A thread that does something every so often where this worker is elected.
+
+    An unexpected error is logged and doesn't end the process: the worker still takes jobs, and the
+    next time may go well.
+    """
+
+    def act_if_elected() -> None:
+        try:
+            if is_elected():
+                act()
+        except EngineUnavailable:
+            raise
+        except Exception:  # the boundary of this thread
+            log.exception("The %s failed unexpectedly and is tried again.", name)
+
+    return Periodic(name, act_if_elected, every_seconds)

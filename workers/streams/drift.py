@@ -1,4 +1,4 @@
-"""DriftWatch: the state of drift of each stream, kept in the engine, made from its sums.
+"""DriftWatch: the state of drift of each stream, stored in the engine, made from its sums.
 
 Where counts are added, their block of six hours is marked as changed in the same step. A changed
 block is charted once a frame after its end has come; for an older one the state goes back to before
@@ -24,9 +24,9 @@ from echocast.workers.streams.count_sums import SUMS_DAYS, CountSums, changes_ke
 from echocast.workers.streams.paths import TimeSpan, stamp, time_of
 from echocast.workers.streams.stores import StreamStores
 
-STATES_KEPT: Final = 40  # how many blocks back the state can go without starting anew
-NEWS: Final = timedelta(days=1)
-Begun = Callable[[str], object]
+STATES: Final = 40  # how many blocks back the state can go without starting anew
+RECENT: Final = timedelta(days=1)
+OnSkillDrift = Callable[[str], object]  # with the reason
 log = logging.getLogger("echocast.streams")
 
 
@@ -37,7 +37,7 @@ class DriftWatch:
         stores: Knows the streams' rhythms and grids.
         sums: Of counts.
         engine: Where the states are.
-        begun: Told why, when a model begins to be worse than it was.
+        on_skill_drift: Called with the reason when a model begins to be worse than it was.
     """
 
     def __init__(
@@ -45,51 +45,54 @@ class DriftWatch:
         stores: StreamStores,
         sums: CountSums,
         engine: EngineClient,
-        begun: Begun = lambda _: None,
+        on_skill_drift: OnSkillDrift | None = None,
     ) -> None:
         self._stores = stores
         self._sums = sums
         self._engine = engine
-        self._begun = begun
+        self._on_skill_drift = on_skill_drift
         self._commit = engine.script(load_scripts(__package__)["commit_drift"])
 
     def update(self, stream: str) -> bool:
         """Chart the blocks that are complete and have changed; whether there were any.
 
-        Where counts change meanwhile nothing is kept: whoever added them charts them.
+        Where counts change meanwhile nothing is stored: whoever added them charts them.
         """
         changes = self._sums.changes(stream)
         if not changes:
             return False
         newest = self._stores.frames.newest_time(stream) or time_of(max(changes))
-        seen = {b: n for b, n in changes.items() if time_of(b) + BLOCK <= newest}
-        if not seen:
+        complete = {b: n for b, n in changes.items() if time_of(b) + BLOCK <= newest}
+        if not complete:
             return False
-        changed = {block: self._block(stream, time_of(block)) for block in seen}
+        changed = {block: self._block(stream, time_of(block)) for block in complete}
         states = self._hash(states_key(stream))
-        kept = {block: state for block, state in states.items() if block < min(seen)}
-        before = _newest(kept)
-        found = list(self._charted(stream, before, changed))
-        charted = {stamp(state.upto): state for state in found[-STATES_KEPT:] if state.upto}
-        held = sorted(kept.keys() | charted.keys())[-STATES_KEPT:]
+        retained = {block: state for block, state in states.items() if block < min(complete)}
+        before = _newest(retained)
+        states_after = list(self._charted(stream, before, changed))
+        charted = {stamp(state.upto): state for state in states_after[-STATES:] if state.upto}
+        names = sorted(retained.keys() | charted.keys())[-STATES:]
         values = (
-            seen,
+            complete,
             _written(changed),
-            _written({block: charted[block] for block in held if block in charted}),
-            sorted(states.keys() - set(held)),
+            _written({block: charted[block] for block in names if block in charted}),
+            sorted(states.keys() - set(names)),
         )
         keys = changes_key(stream), blocks_key(stream), states_key(stream)
         if not self._commit(*keys, *map(json.dumps, values), SUMS_DAYS * 86400):
             return False
-        self._tell(stream, _newest(states), found[-1])
+        self._report(stream, _newest(states), states_after[-1])
         return True
 
-    def _tell(self, stream: str, before: Drift, now: Drift) -> None:
-        """Tell of skill drift that began lately; what a reindex finds again is no news."""
+    def _report(self, stream: str, before: Drift, now: Drift) -> None:
+        """Report skill drift that began lately; a reindex finds older ones again."""
         since = now.alerts.get(SKILL_DRIFT)
-        if since and now.upto and SKILL_DRIFT not in before.alerts and now.upto - since < NEWS:
-            log.warning("The model of %s got worse, seen since %s.", stream, since.isoformat())
-            self._begun(f"skill drift of the stream {stream} since {since.isoformat()}")
+        if since and now.upto and SKILL_DRIFT not in before.alerts and now.upto - since < RECENT:
+            log.warning("The model of %s got worse since %s.", stream, since.isoformat())
+            if self._on_skill_drift:
+                self._on_skill_drift(
+                    f"skill drift of the stream {stream} since {since.isoformat()}"
+                )
 
     def _charted(self, stream: str, before: Drift, changed: Mapping[str, Block]) -> Iterator[Drift]:
         """The states after each block that follows a state, also after those nothing came in."""
@@ -108,10 +111,10 @@ class DriftWatch:
         """The blocks that were charted after a state."""
         key, redis = blocks_key(stream), self._engine.redis
         names: list[str] = self._engine.call(lambda: redis.hkeys(key))
-        wanted = [name for name in names if state.upto is None or name > stamp(state.upto)]
-        texts = self._engine.call(lambda: redis.hmget(key, wanted)) if wanted else []
-        found = zip(wanted, texts, strict=True)
-        return {name: Block.from_json(json.loads(text)) for name, text in found if text}
+        later = [name for name in names if state.upto is None or name > stamp(state.upto)]
+        texts = self._engine.call(lambda: redis.hmget(key, later)) if later else []
+        pairs = zip(later, texts, strict=True)
+        return {name: Block.from_json(json.loads(text)) for name, text in pairs if text}
 
     def _block(self, stream: str, begin: datetime) -> Block:
         """The block as the sums have it."""

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import numpy as np
+
 from echocast.model.errors import ContractViolation
-from echocast.model.forecast import ForecastStream
+from echocast.model.extrapolation.motion import FloatArray, estimate_motion, extrapolate
+from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.frames import Frames
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
-from echocast.workers.streams.fallback import degraded
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.input_frames import INPUT_FRAMES, assemble, choose
 from echocast.workers.streams.paths import TimeSpan
-from echocast.workers.streams.shadow import ShadowPolicy, drawn, rival_of
+from echocast.workers.streams.shadow import ShadowPolicy, candidate_of, is_sampled
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 POISON = "poison"
+LEADS = 10  # of a forecast without the network
 COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
 
 
@@ -47,7 +52,7 @@ class Forecasting:
         self._registry = registry
         self._shadow = shadow
 
-    def due(self, stream: Stream, span: TimeSpan) -> list[datetime]:
+    def missing_nowcasts(self, stream: Stream, span: TimeSpan) -> list[datetime]:
         """Frames of a span that ask for a nowcast and have none."""
         if not stream.auto_nowcast:
             return []
@@ -56,14 +61,14 @@ class Forecasting:
         headers = self._stores.frames.headers(stream.name, span)
         return [h.time for h in headers if not h.late and h.time not in served]
 
-    def order(self, stream: Stream, time: datetime) -> None:
+    def request_nowcast(self, stream: Stream, time: datetime) -> None:
         """Have a nowcast made from the frames up to a time, unless there is one.
 
         Raises:
-            QueueFull: Too many jobs wait; whoever sweeps next orders again.
+            QueueFull: Too many jobs wait; the next sweep requests it again.
         """
         origin = self._stores.streams.origin(stream.name)
-        if origin is None or not self.due(stream, TimeSpan(time, time)):
+        if origin is None or not self.missing_nowcasts(stream, TimeSpan(time, time)):
             return
         roles = self._registry.roles()
         request = _request(stream, time, origin.grid.shape, roles.champion)
@@ -77,12 +82,12 @@ class Forecasting:
                 self._submit(replace(_named(request, reference), product=product))
 
     def _compared(self, stream: Stream, time: datetime, roles: Roles) -> dict[str, str]:
-        """Who forecasts beside the champion: the canary always, a rival now and then."""
+        """Who forecasts beside the champion: the canary always, a candidate now and then."""
         first = roles.canary or roles.champion
         compared = {CANARY: self._stores.streams.canary(stream.name, first)}
-        rival = rival_of(roles, self._shadow, datetime.now(UTC))
-        if rival is not None and drawn(stream.name, time, self._shadow.share):
-            compared[CHALLENGER] = rival.reference
+        candidate = candidate_of(roles, self._shadow, datetime.now(UTC))
+        if candidate is not None and is_sampled(stream.name, time, self._shadow.share):
+            compared[CHALLENGER] = candidate.reference
         return compared
 
     def _is_poison(self, request: JobRequest) -> bool:
@@ -90,14 +95,14 @@ class Forecasting:
         job = self._jobs.get(request.job_id)
         if job is None or job.error is None or job.error.type != POISON:
             return False
-        return not self._came_since(request, job)
+        return not self._is_older_than_frame(request, job)
 
     def _submit(self, request: JobRequest) -> None:
         job = self._jobs.get(request.job_id)
-        if job is None or job.status in ENDED_WITHOUT or self._came_since(request, job):
+        if job is None or job.status in ENDED_WITHOUT or self._is_older_than_frame(request, job):
             self._jobs.submit(request)
 
-    def _came_since(self, request: JobRequest, job: Job) -> bool:
+    def _is_older_than_frame(self, request: JobRequest, job: Job) -> bool:
         """Whether a nowcast failed before its newest frame came as it is now."""
         header = self._stores.frames.header(request.stream, request.forecast_reference_time)
         failed = job.finished if job.status == "failed" else None
@@ -123,7 +128,9 @@ class Forecasting:
         frames = assemble(origin.grid, choice, partial(self._frame, stream.name))
         if choice.complete:
             return JobInput(frames, choice.quality)
-        return JobInput(frames, choice.quality, degraded(frames, stream.step, choice.quality))
+        return JobInput(
+            frames, choice.quality, fallback_forecast(frames, stream.step, choice.quality)
+        )
 
     def _frame(self, stream: str, time: datetime) -> StreamFrame:
         frame = self._stores.frames.get(stream, time)
@@ -179,3 +186,38 @@ def _request(stream: Stream, reference: datetime, shape: tuple[int, int], model:
 def _named(request: JobRequest, model: str) -> JobRequest:
     name, _, version = model.partition("/")
     return replace(request, model_name=name, model_version=version)
+
+
+def fallback_forecast(frames: Frames, step: timedelta, quality: Mapping[str, str]) -> Forecast:
+    """A forecast without the network.
+
+    Args:
+        frames: One frame is repeated; more are extrapolated along their motion.
+        step: Time between frames and between lead times.
+        quality: What a reader should know.
+    """
+    name = "extrapolation" if len(frames) > 1 else "persistence"
+    observed = np.clip(frames.reflectivity_dbz, 0, None)
+    still = np.broadcast_to(observed[-1], (LEADS, *frames.grid.shape))
+    motion = estimate_motion(observed, frames.grid.pixel_size_km)
+    moved = extrapolate(observed[-1], motion, LEADS)
+    unknown = np.isnan(moved) | np.isnan(still)
+    extrapolation, persistence = (
+        _timed(frames, step, np.where(unknown, np.nan, values)) for values in (moved, still)
+    )
+    return Forecast(
+        frames=extrapolation if len(frames) > 1 else persistence,
+        extrapolation=extrapolation,
+        persistence=persistence,
+        forecast_reference_time=frames.times[-1],
+        model=ModelIdentity(name, "1", ""),
+        input_sha256=frames.sha256(),
+        quality=quality,
+    )
+
+
+def _timed(frames: Frames, step: timedelta, values_dbz: FloatArray) -> Frames:
+    """Values at their valid times; dry pixels get the product's floor."""
+    times = [frames.times[-1] + step * (lead + 1) for lead in range(LEADS)]
+    floored = np.where(values_dbz <= 0, frames.no_rain_dbz, values_dbz).astype(np.float32)
+    return frames.with_values(floored, times)

@@ -1,19 +1,30 @@
-"""Attempts: how many workers died over a frame of a stream, so that a frame that kills is found.
+"""Attempts: how many workers died while they processed a frame of a stream.
 
-Who sees to a frame says so before and after. Where a worker died in between, the next one counts
-it; while one that said so lives, no other begins, nor does another thread of it. A worker that
-takes leave gives its attempts back: a planned restart costs a frame none of its lives.
+A worker says in the engine when it begins with a frame and when it is done. Where it died in
+between, the next one counts an attempt more; while it lives, no other worker begins, and no other
+thread of it. A worker that ends as planned takes its attempts back.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Final, Literal
+from enum import StrEnum
+from typing import Final
 
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
 
-KEPT_SECONDS: Final = 3 * 86400
+TTL_SECONDS: Final = 3 * 86400
+
+
+class Attempt(StrEnum):
+    """Whether a worker may begin with a frame."""
+
+    BEGUN = "begun"
+    BUSY = "busy"
+    """Another thread, or another worker that lives, processes it."""
+    POISON = "poison"
+    """Too many workers died over it."""
 
 
 class Attempts:
@@ -21,41 +32,37 @@ class Attempts:
 
     Args:
         engine: The connection.
-        most: Deaths after which a frame is poison.
+        maximum: Attempts after which a frame is poison.
     """
 
-    def __init__(self, engine: EngineClient, most: int) -> None:
-        self._most = most
-        self._at_hand: set[str] = set()
+    def __init__(self, engine: EngineClient, maximum: int) -> None:
+        self._maximum = maximum
+        self._in_progress: set[str] = set()
         self._lock = threading.Lock()
         self._begin = engine.script(load_scripts(__package__)["begin_frame"])
         self._end = engine.script(load_scripts(__package__)["end_frame"])
 
-    def begin(self, frame: str, incarnation: str) -> Literal["begun", "busy", "poison"]:
-        """Say that this worker begins on a frame; whether it may.
-
-        ``busy`` where another thread, or another worker that lives, is at it; ``poison`` where too
-        many workers died over it.
-        """
+    def begin(self, frame: str, incarnation: str) -> Attempt:
+        """Say that this worker begins with a frame; whether it may."""
         with self._lock:
-            if frame in self._at_hand:
-                return "busy"
-            self._at_hand.add(frame)
-        verdict: Literal["begun", "busy", "poison"] = "busy"
+            if frame in self._in_progress:
+                return Attempt.BUSY
+            self._in_progress.add(frame)
+        attempt = Attempt.BUSY
         try:
-            verdict = self._begin(frame, incarnation, self._most, KEPT_SECONDS)
+            attempt = Attempt(self._begin(frame, incarnation, self._maximum, TTL_SECONDS))
         finally:
-            if verdict == "busy":
-                self._let_go(frame)
-        return verdict
+            if attempt is Attempt.BUSY:
+                self._release(frame)
+        return attempt
 
     def end(self, frame: str) -> None:
-        """Say that a frame is seen to, or set aside: its attempts are forgotten."""
+        """Say that a frame is processed or set aside: its attempts are forgotten."""
         try:
             self._end(frame)
         finally:
-            self._let_go(frame)
+            self._release(frame)
 
-    def _let_go(self, frame: str) -> None:
+    def _release(self, frame: str) -> None:
         with self._lock:
-            self._at_hand.discard(frame)
+            self._in_progress.discard(frame)

@@ -1,4 +1,4 @@
-"""What a worker does for streams: frames that arrived, forecasts that were made."""
+"""StreamProcessing: what a worker does with frames that came and forecasts that were made."""
 
 from __future__ import annotations
 
@@ -6,28 +6,37 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
 
 from echocast.model.errors import EchocastError
+from echocast.model.extrapolation.motion import FloatArray, estimate_motion
 from echocast.model.forecast import ForecastStream
+from echocast.model.registry.registry import RegistryReader
+from echocast.workers.archive.open_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.retraining.requests import request_retraining
+from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
-from echocast.workers.streams.poison import Attempts
-from echocast.workers.streams.rain_speed import mean_speed_m_s
-from echocast.workers.streams.retention import remove_old
+from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.scoring import Scorer
+from echocast.workers.streams.shadow import ShadowPolicy
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
+WET_DBZ: Final = 10.0
+COARSER: Final = 2  # times coarser than a forecast: enough for a mean, at a quarter of the cost
 SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
-MOST_PUBLISHED = 100  # frames a sweep asks to be seen to again
+MOST_PUBLISHED = 100  # frames that a sweep publishes again
 log = logging.getLogger("echocast.streams")
 
 
@@ -38,13 +47,13 @@ class StreamProcessing:
     Args:
         stores: The files.
         scorer: Counts.
-        forecasting: Orders and issues nowcasts.
+        forecasting: Requests and issues nowcasts.
         sums: The engine's sums.
         drift: Tells drift from weather.
         engine: Where gauges and the queue are.
         publisher: Tells the workers.
         jobs: Takes the nowcasts.
-        attempts: Tell which frames end their workers.
+        attempts: Says which frames end their workers.
     """
 
     stores: StreamStores
@@ -57,14 +66,40 @@ class StreamProcessing:
     jobs: JobStore
     attempts: Attempts
 
+    @classmethod
+    def from_settings(cls, settings: WorkerSettings, patience_seconds: float) -> Self:
+        """What a worker does for streams; it connects when it is first used.
+
+        Args:
+            settings: Where engine, archive and models are.
+            patience_seconds: How long a call tries again while the engine is away.
+        """
+        stores = StreamStores.of(stream_files(settings))
+        jobs = JobStore(settings.engine_url, settings.job_policy, patience_seconds=patience_seconds)
+        engine = EngineClient(settings.engine_url, patience_seconds)
+        sums = CountSums(engine)
+        registry = RegistryReader(settings.models_root)
+        retrain = partial(request_retraining, engine) if settings.retrain_on_drift else None
+        return cls(
+            stores=stores,
+            scorer=Scorer(stores, sums),
+            forecasting=Forecasting(stores, jobs, registry, ShadowPolicy.of(settings)),
+            sums=sums,
+            drift=DriftWatch(stores, sums, engine, retrain),
+            engine=engine,
+            publisher=Publisher(settings.engine_url),
+            jobs=jobs,
+            attempts=Attempts(engine, settings.maximum_attempts),
+        )
+
     def close(self) -> None:
         """Close all connections."""
         self.jobs.close()
         self.publisher.close()
         self.engine.close()
 
-    def see_to(self, name: str, time: datetime, incarnation: str) -> None:
-        """See to a frame that came, unless it ended too many workers: then it is set aside.
+    def process_frame(self, name: str, time: datetime, incarnation: str) -> None:
+        """Forecast from a frame and score by it; set it aside where it ended too many workers.
 
         Args:
             name: The stream.
@@ -75,31 +110,31 @@ class StreamProcessing:
         if header is None:
             return
         frame = f"{name}/{stamp(time)}_{header.sha256[:HASH_LENGTH]}"
-        verdict = self.attempts.begin(frame, incarnation)
-        if verdict == "busy":
+        attempt = self.attempts.begin(frame, incarnation)
+        if attempt is Attempt.BUSY:
             return
         try:
-            if verdict == "poison":
+            if attempt is Attempt.POISON:
                 self.stores.set_aside(name, time, "Scoring it ended its worker each time.")
             else:
-                self.arrived(name, time)
+                self.on_frame(name, time)
         finally:
             self.attempts.end(frame)
 
-    def arrived(self, name: str, time: datetime) -> None:
+    def on_frame(self, name: str, time: datetime) -> None:
         """A frame came or was replaced: forecast from it, and score what it shows."""
         stream = self.stores.streams.stream(name)
-        self._order(stream, [time])
+        self._request_nowcasts(stream, [time])
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
 
-    def _order(self, stream: Stream, times: Iterable[datetime]) -> None:
-        """Order nowcasts; where the queue is full, the next sweep does it."""
+    def _request_nowcasts(self, stream: Stream, times: Iterable[datetime]) -> None:
+        """Request nowcasts; where the queue is full, the next sweep does it."""
         try:
             for time in times:
-                self.forecasting.order(stream, time)
+                self.forecasting.request_nowcast(stream, time)
         except QueueFull as error:
             log.warning("Nowcasts of %s wait: %s", stream.name, error)
 
@@ -114,7 +149,7 @@ class StreamProcessing:
         return issued.path
 
     def sweep(self) -> int:
-        """Have undone work done and old files removed; how many frames were published again.
+        """Publish frames with undone work again and remove old files; how many were published.
 
         Nothing is published while messages wait: they may be about just that work.
         """
@@ -142,8 +177,8 @@ class StreamProcessing:
         times = sorted({key.valid_time for key in undone}, reverse=True)[:MOST_PUBLISHED]
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
-        self._order(stream, self.forecasting.due(stream, span))
-        remove_old(self.stores, stream, newest)
+        self._request_nowcasts(stream, self.forecasting.missing_nowcasts(stream, span))
+        self.stores.remove_old(stream, newest)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:
@@ -161,7 +196,19 @@ class StreamProcessing:
         self.sums.note_speed(name, speed)
 
 
-def arrival(message: str) -> tuple[str, datetime]:
+def frame_of(message: str) -> tuple[str, datetime]:
     """Stream and time of a message ``<stream>/<time>``."""
     name, _, time = message.partition("/")
     return name, time_of(time)
+
+
+def mean_speed_m_s(
+    earlier_dbz: FloatArray, later_dbz: FloatArray, seconds: float, pixel_km: float
+) -> float | None:
+    """Mean speed of the rain between two frames, weighted by wet pixels; None without rain."""
+    wet = np.nan_to_num(later_dbz, nan=0.0) >= WET_DBZ
+    if not wet.any():
+        return None
+    motion = estimate_motion(np.stack([earlier_dbz, later_dbz]), pixel_km / COARSER)
+    pixels = np.hypot(motion.u[wet], motion.v[wet])
+    return float(pixels.mean()) * pixel_km * 1000 / seconds

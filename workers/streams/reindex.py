@@ -13,6 +13,7 @@ from echocast.model.verification.counts import Counts, added
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.paths import CountKey, TimeSpan
+from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
 
@@ -22,7 +23,7 @@ Totals = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Reindexed:
-    """What was found of a stream.
+    """What a reindex counted in a stream.
 
     Args:
         frames: Frames in the archive.
@@ -102,16 +103,14 @@ def reindex_all(settings: WorkerSettings, *, recount: bool = False) -> dict[str,
     Raises:
         EngineUnavailable: No engine answers.
     """
-    from echocast.workers.streams.assembly import stream_processing
-
-    processing = stream_processing(settings, settings.engine_patience_seconds)
-    found = {}
+    processing = StreamProcessing.from_settings(settings, settings.engine_patience_seconds)
+    reindexed = {}
     try:
         for name in processing.stores.streams.names():
             result = reindex(processing.stores, processing.scorer, processing.sums, name)
             processing.drift.update(name)
             wrong = differing(processing.stores, processing.scorer, name) if recount else None
-            found[name] = replace(result, differing=wrong)
+            reindexed[name] = replace(result, differing=wrong)
     finally:
         processing.close()
-    return found
+    return reindexed

@@ -39,7 +39,7 @@ class ShadowPolicy:
     """What runs in the shadow, and what live scores may decide.
 
     Args:
-        share: Share of the frames from which the rival forecasts too, 0 to 1.
+        share: Share of the frames from which the candidate forecasts too, 0 to 1.
         promotes: Whether a challenger that is shown to be better is promoted.
         rolls_back: Whether a promotion is undone where the model before is shown to be better.
         days: How far back scores are compared, and how long a promotion may be undone.
@@ -72,7 +72,7 @@ class Candidate:
     reference: str
 
 
-def rival_of(roles: Roles, policy: ShadowPolicy, now: datetime) -> Candidate | None:
+def candidate_of(roles: Roles, policy: ShadowPolicy, now: datetime) -> Candidate | None:
     """Who is in the shadow now."""
     if roles.challenger:
         return Candidate(CHALLENGER, roles.challenger)
@@ -84,7 +84,7 @@ def rival_of(roles: Roles, policy: ShadowPolicy, now: datetime) -> Candidate | N
     return Candidate(PREVIOUS, roles.previous)
 
 
-def drawn(stream: str, time: datetime, share: float) -> bool:
+def is_sampled(stream: str, time: datetime, share: float) -> bool:
     """Whether a frame is among a share of all, the same on every host and at every look."""
     name = f"{stream}\n{time.isoformat()}"
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) < share * 16**8
@@ -104,53 +104,53 @@ class Shadow:
         self._registry = registry
         self._policy = policy
 
-    def look(self) -> Comparison | None:
-        """Compare the rival with the champion and act; None where nothing may be decided."""
+    def decide(self) -> Comparison | None:
+        """Compare the candidate with the champion and act; None where nothing may be decided."""
         roles = self._registry.reader.roles()
-        rival = rival_of(roles, self._policy, datetime.now(UTC))
+        candidate = candidate_of(roles, self._policy, datetime.now(UTC))
         may = {CHALLENGER: self._policy.promotes, PREVIOUS: self._policy.rolls_back}
-        if rival is None or not may[rival.role]:
+        if candidate is None or not may[candidate.role]:
             return None
-        comparison = self.comparison(roles.champion, rival.reference)
+        comparison = self.comparison(roles.champion, candidate.reference)
         if comparison.better:
-            self._act(rival, roles.champion, comparison)
+            self._act(candidate, roles.champion, comparison)
         return comparison
 
-    def _act(self, rival: Candidate, champion: str, comparison: Comparison) -> None:
+    def _act(self, candidate: Candidate, champion: str, comparison: Comparison) -> None:
         why = (
-            f"{rival.reference} was better than {champion} on the same live forecasts: CSI at"
+            f"{candidate.reference} was better than {champion} on the same live forecasts: CSI at"
             f" {THRESHOLD} dBZ by {comparison.gain:+.4f}, 99 % interval {comparison.low:+.4f} to"
             f" {comparison.high:+.4f}, {comparison.blocks} blocks of six hours with events."
         )
         scores = comparison.to_json()
         try:
-            if rival.role == CHALLENGER:
+            if candidate.role == CHALLENGER:
                 self._registry.promote(
-                    rival.reference, who=WHO, why=why, scores=scores, expected=champion
+                    candidate.reference, who=WHO, why=why, scores=scores, expected=champion
                 )
             else:
                 self._registry.rollback(who=WHO, why=why, scores=scores, expected=champion)
         except RegistryConflict as error:
             log.warning("Nothing came of the comparison: %s", error)
 
-    def comparison(self, champion: str, rival: str) -> Comparison:
-        """How a rival did beside the champion, over all streams and their newest days."""
+    def comparison(self, champion: str, candidate: str) -> Comparison:
+        """How a candidate did beside the champion, over all streams and their newest days."""
         blocks = [
             counts
             for stream in self._stores.streams.names()
-            for counts in self._blocks(stream, champion, rival)
+            for counts in self._blocks(stream, champion, candidate)
         ]
         return compare(blocks, self._policy.terms)
 
-    def _blocks(self, stream: str, champion: str, rival: str) -> list[Table]:
-        """Counts of the blocks that are complete, each (2, 3): the rival's and the champion's."""
+    def _blocks(self, stream: str, champion: str, candidate: str) -> list[Table]:
+        """Counts of the blocks that are complete, each (2, 3): candidate, champion."""
         newest = self._stores.frames.newest_time(stream)
         if newest is None:
             return []
         span = TimeSpan(newest - timedelta(days=self._policy.days), newest)
         compared = {
             theirs.id: (theirs, ours)
-            for theirs, ours in self._both(stream, span, rival, champion)
+            for theirs, ours in self._both(stream, span, candidate, champion)
             if _block_end(theirs) <= newest
         }
         blocks: dict[datetime, Table] = defaultdict(lambda: np.zeros((2, 3), np.int64))
@@ -164,13 +164,13 @@ class Shadow:
         return list(blocks.values())
 
     def _both(
-        self, stream: str, span: TimeSpan, rival: str, champion: str
+        self, stream: str, span: TimeSpan, candidate: str, champion: str
     ) -> Iterator[tuple[IssuedForecast, IssuedForecast]]:
-        """Forecasts of the rival, each with that of the champion from the same frames."""
+        """Forecasts of the candidate, each with that of the champion from the same frames."""
         issued = self._stores.forecasts.listing(stream, span)
         ours = {one.forecast_reference_time: one for one in issued if _is(one, MODEL, champion)}
         for theirs in issued:
-            if _is(theirs, CHALLENGER, rival) and theirs.forecast_reference_time in ours:
+            if _is(theirs, CHALLENGER, candidate) and theirs.forecast_reference_time in ours:
                 yield theirs, ours[theirs.forecast_reference_time]
 
 
@@ -181,7 +181,7 @@ def _block_end(issued: IssuedForecast) -> datetime:
 
 
 def _table(counts: Mapping[str, Counts], theirs: str, ours: str) -> Table:
-    """(2, 3): rival and champion; hits, misses, false alarms where both were scored."""
+    """(2, 3): candidate and champion; hits, misses, false alarms where both were scored."""
     if theirs not in counts or ours not in counts:
         return np.zeros((2, 3), np.int64)
     return np.array([_events(counts[theirs], CHALLENGER), _events(counts[ours], MODEL)])

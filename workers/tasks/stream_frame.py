@@ -6,19 +6,19 @@ import logging
 
 from echocast.model.errors import EchocastError
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.streams.processing import arrival
+from echocast.workers.streams.processing import frame_of
 from echocast.workers.tasks.context import WorkerContext
 
 log = logging.getLogger("echocast.streams")
 
 
 def frame_arrived(context: WorkerContext, message: str) -> None:
-    """See to the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
-    name, time = arrival(message)
+    """Process the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
+    name, time = frame_of(message)
     try:
         with context.job_slots.take(1):
-            context.streams.see_to(name, time, context.leases.incarnation)
+            context.streams.process_frame(name, time, context.leases.incarnation)
     except EngineUnavailable:
         raise
     except EchocastError as error:
-        log.error("The frame %s can't be seen to: %s", message, error)
+        log.error("The frame %s can't be processed: %s", message, error)

@@ -11,8 +11,8 @@ import httpx
 from echocast.model.frames import Frames
 from echocast.model.synthetic.storms import storm
 from echocast.service.client.feed import netcdf_bytes
-from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.paths import TimeSpan
+from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.reindex import recounted, stored
 from tests.service.bodies import NETCDF
 from tests.service.real_processes import Place, eventually
@@ -71,7 +71,7 @@ def counted(client: httpx.Client, name: str, method: str = "model") -> int:
 
 def agree(where: Place, name: str) -> bool:
     """Whether sums, stored counts and a recount of all files are the same, and not nothing."""
-    nowcasts = stream_processing(where.settings, 5)
+    nowcasts = StreamProcessing.from_settings(where.settings, 5)
     try:
         truth = recounted(nowcasts.stores, nowcasts.scorer, name)
         kept = stored(nowcasts.stores, nowcasts.scorer, name)
@@ -85,7 +85,7 @@ def settled(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
     """A condition: so many forecasts are issued, and everything is counted."""
 
     def check() -> bool:
-        nowcasts = stream_processing(where.settings, 5)
+        nowcasts = StreamProcessing.from_settings(where.settings, 5)
         try:
             span = TimeSpan(frames().times[0], frames().times[-1])
             issued = nowcasts.stores.forecasts.listing(name, span)

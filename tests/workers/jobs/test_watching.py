@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from unittest.mock import Mock
 
 import pytest
 from redis._parsers.base import BaseParser
@@ -16,8 +15,7 @@ from echocast.workers.jobs.heartbeat import HUNG_EXIT_CODE, Heartbeat
 from echocast.workers.jobs.janitor import Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
-from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic
-from echocast.workers.streams.sweep import sweeper
+from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic, elected
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, claimed, request
 
@@ -228,7 +226,7 @@ def test_the_sweep_of_streams_outlives_what_nobody_expected() -> None:
         sweeps.append(None)
         raise ValueError
 
-    thread = sweeper(Mock(sweep=fail), lambda seconds: seconds > 0, 0.01)
+    thread = elected("sweep", fail, lambda: True, 0.01)
     thread.start()
     until(lambda: len(sweeps) > 2)
     thread.stop()

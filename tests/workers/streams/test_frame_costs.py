@@ -16,7 +16,6 @@ from echocast.model.registry.history import START as FIRST_ROLES
 from echocast.model.registry.history import History
 from echocast.model.registry.storage import Folder
 from echocast.workers.jobs.job import Job
-from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
@@ -34,7 +33,7 @@ def processing(make_world: Callable[..., World], tmp_path: Path) -> Any:
     """A worker's part for streams, without its process; model and canary differ."""
     name_models(tmp_path, "fake/1", "fake/2")
     History(Folder(tmp_path)).append(FIRST_ROLES, "me", "For a test.", aliases=ROLES)
-    processing = stream_processing(make_world(models_dir=tmp_path).settings, 5)
+    processing = StreamProcessing.from_settings(make_world(models_dir=tmp_path).settings, 5)
     stream, _ = processing.stores.streams.declare(Stream("radar", 5))
     processing.stores.streams.settled(stream, Origin(GRID, 0))
     yield processing
@@ -45,7 +44,7 @@ def process(processing: StreamProcessing, slot: int) -> None:
     """A frame comes, and the nowcasts that it asks for are made."""
     time = START + slot * STEP
     processing.stores.frames.put("radar", stream_frame(slot, seed=slot), replace=False)
-    processing.see_to("radar", time, "worker")
+    processing.process_frame("radar", time, "worker")
     for job in jobs_of(processing, time):
         inputs = processing.forecasting.inputs(job)
         whole = inputs.without_network

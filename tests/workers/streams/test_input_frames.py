@@ -7,7 +7,7 @@ import pytest
 
 from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.workers.streams.fallback import LEADS, degraded
+from echocast.workers.streams.forecasting import LEADS, fallback_forecast
 from echocast.workers.streams.input_frames import assemble, choose, interpolate
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
@@ -120,7 +120,9 @@ def test_without_the_network_a_lonely_frame_stays_and_several_move_on() -> None:
     for count, name in ((1, "persistence"), (4, "extrapolation")):
         slots = range(1 - count, 1)
         choice = choose(STREAM, START, set(times(*slots)))
-        forecast = degraded(assemble(GRID, choice, frames.__getitem__), STEP, choice.quality)
+        forecast = fallback_forecast(
+            assemble(GRID, choice, frames.__getitem__), STEP, choice.quality
+        )
         assert forecast.model.name == name
         assert forecast.frames.times == times(*range(1, LEADS + 1))
         assert forecast.quality == choice.quality

@@ -16,9 +16,8 @@ from echocast.workers.errors import StreamConflict
 from echocast.workers.jobs.job import JobPolicy, WorkerInfo
 from echocast.workers.jobs.queue import STREAM
 from echocast.workers.jobs.store import JobStore
-from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.paths import stamp
-from echocast.workers.streams.poison import Attempts
+from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models, until
@@ -50,7 +49,7 @@ class Stage:
 
     def __init__(self, world: World, module: str) -> None:
         self.world, self.module = world, module
-        self.processing: StreamProcessing = stream_processing(world.settings, 5)
+        self.processing: StreamProcessing = StreamProcessing.from_settings(world.settings, 5)
         self.stores = self.processing.stores
         stream, _ = self.stores.streams.declare(Stream("radar", 5))
         self.stores.streams.settled(stream, Origin(GRID, 0))
@@ -161,22 +160,22 @@ def test_a_frame_set_aside_is_missing_until_it_is_sent_again_to_replace(bench: B
 def test_attempts_count_the_workers_that_died(engine: EngineClient) -> None:
     engine.redis.flushall()
     first, second, third = (Attempts(engine, 2) for _ in range(3))
-    assert first.begin(FRAME, "first") == "begun"
-    assert second.begin(FRAME, "second") == "begun"
-    assert third.begin(FRAME, "third") == "poison"
+    assert first.begin(FRAME, "first") is Attempt.BEGUN
+    assert second.begin(FRAME, "second") is Attempt.BEGUN
+    assert third.begin(FRAME, "third") is Attempt.POISON
     third.end(FRAME)
-    assert third.begin(FRAME, "third") == "begun"
+    assert third.begin(FRAME, "third") is Attempt.BEGUN
 
 
 def test_no_two_threads_of_a_worker_see_to_the_same_frame(engine: EngineClient) -> None:
     """A sweep names a frame again that takes longer than the sweep's period."""
     engine.redis.flushall()
     attempts = Attempts(engine, 3)
-    assert attempts.begin(FRAME, "first") == "begun"
-    assert attempts.begin(FRAME, "first") == "busy"
-    assert attempts.begin(FRAME.replace("2330", "2335"), "first") == "begun"
+    assert attempts.begin(FRAME, "first") is Attempt.BEGUN
+    assert attempts.begin(FRAME, "first") is Attempt.BUSY
+    assert attempts.begin(FRAME.replace("2330", "2335"), "first") is Attempt.BEGUN
     attempts.end(FRAME)
-    assert attempts.begin(FRAME, "first") == "begun"
+    assert attempts.begin(FRAME, "first") is Attempt.BEGUN
 
 
 def test_a_frame_is_at_hand_until_the_engine_has_forgotten_it(
@@ -185,7 +184,7 @@ def test_a_frame_is_at_hand_until_the_engine_has_forgotten_it(
     """Else another thread's attempt would be forgotten in place of the one that ended."""
     engine.redis.flushall()
     attempts = Attempts(engine, 3)
-    assert attempts.begin(FRAME, "first") == "begun"
+    assert attempts.begin(FRAME, "first") is Attempt.BEGUN
     forget, seen = attempts._end, []
 
     def slowly(frame: str) -> None:
@@ -194,8 +193,8 @@ def test_a_frame_is_at_hand_until_the_engine_has_forgotten_it(
 
     monkeypatch.setattr(attempts, "_end", slowly)
     attempts.end(FRAME)
-    assert seen == ["busy"]
-    assert attempts.begin(FRAME, "first") == "begun"
+    assert seen == [Attempt.BUSY]
+    assert attempts.begin(FRAME, "first") is Attempt.BEGUN
 
 
 def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
@@ -206,10 +205,10 @@ def test_a_frame_that_another_worker_had_may_be_begun_when_that_one_is_done(
     one, other = Attempts(engine, 3), Attempts(engine, 3)
     now = datetime.now(UTC) - timedelta(seconds=1)
     claims.beat(WorkerInfo("one", "here", os.getpid(), "cpu", ("fake/1",), now))
-    assert one.begin(FRAME, "one") == "begun"
-    assert other.begin(FRAME, "other") == "busy"
+    assert one.begin(FRAME, "one") is Attempt.BEGUN
+    assert other.begin(FRAME, "other") is Attempt.BUSY
     one.end(FRAME)
-    assert other.begin(FRAME, "other") == "begun"
+    assert other.begin(FRAME, "other") is Attempt.BEGUN
     claims.close()
 
 
@@ -219,9 +218,9 @@ def test_who_lives_is_not_disturbed_and_who_takes_leave_loses_no_life(engine: En
     first, second, third = (Attempts(engine, 1) for _ in range(3))
     now = datetime.now(UTC) - timedelta(seconds=1)
     claims.beat(WorkerInfo("first", "here", os.getpid(), "cpu", ("fake/1",), now))
-    assert first.begin(FRAME, "first") == "begun"
-    assert second.begin(FRAME, "second") == "busy"
+    assert first.begin(FRAME, "first") is Attempt.BEGUN
+    assert second.begin(FRAME, "second") is Attempt.BUSY
     claims.say_goodbye("first")
-    assert second.begin(FRAME, "second") == "begun"
-    assert third.begin(FRAME, "third") == "poison"
+    assert second.begin(FRAME, "second") is Attempt.BEGUN
+    assert third.begin(FRAME, "third") is Attempt.POISON
     claims.close()

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from echocast.workers.jobs.job import Job
-from echocast.workers.streams.assembly import stream_processing
 from echocast.workers.streams.forecast_store import description_path
 from echocast.workers.streams.paths import TimeSpan
-from echocast.workers.streams.processing import StreamProcessing, arrival
+from echocast.workers.streams.processing import StreamProcessing, frame_of
 from echocast.workers.streams.reindex import recounted, reindex
-from echocast.workers.streams.shadow import drawn
+from echocast.workers.streams.shadow import is_sampled
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models, until
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
@@ -32,7 +31,7 @@ class Stage:
     def __init__(self, world: World, models: Path) -> None:
         self.world = world
         self.models = models
-        self.processing: StreamProcessing = stream_processing(world.settings, 5)
+        self.processing: StreamProcessing = StreamProcessing.from_settings(world.settings, 5)
         stream, _ = self.processing.stores.streams.declare(Stream("radar", 5))
         self.processing.stores.streams.settled(stream, Origin(GRID, 0))
 
@@ -40,8 +39,8 @@ class Stage:
         frame = stream_frame(slot, seed, late=late)
         self.processing.stores.frames.put("radar", frame, replace=True)
 
-    def arrived(self, slot: int) -> None:
-        self.processing.arrived("radar", START + slot * STEP)
+    def on_frame(self, slot: int) -> None:
+        self.processing.on_frame("radar", START + slot * STEP)
 
     def jobs(self) -> list[Job]:
         redis = self.processing.engine.redis
@@ -64,7 +63,7 @@ def stage(make_world: Callable[..., World], tmp_path: Path) -> Any:
 def test_a_frame_orders_one_nowcast_however_often_it_arrives(stage: Stage) -> None:
     stage.put(0)
     for _ in range(3):
-        stage.arrived(0)
+        stage.on_frame(0)
     (job,) = stage.jobs()
     assert (job.stream, job.forecast_reference_time) == ("radar", START)
     assert job.holders == 1
@@ -72,10 +71,10 @@ def test_a_frame_orders_one_nowcast_however_often_it_arrives(stage: Stage) -> No
 
 def test_a_late_frame_and_a_stream_that_forecasts_nothing_order_none(stage: Stage) -> None:
     stage.put(0, late=True)
-    stage.arrived(0)
+    stage.on_frame(0)
     stage.processing.stores.streams.declare(Stream("radar", 5, auto_nowcast=False))
     stage.put(1)
-    stage.arrived(1)
+    stage.on_frame(1)
     assert stage.jobs() == []
     assert (
         stage.processing.scorer.score_span("radar", EVER) == 0
@@ -86,7 +85,7 @@ def test_a_frame_that_is_replaced_before_its_nowcast_still_gets_it(stage: Stage)
     stage.put(0)
     stage.put(1)
     stage.put(0, seed=2, late=True)  # as the gateway sees it: a later frame is there
-    stage.arrived(0)
+    stage.on_frame(0)
     assert [job.forecast_reference_time for job in stage.jobs()] == [START]
 
 
@@ -97,7 +96,7 @@ def test_a_full_queue_leaves_the_nowcast_to_the_sweep(
     stage = Stage(make_world(models_dir=tmp_path, queue_limit=2), tmp_path)
     for slot in range(4):
         stage.put(slot)
-        stage.arrived(slot)
+        stage.on_frame(slot)
     assert len(stage.jobs()) == 2
     for job in stage.jobs():
         stage.world.jobs.release(job.id)
@@ -110,10 +109,10 @@ def test_a_full_queue_leaves_the_nowcast_to_the_sweep(
 def test_a_failed_nowcast_is_not_ordered_again_but_an_expired_one_is(stage: Stage) -> None:
     for slot, status in ((0, "failed"), (1, "expired")):
         stage.put(slot)
-        stage.arrived(slot)
+        stage.on_frame(slot)
         job = next(j for j in stage.jobs() if j.forecast_reference_time == START + slot * STEP)
         stage.processing.engine.redis.hset(f"echocast:job:{job.id}", "status", status)
-        stage.arrived(slot)
+        stage.on_frame(slot)
     assert sorted(job.status for job in stage.jobs()) in (
         ["accepted", "failed"],
         ["failed", "queued"],
@@ -140,7 +139,7 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     until(lambda: len(stage.issued()) == 10)
     champion(stage.models, "2")
     stage.put(10)
-    stage.arrived(10)
+    stage.on_frame(10)
     until(lambda: len(stage.issued()) == 12)
     newest = {issued.roles: issued for issued in stage.issued()[-2:]}
     assert newest["model",].model_version == "2"
@@ -148,7 +147,7 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     latest = stage.processing.stores.forecasts.latest("radar")
     assert latest == newest["model",]
     stage.put(11)
-    stage.arrived(11)
+    stage.on_frame(11)
     until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|canary") == [2])
     sums = stage.processing.sums.over("radar", EVER)
     assert sums["5|forecasts|model"] == [2]
@@ -158,9 +157,9 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
 def test_one_forecast_is_served_for_each_time_whoever_is_champion(stage: Stage) -> None:
     for slot in range(10):
         stage.put(slot, seed=slot)
-    stage.arrived(9)
+    stage.on_frame(9)
     champion(stage.models, "2")
-    stage.arrived(9)  # the sweep orders again as long as there is no forecast
+    stage.on_frame(9)  # the sweep orders again as long as there is no forecast
     assert len(stage.jobs()) == 3
     stage.world.start_worker()
     until(lambda: all(job.terminal for job in stage.jobs()))
@@ -170,7 +169,7 @@ def test_one_forecast_is_served_for_each_time_whoever_is_champion(stage: Stage) 
 
 
 def test_a_message_names_stream_and_time() -> None:
-    assert arrival("radar/20260701T233000Z") == ("radar", START)
+    assert frame_of("radar/20260701T233000Z") == ("radar", START)
 
 
 def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
@@ -193,7 +192,7 @@ def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
     stage = Stage(make_world(models_dir=tmp_path, shadow_share=1), tmp_path)
     for slot in range(11):
         stage.put(slot, seed=slot)
-        stage.arrived(slot)
+        stage.on_frame(slot)
     stage.world.start_worker()
     until(lambda: len(stage.issued()) == 13)
     until(lambda: stage.processing.sums.over("radar", EVER).get("5|forecasts|challenger"))
@@ -210,8 +209,8 @@ def test_a_challenger_forecasts_beside_the_champion_and_is_scored_not_served(
 
 def test_frames_are_drawn_for_the_challenger_alike_everywhere() -> None:
     times = [START + n * STEP for n in range(2000)]
-    share = [drawn("radar", time, 0.1) for time in times]
-    assert share == [drawn("radar", time, 0.1) for time in times]
+    share = [is_sampled("radar", time, 0.1) for time in times]
+    assert share == [is_sampled("radar", time, 0.1) for time in times]
     assert 150 < sum(share) < 250
-    assert not any(drawn("radar", time, 0) for time in times)
-    assert all(drawn("radar", time, 1) for time in times)
+    assert not any(is_sampled("radar", time, 0) for time in times)
+    assert all(is_sampled("radar", time, 1) for time in times)

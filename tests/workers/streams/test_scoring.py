@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.paths import TimeSpan, encoded
 from echocast.workers.streams.reindex import differing, reindex, stored
-from echocast.workers.streams.retention import remove_old
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import ALL, START, Bench
 
@@ -158,7 +157,7 @@ def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
         bench.issue(slot)
     bench.settle()
     before = bench.sums.over("radar", ALL)
-    remove_old(bench.stores, Stream("radar", 5, retention_days=1), START + timedelta(days=9))
+    bench.stores.remove_old(Stream("radar", 5, retention_days=1), START + timedelta(days=9))
     assert bench.stores.frames.newest_time("radar") is None
     assert bench.settle() == 0
     assert bench.sums.over("radar", ALL) == before

@@ -18,7 +18,7 @@ from echocast.model.verification.live_comparison import ComparisonFloor
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, rival_of
+from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, candidate_of
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
@@ -82,13 +82,13 @@ class Past:
         self,
         days: float,
         champion: tuple[str, tuple],
-        rival: tuple[str, tuple],
+        candidate: tuple[str, tuple],
         last_frame: timedelta = HOUR,
     ) -> None:
         """Both forecast every hour."""
         for number in range(int(24 * days)):
             self.issued(BEGIN + number * HOUR, "model", *champion)
-            self.issued(BEGIN + number * HOUR, "challenger", *rival)
+            self.issued(BEGIN + number * HOUR, "challenger", *candidate)
         self.newest_frame(BEGIN + timedelta(days=days) + last_frame)
 
 
@@ -101,7 +101,7 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     past: Past, registry: Registry
 ) -> None:
     past.days(3, ("1", BAD), ("2", GOOD))
-    comparison = Shadow(past.stores, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).decide()
     assert comparison is not None
     assert (comparison.blocks, comparison.pixels) == (12, 72 * 100)
     assert comparison.gain == pytest.approx(0.4)
@@ -110,12 +110,12 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     assert (entry.what, entry.who) == ("promote", "shadow mode")
     assert entry.scores == comparison.to_json()
     assert "tiny/2 was better than tiny/1" in entry.why
-    assert Shadow(past.stores, registry, POLICY).look() is not None  # tiny/1 is watched now
+    assert Shadow(past.stores, registry, POLICY).decide() is not None  # tiny/1 is watched now
     assert len(registry.reader.history()) == 1
 
 
 @pytest.mark.parametrize(
-    ("days", "rival", "policy"),
+    ("days", "candidate", "policy"),
     [
         (3, GOOD, replace(POLICY, promotes=False)),
         (3, BAD, POLICY),
@@ -125,10 +125,10 @@ def test_a_challenger_that_is_better_live_is_promoted_with_its_scores(
     ],
 )
 def test_else_the_champion_goes_on(
-    past: Past, registry: Registry, days: float, rival: tuple, policy: ShadowPolicy
+    past: Past, registry: Registry, days: float, candidate: tuple, policy: ShadowPolicy
 ) -> None:
-    past.days(days, ("1", BAD), ("2", rival))
-    Shadow(past.stores, registry, policy).look()
+    past.days(days, ("1", BAD), ("2", candidate))
+    Shadow(past.stores, registry, policy).decide()
     assert registry.reader.reference() == "tiny/1"
     assert registry.reader.history() == []
 
@@ -138,14 +138,14 @@ def test_only_forecasts_from_the_same_frames_are_compared(past: Past, registry: 
     for number in range(72):  # the champion alone, on harder weather; and another model's
         past.issued(BEGIN + number * HOUR + STEP, "model", "1", BAD)
         past.issued(BEGIN + number * HOUR + 2 * STEP, "challenger", "3", GOOD)
-    comparison = Shadow(past.stores, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).decide()
     assert comparison is not None
     assert (comparison.gain, comparison.pixels) == (0, 7200)
 
 
 def test_a_block_counts_when_all_its_forecasts_are_scored(past: Past, registry: Registry) -> None:
     past.days(3, ("1", BAD), ("2", GOOD), last_frame=timedelta(0))
-    comparison = Shadow(past.stores, registry, POLICY).look()
+    comparison = Shadow(past.stores, registry, POLICY).decide()
     assert comparison is not None
     assert comparison.blocks == 11
 
@@ -154,21 +154,25 @@ def test_a_promotion_that_live_scores_regret_is_undone(past: Past, registry: Reg
     registry.promote("tiny/2", **ME)
     past.days(3, ("2", BAD), ("1", GOOD))
     shadow = Shadow(past.stores, registry, POLICY)
-    shadow.look()
+    shadow.decide()
     entry = registry.reader.history()[-1]
     assert (entry.what, entry.who) == ("rollback", "shadow mode")
     assert registry.reader.reference() == "tiny/1"
-    assert shadow.look() is None
+    assert shadow.decide() is None
     assert len(registry.reader.history()) == 2
 
 
 def test_who_is_in_the_shadow(registry: Registry) -> None:
-    assert rival_of(registry.reader.roles(), POLICY, NOW) == Candidate("challenger", "tiny/2")
+    assert candidate_of(registry.reader.roles(), POLICY, NOW) == Candidate("challenger", "tiny/2")
     entry = registry.promote("tiny/2", **ME)
-    assert rival_of(registry.reader.roles(), POLICY, entry.time) == Candidate("previous", "tiny/1")
-    assert rival_of(registry.reader.roles(), POLICY, entry.time + timedelta(days=15)) is None
-    assert rival_of(registry.reader.roles(), replace(POLICY, rolls_back=False), entry.time) is None
+    assert candidate_of(registry.reader.roles(), POLICY, entry.time) == Candidate(
+        "previous", "tiny/1"
+    )
+    assert candidate_of(registry.reader.roles(), POLICY, entry.time + timedelta(days=15)) is None
+    assert (
+        candidate_of(registry.reader.roles(), replace(POLICY, rolls_back=False), entry.time) is None
+    )
     registry.set_alias("challenger", "tiny/3", **ME)
-    assert rival_of(registry.reader.roles(), POLICY, entry.time) == Candidate(
+    assert candidate_of(registry.reader.roles(), POLICY, entry.time) == Candidate(
         "challenger", "tiny/3"
     )

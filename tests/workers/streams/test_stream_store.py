@@ -17,8 +17,7 @@ from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, StreamConflict, UnknownStream
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan, frame_path
-from echocast.workers.streams.rain_speed import mean_speed_m_s
-from echocast.workers.streams.retention import remove_old
+from echocast.workers.streams.processing import mean_speed_m_s
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, Bench, stream_frame
@@ -209,14 +208,14 @@ def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:
         bench.issue(slot)
     stream = Stream("radar", 5, retention_days=4)
     ever = TimeSpan(START - timedelta(days=1), START + timedelta(days=30))
-    assert remove_old(bench.stores, stream, START + 10 * day * STEP) == 3
+    assert bench.stores.remove_old(stream, START + 10 * day * STEP) == 3
     kept = [header.time for header in bench.stores.frames.headers("radar", ever)]
     assert kept == [START + 8 * day * STEP, START + 10 * day * STEP]
     issued = bench.stores.forecasts.listing("radar", ever)
     assert [i.forecast_reference_time for i in issued] == [
         START + slot * STEP for slot in (5 * day, 8 * day, 10 * day)
     ]
-    assert remove_old(bench.stores, stream, START + 10 * day * STEP) == 0
+    assert bench.stores.remove_old(stream, START + 10 * day * STEP) == 0
 
 
 def test_a_frame_is_described_by_counts() -> None:
