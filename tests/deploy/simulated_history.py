@@ -1,8 +1,7 @@
-"""What a gateway would have told of a simulated stream for two months, as a Prometheus keeps it.
+"""Two months of metrics of a simulated stream, in a real Prometheus.
 
-Prometheus asks for times gone by, a service tells of now only: so the metrics that the Skill
-dashboard needs are made from the blocks of ``python -m experiments.drift_simulation`` and put into
-Prometheus' files.
+A service exports the metrics of now only. So those that the Skill dashboard needs are computed
+from blocks of counts and imported into Prometheus with their times.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def history(before: Sequence[Block], after: Sequence[Block], end: int) -> Histor
     """
     blocks = [*before, *after]
     served = _sample_of("registry_champion_since_timestamp_seconds", SERVES)
-    found: History = {}
+    samples: History = {}
     totals: dict[str, float] = {}
     state = Drift()
     for index, block in enumerate(blocks):
@@ -70,17 +69,17 @@ def history(before: Sequence[Block], after: Sequence[Block], end: int) -> Histor
             at = begin + SECONDS * part // PARTS
             for sample, count in _counted(block):
                 totals[str(sample)] = totals.get(str(sample), 0.0) + count / PARTS
-                found.setdefault(sample, []).append((at, totals[str(sample)]))
+                samples.setdefault(sample, []).append((at, totals[str(sample)]))
         state = state.update(block)
-        told = [*_of_streams({STREAM: state}), *_limits(), *Constants(SampleFloors()).collect()]
-        gauges = [*_gauges(told), *_input(blocks[: index + 1])]
+        families = [*_of_streams({STREAM: state}), *_limits(), *Constants(SampleFloors()).collect()]
+        gauges = [*_gauges(families), *_input(blocks[: index + 1])]
         if index >= len(before):
             gauges.append((served, float(end - SECONDS * len(after))))
         for sample, value in gauges:
-            found.setdefault(sample, []).extend(
+            samples.setdefault(sample, []).extend(
                 (begin + SECONDS * part // PARTS, value) for part in range(1, PARTS + 1)
             )
-    return found
+    return samples
 
 
 def _counted(block: Block) -> Iterator[tuple[Sample, float]]:
@@ -92,8 +91,8 @@ def _counted(block: Block) -> Iterator[tuple[Sample, float]]:
                 labels = {**at, "method": method, "lead_minutes": LEAD, "outcome": outcome}
                 count = getattr(block.table(method, threshold), outcome)
                 yield _sample("verification_pixels_total", labels), count
-        seen = block.table(MODEL, threshold)
-        storms = (seen.hits + seen.misses) // STORM_PIXELS
+        table = block.table(MODEL, threshold)
+        storms = (table.hits + table.misses) // STORM_PIXELS
         yield _sample("storms_total", at), storms
         vector = block.counts.get(f"{RELIABILITY}|{threshold:g}", [0] * 2 * CLASSES)
         for place in range(CLASSES):
@@ -144,26 +143,26 @@ def _sample_of(name: str, labels: Mapping[str, str]) -> Sample:
     return f"echocast_{name}", tuple(labels.items())
 
 
-def _text(found: History) -> Iterator[str]:
+def _text(history: History) -> Iterator[str]:
     """The samples in the OpenMetrics text format, all of a family together."""
     families: dict[str, list[Sample]] = {}
-    for sample in found:
+    for sample in history:
         families.setdefault(sample[0], []).append(sample)
     for name, samples in families.items():
         kind = "counter" if name.endswith("_total") else "gauge"
         yield f"# TYPE {name.removesuffix('_total')} {kind}"
         for sample in samples:
             labels = ",".join(f'{label}="{value}"' for label, value in sample[1])
-            for at, value in found[sample]:
+            for at, value in history[sample]:
                 yield f"{name}{{{labels}}} {value:.6g} {at}"
     yield "# EOF"
 
 
 @contextmanager
-def remembering(
+def prometheus_with_history(
     folder: Path, before: Sequence[Block], after: Sequence[Block]
 ) -> Iterator[tuple[httpx.Client, int]]:
-    """A Prometheus that remembers a simulated stream up to now, and what it calls now."""
+    """A Prometheus with the history of a simulated stream up to now, and the time of its end."""
     end = int(time.time()) // SECONDS * SECONDS
     path, port = folder / "history.txt", free_port("127.0.0.1")
     path.write_text("\n".join(_text(history(before, after, end))) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -12,13 +11,22 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.grafana.build import FOLDER, dashboards, text
-from deploy.grafana.skill_inputs import SERIES
 from echocast.model.drift import indicators, messages
 from echocast.model.formats.readers import read_netcdf
 from echocast.model.frames import Frames, Grid
-from tests.deploy.expressions import UNUSED, UNUSED_PREFIXES, family, names_in, panels
-from tests.deploy.prometheus_files import rules
+from echocast.model.plotting.methods import COLOURS
+from tests.deploy.dashboard_files import (
+    FOLDER,
+    UNUSED,
+    UNUSED_PREFIXES,
+    dashboards,
+    family,
+    names_in,
+    panel_titled,
+    panels,
+    properties,
+)
+from tests.deploy.prometheus_files import RUNBOOK, rules
 from tests.deploy.replay import BLOCK_SECONDS, CHARTED, FRAMES, STREAM, Watch, watched_replay
 
 BOARDS = dashboards()
@@ -34,11 +42,6 @@ CHOSEN = {
     "$__rate_interval": "20s",
 }
 IDS = re.compile(r'"[0-9a-f]{16,}"')
-
-
-@pytest.mark.parametrize("name", BOARDS)
-def test_the_json_is_what_the_code_builds(name: str) -> None:
-    assert (FOLDER / name).read_text() == text(BOARDS[name]), "run python -m deploy.grafana.build"
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -67,28 +70,28 @@ def test_one_can_choose_stream_threshold_and_lead() -> None:
     assert variables == {"datasource", "stream", "threshold", "lead", "window", "block"}
 
 
-def test_the_thick_line_is_the_model() -> None:
-    [panel] = [p for p in panels(BOARDS["skill.json"]) if p["title"].startswith("CSI of the model")]
+def test_the_thick_line_is_the_model_and_methods_have_their_colours() -> None:
+    panel = panel_titled(BOARDS["skill.json"], "CSI of the model")
+    methods = {"challenger", "canary", "extrapolation", "decoded_extrapolation", "persistence"}
     assert panel["targets"][0]["legendFormat"] == "model"
-    assert {t["legendFormat"] for t in panel["targets"]} == {
-        "model",
-        "challenger",
-        "canary",
-        "extrapolation",
-        "decoded_extrapolation",
-        "persistence",
-    }
-    widths = {
-        override["matcher"]["options"]: value["value"]
-        for override in panel["fieldConfig"]["overrides"]
-        for value in override["properties"]
-        if value["id"] == "custom.lineWidth"
-    }
-    assert widths["model"] > 2 * max(w for name, w in widths.items() if name != "model")
+    assert {target["legendFormat"] for target in panel["targets"]} == {"model", *methods}
+    widths = properties(panel, "custom.lineWidth")
+    assert widths.pop("model") > 2 * max(widths.values())
+    colours = {name: one["fixedColor"] for name, one in properties(panel, "color").items()}
+    assert colours == {name: COLOURS[name] for name in ("model", *methods)}
 
 
 def test_every_series_of_drift_has_words() -> None:
-    assert set(SERIES) == {*indicators.SERIES, messages.INTENSITIES}
+    described = properties(panel_titled(BOARDS["skill.json"], "Blocks in the drift"), "displayName")
+    assert set(described) == {*indicators.SERIES, messages.INTENSITIES}
+
+
+def test_the_runbook_names_panels_by_their_titles() -> None:
+    places = re.findall(r"\*(Skill|Operations) > ([^*]+)\*", RUNBOOK.read_text())
+    assert places
+    for board, place in places:
+        titles = [panel["title"] for panel in panels(BOARDS[f"{board.lower()}.json"])]
+        assert [title for title in titles if title.startswith(" ".join(place.split()))], place
 
 
 def test_provisioning_names_the_folder_and_the_source() -> None:
@@ -106,12 +109,12 @@ def test_every_expression_of_a_panel_shows_something(panel: dict[str, Any], watc
 def test_a_real_event_fills_every_panel(models: Path, radar_folder: Path, tmp_path: Path) -> None:
     """Fifty-five minutes of a development event, where it rains most."""
     frames = heaviest(read_netcdf(radar_folder / "mch_20150515.nc"))
-    with watched_replay(models, tmp_path, frames) as seen:
+    with watched_replay(models, tmp_path, frames) as replayed:
         blank = {
             f"{name}: {panel['title']}: {target['legendFormat']}"
             for name, board in BOARDS.items()
             for panel in panels(board)
-            for target in empty(panel, seen)
+            for target in empty(panel, replayed)
         }
     assert not blank
 
@@ -167,7 +170,7 @@ def test_annotations_have_marks(watch: Watch) -> None:
 
 
 def test_a_tile_below_its_floor_is_grey_and_shows_its_n() -> None:
-    [tile] = [p for p in panels(BOARDS["skill.json"]) if p["title"].startswith("Paired skill of")]
+    tile = panel_titled(BOARDS["skill.json"], "Paired skill of")
     value, *n = tile["targets"]
     assert re.search(r"or sum by \(\).*\* NaN$", value["expr"])
     special = tile["fieldConfig"]["defaults"]["mappings"][0]
@@ -176,16 +179,14 @@ def test_a_tile_below_its_floor_is_grey_and_shows_its_n() -> None:
     assert [one["legendFormat"] for one in n] == ["pixels n", "blocks n", "storms n"]
 
 
-def test_the_files_are_json() -> None:
-    assert {json.loads(path.read_text())["uid"] for path in FOLDER.glob("*.json")} == {
-        "echocast-skill",
-        "echocast-operations",
-    }
+def test_dashboards_have_addresses_and_can_be_edited() -> None:
+    assert {board["uid"] for board in BOARDS.values()} == {"echocast-skill", "echocast-operations"}
+    assert all(board["editable"] for board in BOARDS.values())
 
 
 def named() -> set[str]:
     """Families named by panels, annotations and rules."""
-    boards = dashboards().values()
+    boards = BOARDS.values()
     expressions = [t["expr"] for board in boards for p in panels(board) for t in p["targets"]]
     expressions += [mark["expr"] for board in boards for mark in board["annotations"]["list"]]
     expressions += [rule["expr"] for rule in rules()]
