@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from echocast import __version__
 from echocast.model.registry.registry import Registry
-from echocast.service.auth.keys import load_keys
+from echocast.service.auth.keys import KeyRing, load_keys
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
@@ -21,6 +21,7 @@ from echocast.service.dependencies import Resources
 from echocast.service.http import problems
 from echocast.service.http.query_parameters import check_parameters
 from echocast.service.metrics.engine import EngineCollector
+from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
 from echocast.service.metrics.registry import RegistryCollector
 from echocast.service.metrics.retraining import RetrainingCollector
@@ -46,55 +47,26 @@ from echocast.workers.jobs.store import DONE_CHANNEL, JobStore
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
 
 
+ROUTERS = (
+    nowcast.router,
+    forecast.router,
+    verification.router,
+    streams.router,
+    models.router,
+    system.router,
+)
+
+
 def create_app(settings: ServiceSettings) -> FastAPI:
     """The gateway with these settings; it reaches for the engine only when it runs.
 
     Raises:
         StartRefused: The settings would open the service to everybody.
     """
-    keys = load_keys(settings)
-    metrics = GatewayMetrics()
-    limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
-    store = JobStore(settings.engine_url, settings.job_policy)
-    archive = Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
-    decoders, renderers = (
-        Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))
-        for role, size in (
-            ("decode", settings.decode_processes),
-            ("render", settings.render_processes),
-        )
-    )
-    metrics.registry.register(EngineCollector(store, archive, settings.free_space_floor_bytes))
-    registry = Registry(settings.models_root)
-    metrics.registry.register(RegistryCollector(registry.reader))
-    metrics.registry.register(
-        RetrainingCollector(registry.reader, store.engine, settings.retrain_interval_seconds)
-    )
-    waiting = Waiting(client_url(settings.engine_url), DONE_CHANNEL)
-    here = partial(workers_here, store, archive)
-    presence = WorkerPresence(here, settings.worker_tolerance_seconds)
-    catalogue = Catalogue(registry)
-    nowcasts = Nowcasts(store, archive, catalogue, decoders, waiting, presence, metrics)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(open_registry, settings.models_root, "gateway")
-        scratch = Scratch(archive.scratch)
-        forecast_files = ForecastFiles(archive, renderers, scratch)
-        of_streams = assembled_streams(settings, decoders, renderers, scratch)
-        rate = RateLimit(settings.rate_per_minute)
-        app.state.resources = Resources(
-            settings, keys, rate, metrics, scratch, nowcasts, forecast_files, of_streams
-        )
-        async with AsyncExitStack() as stack:
-            stack.callback(store.close)
-            stack.callback(of_streams.close)
-            stack.callback(scratch.close)
-            for part in (decoders, renderers, waiting, presence):
-                await stack.enter_async_context(part.running())
-            await stack.enter_async_context(of_streams.remembering())
-            yield
-
+    keys, metrics = load_keys(settings), GatewayMetrics()
+    nowcasts = build_nowcasts(settings, metrics)
+    renderers = child_pool("render", settings.render_processes, settings, metrics)
+    register_collectors(metrics, nowcasts, settings)
     app = FastAPIOffline(
         redoc_url=None,
         static_url="/docs/assets",
@@ -102,26 +74,96 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         title="Echocast",
         description=DESCRIPTION,
         version=__version__,
-        lifespan=lifespan,
+        lifespan=partial(running, settings, keys, metrics, nowcasts, renderers),
         dependencies=[Depends(check_parameters)],
     )
     problems.install(app, settings.retry_after_seconds)
-    for router in (
-        nowcast.router,
-        forecast.router,
-        verification.router,
-        streams.router,
-        models.router,
-        system.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
+    add_middleware(app, settings, metrics, open_to_all=not keys)
+    return app
+
+
+def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcasts:
+    """What the routes of nowcasts call, with all that it needs."""
+    store = JobStore(settings.engine_url, settings.job_policy)
+    archive = Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
+    alive_workers = partial(workers_here, store, archive)
+    return Nowcasts(
+        store,
+        archive,
+        Catalogue(Registry(settings.models_root)),
+        child_pool("decode", settings.decode_processes, settings, metrics),
+        Waiting(client_url(settings.engine_url), DONE_CHANNEL),
+        WorkerPresence(alive_workers, settings.worker_tolerance_seconds),
+        metrics.decoded.observe,
+    )
+
+
+def child_pool(role: str, size: int, settings: ServiceSettings, metrics: GatewayMetrics) -> Pool:
+    """Limited children of one role; they start when the app runs."""
+    limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
+    return Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))
+
+
+def register_collectors(
+    metrics: GatewayMetrics, nowcasts: Nowcasts, settings: ServiceSettings
+) -> None:
+    """Let a scrape ask engine, disk, registry and retrainings."""
+    store, archive = nowcasts.store, nowcasts.archive
+    reader = nowcasts.catalogue.registry.reader
+    for collector in (
+        EngineCollector(store, archive, settings.free_space_floor_bytes),
+        RegistryCollector(reader),
+        RetrainingCollector(reader, store.engine, settings.retrain_interval_seconds),
+    ):
+        metrics.registry.register(collector)
+
+
+@asynccontextmanager
+async def running(
+    settings: ServiceSettings,
+    keys: KeyRing,
+    metrics: GatewayMetrics,
+    nowcasts: Nowcasts,
+    renderers: Pool,
+    app: FastAPI,
+) -> AsyncIterator[None]:
+    """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
+    await asyncio.to_thread(open_registry, settings.models_root, "gateway")
+    scratch = Scratch(nowcasts.archive.scratch)
+    of_streams = assembled_streams(settings, nowcasts.decoders, renderers, scratch)
+    exposition = StreamExposition(of_streams.stores, of_streams.sums, of_streams.floors)
+    app.state.resources = Resources(
+        settings,
+        keys,
+        RateLimit(settings.rate_per_minute),
+        metrics,
+        scratch,
+        nowcasts,
+        ForecastFiles(nowcasts.archive, renderers, scratch),
+        of_streams,
+        exposition,
+    )
+    async with AsyncExitStack() as stack:
+        for close in (nowcasts.store.close, of_streams.close, scratch.close):
+            stack.callback(close)
+        for part in (nowcasts.decoders, renderers, nowcasts.waiting, nowcasts.presence):
+            await stack.enter_async_context(part.running())
+        await stack.enter_async_context(exposition.prepared())
+        yield
+
+
+def add_middleware(
+    app: FastAPI, settings: ServiceSettings, metrics: GatewayMetrics, *, open_to_all: bool
+) -> None:
+    """What every request passes; what is added last is passed first."""
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
-    if not keys:
+    if open_to_all:
         app.add_middleware(SameOrigin)
         app.add_middleware(AllowedHosts, names=settings.host_names)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(AnswerHead)
-    return app
 
 
 def workers_here(store: JobStore, archive: Archive) -> list[WorkerInfo]:

@@ -13,10 +13,12 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.service.auth.keys import Key, KeyRing
 from echocast.service.auth.rate_limit import RateLimit
-from echocast.service.decoding.receive import media_type, receive_upload
+from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.scratch import Scratch
 from echocast.service.decoding.uploads import Upload
+from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
+from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
@@ -40,6 +42,7 @@ class Resources:
     nowcasts: Nowcasts
     forecast_files: ForecastFiles
     streams: Streams
+    exposition: StreamExposition
 
 
 async def get_resources(request: Request) -> Resources:

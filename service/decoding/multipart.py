@@ -7,8 +7,9 @@ from email.message import Message
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
-from echocast.service.decoding.uploads import Upload, UploadedFile, shown
+from echocast.service.decoding.uploads import Upload, UploadedFile
 from echocast.service.errors import MalformedBody
+from echocast.service.http.media_types import harmless
 
 FIELD = "files"
 HEADER_BYTES_LIMIT = 8192
@@ -98,7 +99,7 @@ class MultipartFiles:
             raise MalformedBody(f"Files are sent in the field '{FIELD}', not in another one.")
         if len(self.upload.files) >= self.files_limit:
             raise MalformedBody(f"At most {self.files_limit} files may be sent at once.")
-        self.file = self.upload.open(shown(message.get_filename() or "file"))
+        self.file = self.upload.open(harmless(message.get_filename() or "file"))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self.file is not None:

@@ -4,47 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from email.message import Message
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect
 
 from echocast.service.decoding.multipart import MultipartFiles
-from echocast.service.decoding.uploads import Upload, shown
-from echocast.service.errors import BodyTooSlow, MalformedBody, UnsupportedMediaType
-
-JSON_TYPES = ("application/json",)
-GRID_TYPES = (
-    "application/x-netcdf",
-    "application/netcdf",
-    "application/x-netcdf4",
-    "application/x-hdf5",
-    "application/x-hdf",
-    "application/vnd.odim-h5",
-    "application/octet-stream",  # files are known by their content
-)
-MULTIPART_TYPE = "multipart/form-data"
-
-
-def media_type(content_type: str | None) -> tuple[str, str]:
-    """The media type and multipart boundary of a ``Content-Type`` header.
-
-    Raises:
-        UnsupportedMediaType: We do not read this type.
-    """
-    message = Message()
-    message["content-type"] = content_type or ""
-    kind = message.get_content_type() if content_type else ""
-    if kind not in (*JSON_TYPES, *GRID_TYPES, MULTIPART_TYPE):
-        raise UnsupportedMediaType(
-            "Send application/json, application/x-netcdf, application/x-hdf5 or"
-            f" multipart/form-data, not {_type_shown(kind)}."
-        )
-    return kind, str(message.get_param("boundary", ""))
-
-
-def _type_shown(kind: str) -> str:
-    return "/".join(map(shown, kind.split("/"))) if kind else "a body without content type"
+from echocast.service.decoding.uploads import Upload
+from echocast.service.errors import BodyTooSlow, MalformedBody
+from echocast.service.http.media_types import JSON_TYPES, MULTIPART_TYPE, media_type
 
 
 async def receive_upload(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-
-NAME_LENGTH = 100
 
 
 @dataclass(eq=False)
@@ -67,8 +64,3 @@ class Upload:
         for file in self.files:
             message = message.replace(str(file.path), file.name).replace(file.path.name, file.name)
         return message
-
-
-def shown(name: str) -> str:
-    """A caller's file name made harmless for answers and log lines."""
-    return re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)[-NAME_LENGTH:] or "file"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from echocast.service.decoding.receive import GRID_TYPES, MULTIPART_TYPE
+from echocast.service.http.media_types import GRID_TYPES, MULTIPART_TYPE
 
 SIDE = 16
 STEP = timedelta(minutes=5)

@@ -6,8 +6,11 @@ the gateway's other requests wait; what changed since the last scrape is one str
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,9 +23,12 @@ from echocast.model.verification.counts import CLASSES
 from echocast.service.metrics.drift import DriftCollector
 from echocast.service.metrics.streams import families
 from echocast.service.streams.sample_floors import SampleFloors
+from echocast.workers.errors import EngineUnavailable
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
+
+log = logging.getLogger("echocast.streams")
 
 NAN = float("nan")
 FLOORS = {
@@ -71,6 +77,21 @@ class StreamExposition:
             self._remembered = {name: self._current(name) for name in names}
             merged = _merged(remembered.texts for remembered in self._remembered.values())
             return merged.encode() + generate_latest(self._fresh)
+
+    @asynccontextmanager
+    async def prepared(self) -> AsyncIterator[None]:
+        """Make the text once in the background: the first scrape need not."""
+        task = asyncio.create_task(asyncio.to_thread(self._prepare))
+        try:
+            yield
+        finally:
+            await task
+
+    def _prepare(self) -> None:
+        try:
+            self()
+        except EngineUnavailable as error:
+            log.warning("The exposition of streams was not made at the start: %s", error)
 
     def _current(self, name: str) -> Remembered:
         stream = self._stores.streams.stream(name)

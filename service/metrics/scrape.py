@@ -14,24 +14,29 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from echocast.service.dependencies import Resources
+from echocast.service.metrics.exposition import StreamExposition
+from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.settings import ServiceSettings
 from echocast.workers.errors import EngineUnavailable
 
 WORKER_PATIENCE_SECONDS = 2.0
 
 
-async def scrape(resources: Resources) -> bytes:
+async def scrape(
+    metrics: GatewayMetrics, streams: StreamExposition, settings: ServiceSettings
+) -> bytes:
     """All expositions, one after the other; a silent worker or engine is left out."""
-    return await asyncio.to_thread(_scraped, resources)
+    return await asyncio.to_thread(_scraped, metrics, streams, settings)
 
 
-def _scraped(resources: Resources) -> bytes:
+def _scraped(
+    metrics: GatewayMetrics, streams: StreamExposition, settings: ServiceSettings
+) -> bytes:
     """In a thread of its own: engine, files and workers are asked, and others wait for none."""
-    parts = [resources.metrics.exposition()]
+    parts = [metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
-        parts.append(resources.streams.exposition())
-    parts.append(joined(told_by_workers(resources.settings)))
+        parts.append(streams())
+    parts.append(joined(told_by_workers(settings)))
     return b"".join(parts)
 
 

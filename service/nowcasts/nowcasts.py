@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,6 @@ from echocast.model.errors import ContractViolation, InputError
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import ForecastNotReady, UnknownJob
-from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
@@ -49,7 +49,8 @@ class Nowcasts:
     decoders: Pool
     waiting: Waiting
     presence: WorkerPresence
-    metrics: GatewayMetrics
+    on_decoded: Callable[[float], object]
+    """Called with the seconds that the decoding of an upload took."""
 
     async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
         """Decode an upload, store its frames, and submit the job.
@@ -146,7 +147,7 @@ class Nowcasts:
         except InputError as error:
             raise type(error)(upload.readable(str(error)), rule=error.rule) from error
         finally:
-            self.metrics.decoded.observe(time.perf_counter() - started)
+            self.on_decoded(time.perf_counter() - started)
 
     def _described(self, job: Job) -> Path:
         """The file that says which grid and times observations have to fit."""

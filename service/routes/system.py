@@ -36,4 +36,5 @@ async def show_readiness(nowcasts: AppNowcasts) -> Readiness:
 @router.get("/metrics", dependencies=[Reader], response_class=PlainTextResponse)
 async def show_metrics(resources: AppResources) -> Response:
     """Metrics for Prometheus."""
-    return Response(await scrape(resources), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    text = await scrape(resources.metrics, resources.exposition, resources.settings)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

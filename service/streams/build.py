@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.scratch import Scratch
-from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
 from echocast.service.streams.sample_floors import SampleFloors
@@ -35,7 +34,6 @@ def assembled_streams(
         latest=LatestForecasts(stores, renderers, scratch),
         renderers=renderers,
         sums=sums,
-        exposition=StreamExposition(stores, sums, floors),
         engine=engine,
         floors=floors,
     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from echocast.model.errors import ContractViolation
 from echocast.model.verification.counts import METHODS
 from echocast.service.decoding.pool import Pool
-from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
@@ -28,7 +25,6 @@ from echocast.service.streams.schemas import (
 )
 from echocast.service.streams.scores import last_day, verification
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import EngineUnavailable
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import drift_state
 from echocast.workers.streams.forecast_store import IssuedForecast
@@ -36,7 +32,6 @@ from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
-log = logging.getLogger("echocast.streams")
 LONGEST_LISTING = timedelta(days=31)
 LONGEST_VERIFICATION = timedelta(days=400)
 
@@ -51,7 +46,6 @@ class Streams:
         latest: Hands forecasts out.
         renderers: Child processes that read forecasts and draw.
         sums: The engine's sums.
-        exposition: What Prometheus reads of streams.
         engine: The connection they use.
         floors: On how much scores should stand.
     """
@@ -61,24 +55,8 @@ class Streams:
     latest: LatestForecasts
     renderers: Pool
     sums: CountSums
-    exposition: StreamExposition
     engine: EngineClient
     floors: SampleFloors
-
-    @asynccontextmanager
-    async def remembering(self) -> AsyncIterator[None]:
-        """Make the exposition once, beside everything else: the first scrape finds it made."""
-        made = asyncio.create_task(asyncio.to_thread(self._remember))
-        try:
-            yield
-        finally:
-            await made
-
-    def _remember(self) -> None:
-        try:
-            self.exposition()
-        except EngineUnavailable as error:
-            log.warning("The exposition of streams was not made at the start: %s", error)
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
         """Declare a stream; its view and whether it is new.

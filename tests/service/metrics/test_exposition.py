@@ -6,12 +6,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors
-from echocast.service.streams.streams import Streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from tests.service.real_processes import engine, place
@@ -79,15 +79,16 @@ def test_it_is_made_once_before_anybody_asks(
     """Whatever comes of it, the service goes on."""
     made = threading.Event()
 
-    def exposition() -> bytes:
-        made.set()
-        if failure:
-            raise failure
-        return b""
+    class Exposition(StreamExposition):
+        def __call__(self) -> bytes:
+            made.set()
+            if failure:
+                raise failure
+            return b""
 
     async def lifespan() -> None:
-        streams = Streams(*[None] * 5, exposition, None, SampleFloors())  # type: ignore[arg-type]
-        async with streams.remembering():
+        exposition = Exposition(Mock(), Mock(), SampleFloors())
+        async with exposition.prepared():
             assert await asyncio.to_thread(made.wait, 10)
 
     asyncio.run(lifespan())
