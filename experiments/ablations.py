@@ -28,7 +28,7 @@ import torch
 from echocast.model.cli.progress import progress
 from echocast.model.training.config import REVERSE, SCHEDULED, TrainingConfig
 from echocast.model.training.window_plan import gather
-from echocast.model.training.windows import Framing, WindowStore
+from echocast.model.training.windows import CropConfig, WindowStore
 from experiments import family
 from experiments.family_page import Page, write
 
@@ -53,7 +53,7 @@ ABLATIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {  # netw
     "no brightening": ({}, {"brightness_dbz": 0.0}),
 }
 STORES = {MOVING: "radar", FIXED: "fixed"}  # folders of windows in WORK begin so
-AT_REST, DRIFTING = Framing("eulerian"), Framing("eulerian", drift=3.0)
+AT_REST, DRIFTING = CropConfig("eulerian"), CropConfig("eulerian", drift=3.0)
 ROWS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # what changes, and the windows to train on
     MOVING: {name: (name, "train") for name in ABLATIONS},
     FIXED: {
@@ -63,7 +63,7 @@ ROWS: Mapping[str, Mapping[str, tuple[str, str]]] = {  # what changes, and the w
     },
 }
 HERE = Path(__file__).parent
-FIXED_WINDOWS: Mapping[str, tuple[str, Framing]] = {
+FIXED_WINDOWS: Mapping[str, tuple[str, CropConfig]] = {
     "train": ("windows.json", AT_REST),
     "drifting": ("windows.json", DRIFTING),
     "judge": ("windows-family.json", AT_REST),
@@ -120,13 +120,13 @@ def training_of(name: str, seed: int, options: argparse.Namespace) -> TrainingCo
     return replace(usual, network=replace(shipped, **of_network), **of_training)
 
 
-def fixed_store(folder: Path, plan: Path, data: Path, framing: Framing = AT_REST) -> WindowStore:
+def fixed_store(folder: Path, plan: Path, data: Path, crop: CropConfig = AT_REST) -> WindowStore:
     """Windows of ten frames in, ten out of a plan, in the fixed frame, in their middle."""
     whole = folder.with_name(f"{folder.name}-whole")
     if not (folder / "windows.json").exists() and not (whole / "windows.json").exists():
         sources = [{**s, "cuts": long_cuts(s)} for s in json.loads(plan.read_text())]
         fitting = [source for source in sources if source["cuts"]]
-        WindowStore.save(whole, [w for part in gather(fitting, data, SEED, framing) for w in part])
+        WindowStore.save(whole, [w for part in gather(fitting, data, SEED, crop) for w in part])
     return family.radar_store(folder, whole)
 
 
@@ -151,8 +151,8 @@ def store_of(frame: str, part: str, options: argparse.Namespace) -> WindowStore:
     folder = options.work / f"{STORES[frame]}-{part}"
     if frame == MOVING:
         return family.radar_store(folder, getattr(options, part))
-    plan, framing = FIXED_WINDOWS[part]
-    return fixed_store(folder, HERE / plan, options.data, framing)
+    plan, crop = FIXED_WINDOWS[part]
+    return fixed_store(folder, HERE / plan, options.data, crop)
 
 
 def runs_of(options: argparse.Namespace) -> list[tuple[int, str, str]]:

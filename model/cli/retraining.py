@@ -43,14 +43,16 @@ def build_command(
         written = sum(
             build([path], output, stream) for path in bar.track(files, description="archive")
         )
-    told = {"stream": stream, "written": written}
-    typer.echo(json.dumps(told) if as_json else f"Wrote {written} frames of {stream} to {output}.")
+    result = {"stream": stream, "written": written}
+    typer.echo(
+        json.dumps(result) if as_json else f"Wrote {written} frames of {stream} to {output}."
+    )
 
 
 @app.command("retrain", epilog=known_fields())
 def retrain_command(
     archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
-    work: Annotated[Path, typer.Option(help="Folder of this retraining; say it again to go on.")],
+    work: Annotated[Path, typer.Option(help="Folder of this retraining; name it again to go on.")],
     models_dir: Annotated[Path, typer.Option(help="Folder of your models; is written.")],
     config: Annotated[str, typer.Option(help="JSON fields of the retraining, see below.")] = "{}",
     promote: Annotated[bool, typer.Option(help="A challenger that wins serves at once.")] = False,
@@ -63,38 +65,38 @@ def retrain_command(
     end_with_input: Annotated[bool, typer.Option(help="End when standard input does.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a challenger, judge it beside the champion, and keep the verdict.
+    """Train a challenger, judge it beside the champion, and record the verdict.
 
     The same command goes on where it was killed. Under torchrun several processes train together.
     """
     from echocast.model.retraining.frame_archive import FrameArchive
     from echocast.model.retraining.pipeline import Retraining
-    from echocast.model.retraining.publish import Errand
+    from echocast.model.retraining.publish import PublishOptions
     from echocast.model.retraining.stages import Work
-    from echocast.model.training.distributed import joined
+    from echocast.model.training.distributed import process_group
 
     if end_with_input:
         threading.Thread(target=_end_with_input, daemon=True).start()
     fields = config_of(config)
     yield_to_others(niceness)
     use_threads(threads)
-    errand = Errand(who or getpass.getuser(), why, promote, number)
-    with joined(device) as team, progress() as bar:
+    options = PublishOptions(who or getpass.getuser(), why, promote, number)
+    with process_group(device) as group, progress() as bar:
         job = Retraining(
             FrameArchive(archive),
             Registry(models_dir),
             Work(work),
             fields,
-            errand,
+            options,
             device,
-            team,
+            group,
             bar,
         )
-        decision = job.run()
-    if team.leads:
-        told = {"verdict": decision.verdict, "because": decision.why, **job.work.read("publish")}
-        sentence = f"{decision.verdict}: {decision.why}\nReport: {models_dir / told['report']}"
-        typer.echo(json.dumps(told) if as_json else sentence)
+        verdict = job.run()
+    if group.leads:
+        result = {"verdict": verdict.outcome, "because": verdict.why, **job.work.read("publish")}
+        sentence = f"{verdict.outcome}: {verdict.why}\nReport: {models_dir / result['report']}"
+        typer.echo(json.dumps(result) if as_json else sentence)
 
 
 def _end_with_input() -> None:

@@ -169,11 +169,11 @@ def train_command(
     Under torchrun several processes train together:
     ``torchrun --nproc-per-node 2 -m echocast.model train``.
     """
-    from echocast.model.training.distributed import joined
+    from echocast.model.training.distributed import process_group
     from echocast.model.training.prefetch import Loader
     from echocast.model.training.run import Run, train, trained_in
     from echocast.model.training.sampler import Sampler
-    from echocast.model.training.tensorboard import FadingSkill, training_log
+    from echocast.model.training.tensorboard import MovingCsi, training_log
     from echocast.model.training.windows import WindowStore
 
     use_threads(threads)
@@ -192,22 +192,24 @@ def train_command(
     config = configured(config, file)
     stores = [WindowStore.load(folder) for folder in windows]
     check_windows(stores, config.network)
-    with joined(device) as team, progress() as bar:
-        training = Run(config, output, device=device, team=team)
+    with process_group(device) as group, progress() as bar:
+        training = Run(config, output, device=device, group=group)
         if warm_start:
             training.start_from(trained_in(warm_start)[0])
         training.resume()
-        sampler = Sampler(stores, config, team)
+        sampler = Sampler(stores, config, group)
         loader, started = Loader(sampler, loaders), time.monotonic()
-        task = bar.add_task("loss", total=config.steps, completed=training.step, visible=team.leads)
-        skill = FadingSkill()
-        with training_log(output, training.step, team) as log:
+        task = bar.add_task(
+            "loss", total=config.steps, completed=training.step, visible=group.leads
+        )
+        skill = MovingCsi()
+        with training_log(output, training.step, group) as log:
             for report in train(training, loader, until=until):
                 log(report, loader.waited_seconds)
                 skill.see(report)
                 told = f"loss {report.loss:.3f}, {skill}"
                 bar.update(task, completed=report.step, description=told)
-    if team.leads:
+    if group.leads:
         waited = loader.waited_seconds / max(time.monotonic() - started, 1e-9)
         typer.echo(
             f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"

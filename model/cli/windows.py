@@ -31,13 +31,13 @@ def windows_command(
 ) -> None:
     """Cut training windows from radar files."""
     from echocast.model.training.window_plan import gather
-    from echocast.model.training.windows import Framing, WindowStore
+    from echocast.model.training.windows import CropConfig, WindowStore
 
-    framing = Framing(cast(Coordinates, coordinates), drift)
+    crop = CropConfig(cast(Coordinates, coordinates), drift)
     windows = []
     with progress() as bar:
         task = bar.add_task("windows", total=None)
-        for part in gather(json.loads(plan.read_text()), data, seed, framing):
+        for part in gather(json.loads(plan.read_text()), data, seed, crop):
             windows += part
             bar.update(task, description=f"{len(windows)} windows")
     WindowStore.save(output, windows)

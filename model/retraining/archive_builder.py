@@ -15,7 +15,7 @@ from echocast.model.formats.stream_layout import declaration_path, frame_path, o
 from echocast.model.frames import Frames, Grid
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-KEPT_DAYS = 36500.0  # whoever builds an archive decides himself what to remove
+RETENTION_DAYS = 36500.0  # whoever builds an archive decides himself what to remove
 
 
 def build(files: Sequence[Path], store: Path, stream: str) -> int:
@@ -57,11 +57,11 @@ def add(frames: Frames, store: Path, stream: str, name: str) -> int:
             " does not.",
             rule="stream-name",
         )
-    _settle(store, stream, frames, name)
+    _declare(store, stream, frames, name)
     return sum(_put(store, stream, frames, k) for k in range(len(frames)))
 
 
-def _settle(store: Path, stream: str, frames: Frames, name: str) -> None:
+def _declare(store: Path, stream: str, frames: Frames, name: str) -> None:
     """Declare the stream as its first file has it; refuse another grid."""
     origin = store / origin_path(stream)
     if not origin.exists():
@@ -72,13 +72,13 @@ def _settle(store: Path, stream: str, frames: Frames, name: str) -> None:
             "step_minutes": minutes,
             "units": "dBZ",
             "grid": frames.grid.to_json(),
-            "retention_days": KEPT_DAYS,
+            "retention_days": RETENTION_DAYS,
             "auto_nowcast": False,
             "maximum_gap_minutes": 2 * minutes,
         }
         _write(store / declaration_path(stream), json.dumps(declaration).encode())
-        settled = {"grid": frames.grid.to_json(), "phase_seconds": phase}
-        _write(origin, json.dumps(settled).encode())
+        origin_facts = {"grid": frames.grid.to_json(), "phase_seconds": phase}
+        _write(origin, json.dumps(origin_facts).encode())
     theirs = Grid.from_json(json.loads(origin.read_bytes())["grid"])
     if not theirs.same_as(frames.grid):
         raise ContractViolation(

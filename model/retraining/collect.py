@@ -15,13 +15,19 @@ from echocast.model.errors import InputError
 from echocast.model.network.config import NetworkConfig
 from echocast.model.nowcaster import DEFAULT_PIXEL_KM
 from echocast.model.retraining.config import RetrainingConfig
-from echocast.model.retraining.continuity import Break, Run, runs, survey
+from echocast.model.retraining.continuity import Discontinuity, Segment, segments, summarise_frames
 from echocast.model.retraining.events import Event, events
 from echocast.model.retraining.frame_archive import FrameArchive
-from echocast.model.retraining.paired_forecasts import Window
+from echocast.model.retraining.paired_forecasts import ForecastCase
 from echocast.model.retraining.split import Split, split
 from echocast.model.training.window_plan import Window as TrainingWindow
-from echocast.model.training.windows import Framing, WindowInfo, WindowStore, clean, cut
+from echocast.model.training.windows import (
+    CropConfig,
+    WindowInfo,
+    WindowStore,
+    clean,
+    cut_crops,
+)
 
 
 def find_frames(archive: FrameArchive, streams: Sequence[str]) -> None:
@@ -50,7 +56,7 @@ def collect(
 
     Args:
         archive: The frames.
-        config: What is wanted.
+        config: What is asked for.
         network: What will be trained.
         windows: Folder to write the training windows to.
         bar: Shows how far it is.
@@ -58,50 +64,51 @@ def collect(
     Returns:
         ``streams``, ``breaks``, ``split``, ``missing`` and ``windows``: how many of each event.
     """
-    found, breaks, streams = list[Run](), list[Break](), {}
+    everywhere, discontinuities, streams = list[Segment](), list[Discontinuity](), {}
     for stream in config.streams or archive.streams():
-        these, those = _runs(archive, stream, config, bar)
-        streams[stream] = {"frames": sum(len(run.facts) for run in these), "runs": len(these)}
-        found += these
-        breaks += those
-    parts = split(events(found, config.rules), config)
+        here, ends = _segments(archive, stream, config, bar)
+        frames = sum(len(segment.summaries) for segment in here)
+        streams[stream] = {"frames": frames, "runs": len(here)}
+        everywhere += here
+        discontinuities += ends
+    parts = split(events(everywhere, config.rules), config)
     missing = parts.missing(config)
     cuttings = [] if missing else _cut_all(archive, parts, config, network, bar)
     if cuttings:
         WindowStore.save(windows, cuttings)
     elif not missing:
         missing = {"training_windows": 1}
-    told = [{**vars(item), "time": item.time.isoformat()} for item in breaks]
     return {
         "streams": streams,
-        "breaks": told,
+        "breaks": [{**vars(end), "time": end.time.isoformat()} for end in discontinuities],
         "split": parts.to_json(),
         "missing": missing,
         "windows": Counter(info.event for _, info in cuttings),
     }
 
 
-def _runs(
+def _segments(
     archive: FrameArchive, stream: str, config: RetrainingConfig, bar: Progress
-) -> tuple[list[Run], list[Break]]:
-    """The even runs of a stream, those on another grid than the stream's left out."""
+) -> tuple[list[Segment], list[Discontinuity]]:
+    """The segments of a stream, those on another grid than the stream's left out."""
     times = archive.times(stream)
     oldest = times[-1] - timedelta(days=config.days) if times else None
     times = [time for time in times if oldest and time >= oldest]
     task = bar.add_task(f"frames of {stream}", total=len(times))
-    told = []
-    for item in survey(archive, stream, times):
-        told.append(item)
+    surveyed = []
+    for item in summarise_frames(archive, stream, times):
+        surveyed.append(item)
         bar.advance(task)
-    found, breaks = runs(stream, told)
+    complete, discontinuities = segments(stream, surveyed)
     height, width = archive.grid(stream).shape
     grid = ("grid", f"{height} x {width}")
-    return [run for run in found if grid in run.facts[0].product], breaks
+    on_grid = [segment for segment in complete if grid in segment.summaries[0].product]
+    return on_grid, discontinuities
 
 
-def event_windows(
+def event_cases(
     archive: FrameArchive, event: Event, inputs: int, outputs: int, stride: int
-) -> Iterator[Window]:
+) -> Iterator[ForecastCase]:
     """Inputs and observations of every start of an event, read as they are needed."""
     length = inputs + outputs
     for start in range(0, len(event.times) - length + 1, stride):
@@ -123,11 +130,11 @@ def _cut_all(
     size -= size % network.patch  # the grid's side need not be a multiple
     room = max(1, config.windows // len(parts.training))
     task = bar.add_task("windows", total=len(parts.training))
-    found = list[TrainingWindow]()
+    windows = list[TrainingWindow]()
     for event in parts.training:
-        found += _cut(archive, event, config, network, (size, room), random)
+        windows += _cut(archive, event, config, network, (size, room), random)
         bar.advance(task)
-    return found
+    return windows
 
 
 def _cut(
@@ -138,16 +145,16 @@ def _cut(
     sizes: tuple[int, int],
     random: np.random.Generator,
 ) -> Sequence[TrainingWindow]:
-    (size, room), inputs, framing = sizes, network.input_frames, Framing.of(network)
+    (size, room), inputs, crop = sizes, network.input_frames, CropConfig.of(network)
     outputs = config.rules.window_frames - inputs
     pixel_km = archive.grid(event.stream).pixel_size_km or DEFAULT_PIXEL_KM
-    told = event.name, event.step_minutes, pixel_km, inputs, outputs
-    info = WindowInfo(*told, framing.coordinates, framing.base)
-    found = list[TrainingWindow]()
-    for seen, then in event_windows(archive, event, inputs, outputs, config.stride):
-        frames = clean(np.concatenate([seen.reflectivity_dbz, then.reflectivity_dbz]))
-        crops = cut(frames, inputs, config.crops, size, random, framing)
-        found += [(counts, info) for counts in crops]
-    if len(found) <= room:
-        return found
-    return [found[k] for k in sorted(random.choice(len(found), size=room, replace=False))]
+    facts = event.name, event.step_minutes, pixel_km, inputs, outputs
+    info = WindowInfo(*facts, crop.coordinates, crop.base)
+    windows = list[TrainingWindow]()
+    for before, after in event_cases(archive, event, inputs, outputs, config.stride):
+        frames = clean(np.concatenate([before.reflectivity_dbz, after.reflectivity_dbz]))
+        crops = cut_crops(frames, inputs, config.crops, size, random, crop)
+        windows += [(counts, info) for counts in crops]
+    if len(windows) <= room:
+        return windows
+    return [windows[k] for k in sorted(random.choice(len(windows), size=room, replace=False))]

@@ -1,9 +1,9 @@
-"""Runs: stretches of a stream that one network may see as one; and why they end.
+"""Segments: parts of a stream that a network may see as one sequence; and why they end.
 
-A run has one rhythm, one grid, one Z-R relation, one floor and one calibration. What a header tells
-is compared. A recalibration that nobody declared shows as a jump of all echoes at once from one
-frame to the next: the quartiles of their changes jump alike, far beyond what the weather of the
-frames around does to them.
+A segment has one time step, one grid, one Z-R relation, one floor and one calibration. What a
+header says is compared. A recalibration that nobody declared shows as a jump of all echoes at once
+from one frame to the next: the quartiles of their changes jump alike, far beyond what the weather
+of the frames around does to them.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ STEP_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is asked of one frame.
+class FrameSummary:
+    """What a retraining needs to know of one frame.
 
     Args:
         time: Valid time.
-        product: What a header tells that must not change within a run, by name.
-        wet_share: Share of the seen pixels that reach 20 dBZ.
+        product: What a header says that must not change within a segment, by name.
+        wet_share: Share of the pixels with a value that reach 20 dBZ.
         heavy_pixels: Pixels that reach 40 dBZ.
-        changes_db: Quartiles of the echoes' changes since the frame before; NaN where they say
-            nothing.
+        changes_db: Quartiles of the echoes' changes since the frame before; NaN where there
+            are too few.
     """
 
     time: datetime
@@ -55,8 +55,8 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Break:
-    """Why a run ends.
+class Discontinuity:
+    """Why a segment ends.
 
     Args:
         stream: Of which stream.
@@ -72,42 +72,42 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Run:
+class Segment:
     """Evenly spaced frames of one product.
 
     Args:
         stream: Of which stream.
-        facts: Of its frames, in time order.
+        summaries: Of its frames, in time order.
     """
 
     stream: str
-    facts: tuple[Facts, ...]
+    summaries: tuple[FrameSummary, ...]
 
     @property
     def step(self) -> timedelta:
         """Time between two frames; zero where there is one only."""
-        first, *others = self.facts
+        first, *others = self.summaries
         return others[0].time - first.time if others else timedelta(0)
 
 
-def survey(
+def summarise_frames(
     archive: FrameArchive, stream: str, times: Sequence[datetime]
-) -> Iterator[Facts | Break]:
-    """The facts of every frame, read one after the other; a damaged one is told as a break."""
+) -> Iterator[FrameSummary | Discontinuity]:
+    """A summary of every frame, read one after the other; of a damaged one a discontinuity."""
     before: FloatArray | None = None
     for time in times:
         try:
             frame = archive.frame(stream, time)
         except UnreadableInput as error:
-            yield Break(stream, time, "damaged", str(error))
+            yield Discontinuity(stream, time, "damaged", str(error))
             before = None
             continue
         now = frame.reflectivity_dbz
-        seen = max(1, int(np.isfinite(now).sum()))
-        yield Facts(
+        valid = max(1, int(np.isfinite(now).sum()))
+        yield FrameSummary(
             time,
             _product(frame),
-            float((now >= WET_DBZ).sum() / seen),
+            float((now >= WET_DBZ).sum() / valid),
             int((now >= HEAVY_DBZ).sum()),
             changes_db(before, now),
         )
@@ -115,14 +115,14 @@ def survey(
 
 
 def _product(frame: StreamFrame) -> tuple[tuple[str, str], ...]:
-    told = frame.header.attributes
-    relation = f"{told.get('zr_a', '')}/{told.get('zr_b', '')}"
+    attributes = frame.header.attributes
+    relation = f"{attributes.get('zr_a', '')}/{attributes.get('zr_b', '')}"
     height, width = frame.reflectivity_dbz.shape
     return (
         ("grid", f"{height} x {width}"),
-        ("z-r", relation if relation != "/" else "not told"),
+        ("z-r", relation if relation != "/" else "not given"),
         ("floor", f"{frame.header.no_rain_dbz:g} dBZ"),
-        ("calibration", told.get("calibration", "not told")),
+        ("calibration", attributes.get("calibration", "not given")),
     )
 
 
@@ -137,41 +137,43 @@ def changes_db(before: FloatArray | None, now: FloatArray) -> tuple[float, ...]:
     return tuple(np.percentile(now[echo] - before[echo], QUARTILES).tolist())
 
 
-def runs(stream: str, told: Sequence[Facts | Break]) -> tuple[list[Run], list[Break]]:
-    """The runs of a stream and what lies between them.
+def segments(
+    stream: str, surveyed: Sequence[FrameSummary | Discontinuity]
+) -> tuple[list[Segment], list[Discontinuity]]:
+    """The segments of a stream and what lies between them.
 
     Args:
         stream: Its name.
-        told: What :func:`survey` gave.
+        surveyed: What :func:`summarise_frames` gave.
     """
-    breaks = [item for item in told if isinstance(item, Break)]
-    facts = [item for item in told if isinstance(item, Facts)]
-    if not facts:
-        return [], breaks
-    usual = _usual_steps(facts)
-    jumps = _jumps(facts)
-    found, current, step = list[Run](), [facts[0]], usual[0]
-    for k, (before, now) in enumerate(pairwise(facts), 1):
+    discontinuities = [item for item in surveyed if isinstance(item, Discontinuity)]
+    summaries = [item for item in surveyed if isinstance(item, FrameSummary)]
+    if not summaries:
+        return [], discontinuities
+    usual = _usual_steps(summaries)
+    jumps = _jumps(summaries)
+    complete, current, step = list[Segment](), [summaries[0]], usual[0]
+    for k, (before, now) in enumerate(pairwise(summaries), 1):
         reason = _reason(before, now, step) or jumps.get(k)
         if reason:
-            breaks.append(Break(stream, now.time, *reason))
-            found.append(Run(stream, tuple(current)))
+            discontinuities.append(Discontinuity(stream, now.time, *reason))
+            complete.append(Segment(stream, tuple(current)))
             current, step = [], usual[k]
         current.append(now)
-    found.append(Run(stream, tuple(current)))
-    return found, sorted(breaks, key=lambda item: item.time)
+    complete.append(Segment(stream, tuple(current)))
+    return complete, sorted(discontinuities, key=lambda item: item.time)
 
 
-def _usual_steps(facts: Sequence[Facts]) -> list[timedelta]:
+def _usual_steps(summaries: Sequence[FrameSummary]) -> list[timedelta]:
     """For each frame, the (lower) median of the steps between the frames around it."""
-    steps = [now.time - before.time for before, now in pairwise(facts)] or [timedelta(0)]
+    steps = [now.time - before.time for before, now in pairwise(summaries)] or [timedelta(0)]
     around = (sorted(steps[max(0, k - AROUND) : k + AROUND + 1]) for k in range(len(steps)))
     usual = [near[(len(near) - 1) // 2] for near in around]
     return [*usual, usual[-1]]
 
 
-def _reason(before: Facts, now: Facts, usual: timedelta) -> tuple[str, str] | None:
-    """Why a run ends between two frames."""
+def _reason(before: FrameSummary, now: FrameSummary, usual: timedelta) -> tuple[str, str] | None:
+    """Why a segment ends between two frames."""
     for (name, earlier), (_, later) in zip(before.product, now.product, strict=True):
         if earlier != later:
             return name, f"the {name} changes from {earlier} to {later}"
@@ -184,13 +186,13 @@ def _reason(before: Facts, now: Facts, usual: timedelta) -> tuple[str, str] | No
     return None
 
 
-def _jumps(facts: Sequence[Facts]) -> dict[int, tuple[str, str]]:
+def _jumps(summaries: Sequence[FrameSummary]) -> dict[int, tuple[str, str]]:
     """Index of the first frame after each step of the calibration."""
-    changes = np.array([fact.changes_db for fact in facts])
+    changes = np.array([summary.changes_db for summary in summaries])
     known = np.isfinite(changes[:, 0])
-    found = {}
+    jumps = {}
     for k in np.flatnonzero(known).tolist():
-        near = np.arange(max(0, k - AROUND), min(len(facts), k + AROUND + 1))
+        near = np.arange(max(0, k - AROUND), min(len(summaries), k + AROUND + 1))
         around = changes[near[known[near] & (near != k)]]
         if len(around) < FEWEST_AROUND:
             continue
@@ -199,5 +201,5 @@ def _jumps(facts: Sequence[Facts]) -> dict[int, tuple[str, str]]:
         low, jump, high = (changes[k] - middle).tolist()
         alike = min(low * np.sign(jump), high * np.sign(jump)) >= ALIKE * abs(jump)
         if alike and abs(jump) >= max(JUMP_DB, JUMP_SPREADS * spread):
-            found[k] = ("calibration", f"all echoes change by {jump:+.1f} dB at once")
-    return found
+            jumps[k] = ("calibration", f"all echoes change by {jump:+.1f} dB at once")
+    return jumps

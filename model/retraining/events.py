@@ -1,4 +1,4 @@
-"""Events: stretches of weather within runs, which training and judging never divide."""
+"""Events: stretches of weather within segments, which training and judging never divide."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Self
 
 from echocast.model.formats.stream_layout import stamp
 from echocast.model.retraining.config import EventRules
-from echocast.model.retraining.continuity import Facts, Run
+from echocast.model.retraining.continuity import FrameSummary, Segment
 
 
 @dataclass(frozen=True)
 class Event:
-    """Rainy frames of a run.
+    """Rainy frames of a segment.
 
     Args:
         stream: Of which stream.
@@ -52,35 +52,38 @@ class Event:
         return cls(value["stream"], times, value["heavy_pixels"])
 
 
-def events(runs: Sequence[Run], rules: EventRules) -> list[Event]:
-    """The events of runs, by their first frames."""
-    found = [event for run in runs for event in _of_run(run, rules)]
-    return sorted(found, key=lambda event: (event.times[0], event.stream))
+def events(segments: Sequence[Segment], rules: EventRules) -> list[Event]:
+    """The events of segments, by their first frames."""
+    unsorted = [event for segment in segments for event in _of_segment(segment, rules)]
+    return sorted(unsorted, key=lambda event: (event.times[0], event.stream))
 
 
-def _of_run(run: Run, rules: EventRules) -> Iterator[Event]:
+def _of_segment(segment: Segment, rules: EventRules) -> Iterator[Event]:
     """Stretches from the first to the last wet frame, where it never is dry for long."""
-    wet = [k for k, fact in enumerate(run.facts) if fact.wet_share >= rules.wet_share]
+    frames = segment.summaries
+    wet = [k for k, frame in enumerate(frames) if frame.wet_share >= rules.wet_share]
     if not wet:
         return
     starts = [wet[0]]
     ends = []
     for earlier, later in pairwise(wet):
-        if run.facts[later].time - run.facts[earlier].time >= timedelta(minutes=rules.dry_minutes):
+        if frames[later].time - frames[earlier].time >= timedelta(minutes=rules.dry_minutes):
             ends.append(earlier)
             starts.append(later)
     ends.append(wet[-1])
     for start, end in zip(starts, ends, strict=True):
-        for part in _parts(run.facts[start : end + 1], run.step, rules):
+        for part in _parts(frames[start : end + 1], segment.step, rules):
             if len(part) >= rules.window_frames:
-                times = tuple(fact.time for fact in part)
-                yield Event(run.stream, times, sum(fact.heavy_pixels for fact in part))
+                times = tuple(frame.time for frame in part)
+                yield Event(segment.stream, times, sum(frame.heavy_pixels for frame in part))
 
 
-def _parts(facts: Sequence[Facts], step: timedelta, rules: EventRules) -> Iterator[Sequence[Facts]]:
+def _parts(
+    frames: Sequence[FrameSummary], step: timedelta, rules: EventRules
+) -> Iterator[Sequence[FrameSummary]]:
     """Long rain in pieces; a window's length is left out between two, so that none shares it."""
     if not step:
         return
     longest = max(int(timedelta(minutes=rules.longest_minutes) / step), rules.window_frames)
-    for start in range(0, len(facts), longest + rules.window_frames):
-        yield facts[start : start + longest]
+    for start in range(0, len(frames), longest + rules.window_frames):
+        yield frames[start : start + longest]

@@ -1,8 +1,8 @@
-"""Fence: a retraining that lost its place to a newer one can't publish any more.
+"""Fencing token: a retraining that was replaced by a newer one can't publish any more.
 
 Whoever hands out work gives every retraining a number, each higher than the one before, and raises
-the fence of the registry to it. A process that was thought dead and comes back holds a lower number
-and is refused here, at the registry, whatever it believes.
+the fence of the registry to it. A process that was thought dead and comes back has a lower number
+and is refused here, at the registry.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FENCE = ".retraining-fence"
 
 
 def fence_of(root: Path) -> int:
-    """The highest number that was let through; 0 before the first."""
+    """The highest number that was given out; 0 before the first."""
     try:
         return int((root / FENCE).read_text() or 0)
     except FileNotFoundError:
@@ -30,16 +30,16 @@ def raise_fence(root: Path, number: int) -> None:
     """Refuse all retrainings with a lower number from now on.
 
     Raises:
-        RegistryConflict: A higher number was let through already.
+        RegistryConflict: A higher number was given out already.
     """
-    with _held(root):
+    with _locked(root):
         _check(root, number)
         (root / FENCE).write_text(str(number))
         flush(root / FENCE)
 
 
 @contextmanager
-def through_the_fence(root: Path, number: int | None) -> Iterator[None]:
+def fenced(root: Path, number: int | None) -> Iterator[None]:
     """A context in which the fence is not raised; without a number there is none.
 
     Raises:
@@ -48,7 +48,7 @@ def through_the_fence(root: Path, number: int | None) -> Iterator[None]:
     if number is None:
         yield
         return
-    with _held(root):
+    with _locked(root):
         _check(root, number)
         yield
 
@@ -62,7 +62,7 @@ def _check(root: Path, number: int) -> None:
 
 
 @contextmanager
-def _held(root: Path) -> Iterator[None]:
+def _locked(root: Path) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
     with (root / f"{FENCE}.lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

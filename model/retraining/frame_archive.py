@@ -18,7 +18,7 @@ from echocast.model.frames import Frames, Grid
 
 
 class FrameArchive:
-    """What workers keep of streams, read only.
+    """The frames of streams as workers store them, read only.
 
     ``url`` is the same for the same place, however it was written: the absolute path of a folder,
     or an address without a slash at its end.
@@ -44,14 +44,14 @@ class FrameArchive:
         Raises:
             InputError: There is none.
         """
-        names = sorted({path.split("/")[-2] for path in self._found("streams/*/origin.json")})
+        names = sorted({path.split("/")[-2] for path in self._glob("streams/*/origin.json")})
         if not names:
             raise InputError(f"The archive {self.url} holds no frames of any stream.")
         return names
 
     def times(self, stream: str) -> list[datetime]:
         """Valid times of all frames of a stream, in order; what has no time in its name is none."""
-        names = [path.rpartition("/")[2] for path in self._found(f"frames/{stream}/*/*/*/*T*Z.npz")]
+        names = [path.rpartition("/")[2] for path in self._glob(f"frames/{stream}/*/*/*/*T*Z.npz")]
         return sorted(time_of(name) for name in names)
 
     def grid(self, stream: str) -> Grid:
@@ -90,8 +90,8 @@ class FrameArchive:
             InputError: One is gone, damaged, or on another grid.
         """
         grid = self.grid(stream)
-        found = [self.frame(stream, time) for time in times]
-        for frame in found:
+        frames = [self.frame(stream, time) for time in times]
+        for frame in frames:
             if frame.reflectivity_dbz.shape != grid.shape:
                 raise ContractViolation(
                     f"The frame of {frame.header.time.isoformat()} of the stream {stream!r} has"
@@ -99,14 +99,14 @@ class FrameArchive:
                     rule="grid",
                 )
         return Frames(
-            np.stack([frame.reflectivity_dbz for frame in found]),
+            np.stack([frame.reflectivity_dbz for frame in frames]),
             tuple(times),
             grid,
-            min(frame.header.no_rain_dbz for frame in found),
-            found[-1].header.attributes,
+            min(frame.header.no_rain_dbz for frame in frames),
+            frames[-1].header.attributes,
         )
 
-    def _found(self, pattern: str) -> Iterator[str]:
+    def _glob(self, pattern: str) -> Iterator[str]:
         yield from self._files.glob(f"{self._root}/{pattern}")
 
     def _read(self, path: str) -> Any:

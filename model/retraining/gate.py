@@ -1,13 +1,14 @@
-"""Selection: whether a challenger takes the champion's place, and on what evidence.
+"""The promotion gate: whether a challenger replaces the champion, and on what evidence.
 
 A challenger is promoted when it is shown to be better where it matters, and nowhere worse than a
-margin; it is rejected when that is not shown; and nothing is said where the held-out weather is too
-little to show anything. Differences are paired: both forecast the same frames.
+margin; it is rejected when that is not shown; and there is insufficient evidence where the held-out
+weather is too little to show anything. Differences are paired: both forecast the same frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from echocast.model.acceptance import lawful_answer
 from echocast.model.errors import CheckpointError
@@ -23,31 +24,31 @@ from echocast.model.retraining.checks import (
     paired_blocks,
 )
 from echocast.model.retraining.config import PromotionCriteria
-from echocast.model.retraining.decision import Check, Decision
-from echocast.model.retraining.paired_forecasts import Contest, Window, compete
+from echocast.model.retraining.paired_forecasts import ForecastCase, PairedForecasts, evaluate_pair
+from echocast.model.retraining.verdict import Check, Verdict
 from echocast.model.verification.counts import THRESHOLDS_DBZ
 
 
 def judge(
     champion: Nowcaster,
     challenger: Nowcaster,
-    events: Mapping[str, Callable[[], Iterable[Window]]],
+    events: Mapping[str, Callable[[], Iterable[ForecastCase]]],
     criteria: PromotionCriteria,
-) -> Decision:
+) -> Verdict:
     """Let both forecast held-out events, and decide.
 
     Args:
         champion: The model that serves.
         challenger: The model that may.
-        events: Windows of each held-out event, by its name.
+        events: Forecast cases of each held-out event, by its name.
         criteria: What the challenger has to show.
     """
-    contests = [compete(champion, challenger, name, windows()) for name, windows in events.items()]
-    return decide(contests, criteria, golden_failure(challenger))
+    paired = [evaluate_pair(champion, challenger, name, cases()) for name, cases in events.items()]
+    return decide(paired, criteria, golden_failure(challenger))
 
 
 def golden_failure(challenger: Nowcaster) -> str:
-    """How the challenger fails the golden input; empty where it stands it."""
+    """How the challenger fails the golden input; empty where it passes."""
     try:
         lawful_answer(challenger)
     except CheckpointError as error:
@@ -68,63 +69,63 @@ ADVICE = (
 
 def insufficient(
     missing: Mapping[str, int], needed: Mapping[str, int], sample: Mapping[str, int]
-) -> Decision:
-    """Nothing can be said: so much is missing of what is needed."""
+) -> Verdict:
+    """Insufficient evidence: so much is missing of what is needed."""
     lacking = ", ".join(
         f"{count} of {needed[what]} {what.replace('_', ' ')}"
         + (f" ({MEANING[what]})" if what in MEANING else "")
         for what, count in missing.items()
     )
     why = f"Missing: {lacking}. {ADVICE}"
-    return Decision("insufficient evidence", why, sample=sample, missing=missing)
+    return Verdict("insufficient evidence", why, sample=sample, missing=missing)
 
 
-def rejected(name: str, text: str) -> Decision:
-    """A challenger that never came to be judged."""
-    return Decision("reject", text, (Check(name, False, text),))
+def rejected(name: str, text: str) -> Verdict:
+    """The verdict on a challenger that can't be judged."""
+    return Verdict("reject", text, (Check(name, False, text),))
 
 
 def decide(
-    contests: Sequence[Contest], criteria: PromotionCriteria, golden_failure: str = ""
-) -> Decision:
-    """The verdict on what held-out events said.
+    paired: Sequence[PairedForecasts], criteria: PromotionCriteria, golden_failure: str = ""
+) -> Verdict:
+    """The verdict on held-out events.
 
     Args:
-        contests: At least one.
+        paired: Of at least one event.
         criteria: What the challenger has to show.
-        golden_failure: How it fails the golden input; empty where it stands it.
+        golden_failure: How it fails the golden input; empty where it passes.
     """
-    sound = [finite(contests), golden_input(golden_failure), latency(contests, criteria)]
-    skill = [*not_worse(contests, criteria), better(contests, criteria)]
-    skill += [
-        above_persistence(contests, criteria, threshold) for threshold in criteria.persistence_dbz
-    ]
-    checks, sample = (*sound, *skill), _sample(contests, criteria)
-    floors = _floors(criteria)
-    missing = {w: floor - sample[w] for w, floor in floors.items() if sample[w] < floor}
-    failed = [check for check in sound if check.passed is False]
-    if missing and not failed:
-        decision = insufficient(missing, floors, sample)
-        return Decision(decision.verdict, decision.why, checks, sample, missing)
-    failed = [check for check in checks if check.passed is False]
-    if failed:
-        return Decision("reject", " ".join(check.text for check in failed), checks, sample)
-    return Decision("promote", better(contests, criteria).text, checks, sample)
+    fit_to_serve = [finite(paired), golden_input(golden_failure), latency(paired, criteria)]
+    improvement = better(paired, criteria)
+    skill = [*not_worse(paired, criteria), improvement]
+    skill += [above_persistence(paired, criteria, dbz) for dbz in criteria.persistence_dbz]
+    checks, sample = (*fit_to_serve, *skill), _sample(paired, criteria)
+    needed = _needed_sample(criteria)
+    missing = {what: n - sample[what] for what, n in needed.items() if sample[what] < n}
+    if missing and not _failed(fit_to_serve):
+        return replace(insufficient(missing, needed, sample), checks=checks)
+    if failed := _failed(checks):
+        return Verdict("reject", " ".join(check.text for check in failed), checks, sample)
+    return Verdict("promote", improvement.text, checks, sample)
 
 
-def _sample(contests: Sequence[Contest], criteria: PromotionCriteria) -> dict[str, int]:
-    pairs = paired_blocks(contests, criteria)
+def _failed(checks: Iterable[Check]) -> list[Check]:
+    return [check for check in checks if check.passed is False]
+
+
+def _sample(paired: Sequence[PairedForecasts], criteria: PromotionCriteria) -> dict[str, int]:
+    pairs = paired_blocks(paired, criteria)
     heavy = THRESHOLDS_DBZ.index(criteria.better_at_dbz)
     return {
-        "events": len(contests),
+        "events": len(paired),
         "blocks": sum(len(pair) for pair in pairs),
-        "storms": sum(contest.storms for contest in contests),
-        "starts": sum(len(contest.tally.starts) for contest in contests),
+        "storms": sum(event.storms for event in paired),
+        "starts": sum(len(event.scores.starts) for event in paired),
         f"pixels_at_{criteria.better_at_dbz:g}_dBZ": int(largest_union(pairs)[heavy]),
     }
 
 
-def _floors(criteria: PromotionCriteria) -> dict[str, int]:
+def _needed_sample(criteria: PromotionCriteria) -> dict[str, int]:
     return {
         "events": criteria.fewest_events,
         "blocks": criteria.fewest_blocks,

@@ -1,4 +1,4 @@
-"""Contest: champion and challenger on the same frames of one event, side by side."""
+"""PairedForecasts: champion and challenger on the same frames of one event, side by side."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ STORM_DBZ = 40.0
 STORM_KM2 = 4.0  # smaller cores are not counted
 STORM_EVERY_MINUTES = 60.0  # the same storm an hour later counts again
 
-Window = tuple[Frames, Frames]
+ForecastCase = tuple[Frames, Frames]  # inputs, and what was then observed
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
-    """What one held-out event said.
+class PairedForecasts:
+    """How champion and challenger did on one held-out event.
 
     Args:
-        tally: Counts of ``PAIRED_METHODS`` on the same pixels.
+        scores: Counts of ``PAIRED_METHODS`` on the same pixels.
         seconds: (start, 2): what champion and challenger took for the whole nowcast.
         storms: Cores of 40 dBZ or more that were observed, looked at once an hour.
         unknown: Pixels that the challenger left without a number and extrapolation did not.
     """
 
-    tally: EventScores
+    scores: EventScores
     seconds: NDArray[np.float64]
     storms: int
     unknown: int
 
     def save(self, path: Path) -> None:
         """Write everything to one file."""
-        tally = self.tally
-        told = {
-            "event": tally.event,
-            "methods": [label(method) for method in tally.methods],
-            "lead_minutes": tally.lead_minutes,
-            "start_minutes": tally.start_minutes,
-            "thresholds_dbz": tally.reliability.thresholds_dbz if tally.reliability else (),
+        scores = self.scores
+        facts = {
+            "event": scores.event,
+            "methods": [label(method) for method in scores.methods],
+            "lead_minutes": scores.lead_minutes,
+            "start_minutes": scores.start_minutes,
+            "thresholds_dbz": scores.reliability.thresholds_dbz if scores.reliability else (),
             "storms": self.storms,
             "unknown": self.unknown,
         }
         arrays = {
-            name: np.stack([getattr(start, name) for start in tally.starts])
+            name: np.stack([getattr(start, name) for start in scores.starts])
             for name in ("counts", "squares", "fractions", "pixels")
         }
         arrays["counts"] = arrays["counts"][..., :3]  # correct negatives follow from the pixels
-        reliability = tally.reliability.counts if tally.reliability else np.zeros(0, np.int64)
+        reliability = scores.reliability.counts if scores.reliability else np.zeros(0, np.int64)
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays |= {"told": np.frombuffer(json.dumps(told).encode(), np.uint8)}
+        arrays |= {"told": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
         arrays |= {"seconds": self.seconds, "reliability": reliability}
         with scratch_file(path.parent, ".npz") as new:
             np.savez_compressed(new, allow_pickle=False, **arrays)
@@ -73,45 +73,45 @@ class Contest:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The contest that :meth:`save` wrote."""
+        """What :meth:`save` wrote."""
         with np.load(path, allow_pickle=False) as parts:
-            told = json.loads(parts["told"].tobytes())
+            facts = json.loads(parts["told"].tobytes())
             events, pixels = parts["counts"], parts["pixels"][:, None, None, :, None]
             negatives = pixels - events.sum(-1, keepdims=True)
             columns = np.concatenate([events, negatives], -1), parts["squares"], parts["fractions"]
             starts = [StartCounts(*row) for row in zip(*columns, strict=True)]
-            thresholds = tuple(told["thresholds_dbz"])
+            thresholds = tuple(facts["thresholds_dbz"])
             reliability = ExceedanceCounts(thresholds, parts["reliability"]) if thresholds else None
-            tally = EventScores(
-                told["event"],
-                tuple(method.replace(" ", "_") for method in told["methods"]),
-                tuple(told["lead_minutes"]),
-                tuple(told["start_minutes"]),
+            scores = EventScores(
+                facts["event"],
+                tuple(method.replace(" ", "_") for method in facts["methods"]),
+                tuple(facts["lead_minutes"]),
+                tuple(facts["start_minutes"]),
                 tuple(starts),
                 reliability,
             )
-            return cls(tally, parts["seconds"], told["storms"], told["unknown"])
+            return cls(scores, parts["seconds"], facts["storms"], facts["unknown"])
 
 
-def compete(
+def evaluate_pair(
     champion: Nowcaster,
     challenger: Nowcaster,
     event: str,
-    windows: Iterable[Window],
+    cases: Iterable[ForecastCase],
     clock: Callable[[], float] = time.perf_counter,
-) -> Contest:
+) -> PairedForecasts:
     """Let both forecast from the same inputs and count.
 
     Args:
         champion: The model that serves.
         challenger: The model that may.
         event: Name of the event.
-        windows: Input frames and those that were then observed, per start.
+        cases: Input frames and those that were then observed, per start.
         clock: In seconds.
     """
     starts, minutes, seconds, unknown, storms = [], list[float](), [], 0, 0
     reliability: ExceedanceCounts | None = None
-    for number, (inputs, observed) in enumerate(windows):
+    for number, (inputs, observed) in enumerate(cases):
         old, new, took = _both(champion, challenger, inputs, number, clock)
         seconds.append(took)
         truth, pixel_km = observed.reflectivity_dbz, observed.grid.pixel_size_km or 1.0
@@ -128,8 +128,8 @@ def compete(
             reliability = counts if reliability is None else reliability + counts
     leads = tuple(new.lead_minutes)
     since = tuple(minute - minutes[0] for minute in minutes)
-    tally = EventScores(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
-    return Contest(tally, np.array(seconds), storms, unknown)
+    scores = EventScores(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
+    return PairedForecasts(scores, np.array(seconds), storms, unknown)
 
 
 def _both(

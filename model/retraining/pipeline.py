@@ -1,4 +1,4 @@
-"""A retraining from start to end: five stages, each of which leaves a file to go on from."""
+"""A retraining from start to end: five stages, each of which writes a file to go on from."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from echocast.model.registry import checkpoint
 from echocast.model.registry.manifest import verify
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining import report
-from echocast.model.retraining.collect import collect, event_windows, find_frames
+from echocast.model.retraining.collect import collect, event_cases, find_frames
 from echocast.model.retraining.config import RetrainingConfig
-from echocast.model.retraining.decision import Decision
 from echocast.model.retraining.events import Event
 from echocast.model.retraining.frame_archive import FrameArchive
 from echocast.model.retraining.gate import decide, golden_failure, insufficient, rejected
-from echocast.model.retraining.paired_forecasts import Contest, Window, compete
-from echocast.model.retraining.publish import Errand, publish
+from echocast.model.retraining.paired_forecasts import ForecastCase, PairedForecasts, evaluate_pair
+from echocast.model.retraining.publish import PublishOptions, publish
 from echocast.model.retraining.split import Split, needed
 from echocast.model.retraining.stages import Work
 from echocast.model.retraining.train import (
@@ -38,7 +37,8 @@ from echocast.model.retraining.train import (
     train_challenger,
     training_config,
 )
-from echocast.model.training.distributed import ALONE, Team
+from echocast.model.retraining.verdict import Verdict
+from echocast.model.training.distributed import SINGLE, ProcessGroup
 
 RETRAINED = "-r"  # stands in a version before the time of its retraining
 
@@ -52,9 +52,9 @@ class Retraining:
         registry: The models.
         work: Where the stages leave their files.
         config: What is trained on what, and judged how.
-        errand: Who retrains, why, and what he may do.
+        options: Who retrains, why, and what he may do.
         device: Where networks run.
-        team: The processes that train together; the others only train.
+        group: The processes that train together; the others only train.
         bar: Shows how far it is.
         clock: Seconds, for the latency of both models.
     """
@@ -63,14 +63,14 @@ class Retraining:
     registry: Registry
     work: Work
     config: RetrainingConfig
-    errand: Errand
+    options: PublishOptions
     device: str = "cpu"
-    team: Team = ALONE
+    group: ProcessGroup = SINGLE
     bar: Progress = field(default_factory=lambda: Progress(disable=True))
     clock: Callable[[], float] = time.perf_counter
 
-    def run(self) -> Decision:
-        """Run all stages that have not been run; the decision.
+    def run(self) -> Verdict:
+        """Run all stages that have not been run; the verdict.
 
         Raises:
             ModelError: The folder belongs to another retraining, or to another process.
@@ -78,31 +78,31 @@ class Retraining:
                 multiple of the network's patch.
             RegistryError: The registry can't be written, or a newer retraining took over.
         """
-        if not self.team.leads:
+        if not self.group.leads:
             self._help()
             return rejected("helper", "The first process decides.")
-        with self.work.alone():
+        with self.work.locked():
             if not self.work.done("publish"):
-                self.registry.stage("trial").rmdir()  # can what long work finds be kept?
-            asked = {"archive": self.archive.url, "config": self.config.to_json()}
-            self.work.begin(asked, self._settle)
+                self.registry.stage("trial").rmdir()  # fails before long work, not after
+            requested = {"archive": self.archive.url, "config": self.config.to_json()}
+            self.work.begin(requested, self._choose_models)
             collected = self.work.once("collect", self._collect)
-            self.team.wait()
+            self.group.wait()
             if not collected["missing"]:
                 self.work.once("train", self._train)
                 self.work.once("calibrate", self._calibrate)
-            told = self.work.once("judge", self._judge)
+            judged = self.work.once("judge", self._judge)
             self.work.once("publish", self._publish)
             shutil.rmtree(self._windows_folder, ignore_errors=True)  # large, and made again soon
-        return Decision.from_json(told)
+        return Verdict.from_json(judged)
 
     def _help(self) -> None:
-        """Take part in the training, if there is one; the first process does all the rest."""
-        self.team.wait()
+        """Take part in the training, if there is one; the first process does everything else."""
+        self.group.wait()
         if not self._stage("collect")["missing"] and not self.work.done("train"):
             self._train()
 
-    def _settle(self) -> dict[str, Any]:
+    def _choose_models(self) -> dict[str, Any]:
         """The champion to start from and to beat, and what the challenger will be called."""
         card = self.registry.reader.card()
         self._check_crop(card.reference)
@@ -155,14 +155,14 @@ class Retraining:
         config = training_config(self.config, self._champion, network, self._order["champion"])
         folder, windows = self.work.folder / "run", self._windows_folder
         return train_challenger(
-            config, network, folder, windows, self.bar, device=self.device, team=self.team
+            config, network, folder, windows, self.bar, device=self.device, group=self.group
         )
 
     def _calibrate(self) -> dict[str, Any]:
         if failure := self._stage("train")["failure"]:
             return {"cuts": [], "failure": failure}
         champion = Nowcaster.load(self._champion, self.device)
-        events = [(e.name, self._windows(champion, e)) for e in self._split.calibration]
+        events = [(e.name, self._cases(champion, e)) for e in self._split.calibration]
         folder, output = self.work.folder / "run", self._challenger
         return calibrate(folder, output, self._champion, events, self.bar, device=self.device)
 
@@ -177,26 +177,26 @@ class Retraining:
         champion, challenger = (
             Nowcaster.load(folder, self.device) for folder in (self._champion, self._challenger)
         )
-        contests = []
+        paired = []
         for event in self.bar.track(self._split.held_out, description="judging"):
-            kept = self._contest_file(event)
-            if not kept.exists():
-                windows = self._windows(champion, event)()
-                compete(champion, challenger, event.name, windows, self.clock).save(kept)
-            contests.append(Contest.load(kept))
-        return decide(contests, self.config.gate, golden_failure(challenger)).to_json()
+            file = self._paired_file(event)
+            if not file.exists():
+                cases = self._cases(champion, event)()
+                evaluate_pair(champion, challenger, event.name, cases, self.clock).save(file)
+            paired.append(PairedForecasts.load(file))
+        return decide(paired, self.config.gate, golden_failure(challenger)).to_json()
 
-    def _windows(self, nowcaster: Nowcaster, event: Event) -> Callable[[], Iterator[Window]]:
+    def _cases(self, nowcaster: Nowcaster, event: Event) -> Callable[[], Iterator[ForecastCase]]:
         inputs, outputs = nowcaster.input_frames, nowcaster.output_frames
-        return partial(event_windows, self.archive, event, inputs, outputs, self.config.stride)
+        return partial(event_cases, self.archive, event, inputs, outputs, self.config.stride)
 
-    def _contest_file(self, event: Event) -> Path:
+    def _paired_file(self, event: Event) -> Path:
         return self.work.folder / "judge" / f"{event.name}.npz"
 
     def _publish(self) -> dict[str, Any]:
         losses = losses_in(self.work.folder / "run" / LOSSES)
-        found = report.Found(self._order, self._stage("collect"), losses)
-        files = [self._contest_file(event) for event in self._split.held_out]
-        contests = [Contest.load(file) for file in files if file.exists()]
-        decision = Decision.from_json(self._stage("judge"))
-        return publish(self.registry, self.errand, found, decision, contests, self._challenger)
+        results = report.StageResults(self._order, self._stage("collect"), losses)
+        files = [self._paired_file(event) for event in self._split.held_out]
+        paired = [PairedForecasts.load(file) for file in files if file.exists()]
+        verdict = Verdict.from_json(self._stage("judge"))
+        return publish(self.registry, self.options, results, verdict, paired, self._challenger)

@@ -14,9 +14,9 @@ from echocast.model.plotting.evaluation_report import (
     picture,
 )
 from echocast.model.plotting.methods import COLOURS
-from echocast.model.retraining.decision import Decision
-from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.paired_forecasts import PairedForecasts
 from echocast.model.retraining.split import Split
+from echocast.model.retraining.verdict import Verdict
 from echocast.model.verification.event_scores import EventScores
 
 if TYPE_CHECKING:
@@ -38,36 +38,36 @@ def _panel(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def of_contests(contests: Sequence[Contest]) -> dict[str, str]:
+def score_plots(paired: Sequence[PairedForecasts]) -> dict[str, str]:
     """Skill by lead, performance and reliability over all events of the commonest lead times."""
-    whole = pooled(contests)
+    whole = pooled(paired)
     return {
         "CSI by lead time": picture(csi_by_lead(whole)),
         "performance and reliability": picture(performance_and_reliability(whole)),
     }
 
 
-def pooled(contests: Sequence[Contest]) -> EventScores:
+def pooled(paired: Sequence[PairedForecasts]) -> EventScores:
     """All start times of the events that share the commonest lead times."""
-    leads = [contest.tally.lead_minutes for contest in contests]
+    leads = [event.scores.lead_minutes for event in paired]
     commonest = max(leads, key=leads.count)
-    tallies = [c.tally for c in contests if c.tally.lead_minutes == commonest]
-    known = [tally.reliability for tally in tallies if tally.reliability is not None]
+    events = [e.scores for e in paired if e.scores.lead_minutes == commonest]
+    known = [event.reliability for event in events if event.reliability is not None]
     return EventScores(
         "held-out events",
-        tallies[0].methods,
+        events[0].methods,
         commonest,
-        tuple(minute for tally in tallies for minute in tally.start_minutes),
-        tuple(start for tally in tallies for start in tally.starts),
+        tuple(minute for event in events for minute in event.start_minutes),
+        tuple(start for event in events for start in event.starts),
         sum(known[1:], start=known[0]) if known else None,
     )
 
 
-def differences(decision: Decision) -> str:
+def differences(verdict: Verdict) -> str:
     """The difference in CSI at each threshold with its 90 % interval."""
     figure, axes = _panel(7, 3)
-    told = [check for check in decision.checks if check.name.endswith("not worse")]
-    for row, check in enumerate(told):
+    shown = [check for check in verdict.checks if check.name.endswith("not worse")]
+    for row, check in enumerate(shown):
         low, high, middle = (check.numbers.get(key) for key in ("low", "high", "difference"))
         if low is None or high is None or middle is None:
             continue
@@ -75,7 +75,7 @@ def differences(decision: Decision) -> str:
         axes.plot([low, high], [row, row], color=colour, lw=2)
         axes.plot([middle], [row], color=colour, marker="o", ms=5)
     axes.axvline(0, color="#888", lw=0.8)
-    axes.set_yticks(range(len(told)), [check.name.removesuffix(" not worse") for check in told])
+    axes.set_yticks(range(len(shown)), [check.name.removesuffix(" not worse") for check in shown])
     axes.set(title="challenger minus champion (grey: too few pixels)", xlabel="difference of CSI")
     axes.invert_yaxis()
     return picture(figure)
@@ -93,8 +93,8 @@ def loss(losses: Sequence[tuple[int, float]]) -> str:
     return picture(figure)
 
 
-def timeline(split: Split, breaks: Sequence[Mapping[str, Any]]) -> str:
-    """When the events of each part were, and where runs break."""
+def timeline(split: Split, discontinuities: Sequence[Mapping[str, Any]]) -> str:
+    """When the events of each part were, and where segments end."""
     from matplotlib.dates import date2num
 
     figure, axes = _panel(10, 1.9)
@@ -102,7 +102,7 @@ def timeline(split: Split, breaks: Sequence[Mapping[str, Any]]) -> str:
         for event in getattr(split, part):
             ends = date2num([event.times[0], event.times[-1]])  # type: ignore[no-untyped-call]
             axes.plot(ends, [row, row], color=colour, lw=7, solid_capstyle="butt")
-    for item in breaks:
+    for item in discontinuities:
         time = datetime.fromisoformat(item["time"])
         at = float(date2num(time))  # type: ignore[no-untyped-call]
         axes.axvline(at, color="#bbb", lw=0.6, zorder=0)

@@ -1,4 +1,4 @@
-"""The last stage: the report is kept, the challenger put on the shelf, the deed written down."""
+"""The last stage: write the report, publish the challenger, and write a history entry."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Any
 from echocast.model.errors import RegistryConflict
 from echocast.model.registry.registry import CHALLENGER, Registry
 from echocast.model.retraining import report
-from echocast.model.retraining.decision import Decision
-from echocast.model.retraining.fencing_token import through_the_fence
-from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.fencing_token import fenced
+from echocast.model.retraining.paired_forecasts import PairedForecasts
+from echocast.model.retraining.verdict import Verdict
 
 REPORTS = "reports"
 RETRAIN = "retrain"
 
 
 @dataclass(frozen=True)
-class Errand:
+class PublishOptions:
     """Who retrains, why, and what he may do.
 
     Args:
         who: Name for the history.
         why: In a sentence.
         promotes: Whether a challenger that won becomes the champion at once.
-        number: Of the lock that it is done under; None without one.
+        number: Fencing token: of the lock that it is done under; None without one.
     """
 
     who: str
@@ -39,77 +39,77 @@ class Errand:
 
 def publish(
     registry: Registry,
-    errand: Errand,
-    found: report.Found,
-    decision: Decision,
-    contests: Sequence[Contest],
+    options: PublishOptions,
+    results: report.StageResults,
+    verdict: Verdict,
+    paired: Sequence[PairedForecasts],
     checkpoint: Path,
 ) -> dict[str, Any]:
-    """Keep the verdict and its report; put a challenger that won on the shelf.
+    """Write the verdict and its report; publish a challenger that won.
 
-    All of it can be done again after a kill: what stands is left as it stands.
+    All of it can be done again after a kill: what was written stays.
 
     Args:
         registry: The models.
-        errand: Who, why, and what he may do.
-        found: What the earlier stages found.
-        decision: The verdict.
-        contests: What it rests on; may be empty.
+        options: Who, why, and what he may do.
+        results: Of the earlier stages.
+        verdict: The verdict.
+        paired: What it rests on; may be empty.
         checkpoint: ``<name>/<version>`` folder of the challenger.
 
     Returns:
-        The facts that stand in the history.
+        The facts of the history entry.
 
     Raises:
         RegistryConflict: A newer retraining has taken over.
         RegistryError: The registry can't be written.
     """
-    with through_the_fence(registry.root, errand.number):
-        registry.take_over(errand.who)
-        place = f"{REPORTS}/{found.order['id']}"
-        report.write(registry.root / place, found, decision, contests)
-        facts = _facts(found, decision, f"{place}/index.html")
-        if decision.verdict == "promote":
-            facts |= _put_on_shelf(registry, errand, found, decision, checkpoint)
+    with fenced(registry.root, options.number):
+        registry.take_over(options.who)
+        place = f"{REPORTS}/{results.order['id']}"
+        report.write(registry.root / place, results, verdict, paired)
+        facts = _facts(results, verdict, f"{place}/index.html")
+        if verdict.outcome == "promote":
+            facts |= _publish_challenger(registry, options, results, verdict, checkpoint)
         if not any(entry.facts.get("id") == facts["id"] for entry in registry.reader.history()):
-            registry.record(RETRAIN, who=errand.who, why=errand.why, facts=facts)
+            registry.record(RETRAIN, who=options.who, why=options.why, facts=facts)
     return facts
 
 
-def _facts(found: report.Found, decision: Decision, page: str) -> dict[str, Any]:
+def _facts(results: report.StageResults, verdict: Verdict, page: str) -> dict[str, Any]:
     return {
-        "id": found.order["id"],
-        "verdict": decision.verdict,
-        "because": decision.why,
-        "champion": found.order["champion"],
-        "challenger": None if found.collected["missing"] else found.order["challenger"],
-        "missing": dict(decision.missing),
-        "sample": dict(decision.sample),
-        "checks": {check.name: check.passed for check in decision.checks},
+        "id": results.order["id"],
+        "verdict": verdict.outcome,
+        "because": verdict.why,
+        "champion": results.order["champion"],
+        "challenger": None if results.collected["missing"] else results.order["challenger"],
+        "missing": dict(verdict.missing),
+        "sample": dict(verdict.sample),
+        "checks": {check.name: check.passed for check in verdict.checks},
         "report": page,
     }
 
 
-def _put_on_shelf(
+def _publish_challenger(
     registry: Registry,
-    errand: Errand,
-    found: report.Found,
-    decision: Decision,
+    options: PublishOptions,
+    results: report.StageResults,
+    verdict: Verdict,
     checkpoint: Path,
 ) -> dict[str, Any]:
     """Publish the version, make it the challenger, and the champion where that is allowed."""
-    reference, champion = found.order["challenger"], found.order["champion"]
-    scores = scores_of(decision)
+    reference, champion = results.order["challenger"], results.order["champion"]
+    scores = scores_of(verdict)
     if not (registry.root / reference).exists():
-        _publish_version(registry, reference, checkpoint, decision)
+        _publish_version(registry, reference, checkpoint, verdict)
     roles = registry.reader.roles()
     if reference not in (roles.challenger, roles.champion):
-        registry.set_alias(CHALLENGER, reference, who=errand.who, why=decision.why, scores=scores)
-    if not errand.promotes or roles.champion == reference:
+        registry.set_alias(CHALLENGER, reference, who=options.who, why=verdict.why, scores=scores)
+    if not options.promotes or roles.champion == reference:
         return {"promoted": roles.champion == reference}
     try:
         registry.promote(
-            reference, who=errand.who, why=decision.why, scores=scores, expected=champion
+            reference, who=options.who, why=verdict.why, scores=scores, expected=champion
         )
     except RegistryConflict as error:  # e.g. somebody promoted another one in the meantime
         return {"promoted": False, "not_promoted_because": str(error)}
@@ -117,16 +117,16 @@ def _put_on_shelf(
 
 
 def _publish_version(
-    registry: Registry, reference: str, checkpoint: Path, decision: Decision
+    registry: Registry, reference: str, checkpoint: Path, verdict: Verdict
 ) -> None:
     name, version = reference.split("/")
     staged = registry.stage(name)
     shutil.copytree(checkpoint, staged, dirs_exist_ok=True)
-    (staged / "evaluation.json").write_text(json.dumps(decision.to_json(), indent=1) + "\n")
-    (staged / "card.md").write_text(report.card(reference, decision))
+    (staged / "evaluation.json").write_text(json.dumps(verdict.to_json(), indent=1) + "\n")
+    (staged / "card.md").write_text(report.card(reference, verdict))
     registry.publish(staged, name, version)
 
 
-def scores_of(decision: Decision) -> dict[str, Mapping[str, float | None]]:
-    """The numbers of a decision, by check."""
-    return {check.name: dict(check.numbers) for check in decision.checks if check.numbers}
+def scores_of(verdict: Verdict) -> dict[str, Mapping[str, float | None]]:
+    """The numbers of a verdict, by check."""
+    return {check.name: dict(check.numbers) for check in verdict.checks if check.numbers}

@@ -1,4 +1,4 @@
-"""The report of a retraining: one page that tells the whole story, and the decision as JSON."""
+"""The report of a retraining: one page for people, and the verdict as JSON."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from echocast.model.plotting.evaluation_report import PAGE
 from echocast.model.retraining import plots
-from echocast.model.retraining.decision import Check, Decision
 from echocast.model.retraining.events import Event
-from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.paired_forecasts import PairedForecasts
 from echocast.model.retraining.split import Split
 from echocast.model.retraining.stages import write_json
+from echocast.model.retraining.verdict import Check, Verdict
 
 MARKS = {True: "passed", False: "failed", None: "not judged"}
-SHOWN_BREAKS = 50
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the stages before the last one found, as they left it.
+class StageResults:
+    """The results of the stages before the last one.
 
     Args:
         order: ``id``, ``champion``, ``challenger``, ``archive``, ``config``.
@@ -35,53 +35,57 @@ class Found:
     losses: Sequence[tuple[int, float]] = ()
 
 
-def write(folder: Path, found: Found, decision: Decision, contests: Sequence[Contest]) -> None:
+def write(
+    folder: Path, results: StageResults, verdict: Verdict, paired: Sequence[PairedForecasts]
+) -> None:
     """Write ``decision.json`` and ``index.html``.
 
     Args:
         folder: Made if need be.
-        found: What the earlier stages found.
-        decision: The verdict.
-        contests: What it rests on; may be empty.
+        results: Of the earlier stages.
+        verdict: The verdict.
+        paired: What it rests on; may be empty.
     """
-    told = {"order": found.order, "collected": found.collected, "decision": decision.to_json()}
-    write_json(folder / "decision.json", told)
-    title = f"Retraining {html.escape(str(found.order['id']))}: {decision.verdict}"
-    body = "".join(_sections(found, decision, contests))
+    facts = {"order": results.order, "collected": results.collected, "decision": verdict.to_json()}
+    write_json(folder / "decision.json", facts)
+    title = f"Retraining {html.escape(str(results.order['id']))}: {verdict.outcome}"
+    body = "".join(_sections(results, verdict, paired))
     (folder / "index.html").write_text(PAGE.format(title=title, body=body))
 
 
-def card(reference: str, decision: Decision) -> str:
+def card(reference: str, verdict: Verdict) -> str:
     """A model card in a few lines."""
-    lines = "\n".join(f"* {check.text}" for check in decision.checks)
-    return f"# {reference}\n\nRetrained. {decision.why}\n\n{lines}\n"
+    lines = "\n".join(f"* {check.text}" for check in verdict.checks)
+    return f"# {reference}\n\nRetrained. {verdict.why}\n\n{lines}\n"
 
 
-def _sections(found: Found, decision: Decision, contests: Sequence[Contest]) -> Iterator[str]:
-    archive = f"on the archive {html.escape(str(found.order['archive']))}"
-    yield f"<p>{_rivals(found)}, {archive}.</p><p>{html.escape(decision.why)}</p>"
-    if decision.sample:
-        told = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in decision.sample.items())
-        yield f"<p>{'Held out' if contests else 'Found'}: {told}.</p>"
-    yield _checks(decision.checks)
-    if contests:
-        yield _plot("difference of CSI", plots.differences(decision))
-        yield from (_plot(*named) for named in plots.of_contests(contests).items())
-        if len(contests) < 10:
+def _sections(
+    results: StageResults, verdict: Verdict, paired: Sequence[PairedForecasts]
+) -> Iterator[str]:
+    archive = f"on the archive {html.escape(str(results.order['archive']))}"
+    yield f"<p>{_models_compared(results)}, {archive}.</p><p>{html.escape(verdict.why)}</p>"
+    if verdict.sample:
+        sample = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in verdict.sample.items())
+        yield f"<p>{'Held out' if paired else 'Found'}: {sample}.</p>"
+    yield _checks(verdict.checks)
+    if paired:
+        yield _plot("difference of CSI", plots.differences(verdict))
+        yield from (_plot(*named) for named in plots.score_plots(paired).items())
+        if len(paired) < 10:
             yield (
                 "<p><small>With fewer than ten events the intervals tell mostly of the hours"
                 " within them, little of other weather.</small></p>"
             )
-    if found.losses:
-        yield _plot("loss", plots.loss(found.losses))
-    yield from _data(found.collected)
+    if results.losses:
+        yield _plot("loss", plots.loss(results.losses))
+    yield from _data(results.collected)
 
 
-def _rivals(found: Found) -> str:
-    champion = f"champion <b>{html.escape(found.order['champion'])}</b>"
-    if found.collected["missing"]:
+def _models_compared(results: StageResults) -> str:
+    champion = f"champion <b>{html.escape(results.order['champion'])}</b>"
+    if results.collected["missing"]:
         return f"No challenger was trained for the {champion}"
-    return f"Challenger <b>{html.escape(found.order['challenger'])}</b> against {champion}"
+    return f"Challenger <b>{html.escape(results.order['challenger'])}</b> against {champion}"
 
 
 def _plot(name: str, picture: str) -> str:
@@ -100,10 +104,10 @@ def _checks(checks: Sequence[Check]) -> str:
 
 
 def _data(collected: Mapping[str, Any]) -> Iterator[str]:
-    """What the archive held, where its runs break, and what became of its events."""
+    """What the archive held, where its segments end, and which part each event is in."""
     rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{told['frames']:,}</td><td>{told['runs']}</td></tr>"
-        for name, told in collected["streams"].items()
+        f"<tr><td>{html.escape(name)}</td><td>{counts['frames']:,}</td><td>{counts['runs']}</td></tr>"
+        for name, counts in collected["streams"].items()
     )
     yield (
         "<h2>Archive</h2><table><tr><th>stream</th><th>frames</th><th>even runs</th></tr>"
@@ -115,16 +119,16 @@ def _data(collected: Mapping[str, Any]) -> Iterator[str]:
     for part, events in vars(split).items():
         table = _events(events, windows)
         yield f"<h3>{part.replace('_', ' ')}: {len(events)} events</h3>{table}"
-    breaks = collected["breaks"]
-    if breaks:
+    discontinuities = collected["breaks"]
+    if discontinuities:
         lines = "".join(
             f"<li>{item['time']} {html.escape(item['stream'])}: {html.escape(item['text'])}</li>"
-            for item in breaks[:SHOWN_BREAKS]
+            for item in discontinuities[:MOST_SHOWN]
         )
-        more = len(breaks) - SHOWN_BREAKS
+        more = len(discontinuities) - MOST_SHOWN
         rest = f"<p>And {more} more.</p>" if more > 0 else ""
         yield (
-            f"<h3>Runs break {len(breaks)} times</h3><p>No window reaches across.</p>"
+            f"<h3>Runs break {len(discontinuities)} times</h3><p>No window reaches across.</p>"
             f"<ul>{lines}</ul>{rest}"
         )
 

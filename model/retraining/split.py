@@ -1,4 +1,4 @@
-"""Which events teach, which choose the cuts, and which judge: whole events, split by time."""
+"""Which events train, which choose the cuts, and which judge: whole events, split by time."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class Split:
 
     def missing(self, config: RetrainingConfig) -> dict[str, int]:
         """Events that are missing in each part."""
-        found = {f"{part}_events": len(events) for part, events in vars(self).items()}
-        floors = needed(config)
-        return {w: floor - found[w] for w, floor in floors.items() if found[w] < floor}
+        counts = {f"{part}_events": len(events) for part, events in vars(self).items()}
+        return {what: n - counts[what] for what, n in needed(config).items() if counts[what] < n}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal split back."""
@@ -55,8 +54,8 @@ def needed(config: RetrainingConfig) -> dict[str, int]:
 def split(events: Sequence[Event], config: RetrainingConfig) -> Split:
     """Divide events, given by their first frames, among the parts."""
     held_out, earlier, lost = _newest(events, math.ceil(config.held_out_share * len(events)))
-    wanted = math.ceil(config.calibration_share * len(events))
-    calibration, training, more_lost = _newest(earlier, wanted)
+    count = math.ceil(config.calibration_share * len(events))
+    calibration, training, more_lost = _newest(earlier, count)
     return Split(training, calibration, held_out, (*more_lost, *lost))
 
 

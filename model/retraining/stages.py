@@ -1,4 +1,4 @@
-"""Work: the folder of one retraining, where every finished stage leaves a file."""
+"""Work: the folder of one retraining, where every finished stage writes a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Work:
     folder: Path
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """A context in which no other process works in the folder.
 
         Raises:
@@ -46,13 +46,13 @@ class Work:
             yield  # the lock ends with the handle, and with the process
 
     def begin(
-        self, asked: Mapping[str, Any], settle_the_rest: Callable[[], Mapping[str, Any]]
+        self, requested: Mapping[str, Any], decide_the_rest: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         """Write down what is to be done, or go on with it.
 
         Args:
-            asked: What has to be the same when work goes on.
-            settle_the_rest: What else holds for all of the work; asked for the first time only.
+            requested: What has to be the same when work goes on.
+            decide_the_rest: What else holds for all of the work; called the first time only.
 
         Returns:
             Both.
@@ -61,23 +61,24 @@ class Work:
             ModelError: Something else is being done here.
         """
         path = self.folder / "order.json"
-        asked = json.loads(json.dumps(asked))
+        requested = json.loads(json.dumps(requested))
         if not path.exists():
-            write_json(path, {**asked, **settle_the_rest()})
+            write_json(path, {**requested, **decide_the_rest()})
         order = self.read("order")
-        other = sorted(key for key in asked if order.get(key) != asked[key])
+        other = sorted(key for key in requested if order.get(key) != requested[key])
         if other:
-            told = " and ".join(
-                f"{key} ({describe_difference(order.get(key), asked[key])})" for key in other
+            difference = " and ".join(
+                f"{key} ({describe_difference(order.get(key), requested[key])})" for key in other
             )
             raise ModelError(
-                f"{self.folder} holds a retraining with another {told}; ask for what was asked"
-                " then to finish it, remove the folder to begin again, or name another folder."
+                f"{self.folder} holds a retraining with another {difference}; ask for what was"
+                " asked then to finish it, remove the folder to begin again, or name another"
+                " folder."
             )
         return order
 
     def once(self, stage: str, act: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """What a stage found: as it left it, or, the first time, as it finds it now."""
+        """The result of a stage, which is run the first time only."""
         if not self.done(stage):
             write_json(self.folder / f"{stage}.json", act())
         return self.read(stage)
@@ -87,9 +88,9 @@ class Work:
         return (self.folder / f"{stage}.json").exists()
 
     def read(self, stage: str) -> dict[str, Any]:
-        """What a stage that was run left."""
-        found: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text())
-        return found
+        """The result of a stage that was run."""
+        result: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text())
+        return result
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -17,11 +17,11 @@ from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import read_manifest
 from echocast.model.retraining.config import RetrainingConfig
-from echocast.model.retraining.paired_forecasts import Window
+from echocast.model.retraining.paired_forecasts import ForecastCase
 from echocast.model.training.config import TrainingConfig
-from echocast.model.training.distributed import Team
+from echocast.model.training.distributed import ProcessGroup
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import NotFinite, Run, train
+from echocast.model.training.run import NonFiniteLoss, Run, train
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.tensorboard import training_log
 from echocast.model.training.windows import WindowStore
@@ -56,7 +56,7 @@ def train_challenger(
     bar: Progress,
     *,
     device: str,
-    team: Team,
+    group: ProcessGroup,
 ) -> dict[str, Any]:
     """Train, from where an earlier attempt was saved; logged for TensorBoard as ``train`` does.
 
@@ -67,40 +67,40 @@ def train_challenger(
         windows: Folder of the training windows.
         bar: Shows how far it is.
         device: Where it is computed.
-        team: The processes that compute it together.
+        group: The processes that compute it together.
 
     Returns:
         ``steps``, and ``failure`` in a sentence: empty where the training came to its end.
     """
-    run = Run(config, folder, device=device, team=team)
+    run = Run(config, folder, device=device, group=group)
     run.start_from(start)
     run.resume()
-    sampler = Sampler([WindowStore.load(windows)], config, team)
-    task = bar.add_task("training", total=config.steps, completed=run.step, visible=team.leads)
+    sampler = Sampler([WindowStore.load(windows)], config, group)
+    task = bar.add_task("training", total=config.steps, completed=run.step, visible=group.leads)
     folder.mkdir(parents=True, exist_ok=True)
-    if team.leads:
+    if group.leads:
         _forget_losses_after(folder / LOSSES, run.step)
     loader = Loader(sampler)
     try:
         with (
             (folder / LOSSES).open("a", buffering=1) as losses,  # a line at a time
-            training_log(folder, run.step, team) as log,
+            training_log(folder, run.step, group) as log,
         ):
             for report in train(run, loader):
                 log(report, loader.waited_seconds)
-                told = f"training, loss {report.loss:.3f}"
-                bar.update(task, completed=report.step, description=told)
-                if team.leads:
+                loss = f"training, loss {report.loss:.3f}"
+                bar.update(task, completed=report.step, description=loss)
+                if group.leads:
                     losses.write(f"{report.step},{report.loss:.6g}\n")
-    except NotFinite as error:  # of the data; a full disk ends this attempt alone
+    except NonFiniteLoss as error:  # of the data; a full disk ends this attempt alone
         return {"steps": run.step, "failure": str(error)}
     return {"steps": run.step, "failure": ""}
 
 
 def _forget_losses_after(path: Path, step: int) -> None:
     """Leave out the losses of steps that an earlier attempt made and did not save."""
-    kept = [row for row in losses_in(path) if row[0] <= step]
-    path.write_text("".join(f"{number},{loss:.6g}\n" for number, loss in kept))
+    rows = [row for row in losses_in(path) if row[0] <= step]
+    path.write_text("".join(f"{number},{loss:.6g}\n" for number, loss in rows))
 
 
 def losses_in(path: Path) -> list[tuple[int, float]]:
@@ -114,7 +114,7 @@ def calibrate(
     run_folder: Path,
     output: Path,
     champion: Path,
-    events: Sequence[tuple[str, Callable[[], Iterator[Window]]]],
+    events: Sequence[tuple[str, Callable[[], Iterator[ForecastCase]]]],
     bar: Progress,
     *,
     device: str,
@@ -128,7 +128,7 @@ def calibrate(
         run_folder: Of the run.
         output: ``<name>/<version>`` folder to write.
         champion: Whose cuts hold where no event knows a threshold.
-        events: Names and windows of events that were neither trained on nor judge.
+        events: Names and forecast cases of events that neither train nor judge.
         bar: Shows how far it is.
         device: Where it is computed.
 
@@ -141,8 +141,8 @@ def calibrate(
     checkpoint.save(run.averaged(), output, facts)
     counts = {}
     nowcaster, champions = Nowcaster.load(output, device), ExceedanceDecision.of_manifest(parent)
-    for name, windows in bar.track(events, description="calibration"):
-        counts[name] = _counts(nowcaster, windows(), champions)
+    for name, cases in bar.track(events, description="calibration"):
+        counts[name] = _counts(nowcaster, cases(), champions)
     known = [count for count in counts.values() if count is not None]
     cuts = chosen_cuts(known, champions.probability_thresholds) if known else ()
     if cuts:
@@ -156,11 +156,11 @@ def calibrate(
 
 
 def _counts(
-    nowcaster: Nowcaster, windows: Iterator[Window], decision: ExceedanceDecision
+    nowcaster: Nowcaster, cases: Iterator[ForecastCase], decision: ExceedanceDecision
 ) -> ExceedanceCounts | None:
     """What followed the probabilities over one event; None without probabilities."""
     total: ExceedanceCounts | None = None
-    for inputs, observed in windows:
+    for inputs, observed in cases:
         forecast = nowcaster.nowcast(inputs)
         if forecast.exceedance_probability is None:
             return None

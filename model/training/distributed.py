@@ -1,7 +1,7 @@
 """Several processes that train one network: their batches are one batch, their steps are equal.
 
 Started by ``torchrun``, each process draws its part of the step's batch; gradients are averaged, so
-that all make the same step, and one process writes. Without torchrun a process is a team of one.
+that all make the same step, and one process writes. Without torchrun a process is a group of one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PATIENCE = timedelta(hours=12)  # one process may prepare or judge while the oth
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes that train together.
 
     Args:
@@ -74,23 +74,23 @@ class Team:
             dist.barrier()
 
 
-ALONE = Team()
+SINGLE = ProcessGroup()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
-    """The team that torchrun started us in; alone where it did not.
+def process_group(device: str) -> Iterator[ProcessGroup]:
+    """The process group that torchrun started us in; else a group of one.
 
     Args:
         device: ``cpu``, or ``cuda``, where each process of a host takes a GPU of its own.
     """
     if not dist.is_torchelastic_launched():
-        yield ALONE
+        yield SINGLE
         return
     if device.startswith("cuda"):
         torch.cuda.set_device(dist.get_node_local_rank())
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
     try:
-        yield Team(dist.get_rank(), dist.get_world_size())
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()

@@ -35,13 +35,13 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, note: Mapping[str, 
         new.unlink(missing_ok=True)
 
 
-def keep(batch: Batch, path: Path, note: Mapping[str, Any]) -> None:
+def write_failed_batch(batch: Batch, path: Path, note: Mapping[str, Any]) -> None:
     """Write a batch.
 
     Args:
         batch: As it was trained on.
         path: Safetensors file to write.
-        note: What else to tell of it.
+        note: What else to write down.
 
     Raises:
         OSError: It can't be written.
@@ -49,20 +49,20 @@ def keep(batch: Batch, path: Path, note: Mapping[str, Any]) -> None:
     tensors = {name: getattr(batch, name) for name in PARTS} | batch.context._asdict()
     if batch.truth_share is not None:
         tensors["truth_share"] = batch.truth_share
-    told = {**note, "inputs": batch.inputs, "windows": batch.windows}
-    write_tensors(tensors, path, {"batch": json.dumps(told)})
+    facts = {**note, "inputs": batch.inputs, "windows": batch.windows}
+    write_tensors(tensors, path, {"batch": json.dumps(facts)})
 
 
-def kept(path: Path) -> tuple[Batch, dict[str, Any]]:
-    """The batch that :func:`keep` wrote, and what was told of it."""
+def read_failed_batch(path: Path) -> tuple[Batch, dict[str, Any]]:
+    """The batch that :func:`write_failed_batch` wrote, and the note beside it."""
     with safe_open(path, "pt") as file:
-        told = json.loads(file.metadata()["batch"])
+        facts = json.loads(file.metadata()["batch"])
     tensors = load_file(path)
     batch = Batch(
         **{name: tensors[name] for name in PARTS},
-        inputs=told["inputs"],
+        inputs=facts["inputs"],
         context=Context(*(tensors[name] for name in Context._fields)),
         truth_share=tensors.get("truth_share"),
-        windows=tuple((store, index) for store, index in told["windows"]),
+        windows=tuple((store, index) for store, index in facts["windows"]),
     )
-    return batch, told
+    return batch, facts

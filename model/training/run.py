@@ -1,8 +1,8 @@
 """Training: windows in, a checkpoint out; resumable to the step.
 
 The batch of a step depends on the seed and the number of the step alone, so a run that was killed
-goes on from its last checkpoint as if nothing had happened. Optimiser state is kept in safetensors
-like the weights.
+goes on from its last checkpoint as if nothing had happened. The state of the optimiser is saved as
+safetensors like the weights.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from echocast.model.network.network import Network, channels_last
 from echocast.model.registry import checkpoint
 from echocast.model.registry.manifest import read_manifest
 from echocast.model.training.config import TrainingConfig
-from echocast.model.training.distributed import ALONE, Team
-from echocast.model.training.failed_batch import keep, write_tensors
+from echocast.model.training.distributed import SINGLE, ProcessGroup
+from echocast.model.training.failed_batch import write_failed_batch, write_tensors
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.sampler import Batch
 from echocast.model.training.step import Report, outcome
@@ -36,18 +36,18 @@ from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 RUN_FILE = "run.safetensors"
 
 
-class NotFinite(ModelError):
+class NonFiniteLoss(ModelError):
     """The loss or the gradient of a step is not a number; no weight was changed by it."""
 
 
 class Run:
-    """One training run: network, average, optimiser, schedule, and where they are kept.
+    """One training run: network, average, optimiser, schedule, and where they are saved.
 
     Args:
         config: What to compute.
         directory: Where checkpoints go; several processes share it.
         device: Where it is computed: ``cpu`` or ``cuda``.
-        team: The processes that compute it together.
+        group: The processes that compute it together.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Run:
         directory: Path,
         *,
         device: str = "cpu",
-        team: Team = ALONE,
+        group: ProcessGroup = SINGLE,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.directory, self.step = config, directory, 0
-        self.device, self.team = torch.device(device), team
+        self.device, self.group = torch.device(device), group
         self.network = channels_last(Network(config.network)).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -89,13 +89,13 @@ class Run:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            found = outcome(self.network, batch.to(self.device), self.config.balance)
-        found.loss.backward()  # type: ignore[no-untyped-call]
+            result = outcome(self.network, batch.to(self.device), self.config.balance)
+        result.loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        loss = found.loss.detach()
-        self.team.average([loss, found.parts, *gradients])
+        loss = result.loss.detach()
+        self.group.average([loss, result.parts, *gradients])
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        values = [float(value) for value in (loss, *found.parts, norm)]
+        values = [float(value) for value in (loss, *result.parts, norm)]
         if not np.isfinite(values).all():
             raise self._stopped(batch, values)
         self.optimiser.step()
@@ -105,23 +105,23 @@ class Run:
             self.average[key].lerp_(value_now, 1 - decay)
         tables = {
             threshold: ContingencyTable(*row)
-            for threshold, row in zip(STREAM_THRESHOLDS_DBZ, found.counts.tolist(), strict=True)
+            for threshold, row in zip(STREAM_THRESHOLDS_DBZ, result.counts.tolist(), strict=True)
         }
         loss_now, intensity, exceedance, gradient = values
         return Report(self.step, loss_now, intensity, exceedance, rate, gradient, tables)
 
-    def _stopped(self, batch: Batch, values: Sequence[float]) -> NotFinite:
+    def _stopped(self, batch: Batch, values: Sequence[float]) -> NonFiniteLoss:
         """The error of a step that is not finite, once its batch has been saved."""
-        note = {"step": self.step, "seed": self.config.seed, "process": self.team.rank}
-        path = self.directory / f"batch-{self.step}-{self.team.rank}.safetensors"
+        note = {"step": self.step, "seed": self.config.seed, "process": self.group.rank}
+        path = self.directory / f"batch-{self.step}-{self.group.rank}.safetensors"
         try:
-            keep(batch, path, note)
+            write_failed_batch(batch, path, note)
         except OSError as error:
-            told = f"its batch could not be saved: {error}."
+            saved = f"its batch could not be saved: {error}."
         else:
-            told = f"its batch is in {path}."
-        return NotFinite(
-            f"The loss of step {self.step} is {values[0]} and its gradient {values[3]}; {told}"
+            saved = f"its batch is in {path}."
+        return NonFiniteLoss(
+            f"The loss of step {self.step} is {values[0]} and its gradient {values[3]}; {saved}"
         )
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -136,7 +136,7 @@ class Run:
         Raises:
             ModelError: It can't be written, as where the disk is full.
         """
-        if not self.team.leads:
+        if not self.group.leads:
             return
         note = {"step": str(self.step), "config": json.dumps(self.config.to_json())}
         try:
@@ -155,17 +155,17 @@ class Run:
         """
         path = self.directory / RUN_FILE
         if path.exists():
-            self._take_up(path)
-        self.team.check_same_step(self.step, self.device)
+            self._load(path)
+        self.group.check_same_step(self.step, self.device)
 
-    def _take_up(self, path: Path) -> None:
+    def _load(self, path: Path) -> None:
         note = _note(path)
-        there = TrainingConfig.from_json(json.loads(note["config"]))
-        if there != self.config:
-            told = describe_difference(there.to_json(), self.config.to_json())
+        saved = TrainingConfig.from_json(json.loads(note["config"]))
+        if saved != self.config:
+            difference = describe_difference(saved.to_json(), self.config.to_json())
             raise ModelError(
-                f"{path} belongs to a run with another configuration ({told}). Ask for what was"
-                " asked then to go on with it, or name another folder."
+                f"{path} belongs to a run with another configuration ({difference}). Ask for what"
+                " was asked then to go on with it, or name another folder."
             )
         tensors = load_file(path)
         self.step = int(note["step"])
@@ -203,7 +203,7 @@ class Run:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a manifest tells of the training."""
+        """What a manifest says of the training."""
         return {"training": self.config.to_json(), "trained_steps": self.step}
 
     def averaged(self) -> Network:

@@ -14,7 +14,7 @@ from echocast.model.errors import ModelError
 from echocast.model.network.config import Base
 from echocast.model.network.network import SCALE_DBZ, Context
 from echocast.model.training.config import FREE_RUNNING, TrainingConfig
-from echocast.model.training.distributed import ALONE, Team
+from echocast.model.training.distributed import SINGLE, ProcessGroup
 from echocast.model.training.windows import DBZ_PER_COUNT, MISSING_COUNT, WindowInfo, WindowStore
 
 
@@ -84,16 +84,16 @@ class Sampler:
     Args:
         stores: Where the windows are.
         config: Batch size, shares, brightness and seed.
-        team: Whose processes each take their part of the batch.
+        group: Whose processes each take their part of the batch.
 
     Raises:
         ModelError: There is nothing to draw, or the network's patches don't fit into a window.
     """
 
     def __init__(
-        self, stores: Sequence[WindowStore], config: TrainingConfig, team: Team = ALONE
+        self, stores: Sequence[WindowStore], config: TrainingConfig, group: ProcessGroup = SINGLE
     ) -> None:
-        self.stores, self.config, self.team = stores, config, team
+        self.stores, self.config, self.group = stores, config, group
         members: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
         for number, store in enumerate(stores):
             size = store.counts.shape[-1]
@@ -127,11 +127,11 @@ class Sampler:
         group = int(rng.choice(len(self.totals), p=self.totals / self.totals.sum()))
         (inputs, outputs, _), members = self.groups[group]
         chances = self.weights[group] / self.weights[group].sum()
-        chosen = rng.choice(len(members), size=self.config.batch * self.team.size, p=chances)
+        chosen = rng.choice(len(members), size=self.config.batch * self.group.size, p=chances)
         length = inputs + outputs
         windows = [self._window(members[i], length + outputs, rng) for i in chosen]
-        pixels = sum(valid.sum((1, 2), dtype=np.float64) for _, valid in windows) / self.team.size
-        part = self.team.part(self.config.batch)
+        pixels = sum(valid.sum((1, 2), dtype=np.float64) for _, valid in windows) / self.group.size
+        part = self.group.part(self.config.batch)
         infos = [self.stores[members[i][0]].infos[members[i][1]] for i in chosen[part]]
         planes, valid = (
             torch.from_numpy(np.stack(arrays))[:, :, None]
@@ -151,8 +151,8 @@ class Sampler:
         if chances == FREE_RUNNING.chances(0):
             return None
         of_step = np.repeat(chances, (inputs, predictions - inputs))
-        drawn = rng.random((self.config.batch * self.team.size, predictions)) < of_step
-        return torch.from_numpy(drawn[self.team.part(self.config.batch)].astype(np.float32))
+        sampled = rng.random((self.config.batch * self.group.size, predictions)) < of_step
+        return torch.from_numpy(sampled[self.group.part(self.config.batch)].astype(np.float32))
 
     def _window(
         self, member: tuple[int, int], length: int, rng: np.random.Generator

@@ -76,37 +76,37 @@ def outcome(network: Network, batch: Batch, balance: float) -> Outcome:
     )
     for t, prediction in enumerate(predictions):
         weight = 1.0 if t >= inputs - 1 else INPUT_PHASE_WEIGHT
-        observed, seen, pixels = batch.frames[:, t + 1], batch.valid[:, t + 1], batch.pixels[t + 1]
+        observed, valid, pixels = batch.frames[:, t + 1], batch.valid[:, t + 1], batch.pixels[t + 1]
         frame, logits = prediction.frame.float(), prediction.exceedance_logits.float()
-        intensity = intensity_loss(frame, observed, seen, balance, pixels)
+        intensity = intensity_loss(frame, observed, valid, balance, pixels)
         exceedance = loss.new_zeros(())
         if thresholds:
-            entropy = exceedance_loss(logits, observed, seen, thresholds, pixels)
+            entropy = exceedance_loss(logits, observed, valid, thresholds, pixels)
             exceedance = EXCEEDANCE_WEIGHT * entropy
         loss = loss + weight * (intensity + exceedance)
         parts += weight * torch.stack([intensity, exceedance]).detach()
         weights += weight
         if t >= inputs - 1:
-            counts += counted(frame.detach(), observed, seen * _running_freely(batch, t))
+            counts += count_events(frame.detach(), observed, valid * _running_freely(batch, t))
     return Outcome(loss / weights, parts / weights, counts)
 
 
-def counted(frame: Tensor, observed: Tensor, seen: Tensor) -> Tensor:
+def count_events(frame: Tensor, observed: Tensor, counts: Tensor) -> Tensor:
     """Count the events of a predicted frame on the device that holds it.
 
     Args:
         frame: Predicted, any shape, network scale.
         observed: Like ``frame``.
-        seen: 1 where a pixel counts; broadcasts.
+        counts: 1 where a pixel counts; broadcasts.
 
     Returns:
         (threshold, 4), at ``STREAM_THRESHOLDS_DBZ``: hits, misses, false alarms, correct negatives.
     """
     levels = frame.new_tensor(STREAM_THRESHOLDS_DBZ) / SCALE_DBZ - 1e-6
-    taken = (seen.expand_as(frame) > 0).flatten()
+    valid = (counts.expand_as(frame) > 0).flatten()
     yes, event = (values.flatten() >= levels[:, None] for values in (frame, observed))
     fields = yes & event, ~yes & event, yes & ~event, ~yes & ~event
-    return torch.stack([(field & taken).sum(1) for field in fields], 1)
+    return torch.stack([(field & valid).sum(1) for field in fields], 1)
 
 
 def _running_freely(batch: Batch, t: int) -> Tensor:

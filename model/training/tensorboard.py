@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import typer
 
 from echocast.model.errors import ModelError
-from echocast.model.training.distributed import Team
+from echocast.model.training.distributed import ProcessGroup
 from echocast.model.training.step import Report
 
 FOLDER = "tensorboard"  # below the run's
@@ -24,7 +24,7 @@ Log = Callable[[Report, float], None]
 WriteEvent = Callable[..., None]  # takes the fields of TensorBoard's event
 
 
-class FadingSkill:
+class MovingCsi:
     """Critical success index of the latest batches: counts that fade, and are divided last."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def _say_nothing(_report: Report, _waited: float) -> None:
 
 
 @contextmanager
-def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
+def training_log(run: Path, step: int, group: ProcessGroup) -> Iterator[Log]:
     """A log for TensorBoard below the run's folder, written by the process that leads.
 
     Scalars: loss, its parts, learning rate, norm of the gradient before clipping, CSI by threshold
@@ -58,7 +58,7 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
     Args:
         run: Folder of the run.
         step: Steps that are done.
-        team: Whose processes train.
+        group: Whose processes train.
 
     Yields:
         To be called with each report, and with the seconds waited so far.
@@ -66,7 +66,7 @@ def training_log(run: Path, step: int, team: Team) -> Iterator[Log]:
     Raises:
         ModelError: It can't be written, as where the disk is full.
     """
-    if not team.leads:
+    if not group.leads:
         yield _say_nothing
         return
     try:

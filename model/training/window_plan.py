@@ -8,7 +8,7 @@ seeds, the tiles it is read in (a continental composite does not fit in memory),
          "starts": [0, 21, 1], "count": 30}]}
 
 ``step_minutes`` is that between the frames of a window, every ``stride``-th of the file;
-``starts`` is a range of first frames, ``count`` the crops wanted per start. Plans and their order
+``starts`` is a range of first frames, ``count`` the most crops per start. Plans and their order
 decide the windows: the same plan and seed give the same bytes.
 """
 
@@ -27,7 +27,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.frames import Frames
 from echocast.model.synthetic.storms import storm
-from echocast.model.training.windows import ALIGNED, Framing, WindowInfo, clean, cut
+from echocast.model.training.windows import ALIGNED, CropConfig, WindowInfo, clean, cut_crops
 
 CROP = 96
 WET_DBZ = 25.0
@@ -38,7 +38,7 @@ Source = Mapping[str, Any]
 
 
 def gather(
-    plan: Sequence[Source], data: Path, seed: int, framing: Framing = ALIGNED
+    plan: Sequence[Source], data: Path, seed: int, crop: CropConfig = ALIGNED
 ) -> Iterator[list[Window]]:
     """The windows of a plan, one list per sequence read.
 
@@ -46,7 +46,7 @@ def gather(
         plan: Sources, see above.
         data: Folder of the radar files.
         seed: Chooses the crops.
-        framing: How the crops lie in the frames.
+        crop: How the crops lie in the frames.
 
     Yields:
         Windows, perhaps none where it is dry.
@@ -57,14 +57,14 @@ def gather(
     rng = np.random.default_rng(seed)
     for source in plan:
         for sequence in sequences(source, data):
-            yield windows_of(sequence, source, rng, framing)
+            yield windows_of(sequence, source, rng, crop)
 
 
 def windows_of(
-    sequence: FloatArray, source: Source, rng: np.random.Generator, framing: Framing = ALIGNED
+    sequence: FloatArray, source: Source, rng: np.random.Generator, crop: CropConfig = ALIGNED
 ) -> list[Window]:
     """The windows of one sequence of a source, (time, height, width) in dBZ, cleaned."""
-    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng, framing)]
+    return [w for entry in source["cuts"] for w in _windows(sequence, source, entry, rng, crop)]
 
 
 def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
@@ -108,14 +108,14 @@ def _windows(
     source: Source,
     entry: Mapping[str, Any],
     rng: np.random.Generator,
-    framing: Framing,
+    crop: CropConfig,
 ) -> Iterator[Window]:
     """The crops of one cut of one sequence."""
     inputs, outputs, stride = entry["inputs"], entry["outputs"], entry["stride"]
     span = (inputs + outputs) * stride
-    told = entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs
-    info = WindowInfo(*told, framing.coordinates, framing.base)
+    facts = entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs
+    info = WindowInfo(*facts, crop.coordinates, crop.base)
     for start in range(*entry["starts"]):
         frames = sequence[start : start + span : stride]
-        for counts in cut(frames, inputs, entry["count"], CROP, rng, framing):
+        for counts in cut_crops(frames, inputs, entry["count"], CROP, rng, crop):
             yield counts, info

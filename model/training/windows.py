@@ -1,8 +1,9 @@
 """Training windows: short sequences of crops, cut from events where it rains.
 
-A window is what a network sees and should answer. For a Lagrangian one: the input frames carried
-forward along the motion to the reference time, the later frames carried back to it, and then the
-base of each later frame, scale-damped extrapolation of the whole field that the crop was cut from.
+A window is the input of a network and the answer that it should give. For a Lagrangian one: the
+input frames carried forward along the motion to the reference time, the later frames carried back
+to it, and then the base of each later frame, scale-damped extrapolation of the whole field that the
+crop was cut from.
 For an Eulerian one: the frames as they are, and the bases carried out along the motion. A window is
 cut from one event at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for
 missing, so that many fit in memory; beside them stands a JSON file with what each one is.
@@ -31,7 +32,7 @@ MISSING_COUNT = 255
 CLUTTER_CAP_DBZ = 60.0  # echoes above are clutter or hail; neither teaches rain
 SPECK_DBZ = 15.0  # a pixel this far above the median of its neighbourhood is a speck
 LENGTH = 30  # planes a stored window has room for
-WORTH_FROM_DBZ = 15.0
+WEIGHTED_FROM_DBZ = 15.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class WindowInfo:
 
 
 @dataclass(frozen=True)
-class Framing:
+class CropConfig:
     """How crops lie in the frames that they are cut from.
 
     Args:
@@ -92,12 +93,12 @@ class Framing:
 
     @classmethod
     def of(cls, network: NetworkConfig) -> Self:
-        """As a network wants it; one that adds to the newest frame reads no bases."""
+        """The crops for a network; one that adds to the newest frame reads no bases."""
         base: Base = "aperiodic" if network.base == "newest" else network.base
         return cls(network.coordinates, base=base)
 
 
-ALIGNED = Framing()
+ALIGNED = CropConfig()
 
 
 def clean(frames_dbz: FloatArray) -> FloatArray:
@@ -109,11 +110,11 @@ def clean(frames_dbz: FloatArray) -> FloatArray:
     Returns:
         The same shape.
     """
-    seen = np.isfinite(frames_dbz)
+    valid = np.isfinite(frames_dbz)
     capped = np.clip(np.nan_to_num(frames_dbz, nan=0.0), 0, CLUTTER_CAP_DBZ)
     median = np.stack([cv2.medianBlur(frame, 3) for frame in capped])
     quiet = np.where(capped - median > SPECK_DBZ, median, capped)
-    return np.where(seen, quiet, np.nan).astype(np.float32)
+    return np.where(valid, quiet, np.nan).astype(np.float32)
 
 
 def aligned(frames_dbz: FloatArray, inputs: int) -> FloatArray:
@@ -161,14 +162,14 @@ def from_counts(counts: NDArray[np.uint8]) -> FloatArray:
     return dbz
 
 
-def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
+def crop_weights(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
     """How much there is to learn in each candidate crop: rain now and later, heavy rain most.
 
     Returns:
         (rows, columns) of candidates whose corners lie ``stride`` pixels apart.
     """
     rain = np.nan_to_num(moved_dbz, nan=0.0)
-    value = (np.clip(rain - WORTH_FROM_DBZ, 0, None) ** 2).mean(0)
+    value = (np.clip(rain - WEIGHTED_FROM_DBZ, 0, None) ** 2).mean(0)
     value[np.isnan(moved_dbz).any(0)] *= 0.25
     box = cv2.boxFilter(value, -1, (size, size), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
     height, width = value.shape
@@ -178,23 +179,23 @@ def worth(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.float64]:
     return root
 
 
-def cut(
+def cut_crops(
     frames_dbz: FloatArray,
     inputs: int,
     count: int,
     size: int,
     rng: np.random.Generator,
-    framing: Framing = ALIGNED,
+    crop: CropConfig = ALIGNED,
 ) -> Iterator[NDArray[np.uint8]]:
     """Crops of one sequence, the rainier the likelier; at the last input they lie alike.
 
     Args:
         frames_dbz: (time, height, width) in dBZ, cleaned, NaN where missing.
         inputs: Frames that count as inputs.
-        count: Crops wanted at most; fewer where little rain is.
+        count: Crops at most; fewer where little rain is.
         size: Side of a crop in pixels.
         rng: Chooses the crops, and how they move.
-        framing: Whether frames are aligned, and how fast crops may move.
+        crop: Whether frames are aligned, and how fast crops may move.
 
     Yields:
         (time + later, size, size) counts: the frames, and the bases of the later ones.
@@ -204,14 +205,14 @@ def cut(
     corners = rainy_corners(moved, count, size, rng)
     if not corners:
         return
-    bases = damped(moved[:inputs], later, framing.base)
-    if framing.coordinates == "eulerian":
+    bases = damped(moved[:inputs], later, crop.base)
+    if crop.coordinates == "eulerian":
         ahead = trajectories(estimate_motion(frames_dbz[:inputs]))
         moved, bases = frames_dbz, np.stack([carry(base, next(ahead)) for base in bases])
     planes = np.concatenate([moved, bases])
     times = np.concatenate([np.arange(len(moved)), np.arange(inputs, len(moved))]) - (inputs - 1)
     for corner in corners:
-        velocity = rng.uniform(-framing.drift, framing.drift, 2) if framing.drift else np.zeros(2)
+        velocity = rng.uniform(-crop.drift, crop.drift, 2) if crop.drift else np.zeros(2)
         places = np.rint(corner + times[:, None] * velocity).astype(int)
         yield to_counts(np.stack([_crop(*part, size) for part in zip(planes, places, strict=True)]))
 
@@ -231,7 +232,7 @@ def rainy_corners(
 ) -> list[tuple[int, int]]:
     """Rows and columns where crops of an aligned sequence begin, the rainier the likelier."""
     stride = size // 3
-    chances = worth(moved_dbz, size, stride)
+    chances = crop_weights(moved_dbz, size, stride)
     wet = int((chances > 0.5).sum())
     if wet == 0:
         return []

@@ -11,7 +11,7 @@ import torch
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.frame_archive import FrameArchive
-from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.paired_forecasts import PairedForecasts
 from echocast.model.training.run import Run
 from echocast.model.training.windows import WindowStore
 from tests.model.retraining.worlds import retraining
@@ -52,7 +52,7 @@ DEATHS = {
     "collect": lambda: after(WindowStore, "save"),
     "train": in_training,
     "calibrate": lambda: after(checkpoint, "save"),
-    "judge": lambda: after(Contest, "save"),
+    "judge": lambda: after(PairedForecasts, "save"),
     "publish": lambda: after(Registry, "promote"),
 }
 

@@ -15,7 +15,7 @@ from echocast.model.formats.stream_layout import frame_path
 from echocast.model.frames import Frames, Grid
 from echocast.model.retraining.archive_builder import add, build
 from echocast.model.retraining.config import EventRules
-from echocast.model.retraining.continuity import Facts, Run, runs, survey
+from echocast.model.retraining.continuity import FrameSummary, Segment, segments, summarise_frames
 from echocast.model.retraining.events import events
 from echocast.model.retraining.frame_archive import FrameArchive
 from echocast.model.synthetic.storms import storm
@@ -25,8 +25,8 @@ WEATHER = storm(3, frames=18, height=160, width=160, start=BEGIN)
 RAIN = storm(207, frames=18, height=160, width=160, start=BEGIN)
 
 
-def found(archive: FrameArchive, stream: str = "radar"):
-    return runs(stream, list(survey(archive, stream, archive.times(stream))))
+def surveyed(archive: FrameArchive, stream: str = "radar"):
+    return segments(stream, list(summarise_frames(archive, stream, archive.times(stream))))
 
 
 def changed(frames: Frames, first: int, change: Callable[[Frames], Frames]) -> list[Frames]:
@@ -44,17 +44,17 @@ def test_what_was_stored_is_what_is_read(tmp_path: Path):
 
 
 def test_an_even_archive_is_one_run(tmp_path: Path):
-    whole, breaks = found(fill(tmp_path, [WEATHER]))
-    assert [len(run.facts) for run in whole] == [18]
-    assert not breaks
+    whole, discontinuities = surveyed(fill(tmp_path, [WEATHER]))
+    assert [len(segment.summaries) for segment in whole] == [18]
+    assert not discontinuities
 
 
 def test_a_gap_ends_a_run_and_is_told(tmp_path: Path):
     archive = fill(tmp_path, [WEATHER])
     (tmp_path / frame_path("radar", WEATHER.times[7])).unlink()
-    parts, breaks = found(archive)
-    assert [len(run.facts) for run in parts] == [7, 10]
-    assert [(b.kind, b.time, b.text) for b in breaks] == [
+    parts, discontinuities = surveyed(archive)
+    assert [len(segment.summaries) for segment in parts] == [7, 10]
+    assert [(b.kind, b.time, b.text) for b in discontinuities] == [
         ("gap", WEATHER.times[8], "12 minutes without a frame")
     ]
 
@@ -64,35 +64,37 @@ def test_a_frame_out_of_step_ends_a_run(tmp_path: Path):
         WEATHER.reflectivity_dbz[9:11],
         [WEATHER.times[9], WEATHER.times[9] + timedelta(minutes=2)],
     )
-    _, breaks = found(fill(tmp_path, [WEATHER, between]))
-    assert {b.kind for b in breaks} == {"step"}
+    _, discontinuities = surveyed(fill(tmp_path, [WEATHER, between]))
+    assert {b.kind for b in discontinuities} == {"step"}
 
 
 @pytest.mark.parametrize(("before", "after", "kind"), [(5, 10, "gap"), (10, 5, "step")])
 def test_a_stream_that_changes_its_step_has_a_run_of_either(tmp_path: Path, before, after, kind):
     minutes = np.cumsum([0, *[before] * 8, *[after] * 9]).tolist()
     times = [BEGIN + timedelta(minutes=value) for value in minutes]
-    parts, breaks = found(fill(tmp_path, [WEATHER.with_values(WEATHER.reflectivity_dbz, times)]))
-    assert [(b.kind, b.time) for b in breaks] == [(kind, times[9])]
-    assert [len(run.facts) for run in parts] == [9, 9]
-    assert [run.step for run in parts] == [timedelta(minutes=m) for m in (before, after)]
+    parts, discontinuities = surveyed(
+        fill(tmp_path, [WEATHER.with_values(WEATHER.reflectivity_dbz, times)])
+    )
+    assert [(b.kind, b.time) for b in discontinuities] == [(kind, times[9])]
+    assert [len(segment.summaries) for segment in parts] == [9, 9]
+    assert [segment.step for segment in parts] == [timedelta(minutes=m) for m in (before, after)]
 
 
 def test_another_relation_of_rain_and_reflectivity_ends_a_run(tmp_path: Path):
     def other(frames: Frames) -> Frames:
         return replace(frames, attributes={**frames.attributes, "zr_a": "300", "zr_b": "1.4"})
 
-    parts, breaks = found(fill(tmp_path, changed(WEATHER, 6, other)))
-    assert [len(run.facts) for run in parts] == [6, 12]
-    assert breaks[0].text == "the z-r changes from not told to 300/1.4"
+    parts, discontinuities = surveyed(fill(tmp_path, changed(WEATHER, 6, other)))
+    assert [len(segment.summaries) for segment in parts] == [6, 12]
+    assert discontinuities[0].text == "the z-r changes from not given to 300/1.4"
 
 
 def test_another_floor_ends_a_run(tmp_path: Path):
-    parts, breaks = found(
+    parts, discontinuities = surveyed(
         fill(tmp_path, changed(WEATHER, 6, lambda f: replace(f, no_rain_dbz=-20.0)))
     )
-    assert [len(run.facts) for run in parts] == [6, 12]
-    assert breaks[0].kind == "floor"
+    assert [len(segment.summaries) for segment in parts] == [6, 12]
+    assert discontinuities[0].kind == "floor"
 
 
 @pytest.mark.parametrize("step", [-3.0, 2.0, 3.0])
@@ -101,18 +103,18 @@ def test_a_step_of_the_calibration_that_nobody_declared_ends_a_run(tmp_path: Pat
         values = frames.reflectivity_dbz
         return frames.with_values(np.where(values > 0, values + step, values), frames.times)
 
-    parts, breaks = found(fill(tmp_path, changed(RAIN, 9, shifted)))
-    assert [len(run.facts) for run in parts] == [9, 9]
-    assert breaks[0].kind == "calibration"
-    assert float(breaks[0].text.split()[4]) == pytest.approx(step, abs=0.4)
+    parts, discontinuities = surveyed(fill(tmp_path, changed(RAIN, 9, shifted)))
+    assert [len(segment.summaries) for segment in parts] == [9, 9]
+    assert discontinuities[0].kind == "calibration"
+    assert float(discontinuities[0].text.split()[4]) == pytest.approx(step, abs=0.4)
 
 
 def test_a_damaged_frame_is_left_out_and_told(tmp_path: Path):
     archive = fill(tmp_path, [WEATHER])
     (tmp_path / frame_path("radar", WEATHER.times[5])).write_bytes(b"no frame")
-    parts, breaks = found(archive)
-    assert [len(run.facts) for run in parts] == [5, 12]
-    assert [b.kind for b in breaks] == ["damaged", "gap"]
+    parts, discontinuities = surveyed(archive)
+    assert [len(segment.summaries) for segment in parts] == [5, 12]
+    assert [b.kind for b in discontinuities] == ["damaged", "gap"]
 
 
 def test_frames_on_another_grid_are_refused_when_an_archive_is_built(tmp_path: Path):
@@ -134,9 +136,9 @@ def test_frames_of_another_size_end_a_run(tmp_path: Path):
     for time in small.times:
         place = tmp_path / frame_path("radar", time)
         (tmp_path / "other" / frame_path("radar", time)).replace(place)
-    parts, breaks = found(archive)
-    assert [len(run.facts) for run in parts] == [9, 9]
-    assert breaks[0].text == "the grid changes from 160 x 160 to 80 x 80"
+    parts, discontinuities = surveyed(archive)
+    assert [len(segment.summaries) for segment in parts] == [9, 9]
+    assert discontinuities[0].text == "the grid changes from 160 x 160 to 80 x 80"
     with pytest.raises(ContractViolation, match="80, 80"):
         archive.frames("radar", WEATHER.times)
 
@@ -191,20 +193,20 @@ def test_an_archive_without_frames_is_refused(tmp_path: Path):
         archive.grid("radar")
 
 
-def run_of(wet: str) -> Run:
+def segment_of(wet: str) -> Segment:
     """A run whose frames are wet (w) or dry (-)."""
     nothing = (float("nan"),) * 3
-    return Run(
+    return Segment(
         "radar",
         tuple(
-            Facts(BEGIN + k * STEP, (), 0.1 if letter == "w" else 0.0, 5, nothing)
+            FrameSummary(BEGIN + k * STEP, (), 0.1 if letter == "w" else 0.0, 5, nothing)
             for k, letter in enumerate(wet)
         ),
     )
 
 
 def lengths(wet: str, **rules: float) -> list[int]:
-    found = events([run_of(wet)], EventRules(**{"window_frames": 4, **rules}))
+    found = events([segment_of(wet)], EventRules(**{"window_frames": 4, **rules}))
     return [len(event.times) for event in found]
 
 
@@ -220,5 +222,5 @@ def test_what_is_dry_or_too_short_is_no_event():
 
 def test_long_rain_is_cut_and_no_window_is_shared_by_two_parts():
     assert lengths(30 * "w", longest_minutes=60) == [10, 10]
-    found = events([run_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
+    found = events([segment_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
     assert found[1].times[0] - found[0].times[-1] == 5 * STEP

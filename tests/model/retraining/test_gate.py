@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from echocast.model.retraining.config import PromotionCriteria
-from echocast.model.retraining.decision import Decision
 from echocast.model.retraining.gate import decide
-from echocast.model.retraining.paired_forecasts import Contest, count_storms
+from echocast.model.retraining.paired_forecasts import PairedForecasts, count_storms
+from echocast.model.retraining.verdict import Verdict
 from echocast.model.verification.bootstrap import csi_difference, resampled
 from echocast.model.verification.counts import PAIRED_METHODS, THRESHOLDS_DBZ
 from echocast.model.verification.event_scores import EventScores, StartCounts
@@ -18,7 +18,7 @@ CRITERIA = PromotionCriteria(fewest_events=3, fewest_blocks=6, fewest_storms=10,
 HITS = {"challenger": 60, "champion": 50, "persistence": 30}
 
 
-def contest(
+def event(
     number: int,
     hits: dict[str, int] = HITS,
     *,
@@ -27,7 +27,7 @@ def contest(
     seconds: tuple[float, float] = (1.0, 1.0),
     storms: int = 10,
     unknown: int = 0,
-) -> Contest:
+) -> PairedForecasts:
     """Of 100 pixels observed and 100 forecast at every lead, so many are hits."""
     random = np.random.default_rng(number)
     made = []
@@ -43,32 +43,32 @@ def contest(
         made.append(StartCounts(counts, empty, np.zeros((1,))))
     minutes = tuple(20.0 * k for k in range(starts))
     tally = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
-    return Contest(tally, np.tile(seconds, (starts, 1)), storms, unknown)
+    return PairedForecasts(tally, np.tile(seconds, (starts, 1)), storms, unknown)
 
 
 def verdict_of(
     hits: dict[str, int] = HITS, criteria: PromotionCriteria = CRITERIA, events: int = 4, **more
-) -> Decision:
-    return decide([contest(k, hits, **more) for k in range(events)], criteria)
+) -> Verdict:
+    return decide([event(k, hits, **more) for k in range(events)], criteria)
 
 
-def failed(decision: Decision) -> list[str]:
-    return [check.name for check in decision.checks if check.passed is False]
+def failed(verdict: Verdict) -> list[str]:
+    return [check.name for check in verdict.checks if check.passed is False]
 
 
 def test_a_better_challenger_is_promoted():
-    decision = verdict_of()
-    assert decision.verdict == "promote"
-    assert not failed(decision)
-    assert decision.sample["events"] == 4
-    assert decision.sample["blocks"] == 8
+    verdict = verdict_of()
+    assert verdict.outcome == "promote"
+    assert not failed(verdict)
+    assert verdict.sample["events"] == 4
+    assert verdict.sample["blocks"] == 8
 
 
 def test_a_worse_challenger_is_rejected():
-    decision = verdict_of({**HITS, "challenger": 40})
-    assert decision.verdict == "reject"
-    assert "CSI-20 not worse" in failed(decision)
-    assert "better at 40 dBZ" in failed(decision)
+    verdict = verdict_of({**HITS, "challenger": 40})
+    assert verdict.outcome == "reject"
+    assert "CSI-20 not worse" in failed(verdict)
+    assert "better at 40 dBZ" in failed(verdict)
 
 
 def test_an_equal_challenger_is_rejected_for_it_is_not_better():
@@ -76,13 +76,13 @@ def test_an_equal_challenger_is_rejected_for_it_is_not_better():
 
 
 def test_worse_at_one_threshold_is_enough():
-    decision = decide([contest(k) for k in range(4)], CRITERIA)
+    verdict = decide([event(k) for k in range(4)], CRITERIA)
     at_20 = PAIRED_METHODS.index("challenger"), THRESHOLDS_DBZ.index(20.0)
-    spoiled = [contest(k) for k in range(4)]
+    spoiled = [event(k) for k in range(4)]
     for one in spoiled:
         for start in one.tally.starts:
             start.counts[*at_20, :, :3] = [45, 55, 55]
-    assert decision.verdict == "promote"
+    assert verdict.outcome == "promote"
     assert failed(decide(spoiled, CRITERIA)) == ["CSI-20 not worse"]
 
 
@@ -92,40 +92,40 @@ def test_a_loss_within_the_margin_is_allowed():
 
 
 def test_below_persistence_at_one_lead_is_enough():
-    made = [contest(k) for k in range(4)]
+    made = [event(k) for k in range(4)]
     for one in made:
         for start in one.tally.starts:
             start.counts[PAIRED_METHODS.index("persistence"), :, 2, :3] = [90, 10, 10]
-    decision = decide(made, CRITERIA)
-    assert failed(decision) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
-    assert "after 18 min" in decision.why
+    verdict = decide(made, CRITERIA)
+    assert failed(verdict) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
+    assert "after 18 min" in verdict.why
 
 
 def test_too_little_weather_says_what_is_missing():
-    decision = verdict_of(events=2, starts=2, storms=3)
-    assert decision.verdict == "insufficient evidence"
-    assert decision.missing == {"events": 1, "blocks": 4, "storms": 4}
-    assert "1 of 3 events (held out), 4 of 6 blocks (of start times)" in decision.why
-    assert "4 of 10 storms (cores of 40 dBZ, counted each hour)." in decision.why
-    assert "Let the archive grow" in decision.why
-    assert decision.checks, "What little there was is shown all the same."
+    verdict = verdict_of(events=2, starts=2, storms=3)
+    assert verdict.outcome == "insufficient evidence"
+    assert verdict.missing == {"events": 1, "blocks": 4, "storms": 4}
+    assert "1 of 3 events (held out), 4 of 6 blocks (of start times)" in verdict.why
+    assert "4 of 10 storms (cores of 40 dBZ, counted each hour)." in verdict.why
+    assert "Let the archive grow" in verdict.why
+    assert verdict.checks, "What little there was is shown all the same."
 
 
 def test_too_few_heavy_pixels_are_insufficient_however_good_the_rest():
-    decision = verdict_of(per_threshold=(1, 1, 1, 0.01, 0, 0))
-    assert decision.verdict == "insufficient evidence"
-    assert list(decision.missing) == ["pixels_at_40_dBZ"]
+    verdict = verdict_of(per_threshold=(1, 1, 1, 0.01, 0, 0))
+    assert verdict.outcome == "insufficient evidence"
+    assert list(verdict.missing) == ["pixels_at_40_dBZ"]
 
 
 def test_a_threshold_with_few_pixels_is_not_judged():
-    decision = verdict_of(per_threshold=(1, 1, 1, 1, 1, 0.01))
-    told = {check.name: check.passed for check in decision.checks}
+    verdict = verdict_of(per_threshold=(1, 1, 1, 1, 1, 0.01))
+    told = {check.name: check.passed for check in verdict.checks}
     assert told["CSI-50 not worse"] is None
-    assert decision.verdict == "promote"
+    assert verdict.outcome == "promote"
 
 
 def test_false_alarms_where_the_champion_is_silent_are_judged():
-    made = [contest(k) for k in range(4)]
+    made = [event(k) for k in range(4)]
     at_50 = THRESHOLDS_DBZ.index(50.0)
     for one in made:
         for start in one.tally.starts:
@@ -139,27 +139,27 @@ def test_false_alarms_where_the_champion_is_silent_are_judged():
     [({"unknown": 1}, "finite"), ({"seconds": (1.0, 1.3)}, "latency")],
 )
 def test_what_cannot_serve_is_rejected_even_where_the_weather_is_too_little(spoil, name):
-    decision = verdict_of(events=1, **spoil)
-    assert decision.verdict == "reject"
-    assert name in failed(decision)
+    verdict = verdict_of(events=1, **spoil)
+    assert verdict.outcome == "reject"
+    assert name in failed(verdict)
 
 
 def test_a_failed_golden_input_is_rejected():
-    decision = decide([contest(k) for k in range(4)], CRITERIA, "tiny/2 fails the golden input: x.")
-    assert decision.verdict == "reject"
-    assert failed(decision) == ["golden input"]
+    verdict = decide([event(k) for k in range(4)], CRITERIA, "tiny/2 fails the golden input: x.")
+    assert verdict.outcome == "reject"
+    assert failed(verdict) == ["golden input"]
 
 
 def test_a_decision_comes_back_from_json():
-    decision = verdict_of()
-    assert Decision.from_json(decision.to_json()) == decision
+    verdict = verdict_of()
+    assert Verdict.from_json(verdict.to_json()) == verdict
 
 
 def test_an_interval_of_few_events_is_wider_than_that_of_many():
     gaps = {0: 5, 1: -5, 2: 15, 3: 0}
 
     def width(events: int) -> float:
-        made = [contest(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
+        made = [event(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
         _, low, high = csi_difference([c.tally.blocks(PAIRED_METHODS[:2], 60.0) for c in made])
         return float(high[1] - low[1])
 

@@ -24,7 +24,7 @@ from echocast.model.retraining.collect import event_windows
 from echocast.model.retraining.config import PromotionCriteria
 from echocast.model.retraining.fencing_token import raise_fence
 from echocast.model.retraining.gate import judge
-from echocast.model.retraining.paired_forecasts import Contest
+from echocast.model.retraining.paired_forecasts import PairedForecasts
 from echocast.model.retraining.split import Split
 from echocast.model.retraining.stages import Work
 from echocast.model.retraining.train import LOSSES, losses_in
@@ -41,11 +41,11 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def told(archive, tmp_path_factory):
-    """The story of a crippled champion: folder of the models, work folder, decision."""
+    """The story of a crippled champion: folder of the models, work folder, verdict."""
     root = tmp_path_factory.mktemp("told")
     models = registry(root / "models", network(dry_db=12))
-    decision = retraining(archive, models, root / "work").run()
-    return root, decision
+    verdict = retraining(archive, models, root / "work").run()
+    return root, verdict
 
 
 def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> Registry:
@@ -59,12 +59,12 @@ def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> R
 
 
 def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
-    root, decision = told
+    root, verdict = told
     models = Registry(root / "models")
-    assert decision.verdict == "promote", decision.why
+    assert verdict.outcome == "promote", verdict.why
     assert models.reader.roles().champion == "tiny/1"
     assert models.reader.card("challenger").manifest["retrained_from"] == "tiny/1"
-    assert decision.sample["events"] == 4
+    assert verdict.sample["events"] == 4
     entry = models.reader.history()[-1]
     assert (entry.what, entry.facts["verdict"]) == ("retrain", "promote")
     assert entry.facts["promoted"] is False
@@ -76,8 +76,8 @@ def test_the_story_can_be_read_afterwards(told):
     page = (models.root / facts["report"]).read_text()
     for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/png"):
         assert words in page
-    decision = json.loads((models.root / facts["report"]).with_name("decision.json").read_text())
-    assert decision["decision"]["verdict"] == "promote"
+    verdict = json.loads((models.root / facts["report"]).with_name("decision.json").read_text())
+    assert verdict["decision"]["verdict"] == "promote"
     directory = models.reader.resolve("challenger")
     assert {f.name for f in directory.iterdir()} >= {"evaluation.json", "card.md", "manifest.json"}
     network, _ = load(directory)
@@ -113,17 +113,17 @@ def test_judging_in_one_go_says_the_same(archive, told):
     challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
     events = {e.name: partial(event_windows, archive, e, 4, 3, 2) for e in split.held_out}
     slow = PromotionCriteria(**{**CONFIG["gate"], "latency_ratio": 1e9})
-    decision = judge(champion, challenger, events, slow)
-    assert decision.verdict == "promote"
-    assert decision.sample == told[1].sample
-    skill = [check for check in decision.checks if check.name != "latency"]
+    verdict = judge(champion, challenger, events, slow)
+    assert verdict.outcome == "promote"
+    assert verdict.sample == told[1].sample
+    skill = [check for check in verdict.checks if check.name != "latency"]
     assert skill == [check for check in told[1].checks if check.name != "latency"]
 
 
 def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
     models = again(told, tmp_path, without=("publish",))
-    decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
-    assert decision == told[1]
+    verdict = retraining(archive, models, tmp_path / "work", promotes=True).run()
+    assert verdict == told[1]
     assert models.reader.roles().champion == models.reader.history()[-1].facts["challenger"]
     assert models.reader.roles().previous == "tiny/1"
     (promotion,) = [entry for entry in models.reader.history() if entry.what == "promote"]
@@ -146,10 +146,10 @@ def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive
     models = again(told, tmp_path, without=("judge", "publish"), champion=network())
     planted = next((tmp_path / "work").glob("challenger/*/*"))
     save_checkpoint(network(dry_db=12), planted, {"cuts": [0.5, 0.5, 0.5]})
-    decision = retraining(archive, models, tmp_path / "work", promotes=True).run()
-    assert decision.verdict == "reject"
+    verdict = retraining(archive, models, tmp_path / "work", promotes=True).run()
+    assert verdict.outcome == "reject"
     assert {"CSI-20 not worse", "better at 40 dBZ"} <= {
-        check.name for check in decision.checks if check.passed is False
+        check.name for check in verdict.checks if check.passed is False
     }
     assert models.reader.roles().champion == "tiny/1"
     assert models.reader.roles().challenger is None
@@ -163,25 +163,25 @@ def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
     order = json.loads((tmp_path / "work" / "order.json").read_text())
     order["config"]["peak_rate"] = 1e30
     (tmp_path / "work" / "order.json").write_text(json.dumps(order))
-    decision = retraining(archive, models, tmp_path / "work", peak_rate=1e30).run()
-    assert decision.verdict == "reject"
-    assert "loss of step" in decision.why
+    verdict = retraining(archive, models, tmp_path / "work", peak_rate=1e30).run()
+    assert verdict.outcome == "reject"
+    assert "loss of step" in verdict.why
     assert models.reader.history()[-1].facts["verdict"] == "reject"
 
 
 def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tmp_path):
     archive = fill(tmp_path / "store", [event(k) for k in range(5)])
     models = registry(tmp_path / "models", network())
-    decision = retraining(archive, models, tmp_path / "work").run()
-    assert decision.verdict == "insufficient evidence"
-    assert decision.missing == {
+    verdict = retraining(archive, models, tmp_path / "work").run()
+    assert verdict.outcome == "insufficient evidence"
+    assert verdict.missing == {
         "training_events": 2,
         "calibration_events": 1,
         "held_out_events": 1,
     }
     assert not (tmp_path / "work" / "run").exists()
-    assert models.reader.history()[-1].facts["missing"] == decision.missing
-    assert "2 of 4 training events" in decision.why
+    assert models.reader.history()[-1].facts["missing"] == verdict.missing
+    assert "2 of 4 training events" in verdict.why
     facts = models.reader.history()[-1].facts
     page = (models.root / facts["report"]).read_text()
     assert "Held out:" not in page
@@ -194,9 +194,9 @@ def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tm
 def test_an_archive_shorter_than_a_window_is_insufficient(tmp_path):
     archive = fill(tmp_path / "store", [event(0)[:6]])
     models = registry(tmp_path / "models", network())
-    decision = retraining(archive, models, tmp_path / "work").run()
-    assert decision.verdict == "insufficient evidence"
-    assert decision.missing["held_out_events"] == 3
+    verdict = retraining(archive, models, tmp_path / "work").run()
+    assert verdict.outcome == "insufficient evidence"
+    assert verdict.missing["held_out_events"] == 3
 
 
 def test_the_report_tells_where_the_archive_breaks(tmp_path):
@@ -255,9 +255,9 @@ def test_frames_that_vanish_on_the_way_are_told(told, tmp_path):
 
 def test_a_contest_comes_back_from_its_file(told, tmp_path):
     kept = sorted((told[0] / "work" / "judge").glob("*.npz"))
-    first = Contest.load(kept[0])
+    first = PairedForecasts.load(kept[0])
     first.save(tmp_path / "again.npz")
-    again = Contest.load(tmp_path / "again.npz")
+    again = PairedForecasts.load(tmp_path / "again.npz")
     assert again.tally.to_json() == first.tally.to_json()
     assert (again.storms, again.unknown) == (first.storms, first.unknown)
     assert again.tally.reliability is not None
@@ -277,8 +277,8 @@ def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archiv
     assert done.returncode == 0, done.stderr[-3000:]
     lives = json.loads(done.stdout.splitlines()[-1])
     assert lives == dict.fromkeys(("collect", "train", "calibrate", "judge", "publish"), -9)
-    decision = json.loads((tmp_path / "work" / "judge.json").read_text())
-    assert decision == json.loads(json.dumps(told[1].to_json()))
+    verdict = json.loads((tmp_path / "work" / "judge.json").read_text())
+    assert verdict == json.loads(json.dumps(told[1].to_json()))
     steps = [step for step, _ in losses_in(tmp_path / "work" / "run" / LOSSES)]
     assert steps == list(range(1, CONFIG["steps"] + 1))
     models = Registry(tmp_path / "models")

@@ -17,7 +17,7 @@ from echocast.model.retraining.archive_builder import add
 from echocast.model.retraining.config import RetrainingConfig
 from echocast.model.retraining.frame_archive import FrameArchive
 from echocast.model.retraining.pipeline import Retraining
-from echocast.model.retraining.publish import Errand
+from echocast.model.retraining.publish import PublishOptions
 from echocast.model.retraining.stages import Work
 from echocast.model.synthetic.storms import storm
 
@@ -95,5 +95,5 @@ def retraining(
     archive: FrameArchive, models: Registry, work: Path, *, promotes=False, number=None, **fields
 ) -> Retraining:
     config = RetrainingConfig.from_json({**CONFIG, **fields})
-    errand = Errand("test", "Because.", promotes, number)
-    return Retraining(archive, models, Work(work), config, errand, clock=steady_clock())
+    options = PublishOptions("test", "Because.", promotes, number)
+    return Retraining(archive, models, Work(work), config, options, clock=steady_clock())

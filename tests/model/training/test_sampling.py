@@ -18,7 +18,7 @@ from echocast.model.training.config import (
     Sampling,
     TrainingConfig,
 )
-from echocast.model.training.distributed import Team
+from echocast.model.training.distributed import ProcessGroup
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run, train
 from echocast.model.training.sampler import Sampler
@@ -26,7 +26,7 @@ from tests.model.training.training_windows import stored
 
 SMALL = replace(PAPER, hidden_channels=4, kernel=3, layers=2)
 SMALL_RADAR = replace(RADAR_SMALL, hidden_channels=4, layers=2, control_widths=(4,))
-ALONE = replace(SMALL_RADAR, control_widths=())  # a control sees the inputs, fed or not
+NO_CONTROL = replace(SMALL_RADAR, control_widths=())  # a control sees the inputs, fed or not
 CONFIG = TrainingConfig(SMALL, steps=16, batch=4, seed=4, sampling=SCHEDULED)
 ONE = Context(torch.tensor([5.0]), torch.tensor([1.0]))
 
@@ -75,9 +75,11 @@ def test_truth_is_drawn_by_the_step_alone_and_leaves_the_windows_as_they_were(st
     assert Sampler([store], many).batch(10).truth_share is None  # five eighths are done
 
 
-def test_the_parts_of_a_team_are_fed_as_the_whole_batch(store):
+def test_the_parts_of_a_group_are_fed_as_the_whole_batch(store):
     half = replace(CONFIG, batch=2)
-    parts = [Sampler([store], half, Team(rank, 2)).batch(5).truth_share for rank in range(2)]
+    parts = [
+        Sampler([store], half, ProcessGroup(rank, 2)).batch(5).truth_share for rank in range(2)
+    ]
     assert torch.equal(torch.cat(parts), Sampler([store], CONFIG).batch(5).truth_share)
 
 
@@ -125,7 +127,7 @@ def test_a_true_frame_after_the_inputs_is_seen_by_the_next_step_only_where_it_is
     assert torch.equal(rolled(config, other, fed, valid=hidden), rolled(config, other, kept))
 
 
-@pytest.mark.parametrize("config", [SMALL, ALONE], ids=["paper", "radar"])
+@pytest.mark.parametrize("config", [SMALL, NO_CONTROL], ids=["paper", "radar"])
 def test_an_input_that_is_not_fed_is_not_seen(config, frames):
     other = frames.clone()
     other[:, 1] = 0

@@ -8,7 +8,7 @@ import torch
 from echocast.model.network.network import SCALE_DBZ
 from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
-from echocast.model.training.step import counted, outcome
+from echocast.model.training.step import count_events, outcome
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from tests.model.training.test_training import CONFIG
@@ -25,7 +25,7 @@ def test_events_are_closed_below_and_what_nobody_saw_does_not_count():
     frame = torch.tensor([[20.0, 19.0, 50.0, 31.0, 60.0]]) / SCALE_DBZ
     observed = torch.tensor([[20.0, 20.0, 10.0, 40.0, 60.0]]) / SCALE_DBZ
     seen = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.0]])
-    tables = [ContingencyTable(*row) for row in counted(frame, observed, seen).tolist()]
+    tables = [ContingencyTable(*row) for row in count_events(frame, observed, seen).tolist()]
     assert dict(zip(STREAM_THRESHOLDS_DBZ, tables, strict=True)) == {
         20.0: ContingencyTable(2, 1, 1, 0),
         30.0: ContingencyTable(1, 0, 1, 2),
@@ -43,7 +43,7 @@ def test_an_untrained_network_scores_as_its_base_where_it_ran_freely(batch, tmp_
     found = outcome(network, replace(batch, truth_share=share), 0.0)
     many = slice(None) if leads == "all" else slice(1)
     later = slice(batch.inputs, None)
-    expected = counted(
+    expected = count_events(
         batch.bases[:, many], batch.frames[:, later][:, many], batch.valid[:, later][:, many]
     )
     assert torch.equal(found.counts, expected)

@@ -6,12 +6,12 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from echocast.model.training.distributed import ALONE, Team
+from echocast.model.training.distributed import SINGLE, ProcessGroup
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.step import Report
-from echocast.model.training.tensorboard import FOLDER, FadingSkill, training_log
+from echocast.model.training.tensorboard import FOLDER, MovingCsi, training_log
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from tests.model.training.test_training import CONFIG
@@ -27,7 +27,7 @@ def logged(store, folder, until, *, saved=True):
     run, loader = Run(CONFIG, folder), Loader(Sampler([store], CONFIG))
     run.resume()
     reports = []
-    with training_log(folder, run.step, ALONE) as log:
+    with training_log(folder, run.step, SINGLE) as log:
         for batch in loader.batches(run.step, until):
             reports.append(run.advance(batch))
             log(reports[-1], loader.waited_seconds)
@@ -77,7 +77,7 @@ def test_parts_add_up_to_the_loss(store, tmp_path):
 
 
 def test_only_the_process_that_leads_writes(store, tmp_path):
-    with training_log(tmp_path, 0, Team(1, 2)) as log:
+    with training_log(tmp_path, 0, ProcessGroup(1, 2)) as log:
         log(report_of(ContingencyTable(1)), 0.0)
     assert not (tmp_path / FOLDER).exists()
 
@@ -87,7 +87,7 @@ def report_of(table):
 
 
 def test_skill_is_unknown_until_there_was_rain_and_forgets_slowly():
-    skill = FadingSkill()
+    skill = MovingCsi()
     skill.see(report_of(ContingencyTable(correct_negatives=9)))
     assert str(skill) == "CSI-30 n/a"
     skill.see(report_of(ContingencyTable(hits=1, misses=2, false_alarms=1)))

@@ -23,7 +23,7 @@ from echocast.model.training.windows import (
     WindowStore,
     aligned,
     clean,
-    cut,
+    cut_crops,
     from_counts,
     to_counts,
 )
@@ -66,7 +66,7 @@ def test_counts_keep_dry_and_missing_apart():
 
 def test_a_dry_event_gives_no_windows():
     dry = np.zeros((12, 64, 64), np.float32)
-    assert list(cut(dry, 6, 5, 32, np.random.default_rng(0))) == []
+    assert list(cut_crops(dry, 6, 5, 32, np.random.default_rng(0))) == []
 
 
 def test_batches_hold_windows_of_one_length_and_depend_on_the_step_alone(store):
@@ -93,7 +93,7 @@ def test_batches_drawn_ahead_are_the_same_in_the_same_order(store):
 
 def test_a_base_is_that_of_the_whole_field_not_of_the_crop():
     frames = clean(storm(5, frames=8, height=128, width=128).reflectivity_dbz)
-    (counts,) = cut(frames, 5, 1, 32, np.random.default_rng(0))
+    (counts,) = cut_crops(frames, 5, 1, 32, np.random.default_rng(0))
     assert counts.shape == (11, 32, 32)
     whole = to_counts(damped(aligned(frames, 5)[:5], 3))
     found = [

@@ -20,8 +20,8 @@ from echocast.model.errors import ContractViolation, ModelError
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.config import SCHEDULED
-from echocast.model.training.distributed import ALONE
-from echocast.model.training.failed_batch import kept
+from echocast.model.training.distributed import SINGLE
+from echocast.model.training.failed_batch import read_failed_batch
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import RUN_FILE, Run, train
 from echocast.model.training.sampler import Sampler
@@ -62,7 +62,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(store, tmp_
         run.advance(batch)
     for key, value in run.network.state_dict().items():
         assert torch.equal(value, weights[key])
-    again, told = kept(path)
+    again, told = read_failed_batch(path)
     assert told["step"] == 1
     assert told["seed"] == config.seed
     assert again.inputs == batch.inputs
@@ -116,7 +116,7 @@ def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path, full
 
 
 def logging(folder, before_the_end):
-    with training_log(folder, 0, ALONE) as log:
+    with training_log(folder, 0, SINGLE) as log:
         log(Report(1, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
         before_the_end()
 
@@ -139,7 +139,7 @@ def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tm
 def test_a_disk_that_fills_up_stops_the_log_which_has_no_thread_to_leave(tmp_path, full_disk):
     threads = threading.enumerate()
     with pytest.raises(ModelError, match=r"log in .* could not be written"):  # noqa: PT012, SIM117
-        with training_log(tmp_path, 0, ALONE) as log:
+        with training_log(tmp_path, 0, SINGLE) as log:
             assert threading.enumerate() == threads
             full_disk(400)
             for step in range(1, 100):
@@ -147,7 +147,7 @@ def test_a_disk_that_fills_up_stops_the_log_which_has_no_thread_to_leave(tmp_pat
 
 
 def test_every_step_that_was_logged_outlives_a_kill(tmp_path):
-    with training_log(tmp_path, 0, ALONE) as log:
+    with training_log(tmp_path, 0, SINGLE) as log:
         for step in range(1, 4):
             log(Report(step, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
         assert [event.step for event in logged_losses(tmp_path)] == [1, 2, 3]
@@ -164,14 +164,14 @@ from echocast.model.training.sampler import Sampler
 from echocast.model.training.config import TrainingConfig
 from echocast.model.training.windows import WindowStore
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.distributed import ALONE
+from echocast.model.training.distributed import SINGLE
 from echocast.model.training.run import Run, train
 from echocast.model.training.tensorboard import training_log
 config, folder = TrainingConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[3])
 run = Run(config, folder)
 run.resume()
 first, loader = run.step, Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config))
-with training_log(folder, first, ALONE) as log:
+with training_log(folder, first, SINGLE) as log:
     for report in train(run, loader, save_every_seconds=0):
         log(report, loader.waited_seconds)
         if not first and report.step == 4:

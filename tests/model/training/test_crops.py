@@ -14,12 +14,12 @@ from echocast.model.network.config import RADAR_SMALL
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.windows import (
     MISSING_COUNT,
-    Framing,
+    CropConfig,
     WindowInfo,
     WindowStore,
     aligned,
     clean,
-    cut,
+    cut_crops,
     from_counts,
     to_counts,
 )
@@ -32,15 +32,15 @@ def sequence(seed=5, side=128):
     return clean(storm(seed, frames=8, height=side, width=side).reflectivity_dbz)
 
 
-def crops(frames, framing, seed=2):
-    return list(cut(frames, INPUTS, 3, SIZE, np.random.default_rng(seed), framing))
+def crops(frames, crop, seed=2):
+    return list(cut_crops(frames, INPUTS, 3, SIZE, np.random.default_rng(seed), crop))
 
 
 def test_eulerian_crops_lie_where_the_aligned_ones_do_and_frames_stay_as_they_were():
     frames = sequence()
     moving, fixed = (
-        [from_counts(c) for c in crops(frames, framing)]
-        for framing in (Framing(), Framing("eulerian"))
+        [from_counts(c) for c in crops(frames, crop)]
+        for crop in (CropConfig(), CropConfig("eulerian"))
     )
     assert len(moving) == len(fixed) > 0
     for there, here in zip(moving, fixed, strict=True):
@@ -66,7 +66,7 @@ def corner_of(crop, plane):
 def test_a_drifting_crop_moves_at_one_velocity_through_its_frames():
     grain = np.random.default_rng(1).uniform(0, 20, (128, 128)).astype(np.float32)
     frames = sequence() + grain  # no square like another
-    held, drifting = (crops(frames, Framing("eulerian", drift)) for drift in (0.0, 2.0))
+    held, drifting = (crops(frames, CropConfig("eulerian", drift)) for drift in (0.0, 2.0))
     counts = to_counts(frames)
     moved = 0.0
     for still, moving in zip(held, drifting, strict=True):
@@ -82,7 +82,7 @@ def test_a_drifting_crop_moves_at_one_velocity_through_its_frames():
 
 
 def test_beyond_the_edges_a_drifting_crop_is_missing():
-    (away, *_) = crops(sequence(), Framing("eulerian", 1000.0))
+    (away, *_) = crops(sequence(), CropConfig("eulerian", 1000.0))
     assert (away[INPUTS - 1] != MISSING_COUNT).any()
     assert (away[0] == MISSING_COUNT).all()
 
@@ -108,7 +108,7 @@ def test_a_common_velocity_changes_no_aligned_window_which_is_why_aligned_crops_
 )
 def test_a_framing_that_cannot_be_is_refused(coordinates, drift, sentence):
     with pytest.raises(ModelError, match=sentence):
-        Framing(coordinates, drift)
+        CropConfig(coordinates, drift)
 
 
 def command(*words):
@@ -190,16 +190,16 @@ def test_windows_tell_what_their_bases_are_and_a_network_wants_its_own(tmp_path)
         done = command("train", folder, "--output", tmp_path / base, *words)
         assert (done.exit_code == 0) == taught
     with pytest.raises(ModelError, match="aperiodic"):
-        Framing(base="newest")
+        CropConfig(base="newest")
 
 
 def test_bases_of_a_crop_are_those_of_the_networks_process():
     frames = sequence()
     now, once = (
-        from_counts(crops(frames, Framing.of(replace(RADAR_SMALL, base=base)))[0])
+        from_counts(crops(frames, CropConfig.of(replace(RADAR_SMALL, base=base)))[0])
         for base in ("aperiodic", "damped")
     )
     inputs = slice(0, len(frames))
     np.testing.assert_array_equal(now[inputs], once[inputs])
     assert np.nanmax(np.abs(now - once)) > 1
-    assert Framing.of(replace(RADAR_SMALL, base="newest")).base == "aperiodic"
+    assert CropConfig.of(replace(RADAR_SMALL, base="newest")).base == "aperiodic"

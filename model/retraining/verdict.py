@@ -1,4 +1,4 @@
-"""What a challenger has to show, what was asked of it, and what became of it."""
+"""Verdict: what became of a challenger, and the checks that it rests on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-Verdict = Literal["promote", "reject", "insufficient evidence"]
+Outcome = Literal["promote", "reject", "insufficient evidence"]
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Check:
 
     Args:
         name: Short and stable.
-        passed: None where the sample is too small to be asked.
-        text: What was found, with its sample.
+        passed: None where the sample is too small to decide.
+        text: What was measured, with its sample.
         numbers: The same for plots, e.g. ``difference``, ``low``, ``high``.
     """
 
@@ -27,29 +27,30 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Verdict:
     """What became of a challenger.
 
     Args:
-        verdict: ``promote``, ``reject`` or ``insufficient evidence``.
+        outcome: ``promote``, ``reject`` or ``insufficient evidence``.
         why: In a sentence.
         checks: All that was asked.
         sample: What there was: events, blocks, storms, starts, pixels.
         missing: How much of what is lacking, where the evidence is insufficient.
     """
 
-    verdict: Verdict
+    outcome: Outcome
     why: str
     checks: tuple[Check, ...] = ()
     sample: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; :meth:`from_json` gives an equal decision back."""
-        return asdict(self)
+        """Plain JSON values; :meth:`from_json` gives an equal verdict back."""
+        value = asdict(self)
+        return {"verdict": value.pop("outcome"), **value}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The decision that :meth:`to_json` described."""
-        checks = tuple(Check(**check) for check in value["checks"])
-        return cls(**{**value, "checks": checks})
+        """The verdict that :meth:`to_json` described."""
+        known = {**value, "checks": tuple(Check(**check) for check in value["checks"])}
+        return cls(outcome=known.pop("verdict"), **known)
