@@ -104,7 +104,7 @@ def domain_command(
         "pixels": of_domain.against_pixels(shapes),
         "wet_share": of_domain.against_wet_share(min(shapes[-1], WET_SHAPE)) if shapes else [],
     }
-    cases = [(part, case) for part, found in parts.items() for case in found]
+    cases = [(part, case) for part, its_cases in parts.items() for case in its_cases]
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     title = f"{name}, steps {nowcaster.choice.name}, {describe()}"
     table, rows = TableFile(output, title, of_domain.COLUMNS), dict[str, list[Any]]()

@@ -153,10 +153,10 @@ COLUMNS = (
 def cells(row: Mapping[str, Any]) -> list[object]:
     """A row for people, under :data:`COLUMNS`."""
     seconds, worked = row["seconds"], row["processor_seconds"]
-    found = [row["name"], f"{row['height']} x {row['width']}", f"{row['wet_share']:.0%}"]
-    found += [f"{row['skipped_share']:.0%}", row["repeats"]]
-    found += [f"{seconds[phase]:.2f}" for phase in ("prepare", "network", "finish")]
-    return [*found, *_beside_sprog(seconds), *_beside_sprog(worked)]
+    columns = [row["name"], f"{row['height']} x {row['width']}", f"{row['wet_share']:.0%}"]
+    columns += [f"{row['skipped_share']:.0%}", row["repeats"]]
+    columns += [f"{seconds[phase]:.2f}" for phase in ("prepare", "network", "finish")]
+    return [*columns, *_beside_sprog(seconds), *_beside_sprog(worked)]
 
 
 def _beside_sprog(seconds: Mapping[str, float]) -> list[str]:

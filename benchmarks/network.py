@@ -38,8 +38,8 @@ def cases(
     batches: Sequence[int] = (1, 4),
 ) -> list[Case]:
     """All rows, or some of them: MIM first, then narrow networks before wide ones."""
-    found = map(Case._make, itertools.product(families, widths, kernels, batches))
-    return sorted(found, key=lambda case: (case.family != "mim", case.width))
+    cases = map(Case._make, itertools.product(families, widths, kernels, batches))
+    return sorted(cases, key=lambda case: (case.family != "mim", case.width))
 
 
 @torch.inference_mode()
@@ -99,8 +99,8 @@ def _steps(
             forget_peak()
             started, worked = now(device), time.process_time()
             _, states[name] = form.step(inputs[turn % STEPS], states[name])
-            taken = now(device) - started, time.process_time() - worked
-            steps[name].append(Step(*taken, peak_mib()))
+            seconds = now(device) - started, time.process_time() - worked
+            steps[name].append(Step(*seconds, peak_mib()))
     return {name: made[2:] for name, made in steps.items()}
 
 
@@ -149,15 +149,15 @@ KEY = len(Case._fields)
 def cells(row: Mapping[str, Any]) -> list[object]:
     """A row for people, under :data:`COLUMNS`."""
     plain, fast = row["plain"], row["fast"]
-    found = [row["family"], row["width"], row["kernel"], row["batch"], f"{row['gflop']:.2f}"]
-    found += [row["rounds"], *_cells(plain), *(_cells(fast) if fast else ["-"] * 4)]
+    columns = [row["family"], row["width"], row["kernel"], row["batch"], f"{row['gflop']:.2f}"]
+    columns += [row["rounds"], *_cells(plain), *(_cells(fast) if fast else ["-"] * 4)]
     if fast:
-        found += [f"{row['ratio']:.2f}", f"{row['processor_ratio']:.2f}"]
-        found += [f"{row['disagreement']:.0e}"]
+        columns += [f"{row['ratio']:.2f}", f"{row['processor_ratio']:.2f}"]
+        columns += [f"{row['disagreement']:.0e}"]
     else:
-        found += ["-"] * 3
+        columns += ["-"] * 3
     last = fast or plain
-    return [*found, f"{last['mib_first']:.0f} to {last['mib_last']:.0f}"]
+    return [*columns, f"{last['mib_first']:.0f} to {last['mib_last']:.0f}"]
 
 
 def _cells(figures: Mapping[str, float]) -> list[str]:

@@ -45,5 +45,5 @@ def cells(row: Mapping[str, Any]) -> list[object]:
     """A row for people, under :data:`COLUMNS`."""
     skipped, (height, width) = row["skipped"], row["grid"]
     spread = f"{np.mean(skipped):.0%} ({min(skipped):.0%} to {max(skipped):.0%})"
-    found = [row["event"], f"{height} x {width}", row["reach_pixels"]]
-    return [*found, f"{np.mean(row['beyond_reach']):.0%}", spread, len(skipped)]
+    columns = [row["event"], f"{height} x {width}", row["reach_pixels"]]
+    return [*columns, f"{np.mean(row['beyond_reach']):.0%}", spread, len(skipped)]

@@ -1,8 +1,9 @@
 """``python -m benchmarks streams``: what a stream of 640 x 710 pixels costs on this machine.
 
 A whole service takes twenty frames with their nowcasts, so that ten forecasts of the network wait
-for their observations. Then frames are taken without nowcasts: their CPU time is that of decoding,
-storing and scoring ten forecasts by five methods at four thresholds, and ten of the canary.
+for their observations. Then frames are accepted without nowcasts: their CPU time is that of
+decoding, storing and scoring ten forecasts by five methods at four thresholds, and ten of the
+canary.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
     nowcast = statistics.median(with_nowcast)
     keeps_up = usable_cpus() * STEP_SECONDS / nowcast
     return [
-        Measured("a frame taken and scored, CPU, worst", max(scored), "s", "<= 1.5"),
-        Measured("a frame taken and scored, CPU, median", statistics.median(scored), "s"),
-        Measured("a frame taken, forecast and scored, CPU", nowcast, "s"),
+        Measured("a frame accepted and scored, CPU, worst", max(scored), "s", "<= 1.5"),
+        Measured("a frame accepted and scored, CPU, median", statistics.median(scored), "s"),
+        Measured("a frame accepted, forecast and scored, CPU", nowcast, "s"),
         Measured("streams of 5 min that keep up", keeps_up, "", ">= 3 on two cores"),
         Measured(
             "newest forecast unchanged (304), p50", 1000 * _latest(client, True), "ms", "<= 5"
@@ -116,11 +117,11 @@ def _await_scores(client: httpx.Client, number: int, forecasts: int) -> None:
     Args:
         client: Of the service.
         number: Frames before the newest one.
-        forecasts: Of the first so many frames; the later ones were taken without nowcasts.
+        forecasts: Of the first so many frames; the later ones were accepted without nowcasts.
     """
     give_up = time.monotonic() + FORECAST_SECONDS
-    wanted = sum(min(forecasts, n) - max(0, n - PENDING) for n in range(number + 1))
-    while _compared(client) < wanted:
+    expected = sum(min(forecasts, n) - max(0, n - PENDING) for n in range(number + 1))
+    while _compared(client) < expected:
         if time.monotonic() > give_up:
             raise BenchmarkFailed("The scores of a frame did not come.")
         time.sleep(POLL_SECONDS)

@@ -51,8 +51,8 @@ class TableFile:
 
 def _rows_below(path: Path | None, header: str) -> Iterator[str]:
     if path and path.exists():
-        _, found, below = path.read_text().partition(f"{header}\n")
-        for row in below.splitlines() if found else ():
+        _, heading, below = path.read_text().partition(f"{header}\n")
+        for row in below.splitlines() if heading else ():
             if not row.startswith("|"):
                 return
             yield row

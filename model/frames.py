@@ -146,7 +146,7 @@ class Frames:
         return Frames(reflectivity_dbz, tuple(times), self.grid, self.no_rain_dbz, self.attributes)
 
     @staticmethod
-    def merged(parts: Sequence[Frames]) -> Frames:
+    def overlaid(parts: Sequence[Frames]) -> Frames:
         """Frames of one grid as one; of the same valid time the later part's frame counts.
 
         Args:

@@ -67,8 +67,8 @@ def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
         parts = {key: {**plain[key], **named.get(key, {})} for key in ("network", "sampling")}
         config = TrainingConfig.from_json({**plain, **named, **parts})
     except (OSError, ValueError, TypeError, AttributeError, ModelError) as error:
-        told = str(error).rstrip(".")
-        raise ModelError(f"{file} is no configuration of a training: {told}.") from error
+        reason = str(error).rstrip(".")
+        raise ModelError(f"{file} is no configuration of a training: {reason}.") from error
     if config.warm_start not in ("", options.warm_start):
         raise ModelError(
             f"The configuration in {file} begins with the weights of {config.warm_start!r}:"

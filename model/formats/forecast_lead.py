@@ -58,25 +58,25 @@ def read_lead(
         reflectivity = unpacked_dbz(fields["reflectivity"][lead])
         persistence = unpacked_dbz(fields["reflectivity_last_observed"][...])
         persistence[np.isnan(reflectivity)] = np.nan
-        chances = _chances(fields, lead, thresholds_dbz)
+        probabilities = _probabilities(fields, lead, thresholds_dbz)
         return ForecastLead(
             valid_time,
             reflectivity,
             unpacked_dbz(fields["reflectivity_extrapolation"][lead]),
             persistence,
-            tuple(chances),
-            np.stack(list(chances.values())) if chances else None,
+            tuple(probabilities),
+            np.stack(list(probabilities.values())) if probabilities else None,
         )
 
 
-def _chances(
-    fields: Mapping[str, Any], lead: int, wanted_dbz: Collection[float]
+def _probabilities(
+    fields: Mapping[str, Any], lead: int, thresholds_dbz: Collection[float]
 ) -> dict[float, NDArray[np.float32]]:
-    """Probabilities of one lead by threshold: those wanted that there are."""
+    """Probabilities of one lead by threshold: those that the file has."""
     if "exceedance_probability" not in fields:
         return {}
     return {
         threshold: unpacked_probability(fields["exceedance_probability"][k, lead])
         for k, threshold in enumerate(fields["threshold"][...].tolist())
-        if threshold in wanted_dbz
+        if threshold in thresholds_dbz
     }

@@ -96,11 +96,11 @@ def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
     """
     with open_forecast(path) as dataset:
         if "exceedance_probability" in dataset.variables:
-            chances = dataset.variables["exceedance_probability"]
-            chances.set_auto_maskandscale(False)
+            probabilities = dataset.variables["exceedance_probability"]
+            probabilities.set_auto_maskandscale(False)
             for index, threshold in enumerate(dataset.variables["threshold"][:]):
-                leads = range(chances.shape[1])
-                planes = (unpacked_probability(chances[index, lead]) for lead in leads)
+                leads = range(probabilities.shape[1])
+                planes = (unpacked_probability(probabilities[index, lead]) for lead in leads)
                 yield float(threshold), planes
 
 
@@ -159,8 +159,8 @@ def _with_products(dataset: netCDF4.Dataset, methods: Forecast) -> Forecast:
     thresholds: tuple[float, ...] = ()
     if "exceedance_probability" in dataset.variables:
         thresholds = tuple(float(value) for value in dataset.variables["threshold"][:])
-        chances = dataset.variables["exceedance_probability"]
-        probability = read_packed(chances, unpacked_probability)
+        probabilities = dataset.variables["exceedance_probability"]
+        probability = read_packed(probabilities, unpacked_probability)
     return replace(
         methods,
         expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)

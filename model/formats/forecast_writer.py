@@ -107,7 +107,7 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     last, pack = np.full(first.frames.grid.shape, np.nan, np.float32), _packing(first)
     with open_netcdf(path, "w", classic=last.size <= SMALL_PIXELS) as dataset:
         _create(dataset, first, forecast)
-        done, everything = 0, chain([first], _made_unlocked(forecast.parts))
+        done, everything = 0, chain([first], _unlocked_parts(forecast.parts))
         del first  # its fields may be large
         for part in everything:
             _write_part(dataset, part, done)
@@ -117,7 +117,7 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
         write_packed(dataset.variables["reflectivity_last_observed"], last, pack, ())
 
 
-def _made_unlocked(parts: Iterator[Forecast]) -> Iterator[Forecast]:
+def _unlocked_parts(parts: Iterator[Forecast]) -> Iterator[Forecast]:
     while True:
         with unlocked():
             part = next(parts, None)
@@ -170,8 +170,8 @@ def _write_part(dataset: netCDF4.Dataset, part: Forecast, done: int) -> None:
     for name, frames in _fields(part):
         write_packed(variables[name], frames.reflectivity_dbz, _packing(part), (done,))
     if part.exceedance_probability is not None:
-        chances = variables["exceedance_probability"]
-        write_packed(chances, part.exceedance_probability, packed_probability, (0, done))
+        probabilities = variables["exceedance_probability"]
+        write_packed(probabilities, part.exceedance_probability, packed_probability, (0, done))
 
 
 def _dried(values: FloatArray, no_rain_dbz: float) -> NDArray[np.int16]:

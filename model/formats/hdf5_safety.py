@@ -31,14 +31,14 @@ def check_self_contained(path: Path) -> None:
     """
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         waiting: list[h5py.Group] = [file]
-        seen: set[int] = set()
+        visited: set[int] = set()
         while waiting:
-            waiting.extend(_new_groups(waiting.pop(), seen, path))
+            waiting.extend(_new_groups(waiting.pop(), visited, path))
 
 
-def _new_groups(group: h5py.Group, seen: set[int], path: Path) -> list[h5py.Group]:
-    """Groups in a group not seen before, after a look at every link and data set in it."""
-    found = []
+def _new_groups(group: h5py.Group, visited: set[int], path: Path) -> list[h5py.Group]:
+    """Groups in a group that were not visited yet; each link and data set in it is checked."""
+    groups = []
     for name in group:
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
@@ -47,16 +47,16 @@ def _new_groups(group: h5py.Group, seen: set[int], path: Path) -> list[h5py.Grou
             continue  # its target, where there is one in this file, is met by its own name
         item = group[name]
         address = int(h5py.h5o.get_info(item.id).addr)
-        if address not in seen:
-            seen.add(address)
-            _check_count(seen, path)
+        if address not in visited:
+            visited.add(address)
+            _check_count(visited, path)
             _check_storage(item, path)
-            found += [item] if isinstance(item, h5py.Group) else []
-    return found
+            groups += [item] if isinstance(item, h5py.Group) else []
+    return groups
 
 
-def _check_count(seen: set[int], path: Path) -> None:
-    if len(seen) > MOST_OBJECTS:
+def _check_count(visited: set[int], path: Path) -> None:
+    if len(visited) > MOST_OBJECTS:
         raise InputTooLarge(f"{path.name} holds more than {MOST_OBJECTS} HDF5 objects.")
 
 

@@ -55,9 +55,9 @@ class Axes:
 
     def arranged(self, variable: Variable, values: FloatArray) -> FloatArray:
         """Values read by :meth:`index`, as (time, y, x)."""
-        wanted = [self.y, self.x] if self.time is None else [self.time, self.y, self.x]
-        have = [dimension for dimension in variable.dimensions if dimension in wanted]
-        ordered = np.transpose(values, [have.index(dimension) for dimension in wanted])
+        order = [self.y, self.x] if self.time is None else [self.time, self.y, self.x]
+        have = [dimension for dimension in variable.dimensions if dimension in order]
+        ordered = np.transpose(values, [have.index(dimension) for dimension in order])
         return ordered[None] if self.time is None else ordered
 
     @staticmethod

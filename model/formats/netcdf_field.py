@@ -66,13 +66,13 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> Field:
 
 def valid_limits(variable: Variable) -> tuple[float, float]:
     """The lowest and highest value, unpacked, that does not count as missing (CF section 2.5.1)."""
-    told = {name: variable.getncattr(name) for name in variable.ncattrs()}
-    if "_Unsigned" in told:
+    attributes = {name: variable.getncattr(name) for name in variable.ncattrs()}
+    if "_Unsigned" in attributes:
         return -np.inf, np.inf  # the limits are of the other sign; the library knows
-    bounds = told.get(
-        "valid_range", (told.get("valid_min", -np.inf), told.get("valid_max", np.inf))
+    bounds = attributes.get(
+        "valid_range", (attributes.get("valid_min", -np.inf), attributes.get("valid_max", np.inf))
     )
-    scale, offset = float(told.get("scale_factor", 1)), float(told.get("add_offset", 0))
+    scale, offset = float(attributes.get("scale_factor", 1)), float(attributes.get("add_offset", 0))
     low, high = sorted(float(bound) * scale + offset for bound in bounds)
     return low, high
 
@@ -94,19 +94,19 @@ def _search(dataset: netCDF4.Dataset, where: str) -> Variable:
         lambda v: _text(v, "units").lower() in set(MM_H) - SPEEDS,
     )
     for kind in kinds:
-        found = [variable for variable in fields if kind(variable)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        matching = [variable for variable in fields if kind(variable)]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
             raise ContractViolation(
                 f"{where} has several radar fields"
-                f" ({', '.join(variable.name for variable in found)}); name the one to use.",
+                f" ({', '.join(variable.name for variable in matching)}); name the one to use.",
                 rule="variable-ambiguous",
             )
-    raise _nothing_found(fields, where)
+    raise _no_radar_field(fields, where)
 
 
-def _nothing_found(fields: list[Variable], where: str) -> ContractViolation:
+def _no_radar_field(fields: list[Variable], where: str) -> ContractViolation:
     bare = [variable.name for variable in fields if not _text(variable, "units")]
     if bare:
         return ContractViolation(

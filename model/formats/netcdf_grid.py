@@ -29,7 +29,7 @@ def read_grid(
         dataset: An open file.
         variable: The field; its ``grid_mapping`` is followed.
         dimensions: Names of the dimensions along rows and columns.
-        window: Rows and columns wanted.
+        window: Rows and columns to read.
 
     Returns:
         The grid; plain pixels where the file has no coordinates.
@@ -75,16 +75,16 @@ def _geolocation(
     window: tuple[slice, slice],
 ) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
     """Latitude and longitude of each pixel, where the variable names both as coordinates."""
-    found: dict[str, FloatArray] = {}
+    by_kind: dict[str, FloatArray] = {}
     for name in str(getattr(variable, "coordinates", "")).split():
         degrees = dataset.variables.get(name)
         kind = getattr(degrees, "standard_name", "")
         if degrees is not None and kind in GEOLOCATION and degrees.dimensions == dimensions:
             values = np.ma.asarray(degrees[window], dtype=np.float32)
-            found[kind] = np.asarray(values.filled(np.nan), dtype=np.float32)
-    if len(found) < len(GEOLOCATION):
+            by_kind[kind] = np.asarray(values.filled(np.nan), dtype=np.float32)
+    if len(by_kind) < len(GEOLOCATION):
         return None, None
-    return found["latitude"], found["longitude"]
+    return by_kind["latitude"], by_kind["longitude"]
 
 
 def _units(axis: Variable) -> str:

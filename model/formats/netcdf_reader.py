@@ -19,7 +19,7 @@ from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
-Choice = Callable[[Sequence[datetime]], slice]
+FrameChooser = Callable[[Sequence[datetime]], slice]
 
 WHOLE = slice(None)
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
@@ -42,7 +42,7 @@ def read_netcdf(
     *,
     variable: str | None = None,
     time_slice: slice | None = None,
-    choose: Choice | None = None,
+    choose: FrameChooser | None = None,
     y_slice: slice | None = None,
     x_slice: slice | None = None,
     contract: InputContract | None = None,
@@ -54,10 +54,10 @@ def read_netcdf(
     Args:
         path: The file; a field (time, y, x), or (y, x) with a scalar time.
         variable: Name of the field; None: found by standard name or units.
-        time_slice: Frames wanted; None: all.
-        choose: Says which frames are wanted, given all times, where ``time_slice`` does not.
-        y_slice: Rows wanted; None: all.
-        x_slice: Columns wanted; None: all.
+        time_slice: Frames to read; None: all.
+        choose: Which frames to read, given all times, where ``time_slice`` does not.
+        y_slice: Rows to read; None: all.
+        x_slice: Columns to read; None: all.
         contract: Size limits, checked on the window before any value is read; None: the default.
 
     Returns:

@@ -23,7 +23,7 @@ from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
-QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE")  # the first that a file holds is taken
+QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE")  # the first that a file has is read
 
 __all__ = ["is_odim", "read_odim"]
 
@@ -52,7 +52,7 @@ def read_odim(
 
     Args:
         path: The file.
-        variable: Quantity wanted, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h.
+        variable: Quantity to read, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h.
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
@@ -98,28 +98,29 @@ def _check_composite(file: h5py.File, path: Path) -> None:
 
 
 def _layers(file: h5py.File, variable: str | None, path: Path) -> list[_Layer]:
-    """The layers of the quantity wanted, in file order."""
+    """The layers of one quantity, in file order."""
     layers = [
         _Layer(dataset, data)
         for dataset in numbered(file, "dataset")
         for data in numbered(dataset, "data")
         if isinstance(data.get("data"), h5py.Dataset)
     ]
-    held = {text(layer.what("quantity")) for layer in layers}
-    wanted = next((q for q in ([variable] if variable else QUANTITIES) if q in held), None)
-    if wanted is None:
+    present = {text(layer.what("quantity")) for layer in layers}
+    candidates = [variable] if variable else QUANTITIES
+    quantity = next((name for name in candidates if name in present), None)
+    if quantity is None:
         raise ContractViolation(
             f"{path.name} must hold {variable or ' or '.join(QUANTITIES)}, but it holds"
-            f" {', '.join(sorted(map(str, held))) or 'nothing'}.",
+            f" {', '.join(sorted(map(str, present))) or 'nothing'}.",
             rule="variable-missing",
         )
-    if wanted not in QUANTITIES:
+    if quantity not in QUANTITIES:
         raise ContractViolation(
             f"The quantity must be reflectivity or rain rate ({', '.join(QUANTITIES)}), not"
-            f" {wanted!r} of {path.name}.",
+            f" {quantity!r} of {path.name}.",
             rule="units",
         )
-    return [layer for layer in layers if text(layer.what("quantity")) == wanted]
+    return [layer for layer in layers if text(layer.what("quantity")) == quantity]
 
 
 def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> None:

@@ -16,7 +16,7 @@ from echocast.model.errors import ContractViolation, UnreadableInput
 from echocast.model.formats.hdf5_safety import SIGNATURE, check_self_contained
 from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.netcdf_reader import Choice, netcdf_header, read_netcdf
+from echocast.model.formats.netcdf_reader import FrameChooser, netcdf_header, read_netcdf
 from echocast.model.formats.odim_reader import is_odim, odim_header, read_odim
 from echocast.model.frames import Frames
 
@@ -29,7 +29,7 @@ def read_frames(
     paths: Sequence[Path],
     *,
     variable: str | None = None,
-    choose: Choice | None = None,
+    choose: FrameChooser | None = None,
     contract: InputContract | None = None,
 ) -> Frames:
     """Read radar files, in any order, one time or many a file.
@@ -37,7 +37,7 @@ def read_frames(
     Args:
         paths: CF NetCDF files and ODIM_H5 composites.
         variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
-        choose: Which frames of a file are wanted, given their times, e.g. :func:`newest`; others
+        choose: Which frames of a file to read, given their times, e.g. :func:`newest`; others
             of a NetCDF file are not even read. None: all.
         contract: Size limits, checked before any value is read; None: the default.
 
@@ -63,7 +63,7 @@ def read_frames(
     return merge([part for part in parts if len(part)] or parts[:1])
 
 
-def newest(count: int, until: datetime | None) -> Choice:
+def newest(count: int, until: datetime | None) -> FrameChooser:
     """The newest ``count`` frames at or before a time; None: of all."""
 
     def chosen(times: Sequence[datetime]) -> slice:
@@ -73,13 +73,13 @@ def newest(count: int, until: datetime | None) -> Choice:
     return chosen
 
 
-def between(after: datetime, until: datetime) -> Choice:
+def between(after: datetime, until: datetime) -> FrameChooser:
     """The frames later than one time, at or before another."""
     return lambda times: slice(bisect_right(times, after), bisect_right(times, until))
 
 
 def _read(
-    path: Path, variable: str | None, choose: Choice | None, contract: InputContract
+    path: Path, variable: str | None, choose: FrameChooser | None, contract: InputContract
 ) -> Frames:
     if not _is_odim_file(path):
         return read_netcdf(path, variable=variable, choose=choose, contract=contract)

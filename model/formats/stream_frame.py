@@ -27,10 +27,10 @@ class FrameHeader:
     """What is known of a frame without its values.
 
     Args:
-        time: When it is valid, in the stream's rhythm, UTC.
+        time: When it is valid, a whole number of the stream's steps, UTC.
         sha256: Hash of time and values as stored: equal frames have equal hashes.
         no_rain_dbz: The product's floor.
-        received: When it came, by the clock of the host that took it, UTC.
+        received: When it came, by the clock of the host that accepted it, UTC.
         late: Whether a later frame was there already; a late frame is scored, not forecast from.
         missing_share: Share of pixels that the radar did not look at, 0..1.
         attributes: Provenance.

@@ -68,7 +68,7 @@ def amend(directory: Path, facts: Mapping[str, Any]) -> None:
 
 
 def verify(directory: Path) -> tuple[NetworkConfig, str]:
-    """What can be told of a checkpoint without loading it; whether it runs is not among it.
+    """Check a checkpoint without loading it; whether it runs is not checked.
 
     Returns:
         The network's configuration and the SHA-256 of the weights.
@@ -94,12 +94,12 @@ def _verified_hash(weights: Path, expected: str) -> str:
     """SHA-256 of the weights file, which must be the manifest's."""
     try:
         with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise CheckpointError(f"No weights: there is no {weights}.") from None
-    if found != expected:
+    if actual != expected:
         raise CheckpointError(
-            f"The weights in {weights} have the SHA-256 {found}, but their manifest says"
+            f"The weights in {weights} have the SHA-256 {actual}, but their manifest says"
             f" {expected}: one of them was changed."
         )
-    return found
+    return actual

@@ -121,7 +121,7 @@ def _inputs(request: Request) -> Frames | None:
 def _observed(request: Request) -> Frames | None:
     """All observations together; of one time the last that came."""
     parts = [read_stored(Path(path), mapped=True) for path in request.get("observed", ())]
-    return Frames.merged(parts) if parts else None
+    return Frames.overlaid(parts) if parts else None
 
 
 def _verification(request: Request) -> Verification | None:

@@ -106,10 +106,10 @@ def test_every_setting_says_what_it_is() -> None:
 
 def test_merged_observations_are_sorted_and_the_later_part_counts() -> None:
     early, late = storm(1, frames=2, first=12), storm(2, frames=2, first=11)
-    both = Frames.merged([early, late])
+    both = Frames.overlaid([early, late])
     assert both.times == (*late.times, early.times[1])
     assert (both.reflectivity_dbz[1] == late.reflectivity_dbz[1]).all()
-    assert Frames.merged([early]) is early
+    assert Frames.overlaid([early]) is early
 
 
 def scores(hits: int) -> dict:

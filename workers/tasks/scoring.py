@@ -56,4 +56,4 @@ def _observations(
         else:
             message = f"Observations {sha} are on another grid than the forecast and don't count."
             problem = JobError("grid", message)
-    return Frames.merged(usable) if usable else None, problem
+    return Frames.overlaid(usable) if usable else None, problem

@@ -80,7 +80,7 @@ def test_worse_at_one_threshold_is_enough():
     at_20 = PAIRED_METHODS.index("challenger"), THRESHOLDS_DBZ.index(20.0)
     spoiled = [event(k) for k in range(4)]
     for one in spoiled:
-        for start in one.tally.starts:
+        for start in one.scores.starts:
             start.counts[*at_20, :, :3] = [45, 55, 55]
     assert verdict.outcome == "promote"
     assert failed(decide(spoiled, CRITERIA)) == ["CSI-20 not worse"]
@@ -94,7 +94,7 @@ def test_a_loss_within_the_margin_is_allowed():
 def test_below_persistence_at_one_lead_is_enough():
     made = [event(k) for k in range(4)]
     for one in made:
-        for start in one.tally.starts:
+        for start in one.scores.starts:
             start.counts[PAIRED_METHODS.index("persistence"), :, 2, :3] = [90, 10, 10]
     verdict = decide(made, CRITERIA)
     assert failed(verdict) == ["above persistence at 30 dBZ", "above persistence at 40 dBZ"]
@@ -128,7 +128,7 @@ def test_false_alarms_where_the_champion_is_silent_are_judged():
     made = [event(k) for k in range(4)]
     at_50 = THRESHOLDS_DBZ.index(50.0)
     for one in made:
-        for start in one.tally.starts:
+        for start in one.scores.starts:
             start.counts[:, at_50] = 0
             start.counts[PAIRED_METHODS.index("challenger"), at_50, :, :3] = [0, 0, 100]
     assert failed(decide(made, CRITERIA)) == ["CSI-50 not worse"]
@@ -160,7 +160,7 @@ def test_an_interval_of_few_events_is_wider_than_that_of_many():
 
     def width(events: int) -> float:
         made = [event(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
-        _, low, high = csi_difference([c.tally.blocks(PAIRED_METHODS[:2], 60.0) for c in made])
+        _, low, high = csi_difference([c.scores.blocks(PAIRED_METHODS[:2], 60.0) for c in made])
         return float(high[1] - low[1])
 
     assert width(4) > 1.5 * width(24)

@@ -20,7 +20,7 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry.checkpoint import load
 from echocast.model.registry.checkpoint import save as save_checkpoint
 from echocast.model.registry.registry import Registry, RegistryReader
-from echocast.model.retraining.collect import event_windows
+from echocast.model.retraining.collect import event_cases
 from echocast.model.retraining.config import PromotionCriteria
 from echocast.model.retraining.fencing_token import raise_fence
 from echocast.model.retraining.gate import judge
@@ -111,7 +111,7 @@ def test_judging_in_one_go_says_the_same(archive, told):
     split = Split.from_json(json.loads((work / "collect.json").read_text())["split"])
     champion = Nowcaster.load(RegistryReader(told[0] / "models").resolve("tiny/1"))
     challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
-    events = {e.name: partial(event_windows, archive, e, 4, 3, 2) for e in split.held_out}
+    events = {e.name: partial(event_cases, archive, e, 4, 3, 2) for e in split.held_out}
     slow = PromotionCriteria(**{**CONFIG["gate"], "latency_ratio": 1e9})
     verdict = judge(champion, challenger, events, slow)
     assert verdict.outcome == "promote"
@@ -258,9 +258,9 @@ def test_a_contest_comes_back_from_its_file(told, tmp_path):
     first = PairedForecasts.load(kept[0])
     first.save(tmp_path / "again.npz")
     again = PairedForecasts.load(tmp_path / "again.npz")
-    assert again.tally.to_json() == first.tally.to_json()
+    assert again.scores.to_json() == first.scores.to_json()
     assert (again.storms, again.unknown) == (first.storms, first.unknown)
-    assert again.tally.reliability is not None
+    assert again.scores.reliability is not None
 
 
 def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archive, told, tmp_path):

@@ -14,7 +14,7 @@ import torch
 
 from echocast.model.drift.detector import run_detector
 from echocast.model.formats.forecast_lead import ForecastLead
-from echocast.model.training.step import counted
+from echocast.model.training.step import count_events
 from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.calibration import (
     ExceedanceCounts,
@@ -125,7 +125,7 @@ def live() -> Any:
 def training() -> Any:
     values = torch.from_numpy(np.nan_to_num(fields(6, 3, 2, 1, 20, 20)) / 70)
     valid = torch.from_numpy(np.isfinite(fields(7, 2, 1, 20, 20)).astype(np.float32))
-    return counted(values[0], values[1], valid).tolist()
+    return count_events(values[0], values[1], valid).tolist()
 
 
 def drift() -> Any:
