@@ -39,8 +39,9 @@ from echocast.model.network.config import PRESETS
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.training.config import TrainingConfig
+from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, train
+from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.window_plan import WET_DBZ, Window, sequences, windows_of
 from echocast.model.training.windows import WindowStore, from_counts, to_counts

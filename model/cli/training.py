@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import inf
@@ -170,10 +169,8 @@ def train_command(
     ``torchrun --nproc-per-node 2 -m echocast.model train``.
     """
     from echocast.model.training.distributed import process_group
-    from echocast.model.training.prefetch import Loader
-    from echocast.model.training.run import Run, train, trained_in
-    from echocast.model.training.sampler import Sampler
-    from echocast.model.training.tensorboard import MovingCsi, training_log
+    from echocast.model.training.loop import train_on_windows
+    from echocast.model.training.run import Run, trained_in
     from echocast.model.training.windows import WindowStore
 
     use_threads(threads)
@@ -197,21 +194,9 @@ def train_command(
         if warm_start:
             training.start_from(trained_in(warm_start)[0])
         training.resume()
-        sampler = Sampler(stores, config, group)
-        loader, started = Loader(sampler, loaders), time.monotonic()
-        task = bar.add_task(
-            "loss", total=config.steps, completed=training.step, visible=group.leads
-        )
-        skill = MovingCsi()
-        with training_log(output, training.step, group) as log:
-            for report in train(training, loader, until=until):
-                log(report, loader.waited_seconds)
-                skill.see(report)
-                told = f"loss {report.loss:.3f}, {skill}"
-                bar.update(task, completed=report.step, description=told)
+        waiting = train_on_windows(training, stores, bar, until=until, threads=loaders)
     if group.leads:
-        waited = loader.waited_seconds / max(time.monotonic() - started, 1e-9)
         typer.echo(
-            f"Trained {training.step} steps, {waited:.0%} of the time spent waiting for windows;"
+            f"Trained {training.step} steps, {waiting:.0%} of the time spent waiting for windows;"
             f" the run is in {output}."
         )

@@ -20,10 +20,9 @@ from echocast.model.retraining.config import RetrainingConfig
 from echocast.model.retraining.paired_forecasts import ForecastCase
 from echocast.model.training.config import TrainingConfig
 from echocast.model.training.distributed import ProcessGroup
-from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import NonFiniteLoss, Run, train
-from echocast.model.training.sampler import Sampler
-from echocast.model.training.tensorboard import training_log
+from echocast.model.training.loop import train_on_windows
+from echocast.model.training.run import NonFiniteLoss, Run
+from echocast.model.training.step import Report
 from echocast.model.training.windows import WindowStore
 from echocast.model.verification.calibration import ExceedanceCounts, choose_probability_thresholds
 
@@ -58,7 +57,7 @@ def train_challenger(
     device: str,
     group: ProcessGroup,
 ) -> dict[str, Any]:
-    """Train, from where an earlier attempt was saved; logged for TensorBoard as ``train`` does.
+    """Train, from where an earlier attempt was saved; in the same loop as ``train``.
 
     Args:
         config: What to compute.
@@ -75,23 +74,16 @@ def train_challenger(
     run = Run(config, folder, device=device, group=group)
     run.start_from(start)
     run.resume()
-    sampler = Sampler([WindowStore.load(windows)], config, group)
-    task = bar.add_task("training", total=config.steps, completed=run.step, visible=group.leads)
     folder.mkdir(parents=True, exist_ok=True)
     if group.leads:
         _forget_losses_after(folder / LOSSES, run.step)
-    loader = Loader(sampler)
+
+    def write_loss(report: Report) -> None:
+        losses.write(f"{report.step},{report.loss:.6g}\n")
+
     try:
-        with (
-            (folder / LOSSES).open("a", buffering=1) as losses,  # a line at a time
-            training_log(folder, run.step, group) as log,
-        ):
-            for report in train(run, loader):
-                log(report, loader.waited_seconds)
-                loss = f"training, loss {report.loss:.3f}"
-                bar.update(task, completed=report.step, description=loss)
-                if group.leads:
-                    losses.write(f"{report.step},{report.loss:.6g}\n")
+        with (folder / LOSSES).open("a", buffering=1) as losses:  # a line at a time
+            train_on_windows(run, [WindowStore.load(windows)], bar, on_step=write_loss)
     except NonFiniteLoss as error:  # of the data; a full disk ends this attempt alone
         return {"steps": run.step, "failure": str(error)}
     return {"steps": run.step, "failure": ""}

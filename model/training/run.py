@@ -8,7 +8,6 @@ safetensors like the weights.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -27,7 +26,6 @@ from echocast.model.registry.manifest import read_manifest
 from echocast.model.training.config import TrainingConfig
 from echocast.model.training.distributed import SINGLE, ProcessGroup
 from echocast.model.training.failed_batch import write_failed_batch, write_tensors
-from echocast.model.training.prefetch import Loader
 from echocast.model.training.sampler import Batch
 from echocast.model.training.step import Report, outcome
 from echocast.model.verification.contingency import ContingencyTable
@@ -254,25 +252,3 @@ def _note(path: Path) -> dict[str, str]:
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def train(
-    run: Run, loader: Loader, *, until: int | None = None, save_every_seconds: float = 60
-) -> Iterator[Report]:
-    """Go on until the run is complete, saving as it goes.
-
-    Args:
-        run: What is trained.
-        loader: Brings the batches.
-        until: Step to stop at, if before the last one; the schedule stays that of the whole run.
-        save_every_seconds: Time between two checkpoints.
-
-    Yields:
-        The report of every step.
-    """
-    saved, last = time.monotonic(), run.config.steps if until is None else until
-    for batch in loader.batches(run.step, last):
-        yield run.advance(batch)
-        if time.monotonic() - saved > save_every_seconds or run.step == last:
-            run.save()
-            saved = time.monotonic()

@@ -30,7 +30,7 @@ class MovingCsi:
     def __init__(self) -> None:
         self._hits = self._events = 0.0
 
-    def see(self, report: Report) -> None:
+    def update(self, report: Report) -> None:
         """Take note of a step."""
         hits, misses, false_alarms, _ = report.tables[SHOWN_DBZ].counts
         self._hits = FADING * self._hits + hits

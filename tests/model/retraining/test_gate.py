@@ -18,7 +18,7 @@ CRITERIA = PromotionCriteria(fewest_events=3, fewest_blocks=6, fewest_storms=10,
 HITS = {"challenger": 60, "champion": 50, "persistence": 30}
 
 
-def event(
+def paired_event(
     number: int,
     hits: dict[str, int] = HITS,
     *,
@@ -49,7 +49,7 @@ def event(
 def verdict_of(
     hits: dict[str, int] = HITS, criteria: PromotionCriteria = CRITERIA, events: int = 4, **more
 ) -> Verdict:
-    return decide([event(k, hits, **more) for k in range(events)], criteria)
+    return decide([paired_event(k, hits, **more) for k in range(events)], criteria)
 
 
 def failed(verdict: Verdict) -> list[str]:
@@ -76,9 +76,9 @@ def test_an_equal_challenger_is_rejected_for_it_is_not_better():
 
 
 def test_worse_at_one_threshold_is_enough():
-    verdict = decide([event(k) for k in range(4)], CRITERIA)
+    verdict = decide([paired_event(k) for k in range(4)], CRITERIA)
     at_20 = PAIRED_METHODS.index("challenger"), THRESHOLDS_DBZ.index(20.0)
-    spoiled = [event(k) for k in range(4)]
+    spoiled = [paired_event(k) for k in range(4)]
     for one in spoiled:
         for start in one.scores.starts:
             start.counts[*at_20, :, :3] = [45, 55, 55]
@@ -92,7 +92,7 @@ def test_a_loss_within_the_margin_is_allowed():
 
 
 def test_below_persistence_at_one_lead_is_enough():
-    made = [event(k) for k in range(4)]
+    made = [paired_event(k) for k in range(4)]
     for one in made:
         for start in one.scores.starts:
             start.counts[PAIRED_METHODS.index("persistence"), :, 2, :3] = [90, 10, 10]
@@ -125,7 +125,7 @@ def test_a_threshold_with_few_pixels_is_not_judged():
 
 
 def test_false_alarms_where_the_champion_is_silent_are_judged():
-    made = [event(k) for k in range(4)]
+    made = [paired_event(k) for k in range(4)]
     at_50 = THRESHOLDS_DBZ.index(50.0)
     for one in made:
         for start in one.scores.starts:
@@ -145,7 +145,9 @@ def test_what_cannot_serve_is_rejected_even_where_the_weather_is_too_little(spoi
 
 
 def test_a_failed_golden_input_is_rejected():
-    verdict = decide([event(k) for k in range(4)], CRITERIA, "tiny/2 fails the golden input: x.")
+    verdict = decide(
+        [paired_event(k) for k in range(4)], CRITERIA, "tiny/2 fails the golden input: x."
+    )
     assert verdict.outcome == "reject"
     assert failed(verdict) == ["golden input"]
 
@@ -159,7 +161,7 @@ def test_an_interval_of_few_events_is_wider_than_that_of_many():
     gaps = {0: 5, 1: -5, 2: 15, 3: 0}
 
     def width(events: int) -> float:
-        made = [event(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
+        made = [paired_event(k, {**HITS, "challenger": 50 + gaps[k % 4]}) for k in range(events)]
         _, low, high = csi_difference([c.scores.blocks(PAIRED_METHODS[:2], 60.0) for c in made])
         return float(high[1] - low[1])
 

@@ -15,8 +15,9 @@ from echocast.model.registry.checkpoint import save
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.config import TrainingConfig
 from echocast.model.training.distributed import ProcessGroup
+from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, train, trained_in
+from echocast.model.training.run import Run, trained_in
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.step import outcome
 from echocast.model.training.windows import MISSING_COUNT, WindowInfo, WindowStore, clean, cut_crops
@@ -32,7 +33,8 @@ from echocast.model.training.distributed import process_group
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.config import TrainingConfig
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, train
+from echocast.model.training.loop import train
+from echocast.model.training.run import Run
 import torch
 torch.set_num_threads(1)
 config = TrainingConfig.from_json(json.loads(sys.argv[1]))

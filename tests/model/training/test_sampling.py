@@ -19,8 +19,9 @@ from echocast.model.training.config import (
     TrainingConfig,
 )
 from echocast.model.training.distributed import ProcessGroup
+from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, train
+from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler
 from tests.model.training.training_windows import stored
 

@@ -88,11 +88,11 @@ def report_of(table):
 
 def test_skill_is_unknown_until_there_was_rain_and_forgets_slowly():
     skill = MovingCsi()
-    skill.see(report_of(ContingencyTable(correct_negatives=9)))
+    skill.update(report_of(ContingencyTable(correct_negatives=9)))
     assert str(skill) == "CSI-30 n/a"
-    skill.see(report_of(ContingencyTable(hits=1, misses=2, false_alarms=1)))
+    skill.update(report_of(ContingencyTable(hits=1, misses=2, false_alarms=1)))
     assert str(skill) == "CSI-30 0.250"
-    skill.see(report_of(ContingencyTable(hits=4)))
+    skill.update(report_of(ContingencyTable(hits=4)))
     assert str(skill) == f"CSI-30 {(0.95 + 4) / (4 * 0.95 + 4):.3f}"
 
 

@@ -13,9 +13,10 @@ from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import SCALE_DBZ
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.config import TrainingConfig
+from echocast.model.training.loop import train
 from echocast.model.training.losses import exceedance_loss, intensity_loss, rain_weight
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import Run, mean_network, train
+from echocast.model.training.run import Run, mean_network
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.window_plan import gather
 from echocast.model.training.windows import (

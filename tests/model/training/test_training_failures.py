@@ -22,8 +22,9 @@ from echocast.model.synthetic.storms import storm
 from echocast.model.training.config import SCHEDULED
 from echocast.model.training.distributed import SINGLE
 from echocast.model.training.failed_batch import read_failed_batch
+from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
-from echocast.model.training.run import RUN_FILE, Run, train
+from echocast.model.training.run import RUN_FILE, Run
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.step import Report
 from echocast.model.training.tensorboard import FOLDER, training_log
@@ -165,7 +166,8 @@ from echocast.model.training.config import TrainingConfig
 from echocast.model.training.windows import WindowStore
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.distributed import SINGLE
-from echocast.model.training.run import Run, train
+from echocast.model.training.loop import train
+from echocast.model.training.run import Run
 from echocast.model.training.tensorboard import training_log
 config, folder = TrainingConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[3])
 run = Run(config, folder)

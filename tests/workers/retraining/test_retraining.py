@@ -14,7 +14,7 @@ import pytest
 
 from echocast.model.errors import InputError, RegistryConflict
 from echocast.model.registry.registry import Registry, RegistryReader
-from echocast.model.retraining.fencing_token import fence_of, through_the_fence
+from echocast.model.retraining.fencing_token import fence_of, fenced
 from echocast.workers.jobs.queue import SERVING, TRAINING
 from echocast.workers.retraining.beat import last_retraining
 from echocast.workers.retraining.requests import (
@@ -125,7 +125,7 @@ def test_the_registry_refuses_who_lost_the_lock(world: World, requests: Retraini
     assert until(lambda: trainer(world).run_pending()) == "done"
     with (
         pytest.raises(RegistryConflict, match="lost its place"),
-        through_the_fence(root, old.number),
+        fenced(root, old.number),
     ):
         pytest.fail("It was let through.")
 
