@@ -34,27 +34,28 @@ SPROG_LEVELS = 6
 SPROG_DRY_DBZ = -15.0
 
 
-class Case(NamedTuple):
+class DomainCase(NamedTuple):
     """A row of the table: a name, and how to get its frames."""
 
     name: str
     frames: Callable[[], Frames]
 
 
-def of_files(files: Sequence[Path]) -> list[Case]:
+def of_files(files: Sequence[Path]) -> list[DomainCase]:
     """The middle of radar events."""
-    return [Case(file.stem, partial(_middle, file)) for file in files]
+    return [DomainCase(file.stem, partial(_middle, file)) for file in files]
 
 
-def against_pixels(shapes: Sequence[tuple[int, int]]) -> list[Case]:
+def against_pixels(shapes: Sequence[tuple[int, int]]) -> list[DomainCase]:
     """Storms on domains of several sizes, (height, width)."""
-    return [Case(f"storm {h} x {w}", partial(_storm, (h, w))) for h, w in shapes]
+    return [DomainCase(f"storm {h} x {w}", partial(_storm, (h, w))) for h, w in shapes]
 
 
-def against_wet_share(shape: tuple[int, int]) -> list[Case]:
+def against_wet_share(shape: tuple[int, int]) -> list[DomainCase]:
     """One storm of which more and more columns are wet."""
     return [
-        Case(f"{share:.0%} of the columns", partial(_wet, shape, share)) for share in WET_SHARES
+        DomainCase(f"{share:.0%} of the columns", partial(_wet, shape, share))
+        for share in WET_SHARES
     ]
 
 

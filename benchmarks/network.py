@@ -22,7 +22,7 @@ STEPS = 19  # of a sequence: ten frames in, ten out
 COMPARED_STEPS = 3
 
 
-class Case(NamedTuple):
+class NetworkCase(NamedTuple):
     """One row of the table."""
 
     family: str
@@ -36,14 +36,16 @@ def cases(
     widths: Sequence[int] = (64, 128),
     kernels: Sequence[int] = (5, 3),
     batches: Sequence[int] = (1, 4),
-) -> list[Case]:
+) -> list[NetworkCase]:
     """All rows, or some of them: MIM first, then narrow networks before wide ones."""
-    cases = map(Case._make, itertools.product(families, widths, kernels, batches))
+    cases = map(NetworkCase._make, itertools.product(families, widths, kernels, batches))
     return sorted(cases, key=lambda case: (case.family != "mim", case.width))
 
 
 @torch.inference_mode()
-def measure(case: Case, peak_gflops: float, rounds: int, device: str = "cpu") -> dict[str, Any]:
+def measure(
+    case: NetworkCase, peak_gflops: float, rounds: int, device: str = "cpu"
+) -> dict[str, Any]:
     """One row: the forms take turns step by step, so that a busy machine slows all alike.
 
     Args:
@@ -143,7 +145,7 @@ COLUMNS = (
     *("fast ms", "CPU ms", "GFLOP/s", "of peak"),
     *("plain / fast", "by CPU", "differs by", "MiB, first to last step"),
 )
-KEY = len(Case._fields)
+KEY = len(NetworkCase._fields)
 
 
 def cells(row: Mapping[str, Any]) -> list[object]:

@@ -32,7 +32,7 @@ START_SECONDS = 120.0
 FORECAST_SECONDS = 600.0
 LATEST_REQUESTS = 200
 POLL_SECONDS = 0.5  # asking costs the service some CPU time too
-SETTLED_SECONDS, IDLE_SHARE = 2.0, 0.1  # of a core, below which a service is idle
+IDLE_SECONDS, IDLE_SHARE = 2.0, 0.1  # of a core, below which a service is idle
 STREAM = "benchmark"
 
 
@@ -78,7 +78,7 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
         if number >= 9:
             with_nowcast.append(cpu_seconds(pid) - before)
     say("Scoring without nowcasts")
-    _settle(pid)
+    _await_idle(pid)
     declaration = {"step_minutes": STEP_SECONDS / 60, "auto_nowcast": False}
     client.put(f"/streams/{STREAM}", json=declaration).raise_for_status()
     scored = []  # the first meets ten forecasts, each later one a forecast less
@@ -86,7 +86,7 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
         before = cpu_seconds(pid)
         feeder.send(frame)
         _await_scores(client, nowcasts + number, nowcasts)
-        _settle(pid)
+        _await_idle(pid)
         scored.append(cpu_seconds(pid) - before)
     say("Asking for the newest forecast")
     nowcast = statistics.median(with_nowcast)
@@ -103,11 +103,11 @@ def _measured(client: httpx.Client, frames: list[Frames], pid: int, say: Say) ->
     ]
 
 
-def _settle(pid: int) -> None:
+def _await_idle(pid: int) -> None:
     """Wait until the service does next to nothing: the canary's forecasts and scores come last."""
     before, now = -math.inf, cpu_seconds(pid)
-    while now - before > IDLE_SHARE * SETTLED_SECONDS:
-        time.sleep(SETTLED_SECONDS)
+    while now - before > IDLE_SHARE * IDLE_SECONDS:
+        time.sleep(IDLE_SECONDS)
         before, now = now, cpu_seconds(pid)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
 from echocast.workers.settings import WorkerSettings
-from experiments.live_service import Caller, fill, told_in_a_folder
+from experiments.live_service import Caller, fill, logged_in_a_folder
 
 SEEDS, FRAMES, SIDE = range(400, 412), 26, 96
 CONFIG = {"crop": 48, "steps": 100_000, "batch": 4, "rules": {"wet_share": 0.0}}
@@ -92,7 +92,7 @@ def measure(output: Path, cycles: int) -> dict[str, dict[str, float]]:
             let(process, WAYS[1])
             stop_process(process)
     assert not caller.failures, caller.failures
-    return {way: told(within(caller, spells, way)) | {"steps": made[way]} for way in WAYS}
+    return {way: summary(within(caller, spells, way)) | {"steps": made[way]} for way in WAYS}
 
 
 def within(caller: Caller, spells: list[tuple[str, float, float]], way: str) -> list[float]:
@@ -104,7 +104,7 @@ def within(caller: Caller, spells: list[tuple[str, float, float]], way: str) -> 
     ]
 
 
-def told(seconds: list[float]) -> dict[str, float]:
+def summary(seconds: list[float]) -> dict[str, float]:
     """Median, 99th percentile and number."""
     cuts = statistics.quantiles(seconds, n=100)
     return {"p50": round(cuts[49], 3), "p99": round(cuts[98], 3), "n": len(seconds)}
@@ -113,4 +113,4 @@ def told(seconds: list[float]) -> dict[str, float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=12)
-    told_in_a_folder(parser, "latency.json", lambda given: measure(given.output, given.cycles))
+    logged_in_a_folder(parser, "latency.json", lambda given: measure(given.output, given.cycles))

@@ -89,14 +89,14 @@ def pack(data: Path, output: Path, mebibytes: float = PACKED_MIB) -> None:
             wet = float((np.nan_to_num(sequence) > WET_DBZ).mean())
             written.append(("tile" not in source, wet, path.stat().st_size, path))
             typer.echo(f"{path.name} {sequence.shape} {path.stat().st_size / MiB:.1f} MiB")
-    kept = 0
+    total = 0
     for _, wet, size, path in sorted(written, reverse=True):
-        if kept + size > mebibytes * MiB:
+        if total + size > mebibytes * MiB:
             path.unlink()
             typer.echo(f"Left out {path.name}: {wet:.1%} of it is wet.")
         else:
-            kept += size
-    typer.echo(f"{kept / MiB:.1f} MiB in {output}.")
+            total += size
+    typer.echo(f"{total / MiB:.1f} MiB in {output}.")
 
 
 @app.command()
@@ -171,11 +171,11 @@ def _windows(packed: Path, folder: Path, seed: int) -> WindowStore:
             jobs += [
                 ({**source, "synthetic_seeds": [k, k + 1, 1]}, None, k) for k in range(first, last)
             ]
-        found: list[Window] = []
+        windows: list[Window] = []
         with ProcessPoolExecutor(usable_cpus()) as pool, progress() as bar:
             for part in bar.track(pool.map(_cut, jobs), total=len(jobs), description="windows"):
-                found += part
-        WindowStore.save(folder, found)
+                windows += part
+        WindowStore.save(folder, windows)
     return WindowStore.load(folder)
 
 

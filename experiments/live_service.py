@@ -86,16 +86,16 @@ class Caller(threading.Thread):
         began = time.monotonic()
         headers = {"Content-Type": "application/x-netcdf", "Prefer": "wait=30"}
         answer = client.post("/nowcast", content=content, headers=headers)
-        told = answer.json()
-        while told.get("status") in ("accepted", "queued", "running"):
+        answered = answer.json()
+        while answered.get("status") in ("accepted", "queued", "running"):
             time.sleep(0.2)
-            told = client.get(told["links"]["self"]).json()
+            answered = client.get(answered["links"]["self"]).json()
         self.seconds.append((began, time.monotonic() - began))
-        if told.get("status") == "succeeded":
-            name = f"{told['model']['name']}/{told['model']['version']}"
+        if answered.get("status") == "succeeded":
+            name = f"{answered['model']['name']}/{answered['model']['version']}"
             self.answers[name] = self.answers.get(name, 0) + 1
         else:
-            self.failures.append(json.dumps(told)[:500])
+            self.failures.append(json.dumps(answered)[:500])
 
     def stop(self) -> None:
         """End after the answer that is awaited."""
@@ -103,10 +103,10 @@ class Caller(threading.Thread):
         self.join(180)
 
 
-def told_in_a_folder(
+def logged_in_a_folder(
     parser: argparse.ArgumentParser, name: str, tell: Callable[[argparse.Namespace], Any]
 ) -> None:
-    """Run an experiment in a folder that is not there yet; write and print what it found.
+    """Run an experiment in a folder that is not there yet; write and print its result.
 
     Args:
         parser: Of the experiment's other options; ``--output`` is added, and made.
@@ -117,9 +117,9 @@ def told_in_a_folder(
     given = parser.parse_args()
     given.output = given.output.resolve()
     given.output.mkdir(parents=True)
-    found = json.dumps(tell(given), indent=1)
-    (given.output / name).write_text(found + "\n")
-    print(found)
+    result = json.dumps(tell(given), indent=1)
+    (given.output / name).write_text(result + "\n")
+    print(result)
 
 
 def until(condition, seconds: float):

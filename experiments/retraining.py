@@ -36,7 +36,7 @@ from echocast.service.processes.readiness import running_service, stop_process, 
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.retraining.requests import RetrainingRequests, request_retraining
 from echocast.workers.settings import WorkerSettings
-from experiments.live_service import Caller, fill, spoiled, told_in_a_folder, until
+from experiments.live_service import Caller, fill, logged_in_a_folder, spoiled, until
 
 FRAMES, SIDE, EVENTS = 64, 144, 22
 WINDY = 10.0  # m/s
@@ -128,4 +128,4 @@ def tell(output: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    told_in_a_folder(parser, "story.json", lambda given: tell(given.output))
+    logged_in_a_folder(parser, "story.json", lambda given: tell(given.output))

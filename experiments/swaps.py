@@ -20,7 +20,7 @@ from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, wait_until
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
-from experiments.live_service import Caller, spoiled, told_in_a_folder, until
+from experiments.live_service import Caller, logged_in_a_folder, spoiled, until
 
 VERSIONS, SWAPS, CALLERS = "123456", 20, 3
 NOISE = 0.01
@@ -75,4 +75,4 @@ def tell(output: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    told_in_a_folder(parser, "swaps.json", lambda given: tell(given.output))
+    logged_in_a_folder(parser, "swaps.json", lambda given: tell(given.output))

@@ -34,23 +34,23 @@ def progress() -> Progress:
 class Lines(Progress):
     """Progress for logs: a line at most every half minute."""
 
-    _said = 0.0
+    _printed = 0.0
 
     def update(self, task_id: TaskID, **kwargs: Any) -> None:
         """Take note of progress, and say so if it is time."""
         super().update(task_id, **kwargs)
-        self._say(task_id)
+        self._print(task_id)
 
     def advance(self, task_id: TaskID, advance: float = 1) -> None:
         """Take note of progress, and say so if it is time."""
         super().advance(task_id, advance)
-        self._say(task_id)
+        self._print(task_id)
 
-    def _say(self, task_id: TaskID) -> None:
+    def _print(self, task_id: TaskID) -> None:
         now = time.monotonic()
-        if now - self._said < LINE_EVERY_SECONDS:
+        if now - self._printed < LINE_EVERY_SECONDS:
             return
-        self._said = now
+        self._printed = now
         task = self._tasks[task_id]
         total = "?" if task.total is None else f"{task.total:g}"
         left = "" if task.time_remaining is None else f", {task.time_remaining:.0f} s left"

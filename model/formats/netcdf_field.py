@@ -29,7 +29,7 @@ SPEEDS = {"m s-1", "m/s"}  # a rain rate only where the standard name says so
 
 
 @dataclass(frozen=True)
-class Field:
+class RadarField:
     """A radar field in a file.
 
     Args:
@@ -43,7 +43,7 @@ class Field:
     attributes: Mapping[str, Any]
 
 
-def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> Field:
+def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarField:
     """The radar field of a file.
 
     Searched in this order: reflectivity by standard name, by units; rain rate by standard name, by
@@ -61,7 +61,7 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> Field:
     _check_numeric(variable, where)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
-    return Field(variable, _mm_h_per_unit(variable, where), attributes)
+    return RadarField(variable, _mm_h_per_unit(variable, where), attributes)
 
 
 def valid_limits(variable: Variable) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
-from echocast.model.formats.netcdf_field import Field, find_field, valid_limits
+from echocast.model.formats.netcdf_field import RadarField, find_field, valid_limits
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -150,7 +150,7 @@ def _read(variable: Variable, axes: Axes, window: tuple[slice, ...]) -> FloatArr
     return values
 
 
-def _reflectivity(values: FloatArray, field: Field) -> tuple[FloatArray, float]:
+def _reflectivity(values: FloatArray, field: RadarField) -> tuple[FloatArray, float]:
     """Values in dBZ, and the floor of the product in dBZ."""
     if field.mm_h_per_unit is not None:
         rates = values * np.float32(field.mm_h_per_unit)
@@ -185,7 +185,7 @@ def _with_floor(
     return values, NO_RAIN_DBZ
 
 
-def provenance(dataset: netCDF4.Dataset, field: Field) -> dict[str, str]:
+def provenance(dataset: netCDF4.Dataset, field: RadarField) -> dict[str, str]:
     """What the file says of where its data come from, and its Z-R relation."""
     given = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
     given.update(field.attributes)

@@ -63,7 +63,7 @@ def test_operations_are_those_of_the_convolutions_that_run():
 
 
 def test_a_row_compares_the_forms_and_shows_their_memory():
-    row = network.measure(network.Case("convlstm", 8, 3, 2), peak_gflops=100.0, rounds=1)
+    row = network.measure(network.NetworkCase("convlstm", 8, 3, 2), peak_gflops=100.0, rounds=1)
     assert row["agrees"]
     assert row["ratio"] > 0
     assert row["plain"]["mib_last"] > 0
@@ -74,7 +74,7 @@ def test_a_row_compares_the_forms_and_shows_their_memory():
 
 
 def test_a_row_without_a_fast_form_says_so():
-    row = network.measure(network.Case("convlstm", 4, 1, 1), peak_gflops=100.0, rounds=1)
+    row = network.measure(network.NetworkCase("convlstm", 4, 1, 1), peak_gflops=100.0, rounds=1)
     assert row["fast"] is None
     assert network.cells(row).count("-") == 7
 

@@ -74,11 +74,11 @@ def test_a_nowcast_that_ends_early_leaves_the_earlier_one(models, event, tmp_pat
 def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
     output = tmp_path / "forecast.nc"
     time = "2026-07-01T12:54:00"
-    said = run(
+    output = run(
         "nowcast", event, "--output", output, "--models-dir", models,
         "--reference-time", time, "--json",
     )  # fmt: skip
-    answer = json.loads(said)
+    answer = json.loads(output)
     assert answer["forecast_reference_time"] == time + "+00:00"
     assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 10
     with xr.open_dataset(output) as forecast:
@@ -103,8 +103,8 @@ def test_an_error_is_one_sentence_without_a_traceback(models, tmp_path):
 
 
 def test_evaluate_pools_counts_and_prints_n(models, event):
-    said = run("evaluate", event, "--models-dir", models, "--stride", 3)
-    rows = [line for line in said.splitlines() if line.startswith("| event (3)")]
+    output = run("evaluate", event, "--models-dir", models, "--stride", 3)
+    rows = [line for line in output.splitlines() if line.startswith("| event (3)")]
     methods = {row.split("|")[2].strip() for row in rows}
     assert methods >= {"model", "expected", "extrapolation", "persistence"}
     scores = json.loads(run("evaluate", event, "--models-dir", models, "--stride", 3, "--json"))
@@ -116,13 +116,13 @@ def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event,
     other = tmp_path / "other.nc"
     write_frames(storm(3, frames=20, height=48, width=40), other)
     words = ["calibrate", event, other, "--models-dir", models]
-    told = CliRunner().invoke(app, [str(word) for word in words])
-    assert "Too few pixels reached 50 dBZ to choose its cut (" in told.stderr
-    assert "Too few pixels reached 20 dBZ" not in told.stderr
-    said = json.loads(told.stdout)
-    assert said["leave_one_out"].keys() == {"event", "other"}
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert "Too few pixels reached 50 dBZ to choose its cut (" in result.stderr
+    assert "Too few pixels reached 20 dBZ" not in result.stderr
+    output = json.loads(result.stdout)
+    assert output["leave_one_out"].keys() == {"event", "other"}
     manifest = json.loads((models / "tiny" / "1" / "manifest.json").read_text())
-    assert manifest["cuts"] == said["cuts"]
+    assert manifest["cuts"] == output["cuts"]
     assert len(manifest["golden"]["mean_dbz"]) == 10
     run("nowcast", event, "--output", tmp_path / "f.nc", "--models-dir", models)
     with xr.open_dataset(tmp_path / "f.nc") as forecast:
@@ -176,8 +176,8 @@ def test_benchmark_reports_every_phase(models):
 def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp_path):
     table = tmp_path / "table.md"
     options = ["--models-dir", models, "--height", 0, "--output", table]
-    said = run("domain", event, *options, of=benchmarks)
-    assert table.read_text() in said
+    output = run("domain", event, *options, of=benchmarks)
+    assert table.read_text() in output
     assert table.read_text().splitlines()[-1].startswith("| event | 48 x 40 |")
     assert json.loads(run("domain", event, *options, "--json", of=benchmarks))["rows"] == {}
 

@@ -163,7 +163,7 @@ def corners(shape: tuple[int, ...], side: float = 2000.0) -> dict[str, float]:
 
     crs = CRS.from_user_input(PROJECTIONS["lambert azimuthal"])
     to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
-    found = {}
+    made = {}
     for name, x, y in (("UL", 0.0, 0.0), ("LR", shape[1] * side, -shape[0] * side)):
-        found[f"{name}_lon"], found[f"{name}_lat"] = to_degrees.transform(x, y)
-    return found
+        made[f"{name}_lon"], made[f"{name}_lat"] = to_degrees.transform(x, y)
+    return made

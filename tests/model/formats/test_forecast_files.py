@@ -237,10 +237,10 @@ def test_what_is_scored_is_the_same_part_by_part(forecast, tmp_path, monkeypatch
     assert stream.quality == forecast.quality
     assert stream.model == forecast.model
     _, observed = forecast_of(small_storm(coverage_radius_km=11))
-    seen = observed[1:4]
-    counted = verify_forecast_stream(stream, seen)
+    valid = observed[1:4]
+    counted = verify_forecast_stream(stream, valid)
     assert sum(counted.frames) == 3
-    assert counted == verify(read_forecast(tmp_path / "forecast.nc"), seen)
+    assert counted == verify(read_forecast(tmp_path / "forecast.nc"), valid)
 
 
 def test_sharp_lies_beside_the_others_and_is_said_not_to_be_for_scores(forecast, tmp_path):
@@ -371,7 +371,7 @@ def test_forecasts_and_frames_pass_the_compliance_checker(tmp_path):
         Path(path).name: [e for e in errors if not ("oblique" in path and "azimuth" in e)]
         for path, errors in compliance_errors(paths).items()
     }
-    assert not {path: found for path, found in errors.items() if found}
+    assert not {path: lead for path, lead in errors.items() if lead}
 
 
 def compliance_errors(paths: list[Path]) -> dict[str, list[str]]:

@@ -123,9 +123,9 @@ def test_wind_in_metres_a_second_is_no_rain(tmp_path):
 
 def test_the_standard_name_decides_before_units(tmp_path):
     def add(dataset):
-        wanted = dataset.createVariable("wanted", "f4", ("time", "y", "x"))
-        wanted.setncatts({"units": "dBZ", "standard_name": "equivalent_reflectivity_factor"})
-        wanted[:] = 7
+        expected = dataset.createVariable("wanted", "f4", ("time", "y", "x"))
+        expected.setncatts({"units": "dBZ", "standard_name": "equivalent_reflectivity_factor"})
+        expected[:] = 7
 
     path = edited(raw_netcdf(tmp_path / "a.nc", VALUES), add)
     assert (read_netcdf(path).reflectivity_dbz == 7).all()

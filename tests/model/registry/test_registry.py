@@ -326,8 +326,8 @@ def test_several_writers_write_one_after_the_other(registry, shipped):
     assert [entry.time for entry in history] == sorted({entry.time for entry in history})
     assert roles_of(registry) == dict.fromkeys(("champion", "canary", "a", "b", "c"), "tiny/0")
     for who in "abc":
-        told = [e.facts["number"] for e in history if (e.what, e.who) == ("retrain", who)]
-        assert told == list(range(20))
+        numbers = [e.facts["number"] for e in history if (e.what, e.who) == ("retrain", who)]
+        assert numbers == list(range(20))
 
 
 def test_a_writer_that_is_killed_keeps_nobody_waiting(registry):

@@ -206,8 +206,8 @@ def segment_of(wet: str) -> Segment:
 
 
 def lengths(wet: str, **rules: float) -> list[int]:
-    found = events([segment_of(wet)], EventRules(**{"window_frames": 4, **rules}))
-    return [len(event.times) for event in found]
+    cut_events = events([segment_of(wet)], EventRules(**{"window_frames": 4, **rules}))
+    return [len(event.times) for event in cut_events]
 
 
 def test_a_long_dry_time_lies_between_two_events():
@@ -222,5 +222,5 @@ def test_what_is_dry_or_too_short_is_no_event():
 
 def test_long_rain_is_cut_and_no_window_is_shared_by_two_parts():
     assert lengths(30 * "w", longest_minutes=60) == [10, 10]
-    found = events([segment_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
-    assert found[1].times[0] - found[0].times[-1] == 5 * STEP
+    cut_events = events([segment_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
+    assert cut_events[1].times[0] - cut_events[0].times[-1] == 5 * STEP

@@ -50,8 +50,8 @@ def test_windows_are_cut_in_the_coordinates_of_the_network(tmp_path, coordinates
     archive = fill(tmp_path / "store", [event(k) for k in range(12)])
     config = RetrainingConfig.from_json({**CONFIG, "rules": {"wet_share": 0, "window_frames": 7}})
     plain = replace(TINY, coordinates="eulerian", base="newest", control_widths=())
-    wanted = TINY if coordinates == "lagrangian" else plain
-    told = collect(archive, config, wanted, tmp_path / "windows", Progress(disable=True))
-    assert told["windows"]
+    windows = TINY if coordinates == "lagrangian" else plain
+    collected = collect(archive, config, windows, tmp_path / "windows", Progress(disable=True))
+    assert collected["windows"]
     infos = WindowStore.load(tmp_path / "windows").infos
     assert {info.coordinates for info in infos} == {coordinates}

@@ -72,8 +72,8 @@ def test_a_bad_option_leaves_nothing_behind(tmp_path, option):
     work = tmp_path / "work"
     places = ["--work", str(work), "--models-dir", str(tmp_path / "models")]
     answer = CliRunner().invoke(app, ["retrain", str(tmp_path), *places, *option])
-    told = answer.output + str(answer.exception)
-    assert option[0] in told or "steps has to be" in told
+    output = answer.output + str(answer.exception)
+    assert option[0] in output or "steps has to be" in output
     assert isinstance(answer.exception, (SystemExit, InputError))
     assert not work.exists()
 
@@ -88,7 +88,7 @@ def test_a_bad_option_of_a_training_is_refused(tmp_path, option):
 
 
 def test_the_help_tells_every_field_with_its_default():
-    told = CliRunner().invoke(app, ["retrain", "--help"], env={"COLUMNS": "200"}).output
+    output = CliRunner().invoke(app, ["retrain", "--help"], env={"COLUMNS": "200"}).output
     for words in ("steps: a whole number, 1 or more (optimiser steps); default 600", "rules.wet_sh",
                   "gate.fewest_storms: a whole number, 0 or more (cores of 40 dBZ"):  # fmt: skip
-        assert words in told
+        assert words in output

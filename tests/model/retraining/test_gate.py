@@ -119,8 +119,8 @@ def test_too_few_heavy_pixels_are_insufficient_however_good_the_rest():
 
 def test_a_threshold_with_few_pixels_is_not_judged():
     verdict = verdict_of(per_threshold=(1, 1, 1, 1, 1, 0.01))
-    told = {check.name: check.passed for check in verdict.checks}
-    assert told["CSI-50 not worse"] is None
+    passed = {check.name: check.passed for check in verdict.checks}
+    assert passed["CSI-50 not worse"] is None
     assert verdict.outcome == "promote"
 
 

@@ -40,7 +40,7 @@ def archive(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told(archive, tmp_path_factory):
+def retrained(archive, tmp_path_factory):
     """The story of a crippled champion: folder of the models, work folder, verdict."""
     root = tmp_path_factory.mktemp("told")
     models = registry(root / "models", network(dry_db=12))
@@ -48,9 +48,9 @@ def told(archive, tmp_path_factory):
     return root, verdict
 
 
-def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> Registry:
+def again(retrained, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> Registry:
     """The same work folder, some stages of it undone, and models of one's own."""
-    shutil.copytree(told[0] / "work", tmp_path / "work")
+    shutil.copytree(retrained[0] / "work", tmp_path / "work")
     for stage in without:
         (tmp_path / "work" / f"{stage}.json").unlink()
         if (tmp_path / "work" / stage).is_dir():
@@ -58,8 +58,8 @@ def again(told, tmp_path: Path, *, without: tuple[str, ...], champion=None) -> R
     return registry(tmp_path / "models", champion or network(dry_db=12))
 
 
-def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
-    root, verdict = told
+def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(retrained):
+    root, verdict = retrained
     models = Registry(root / "models")
     assert verdict.outcome == "promote", verdict.why
     assert models.reader.roles().champion == "tiny/1"
@@ -70,8 +70,8 @@ def test_a_planted_better_challenger_wins_and_becomes_the_challenger_only(told):
     assert entry.facts["promoted"] is False
 
 
-def test_the_story_can_be_read_afterwards(told):
-    models = Registry(told[0] / "models")
+def test_the_story_can_be_read_afterwards(retrained):
+    models = Registry(retrained[0] / "models")
     facts = models.reader.history()[-1].facts
     page = (models.root / facts["report"]).read_text()
     for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/png"):
@@ -84,16 +84,16 @@ def test_the_story_can_be_read_afterwards(told):
     assert network.config.input_frames == 4
 
 
-def test_the_training_is_logged_beside_its_checkpoint(told):
-    run = told[0] / "work" / "run"
+def test_the_training_is_logged_beside_its_checkpoint(retrained):
+    run = retrained[0] / "work" / "run"
     logged = EventAccumulator(str(run / FOLDER)).Reload().Scalars("loss/total")
     losses = losses_in(run / LOSSES)
     assert [event.step for event in logged] == [step for step, _ in losses]
     assert [e.value for e in logged] == pytest.approx([loss for _, loss in losses], rel=1e-4)
 
 
-def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
-    work = told[0] / "work"
+def test_held_out_events_neither_teach_nor_choose_the_cuts(retrained):
+    work = retrained[0] / "work"
     collected = json.loads((work / "collect.json").read_text())
     split, taught = collected["split"], collected["windows"]
     last = max(time for e in split["training"] for time in e["times"])
@@ -106,24 +106,24 @@ def test_held_out_events_neither_teach_nor_choose_the_cuts(told):
     assert len(chosen_on["cuts_chosen_on"]) == len(split["calibration"]) == 3
 
 
-def test_judging_in_one_go_says_the_same(archive, told):
-    work = told[0] / "work"
+def test_judging_in_one_go_says_the_same(archive, retrained):
+    work = retrained[0] / "work"
     split = Split.from_json(json.loads((work / "collect.json").read_text())["split"])
-    champion = Nowcaster.load(RegistryReader(told[0] / "models").resolve("tiny/1"))
+    champion = Nowcaster.load(RegistryReader(retrained[0] / "models").resolve("tiny/1"))
     challenger = Nowcaster.load(next(work.glob("challenger/*/*")))
     events = {e.name: partial(event_cases, archive, e, 4, 3, 2) for e in split.held_out}
     slow = PromotionCriteria(**{**CONFIG["gate"], "latency_ratio": 1e9})
     verdict = judge(champion, challenger, events, slow)
     assert verdict.outcome == "promote"
-    assert verdict.sample == told[1].sample
+    assert verdict.sample == retrained[1].sample
     skill = [check for check in verdict.checks if check.name != "latency"]
-    assert skill == [check for check in told[1].checks if check.name != "latency"]
+    assert skill == [check for check in retrained[1].checks if check.name != "latency"]
 
 
-def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("publish",))
+def test_a_challenger_that_may_becomes_the_champion(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("publish",))
     verdict = retraining(archive, models, tmp_path / "work", promotes=True).run()
-    assert verdict == told[1]
+    assert verdict == retrained[1]
     assert models.reader.roles().champion == models.reader.history()[-1].facts["challenger"]
     assert models.reader.roles().previous == "tiny/1"
     (promotion,) = [entry for entry in models.reader.history() if entry.what == "promote"]
@@ -131,8 +131,8 @@ def test_a_challenger_that_may_becomes_the_champion(archive, told, tmp_path):
     assert scores["better at 40 dBZ"]["low"] > 0
 
 
-def test_a_champion_that_came_in_the_meantime_stays(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("publish",))
+def test_a_champion_that_came_in_the_meantime_stays(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("publish",))
     staged = models.stage("tiny")
     save_checkpoint(network(), staged, {})
     models.publish(staged, "tiny", "2")
@@ -142,8 +142,8 @@ def test_a_champion_that_came_in_the_meantime_stays(archive, told, tmp_path):
     assert "tiny/2" in models.reader.history()[-1].facts["not_promoted_because"]
 
 
-def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("judge", "publish"), champion=network())
+def test_a_planted_worse_challenger_is_rejected_and_not_published(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("judge", "publish"), champion=network())
     planted = next((tmp_path / "work").glob("challenger/*/*"))
     save_checkpoint(network(dry_db=12), planted, {"cuts": [0.5, 0.5, 0.5]})
     verdict = retraining(archive, models, tmp_path / "work", promotes=True).run()
@@ -156,9 +156,9 @@ def test_a_planted_worse_challenger_is_rejected_and_not_put_on_the_shelf(archive
     assert models.reader.history()[-1].facts["verdict"] == "reject"
 
 
-def test_a_training_that_diverges_is_rejected(archive, told, tmp_path):
+def test_a_training_that_diverges_is_rejected(archive, retrained, tmp_path):
     stages = ("collect", "train", "calibrate", "judge", "publish")
-    models = again(told, tmp_path, without=stages)
+    models = again(retrained, tmp_path, without=stages)
     shutil.rmtree(tmp_path / "work" / "run")
     order = json.loads((tmp_path / "work" / "order.json").read_text())
     order["config"]["peak_rate"] = 1e30
@@ -209,8 +209,8 @@ def test_the_report_tells_where_the_archive_breaks(tmp_path):
     assert "the z-r changes from not told to 300/1.4" in page
 
 
-def test_the_same_folder_is_not_for_another_retraining(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("publish",))
+def test_the_same_folder_is_not_for_another_retraining(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("publish",))
     with pytest.raises(ModelError, match=r"another config \(seed: 1, not 2\); .*remove the folder"):
         retraining(archive, models, tmp_path / "work", seed=2).run()
     elsewhere = fill(tmp_path / "store", [event(0)])
@@ -220,8 +220,8 @@ def test_the_same_folder_is_not_for_another_retraining(archive, told, tmp_path):
     assert elsewhere.url in str(refused.value)
 
 
-def test_two_at_once_in_one_folder_are_refused(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("publish",))
+def test_two_at_once_in_one_folder_are_refused(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("publish",))
     with (
         Work(tmp_path / "work").alone(),
         pytest.raises(ModelError, match="Another process is retraining"),
@@ -229,8 +229,8 @@ def test_two_at_once_in_one_folder_are_refused(archive, told, tmp_path):
         retraining(archive, models, tmp_path / "work").run()
 
 
-def test_one_that_lost_its_place_publishes_nothing(archive, told, tmp_path):
-    models = again(told, tmp_path, without=("publish",))
+def test_one_that_lost_its_place_publishes_nothing(archive, retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("publish",))
     raise_fence(models.root, 8)
     before = len(models.reader.history())
     with pytest.raises(RegistryConflict, match="number 7 has lost its place to number 8"):
@@ -243,8 +243,8 @@ def test_one_that_lost_its_place_publishes_nothing(archive, told, tmp_path):
     assert models.reader.roles().champion != "tiny/1"
 
 
-def test_frames_that_vanish_on_the_way_are_told(told, tmp_path):
-    models = again(told, tmp_path, without=("judge", "publish"))
+def test_frames_that_vanish_on_the_way_are_told(retrained, tmp_path):
+    models = again(retrained, tmp_path, without=("judge", "publish"))
     emptied = fill(tmp_path / "store", [event(0)])
     order = json.loads((tmp_path / "work" / "order.json").read_text())
     order["archive"] = emptied.url
@@ -253,9 +253,9 @@ def test_frames_that_vanish_on_the_way_are_told(told, tmp_path):
         retraining(emptied, models, tmp_path / "work").run()
 
 
-def test_a_contest_comes_back_from_its_file(told, tmp_path):
-    kept = sorted((told[0] / "work" / "judge").glob("*.npz"))
-    first = PairedForecasts.load(kept[0])
+def test_a_contest_comes_back_from_its_file(retrained, tmp_path):
+    files = sorted((retrained[0] / "work" / "judge").glob("*.npz"))
+    first = PairedForecasts.load(files[0])
     first.save(tmp_path / "again.npz")
     again = PairedForecasts.load(tmp_path / "again.npz")
     assert again.scores.to_json() == first.scores.to_json()
@@ -263,7 +263,7 @@ def test_a_contest_comes_back_from_its_file(told, tmp_path):
     assert again.scores.reliability is not None
 
 
-def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archive, told, tmp_path):
+def test_killed_in_every_stage_it_comes_to_the_same_verdict(archive, retrained, tmp_path):
     """Every life is a process that ends by SIGKILL within its stage; the last one finishes."""
     registry(tmp_path / "models", network(dry_db=12))
     done = subprocess.run(
@@ -278,19 +278,18 @@ def test_killed_in_the_middle_of_every_stage_it_comes_to_the_same_verdict(archiv
     lives = json.loads(done.stdout.splitlines()[-1])
     assert lives == dict.fromkeys(("collect", "train", "calibrate", "judge", "publish"), -9)
     verdict = json.loads((tmp_path / "work" / "judge.json").read_text())
-    assert verdict == json.loads(json.dumps(told[1].to_json()))
+    assert verdict == json.loads(json.dumps(retrained[1].to_json()))
     steps = [step for step, _ in losses_in(tmp_path / "work" / "run" / LOSSES)]
     assert steps == list(range(1, CONFIG["steps"] + 1))
     models = Registry(tmp_path / "models")
-    retrained = [entry for entry in models.reader.history() if entry.what == "retrain"]
-    assert len(retrained) == 1
-    assert models.reader.roles().champion == retrained[0].facts["challenger"]
+    (entry,) = [entry for entry in models.reader.history() if entry.what == "retrain"]
+    assert models.reader.roles().champion == entry.facts["challenger"]
 
 
-def test_two_processes_retrain_together(archive, told, tmp_path):
+def test_two_processes_retrain_together(archive, retrained, tmp_path):
     """One collects, judges and publishes; both train."""
     stages = ("collect", "train", "calibrate", "judge", "publish")
-    models = again(told, tmp_path, without=stages)
+    models = again(retrained, tmp_path, without=stages)
     shutil.rmtree(tmp_path / "work")
     config = json.dumps({**CONFIG, "steps": 3, "batch": 2})
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

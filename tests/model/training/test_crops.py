@@ -53,23 +53,23 @@ def test_eulerian_crops_lie_where_the_aligned_ones_do_and_frames_stay_as_they_we
 def corner_of(crop, plane):
     """Where a crop lies in a plane of counts that has it once."""
     rows, columns = (side - SIZE + 1 for side in plane.shape)
-    found = [
+    corners = [
         (y, x)
         for y in range(rows)
         for x in range(columns)
         if plane[y, x] == crop[0, 0] and np.array_equal(plane[y : y + SIZE, x : x + SIZE], crop)
     ]
-    (only,) = found
+    (only,) = corners
     return np.array(only)
 
 
 def test_a_drifting_crop_moves_at_one_velocity_through_its_frames():
     grain = np.random.default_rng(1).uniform(0, 20, (128, 128)).astype(np.float32)
     frames = sequence() + grain  # no square like another
-    held, drifting = (crops(frames, CropConfig("eulerian", drift)) for drift in (0.0, 2.0))
+    base, drifting = (crops(frames, CropConfig("eulerian", drift)) for drift in (0.0, 2.0))
     counts = to_counts(frames)
     moved = 0.0
-    for still, moving in zip(held, drifting, strict=True):
+    for still, moving in zip(base, drifting, strict=True):
         home = corner_of(still[INPUTS - 1], counts[INPUTS - 1])
         places = [corner_of(moving[t], counts[t]) - home for t in range(len(frames))]
         since = np.arange(len(frames)) - (INPUTS - 1)
@@ -90,9 +90,9 @@ def test_beyond_the_edges_a_drifting_crop_is_missing():
 def test_a_common_velocity_changes_no_aligned_window_which_is_why_aligned_crops_need_no_drift():
     frames = sequence(seed=3, side=160)
     since = np.arange(len(frames)) - (INPUTS - 1)
-    seen = np.stack([np.roll(f, 2 * int(t), 1) for f, t in zip(frames, since, strict=True)])
+    valid = np.stack([np.roll(f, 2 * int(t), 1) for f, t in zip(frames, since, strict=True)])
     inner = (slice(None), slice(48, -48), slice(48, -48))
-    as_they_are, moving = (frames, seen), [aligned(each, INPUTS) for each in (frames, seen)]
+    as_they_are, moving = (frames, valid), [aligned(each, INPUTS) for each in (frames, valid)]
     unlike = [np.nanmean((a - b)[inner] ** 2) for a, b in (as_they_are, moving)]
     assert unlike[1] < 0.1 * unlike[0]
 
@@ -134,8 +134,8 @@ def test_the_command_cuts_windows_of_either_kind_that_say_what_they_are(tmp_path
 
 def windows_in(folder, coordinates):
     made = stored(folder)
-    told = [WindowInfo(**{**vars(info), "coordinates": coordinates}) for info in made.infos]
-    WindowStore.save(folder, [(np.array(c), i) for c, i in zip(made.counts, told, strict=True)])
+    output = [WindowInfo(**{**vars(info), "coordinates": coordinates}) for info in made.infos]
+    WindowStore.save(folder, [(np.array(c), i) for c, i in zip(made.counts, output, strict=True)])
     return folder
 
 
@@ -162,9 +162,9 @@ def test_training_says_where_windows_and_network_differ(tmp_path, preset, coordi
     words = ["--preset", preset, "--steps", 1, "--batch", 1, "--config", small]
     done = command("train", windows, "--output", tmp_path / "run", *words)
     assert done.exit_code == 0, done.output
-    said = " ".join(done.output.split())
-    assert says in said
-    assert ("aligned" in said) == bool(says)
+    output = " ".join(done.output.split())
+    assert says in output
+    assert ("aligned" in output) == bool(says)
 
 
 def test_a_network_that_sees_the_rain_stand_still_is_not_taught_by_windows_where_it_moves(tmp_path):

@@ -91,9 +91,9 @@ def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, 
         [*command, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert sorted(answer["rank"] for answer in told) == [0, 1]
-    for answer in told:
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert sorted(answer["rank"] for answer in answers) == [0, 1]
+    for answer in answers:
         assert answer["losses"] == pytest.approx(losses, rel=1e-4)
     two = Run.open(tmp_path / "two")
     for key, value in one.network.state_dict().items():

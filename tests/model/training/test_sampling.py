@@ -89,9 +89,9 @@ def rolled(config, frames, share, *, valid=None, inputs=3):
     network = Network(config).eval()
     torch.nn.init.normal_(network.head.weight, std=0.3)
     bases = [*frames[:, :inputs].unbind(1), *[frames[:, inputs - 1]] * (5 - inputs)]
-    seen = torch.ones_like(frames) if valid is None else valid
+    inputs_shown = torch.ones_like(frames) if valid is None else valid
     with torch.inference_mode():
-        made = network.roll_out(frames, bases, seen, ONE, inputs=inputs, truth_share=share)
+        made = network.roll_out(frames, bases, inputs_shown, ONE, inputs=inputs, truth_share=share)
         return torch.stack([prediction.frame for prediction in made])
 
 
@@ -118,14 +118,14 @@ def test_a_true_frame_after_the_inputs_is_seen_by_the_next_step_only_where_it_is
 ):
     other = frames.clone()
     other[:, 3] = 0
-    fed, kept = torch.tensor([[1.0, 1, 1, 1, 0]]), torch.tensor([[1.0, 1, 1, 0, 0]])
-    assert torch.equal(rolled(config, frames, kept), rolled(config, other, kept))
+    fed, chances = torch.tensor([[1.0, 1, 1, 1, 0]]), torch.tensor([[1.0, 1, 1, 0, 0]])
+    assert torch.equal(rolled(config, frames, chances), rolled(config, other, chances))
     ours, theirs = (rolled(config, window, fed) for window in (frames, other))
     assert torch.equal(ours[:3], theirs[:3])
     assert not torch.equal(ours[3], theirs[3])
     hidden = torch.ones_like(frames)
     hidden[:, 3] = 0
-    assert torch.equal(rolled(config, other, fed, valid=hidden), rolled(config, other, kept))
+    assert torch.equal(rolled(config, other, fed, valid=hidden), rolled(config, other, chances))
 
 
 @pytest.mark.parametrize("config", [SMALL, NO_CONTROL], ids=["paper", "radar"])

@@ -49,7 +49,7 @@ def test_every_step_is_read_back_once_also_those_made_again_after_a_kill(store, 
     again = logged(store, tmp_path, 6)
     assert again[:2] == lost
     reports = first + again
-    found = read(tmp_path)
+    scalars = read(tmp_path)
     for tag, values in {
         "loss/total": [r.loss for r in reports],
         "loss/intensity": [r.intensity_loss for r in reports],
@@ -57,17 +57,17 @@ def test_every_step_is_read_back_once_also_those_made_again_after_a_kill(store, 
         "learning_rate": [r.rate for r in reports],
         "gradient_norm": [r.gradient_norm for r in reports],
     }.items():
-        steps, read_back = zip(*found[tag], strict=True)
+        steps, read_back = zip(*scalars[tag], strict=True)
         assert steps == (1, 2, 3, 4, 5, 6)
         assert read_back == pytest.approx(values, rel=1e-6)
     for threshold in STREAM_THRESHOLDS_DBZ:
-        told = [(r.step, r.tables[threshold].critical_success_index) for r in reports]
-        expected = [(step, value) for step, value in told if value == value]
-        assert found.get(f"csi/{threshold:g}_dbz", []) == [
+        csi = [(r.step, r.tables[threshold].critical_success_index) for r in reports]
+        expected = [(step, value) for step, value in csi if value == value]
+        assert scalars.get(f"csi/{threshold:g}_dbz", []) == [
             (step, pytest.approx(value, rel=1e-6)) for step, value in expected
         ]
-    assert found["csi/20_dbz"]
-    assert all(0 < share <= 1 for _, share in found["waiting_share"])
+    assert scalars["csi/20_dbz"]
+    assert all(0 < share <= 1 for _, share in scalars["waiting_share"])
 
 
 def test_parts_add_up_to_the_loss(store, tmp_path):

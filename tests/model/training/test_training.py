@@ -97,13 +97,13 @@ def test_a_base_is_that_of_the_whole_field_not_of_the_crop():
     (counts,) = cut_crops(frames, 5, 1, 32, np.random.default_rng(0))
     assert counts.shape == (11, 32, 32)
     whole = to_counts(damped(aligned(frames, 5)[:5], 3))
-    found = [
+    shares = [
         (y, x)
         for y in range(0, 97, 10)
         for x in range(0, 97, 10)
         if np.array_equal(whole[:, y : y + 32, x : x + 32], counts[8:])
     ]
-    assert len(found) == 1
+    assert len(shares) == 1
 
 
 def test_windows_without_bases_are_refused(tmp_path):

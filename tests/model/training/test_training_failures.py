@@ -63,9 +63,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_batch(store, tmp_
         run.advance(batch)
     for key, value in run.network.state_dict().items():
         assert torch.equal(value, weights[key])
-    again, told = read_failed_batch(path)
-    assert told["step"] == 1
-    assert told["seed"] == config.seed
+    again, facts = read_failed_batch(path)
+    assert facts["step"] == 1
+    assert facts["seed"] == config.seed
     assert again.inputs == batch.inputs
     for name in ("frames", "valid", "bases", "pixels", "truth_share"):
         assert torch.equal(getattr(again, name).nan_to_num(7), getattr(batch, name).nan_to_num(7))
