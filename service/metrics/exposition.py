@@ -1,4 +1,4 @@
-"""The exposition of all streams: a stream's text is made anew only when something of it changed.
+"""StreamExposition: metrics of all streams; a stream's text is made anew only when it changed.
 
 Twenty streams are twenty thousand lines. Written anew at every scrape they cost a second, in which
 the gateway's other requests wait; what changed since the last scrape is one stream or none.
@@ -36,7 +36,7 @@ FLOORS = {
     "blocks": "Blocks of six hours with events below which no score is shown.",
     "storms": "Storms below which no score is shown.",
 }
-Text = tuple[str, str]  # the lines that describe a family, and its samples
+Text = tuple[bytes, bytes]  # the lines that describe a family, and its samples
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class StreamExposition:
             names = self._stores.streams.names()
             self._remembered = {name: self._current(name) for name in names}
             merged = _merged(remembered.texts for remembered in self._remembered.values())
-            return merged.encode() + generate_latest(self._fresh)
+            return merged + generate_latest(self._fresh)
 
     @asynccontextmanager
     async def prepared(self) -> AsyncIterator[None]:
@@ -170,26 +170,38 @@ def _seconds_since(time: datetime | None, now: datetime) -> float:
     return (now - time).total_seconds() if time else NAN
 
 
-def _text(family: Metric) -> Text:
-    """A family as two lines that describe it, and the rest."""
-    registry = CollectorRegistry()
-    registry.register(_Only(family))
-    described = generate_latest(registry).decode().split("\n", 2)
-    return "\n".join(described[:2]) + "\n", described[2]
+class Families(Collector):
+    """Metrics that are made already.
 
+    Args:
+        families: All of them.
+    """
 
-class _Only(Collector):
-    def __init__(self, family: Metric) -> None:
-        self._family = family
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        return [self._family]
+        """The metrics."""
+        return self._families
 
 
-def _merged(streams: Iterable[Mapping[str, Text]]) -> str:
+def text_of(families: Iterable[Metric]) -> bytes:
+    """Metrics in the text format."""
+    registry = CollectorRegistry()
+    registry.register(Families(families))
+    return generate_latest(registry)
+
+
+def _text(family: Metric) -> Text:
+    """The lines that describe a family, and the rest."""
+    description = text_of([Metric(family.name, family.documentation, family.type, family.unit)])
+    return description, text_of([family]).removeprefix(description)
+
+
+def _merged(streams: Iterable[Mapping[str, Text]]) -> bytes:
     """Every family once, with the samples of all streams."""
-    found: dict[str, list[str]] = {}
+    families: dict[str, list[bytes]] = {}
     for texts in streams:
         for name, (description, samples) in texts.items():
-            found.setdefault(name, [description]).append(samples)
-    return "".join(part for parts in found.values() for part in parts)
+            families.setdefault(name, [description]).append(samples)
+    return b"".join(part for parts in families.values() for part in parts)

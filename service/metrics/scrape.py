@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from echocast.service.metrics.exposition import StreamExposition
+from echocast.service.metrics.exposition import StreamExposition, text_of
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.settings import ServiceSettings
 from echocast.workers.errors import EngineUnavailable
@@ -36,38 +35,28 @@ def _scraped(
     parts = [metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
         parts.append(streams())
-    parts.append(joined(told_by_workers(settings)))
+    parts.append(joined(metrics_of_workers(settings)))
     return b"".join(parts)
 
 
-def joined(told: Iterable[tuple[str, Iterable[Metric]]]) -> bytes:
+def joined(workers: Iterable[tuple[str, Iterable[Metric]]]) -> bytes:
     """Metrics of several workers as one text: every sample gets a label that names its worker.
 
     Args:
-        told: The name of a worker and what it tells, for each.
+        workers: The name of each worker and its metrics.
     """
     families: dict[str, Metric] = {}
-    for worker, its_own in told:
-        for own in its_own:
+    for worker, metrics in workers:
+        for own in metrics:
             family = families.setdefault(own.name, Metric(own.name, own.documentation, own.type))
             for sample in own.samples:
                 labels = {**sample.labels, "worker": worker}
                 family.samples.append(sample._replace(labels=labels))
-    registry = CollectorRegistry()
-    registry.register(_Told(families.values()))
-    return generate_latest(registry)
+    return text_of(families.values())
 
 
-class _Told(Collector):
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def told_by_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]:
-    """The name of each worker and what it tells; nothing, where it or another program there fails.
+def metrics_of_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]:
+    """The name of each worker and its metrics; none where it, or another program there, fails.
 
     All are asked at once: the silence of many takes no longer than that of one.
     """
@@ -75,11 +64,11 @@ def told_by_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]
     if not first:
         return []
     with ThreadPoolExecutor(count) as asking:
-        told = asking.map(_told_at, range(first, first + count))
-        return [(str(number), metrics) for number, metrics in enumerate(told, start=1)]
+        answers = asking.map(_metrics_at, range(first, first + count))
+        return [(str(number), metrics) for number, metrics in enumerate(answers, start=1)]
 
 
-def _told_at(port: int) -> list[Metric]:
+def _metrics_at(port: int) -> list[Metric]:
     url = f"http://127.0.0.1:{port}/metrics"
     with (
         contextlib.suppress(OSError, ValueError, IndexError, HTTPException),

@@ -68,7 +68,7 @@ def families(
         stream: Which.
         totals: The stream's totals.
     """
-    methods, leads = _told_of(stores, stream, totals), _leads(stream, totals)
+    methods, leads = _methods(stores, stream, totals), _leads(stream, totals)
     yield _pixels(stream, totals, methods, leads)
     yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
     yield _storms(stream, totals)
@@ -78,7 +78,7 @@ def families(
     yield from _skill(stream, stores, sums, leads)
 
 
-def _told_of(stores: StreamStores, stream: Stream, totals: Counts) -> Sequence[str]:
+def _methods(stores: StreamStores, stream: Stream, totals: Counts) -> Sequence[str]:
     """All methods; a challenger where there is or was one: most streams never have any."""
     had_one = any(name.endswith(f"|forecasts|{CHALLENGER}") for name in totals)
     has_one = had_one or CHALLENGER in stores.forecasts.compared(stream.name)

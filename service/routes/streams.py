@@ -31,7 +31,7 @@ from echocast.service.streams.schemas import (
     StreamView,
 )
 from echocast.service.streams.streams import Streams
-from echocast.service.streams.verification_formats import wanted_table, written
+from echocast.service.streams.verification_formats import in_format, requested_format
 
 router = APIRouter(tags=["streams"])
 
@@ -161,9 +161,9 @@ async def show_verification(
     accept: Accept = None,
 ) -> Response:
     """How good the forecasts were, by whole hours of valid time; without bounds, the newest day."""
-    wanted = wanted_table(format_name, accept)
+    form = requested_format(format_name, accept)
     view = await streams.verification(name, first, last, method or ())
-    return await written(view, wanted, streams)
+    return await in_format(view, form, streams)
 
 
 @router.get("/streams/{name}/drift", dependencies=[Reader], responses=refusals(401, 404, 503))

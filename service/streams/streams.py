@@ -129,8 +129,8 @@ class Streams:
         """
         await self.stream(name)
         span = await self._span(name, first, last, LONGEST_LISTING)
-        found = await asyncio.to_thread(self.stores.forecasts.listing, name, span)
-        views = [_nowcast(issued) for issued in found if issued.served]
+        forecasts = await asyncio.to_thread(self.stores.forecasts.listing, name, span)
+        views = [_nowcast(issued) for issued in forecasts if issued.served]
         return NowcastList(stream=name, nowcasts=views)
 
     async def verification(
@@ -148,8 +148,9 @@ class Streams:
                 f"The methods are {', '.join(METHODS)}; {unknown[0][:40]!r} is none.", rule="method"
             )
         span = await self._span(name, first, last, LONGEST_VERIFICATION)
-        wanted = methods or METHODS
-        return await asyncio.to_thread(verification, self.sums, name, span, self.floors, wanted)
+        return await asyncio.to_thread(
+            verification, self.sums, name, span, self.floors, methods or METHODS
+        )
 
     async def drift(self, name: str) -> StreamDrift:
         """Whether the model of a stream drifts.

@@ -12,7 +12,7 @@ from echocast.service.streams.streams import Streams
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv", "png": "image/png"}
 
 
-def wanted_table(name: str | None, accept: str | None) -> str:
+def requested_format(name: str | None, accept: str | None) -> str:
     """``json``, ``csv`` or ``png``: what ``?format=`` names, else the first that ``Accept`` allows.
 
     Raises:
@@ -31,12 +31,12 @@ def wanted_table(name: str | None, accept: str | None) -> str:
     raise NotAcceptable(f"Scores come as one of {', '.join(MEDIA_TYPES.values())}.")
 
 
-async def written(view: StreamVerification, wanted: str, streams: Streams) -> Response:
+async def in_format(view: StreamVerification, name: str, streams: Streams) -> Response:
     """The answer in a format."""
     headers = {"Vary": "Accept"}
-    if wanted == "csv":
+    if name == "csv":
         return Response(as_csv(view), headers=headers, media_type="text/csv")
-    if wanted == "png":
+    if name == "png":
         picture = await streams.skill_picture(view)
         return Response(picture, headers=headers, media_type="image/png")
     return JSONResponse(view.model_dump(mode="json"), headers=headers)

@@ -100,7 +100,7 @@ def test_the_command_prints_json_and_writes_the_table(tmp_path):
     assert (tmp_path / "table.md").read_text().splitlines()[-1].startswith("| convlstm | 64 | 3 |")
 
 
-def test_the_share_beyond_reach_is_told_of_every_event(tmp_path):
+def test_the_share_beyond_reach_is_methods_every_event(tmp_path):
     frames = storm(2, frames=12, height=64, width=400)
     values = frames.reflectivity_dbz.copy()
     values[:, :, 40:] = frames.no_rain_dbz

@@ -69,14 +69,14 @@ class CountSums:
 
     def added_pairs(self, stream: str, span: TimeSpan) -> set[CountKey]:
         """The pairs of a span that were added."""
-        found: set[CountKey] = set()
+        keys: set[CountKey] = set()
         for day in span.days():
             values = self._hash(pairs_key(stream, day))
-            found |= {
+            keys |= {
                 CountKey(time_of(name), name.partition("_")[2], frame)
                 for name, frame in values.items()
             }
-        return {pair for pair in found if pair.valid_time in span}
+        return {key for key in keys if key.valid_time in span}
 
     def over(self, stream: str, span: TimeSpan) -> dict[str, list[int]]:
         """The sum over the whole hours that a span touches."""
@@ -85,8 +85,8 @@ class CountSums:
     def hourly(self, stream: str, span: TimeSpan) -> dict[datetime, dict[str, list[int]]]:
         """The sums of each whole hour that a span touches, by its beginning."""
         touched = list(hours(span))
-        found = self._hashes([sums_key(stream, hour) for hour in touched])
-        return {hour: _vectors(values) for hour, values in zip(touched, found, strict=True)}
+        sums = self._hashes([sums_key(stream, hour) for hour in touched])
+        return {hour: _vectors(values) for hour, values in zip(touched, sums, strict=True)}
 
     def vectors_over(
         self, stream: str, span: TimeSpan, names: Sequence[str]

@@ -20,17 +20,22 @@ def samples(client: httpx.Client) -> dict[str, float]:
 
 
 def test_a_whole_service_is_described(client: httpx.Client) -> None:
-    found = samples(client)
-    assert found["echocast_engine_reachable"] == 1
-    assert found["echocast_engine_persistence_ok"] == 1
+    gauges = samples(client)
+    assert gauges["echocast_engine_reachable"] == 1
+    assert gauges["echocast_engine_persistence_ok"] == 1
     assert (
-        0 < found["echocast_engine_memory_used_bytes"] < found["echocast_engine_memory_limit_bytes"]
+        0
+        < gauges["echocast_engine_memory_used_bytes"]
+        < gauges["echocast_engine_memory_limit_bytes"]
     )
-    assert found["echocast_engine_uptime_seconds"] >= 0
-    assert found["echocast_workers_alive"] == 1
-    assert 0 <= found['echocast_worker_heartbeat_age_seconds{worker="newest"}'] < 3
-    assert found["echocast_disk_free_bytes"] > found["echocast_disk_floor_bytes"]
-    assert (found["echocast_queue_jobs"], found["echocast_queue_oldest_job_age_seconds"]) == (0, 0)
+    assert gauges["echocast_engine_uptime_seconds"] >= 0
+    assert gauges["echocast_workers_alive"] == 1
+    assert 0 <= gauges['echocast_worker_heartbeat_age_seconds{worker="newest"}'] < 3
+    assert gauges["echocast_disk_free_bytes"] > gauges["echocast_disk_floor_bytes"]
+    assert (gauges["echocast_queue_jobs"], gauges["echocast_queue_oldest_job_age_seconds"]) == (
+        0,
+        0,
+    )
 
 
 def test_a_waiting_job_grows_older(door: Gateway) -> None:
@@ -47,7 +52,7 @@ def test_of_an_engine_that_is_away_only_that_is_said(tmp_path: Path) -> None:
     with place(tmp_path) as where:
         store = JobStore(where.settings.engine_url, patience_seconds=0)
         archive = Archive(where.data / "store")
-        found = {m.name: m.samples[0].value for m in EngineCollector(store, archive, 7).collect()}
+        gauges = {m.name: m.samples[0].value for m in EngineCollector(store, archive, 7).collect()}
         store.close()
-    assert found.pop("echocast_disk_free_bytes") > 0
-    assert found == {"echocast_disk_floor_bytes": 7, "echocast_engine_reachable": 0}
+    assert gauges.pop("echocast_disk_free_bytes") > 0
+    assert gauges == {"echocast_disk_floor_bytes": 7, "echocast_engine_reachable": 0}

@@ -28,30 +28,30 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClien
         client.close()
 
 
-def told(exposition: StreamExposition) -> list[str]:
+def lines_of(exposition: StreamExposition) -> list[str]:
     lines = exposition().decode().splitlines()
     return [line for line in lines if not any(clock in line for clock in CLOCKS)]
 
 
 def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
     bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
-    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
 
     def agrees() -> list[str]:
-        found = told(remembering)
-        assert found == told(remembering)
-        assert found == told(StreamExposition(bench.stores, bench.sums, SampleFloors()))
-        return found
+        lines = lines_of(exposition)
+        assert lines == lines_of(exposition)
+        assert lines == lines_of(StreamExposition(bench.stores, bench.sums, SampleFloors()))
+        return lines
 
     texts = [agrees()]
     for slot in range(3):
         bench.put(slot, slot)
         texts.append(agrees())
     bench.issue(0)
-    bench.settle()
+    bench.score()
     texts.append(agrees())
     assert bench.put(1, 9) == "replaced"
-    bench.settle()
+    bench.score()
     texts.append(agrees())
     quiet.put(0, 5)
     texts.append(agrees())
@@ -64,12 +64,12 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
     connection: EngineClient, tmp_path: Path
 ) -> None:
     bench = Bench(tmp_path, connection, "fast")
-    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
     bench.put(0, 0)
     speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
-    assert f"{speed} NaN" in told(remembering)
+    assert f"{speed} NaN" in lines_of(exposition)
     bench.sums.note_speed("fast", 12.5)
-    assert f"{speed} 12.5" in told(remembering)
+    assert f"{speed} 12.5" in lines_of(exposition)
 
 
 @pytest.mark.parametrize("failure", [None, EngineUnavailable("The engine is away.")])
@@ -97,36 +97,36 @@ def test_it_is_made_once_before_anybody_asks(
 
 def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "floored")
-    lines = told(StreamExposition(bench.stores, bench.sums, SampleFloors(77, 7, 17)))
+    lines = lines_of(StreamExposition(bench.stores, bench.sums, SampleFloors(77, 7, 17)))
     for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
         assert f"echocast_stream_event_floor_{name} {floor}.0" in lines
 
 
 def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "poisoned")
-    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
     for slot in (5, 6):  # 23:55 and midnight
         bench.put(slot, slot)
-    bench.settle()
+    bench.score()
     aside = 'echocast_stream_set_aside_frames{stream="poisoned"}'
     storms = 'echocast_stream_storms_total{stream="poisoned",threshold_dbz="20"}'
-    before = told(remembering)
+    before = lines_of(exposition)
     assert f"{aside} 0.0" in before
     assert [line for line in before if line.startswith(storms) and not line.endswith(" 0.0")]
     bench.stores.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
-    assert f"{aside} 1.0" in told(remembering)
+    assert f"{aside} 1.0" in lines_of(exposition)
     assert bench.stores.frames.set_aside_times("poisoned") == [START + 5 * STEP]
 
 
-def test_a_challenger_is_told_of_from_its_first_forecast_on(
+def test_a_challenger_is_methods_from_its_first_forecast_on(
     connection: EngineClient, tmp_path: Path
 ) -> None:
     """At zero, so that the increase of its counters misses nothing."""
     bench = Bench(tmp_path, connection, "shadowed")
-    remembering = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
     bench.put(0, 0)
-    assert not [line for line in told(remembering) if "challenger" in line]
+    assert not [line for line in lines_of(exposition) if "challenger" in line]
     bench.issue(0, roles=("challenger",))
-    lines = [line for line in told(remembering) if 'method="challenger"' in line]
+    lines = [line for line in lines_of(exposition) if 'method="challenger"' in line]
     assert lines
     assert all(line.endswith(" 0.0") for line in lines)

@@ -59,7 +59,7 @@ def test_another_program_on_a_port_is_left_out(
 ) -> None:
     monkeypatch.setattr(scrape, "WORKER_PATIENCE_SECONDS", 30.0)
     with servers([lambda: METRIC, lambda: other, lambda: METRIC]) as settings:
-        text = scrape.joined(scrape.told_by_workers(settings)).decode()
+        text = scrape.joined(scrape.metrics_of_workers(settings)).decode()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
     assert samples == ['told{worker="1"} 1.0', 'told{worker="3"} 1.0']
 
@@ -74,9 +74,9 @@ def test_workers_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return METRIC
 
     with servers([answer] * 3) as settings:
-        told = scrape.told_by_workers(settings)
-    assert [(name, len(metrics)) for name, metrics in told] == [("1", 1), ("2", 1), ("3", 1)]
+        answers = scrape.metrics_of_workers(settings)
+    assert [(name, len(metrics)) for name, metrics in answers] == [("1", 1), ("2", 1), ("3", 1)]
 
 
 def test_no_port_was_set() -> None:
-    assert scrape.told_by_workers(ServiceSettings(workers=2, worker_metrics_port=0)) == []
+    assert scrape.metrics_of_workers(ServiceSettings(workers=2, worker_metrics_port=0)) == []

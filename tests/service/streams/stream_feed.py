@@ -74,9 +74,9 @@ def agree(where: Place, name: str) -> bool:
     nowcasts = StreamProcessing.from_settings(where.settings, 5)
     try:
         truth = recounted(nowcasts.stores, nowcasts.scorer, name)
-        kept = stored(nowcasts.stores, nowcasts.scorer, name)
+        retained = stored(nowcasts.stores, nowcasts.scorer, name)
         span = TimeSpan(frames().times[0], frames().times[-1])
-        return bool(truth) and kept == truth == nowcasts.sums.over(name, span)
+        return bool(truth) and retained == truth == nowcasts.sums.over(name, span)
     finally:
         nowcasts.close()
 

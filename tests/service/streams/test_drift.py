@@ -14,13 +14,13 @@ from tests.service.streams.stream_feed import declare
 def test_a_new_stream_says_that_too_little_is_known(door: Any) -> None:
     client = door.client
     declare(client, "fresh")
-    told = client.get("/streams/fresh/drift").json()
-    assert told["summary"].startswith("Too little rain yet to tell: 0 of ")
-    assert told["alerts"] == []
-    assert told["upto"] is None
-    assert {chart["chart"] for chart in told["charts"]} == {"cusum", "ewma"}
-    assert all(chart["statistic"] < chart["limit"] for chart in told["charts"])
-    assert all(sample["blocks"] == 0 < sample["floor"] for sample in told["samples"])
+    answer = client.get("/streams/fresh/drift").json()
+    assert answer["summary"].startswith("Too little rain yet to tell: 0 of ")
+    assert answer["alerts"] == []
+    assert answer["upto"] is None
+    assert {chart["chart"] for chart in answer["charts"]} == {"cusum", "ewma"}
+    assert all(chart["statistic"] < chart["limit"] for chart in answer["charts"])
+    assert all(sample["blocks"] == 0 < sample["floor"] for sample in answer["samples"])
 
 
 def test_what_was_charted_ends_after_the_first_frame() -> None:

@@ -73,8 +73,8 @@ def sums_are_made_again(where: Place, client: httpx.Client) -> None:
     store = where.store()
     store.engine.redis.flushall()
     store.close()
-    found = reindex_all(where.settings, recount=True)["radar"]
-    assert (found.frames, found.forecasts, found.differing) == (4, 4, 0)
+    reindexed = reindex_all(where.settings, recount=True)["radar"]
+    assert (reindexed.frames, reindexed.forecasts, reindexed.differing) == (4, 4, 0)
     assert client.get("/streams/radar/verification").json() == before
     assert agree(where, "radar")
 

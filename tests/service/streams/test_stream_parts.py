@@ -14,7 +14,7 @@ from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import ContingencyCounts, added
 from echocast.service.cli.main import app
 from echocast.service.streams.scores import leads_of, paired_skill
-from echocast.service.streams.verification_formats import wanted_table
+from echocast.service.streams.verification_formats import requested_format
 
 
 def test_the_gateway_opens_no_radar_file_for_streams() -> None:
@@ -69,11 +69,11 @@ def test_counts_add_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("accept", "wanted"),
+    ("accept", "requested"),
     [(None, "json"), ("text/csv", "csv"), ("image/*", "png"), ("text/html, */*;q=0.1", "json")],
 )
-def test_the_format_that_is_accepted(accept: str | None, wanted: str) -> None:
-    assert wanted_table(None, accept) == wanted
+def test_the_format_that_is_accepted(accept: str | None, requested: str) -> None:
+    assert requested_format(None, accept) == requested
 
 
 def test_cpu_time_of_children_counts() -> None:

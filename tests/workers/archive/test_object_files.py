@@ -149,14 +149,14 @@ def test_a_stream_in_a_store_scores_itself_like_one_on_disk(bucket: str, tmp_pat
         stored.stores = StreamStores.of(ObjectFiles(f"{bucket}/scored", tmp_path / "copies"))
         stored.scorer = Scorer(stored.stores, stored.sums)
         stored.stores.streams.declare(stored.stream)
-        stored.settle_origin(GRID)
+        stored.set_origin(GRID)
         benches.append(stored)
         for bench in benches:
             for slot in range(3):
                 bench.put(slot, seed=slot)
                 bench.issue(slot)
             bench.put(1, seed=9)
-            bench.settle()
+            bench.score()
             assert bench.agrees()
         assert benches[0].sums.totals("disk") == benches[1].sums.totals("stored")
         engine.close()

@@ -54,9 +54,9 @@ class Bench:
         self.sums = CountSums(engine)
         self.scorer = Scorer(self.stores, self.sums)
         self.stream, _ = self.stores.streams.declare(Stream(name, 5))
-        self.settle_origin(GRID)
+        self.set_origin(GRID)
 
-    def settle_origin(self, grid: Grid) -> None:
+    def set_origin(self, grid: Grid) -> None:
         self.stores.streams.settled(self.stream, Origin(grid, 0.0))
 
     def put(self, slot: int, seed: int) -> str:
@@ -104,7 +104,7 @@ class Bench:
 
         return self.stores.forecasts.issue(issued, write)
 
-    def settle(self, first: int = -300, last: int = 300) -> int:
+    def score(self, first: int = -300, last: int = 300) -> int:
         return self.scorer.score_span(
             self.name, TimeSpan(START + first * STEP, START + last * STEP)
         )
@@ -112,7 +112,7 @@ class Bench:
     def agrees(self) -> bool:
         """Whether sums, stored counts and a recount are the same."""
         truth = recounted(self.stores, self.scorer, self.name)
-        kept = stored(self.stores, self.scorer, self.name)
-        assert kept == truth
+        in_files = stored(self.stores, self.scorer, self.name)
+        assert in_files == truth
         assert self.sums.over(self.name, ALL) == truth
         return bool(truth)

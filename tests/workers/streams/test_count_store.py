@@ -104,10 +104,10 @@ def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_a_damaged_object_is_counted_anew(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     ((counted,),) = (frame.objects for frame in bench.stores.counts.frames("radar", ALL))
     bench.stores.files.put(counted.entry.path, b'{"observed": ')
-    assert bench.settle() == 2
+    assert bench.score() == 2
     assert bench.agrees()
 
 
@@ -125,21 +125,21 @@ def test_an_older_archive_is_read_on_and_reindex_rewrites_it(bench: Bench, tmp_p
     for slot in range(8):  # beyond the hour, and the day
         bench.put(slot, seed=slot)
         bench.issue(slot)
-        bench.settle()
+        bench.score()
     write_as_before(bench)
     assert paths(tmp_path) == []
-    assert bench.settle() == 0
+    assert bench.score() == 0
     assert bench.agrees()
     late = bench.issue(-1, leads=9)  # both forms at the same frames
     bench.put(8, seed=8)
     bench.put(3, seed=33)
-    bench.settle()
+    bench.score()
     assert bench.agrees()
     before = bench.sums.over("radar", ALL)
     assert before["45|forecasts|model"] == [1]
     for _ in range(2):
-        found = reindex(bench.stores, bench.scorer, bench.sums, "radar")
-        assert (found.frames, found.forecasts, found.counted) == (9, 9, 0)
+        outcome = reindex(bench.stores, bench.scorer, bench.sums, "radar")
+        assert (outcome.frames, outcome.forecasts, outcome.counted) == (9, 9, 0)
         assert bench.sums.over("radar", ALL) == stored(bench.stores, bench.scorer, "radar")
         assert bench.sums.over("radar", ALL) == before
         assert not list((tmp_path / "verification" / "radar").iterdir())

@@ -24,13 +24,13 @@ PIXELS = SIDE * SIDE
 
 
 @pytest.fixture
-def told() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
 @pytest.fixture
-def watch(bench: Bench, engine: EngineClient, told: list[str]) -> DriftWatch:
-    return DriftWatch(bench.stores, bench.sums, engine, told.append)
+def watch(bench: Bench, engine: EngineClient, messages: list[str]) -> DriftWatch:
+    return DriftWatch(bench.stores, bench.sums, engine, messages.append)
 
 
 def count(bench: Bench, block: Block, number: int = 0) -> None:
@@ -168,7 +168,7 @@ def test_counts_that_are_added_meanwhile_are_not_lost(
 
 
 def test_skill_drift_is_told_when_it_begins_and_not_again(
-    bench: Bench, watch: DriftWatch, engine: EngineClient, told: list[str]
+    bench: Bench, watch: DriftWatch, engine: EngineClient, messages: list[str]
 ) -> None:
     worse = blocks(7, 12, after=60, dry=0.0, model=0.0, canary=0.05)
     given = [*blocks(7, 60, dry=0.0), *worse]
@@ -181,8 +181,8 @@ def test_skill_drift_is_told_when_it_begins_and_not_again(
         arrive(bench, block.begin + BLOCK)
         watch.update(NAME)
     assert SKILL_DRIFT in drift_state(engine, NAME).alerts
-    assert len(told) == 1
-    assert "skill drift of the stream radar" in told[0]
+    assert len(messages) == 1
+    assert "skill drift of the stream radar" in messages[0]
 
 
 def test_reindex_makes_the_state_again(
@@ -193,7 +193,7 @@ def test_reindex_makes_the_state_again(
     bench.issue(0)
     for slot in (1, 2, A_BLOCK, 2 * A_BLOCK, 3 * A_BLOCK + 1):
         bench.put(slot, seed=slot)
-        bench.settle(-300, 900)
+        bench.score(-300, 900)
         watch.update(NAME)
     before = drift_state(engine, NAME)
     assert before.upto is not None

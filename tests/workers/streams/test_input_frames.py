@@ -128,8 +128,8 @@ def test_without_the_network_a_lonely_frame_stays_and_several_move_on() -> None:
         assert forecast.quality == choice.quality
         observed = frames[START].reflectivity_dbz
         first = forecast.persistence.reflectivity_dbz[0]
-        seen = np.isfinite(first)
-        assert seen.any()
-        wet = seen & (observed > 0)
+        valid = np.isfinite(first)
+        assert valid.any()
+        wet = valid & (observed > 0)
         np.testing.assert_array_equal(first[wet], observed[wet])
         assert np.isnan(first[np.isnan(observed)]).all()

@@ -146,14 +146,14 @@ def test_a_frame_set_aside_is_missing_until_it_is_sent_again_to_replace(bench: B
     assert frames.times("radar", ALL) == [START, START + STEP]
     assert [header.time for header in frames.headers("radar", ALL)] == [START, START + STEP]
     assert frames.newest_time("radar") == START + STEP
-    assert bench.settle() == 3  # two frames, and one forecast that met the second
+    assert bench.score() == 3  # two frames, and one forecast that met the second
     with pytest.raises(StreamConflict):
         frames.put("radar", stream_frame(2, 7), replace=False)
     assert frames.put("radar", stream_frame(2, 2), replace=False) == "same"
     assert frames.set_aside_times("radar") == [START + 2 * STEP]
     assert frames.put("radar", stream_frame(2, 2), replace=True) == "replaced"
     assert frames.set_aside_times("radar") == []
-    assert bench.settle() == 2
+    assert bench.score() == 2
     assert bench.agrees()
 
 
@@ -185,15 +185,15 @@ def test_a_frame_is_at_hand_until_the_engine_has_forgotten_it(
     engine.redis.flushall()
     attempts = Attempts(engine, 3)
     assert attempts.begin(FRAME, "first") is Attempt.BEGUN
-    forget, seen = attempts._end, []
+    forget, attempts_meanwhile = attempts._end, []
 
     def slowly(frame: str) -> None:
-        seen.append(attempts.begin(frame, "first"))
+        attempts_meanwhile.append(attempts.begin(frame, "first"))
         forget(frame)
 
     monkeypatch.setattr(attempts, "_end", slowly)
     attempts.end(FRAME)
-    assert seen == [Attempt.BUSY]
+    assert attempts_meanwhile == [Attempt.BUSY]
     assert attempts.begin(FRAME, "first") is Attempt.BEGUN
 
 

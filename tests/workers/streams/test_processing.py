@@ -176,8 +176,8 @@ def test_reindexing_finds_what_was_never_counted(stage: Stage) -> None:
     for slot in range(3):
         stage.put(slot)
     processing = stage.processing
-    found = reindex(processing.stores, processing.scorer, processing.sums, "radar")
-    assert (found.frames, found.counted) == (3, 3)
+    outcome = reindex(processing.stores, processing.scorer, processing.sums, "radar")
+    assert (outcome.frames, outcome.counted) == (3, 3)
     assert reindex(processing.stores, processing.scorer, processing.sums, "radar").counted == 0
 
 

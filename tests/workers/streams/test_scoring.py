@@ -23,8 +23,8 @@ def test_a_frame_scores_every_forecast_valid_at_its_time_once(bench: Bench) -> N
     bench.issue(0)
     bench.issue(1)
     bench.put(2, seed=5)
-    assert bench.settle() == 3  # two forecasts and the frame itself
-    assert bench.settle() == 0
+    assert bench.score() == 3  # two forecasts and the frame itself
+    assert bench.score() == 0
     assert bench.agrees()
     sums = bench.sums.over("radar", ALL)
     assert sums["10|forecasts|model"] == [1]
@@ -35,7 +35,7 @@ def test_a_frame_scores_every_forecast_valid_at_its_time_once(bench: Bench) -> N
 def test_all_five_methods_are_counted_on_the_same_pixels(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     sums = bench.sums.over("radar", ALL)
     methods = ("model", "canary", "extrapolation", "decoded_extrapolation", "persistence")
     for threshold in ("20", "30", "40", "50"):
@@ -47,9 +47,9 @@ def test_all_five_methods_are_counted_on_the_same_pixels(bench: Bench) -> None:
 
 def test_a_frame_that_came_before_its_forecast_counts_too(bench: Bench) -> None:
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     bench.issue(0)
-    bench.settle()
+    bench.score()
     assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
     assert bench.agrees()
 
@@ -57,10 +57,10 @@ def test_a_frame_that_came_before_its_forecast_counts_too(bench: Bench) -> None:
 def test_a_replaced_frame_changes_the_counts_but_never_the_totals(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     before, totals = bench.sums.over("radar", ALL), bench.sums.totals("radar")
     assert bench.put(1, seed=6) == "replaced"
-    bench.settle()
+    bench.score()
     assert bench.sums.over("radar", ALL) != before
     assert bench.sums.totals("radar") == totals == before
     assert bench.sums.corrections("radar") == 2  # the forecast and the frame itself
@@ -77,7 +77,7 @@ def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     for counts in counted:
         bench.scorer._add("radar", counts)
     assert bench.sums.over("radar", ALL) == {}
-    bench.settle()
+    bench.score()
     assert bench.agrees()
     assert bench.sums.corrections("radar") == 0
 
@@ -85,7 +85,7 @@ def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
 def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     before = bench.sums.over("radar", ALL)
     pending = bench.scorer.pending("radar", ALL)
     for counts in bench.scorer.stored(pending, pending.valid):
@@ -98,7 +98,7 @@ def test_a_few_vectors_are_what_they_are_among_all(bench: Bench) -> None:
     for slot in range(9):  # beyond the hour, and the day
         bench.issue(slot, seed=slot)
         bench.put(slot, seed=slot)
-    bench.settle()
+    bench.score()
     for span in (
         ALL,
         TimeSpan(START, START + timedelta(minutes=20)),
@@ -115,7 +115,7 @@ def test_a_few_vectors_are_what_they_are_among_all(bench: Bench) -> None:
 def test_few_vectors_are_told_by_an_engine_that_is_full(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     redis = bench.sums.engine.redis
     [(_, most)] = redis.config_get("maxmemory").items()
     redis.config_set("maxmemory", 1)
@@ -129,18 +129,18 @@ def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Benc
     for slot in range(4):
         bench.put(slot, seed=slot)
         bench.issue(slot)
-    bench.settle()
+    bench.score()
     before = bench.sums.over("radar", ALL)
     bench.sums._engine.redis.flushall()
-    found = reindex(bench.stores, bench.scorer, bench.sums, "radar")
+    outcome = reindex(bench.stores, bench.scorer, bench.sums, "radar")
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
-    assert (found.frames, found.forecasts, found.counted) == (4, 4, 0)
+    assert (outcome.frames, outcome.forecasts, outcome.counted) == (4, 4, 0)
 
 
 def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    bench.settle()
+    bench.score()
     assert differing(bench.stores, bench.scorer, "radar") == 0
     (frame,) = bench.stores.counts.frames("radar", ALL)
     (counted,) = frame.objects
@@ -155,11 +155,11 @@ def test_counts_outlive_the_frames_they_came_from(bench: Bench) -> None:
     for slot in range(3):
         bench.put(slot, seed=slot)
         bench.issue(slot)
-    bench.settle()
+    bench.score()
     before = bench.sums.over("radar", ALL)
     bench.stores.remove_old(Stream("radar", 5, retention_days=1), START + timedelta(days=9))
     assert bench.stores.frames.newest_time("radar") is None
-    assert bench.settle() == 0
+    assert bench.score() == 0
     assert bench.sums.over("radar", ALL) == before
     reindex(bench.stores, bench.scorer, bench.sums, "radar")
     assert bench.sums.over("radar", ALL) == before
@@ -171,7 +171,7 @@ def test_a_damaged_forecast_keeps_no_other_from_its_scores(bench: Bench) -> None
     bench.issue(1)
     bench.stores.forecasts.local_file(damaged).write_bytes(b"rain")
     bench.put(2, seed=5)
-    bench.settle()
+    bench.score()
     assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
 
 
@@ -227,15 +227,15 @@ def test_counts_equal_the_recount_after_any_history(engine: EngineClient, histor
             elif kind == "forecast":
                 killed_after(bench, number, lambda slot=slot: bench.issue(slot))
             elif kind == "settle":
-                killed_after(bench, number, lambda slot=slot: bench.settle(slot, slot))
+                killed_after(bench, number, lambda slot=slot: bench.score(slot, slot))
             else:
                 engine.redis.flushall()
                 whole = (bench.stores, bench.scorer, bench.sums, "radar")
                 killed_after(bench, number, lambda whole=whole: reindex(*whole))
-        bench.settle()
+        bench.score()
         bench.agrees()
         before = bench.sums.over("radar", ALL)
-        assert bench.settle() == 0
+        assert bench.score() == 0
         assert bench.sums.over("radar", ALL) == before
 
 
@@ -247,7 +247,7 @@ def test_the_order_of_arrival_does_not_matter(engine: EngineClient, order: Any) 
         bench = Bench(Path(root), engine)
         for kind, slot in order:
             bench.put(slot, seed=slot) if kind == "frame" else bench.issue(slot)
-            bench.settle()
+            bench.score()
         sums = bench.sums.over("radar", ALL)
         assert sums["10|forecasts|model"] == [2]
         assert bench.agrees()
@@ -261,5 +261,5 @@ def in_time_order(engine: EngineClient) -> dict[str, list[int]]:
         for slot in range(4):
             bench.put(slot, seed=slot) if slot else None
             bench.issue(slot) if slot < 2 else None
-            bench.settle()
+            bench.score()
         return bench.sums.over("radar", ALL)

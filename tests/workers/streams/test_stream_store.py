@@ -118,8 +118,8 @@ def test_a_stream_declared_before_there_were_limits_is_read(
     stored: dict[str, float], read: dict[str, float]
 ) -> None:
     declared = Stream("radar", 5)
-    found = Stream.from_json({**declared.to_json(), **stored})
-    assert found == replace(declared, **read)  # type: ignore[arg-type]
+    names = Stream.from_json({**declared.to_json(), **stored})
+    assert names == replace(declared, **read)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("off", "place"), [(0, 0), (29, 0), (-29, 0), (275, 1), (325, 1)])
@@ -209,8 +209,8 @@ def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:
     stream = Stream("radar", 5, retention_days=4)
     ever = TimeSpan(START - timedelta(days=1), START + timedelta(days=30))
     assert bench.stores.remove_old(stream, START + 10 * day * STEP) == 3
-    kept = [header.time for header in bench.stores.frames.headers("radar", ever)]
-    assert kept == [START + 8 * day * STEP, START + 10 * day * STEP]
+    times = [header.time for header in bench.stores.frames.headers("radar", ever)]
+    assert times == [START + 8 * day * STEP, START + 10 * day * STEP]
     issued = bench.stores.forecasts.listing("radar", ever)
     assert [i.forecast_reference_time for i in issued] == [
         START + slot * STEP for slot in (5 * day, 8 * day, 10 * day)
