@@ -53,6 +53,7 @@ FRACTIONS_THRESHOLDS_DBZ = (20.0, 30.0, 40.0)  # of the fractions skill score
 RELIABILITY = "reliability"
 STORMS = "storms"
 CLASSES = 10  # of probability
+CLASS_MIDDLES = tuple((index + 0.5) / CLASSES for index in range(CLASSES))
 
 
 def label(method: str) -> str:
@@ -184,6 +185,19 @@ def csi(values: Ints) -> Floats:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(union(values) > 0, values[..., 0] / union(values), np.nan)
+
+
+def reliability(
+    counts: Counts, threshold_dbz: float, lead_minutes: Iterable[float]
+) -> list[tuple[int, int]]:
+    """For each class of probability its pixels, and those of them where the threshold was exceeded.
+
+    All lead times together; empty where none of them was counted.
+    """
+    names = [f"{lead:g}|{RELIABILITY}|{threshold_dbz:g}" for lead in lead_minutes]
+    vectors = [counts[name] for name in names if name in counts]
+    total = [sum(column) for column in zip(*vectors, strict=True)]
+    return list(zip(total[:CLASSES], total[CLASSES:], strict=True))
 
 
 def added(parts: Iterable[Counts]) -> dict[str, list[int]]:

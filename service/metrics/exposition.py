@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from echocast.model.verification.counts import CLASSES
+from echocast.model.verification.counts import CLASS_MIDDLES
 from echocast.service.metrics.drift import DriftCollector
 from echocast.service.metrics.streams import families
 from echocast.service.streams.sample_floors import SampleFloors
@@ -160,8 +160,7 @@ class Constants(Collector):
             "Middle of a class of forecast probability, as a number.",
             labels=("probability",),
         )
-        for index in range(CLASSES):
-            middle = (index + 0.5) / CLASSES
+        for middle in CLASS_MIDDLES:
             classes.add_metric((f"{middle:g}",), middle)
         yield classes
 

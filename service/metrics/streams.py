@@ -17,17 +17,16 @@ from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,
     CHALLENGER,
-    CLASSES,
+    CLASS_MIDDLES,
     DECODED,
     FALLBACK,
     METHODS,
     MODEL,
-    RELIABILITY,
     STORMS,
     STREAM_THRESHOLDS_DBZ,
     ContingencyCounts,
     Counts,
-    added,
+    reliability,
 )
 from echocast.model.verification.frame_statistics import (
     HISTOGRAM,
@@ -143,13 +142,9 @@ def _reliability(stream: Stream, totals: Counts, leads: Sequence[float]) -> Iter
         labels=labels,
     )
     for threshold in STREAM_THRESHOLDS_DBZ:
-        name = f"{RELIABILITY}|{threshold:g}"
-        vectors = (totals.get(f"{lead:g}|{name}") for lead in leads)
-        counts = added({name: vector} for vector in vectors if vector).get(name, [0] * 2 * CLASSES)
-        for index, (count, events) in enumerate(
-            zip(counts[:CLASSES], counts[CLASSES:], strict=True)
-        ):
-            values = (stream.name, f"{threshold:g}", f"{(index + 0.5) / CLASSES:g}")
+        counts = reliability(totals, threshold, leads) or [(0, 0)] * len(CLASS_MIDDLES)
+        for middle, (count, events) in zip(CLASS_MIDDLES, counts, strict=True):
+            values = (stream.name, f"{threshold:g}", f"{middle:g}")
             pixels.add_metric(values, count)
             exceeded.add_metric(values, events)
     yield pixels

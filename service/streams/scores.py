@@ -13,16 +13,16 @@ from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,
     CHALLENGER,
-    CLASSES,
+    CLASS_MIDDLES,
     DECODED,
     EXTRAPOLATION,
     FALLBACK,
     METHODS,
     MODEL,
-    RELIABILITY,
     STREAM_THRESHOLDS_DBZ,
     ContingencyCounts,
     added,
+    reliability,
 )
 from echocast.service.http.schemas import Scores
 from echocast.service.streams.sample_floors import SampleFloors
@@ -133,19 +133,14 @@ def _reliability(vectors: Vectors, leads: Sequence[float]) -> dict[str, list[Rel
     """All leads together."""
     classes = {}
     for threshold in STREAM_THRESHOLDS_DBZ:
-        name = f"{RELIABILITY}|{threshold:g}"
-        parts = (
-            {name: vectors[f"{lead:g}|{name}"]} for lead in leads if f"{lead:g}|{name}" in vectors
-        )
-        if counts := added(parts).get(name):
-            pairs = zip(counts[:CLASSES], counts[CLASSES:], strict=True)
+        if counts := reliability(vectors, threshold, leads):
             classes[f"{threshold:g}"] = [
                 ReliabilityClass(
-                    probability=(index + 0.5) / CLASSES,
+                    probability=middle,
                     pixels=pixels,
                     observed_frequency=exceeded / pixels if pixels else None,
                 )
-                for index, (pixels, exceeded) in enumerate(pairs)
+                for middle, (pixels, exceeded) in zip(CLASS_MIDDLES, counts, strict=True)
             ]
     return classes
 

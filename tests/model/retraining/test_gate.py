@@ -181,3 +181,14 @@ def test_storms_are_cores_of_some_size():
     assert count_storms(frame, 1.0) == 2
     assert count_storms(frame, 0.5) == 0
     assert count_storms(np.full((5, 5), np.nan, np.float32), 1.0) == 0
+
+
+def test_the_file_of_an_event_holds_counts_and_pixels_and_gives_the_same_back(tmp_path):
+    first = paired_event(1)
+    first.save(tmp_path / "event.npz")
+    with np.load(tmp_path / "event.npz", allow_pickle=False) as parts:
+        assert parts["counts"].shape[-1] == 3
+        assert (parts["pixels"] == 4096).all()
+    again = PairedForecasts.load(tmp_path / "event.npz")
+    assert again.scores.methods == PAIRED_METHODS
+    assert np.array_equal(again.scores.counts, first.scores.counts)

@@ -11,6 +11,7 @@ from echocast.model.verification.counts import (
     added,
     count_events,
     csi,
+    reliability,
     union,
 )
 
@@ -76,3 +77,15 @@ def test_the_index_of_an_array_is_that_of_its_tables() -> None:
     assert index[1, 1, 2] == counts.table("persistence", 40.0, 2).critical_success_index
     assert union(counts.values)[0, 0, 0] == 0
     assert (csi(counts.values[..., :3]) == index)[~np.isnan(index)].all()
+
+
+def test_classes_of_probability_add_over_leads() -> None:
+    first, second = np.arange(20), 7 * np.arange(20)
+    counts = {
+        "5|reliability|30": first.tolist(),
+        "10|reliability|30": second.tolist(),
+        "15|reliability|30": [9] * 20,
+    }
+    total = reliability(counts, 30.0, (5.0, 10.0, 20.0))
+    assert np.array_equal(total, (first + second).reshape(2, 10).T)
+    assert reliability(counts, 40.0, (5.0, 10.0)) == []
