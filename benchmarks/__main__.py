@@ -40,7 +40,7 @@ app = command_line()
 
 Output = Annotated[
     Path | None,
-    typer.Option(help="Markdown file for the table, written row by row; rows it has are kept."),
+    typer.Option(help="Markdown file for the table, written row by row; rows that are there stay."),
 ]
 
 

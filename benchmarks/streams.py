@@ -151,9 +151,9 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of a process and its descendants.
 
     Raises:
-        BenchmarkFailed: This system does not tell.
+        BenchmarkFailed: This system does not show it.
     """
     seconds = processor_seconds(pid)
     if seconds is None:
-        raise BenchmarkFailed("This system does not tell the processor time of processes.")
+        raise BenchmarkFailed("This system does not show the processor time of processes.")
     return seconds

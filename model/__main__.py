@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from echocast.model.cli.options import command_line, run
 
-COMMANDS = {  # by name, the module of model/cli/ that it stands in
+COMMANDS = {  # and the module of model/cli/ of each
     "nowcast": "nowcast",
     "windows": "windows",
     "train": "training",

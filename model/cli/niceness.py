@@ -1,4 +1,4 @@
-"""Priority: how long work leaves the CPU to others on the same machine."""
+"""Niceness: how much work leaves the CPU to others on the same machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def yield_to_others(niceness: int) -> None:
     A session that another process leads, e.g. a terminal's, stays as it is.
 
     Args:
-        niceness: 0 to 19: from as important as usual to what runs when nobody else wants to.
+        niceness: 0 to 19: from the usual priority to the lowest.
     """
     os.nice(niceness)
     if os.getsid(0) == os.getpid():

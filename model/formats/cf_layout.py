@@ -185,7 +185,7 @@ def write_packed(
 
 
 def _chunk_side(side: int) -> int:
-    """Chunks of one size: what they stick out beyond the edge is compressed and read in vain."""
+    """Chunks of one size: what lies beyond the edge would be compressed and read for nothing."""
     return math.ceil(side / math.ceil(side / CHUNK_PIXELS))
 
 

@@ -48,7 +48,7 @@ def _axes_grid(
     dimensions: tuple[str, str],
     window: tuple[slice, slice],
 ) -> Grid:
-    """The grid that the coordinates of the two dimensions tell."""
+    """The grid by the coordinates of the two dimensions."""
     axes = [dataset.variables.get(name) for name in dimensions]
     where = f"variable {variable.name!r}"
     if axes[0] is None or axes[1] is None:
@@ -108,7 +108,7 @@ def _grid_mapping(dataset: netCDF4.Dataset, variable: Variable) -> dict[str, Any
 
 
 def named(crs: Mapping[str, Any]) -> dict[str, Any]:
-    """A grid mapping with its ``grid_mapping_name``, taken from the WKT where it has only that."""
+    """A grid mapping with its ``grid_mapping_name``, read from the WKT where it has only that."""
     wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
     if "grid_mapping_name" in crs or not wkt:
         return completed(dict(crs))

@@ -91,7 +91,7 @@ def read_netcdf(
 
 
 def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
-    """Raise where the file is a forecast: forecasts of forecasts, or training on them, help nobody.
+    """Raise where the file is a forecast: no forecasts of forecasts, and no training on them.
 
     Raises:
         ContractViolation: It has a CF forecast period that is not all zero.

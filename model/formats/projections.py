@@ -38,7 +38,7 @@ NAMES = (  # CF conventions 1.11, appendix F
 def declared_mapping(crs: Any) -> dict[str, Any]:
     """Grid-mapping attributes that somebody wrote down, checked; empty for None.
 
-    Files are taken as they are; a declaration can still be mended by who wrote it.
+    Files are accepted as they are; a declaration can still be corrected by its author.
 
     Raises:
         ContractViolation: A NetCDF file can't hold them, or CF has no such projection.

@@ -1,4 +1,4 @@
-"""Where the frames of streams lie in an archive, and what a name alone tells."""
+"""Where the frames of streams lie in an archive, and what a name alone says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def day_folder(kind: str, stream: str, day: datetime) -> str:
 
 
 def stamp(time: datetime) -> str:
-    """A time as it stands in names."""
+    """A time as it is written in names."""
     return time.astimezone(UTC).strftime(TIME)
 
 

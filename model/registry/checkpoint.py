@@ -28,7 +28,8 @@ __all__ = ["FORMAT", "amend", "equals_extrapolation", "load", "save"]
 
 
 def save(network: Network, directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a checkpoint directory; the manifest comes last, so a torn one is not taken for one.
+    """Write a checkpoint directory; the manifest is written last, so that a folder
+    that was not finished is no checkpoint.
 
     Args:
         network: Weights and configuration.

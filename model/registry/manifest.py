@@ -56,7 +56,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest at once: whoever reads sees the old one or the new one."""
+    """Write a manifest at once: a reader sees the old one or the new one."""
     new = directory / (MANIFEST + ".new")
     new.write_text(json.dumps(manifest, indent=2) + "\n")
     new.replace(directory / MANIFEST)

@@ -121,7 +121,7 @@ class Registry:
                 return
             shipped = first_roles(self.shipped)
             aliases = {role: shipped.get(role, shipped[CHAMPION]) for role in (CHAMPION, CANARY)}
-            why = "No model served yet; the shipped ones were taken over."
+            why = "No model served yet; the shipped ones serve from now on."
             self._change(START, who, why, aliases)
 
     def promote(
@@ -200,7 +200,7 @@ class Registry:
         """Write an entry that changes no role, e.g. of a retraining and its verdict.
 
         Raises:
-            RegistryConflict: ``what`` stands for a change of aliases.
+            RegistryConflict: ``what`` is the kind of a change of roles.
             RegistryError: The root can't be written.
         """
         if what in CHANGES:

@@ -54,7 +54,7 @@ class Roles:
 
 
 def promoted(aliases: Aliases, model: str) -> dict[str, str]:
-    """After a promotion: the champion becomes the previous one, and nobody challenges itself.
+    """After a promotion: the champion becomes the previous one; the model is challenger no more.
 
     Raises:
         RegistryConflict: The model serves already.

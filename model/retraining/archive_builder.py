@@ -15,11 +15,11 @@ from echocast.model.formats.stream_layout import declaration_path, frame_path, o
 from echocast.model.frames import Frames, Grid
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-RETENTION_DAYS = 36500.0  # whoever builds an archive decides himself what to remove
+RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 
 
 def build(files: Sequence[Path], store: Path, stream: str) -> int:
-    """Write the frames of radar files below ``store``; those that stand there already stay.
+    """Write the frames of radar files below ``store``; those that are there already stay.
 
     Args:
         files: Each is read by itself; all are on one grid.
@@ -37,7 +37,7 @@ def build(files: Sequence[Path], store: Path, stream: str) -> int:
 
 
 def add(frames: Frames, store: Path, stream: str, name: str) -> int:
-    """Write frames below ``store``; those that stand there already stay.
+    """Write frames below ``store``; those that are there already stay.
 
     Args:
         frames: Two or more.
@@ -89,7 +89,7 @@ def _declare(store: Path, stream: str, frames: Frames, name: str) -> None:
 
 
 def _put(store: Path, stream: str, frames: Frames, k: int) -> bool:
-    """Write one frame; False where it stands already."""
+    """Write one frame; False where it is there already."""
     place = store / frame_path(stream, frames.times[k])
     if place.exists():
         return False

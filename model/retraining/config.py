@@ -65,7 +65,7 @@ class EventRules(_Checked):
     )
     dry_minutes: float = Field(default=120.0, ge=1, le=YEAR_MINUTES, description="minutes")
     longest_minutes: float = Field(default=1440.0, ge=1, le=YEAR_MINUTES, description="minutes")
-    window_frames: int = Field(default=20, ge=2, description="frames; the champion's are taken")
+    window_frames: int = Field(default=20, ge=2, description="frames; the champion's are used")
 
 
 class PromotionCriteria(_Checked):

@@ -29,7 +29,7 @@ QUARTILES = (25, 50, 75)
 ALIKE = 0.6  # of the median's jump, at least, that the other quartiles make in its direction
 JUMP_DB = 1.5  # the median of real frames 10 minutes apart or less jumps by less, 1 pair in 429 not
 JUMP_SPREADS = 6.0
-AROUND = 6  # pairs before and after, that tell the usual step, and what a jump is compared with
+AROUND = 6  # pairs before and after, that show the usual step, and what a jump is compared with
 FEWEST_AROUND = 4
 STEP_TOLERANCE = 0.1
 

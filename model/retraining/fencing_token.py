@@ -43,7 +43,7 @@ def fenced(root: Path, number: int | None) -> Iterator[None]:
     """A context in which the fence is not raised; without a number there is none.
 
     Raises:
-        RegistryConflict: A retraining with a higher number has taken over.
+        RegistryConflict: A retraining with a higher number has begun.
     """
     if number is None:
         yield

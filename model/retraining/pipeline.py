@@ -76,7 +76,7 @@ class Retraining:
             ModelError: The folder belongs to another retraining, or to another process.
             InputError: The archive holds no frames, or lost some on the way; or ``crop`` is no
                 multiple of the network's patch.
-            RegistryError: The registry can't be written, or a newer retraining took over.
+            RegistryError: The registry can't be written, or a newer retraining has begun.
         """
         if not self.group.leads:
             self._help()

@@ -61,7 +61,7 @@ def publish(
         The facts of the history entry.
 
     Raises:
-        RegistryConflict: A newer retraining has taken over.
+        RegistryConflict: A newer retraining has begun.
         RegistryError: The registry can't be written.
     """
     with fenced(registry.root, options.number):

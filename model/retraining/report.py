@@ -73,7 +73,7 @@ def _sections(
         yield from (_plot(*named) for named in plots.score_plots(paired).items())
         if len(paired) < 10:
             yield (
-                "<p><small>With fewer than ten events the intervals tell mostly of the hours"
+                "<p><small>With fewer than ten events the intervals mostly show the hours"
                 " within them, little of other weather.</small></p>"
             )
     if results.losses:

@@ -114,7 +114,7 @@ def calibrate(
     """Write the trained network as a checkpoint, with cuts that the calibration events choose.
 
     How far decisions lean on extrapolation, and how much higher their cuts begin, is the
-    champion's: few events can't tell.
+    champion's: a few events are too small a sample.
 
     Args:
         run_folder: Of the run.

@@ -53,7 +53,7 @@ class ProcessGroup:
             part.copy_(mean.view_as(part))
 
     def check_same_step(self, step: int, device: torch.device) -> None:
-        """Return where all processes stand at the same step.
+        """Check that all processes are at the same step.
 
         Raises:
             ModelError: They do not: the folder of the run is not shared by all hosts.
@@ -64,7 +64,7 @@ class ProcessGroup:
         dist.all_reduce(bounds, dist.ReduceOp.MAX)
         if int(bounds[0]) != -int(bounds[1]):
             raise ModelError(
-                f"One process of the training stands at step {-int(bounds[1])}, another at step"
+                f"One process of the training is at step {-int(bounds[1])}, another at step"
                 f" {int(bounds[0])}: all hosts must share the folder of the run."
             )
 

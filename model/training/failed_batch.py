@@ -19,7 +19,7 @@ PARTS = ("frames", "valid", "bases", "pixels")
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, note: Mapping[str, str]) -> None:
-    """Write tensors whole or not at all; what stood there before stays until then.
+    """Write tensors whole or not at all; a file that was there before stays until then.
 
     Raises:
         OSError: They can't be written; nothing of them is left.

@@ -129,7 +129,7 @@ class Run:
             yield from ((f"optimiser/{number}/{k}", v) for k, v in state.items())
 
     def save(self) -> None:
-        """Write all that a resumed run needs; the old checkpoint stays until the new one stands.
+        """Write all that a resumed run needs; the old one stays until the new one is there.
 
         Raises:
             ModelError: It can't be written, as where the disk is full.
@@ -142,7 +142,7 @@ class Run:
         except OSError as error:
             raise ModelError(
                 f"The checkpoint of step {self.step} could not be written: {error}. The one before"
-                f" it, if any, still stands in {self.directory}."
+                f" it, if any, is still in {self.directory}."
             ) from error
 
     def resume(self) -> None:

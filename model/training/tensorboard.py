@@ -156,7 +156,7 @@ def _failing_clearly(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise ModelError(
             f"The TensorBoard log in {folder} could not be written: {error}. The last checkpoint"
-            " still stands; the same command goes on from it."
+            " is still there; the same command goes on from it."
         ) from error
 
 

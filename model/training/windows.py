@@ -6,7 +6,7 @@ to it, and then the base of each later frame, scale-damped extrapolation of the 
 crop was cut from.
 For an Eulerian one: the frames as they are, and the bases carried out along the motion. A window is
 cut from one event at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for
-missing, so that many fit in memory; beside them stands a JSON file with what each one is.
+missing, so that many fit in memory; a JSON file beside them says what each one is.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class CropConfig:
         coordinates: ``lagrangian``: frames are aligned along the motion; ``eulerian``: as they are.
         drift: Eulerian crops move at a random velocity, up to so many pixels a step along each axis
             (Galilean crops). Aligned ones can't: alignment takes any common velocity out again.
-        base: What stands beside the later frames.
+        base: What the network adds to, beside the later frames.
 
     Raises:
         ModelError: A drift below 0, or in Lagrangian coordinates; a base that is no continuation.

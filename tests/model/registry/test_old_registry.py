@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from echocast.model.errors import RegistryConflict
 from echocast.model.network.config import RADAR_SMALL
@@ -13,6 +14,7 @@ from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.fencing_token import fence_of, raise_fence
+from echocast.service.cli.main import app as echocast
 from echocast.service.cli.models import sentence
 from tests.model.registry.old_registry import PROMOTED, old_registry
 
@@ -84,6 +86,14 @@ def test_without_both_the_shipped_models_serve(tmp_path, tiny):
     assert registry.reader.roles().champion.startswith("radar-small/")
     registry.promote("tiny/1", **ME)
     assert registry.reader.roles().champion == "tiny/1"
+
+
+def test_the_models_are_listed_with_their_roles(tmp_path, tiny):
+    old_registry(tmp_path / "models", tiny, copy=False)
+    listed = CliRunner().invoke(echocast, ["models", "--data", str(tmp_path)])
+    assert listed.exit_code == 0
+    lines = [line.split() for line in listed.stdout.splitlines() if line.startswith("tiny/")]
+    assert lines == [["tiny/0", "canary,", "previous"], ["tiny/1", "champion"]]
 
 
 def test_a_retraining_of_then_is_shown_and_its_number_is_still_the_highest(tmp_path, tiny):

@@ -96,7 +96,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(store, tmp_pat
     reports = list(train(run, loader, until=2))
     good = (tmp_path / RUN_FILE).read_bytes()
     full_disk(len(good) // 2)
-    with pytest.raises(ModelError, match=r"step 4 could not be written.*still stands in"):
+    with pytest.raises(ModelError, match=r"step 4 could not be written.*is still in"):
         list(train(run, loader, until=4))
     full_disk(2 * len(good))
     assert (tmp_path / RUN_FILE).read_bytes() == good
@@ -124,7 +124,7 @@ def logging(folder, before_the_end):
 
 def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path, full_disk):
     full_disk(10)
-    with pytest.raises(ModelError, match=r"log in .* could not be written.*still stands"):
+    with pytest.raises(ModelError, match=r"log in .* could not be written.*is still there"):
         logging(tmp_path, lambda: None)
 
 
