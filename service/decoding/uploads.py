@@ -1,4 +1,4 @@
-"""What one request brought: files on disk and their hashes."""
+"""What one request brought: files on disk."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import BinaryIO
 
 @dataclass(eq=False)
 class UploadedFile:
-    """One file of an upload: where it lies, what the caller calls it, and its running hash."""
+    """One file of an upload: where it lies, and what the caller calls it."""
 
     path: Path
     name: str
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
         self.handle: BinaryIO = self.path.open("wb")
 
     def write(self, data: bytes) -> None:
         """Append bytes that arrived."""
-        self.digest.update(data)
         self.handle.write(data)
 
     def close(self) -> None:
@@ -55,8 +53,11 @@ class Upload:
             file.close()
 
     def sha256(self, *options: object) -> str:
-        """Hash of everything the caller sent: contents and options, not file names."""
-        parts = [self.kind, *(file.digest.hexdigest() for file in self.files), repr(options)]
+        """Hash of everything the caller sent: contents and options, not file names.
+
+        It reads all files, and is needed only where the same idempotency key may come again.
+        """
+        parts = [self.kind, *(_file_sha256(file.path) for file in self.files), repr(options)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def readable(self, message: str) -> str:
@@ -64,3 +65,8 @@ class Upload:
         for file in self.files:
             message = message.replace(str(file.path), file.name).replace(file.path.name, file.name)
         return message
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

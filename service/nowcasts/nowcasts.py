@@ -62,6 +62,7 @@ class Nowcasts:
             DiskFull: Too little space is left.
         """
         name, version = self.catalogue.champion()
+        body_sha = await self._body_sha(upload, options)
         decoded = await self._decode("decode", upload, options)
         inputs, observations = decoded["inputs"], decoded["observations"]
         parts = upload.directory / "inputs", upload.directory / "observations"
@@ -74,9 +75,16 @@ class Nowcasts:
             shape=tuple(inputs["shape"]),
             caller=caller,
             idempotency_key=options.idempotency_key,
-            body_sha=upload.sha256(options.variable, options.reference_time),
+            body_sha=body_sha,
         )
         return await asyncio.to_thread(self._submit_job, request)
+
+    @staticmethod
+    async def _body_sha(upload: Upload, options: UploadOptions) -> str:
+        """Hash of the request where its key may come again with another body; else empty."""
+        if options.idempotency_key is None:
+            return ""
+        return await asyncio.to_thread(upload.sha256, options.variable, options.reference_time)
 
     def _submit_job(self, request: JobRequest) -> Submission:
         """The job of a request; one whose forecast was removed meanwhile runs again."""
