@@ -18,9 +18,8 @@ from echocast.model.acceptance import load_checked
 from echocast.model.errors import CheckpointError, EchocastError
 from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import ServedModel
-from echocast.workers.runtime.cpus import usable_cpus
-from echocast.workers.runtime.gil import set_switch_interval
 from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.threads import set_switch_interval, usable_cpus
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
 

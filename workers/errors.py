@@ -51,7 +51,7 @@ class DeadlinePassed(EchocastError):
 
 
 class ClaimLost(EchocastError):
-    """The job was cancelled or given to another worker; nobody wants this work any more."""
+    """The job was cancelled or given to another worker; this worker stops working on it."""
 
 
 class ArchiveError(EchocastError):

@@ -29,7 +29,7 @@ class WorkerSettings(BaseSettings):
     """Folder of the model registry, which hosts may share; unset: ``models`` in ``data_dir``. The
     first start takes over the models that ship with Echocast."""
     models_watch_seconds: float = Field(default=2.0, gt=0)
-    """Seconds between two looks of a worker whether another model shall serve."""
+    """Seconds after which a worker reads again which model is the champion."""
     shadow_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the nowcasts of streams that a challenger makes as well, to be scored beside the
     champion; they are served to nobody."""
@@ -45,7 +45,7 @@ class WorkerSettings(BaseSettings):
     shadow_fewest_pixels: int = Field(default=100_000, ge=1)
     """Pixels hit, missed or falsely alarmed, below which nothing is decided."""
     shadow_look_seconds: float = Field(default=3600.0, gt=0)
-    """Seconds between two looks whether live scores decide something."""
+    """Seconds between two comparisons of live scores."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
     threads: int | None = Field(default=None, ge=1)
@@ -62,7 +62,7 @@ class WorkerSettings(BaseSettings):
     janitor_seconds: float = Field(default=5.0, gt=0)
     """Seconds between two sweeps of the elected janitor."""
     unclaimed_seconds: float = Field(default=10.0, gt=0)
-    """Seconds a job may wait unclaimed before the janitor looks whether its message was lost."""
+    """Seconds a job may wait unclaimed before the janitor checks whether its message was lost."""
     maximum_attempts: int = Field(default=3, ge=1)
     """Worker lives one job may cost before it fails as poison."""
     queue_limit: int = Field(default=1000, ge=1)
@@ -96,7 +96,7 @@ class WorkerSettings(BaseSettings):
     streams_url: str | None = None
     """Object store of streams, e.g. ``s3://bucket/prefix``; unset: the archive in ``data_dir``."""
     stream_sweep_seconds: float = Field(default=10.0, gt=0)
-    """Seconds between two looks for work on streams that was left undone."""
+    """Seconds between two searches for frames of streams that are not processed to their end."""
 
     event_floor_pixels: int = Field(default=1000, ge=1)
     """Pixels hit, missed or falsely alarmed below which dashboards show no score."""
@@ -121,7 +121,7 @@ class WorkerSettings(BaseSettings):
     trainer_lease_seconds: float = Field(default=60.0, gt=0)
     """Seconds after which a retraining whose trainer fell silent is given to another."""
     trainer_look_seconds: float = Field(default=30.0, gt=0)
-    """Seconds between two looks for a retraining whose message was lost or whose trainer died."""
+    """Seconds after which a trainer asks the engine again, as a message may be lost."""
 
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
@@ -129,7 +129,7 @@ class WorkerSettings(BaseSettings):
     """Bytes that nowcasts of no stream may take in the archive; the oldest go first, also where
     less than twice ``free_space_floor_bytes`` is free. What is an hour young stays."""
     adhoc_look_seconds: float = Field(default=60.0, gt=0)
-    """Seconds between two looks whether there are too many of them."""
+    """Seconds between two checks of that limit."""
     worker_metrics_host: str = "127.0.0.1"
     """Address on which the worker's metrics are served."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)

@@ -93,13 +93,11 @@ def running_context(
     )
     watch = ChampionWatch(registry, context.models, metrics)
     watch.update()
-    upkeep = (
+    upkeep: tuple[Heartbeat | Janitor | Periodic, ...] = (
         _heartbeat(settings, context),
         _janitor(settings, context),
-        _sweeper(settings, context),
         Periodic("reading of the registry", watch.update, settings.models_watch_seconds),
-        _shadow(settings, context, registry),
-        _retention(settings, context),
+        *_elected_upkeep(settings, context, registry),
     )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
@@ -164,26 +162,20 @@ def _janitor(settings: WorkerSettings, context: WorkerContext) -> Janitor:
     )
 
 
-def _sweeper(settings: WorkerSettings, context: WorkerContext) -> Periodic:
+def _elected_upkeep(
+    settings: WorkerSettings, context: WorkerContext, registry: Registry
+) -> Iterator[Periodic]:
+    """What one worker does for all; the sweeps of streams elect it for a short while."""
     term = ELECTED_PERIODS * settings.stream_sweep_seconds
     is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
-    return elected("sweep", context.streams.sweep, is_elected, settings.stream_sweep_seconds)
-
-
-def _shadow(settings: WorkerSettings, context: WorkerContext, registry: Registry) -> Periodic:
-    """Live scores are looked at seldom, by whom the sweeps elect for a short while."""
     shadow = Shadow(context.streams.stores, registry, ShadowPolicy.of(settings))
-    term = ELECTED_PERIODS * settings.stream_sweep_seconds
-    is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
-    return elected("look at live scores", shadow.decide, is_elected, settings.shadow_look_seconds)
-
-
-def _retention(settings: WorkerSettings, context: WorkerContext) -> Periodic:
-    """Nowcasts of no stream are kept within bounds by whom the sweeps elect for a short while."""
-    act = partial(remove_oldest, context.archive, settings.adhoc_limit_bytes)
-    term = ELECTED_PERIODS * settings.stream_sweep_seconds
-    is_elected = partial(context.jobs.elect, context.leases.incarnation, term)
-    return elected("removal of old nowcasts", act, is_elected, settings.adhoc_look_seconds)
+    retention = partial(remove_oldest, context.archive, settings.adhoc_limit_bytes)
+    for name, act, seconds in (
+        ("sweep", context.streams.sweep, settings.stream_sweep_seconds),
+        ("comparison of live scores", shadow.decide, settings.shadow_look_seconds),
+        ("removal of old nowcasts", retention, settings.adhoc_look_seconds),
+    ):
+        yield elected(name, act, is_elected, seconds)
 
 
 def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:

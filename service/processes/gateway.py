@@ -18,7 +18,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
-from echocast.workers.runtime.gil import set_switch_interval
+from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
 GRACE_SECONDS = 5

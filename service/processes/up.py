@@ -12,7 +12,7 @@ from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
-from echocast.workers.runtime.cpus import usable_cpus
+from echocast.workers.runtime.threads import usable_cpus
 
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "echocast.service.processes.engine")

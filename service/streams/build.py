@@ -8,7 +8,7 @@ from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.streams import Streams
-from echocast.workers.archive.open_files import stream_files
+from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher
 from echocast.workers.jobs.store import REQUEST_PATIENCE_SECONDS

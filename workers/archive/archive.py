@@ -76,7 +76,7 @@ class Archive:
         """Return where there is room for more.
 
         Raises:
-            DiskFull: Less space is free than the floor.
+            DiskFull: Less space is free than must stay free.
         """
         free = shutil.disk_usage(self.scratch).free
         if free < self._free_space_floor:
@@ -86,14 +86,14 @@ class Archive:
             )
 
     def bytes_to_free(self) -> int:
-        """How much has to go for the disk to have twice the floor free, so that work goes on."""
+        """Bytes to remove so that twice as much is free as must stay free, and work goes on."""
         return max(0, 2 * self._free_space_floor - shutil.disk_usage(self.scratch).free)
 
     def put_frames(self, frames: Frames) -> str:
         """Store frames under the hash of their content, which is returned.
 
         Raises:
-            DiskFull: Less space is free than the floor.
+            DiskFull: Less space is free than must stay free.
         """
         self.check_space()
         with tempfile.TemporaryDirectory(dir=self.scratch) as name:
@@ -106,7 +106,7 @@ class Archive:
         The hash is computed here, block by block: a child that read a hostile file is not believed.
 
         Raises:
-            DiskFull: Less space is free than the floor.
+            DiskFull: Less space is free than must stay free.
             ArchiveError: The directory does not hold frames.
         """
         self.check_space()
@@ -132,7 +132,7 @@ class Archive:
         """Let ``write`` make the job's forecast file; its path below the root is returned.
 
         Raises:
-            DiskFull: Less space is free than the floor.
+            DiskFull: Less space is free than must stay free.
         """
         self.check_space()
         relative = forecast_path(job)

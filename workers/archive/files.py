@@ -44,7 +44,7 @@ class Files(Protocol):
         """Return where there is room for more.
 
         Raises:
-            DiskFull: Less space is free than the floor.
+            DiskFull: Less space is free than must stay free.
         """
 
     def put(self, path: str, content: bytes) -> None:
@@ -90,7 +90,7 @@ class LocalFiles:
     """Objects as files of an archive on a local or shared disk.
 
     Args:
-        archive: Whose root and floor of free space hold.
+        archive: Gives the root, and how much space must stay free.
     """
 
     def __init__(self, archive: Archive) -> None:

@@ -38,7 +38,7 @@ def read_stored(values: Path, *, mapped: bool = False) -> Frames:
 
     Args:
         values: The first of them.
-        mapped: Values are read from the disk when they are looked at, and take no memory.
+        mapped: Values are read from the disk when they are used, and take no memory.
 
     Raises:
         ArchiveError: They hold none.

@@ -14,10 +14,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from echocast.workers.archive.files import Entry
+from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.files import Entry, Files, LocalFiles
 from echocast.workers.errors import ArchiveError, NotInArchive
+from echocast.workers.settings import WorkerSettings
 
 MOST_COPIES = 64  # of forecasts, on the local disk
+
+
+def stream_files(settings: WorkerSettings) -> Files:
+    """The files of streams: on the archive's disk, or in the object store that is set.
+
+    Raises:
+        ArchiveError: fsspec does not know the store, or lacks the package for it.
+    """
+    if settings.streams_url:
+        return ObjectFiles(settings.streams_url, settings.data_dir / "copies")
+    return LocalFiles(
+        Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
+    )
 
 
 class ObjectFiles:

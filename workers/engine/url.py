@@ -1,4 +1,4 @@
-"""One engine, two spellings of its address: redis-py's and Celery's."""
+"""The address of the engine, as redis-py writes it and as Celery writes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def embedded_url(engine_directory: Path) -> str:
 
 
 def socket_url(path: Path) -> str:
-    """Address of an engine behind a unix socket, as redis-py spells it."""
+    """Address of an engine behind a unix socket, as redis-py writes it."""
     return f"unix://{quote(str(path))}?db=0"
 
 

@@ -16,7 +16,7 @@ class Janitor:
     """A thread that sweeps every few seconds where this worker is elected.
 
     Args:
-        jobs: The jobs to look after.
+        jobs: The job store.
         incarnation: Name of this life of the worker process.
         every_seconds: Time between two sweeps.
         unclaimed_seconds: How long a job may wait before its message may count as lost.

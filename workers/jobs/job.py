@@ -97,7 +97,7 @@ class JobError:
 
 @dataclass(frozen=True)
 class Job:
-    """One job as it stands. Times are UTC; ``timings`` are seconds per phase.
+    """One job at one moment. Times are UTC; ``timings`` are seconds per phase.
 
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
     the requests that need the job; ``verified`` counts the observation sets that are scored.

@@ -116,7 +116,7 @@ class JobStore:
         return job
 
     def get(self, job_id: str) -> Job | None:
-        """The job as it stands, or None where the engine knows none."""
+        """The job as the engine has it now, or None."""
         values = self.engine.call(lambda: self.engine.redis.hgetall(f"echocast:job:{job_id}"))
         return Job.from_hash(values) if values else None
 
@@ -139,7 +139,7 @@ class JobStore:
         return job_of(values) if values else None
 
     def get_waiting(self, job_id: str) -> Job | None:
-        """The job as it stands, where it waits for a worker."""
+        """The job, where it waits for a worker."""
         job = self.get(job_id)
         return job if job and job.status in WAITING else None
 

@@ -28,7 +28,7 @@ class RetrainingRequest:
     """A retraining that was asked for.
 
     Args:
-        id: Stands in the name of its work folder.
+        id: Part of the name of its work folder.
         why: In a sentence, for the history.
         time: When it was asked for, UTC, ISO 8601.
     """
@@ -147,7 +147,7 @@ def request_retraining(engine: EngineClient, why: str) -> bool:
     """
     if not RetrainingRequests(engine).add(why):
         return False
-    publisher = Publisher(engine.url)  # where the message is lost, trainers look from time to time
+    publisher = Publisher(engine.url)  # a lost message: trainers also ask by themselves
     try:
         publisher.publish(TRAINING, "retrain")
     finally:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-STATM = Path("/proc/self/statm")
+from echocast.workers.runtime.memory import resident_bytes
 
 
 class DeviceMemory(Collector):
@@ -42,7 +41,5 @@ def _gpu(device: str) -> tuple[float, float]:
 
 
 def _machine() -> tuple[float, ...]:
-    if not STATM.exists():
-        return ()
-    page = os.sysconf("SC_PAGE_SIZE")
-    return int(STATM.read_text().split()[1]) * page, os.sysconf("SC_PHYS_PAGES") * page
+    used = resident_bytes()
+    return (used, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) if used else ()

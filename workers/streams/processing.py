@@ -15,7 +15,7 @@ from echocast.model.errors import EchocastError
 from echocast.model.extrapolation.motion import FloatArray, estimate_motion
 from echocast.model.forecast import ForecastStream
 from echocast.model.registry.registry import RegistryReader
-from echocast.workers.archive.open_files import stream_files
+from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job

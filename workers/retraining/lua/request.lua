@@ -1,4 +1,4 @@
--- Ask for a retraining; 1 where this request is the one that stands now.
+-- Ask for a retraining; 1 where this request is the current one.
 local request = ARGV[1]
 
 if redis.call('HSETNX', STATE, 'wanted', request) == 1 then
