@@ -54,16 +54,18 @@ def to_json(results: Sequence[Outcome]) -> dict[str, Any]:
 
 def _scenarios(rows: Sequence[Summary]) -> str:
     lines = ["| scenario | " + " | ".join(ALERTS) + " |", "|---|" + "---|" * len(ALERTS)]
+    meanings = []
     for name, scenario in SCENARIOS.items():
         cells = [_cell(row) for row in rows if row.scenario == name]
         if cells:
-            lines.append(f"| **{name}**: {scenario.meaning} | " + " | ".join(cells) + " |")
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+            meanings.append(f"* **{name}**: {scenario.meaning}")
     legend = (
-        "Each cell: in how many of the seeds the alert was raised; median and worst delay in days."
-        " Bold: it must be raised; in brackets: it may; otherwise it must not; **!**: it is not"
-        " as it should be."
+        "Each cell: in how many of the seeds the alert was raised; median and worst delay in days.\n"
+        "Bold: it must be raised; in brackets: it may; otherwise it must not; **!**: it is not\n"
+        "as it should be."
     )
-    return "\n".join([*lines, "", legend, ""])
+    return "\n".join([*lines, "", legend, "", *meanings, ""])
 
 
 def _cell(row: Summary) -> str:
