@@ -61,9 +61,9 @@ def _scenarios(rows: Sequence[Summary]) -> str:
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
             meanings.append(f"* **{name}**: {scenario.meaning}")
     legend = (
-        "Each cell: in how many of the seeds the alert was raised; median and worst delay in days.\n"
-        "Bold: it must be raised; in brackets: it may; otherwise it must not; **!**: it is not\n"
-        "as it should be."
+        "Each cell: in how many of the seeds the alert was raised; median and worst delay in\n"
+        "days. Bold: it must be raised; in brackets: it may; otherwise it must not; **!**: it is\n"
+        "not as it should be."
     )
     return "\n".join([*lines, "", legend, "", *meanings, ""])
 

@@ -56,7 +56,7 @@ def test_alerts_fire_where_they_should_and_not_elsewhere(results: list[Outcome])
 def test_the_page_tells_delays_and_false_alarms(results: list[Outcome], tmp_path: Path) -> None:
     commands.write(tmp_path, results)
     text = (tmp_path / "drift-simulation.md").read_text()
-    assert "| **worse-model**" in text
+    assert "| worse-model |" in text
     assert "False alarms in a month" in text
     assert "**!** |" not in text
     page = json.loads((tmp_path / "drift-simulation.json").read_text())
