@@ -27,7 +27,6 @@ import torch
 from torch import Tensor
 
 from echocast.model.cli.progress import progress
-from echocast.model.cli.training import check_bases
 from echocast.model.extrapolation.area_matched import decoded_field
 from echocast.model.network.config import CONTROL, FAMILIES, PAPER, RADAR_SMALL, NetworkConfig
 from echocast.model.network.network import SCALE_DBZ, Context, Network
@@ -35,7 +34,7 @@ from echocast.model.training.config import TrainingConfig
 from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run
-from echocast.model.training.sampler import Batch, Sampler, batch_of
+from echocast.model.training.sampler import Batch, Sampler, batch_of, check_bases
 from echocast.model.training.windows import DBZ_PER_COUNT, MISSING_COUNT, WindowStore
 from echocast.model.verification.calibration import (
     BINS,

@@ -34,7 +34,6 @@ import typer
 from safetensors.torch import load_file, save_file
 
 from echocast.model.cli.progress import progress
-from echocast.model.cli.training import check_bases
 from echocast.model.network.config import PRESETS
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
@@ -42,7 +41,7 @@ from echocast.model.training.config import TrainingConfig
 from echocast.model.training.loop import train
 from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run
-from echocast.model.training.sampler import Sampler
+from echocast.model.training.sampler import Sampler, check_bases
 from echocast.model.training.window_plan import WET_DBZ, Window, sequences, windows_of
 from echocast.model.training.windows import WindowStore, from_counts, to_counts
 from echocast.workers.runtime.threads import usable_cpus

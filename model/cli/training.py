@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -82,27 +82,15 @@ def limited(name: str, text: str) -> Any:
     return typer.Option(min=least, max=None if most == inf else most, help=text)
 
 
-def check_bases(stores: Iterable[WindowStore], network: NetworkConfig) -> None:
-    """Demand windows that hold what the network adds to.
-
-    Raises:
-        ModelError: Some hold other bases.
-    """
-    bases = {info.base for store in stores for info in store.infos} - {network.base}
-    if bases and network.base != "newest":
-        raise ModelError(
-            f"This network adds to the base {network.base!r}, but some of these windows hold"
-            f" {', '.join(sorted(bases))}; cut them again."
-        )
-
-
 def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
-    """Say or refuse what windows can't teach a network, by how they were cut.
+    """Refuse windows that a network can't learn from, by how they were cut, or warn of them.
 
     Raises:
         ModelError: Rain moves in some, and the network sees it standing still; or they hold other
             bases than it adds to.
     """
+    from echocast.model.training.sampler import check_bases
+
     check_bases(stores, network)
     others = {info.coordinates for store in stores for info in store.infos} - {network.coordinates}
     if "eulerian" in others:

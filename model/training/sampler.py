@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from echocast.model.errors import ModelError
-from echocast.model.network.config import Base
+from echocast.model.network.config import Base, NetworkConfig
 from echocast.model.network.network import SCALE_DBZ, Context
 from echocast.model.training.config import FREE_RUNNING, TrainingConfig
 from echocast.model.training.distributed import SINGLE, ProcessGroup
@@ -76,6 +76,20 @@ def batch_of(
         torch.tensor([info.pixel_km for info in infos], dtype=torch.float32),
     )
     return Batch(frames, valid[:, :length], bases, inputs, context, pixels)
+
+
+def check_bases(stores: Iterable[WindowStore], network: NetworkConfig) -> None:
+    """Refuse windows that hold other bases than the network adds to.
+
+    Raises:
+        ModelError: Some hold other bases.
+    """
+    bases = {info.base for store in stores for info in store.infos} - {network.base}
+    if bases and network.base != "newest":
+        raise ModelError(
+            f"This network adds to the base {network.base!r}, but some of these windows hold"
+            f" {', '.join(sorted(bases))}; cut them again."
+        )
 
 
 class Sampler:

@@ -1,4 +1,4 @@
-"""Training on bad input and bad luck: told in a sentence, and nothing good is lost."""
+"""Training on bad input and bad luck: refused in a sentence, and nothing good is lost."""
 
 import json
 import resource
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -83,22 +84,27 @@ def test_a_gradient_that_is_not_finite_stops_the_run(store, tmp_path):
         run.advance(Sampler([store], CONFIG).batch(0))
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """A limit on the size of files, in place of a disk that is full."""
+    """A limit on the size of files, in place of a disk that is full; lifted within the test.
+
+    Later it would hold for the output of pytest too, which may be a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(store, tmp_path, full_disk):
+def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(store, tmp_path):
     run, loader = Run(CONFIG, tmp_path), Loader(Sampler([store], CONFIG))
     reports = list(train(run, loader, until=2))
     good = (tmp_path / RUN_FILE).read_bytes()
-    full_disk(len(good) // 2)
-    with pytest.raises(ModelError, match=r"step 4 could not be written.*is still in"):
-        list(train(run, loader, until=4))
-    full_disk(2 * len(good))
+    with full_disk() as limit:
+        limit(len(good) // 2)
+        with pytest.raises(ModelError, match=r"step 4 could not be written.*is still in"):
+            list(train(run, loader, until=4))
     assert (tmp_path / RUN_FILE).read_bytes() == good
     assert [path.name for path in tmp_path.iterdir()] == [RUN_FILE]
     again = Run(CONFIG, tmp_path)
@@ -108,12 +114,13 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_checkpoint(store, tmp_pat
     assert reports + list(train(again, loader)) == whole
 
 
-def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path, full_disk):
+def test_a_batch_that_cannot_be_kept_is_told_with_the_loss(store, tmp_path):
     run, batch = Run(CONFIG, tmp_path), Sampler([store], CONFIG).batch(0)
     batch.frames[:] = float("nan")
-    full_disk(1000)
-    with pytest.raises(ModelError, match=r"step 0 is nan .*could not be saved"):
-        run.advance(batch)
+    with full_disk() as limit:
+        limit(1000)
+        with pytest.raises(ModelError, match=r"step 0 is nan .*could not be saved"):
+            run.advance(batch)
 
 
 def logging(folder, before_the_end):
@@ -122,29 +129,36 @@ def logging(folder, before_the_end):
         before_the_end()
 
 
-def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path, full_disk):
-    full_disk(10)
-    with pytest.raises(ModelError, match=r"log in .* could not be written.*is still there"):
-        logging(tmp_path, lambda: None)
+def test_a_log_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
+    with full_disk() as limit:
+        limit(10)
+        with pytest.raises(ModelError, match=r"log in .* could not be written.*is still there"):
+            logging(tmp_path, lambda: None)
 
 
-def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tmp_path, full_disk):
-    def stop():
-        full_disk(10)
-        raise ModelError("no rain")
+def test_what_ends_a_training_is_told_though_its_log_cannot_be_written_either(tmp_path):
+    with full_disk() as limit:
 
-    with pytest.raises(ModelError, match="no rain"):
-        logging(tmp_path, stop)
+        def stop():
+            limit(10)
+            raise ModelError("no rain")
+
+        with pytest.raises(ModelError, match="no rain"):
+            logging(tmp_path, stop)
 
 
-def test_a_disk_that_fills_up_stops_the_log_which_has_no_thread_to_leave(tmp_path, full_disk):
+def test_a_disk_that_fills_up_stops_the_log_which_has_no_thread_to_leave(tmp_path):
     threads = threading.enumerate()
-    with pytest.raises(ModelError, match=r"log in .* could not be written"):  # noqa: PT012, SIM117
+
+    def write_much(limit):
         with training_log(tmp_path, 0, SINGLE) as log:
             assert threading.enumerate() == threads
-            full_disk(400)
+            limit(400)
             for step in range(1, 100):
                 log(Report(step, 2.0, 1.0, 1.0, 0.1, 0.5, {}), 0.0)
+
+    with full_disk() as limit, pytest.raises(ModelError, match=r"log in .* could not be written"):
+        write_much(limit)
 
 
 def test_every_step_that_was_logged_outlives_a_kill(tmp_path):
