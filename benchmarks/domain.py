@@ -22,6 +22,7 @@ from echocast.model.errors import EchocastError
 from echocast.model.formats.readers import read_frames
 from echocast.model.frames import Frames
 from echocast.model.inference.tiling import skipped_share
+from echocast.model.network.config import RADAR
 from echocast.model.nowcaster import Nowcaster, reach
 from echocast.model.synthetic.storms import storm
 
@@ -29,7 +30,6 @@ SHAPES = ((128, 128), (256, 256), (512, 512), (640, 710), (1226, 760))
 WET_SHAPE = (512, 512)
 WET_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the columns that keep their rain
 WET_DBZ = 5.0
-LEADS = 10
 SPROG_LEVELS = 6
 SPROG_DRY_DBZ = -15.0
 
@@ -61,7 +61,7 @@ def against_wet_share(shape: tuple[int, int]) -> list[DomainCase]:
 
 def _middle(file: Path) -> Frames:
     frames = read_frames([file])
-    return split(frames, InputContract(), reference_time=frames.times[len(frames) // 2])[0]
+    return split(frames, RADAR.input_frames, InputContract(), frames.times[len(frames) // 2])[0]
 
 
 def _wet(shape: tuple[int, int], share: float) -> Frames:
@@ -135,7 +135,11 @@ def _sprog(frames: Frames) -> NDArray[np.float32]:
     rain = np.where(dbz >= WET_DBZ, dbz, SPROG_DRY_DBZ).astype(float)
     velocity = motion.get_method("LK")(rain[-3:])
     forecast: NDArray[np.float32] = nowcasts.get_method("sprog")(
-        rain[-3:], velocity, LEADS, n_cascade_levels=SPROG_LEVELS, precip_thr=WET_DBZ
+        rain[-3:],
+        velocity,
+        RADAR.output_frames,
+        n_cascade_levels=SPROG_LEVELS,
+        precip_thr=WET_DBZ,
     )
     return forecast
 

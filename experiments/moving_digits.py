@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import UnreadableInput
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.network.network import SCALE_DBZ
 from echocast.model.training.windows import LENGTH, WindowInfo, to_counts
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,6 @@ class InputContract:
     """Limits on what may be asked for.
 
     Args:
-        input_frames: Frames that the network takes.
         minimum_side: Fewest pixels along y and x.
         maximum_side: Most pixels along y and x.
         maximum_frame_pixels: Most pixels of one frame.
@@ -32,7 +31,6 @@ class InputContract:
         future_tolerance_s: How far in the future the newest frame may be, in seconds.
     """
 
-    input_frames: int = 10
     minimum_side: int = 16
     maximum_side: int = 8192
     maximum_frame_pixels: int = 32_000_000
@@ -78,6 +76,7 @@ class InputContract:
 
 def split(
     frames: Frames,
+    input_frames: int,
     contract: InputContract,
     reference_time: datetime | None = None,
     now: datetime | None = None,
@@ -86,6 +85,7 @@ def split(
 
     Args:
         frames: Everything that was sent.
+        input_frames: Frames that the network takes.
         contract: The limits.
         reference_time: The newest frame at or before it ends the input; None: the newest frame.
         now: Present time, UTC; None: the clock.
@@ -99,8 +99,8 @@ def split(
     """
     check_frames(frames, contract, now)
     known = frames if reference_time is None else frames.up_to(reference_time)
-    _check_count(known, contract, reference_time)
-    inputs = known[-contract.input_frames :]
+    _check_count(known, input_frames, reference_time)
+    inputs = known[-input_frames:]
     _check_step(inputs, contract)
     _check_missing(inputs, contract)
     later = frames.after(inputs.times[-1])
@@ -156,12 +156,11 @@ def _check_range(frames: Frames, contract: InputContract) -> None:
             )
 
 
-def _check_count(known: Frames, contract: InputContract, reference_time: datetime | None) -> None:
-    if len(known) < contract.input_frames:
+def _check_count(known: Frames, input_frames: int, reference_time: datetime | None) -> None:
+    if len(known) < input_frames:
         until = "" if reference_time is None else f" up to {reference_time.isoformat()}"
         raise ContractViolation(
-            f"A nowcast needs at least {contract.input_frames} frames{until}, but there are"
-            f" {len(known)}.",
+            f"A nowcast needs at least {input_frames} frames{until}, but there are {len(known)}.",
             rule="frame-count",
         )
 

@@ -14,6 +14,7 @@ KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 
 KM_PER_UNIT = {"m": 1e-3, "km": 1.0}
 GEOLOCATION = ("latitude", "longitude")
 SAME_DEGREES = 1e-3  # about 100 m
+DEFAULT_PIXEL_KM = 1.0  # where a grid does not say
 
 FloatArray = NDArray[np.float32]
 

@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 
 from echocast.model.contract import InputContract, split
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.inference.batch_threads import map_in_threads
 from echocast.model.inference.postprocessing import Postprocessor, Prediction
-from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, Prepared, prepare, reach
+from echocast.model.inference.preprocessing import Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
 from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
 from echocast.model.network.network import SCALE_DBZ, Context, Network
@@ -35,7 +35,6 @@ from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import RegistryReader, read_manifest
 
 __all__ = [
-    "DEFAULT_PIXEL_KM",
     "Nowcaster",
     "Prediction",
     "Prepared",
@@ -213,14 +212,15 @@ def predict(
     those pixels get the newest observation, in ``expected`` half-way to its mean.
 
     Args:
-        frames: (10, height, width) in dBZ, oldest first; 0 where dry or missing.
+        frames: (time, height, width) in dBZ, oldest first, at least ten, the newest of which count;
+            0 where dry or missing.
         step_minutes: Time between frames.
         km_per_pixel: Side of a pixel.
         product: ``expected`` (least squared error), ``csi_optimal`` (best critical success index)
             or ``sharp`` (the intensities of the newest frame); see :mod:`echocast.model.products`.
 
     Returns:
-        (10, height, width) float32 in dBZ, finite, 0 where dry.
+        (lead, height, width) float32 in dBZ, ten leads, finite, 0 where dry.
 
     Raises:
         ContractViolation: Wrong shape, unit or step.
@@ -229,8 +229,8 @@ def predict(
     if product not in get_args(Product):
         raise ValueError(f"The product is one of {get_args(Product)}, not {product!r}.")
     observed = Frames.of_array(frames, step_minutes=step_minutes, km_per_pixel=km_per_pixel)
-    observed, _ = split(observed, InputContract())
     nowcaster = _shipped()
+    observed, _ = split(observed, nowcaster.input_frames, InputContract())
     forecast = nowcaster.nowcast(observed)
     newest = np.clip(observed.reflectivity_dbz[-1], 0, None)
     guess = (newest + newest.mean()) / 2 if product == "expected" else newest

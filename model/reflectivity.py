@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from echocast.model.errors import ContractViolation
 from echocast.model.frames import FloatArray
 
+ECHO_FLOOR_DBZ = 5.0  # fainter is no echo: it neither grows nor is forecast
 NO_RAIN_DBZ = -32.0  # floor where a product does not declare one: about 0.0005 mm/h
 
 

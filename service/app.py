@@ -133,7 +133,9 @@ async def running(
     await asyncio.to_thread(open_registry, settings.models_root, "gateway")
     scratch = Scratch(nowcasts.archive.scratch)
     of_streams = assembled_streams(settings, nowcasts.decoders, renderers, scratch)
-    exposition = StreamExposition(of_streams.stores, of_streams.sums, of_streams.floors)
+    exposition = StreamExposition(
+        of_streams.stores, of_streams.sums, of_streams.floors, nowcasts.catalogue.registry.reader
+    )
     app.state.resources = Resources(
         settings,
         keys,

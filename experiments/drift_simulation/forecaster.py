@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.formats.forecast_lead import ForecastLead
+from echocast.model.grid import FloatArray
 from echocast.model.products import sharp
 from experiments.drift_simulation.weather import SIDE, Moment, weather
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from echocast.model.drift.blocks import BLOCK, Block
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.verification.counts import CANARY, MODEL, Counts, added, with_lead
 from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import describe

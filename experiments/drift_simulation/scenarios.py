@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 from experiments.drift_simulation.weather import (
     EASY,
     HARD,

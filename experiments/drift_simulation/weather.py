@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 
 Spectra = NDArray[np.complex64]
 SIDE, ROUND = 64, 96  # pixels of a frame; of the square on which the fields are periodic

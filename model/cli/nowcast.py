@@ -36,7 +36,7 @@ def nowcast_command(
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Forecast the ten frames after the newest ten of FILES; later frames verify it."""
+    """Forecast the frames after the newest of FILES; later frames verify it."""
     from echocast.model.cli.nowcast_files import nowcast_files
     from echocast.model.nowcaster import Nowcaster
 

@@ -45,7 +45,7 @@ def nowcast_files(
     """
     chosen = newest(nowcaster.input_frames, reference_time)
     frames = read_frames(files, variable=variable, choose=chosen)
-    inputs, _ = split(frames, InputContract(), reference_time=reference_time)
+    inputs, _ = split(frames, nowcaster.input_frames, InputContract(), reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
     forecast = nowcaster.stream(prepared, nowcaster.predict([prepared])[0])

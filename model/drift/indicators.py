@@ -39,7 +39,7 @@ SERIES: Final = (
     WEAKEST,
     WEATHER,
 )
-HEAVY_DBZ, ECHO_DBZ = 30.0, 20.0
+HEAVY_DBZ, MODERATE_DBZ = 30.0, 20.0
 
 
 class Indicator(NamedTuple):
@@ -71,7 +71,7 @@ def _skill(block: Block, fewest: int) -> Mapping[str, Indicator]:
     A logarithm of odds varies as much in easy weather as in hard, which paired skill does not; at
     20 dBZ more blocks have events than at 30.
     """
-    tables = (block.table(method, ECHO_DBZ) for method in (MODEL, DECODED, PERSISTENCE))
+    tables = (block.table(method, MODERATE_DBZ) for method in (MODEL, DECODED, PERSISTENCE))
     model, reference, persistence = tables
     if min(model.union, reference.union) < fewest or not model.observed:
         return {}
@@ -125,7 +125,9 @@ def _input(block: Block, fewest: int) -> Mapping[str, Indicator]:
         size, missing = block.counts.get(PIXELS, (0, 0))
         received = min(block.received / block.expected, 1.0)
         values[COVERAGE] = Indicator(1 - received * (1 - missing / size if size else 1.0))
-    persistence, extrapolation = (block.table(m, ECHO_DBZ) for m in (PERSISTENCE, EXTRAPOLATION))
+    persistence, extrapolation = (
+        block.table(m, MODERATE_DBZ) for m in (PERSISTENCE, EXTRAPOLATION)
+    )
     if min(persistence.union, extrapolation.union) >= fewest:
         values[STANDING] = Indicator(
             persistence.critical_success_index - extrapolation.critical_success_index

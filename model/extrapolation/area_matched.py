@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.extrapolation.motion import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.products import sharp
 
 EXPONENT = 0.75

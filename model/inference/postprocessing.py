@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from echocast.model.extrapolation.motion import (
     LEAST_OBSERVED_SHARE,
-    FloatArray,
     Trajectory,
     carry_planes,
     observed_share,
@@ -24,10 +23,12 @@ from echocast.model.extrapolation.motion import (
 )
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.frames import Frames
-from echocast.model.inference.preprocessing import DEFAULT_PIXEL_KM, ECHO_DBZ, Prepared
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
+from echocast.model.inference.preprocessing import Prepared
 from echocast.model.network.config import NetworkConfig
 from echocast.model.products import ExceedanceDecision, blend_with_extrapolation, csi_optimal
 from echocast.model.quantisation import floor_as_written, rounded_dbz
+from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 
 
 class Prediction(NamedTuple):
@@ -165,7 +166,7 @@ class Postprocessor:
         weights = self.decision.extrapolation_weights
         blended = blend_with_extrapolation(probability, extrapolation_dbz, thresholds, weights)
         decided = csi_optimal(expected_dbz, blended, thresholds, probability_thresholds)
-        decided[decided < ECHO_DBZ] = 0
+        decided[decided < ECHO_FLOOR_DBZ] = 0
         return decided
 
     def _forecast(

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from echocast.model.errors import ContractViolation
 from echocast.model.extrapolation.motion import (
     FLOW_PAIRS,
-    FloatArray,
     Motion,
     carry,
     estimate_motion,
@@ -26,12 +25,12 @@ from echocast.model.extrapolation.motion import (
 )
 from echocast.model.extrapolation.sprog import damped
 from echocast.model.frames import Frames
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.network.config import NetworkConfig
 from echocast.model.network.network import SCALE_DBZ
+from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 
-ECHO_DBZ = 5.0  # an echo that can grow, and the faintest in the default product
 GROWTH_KM_PER_HOUR = 24.0  # how fast rain may spread: growth, new cells, errors of the motion
-DEFAULT_PIXEL_KM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +157,7 @@ def reach(item: Prepared, config: NetworkConfig) -> NDArray[np.bool_]:
     Returns:
         (height, width), padded.
     """
-    echo: NDArray[np.bool_] = np.fmax.reduce(item.inputs) * SCALE_DBZ >= ECHO_DBZ
+    echo: NDArray[np.bool_] = np.fmax.reduce(item.inputs) * SCALE_DBZ >= ECHO_FLOOR_DBZ
     if not echo.any():
         return echo
     far = cv2.distanceTransform((~echo).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

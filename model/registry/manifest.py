@@ -55,6 +55,15 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
+def network_config(manifest: Mapping[str, Any]) -> NetworkConfig:
+    """The network that a manifest describes; what it does not name has the default value.
+
+    Raises:
+        ModelError: This version of Echocast has no such network.
+    """
+    return NetworkConfig.from_json(manifest.get("network", {}))
+
+
 def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     """Write a manifest at once: a reader sees the old one or the new one."""
     new = directory / (MANIFEST + ".new")
@@ -87,7 +96,7 @@ def verify(directory: Path) -> tuple[NetworkConfig, str]:
     if missing := {"network", "weights_sha256"} - manifest.keys():
         raise CheckpointError(f"The manifest of {directory} does not say its {sorted(missing)}.")
     sha256 = _verified_hash(directory / WEIGHTS, str(manifest["weights_sha256"]))
-    return NetworkConfig.from_json(manifest["network"]), sha256
+    return network_config(manifest), sha256
 
 
 def _verified_hash(weights: Path, expected: str) -> str:

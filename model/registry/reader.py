@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 
 from echocast.model.errors import CheckpointError, UnknownModel
+from echocast.model.network.config import NetworkConfig
 from echocast.model.registry.history import NEW_CHAMPION, History, HistoryEntry
-from echocast.model.registry.manifest import MANIFEST, ModelCard, read_manifest
+from echocast.model.registry.manifest import MANIFEST, ModelCard, network_config, read_manifest
 from echocast.model.registry.roles import CHAMPION, Roles
 from echocast.model.registry.storage import ABSENT, Folder
 
@@ -109,6 +110,15 @@ class RegistryReader:
             UnknownModel: There is no such model.
         """
         return _card(self.resolve(reference), self.roles().by_role)
+
+    def network(self, reference: str = CHAMPION) -> NetworkConfig:
+        """Configuration of the network of a role's model or of ``name/version``.
+
+        Raises:
+            UnknownModel: There is no such model.
+            ModelError: This version of Echocast has no such network.
+        """
+        return network_config(read_manifest(self.directory(reference) or self.resolve(reference)))
 
     def history(self) -> list[HistoryEntry]:
         """All that was done, oldest first; damaged entries are left out and logged."""

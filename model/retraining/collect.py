@@ -12,8 +12,8 @@ import numpy as np
 from rich.progress import Progress
 
 from echocast.model.errors import InputError
+from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.network.config import NetworkConfig
-from echocast.model.nowcaster import DEFAULT_PIXEL_KM
 from echocast.model.retraining.config import RetrainingConfig
 from echocast.model.retraining.continuity import Discontinuity, Segment, segments, summarise_frames
 from echocast.model.retraining.events import Event, events

@@ -16,13 +16,13 @@ from itertools import pairwise
 import numpy as np
 
 from echocast.model.errors import UnreadableInput
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.grid import FloatArray
+from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 from echocast.model.retraining.frame_archive import FrameArchive
 
 WET_DBZ = 20.0
 HEAVY_DBZ = 40.0
-ECHO_DBZ = 5.0  # both of a pair reach it
 CLEAR_ECHO_DBZ = 15.0  # their mean does: a limit on both alike, so that a step is not cut off
 FEWEST_ECHOES = 500  # pixels, below which a pair of frames says nothing of the calibration
 QUARTILES = (25, 50, 75)
@@ -131,7 +131,9 @@ def changes_db(before: FloatArray | None, now: FloatArray) -> tuple[float, ...]:
     nothing = (float("nan"),) * len(QUARTILES)
     if before is None or before.shape != now.shape:
         return nothing
-    echo = (before >= ECHO_DBZ) & (now >= ECHO_DBZ) & (before + now >= 2 * CLEAR_ECHO_DBZ)
+    echo = (
+        (before >= ECHO_FLOOR_DBZ) & (now >= ECHO_FLOOR_DBZ) & (before + now >= 2 * CLEAR_ECHO_DBZ)
+    )
     if np.count_nonzero(echo) < FEWEST_ECHOES:
         return nothing
     return tuple(np.percentile(now[echo] - before[echo], QUARTILES).tolist())

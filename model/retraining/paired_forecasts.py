@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.atomic_files import move_into_place, scratch_file
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.verification.baselines import method_fields
 from echocast.model.verification.calibration import ExceedanceCounts
@@ -114,7 +114,7 @@ def evaluate_pair(
     for number, (inputs, observed) in enumerate(cases):
         old, new, took = _both(champion, challenger, inputs, number, clock)
         seconds.append(took)
-        truth, pixel_km = observed.reflectivity_dbz, observed.grid.pixel_size_km or 1.0
+        truth, pixel_km = observed.reflectivity_dbz, observed.grid.pixel_size_km or DEFAULT_PIXEL_KM
         unknown += _left_unknown(new)
         minutes.append(inputs.times[-1].timestamp() / 60)
         hours = [int((minute - minutes[0]) // STORM_EVERY_MINUTES) for minute in minutes[-2:]]

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.windows import ALIGNED, CropConfig, WindowInfo, clean, cut_crops
 

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ModelError
-from echocast.model.extrapolation.motion import FloatArray, carry, estimate_motion, trajectories
+from echocast.model.extrapolation.motion import carry, estimate_motion, trajectories
 from echocast.model.extrapolation.sprog import PROCESSES, damped
+from echocast.model.grid import FloatArray
 from echocast.model.network.config import Base, Coordinates, NetworkConfig
 
 DBZ_PER_COUNT = 0.3

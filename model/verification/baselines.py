@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from echocast.model.extrapolation.area_matched import decoded_field
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.verification.counts import DECODED, EXPECTED, EXTRAPOLATION, MODEL, PERSISTENCE
 
 DRY_DBZ = 10.0  # pysteps: no rain below
@@ -24,7 +24,7 @@ Reference = Callable[[Frames, int], dict[str, FloatArray]]
 def method_fields(forecast: Forecast) -> dict[str, FloatArray]:
     """The methods of a forecast by name, each (lead, height, width) in dBZ, NaN where missing."""
     extrapolation = forecast.extrapolation.reflectivity_dbz
-    pixel_km = forecast.frames.grid.pixel_size_km or 1.0
+    pixel_km = forecast.frames.grid.pixel_size_km or DEFAULT_PIXEL_KM
     decoded = [
         decoded_field(frame, minutes, pixel_km)
         for frame, minutes in zip(extrapolation, forecast.lead_minutes, strict=True)

@@ -12,6 +12,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast
 from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
 from echocast.model.frames import Frames
+from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import ExceedanceDecision
 from echocast.model.verification.baselines import Reference, method_fields
@@ -73,7 +74,7 @@ def evaluate(
         for reference in references:
             methods |= reference(inputs, nowcaster.output_frames)
         truth = np.asarray(observed.reflectivity_dbz)
-        pixel_km = observed.grid.pixel_size_km or 1.0
+        pixel_km = observed.grid.pixel_size_km or DEFAULT_PIXEL_KM
         starts.append(StartCounts.of(list(methods.values()), truth, pixel_km))
         minutes.append(forecast.forecast_reference_time.timestamp() / 60)
         if forecast.exceedance_probability is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from echocast.model.extrapolation.area_matched import decoded_events
 from echocast.model.formats.forecast_lead import ForecastLead
 from echocast.model.frames import FloatArray
+from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CHALLENGER,
@@ -28,8 +29,6 @@ from echocast.model.verification.counts import (
     events,
     with_lead,
 )
-
-DEFAULT_PIXEL_KM = 1.0
 
 
 def count(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def draw_bodies(directory: Path, count: int, height: int, width: int) -> list[bytes]:
-    """Different storms of ten frames, each as a NetCDF file's bytes."""
+    """Different storms as long as a nowcast's input, each as a NetCDF file's bytes."""
     directory.mkdir()
     arguments = [str(directory), str(count), str(height), str(width)]
     subprocess.run(
@@ -20,12 +20,14 @@ def draw_bodies(directory: Path, count: int, height: int, width: int) -> list[by
 def main() -> None:
     """The child."""
     from echocast.model.formats.forecast_writer import write_frames
+    from echocast.model.registry.registry import RegistryReader
     from echocast.model.synthetic.storms import storm
 
     directory = Path(sys.argv[1])
     count, height, width = map(int, sys.argv[2:])
+    input_frames = RegistryReader().network().input_frames
     for seed in range(count):
-        frames = storm(seed, frames=10, height=height, width=width)
+        frames = storm(seed, frames=input_frames, height=height, width=width)
         write_frames(frames, directory / f"{seed:04d}.nc")
 
 

@@ -12,30 +12,30 @@ from echocast.model.errors import ContractViolation
 from echocast.model.frames import Frames
 from echocast.model.verification.forecast_scores import fits
 
-LEADS = 10  # of every model that this service runs
-
 
 def split_by_fit(
-    observed: Frames, input_times: Sequence[str]
+    observed: Frames, input_times: Sequence[str], leads: int
 ) -> tuple[Frames, tuple[datetime, ...]]:
     """The observed frames that fit a lead time, and the later times that fit none.
 
     Args:
         observed: Frames; those up to the reference time are passed over without a word.
         input_times: Of the forecast's input, ISO 8601.
+        leads: Lead times of the forecast.
 
     Raises:
         ContractViolation: None fits.
     """
     known = [datetime.fromisoformat(time) for time in input_times]
     step = timedelta(seconds=float(np.median([gap.total_seconds() for gap in _gaps(known)])))
-    leads = [known[-1] + step * lead for lead in range(1, LEADS + 1)]
-    fit = [any(fits(time, lead, step) for lead in leads) for time in observed.times]
+    valid_times = [known[-1] + step * lead for lead in range(1, leads + 1)]
+    fit = [any(fits(time, valid, step) for valid in valid_times) for time in observed.times]
     if not any(fit):
+        sent = _first_and_last(observed.times)
         raise ContractViolation(
             f"Observations must be valid within {step.total_seconds() / 600:g} minutes of"
-            f" {leads[0].isoformat()}, every {step.total_seconds() / 60:g} minutes up to"
-            f" {leads[-1].isoformat()}, but those sent are of {_first_and_last(observed.times)}.",
+            f" {valid_times[0].isoformat()}, every {step.total_seconds() / 60:g} minutes up to"
+            f" {valid_times[-1].isoformat()}, but those sent are of {sent}.",
             rule="observation-times",
         )
     pairs = list(zip(observed.times, fit, strict=True))

@@ -28,7 +28,8 @@ def decode_inputs(request: Request) -> dict[str, Any]:
     Raises:
         InputError: The upload is unreadable or breaks the input contract.
     """
-    inputs, observed = split(_read(request), InputContract(), _time(request["reference_time"]))
+    count, reference_time = request["input_frames"], _time(request["reference_time"])
+    inputs, observed = split(_read(request), count, InputContract(), reference_time)
     directory = Path(request["directory"])
     return {
         "inputs": _store(inputs, directory / "inputs"),
@@ -46,7 +47,7 @@ def decode_observations(request: Request) -> dict[str, Any]:
     frames = _read(request)
     check_frames(frames, InputContract())
     _check_grid(frames, Grid.from_json(inputs["grid"]))
-    fitting, ignored = split_by_fit(frames, inputs["times"])
+    fitting, ignored = split_by_fit(frames, inputs["times"], request["leads"])
     return {
         "observations": _store(fitting, Path(request["directory"]) / "observations"),
         "ignored_times": [time.isoformat() for time in ignored],

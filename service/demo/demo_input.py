@@ -12,8 +12,6 @@ from pathlib import Path
 from echocast.service.errors import ServiceError
 
 SEED = 7
-FRAMES = 20
-INPUT_FRAMES = 10
 
 
 class InputUnusable(ServiceError):
@@ -50,20 +48,21 @@ def main() -> None:
     from echocast.model.errors import EchocastError
     from echocast.model.formats.forecast_writer import write_frames
     from echocast.model.formats.readers import read_frames
+    from echocast.model.registry.registry import RegistryReader
     from echocast.model.synthetic.storms import storm
 
     target, *files = map(Path, sys.argv[1:])
+    network = RegistryReader().network()
+    needed, most = network.input_frames, network.input_frames + network.output_frames
     try:
-        frames = read_frames(files) if files else storm(SEED, frames=FRAMES)
-        if len(frames) < INPUT_FRAMES:
-            sys.exit(
-                f"A nowcast needs at least {INPUT_FRAMES} frames, but there are {len(frames)}."
-            )
-        frames = frames[-FRAMES:]
+        frames = read_frames(files) if files else storm(SEED, frames=most)
+        if len(frames) < needed:
+            sys.exit(f"A nowcast needs at least {needed} frames, but there are {len(frames)}.")
+        frames = frames[-most:]
         write_frames(frames, target)
     except (EchocastError, OSError) as error:
         sys.exit(str(error))
-    last_input = max(INPUT_FRAMES, len(frames) - INPUT_FRAMES) - 1
+    last_input = max(needed, len(frames) - network.output_frames) - 1
     name = ", ".join(path.name for path in files) or f"a synthetic storm (seed {SEED})"
     minutes = frames.step.total_seconds() / 60
     height, width = frames.grid.shape

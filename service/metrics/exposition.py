@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from echocast.model.errors import ModelError
+from echocast.model.registry.registry import RegistryReader
 from echocast.model.verification.counts import CLASS_MIDDLES
 from echocast.service.metrics.drift import DriftCollector
 from echocast.service.metrics.streams import families
@@ -54,11 +56,15 @@ class StreamExposition:
         stores: The files.
         sums: The engine's sums.
         floors: Below which dashboards show no score.
+        registry: Knows how many lead times the champion forecasts.
     """
 
-    def __init__(self, stores: StreamStores, sums: CountSums, floors: SampleFloors) -> None:
+    def __init__(
+        self, stores: StreamStores, sums: CountSums, floors: SampleFloors, registry: RegistryReader
+    ) -> None:
         self._stores = stores
         self._sums = sums
+        self._registry = registry
         self._remembered: dict[str, Remembered] = {}
         self._lock = threading.Lock()
         self._fresh = CollectorRegistry()
@@ -74,7 +80,8 @@ class StreamExposition:
         """
         with self._lock:
             names = self._stores.streams.names()
-            self._remembered = {name: self._current(name) for name in names}
+            leads = self._champions_leads() if names else 0
+            self._remembered = {name: self._current(name, leads) for name in names}
             merged = _merged(remembered.texts for remembered in self._remembered.values())
             return merged + generate_latest(self._fresh)
 
@@ -93,12 +100,20 @@ class StreamExposition:
         except EngineUnavailable as error:
             log.warning("The exposition of streams was not made at the start: %s", error)
 
-    def _current(self, name: str) -> Remembered:
+    def _champions_leads(self) -> int:
+        """Lead times of the model that serves; 0 where none can be read."""
+        try:
+            return self._registry.network().output_frames
+        except ModelError:
+            return 0
+
+    def _current(self, name: str, leads: int) -> Remembered:
         stream = self._stores.streams.stream(name)
         totals = self._sums.totals(name)
         newest = self._stores.frames.newest_time(name)
         source = (
             stream,
+            leads,
             newest,
             totals,
             self._sums.corrections(name),
@@ -109,7 +124,8 @@ class StreamExposition:
         known = self._remembered.get(name)
         if known and known.source == source:
             return known
-        texts = {m.name: _text(m) for m in families(self._stores, self._sums, stream, totals)}
+        metrics = families(self._stores, self._sums, stream, totals, leads)
+        texts = {metric.name: _text(metric) for metric in metrics}
         return Remembered(source, texts)
 
 

@@ -40,7 +40,6 @@ from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
-LEADS = 10
 ROLES = (MODEL, CANARY, CHALLENGER, FALLBACK)
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 REFERENCE = timedelta(days=30)  # what today's intensities are compared with
@@ -57,7 +56,7 @@ GAUGES = {
 
 
 def families(
-    stores: StreamStores, sums: CountSums, stream: Stream, totals: Counts
+    stores: StreamStores, sums: CountSums, stream: Stream, totals: Counts, usual_leads: int
 ) -> Iterator[Metric]:
     """All metrics of a stream that stay as they are until a frame or a count comes.
 
@@ -66,8 +65,9 @@ def families(
         sums: The engine's sums.
         stream: Which.
         totals: The stream's totals.
+        usual_leads: Lead times of the model that serves; they are shown before they are counted.
     """
-    methods, leads = _methods(stores, stream, totals), _leads(stream, totals)
+    methods, leads = _methods(stores, stream, totals), _leads(stream, totals, usual_leads)
     yield _pixels(stream, totals, methods, leads)
     yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
     yield _storms(stream, totals)
@@ -222,6 +222,6 @@ def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, 
     }
 
 
-def _leads(stream: Stream, vectors: Counts) -> Sequence[float]:
-    usual = [stream.step_minutes * (lead + 1) for lead in range(LEADS)]
+def _leads(stream: Stream, vectors: Counts, count: int) -> Sequence[float]:
+    usual = [stream.step_minutes * (lead + 1) for lead in range(count)]
     return sorted({*usual, *leads_of(vectors)})

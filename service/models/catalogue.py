@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from echocast.model.errors import CheckpointError, UnknownModel
+from echocast.model.network.config import NetworkConfig
 from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
 from echocast.service.models.schemas import (
     HistoryView,
@@ -38,6 +39,14 @@ class Catalogue:
         except UnknownModel as error:
             raise CheckpointError(f"No model serves: {error}") from error
         return directory.parent.name, directory.name
+
+    def network(self, name: str, version: str) -> NetworkConfig:
+        """Configuration of a model's network: how many frames go in and come out.
+
+        Raises:
+            UnknownModel: There is no such model.
+        """
+        return self.registry.reader.network(f"{name}/{version}")
 
     def view(self, workers: Iterable[WorkerInfo]) -> ModelList:
         """All models, with how many workers have each loaded, and what was done last."""

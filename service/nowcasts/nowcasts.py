@@ -63,7 +63,8 @@ class Nowcasts:
         """
         name, version = self.catalogue.champion()
         body_sha = await self._body_sha(upload, options)
-        decoded = await self._decode("decode", upload, options)
+        count = self.catalogue.network(name, version).input_frames
+        decoded = await self._decode("decode", upload, options, input_frames=count)
         inputs, observations = decoded["inputs"], decoded["observations"]
         parts = upload.directory / "inputs", upload.directory / "observations"
         request = JobRequest(
@@ -112,6 +113,7 @@ class Nowcasts:
             upload,
             options,
             description=str(self._described(job)),
+            leads=self._leads(job),
         )
         sha = await self._adopt(upload.directory / "observations")
         _known(await asyncio.to_thread(self.store.add_observations, job_id, sha), job_id)
@@ -138,7 +140,7 @@ class Nowcasts:
         return await self.waiting.until(job_id, lambda: self.job(job_id), finished, seconds)
 
     async def _decode(
-        self, operation: str, upload: Upload, options: UploadOptions, **more: str
+        self, operation: str, upload: Upload, options: UploadOptions, **more: str | int
     ) -> dict[str, Any]:
         started = time.perf_counter()
         request = {
@@ -156,6 +158,13 @@ class Nowcasts:
             raise type(error)(upload.readable(str(error)), rule=error.rule) from error
         finally:
             self.on_decoded(time.perf_counter() - started)
+
+    def _leads(self, job: Job) -> int:
+        """How many lead times the forecast has, or will have."""
+        model = job.model
+        return (
+            len(job.lead_minutes) or self.catalogue.network(model.name, model.version).output_frames
+        )
 
     def _described(self, job: Job) -> Path:
         """The file that says which grid and times observations have to fit."""

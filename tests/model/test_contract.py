@@ -21,12 +21,12 @@ def made(count=20, *, side=16, minutes=None, value=20.0) -> Frames:
 
 def refusal(frames: Frames, **arguments) -> ContractViolation:
     with pytest.raises(ContractViolation) as caught:
-        split(frames, CONTRACT, now=NOW, **arguments)
+        split(frames, 10, CONTRACT, now=NOW, **arguments)
     return caught.value
 
 
 def test_the_newest_ten_are_the_input_by_default():
-    inputs, observed = split(made(20), CONTRACT, now=NOW)
+    inputs, observed = split(made(20), 10, CONTRACT, now=NOW)
     assert inputs.times == made(20).times[10:]
     assert observed is None
 
@@ -34,7 +34,7 @@ def test_the_newest_ten_are_the_input_by_default():
 def test_the_reference_time_picks_the_newest_frame_at_or_before_it():
     frames = made(20)
     reference = frames.times[9] + timedelta(minutes=3)
-    inputs, observed = split(frames, CONTRACT, reference, NOW)
+    inputs, observed = split(frames, 10, CONTRACT, reference, NOW)
     assert inputs.times == frames.times[:10]
     assert observed is not None
     assert observed.times == frames.times[10:]
@@ -60,12 +60,14 @@ def test_uneven_times_are_refused_where_they_are_uneven():
 
 
 def test_a_tenth_of_a_step_of_jitter_is_even_enough():
-    split(made(minutes=[0, 5, 10.4, 15, 20, 25, 30, 35, 40, 45]), CONTRACT, now=NOW)
+    split(made(minutes=[0, 5, 10.4, 15, 20, 25, 30, 35, 40, 45]), 10, CONTRACT, now=NOW)
 
 
 def test_gaps_before_the_input_and_among_observations_do_not_matter():
     minutes = [0, 50, *range(100, 150, 5), 170, 300]
-    inputs, observed = split(made(minutes=minutes), CONTRACT, START + timedelta(minutes=145), NOW)
+    inputs, observed = split(
+        made(minutes=minutes), 10, CONTRACT, START + timedelta(minutes=145), NOW
+    )
     assert len(inputs) == 10
     assert observed is not None
     assert len(observed) == 2
@@ -81,7 +83,7 @@ def test_missing_share_is_judged_by_frame():
 
 
 def test_all_dry_is_a_valid_input():
-    inputs, _ = split(made(10, value=0.0), CONTRACT, now=NOW)
+    inputs, _ = split(made(10, value=0.0), 10, CONTRACT, now=NOW)
     assert len(inputs) == 10
 
 
@@ -103,13 +105,13 @@ def test_a_small_grid_is_refused():
 
 def test_the_future_is_refused():
     with pytest.raises(ContractViolation, match="more than 60 s in the future") as caught:
-        split(made(10), CONTRACT, now=START)
+        split(made(10), 10, CONTRACT, now=START)
     assert caught.value.rule == "future"
 
 
 def test_a_clock_that_is_a_minute_slow_is_forgiven():
     frames = made(10)
-    split(frames, CONTRACT, now=frames.times[-1] - timedelta(seconds=60))
+    split(frames, 10, CONTRACT, now=frames.times[-1] - timedelta(seconds=60))
 
 
 @pytest.mark.parametrize(
@@ -139,4 +141,4 @@ def test_no_file_compresses_gigabytes_into_kilobytes():
 
 def test_observations_are_checked_like_input():
     with pytest.raises(ContractViolation, match="wrong units"):
-        check_frames(made(1, value=120.0), CONTRACT, NOW)
+        check_frames(made(1, value=120.0), 10, CONTRACT, NOW)

@@ -34,7 +34,7 @@ def test_every_event_is_read_and_obeys_the_contract(radar_folder: Path, name: st
     assert frames.no_rain_dbz == pytest.approx(floor)
     assert frames.grid.pixel_size_km == pytest.approx(pixel, rel=1e-3)
     assert np.nanmax(frames.reflectivity_dbz) == pytest.approx(largest, abs=0.06)
-    inputs, _ = split(frames, InputContract(), now=NOW)
+    inputs, _ = split(frames, 10, InputContract(), now=NOW)
     assert len(inputs) == 10
 
 

@@ -44,6 +44,7 @@ class FakePrepared:
 
 class FakeNowcaster:
     fast_paths_refused: tuple[str, ...] = ()
+    input_frames = output_frames = STEPS
 
     def __init__(self, identity: ModelIdentity = CHAMPION) -> None:
         self.identity = identity

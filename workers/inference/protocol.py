@@ -32,6 +32,14 @@ class ServedModel(Protocol):
     def fast_paths_refused(self) -> tuple[str, ...]:
         """Fast forms of its steps that disagreed with the plain ones when it was loaded."""
 
+    @property
+    def input_frames(self) -> int:
+        """Frames that go in."""
+
+    @property
+    def output_frames(self) -> int:
+        """Frames that come out."""
+
     def prepare(self, frames: Frames) -> Any:
         """Any thread: frames -> :class:`PreparedInput`."""
 

@@ -11,18 +11,19 @@ from functools import partial
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.extrapolation.motion import FloatArray, estimate_motion, extrapolate
+from echocast.model.extrapolation.motion import estimate_motion, extrapolate
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.input_frames import INPUT_FRAMES, assemble, choose
+from echocast.workers.streams.input_frames import assemble, choose
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.shadow import ShadowPolicy, candidate_of, is_sampled
 from echocast.workers.streams.stores import StreamStores
@@ -30,7 +31,6 @@ from echocast.workers.streams.stream import Stream
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 POISON = "poison"
-LEADS = 10  # of a forecast without the network
 COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
 
 
@@ -71,7 +71,7 @@ class Forecasting:
         if origin is None or not self.missing_nowcasts(stream, TimeSpan(time, time)):
             return
         roles = self._registry.roles()
-        request = _request(stream, time, origin.grid.shape, roles.champion)
+        request = self._named(_request(stream, time, origin.grid.shape), roles.champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
             self._stores.set_aside(stream.name, time, why)
@@ -79,7 +79,7 @@ class Forecasting:
         self._submit(request)
         for product, reference in self._compared(stream, time, roles).items():
             if reference != roles.champion and self._registry.directory(reference):
-                self._submit(replace(_named(request, reference), product=product))
+                self._submit(replace(self._named(request, reference), product=product))
 
     def _compared(self, stream: Stream, time: datetime, roles: Roles) -> dict[str, str]:
         """Who forecasts beside the champion: the canary always, a candidate now and then."""
@@ -89,6 +89,12 @@ class Forecasting:
         if candidate is not None and is_sampled(stream.name, time, self._shadow.share):
             compared[CHALLENGER] = candidate.reference
         return compared
+
+    def _named(self, request: JobRequest, model: str) -> JobRequest:
+        """A request for a model, which says how many frames go in."""
+        name, _, version = model.partition("/")
+        shape = (self._registry.network(model).input_frames, *request.shape[1:])
+        return replace(request, model_name=name, model_version=version, shape=shape)
 
     def _is_poison(self, request: JobRequest) -> bool:
         """Whether the nowcast ended its workers, and its newest frame did not come since then."""
@@ -108,15 +114,20 @@ class Forecasting:
         failed = job.finished if job.status == "failed" else None
         return header is not None and failed is not None and header.received > failed
 
-    def inputs(self, job: Job) -> JobInput:
+    def inputs(self, job: Job, input_frames: int, leads: int) -> JobInput:
         """The frames of a stream's job as they are now.
+
+        Args:
+            job: Whose.
+            input_frames: Frames that its network takes.
+            leads: Lead times that its network forecasts.
 
         Raises:
             ContractViolation: The newest frame is gone.
         """
         stream = self._stores.streams.stream(job.stream)
         reference = job.forecast_reference_time
-        reach = TimeSpan(reference - INPUT_FRAMES * stream.step - stream.longest_gap, reference)
+        reach = TimeSpan(reference - input_frames * stream.step - stream.longest_gap, reference)
         known = {header.time for header in self._stores.frames.headers(stream.name, reach)}
         origin = self._stores.streams.origin(stream.name)
         if reference not in known or origin is None:
@@ -124,13 +135,12 @@ class Forecasting:
                 f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
                 rule="frame-count",
             )
-        choice = choose(stream, reference, known)
+        choice = choose(stream, reference, known, input_frames)
         frames = assemble(origin.grid, choice, partial(self._frame, stream.name))
         if choice.complete:
             return JobInput(frames, choice.quality)
-        return JobInput(
-            frames, choice.quality, fallback_forecast(frames, stream.step, choice.quality)
-        )
+        fallback = fallback_forecast(frames, stream.step, leads, choice.quality)
+        return JobInput(frames, choice.quality, fallback)
 
     def _frame(self, stream: str, time: datetime) -> StreamFrame:
         frame = self._stores.frames.get(stream, time)
@@ -170,37 +180,34 @@ class Forecasting:
         return (MODEL, CANARY) if same else (MODEL,)
 
 
-def _request(stream: Stream, reference: datetime, shape: tuple[int, int], model: str) -> JobRequest:
+def _request(stream: Stream, reference: datetime, shape: tuple[int, int]) -> JobRequest:
     """A job whose identity is the stream and the time: late frames make no second forecast."""
-    request = JobRequest(
+    return JobRequest(
         input_sha=hashlib.sha256(f"{stream.name}\n{reference.isoformat()}".encode()).hexdigest(),
         forecast_reference_time=reference,
         model_name="",
         model_version="",
-        shape=(INPUT_FRAMES, *shape),
+        shape=(0, *shape),
         stream=stream.name,
     )
-    return _named(request, model)
 
 
-def _named(request: JobRequest, model: str) -> JobRequest:
-    name, _, version = model.partition("/")
-    return replace(request, model_name=name, model_version=version)
-
-
-def fallback_forecast(frames: Frames, step: timedelta, quality: Mapping[str, str]) -> Forecast:
+def fallback_forecast(
+    frames: Frames, step: timedelta, leads: int, quality: Mapping[str, str]
+) -> Forecast:
     """A forecast without the network.
 
     Args:
         frames: One frame is repeated; more are extrapolated along their motion.
         step: Time between frames and between lead times.
+        leads: Lead times to forecast.
         quality: What a reader should know.
     """
     name = "extrapolation" if len(frames) > 1 else "persistence"
     observed = np.clip(frames.reflectivity_dbz, 0, None)
-    still = np.broadcast_to(observed[-1], (LEADS, *frames.grid.shape))
+    still = np.broadcast_to(observed[-1], (leads, *frames.grid.shape))
     motion = estimate_motion(observed, frames.grid.pixel_size_km)
-    moved = extrapolate(observed[-1], motion, LEADS)
+    moved = extrapolate(observed[-1], motion, leads)
     unknown = np.isnan(moved) | np.isnan(still)
     extrapolation, persistence = (
         _timed(frames, step, np.where(unknown, np.nan, values)) for values in (moved, still)
@@ -218,6 +225,6 @@ def fallback_forecast(frames: Frames, step: timedelta, quality: Mapping[str, str
 
 def _timed(frames: Frames, step: timedelta, values_dbz: FloatArray) -> Frames:
     """Values at their valid times; dry pixels get the product's floor."""
-    times = [frames.times[-1] + step * (lead + 1) for lead in range(LEADS)]
+    times = [frames.times[-1] + step * (lead + 1) for lead in range(len(values_dbz))]
     floored = np.where(values_dbz <= 0, frames.no_rain_dbz, values_dbz).astype(np.float32)
     return frames.with_values(floored, times)

@@ -1,4 +1,4 @@
-"""The input of a stream's nowcast: ten frames in rhythm, gaps bridged, or fewer where need be."""
+"""The input of a stream's nowcast: frames in rhythm, gaps bridged, or fewer where need be."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from datetime import datetime
 
 import numpy as np
 
-from echocast.model.extrapolation.motion import (
-    FloatArray,
-    Motion,
-    Trajectory,
-    carry,
-    estimate_motion,
-)
+from echocast.model.extrapolation.motion import Motion, Trajectory, carry, estimate_motion
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid
+from echocast.model.grid import FloatArray
 from echocast.workers.streams.stream import Stream
-
-INPUT_FRAMES = 10
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenFrames:
     """Which frames a nowcast is made from.
 
     Args:
         times: Valid times in rhythm, oldest first, those to be interpolated among them.
         sources: The known frames among and, where a gap opens the input, just before them.
+        needed: Frames that the network takes.
     """
 
     times: tuple[datetime, ...]
     sources: tuple[datetime, ...]
+    needed: int
 
     @property
     def bridged(self) -> tuple[datetime, ...]:
@@ -42,7 +37,7 @@ class Choice:
     @property
     def complete(self) -> bool:
         """True where there are enough for the network."""
-        return len(self.times) == INPUT_FRAMES
+        return len(self.times) == self.needed
 
     @property
     def quality(self) -> dict[str, str]:
@@ -54,28 +49,31 @@ class Choice:
         if not self.complete:
             way = "extrapolation" if len(self.times) > 1 else "persistence"
             notes["degraded"] = (
-                f"Made by {way}: {len(self.times)} of {INPUT_FRAMES} frames without a long gap."
+                f"Made by {way}: {len(self.times)} of {self.needed} frames without a long gap."
             )
         return notes
 
 
-def choose(stream: Stream, reference: datetime, known: Collection[datetime]) -> Choice:
-    """The frames in rhythm that end at the reference time, back to ten or to a long gap.
+def choose(
+    stream: Stream, reference: datetime, known: Collection[datetime], needed: int
+) -> ChosenFrames:
+    """The needed frames in rhythm that end at the reference time; fewer after a long gap.
 
     Args:
         stream: Says the step and how long a gap is bridged.
         reference: Valid time of the newest frame, which must be known.
         known: Valid times of the frames there are.
+        needed: Frames that the network takes.
     """
     sources = [reference]
-    while (sources[-1] - reference) > -(INPUT_FRAMES - 1) * stream.step:
+    while (sources[-1] - reference) > -(needed - 1) * stream.step:
         earlier = _earlier(sources[-1], stream, known)
         if earlier is None:
             break
         sources.append(earlier)
-    count = min(INPUT_FRAMES, (reference - sources[-1]) // stream.step + 1)
+    count = min(needed, (reference - sources[-1]) // stream.step + 1)
     times = tuple(reference - k * stream.step for k in reversed(range(count)))
-    return Choice(times, tuple(sources[::-1]))
+    return ChosenFrames(times, tuple(sources[::-1]), needed)
 
 
 def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> datetime | None:
@@ -84,7 +82,7 @@ def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> dat
     return next((time - k * stream.step for k in steps if time - k * stream.step in known), None)
 
 
-def assemble(grid: Grid, choice: Choice, load: Callable[[datetime], StreamFrame]) -> Frames:
+def assemble(grid: Grid, choice: ChosenFrames, load: Callable[[datetime], StreamFrame]) -> Frames:
     """Load the chosen frames and interpolate where there is none.
 
     Args:

@@ -12,8 +12,9 @@ from typing import Final, Self
 import numpy as np
 
 from echocast.model.errors import EchocastError
-from echocast.model.extrapolation.motion import FloatArray, estimate_motion
+from echocast.model.extrapolation.motion import estimate_motion
 from echocast.model.forecast import ForecastStream
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.registry.registry import RegistryReader
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
@@ -189,7 +190,7 @@ class StreamProcessing:
         earlier = self.stores.frames.get(name, time - stream.step)
         if origin is None or earlier is None or later is None:
             return
-        size = origin.grid.pixel_size_km or 1.0
+        size = origin.grid.pixel_size_km or DEFAULT_PIXEL_KM
         speed = mean_speed_m_s(
             earlier.reflectivity_dbz, later.reflectivity_dbz, stream.step.total_seconds(), size
         )

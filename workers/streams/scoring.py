@@ -16,8 +16,9 @@ from itertools import groupby
 from echocast.model.errors import InputError
 from echocast.model.formats.forecast_lead import read_lead
 from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.verification.counts import MODEL, STREAM_THRESHOLDS_DBZ, Counts, with_lead
-from echocast.model.verification.frame_counts import DEFAULT_PIXEL_KM, count
+from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import OBSERVED, describe
 from echocast.model.verification.storms import is_first_of_hour, storms
 from echocast.workers.errors import NotInArchive

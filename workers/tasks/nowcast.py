@@ -96,7 +96,7 @@ class _Run:
     def _forecast(self) -> ForecastStream:
         with self._phase("load"):
             model = self._model()
-            job_input = self._input()
+            job_input = self._input(model)
         if job_input.without_network is not None:
             return job_input.without_network.stream()
         frames, notes = [job_input.frames], job_input.quality
@@ -121,9 +121,10 @@ class _Run:
         to_serve = self.job.product == DEFAULT_PRODUCT
         return self.context.models.get(self.job.model, or_champion=to_serve)
 
-    def _input(self) -> JobInput:
+    def _input(self, model: ServedModel) -> JobInput:
         if self.job.stream:
-            return self.context.streams.forecasting.inputs(self.job)
+            lengths = model.input_frames, model.output_frames
+            return self.context.streams.forecasting.inputs(self.job, *lengths)
         return JobInput(self.context.archive.load_frames(self.job.input_sha))
 
     def _item(self, model: ServedModel, prepared: Any) -> BatchItem:

@@ -32,6 +32,7 @@ def request(path: Path, directory: Path) -> dict[str, Any]:
         "directory": str(directory),
         "variable": None,
         "reference_time": None,
+        "input_frames": 10,
     }
 
 

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from echocast.model.registry.registry import RegistryReader
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.workers.engine.client import EngineClient
@@ -28,6 +29,10 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClien
         client.close()
 
 
+def exposition_of(bench: Bench, floors: SampleFloors | None = None) -> StreamExposition:
+    return StreamExposition(bench.stores, bench.sums, floors or SampleFloors(), RegistryReader())
+
+
 def lines_of(exposition: StreamExposition) -> list[str]:
     lines = exposition().decode().splitlines()
     return [line for line in lines if not any(clock in line for clock in CLOCKS)]
@@ -35,12 +40,12 @@ def lines_of(exposition: StreamExposition) -> list[str]:
 
 def test_what_is_remembered_is_what_is_true(connection: EngineClient, tmp_path: Path) -> None:
     bench, quiet = (Bench(tmp_path, connection, name) for name in ("radar", "quiet"))
-    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = exposition_of(bench)
 
     def agrees() -> list[str]:
         lines = lines_of(exposition)
         assert lines == lines_of(exposition)
-        assert lines == lines_of(StreamExposition(bench.stores, bench.sums, SampleFloors()))
+        assert lines == lines_of(exposition_of(bench))
         return lines
 
     texts = [agrees()]
@@ -64,7 +69,7 @@ def test_the_speed_of_the_rain_may_come_after_everything_else(
     connection: EngineClient, tmp_path: Path
 ) -> None:
     bench = Bench(tmp_path, connection, "fast")
-    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = exposition_of(bench)
     bench.put(0, 0)
     speed = 'echocast_stream_mean_speed_metres_per_second{stream="fast"}'
     assert f"{speed} NaN" in lines_of(exposition)
@@ -87,7 +92,7 @@ def test_it_is_made_once_before_anybody_asks(
             return b""
 
     async def lifespan() -> None:
-        exposition = Exposition(Mock(), Mock(), SampleFloors())
+        exposition = Exposition(Mock(), Mock(), SampleFloors(), Mock())
         async with exposition.prepared():
             assert await asyncio.to_thread(made.wait, 10)
 
@@ -97,14 +102,14 @@ def test_it_is_made_once_before_anybody_asks(
 
 def test_the_floor_is_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "floored")
-    lines = lines_of(StreamExposition(bench.stores, bench.sums, SampleFloors(77, 7, 17)))
+    lines = lines_of(exposition_of(bench, SampleFloors(77, 7, 17)))
     for name, floor in {"pixels": 77, "blocks": 7, "storms": 17}.items():
         assert f"echocast_stream_event_floor_{name} {floor}.0" in lines
 
 
 def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path: Path) -> None:
     bench = Bench(tmp_path, connection, "poisoned")
-    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = exposition_of(bench)
     for slot in (5, 6):  # 23:55 and midnight
         bench.put(slot, slot)
     bench.score()
@@ -123,7 +128,7 @@ def test_a_challenger_is_methods_from_its_first_forecast_on(
 ) -> None:
     """At zero, so that the increase of its counters misses nothing."""
     bench = Bench(tmp_path, connection, "shadowed")
-    exposition = StreamExposition(bench.stores, bench.sums, SampleFloors())
+    exposition = exposition_of(bench)
     bench.put(0, 0)
     assert not [line for line in lines_of(exposition) if "challenger" in line]
     bench.issue(0, roles=("challenger",))

@@ -89,9 +89,9 @@ def settled(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
         try:
             span = TimeSpan(frames().times[0], frames().times[-1])
             issued = nowcasts.stores.forecasts.listing(name, span)
-            work = nowcasts.scorer.work(name, span)
+            pending = nowcasts.scorer.pending(name, span)
             added = nowcasts.sums.added_pairs(name, span)
-            return len(issued) == forecasts and added == set(work.due)
+            return len(issued) == forecasts and added == set(pending.expected)
         finally:
             nowcasts.close()
 

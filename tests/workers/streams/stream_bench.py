@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from echocast.model.extrapolation.motion import FloatArray
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid
+from echocast.model.grid import FloatArray
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient

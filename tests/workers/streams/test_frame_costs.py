@@ -46,7 +46,7 @@ def process(processing: StreamProcessing, slot: int) -> None:
     processing.stores.frames.put("radar", stream_frame(slot, seed=slot), replace=False)
     processing.process_frame("radar", time, "worker")
     for job in jobs_of(processing, time):
-        inputs = processing.forecasting.inputs(job)
+        inputs = processing.forecasting.inputs(job, 10, 10)
         whole = inputs.without_network
         forecast = whole.stream() if whole else by_network(job, inputs.frames)
         processing.issue(job, forecast)
