@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from echocast.model.retraining.config import config_of
 from echocast.service.auth.keys import load_keys
 from echocast.service.errors import StartRefused
 from echocast.service.processes.listening import bound_socket, free_port, url_of
@@ -41,10 +42,6 @@ def run_service(
     load_keys(settings)
     check_worker_count(settings.workers)
     if retrains:
-        from echocast.model.retraining.config import (
-            config_of,  # imported here only: it brings OpenCV
-        )
-
         config_of(settings.retrain_config)
     port = settings.port or free_port(settings.host)
     with bound_socket(settings.host, port) as gateway:
