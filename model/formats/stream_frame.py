@@ -9,17 +9,22 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Self
+from pathlib import Path
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.frames import FloatArray
-from echocast.model.quantisation import packed_dbz, unpacked_dbz
+from echocast.model.quantisation import MISSING_COUNT, packed_dbz, unpacked_dbz
+
+BLOCK_BYTES = 2**20
+DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,9 @@ class StreamFrame:
     def to_bytes(self) -> bytes:
         """The object."""
         buffer = io.BytesIO()
-        text = json.dumps(self.header.to_json(), sort_keys=True).encode()
         np.savez_compressed(
             buffer,
-            header=np.frombuffer(text, np.uint8),
+            header=_header_bytes(self.header),
             counts=packed_dbz(self.reflectivity_dbz),
         )
         return buffer.getvalue()
@@ -104,6 +108,84 @@ class StreamFrame:
         with _opened(content) as parts:
             header = _header(parts)
             return cls(header, unpacked_dbz(parts["counts"]))
+
+
+@dataclass(frozen=True, eq=False)
+class PackedFrame:
+    """A frame whose compressed counts go into the object as they are, once they are hashed.
+
+    Args:
+        header: What is known of it.
+        counts: What :func:`pack_counts` made of the values.
+    """
+
+    header: FrameHeader
+    counts: bytes
+
+    @classmethod
+    def of(
+        cls,
+        time: datetime,
+        counts: bytes,
+        shape: tuple[int, int],
+        no_rain_dbz: float,
+        received: datetime,
+        *,
+        late: bool,
+        attributes: Mapping[str, str],
+    ) -> Self:
+        """The frame as it is stored, of counts that may come from a process that is not trusted.
+
+        Raises:
+            UnreadableInput: They are no counts of that shape.
+        """
+        sha256, missing = _examined(time, counts, shape)
+        share = missing / (shape[0] * shape[1])
+        return cls(
+            FrameHeader(time, sha256, no_rain_dbz, received, late, share, dict(attributes)), counts
+        )
+
+    def to_bytes(self) -> bytes:
+        """The object; :meth:`StreamFrame.from_bytes` reads it."""
+        buffer, header = io.BytesIO(self.counts), io.BytesIO()
+        np.save(header, _header_bytes(self.header))
+        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as parts:
+            parts.writestr("header.npy", header.getvalue())
+        return buffer.getvalue()
+
+
+def pack_counts(reflectivity_dbz: FloatArray, path: Path) -> None:
+    """Write the values of a frame, (height, width) in dBZ, as compressed counts of 0.01 dBZ."""
+    np.savez_compressed(path, counts=packed_dbz(reflectivity_dbz))
+
+
+def _examined(time: datetime, content: bytes, shape: tuple[int, int]) -> tuple[str, int]:
+    """Hash and number of missing pixels of compressed counts, which are never whole in memory."""
+    digest, missing, length = _digest(time, shape), 0, 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            if parts.namelist() != ["counts.npy"]:
+                raise ValueError(f"it holds {parts.namelist()}")
+            with parts.open("counts.npy") as file:
+                _check_kind(file, shape)
+                while block := file.read(BLOCK_BYTES):
+                    digest.update(block)
+                    missing += int((np.frombuffer(block, "<i2") == MISSING_COUNT).sum())
+                    length += len(block)
+                    if length > 2 * shape[0] * shape[1]:
+                        break
+    except DAMAGE as error:
+        raise UnreadableInput(f"A packed frame is damaged: {error}.") from error
+    if length != 2 * shape[0] * shape[1]:
+        raise UnreadableInput(f"A packed frame does not hold the values of {shape} pixels.")
+    return digest.hexdigest(), missing
+
+
+def _check_kind(file: IO[bytes], shape: tuple[int, int]) -> None:
+    np.lib.format.read_magic(file)
+    claimed, column_major, kind = np.lib.format.read_array_header_1_0(file)
+    if claimed != shape or column_major or kind != np.dtype("<i2"):
+        raise ValueError(f"values are {kind} of {claimed}, not 16-bit integers of {shape}")
 
 
 def read_header(content: bytes) -> FrameHeader:
@@ -130,8 +212,16 @@ def _header(parts: Any) -> FrameHeader:
         raise UnreadableInput(f"A stored frame is damaged: {error}.") from error
 
 
+def _header_bytes(header: FrameHeader) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(header.to_json(), sort_keys=True).encode(), np.uint8)
+
+
 def _hash(time: datetime, counts: NDArray[np.int16]) -> str:
-    digest = hashlib.sha256(time.isoformat().encode())
-    digest.update(str(counts.shape).encode())
+    digest = _digest(time, counts.shape)
     digest.update(np.ascontiguousarray(counts).tobytes())
     return digest.hexdigest()
+
+
+def _digest(time: datetime, shape: tuple[int, ...]) -> hashlib._Hash:
+    """The beginning of the hash; the counts follow."""
+    return hashlib.sha256(time.isoformat().encode() + str(shape).encode())

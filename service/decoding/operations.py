@@ -75,7 +75,7 @@ def decode_stream_frame(request: Request) -> dict[str, Any]:
     """See :func:`echocast.service.decoding.stream_operations.decode_frame`."""
     from echocast.service.decoding.stream_operations import decode_frame
 
-    return decode_frame(request, _read, _store)
+    return decode_frame(request, _read)
 
 
 def read_point(request: Request) -> dict[str, Any]:

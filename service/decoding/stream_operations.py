@@ -12,17 +12,17 @@ import numpy as np
 
 from echocast.model.contract import InputContract, check_frames
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.stream_frame import pack_counts
 from echocast.model.frames import Frames
+from echocast.workers.archive.frames_file import description_of
 
 Request = Mapping[str, Any]
 EARTH_KM = 6371.0  # mean radius
 TOLERANCE = 0.1  # of a step, between the time in the path and the time in the file
 
 
-def decode_frame(
-    request: Request, read: Callable[[Request], Frames], store: Callable[[Frames, Path], Any]
-) -> dict[str, Any]:
-    """Read one frame, check it against its stream and time, and store it for the gateway.
+def decode_frame(request: Request, read: Callable[[Request], Frames]) -> dict[str, Any]:
+    """Read one frame, check it against its stream and time, and pack it as the archive keeps it.
 
     Raises:
         InputError: The upload is unreadable, or breaks a rule.
@@ -40,7 +40,15 @@ def decode_frame(
             f" {share:.1%} of this one is.",
             rule="missing-share",
         )
-    return {"frame": store(frame, Path(request["directory"]) / "frame")}
+    packed = packed_frame(Path(request["directory"]))
+    pack_counts(frame.reflectivity_dbz[0], packed)
+    description_of(packed).write_text(json.dumps(frame.description()))
+    return {}
+
+
+def packed_frame(directory: Path) -> Path:
+    """Where a child packs the frame of an upload; its description lies beside it."""
+    return directory / "frame.npz"
 
 
 def _at(frames: Frames, time: datetime, tolerance: timedelta) -> Frames:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from echocast.model.errors import InputError
-from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.formats.stream_frame import PackedFrame
+from echocast.model.frames import Grid
 from echocast.service.decoding.pool import Pool
+from echocast.service.decoding.stream_operations import packed_frame
 from echocast.service.decoding.uploads import Upload
 from echocast.service.streams.schemas import FrameView
-from echocast.workers.archive.frames_file import FRAMES_FILE, read_stored
+from echocast.workers.archive.frames_file import description_of
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.stores import StreamStores
@@ -46,15 +47,15 @@ class FrameIntake:
             DiskFull: Too little space is left.
         """
         await asyncio.to_thread(self.stores.files.check_space)
-        decoded = await self._decode(stream, time, upload, variable)
-        directory = Path(decoded["directory"])
-        view = await asyncio.to_thread(self._store, stream, time, directory, replace)
+        await self._decode(stream, time, upload, variable)
+        packed = packed_frame(upload.directory)
+        view = await asyncio.to_thread(self._store, stream, time, packed, replace)
         await asyncio.to_thread(self.publisher.publish, STREAM, f"{stream.name}/{stamp(view.time)}")
         return view
 
     async def _decode(
         self, stream: Stream, time: datetime, upload: Upload, variable: str | None
-    ) -> Mapping[str, Any]:
+    ) -> None:
         request = {
             "op": "frame",
             "kind": upload.kind,
@@ -66,25 +67,26 @@ class FrameIntake:
             "time": time.isoformat(),
         }
         try:
-            answer = await self.decoders.ask(request)
+            await self.decoders.ask(request)
         except InputError as error:
             raise type(error)(upload.readable(str(error)), rule=error.rule) from error
-        return dict(answer["frame"])
 
-    def _store(self, stream: Stream, time: datetime, directory: Path, replace: bool) -> FrameView:
+    def _store(self, stream: Stream, time: datetime, packed: Path, replace: bool) -> FrameView:
         """The hash is computed here: a child that read a hostile file is not believed."""
-        sent = read_stored(directory / FRAMES_FILE)
-        origin = Origin.of_frame(sent.grid, time, stream.step)
+        description = json.loads(description_of(packed).read_bytes())
+        grid = Grid.from_json(description["grid"])
+        origin = Origin.of_frame(grid, time, stream.step)
         origin = self.stores.streams.settled(stream, origin)
         place = origin.place(time, stream.step)
         newest = self.stores.frames.newest_time(stream.name)
-        frame = StreamFrame.of(
+        frame = PackedFrame.of(
             place,
-            sent.reflectivity_dbz[0],
-            sent.no_rain_dbz,
+            packed.read_bytes(),
+            grid.shape,
+            float(description["no_rain_dbz"]),
             datetime.now(UTC),
             late=newest is not None and newest > place,
-            attributes=sent.attributes,
+            attributes={str(k): str(v) for k, v in description["attributes"].items()},
         )
         self.stores.files.check_space()
         outcome = self.stores.frames.put(stream.name, frame, replace=replace)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice
 
 from echocast.model.errors import UnreadableInput
-from echocast.model.formats.stream_frame import FrameHeader, StreamFrame, read_header
+from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
 from echocast.model.frames import FloatArray
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import ArchiveError, NotInArchive, StreamConflict
@@ -78,7 +78,7 @@ class FrameStore:
         self._remembered = lru_cache(REMEMBERED)(self._read)
         self._decoded = DecodedFrames(DECODED_BYTES)
 
-    def put(self, stream: str, frame: StreamFrame, *, replace: bool) -> str:
+    def put(self, stream: str, frame: StreamFrame | PackedFrame, *, replace: bool) -> str:
         """Store a frame: ``created``, ``same`` or ``replaced``.
 
         Raises:
@@ -97,7 +97,7 @@ class FrameStore:
                 " already; send it with replace=true to replace it."
             )
         header = replace_fields(frame.header, late=earlier.late)  # its forecast may be due still
-        self._files.put(path, StreamFrame(header, frame.reflectivity_dbz).to_bytes())
+        self._files.put(path, replace_fields(frame, header=header).to_bytes())
         self._files.delete(aside)
         return "replaced"
 
