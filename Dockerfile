@@ -40,11 +40,12 @@ FROM base AS worker-build
 ARG TORCH_INDEX=
 WORKDIR /source
 RUN python3 -m venv /opt/echocast
+# The version stands in echocast/; its links lead nowhere yet.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY echocast echocast
 RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
       ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
     && pip install --only-binary :all: --constraint constraints.txt '.[fast,s3]'
-COPY echocast echocast
 COPY model model
 COPY workers workers
 COPY service service

@@ -109,8 +109,10 @@ def test_the_wheel_holds_one_package_with_all_that_it_needs(wheel: Path) -> None
 def shipped() -> set[str]:
     """Files of the package as they lie in the checkout."""
     inner = (ROOT / name for name in ("model", "workers", "service"))
-    found = {Path("echocast") / path.relative_to(ROOT) for top in inner for path in files(top)}
-    return {*map(str, found), "echocast/__init__.py", "echocast/py.typed"}
+    inner_files = {
+        Path("echocast") / path.relative_to(ROOT) for top in inner for path in files(top)
+    }
+    return {*map(str, inner_files), "echocast/__init__.py", "echocast/py.typed"}
 
 
 def files(folder: Path) -> list[Path]:

@@ -33,7 +33,9 @@ def interpolated(value: Any, environment: Mapping[str, str]) -> Any:
         Missing: A variable that is required is missing or empty.
     """
     if isinstance(value, str):
-        return VARIABLE.sub(lambda found: _replaced(found, environment), value).replace("$$", "$")
+        return VARIABLE.sub(lambda variable: _replaced(variable, environment), value).replace(
+            "$$", "$"
+        )
     if isinstance(value, list):
         return [interpolated(item, environment) for item in value]
     if isinstance(value, dict):
@@ -42,8 +44,8 @@ def interpolated(value: Any, environment: Mapping[str, str]) -> Any:
     return value
 
 
-def _replaced(found: re.Match[str], environment: Mapping[str, str]) -> str:
-    name, kind, text = found["name"], found["kind"], found["text"]
+def _replaced(variable: re.Match[str], environment: Mapping[str, str]) -> str:
+    name, kind, text = variable["name"], variable["kind"], variable["text"]
     if environment.get(name):
         return environment[name]
     if kind == "-":

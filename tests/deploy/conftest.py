@@ -16,5 +16,5 @@ __all__ = ["models"]
 @pytest.fixture(scope="session")
 def watch(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     """A replay that a real Prometheus saw; one for all tests."""
-    with watched_replay(models, tmp_path_factory.mktemp("prometheus")) as seen:
-        yield seen
+    with watched_replay(models, tmp_path_factory.mktemp("prometheus")) as watched:
+        yield watched

@@ -61,8 +61,8 @@ def make_certificates(folder: Path, *names: str) -> None:
 def engine_with_tls() -> str | None:
     """An engine on the PATH that is built with TLS."""
     for name in ("valkey-server", "redis-server"):
-        if (found := shutil.which(name)) and _speaks_tls(found):
-            return found
+        if (program := shutil.which(name)) and _speaks_tls(program):
+            return program
     return None
 
 

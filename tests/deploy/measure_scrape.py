@@ -43,7 +43,7 @@ from tests.service.real_processes import Place, engine, gateway, place, pretend_
 
 STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
 SCRAPES, ROUNDS, REQUESTS, PAUSE_SECONDS = 10, 4, 500, 0.03
-SETTLED_SECONDS = 3.0  # Prometheus comes within its interval, on average half of it later
+PAUSE_SECONDS = 3.0  # Prometheus comes within its interval, on average half of it later
 USUAL, OFTEN = 15.0, 1.0  # seconds between scrapes
 GRID = Grid.of_pixels(16, 16)
 
@@ -106,7 +106,7 @@ def count(sums: CountSums, stream: str, time: datetime) -> None:
 
 def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
     """All figures: seconds, and ratios of latencies."""
-    time.sleep(SETTLED_SECONDS)
+    time.sleep(PAUSE_SECONDS)
     first = timed(lambda: client.get("/metrics").raise_for_status())
     later = [timed(lambda: client.get("/metrics")) for _ in range(SCRAPES)]
     connection = EngineClient(where.settings.engine_url, 5)
@@ -117,11 +117,11 @@ def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
         )
         renewed.append(timed(lambda: client.get("/metrics")))
     connection.close()
-    found: dict[float, list[float]] = {0.0: [], USUAL: [], OFTEN: []}
+    latencies: dict[float, list[float]] = {0.0: [], USUAL: [], OFTEN: []}
     for _ in range(ROUNDS):
-        for every, seconds in found.items():
+        for every, seconds in latencies.items():
             seconds += with_scrapes(url, every, lambda: latencies(client))
-    alone = found.pop(0.0)
+    alone = latencies.pop(0.0)
     return {
         "samples": len(client.get("/metrics").text.splitlines()),
         "first_scrape_seconds": first,
@@ -130,7 +130,7 @@ def measured(client: httpx.Client, url: str, where: Place) -> dict[str, float]:
         **{
             f"request_p{percent}_ratio_scraped_every_{every:g}_seconds": quantile(beside, percent)
             / quantile(alone, percent)
-            for every, beside in found.items()
+            for every, beside in latencies.items()
             for percent in (50, 99)
         },
         "requests_each": len(alone),
@@ -162,11 +162,11 @@ def with_scrapes(url: str, every: float, act: Callable[[], list[float]]) -> list
 
 def latencies(client: httpx.Client) -> list[float]:
     """Seconds of small requests, one after the other."""
-    found = []
+    latencies = []
     for _ in range(REQUESTS):
-        found.append(timed(lambda: client.get("/healthz")))
+        latencies.append(timed(lambda: client.get("/healthz")))
         time.sleep(PAUSE_SECONDS)
-    return found
+    return latencies
 
 
 def timed(act: Callable[[], object]) -> float:

@@ -16,10 +16,10 @@ RUNBOOK = ROOT / "deploy" / "runbook.md"
 
 def program(name: str) -> str:
     """Path of ``prometheus`` or ``promtool``."""
-    found = shutil.which(name)
-    if not found:
+    path = shutil.which(name)
+    if not path:
         pytest.skip(f"DASHBOARDS AND ALERTS NOT TESTED: there is no {name} (Debian: prometheus)")
-    return found
+    return path
 
 
 def rules() -> list[dict[str, Any]]:

@@ -88,11 +88,11 @@ def begun(models: Path, root: Path) -> Path:
 
 def chart(where: Place) -> None:
     """Give a stream the state of drift that it would have after months."""
-    seen = {
+    series = {
         name: replace(series, samples=PARAMETERS.series[name].floor)
         for name, series in Drift().series.items()
     }
-    state = Drift(START, seen, replace(Drift().intensities, samples=PARAMETERS.intensities.floor))
+    state = Drift(START, series, replace(Drift().intensities, samples=PARAMETERS.intensities.floor))
     store = where.store()
     store.engine.redis.hset(states_key(CHARTED), stamp(START), json.dumps(state.to_json()))
     store.close()
@@ -101,8 +101,8 @@ def chart(where: Place) -> None:
 def replay(client: httpx.Client, event: Frames, watching: Prometheus) -> None:
     """A frame of two days ago, then an event frame by frame, then nowcasts with observations.
 
-    The challenger's counters are told from its first forecast on. They are seen at zero, and all
-    counts come at the beginning of a block: what rises between two blocks is seen in neither.
+    The challenger's counters are exported from its first forecast on. A scrape reads them at zero,
+    and all counts come at the beginning of a block: a rise between two blocks is in neither.
     """
     first = event[:1]
     before = first.with_values(first.reflectivity_dbz, [first.times[0] - EARLIER])

@@ -5,7 +5,7 @@
 
 The first folder stands in for the base image. Every COPY and RUN of the stage, and of those that it
 takes files from, is done in ``roots/<stage>`` as it is written; what ENV sets is left in
-``roots/<stage>.json``. Folders named by --bind (package indexes, say) are seen there while it runs,
+``roots/<stage>.json``. Folders named by --bind (package indexes, say) are mounted there meanwhile,
 and variables that begin with PIP_ are handed on.
 """
 
@@ -100,13 +100,13 @@ def copy(words: list[str], root: Root, stage: Callable[[str], Root]) -> None:
         there = stage(words.pop(0).removeprefix("--from=")).place
     *sources, target = words
     for source in sources:
-        found = there / source.lstrip("/")
+        origin = there / source.lstrip("/")
         place = root.inside(target)
-        if found.is_dir():
-            shutil.copytree(found, place, symlinks=True, dirs_exist_ok=True, ignore=IGNORED)
+        if origin.is_dir():
+            shutil.copytree(origin, place, symlinks=True, dirs_exist_ok=True, ignore=IGNORED)
         else:
             place.mkdir(parents=True, exist_ok=True)
-            shutil.copy(found, place)
+            shutil.copy(origin, place)
 
 
 @contextmanager

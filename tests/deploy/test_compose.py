@@ -70,14 +70,16 @@ def test_nothing_starts_without_a_secret(name: str) -> None:
 
 def test_no_secret_has_a_default() -> None:
     secret = re.compile("PASSWORD|KEY|SECRET")
-    for found in [*variables(COMPOSE), *variables(SEVERAL_HOSTS)]:
-        assert found["kind"] == "?" or not secret.search(found["name"]), found[0]
+    for variable in [*variables(COMPOSE), *variables(SEVERAL_HOSTS)]:
+        assert variable["kind"] == "?" or not secret.search(variable["name"]), variable[0]
     assert not [name for name, value in example().items() if value and secret.search(name)]
     assert FILE["secrets"] == {"metrics_key": {"environment": "METRICS_KEY"}}
 
 
 def test_the_example_names_what_the_file_asks_for() -> None:
-    asked = {found["name"] for found in variables(COMPOSE)} | handed_on(FILE) | {"METRICS_KEY"}
+    asked = (
+        {variable["name"] for variable in variables(COMPOSE)} | handed_on(FILE) | {"METRICS_KEY"}
+    )
     assert asked == set(example())
 
 

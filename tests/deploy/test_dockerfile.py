@@ -30,13 +30,13 @@ STAGE = re.compile(r"FROM (?P<base>\S+) AS (?P<name>\S+)")
 
 def stages() -> dict[str, tuple[str, list[str]]]:
     """Name -> what it stands on, its instructions."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    instructions: dict[str, tuple[str, list[str]]] = {}
     for line in filter(None, LINES):
         if stage := STAGE.fullmatch(line):
-            found[stage["name"]] = stage["base"], []
-        elif found:
-            found[list(found)[-1]][1].append(line)
-    return found
+            instructions[stage["name"]] = stage["base"], []
+        elif instructions:
+            instructions[list(instructions)[-1]][1].append(line)
+    return instructions
 
 
 def whole(name: str) -> list[str]:
@@ -53,10 +53,10 @@ def test_the_linter_has_nothing_to_say() -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if hadolint is None:
         pytest.skip("DOCKERFILE NOT LINTED: there is no hadolint for this machine")
-    said = subprocess.run(
+    linted = subprocess.run(
         [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60
     )
-    assert (said.returncode, said.stdout) == (0, "")
+    assert (linted.returncode, linted.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -153,6 +153,20 @@ def test_what_is_copied_exists_and_reaches_the_engine_and_nothing_else_does() ->
     assert copied == allowed
     assert all((ROOT / source).exists() for source in copied)
     assert any(fnmatch("model/__pycache__", rule) for rule in rules)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_package_is_copied_with_the_folders_that_its_links_lead_to(image: str) -> None:
+    """A link is copied as a link. The version, in ``echocast/``, is there before any install."""
+    lines = STAGES[f"{image}-build"][1]
+    links = {
+        path.name: path.readlink() for path in (ROOT / "echocast").iterdir() if path.is_symlink()
+    }
+    assert links == {name: Path("..") / name for name in ("model", "workers", "service")}
+    last = lines.index("RUN pip install --no-deps --force-reinstall .")
+    assert all(f"COPY {name} {name}" in lines[:last] for name in links)
+    first = next(n for n, line in enumerate(lines) if re.search(r"pip install.* '?\.", line))
+    assert "COPY echocast echocast" in lines[:first]
 
 
 def test_a_gateway_needs_no_pytorch(models: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Site:
     def worker(self, name: str) -> Iterator[Any]:
         """A worker that answers only where its file ``<name>.hold`` is gone."""
         hold, log = self.folder / f"{name}.hold", self.folder / f"{name}.log"
-        command = [sys.executable, "-W", "ignore", "-m", "tests.deploy.held_worker", str(hold)]
+        command = [sys.executable, "-W", "ignore", "-m", "tests.deploy.paused_worker", str(hold)]
         with self.hosts[name].running(command, self.environment, log) as process:
             yield process
 

@@ -13,7 +13,7 @@ from tests.deploy.prometheus_files import PROMETHEUS, RUNBOOK, program, rule_tes
 
 RULES = rules()
 NAMES = [rule["alert"] for rule in RULES]
-WANTED = {
+REQUIRED = {
     "NoWorker",
     "QueueOld",
     "JobsFail",
@@ -58,7 +58,7 @@ def test_alerts_fire_where_they_should_and_not_elsewhere(name: str) -> None:
 
 
 def test_what_an_operator_must_hear_of_has_a_rule() -> None:
-    assert set(NAMES) >= {f"Echocast{name}" for name in WANTED}
+    assert set(NAMES) >= {f"Echocast{name}" for name in REQUIRED}
     assert len(NAMES) == len(set(NAMES))
 
 

@@ -65,13 +65,13 @@ def test_our_user_may_ask_for_retrainings_and_look_for_streams(url: str) -> None
 
 
 def test_writes_are_safe_and_nothing_is_evicted() -> None:
-    told = dict(
+    settings = dict(
         line.split(maxsplit=1)
         for line in (VALKEY / "valkey.conf").read_text().splitlines()
         if line and not line.startswith("#")
     )
-    assert told["appendfsync"] == "always"
-    assert told["maxmemory-policy"] == "noeviction"
+    assert settings["appendfsync"] == "always"
+    assert settings["maxmemory-policy"] == "noeviction"
 
 
 def test_no_engine_without_a_password(tmp_path: Path) -> None:

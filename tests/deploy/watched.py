@@ -37,8 +37,8 @@ class Prometheus:
     def values(self, expression: str, start: float, end: float) -> list[float]:
         """All values that an expression has at steps of a span, as numbers."""
         times = {"start": f"{start}", "end": f"{end}", "step": f"{EVERY_SECONDS}"}
-        found = self.get("query_range", query=expression, **times)["result"]
-        return [float(value) for series in found for _, value in series["values"]]
+        result = self.get("query_range", query=expression, **times)["result"]
+        return [float(value) for series in result for _, value in series["values"]]
 
     def names(self) -> set[str]:
         """Names of all series."""

@@ -1,4 +1,4 @@
-"""``python -m tests.deploy.held_worker FILE``: a worker whose network waits while FILE exists."""
+"""``python -m tests.deploy.paused_worker FILE``: a worker whose network waits while FILE exists."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from tests.workers.fake_nowcaster import FakeNowcaster, FakePrepared
 HOLD = Path(sys.argv[1])
 
 
-class HeldNowcaster(FakeNowcaster):
+class PausedNowcaster(FakeNowcaster):
     def predict(
         self, batch: Sequence[FakePrepared], progress: Callable[[], None]
     ) -> list[np.ndarray]:
@@ -25,9 +25,9 @@ class HeldNowcaster(FakeNowcaster):
         return super().predict(batch, progress)
 
 
-def load(settings: object, reference: str) -> HeldNowcaster:
+def load(settings: object, reference: str) -> PausedNowcaster:
     name, _, version = reference.partition("/")
-    return HeldNowcaster(ModelIdentity(name, version or "1", "e" * 64))
+    return PausedNowcaster(ModelIdentity(name, version or "1", "e" * 64))
 
 
 if __name__ == "__main__":
