@@ -61,7 +61,7 @@ def checked(names: list[str]) -> list[str]:
 def _read_or_made(
     output: Path, seed: int, models: Callable[[], Mapping[str, Forecaster]], requested: list[str]
 ) -> Iterator[tuple[str, list[Block]]]:
-    """The months of a seed: those that were kept, and the others as they are made."""
+    """The months of a seed: the stored ones, and the others as they are made."""
     place = output / "months" / f"{seed}.json.gz"
     stored = _read(place) if place.exists() else {}
     missing = [name for name in requested if name not in stored]

@@ -1,10 +1,10 @@
 """A small learned forecaster: damped scales of extrapolation, with intensities as it learned them.
 
-What is carried along the wind is split into scales; a least-squares fit says how much of each is
+What is carried along the wind is split into scales; a least-squares fit gives how much of each is
 left after a lead time, how much of the frame before helps against noise, and where rain grows. The
-mean is ranked: it gets the intensities of what was carried, mended so that each is as frequent as
-it was in training; the chance of heavy rain is looked up. So like a network it has learned one
-climate, and knows no other.
+mean is ranked: it gets the intensities of what was carried, corrected so that each is as frequent
+as it was in training; the chance of heavy rain is looked up. So, like a network, it has learned one
+climate only.
 """
 
 from __future__ import annotations

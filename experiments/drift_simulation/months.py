@@ -22,18 +22,18 @@ BEFORE: Final = "before"  # the ordinary month before all scenarios
 FIRST: Final = datetime(2026, 4, 1, tzinfo=UTC)
 STEPS_A_BLOCK = STEPS_A_DAY // 4
 FORECAST_EVERY = 6  # steps
-HISTORY = max(LEADS) + 2  # frames kept in mind
+HISTORY = max(LEADS) + 2  # frames remembered
 
 
 def months(
     seed: int, models: Mapping[str, Forecaster], requested: Sequence[str]
 ) -> Iterator[tuple[str, list[Block]]]:
-    """The blocks of the month before, then of each scenario wanted.
+    """The blocks of the month before, then of each requested scenario.
 
     Args:
         seed: Of the weather.
         models: By name, as the scenarios name them.
-        wanted: Scenarios.
+        requested: Scenarios.
     """
     weather = Weather(seed)
     stream = Stream(seed, models[FIRST_MODEL])

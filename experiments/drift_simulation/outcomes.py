@@ -18,7 +18,7 @@ BLOCKS_A_DAY = 24 * 3600 / BLOCK.total_seconds()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the charts said of one scenario under one seed.
+    """The alerts of the charts in one scenario under one seed.
 
     Args:
         scenario: Its name.

@@ -1,4 +1,4 @@
-"""Scenarios: what befalls a stream after an ordinary month, and what must be said of it."""
+"""Scenarios: what happens to a stream after an ordinary month, and which alerts it must raise."""
 
 from __future__ import annotations
 

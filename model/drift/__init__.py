@@ -1,1 +1,1 @@
-"""Control charts that tell a worse model from hard weather and from faults of the input."""
+"""Control charts that distinguish a worse model from hard weather and from faults of the input."""

@@ -64,7 +64,7 @@ def painted(reflectivity_dbz: FloatArray) -> NDArray[np.uint8]:
 def north_up(values: FloatArray, grid: Grid) -> FloatArray:
     """A field (..., y, x) turned so that north is at the top and east at the right.
 
-    Plain pixels know no north: row 0 stays at the top.
+    Plain pixels have no north: row 0 stays at the top.
     """
     if grid.units == "1":
         return values

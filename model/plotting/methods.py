@@ -1,7 +1,7 @@
 """The colour of each method, in all pictures, reports and dashboards.
 
-From palettes that the commonest kinds of colour blindness can tell apart (Okabe and Ito, 2008; P.
-Tol's muted scheme for the rest); on white and on dark ground.
+From palettes that people with the commonest kinds of colour blindness can distinguish (Okabe and
+Ito, 2008; P. Tol's muted scheme for the rest); on white and on dark ground.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def forecast_png(
         forecast: What to show.
         observed: Frames at the valid times, shown where they match one; None: no such row.
         verification: Its pooled CSI goes into the caption; None: no scores.
-        inputs: Their newest frame is the last observed one; None: as far as the forecast tells it,
+        inputs: Their newest frame is the last observed one; None: as far as the forecast has it,
             missing where there is no forecast.
 
     Returns:
@@ -81,7 +81,7 @@ def _leads(forecast: Forecast) -> list[int]:
 
 
 def _rows(forecast: Forecast, observed: Frames | None, leads: list[int]) -> list[_Row]:
-    """One map a lead; the observations stand right below what they judge."""
+    """One map a lead; the observations stand right below the forecast."""
     model = [_turned(forecast.frames, lead) for lead in leads]
     extrapolated = [_turned(forecast.extrapolation, lead) for lead in leads]
     rows = [_Row("Forecast", model), _Row("Extrapolation", extrapolated)]

@@ -1,7 +1,7 @@
 """A picture of skill: CSI by lead time, one panel a threshold, with the sample beside it.
 
-Where a threshold has too few events, blocks or storms, its lines are faint and it says so: weather
-decides them. A method with fewer events than the floor is left out.
+Where a threshold has too few events, blocks or storms, its lines are faint and the panel says
+so: the weather decides them. A method with fewer events than the floor is left out.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ class ContingencyTable:
 
 
 def defined(score: float) -> float | None:
-    """A score as JSON knows it: None where it is undefined."""
+    """A score as a JSON value: None where it is undefined (NaN)."""
     return None if math.isnan(score) else score
 
 

@@ -206,8 +206,8 @@ class EventScores:
     ) -> tuple[float, float, float]:
         """CSI of a method minus that of a reference, with its 90 % interval.
 
-        Blocks of one hour of start times are resampled together (paired). The interval says
-        nothing of other events.
+        Blocks of one hour of start times are resampled together (paired). The interval does
+        not hold for other events.
 
         Returns:
             The difference, its 5th and its 95th percentile, -1 to 1; NaN where a CSI is undefined.

@@ -103,7 +103,7 @@ def verify(
     """Count hits, misses, false alarms and correct negatives of every method of a forecast.
 
     A pixel counts where it was observed and every method has a forecast, so that all methods are
-    judged on the same sample. Observations within a tenth of a step of a valid time match it;
+    scored on the same sample. Observations within a tenth of a step of a valid time match it;
     others are ignored; a lead without observation gets zero counts.
 
     Args:

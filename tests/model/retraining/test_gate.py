@@ -42,8 +42,8 @@ def paired_event(
         counts[..., 3] = 4096 - counts.sum(-1)
         made.append(StartCounts(counts, empty, np.zeros((1,))))
     minutes = tuple(20.0 * k for k in range(starts))
-    tally = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
-    return PairedForecasts(tally, np.tile(seconds, (starts, 1)), storms, unknown)
+    scores = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
+    return PairedForecasts(scores, np.tile(seconds, (starts, 1)), storms, unknown)
 
 
 def verdict_of(

@@ -32,7 +32,7 @@ def fields(seed, starts=4):
     return rain
 
 
-def tally(rain, minutes=None):
+def scores_of(rain, minutes=None):
     starts = tuple(StartCounts.of(list(part[:2]), part[2], 1.0) for part in rain)
     minutes = minutes or tuple(60.0 * k for k in range(len(rain)))
     return EventScores("storm", METHODS, (5.0, 10.0, 15.0), tuple(minutes), starts, None)
@@ -45,7 +45,7 @@ def known(rain):
 @pytest.mark.parametrize("threshold", THRESHOLDS_DBZ)
 def test_contingency_scores_are_those_of_the_scores_package(threshold):
     rain = fields(1)
-    mask, counted = known(rain), tally(rain)
+    mask, counted = known(rain), scores_of(rain)
     for m, method in enumerate(METHODS):
         for lead in (None, 0, 2):
             part = slice(None) if lead is None else slice(lead, lead + 1)
@@ -71,12 +71,12 @@ def test_the_squared_error_is_that_of_the_shared_pixels():
     rain = fields(2)
     mask = known(rain)
     truth = np.square(rain[:, 0][mask] - rain[:, 2][mask], dtype=float).mean()
-    assert tally(rain).mean_squared_error("model") == pytest.approx(truth, abs=1e-6)
+    assert scores_of(rain).mean_squared_error("model") == pytest.approx(truth, abs=1e-6)
 
 
 def test_the_fractions_skill_score_is_that_of_the_scores_package():
     rain = np.nan_to_num(fields(3, starts=1))
-    ours = tally(rain).fractions_skill_score("model", 30.0)
+    ours = scores_of(rain).fractions_skill_score("model", 30.0)
     parts = [
         StartCounts.of([rain[0, 0, k : k + 1]], rain[0, 2, k : k + 1], 1.0) for k in range(LEADS)
     ]
@@ -92,7 +92,7 @@ def test_the_fractions_skill_score_is_that_of_the_scores_package():
 def test_a_method_does_not_differ_from_itself_and_a_perfect_one_wins_with_certainty():
     rain = fields(4)
     rain[:, 0] = rain[:, 2]
-    counted = tally(rain)
+    counted = scores_of(rain)
     assert counted.csi_difference("model", "model", 30.0) == (0, 0, 0)
     difference, low, high = counted.csi_difference("model", "extrapolation", 30.0)
     assert 0 < low <= difference <= high
@@ -100,7 +100,7 @@ def test_a_method_does_not_differ_from_itself_and_a_perfect_one_wins_with_certai
 
 def test_intervals_resample_hours_not_start_times():
     rain = fields(5, starts=6)
-    apart, together = tally(rain), tally(rain, minutes=[0, 5, 10, 15, 20, 25])
+    apart, together = scores_of(rain), scores_of(rain, minutes=[0, 5, 10, 15, 20, 25])
     _, low, high = apart.csi_difference("model", "extrapolation", 30.0)
     assert low < high
     _, low, high = together.csi_difference("model", "extrapolation", 30.0)
@@ -109,7 +109,7 @@ def test_intervals_resample_hours_not_start_times():
 
 def test_a_threshold_that_never_occurs_has_no_score():
     rain = np.clip(fields(6), 0, 40)
-    counted = tally(rain)
+    counted = scores_of(rain)
     assert np.isnan(counted.table("model", 50.0).critical_success_index)
     assert np.isnan(counted.csi_difference("model", "extrapolation", 50.0)).all()
     cell = counted.to_json()["methods"]["model"]["thresholds"]["50"]["pooled"]
