@@ -9,18 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from echocast.model.verification.counts import (
+    BESIDE_CHALLENGER,
+    CANARY,
+    CHALLENGER,
+    CHAMPION,
+    DECODED,
+    EXPECTED,
+    EXTRAPOLATION,
+    FALLBACK,
+    MODEL,
+    PERSISTENCE,
+)
+
 COLOURS: Final[Mapping[str, str]] = {
     "observed": "#000000",
-    "model": "#0072B2",
-    "champion": "#0072B2",  # the model that serves
-    "challenger": "#CC79A7",
-    "canary": "#56B4E9",
-    "decoded_extrapolation": "#E69F00",
-    "decoded_beside_challenger": "#DDCC77",
-    "extrapolation": "#882255",
-    "persistence": "#8E8E8E",
-    "expected": "#009E73",  # the other product of the model
-    "fallback": "#44AA99",
+    MODEL: "#0072B2",
+    CHAMPION: "#0072B2",  # the model that serves
+    CHALLENGER: "#CC79A7",
+    CANARY: "#56B4E9",
+    DECODED: "#E69F00",
+    BESIDE_CHALLENGER: "#DDCC77",
+    EXTRAPOLATION: "#882255",
+    PERSISTENCE: "#8E8E8E",
+    EXPECTED: "#009E73",  # the other product of the model
+    FALLBACK: "#44AA99",
     "pysteps_lk": "#117733",
     "pysteps_sprog": "#999933",
 }

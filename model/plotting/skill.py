@@ -11,27 +11,37 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.plotting.methods import COLOURS
+from echocast.model.verification.counts import (
+    BESIDE_CHALLENGER,
+    CANARY,
+    CHALLENGER,
+    DECODED,
+    EXTRAPOLATION,
+    FALLBACK,
+    MODEL,
+    PERSISTENCE,
+    label,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STYLES: dict[str, dict[str, Any]] = {
-    "model": {"linewidth": 2.4, "marker": "o"},
-    "canary": {"linewidth": 1.2, "linestyle": (0, (1, 1.5))},
-    "challenger": {"linewidth": 1.8, "marker": "s"},
-    "extrapolation": {"linewidth": 1.5, "linestyle": "--"},
-    "decoded_extrapolation": {"linewidth": 1.5},
-    "decoded_beside_challenger": {"linewidth": 1.0, "linestyle": (0, (5, 2, 1, 2))},
-    "persistence": {"linewidth": 1.5, "linestyle": ":"},
-    "fallback": {"linewidth": 1.0, "linestyle": "-."},
+    MODEL: {"linewidth": 2.4, "marker": "o"},
+    CANARY: {"linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+    CHALLENGER: {"linewidth": 1.8, "marker": "s"},
+    EXTRAPOLATION: {"linewidth": 1.5, "linestyle": "--"},
+    DECODED: {"linewidth": 1.5},
+    BESIDE_CHALLENGER: {"linewidth": 1.0, "linestyle": (0, (5, 2, 1, 2))},
+    PERSISTENCE: {"linewidth": 1.5, "linestyle": ":"},
+    FALLBACK: {"linewidth": 1.0, "linestyle": "-."},
 }
 TOO_FEW = "TOO FEW TO TELL"
 FAINT = 0.25
 LABELS = {
-    "decoded_extrapolation": "decoded extrapolation",
-    "decoded_beside_challenger": "the same in the challenger's frames",
-    "fallback": "fallback (where frames were missing)",
+    BESIDE_CHALLENGER: "the same in the challenger's frames",
+    FALLBACK: "fallback (where frames were missing)",
 }
 
 
@@ -90,7 +100,7 @@ def _draw(panel: Axes, verification: Mapping[str, Any], threshold: str) -> None:
         minutes = [lead["lead_minutes"] for lead in leads]
         style = {"color": COLOURS.get(method), **STYLES.get(method, {})}
         style["alpha"] = 1.0 if sample["enough"] else FAINT
-        panel.plot(minutes, csi, label=LABELS.get(method, method), markersize=4, **style)
+        panel.plot(minutes, csi, label=LABELS.get(method, label(method)), markersize=4, **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
     panel.grid(color="0.9")
