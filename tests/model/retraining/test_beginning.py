@@ -25,7 +25,7 @@ def test_a_mistyped_archive_or_stream_leaves_the_folder_free(tmp_path):
         retraining(archive, models, work, streams=["rader"]).run()
     with pytest.raises(InputError, match="multiple of 4 pixels, the patch of tiny/1, not 50"):
         retraining(archive, models, work, crop=50).run()
-    assert retraining(archive, models, work).run().verdict == "insufficient evidence"
+    assert retraining(archive, models, work).run().outcome == "insufficient evidence"
 
 
 @pytest.mark.parametrize("place", ["a file", "/proc/models"])

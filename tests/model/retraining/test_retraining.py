@@ -126,7 +126,7 @@ def test_a_challenger_that_may_becomes_the_champion(archive, retrained, tmp_path
     assert verdict == retrained[1]
     assert models.reader.roles().champion == models.reader.history()[-1].facts["challenger"]
     assert models.reader.roles().previous == "tiny/1"
-    (promotion,) = [entry for entry in models.reader.history() if entry.what == "promote"]
+    *_, promotion = [entry for entry in models.reader.history() if entry.what == "promote"]
     scores = promotion.scores
     assert scores["better at 40 dBZ"]["low"] > 0
 
