@@ -120,8 +120,8 @@ def comparable_value(key: str, value: Any) -> Any:
     if key == "echocast:workers":
         return {name: json.loads(beat.split(" ", 1)[1]) for name, beat in value.items()}
     if key == "echocast:retraining":
-        wanted = json.loads(value["wanted"])
-        return {**value, "wanted": {**wanted, "id": len(wanted["id"]), "time": ""}}
+        request = json.loads(value["wanted"])
+        return {**value, "wanted": {**request, "id": len(request["id"]), "time": ""}}
     return len(value) if key == "echocast:store" else value
 
 
