@@ -88,7 +88,7 @@ class Forecast:
         expected = self.expected or self.frames
         pairs = zip(expected.reflectivity_dbz, self.persistence.reflectivity_dbz, strict=True)
         values = [sharp_as_written(*pair, expected.no_rain_dbz) for pair in pairs]
-        return expected.with_values(np.stack(values), expected.times)
+        return expected.derived(np.stack(values), expected.times)
 
     def stream(self) -> ForecastStream:
         """The same in one part."""

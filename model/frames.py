@@ -46,6 +46,32 @@ class Frames:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_description()
+        self._check_finite()
+
+    @classmethod
+    def trusted(
+        cls,
+        reflectivity_dbz: FloatArray,
+        times: Sequence[datetime],
+        grid: Grid,
+        no_rain_dbz: float,
+        attributes: Mapping[str, str],
+    ) -> Self:
+        """Frames of values that cannot be infinite, so that not every pixel is looked at again.
+
+        Shape and times are checked as ever. Values of integers, parts of valid frames, and what is
+        interpolated between valid frames cannot be infinite.
+        """
+        frames = object.__new__(cls)
+        given = (reflectivity_dbz, times, grid, no_rain_dbz, attributes)
+        for name, value in zip(cls.__dataclass_fields__, given, strict=True):
+            object.__setattr__(frames, name, value)
+        frames._check_description()
+        return frames
+
+    def _check_description(self) -> None:
+        """Make the values read-only; check shape and times."""
         values = np.asarray(self.reflectivity_dbz, dtype=np.float32)
         if values is self.reflectivity_dbz and values.flags.writeable:
             values = values.view()
@@ -54,7 +80,6 @@ class Frames:
         object.__setattr__(self, "times", tuple(self.times))
         self._check_shape()
         self._check_times()
-        self._check_finite()
 
     def _check_shape(self) -> None:
         values = self.reflectivity_dbz
@@ -139,11 +164,15 @@ class Frames:
 
     def __getitem__(self, which: slice) -> Frames:
         """The frames of a slice of the time axis."""
-        return self.with_values(self.reflectivity_dbz[which], self.times[which])
+        return self.derived(self.reflectivity_dbz[which], self.times[which])
 
     def with_values(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
         """Other values and times on the same grid, with the same floor and provenance."""
         return Frames(reflectivity_dbz, tuple(times), self.grid, self.no_rain_dbz, self.attributes)
+
+    def derived(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
+        """As :meth:`with_values`, of values that cannot be infinite; see :meth:`trusted`."""
+        return Frames.trusted(reflectivity_dbz, times, self.grid, self.no_rain_dbz, self.attributes)
 
     @staticmethod
     def overlaid(parts: Sequence[Frames]) -> Frames:
@@ -160,7 +189,7 @@ class Frames:
             for time, values in zip(frames.times, frames.reflectivity_dbz, strict=True)
         }
         times = sorted(by_time)
-        return parts[0].with_values(np.stack([by_time[time] for time in times]), times)
+        return parts[0].derived(np.stack([by_time[time] for time in times]), times)
 
     def up_to(self, reference_time: datetime) -> Frames:
         """The frames valid at or before ``reference_time``."""
@@ -182,18 +211,31 @@ class Frames:
     @classmethod
     def from_description(cls, values: FloatArray, description: Mapping[str, Any]) -> Self:
         """Values and the :meth:`description` that was stored beside them, together again."""
-        return cls(
-            values,
-            tuple(datetime.fromisoformat(t).astimezone(UTC) for t in description["times"]),
-            Grid.from_json(description["grid"]),
-            float(description["no_rain_dbz"]),
-            {str(k): str(v) for k, v in description["attributes"].items()},
-        )
+        frames = cls.trusted(values, *_described(description))
+        frames._check_finite()
+        return frames
+
+    @classmethod
+    def normalised(cls, shape: tuple[int, ...], description: Mapping[str, Any]) -> dict[str, Any]:
+        """A :meth:`description` of values of a shape, checked, as :meth:`description` writes it."""
+        nothing = np.broadcast_to(np.float32(0), shape)
+        return cls.trusted(nothing, *_described(description)).description()
 
     def sha256(self) -> str:
         """Hash of values, times, grid and floor: equal frames have equal names."""
         values = np.ascontiguousarray(self.reflectivity_dbz).reshape(-1).view(np.uint8)
         return content_sha256(self.description(), [values.data])
+
+
+def _described(
+    description: Mapping[str, Any],
+) -> tuple[tuple[datetime, ...], Grid, float, dict[str, str]]:
+    return (
+        tuple(datetime.fromisoformat(t).astimezone(UTC) for t in description["times"]),
+        Grid.from_json(description["grid"]),
+        float(description["no_rain_dbz"]),
+        {str(k): str(v) for k, v in description["attributes"].items()},
+    )
 
 
 def median_step(times: Sequence[datetime]) -> timedelta:

@@ -111,13 +111,17 @@ class Nowcaster:
         prepared = self.prepare(frames)
         return self.finish(prepared, self.predict([prepared])[0])
 
-    def prepare(self, frames: Frames) -> Prepared:
+    def prepare(self, frames: Frames, input_sha256: str | None = None) -> Prepared:
         """Find the motion, align the frames, scale and pad them.
+
+        Args:
+            frames: As many as go in.
+            input_sha256: Hash of the frames, where it is known; else it is computed.
 
         Raises:
             ContractViolation: Not the number of frames that go in.
         """
-        return prepare(frames, self.config)
+        return prepare(frames, self.config, input_sha256)
 
     def predict(
         self, batch: Sequence[Prepared], progress: Callable[[], None] = lambda: None

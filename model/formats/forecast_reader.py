@@ -85,7 +85,7 @@ def read_expected(path: Path, frames: Frames) -> Frames:
     with open_forecast(path) as dataset:
         if "reflectivity_expected" not in dataset.variables:
             return frames
-        return frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+        return frames.derived(_dbz(dataset, "reflectivity_expected"), frames.times)
 
 
 def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:
@@ -130,12 +130,13 @@ class _About:
     ) -> Forecast:
         """Some lead times: two fields (time, y, x) and the newest observation (y, x) in dBZ."""
         given = json.loads(self.attributes["input_attributes"])
-        frames = Frames(forecast, self.times[which], self.grid, self.no_rain_dbz, given)
+        grid, floor = self.grid, self.no_rain_dbz
+        frames = Frames.trusted(forecast, self.times[which], grid, floor, given)
         repeated = np.where(frames.missing, np.float32(np.nan), last)
         return Forecast(
             frames=frames,
-            extrapolation=frames.with_values(extrapolation, frames.times),
-            persistence=frames.with_values(repeated, frames.times),
+            extrapolation=frames.derived(extrapolation, frames.times),
+            persistence=frames.derived(repeated, frames.times),
             forecast_reference_time=self.forecast_reference_time,
             model=self.model,
             input_sha256=self.attributes["input_sha256"],
@@ -163,7 +164,7 @@ def _with_products(dataset: netCDF4.Dataset, methods: Forecast) -> Forecast:
         probability = read_packed(probabilities, unpacked_probability)
     return replace(
         methods,
-        expected=frames.with_values(_dbz(dataset, "reflectivity_expected"), frames.times)
+        expected=frames.derived(_dbz(dataset, "reflectivity_expected"), frames.times)
         if "reflectivity_expected" in dataset.variables
         else None,
         exceedance_thresholds_dbz=thresholds,

@@ -189,7 +189,7 @@ class Postprocessor:
             for frame in values:
                 frame[:] = rounded_dbz(frame)
                 frame[frame <= max(0.0, floor)] = floor
-            return newest.with_values(values, times)
+            return newest.derived(values, times)
 
         return Forecast(
             frames=as_written(fields.decided),

@@ -77,12 +77,13 @@ class Prepared:
         return replace(self, inputs=nothing, bases=nothing)
 
 
-def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
+def prepare(frames: Frames, config: NetworkConfig, input_sha256: str | None = None) -> Prepared:
     """Find the motion, align the frames, scale and pad them.
 
     Args:
         frames: As many as go in.
         config: Of the network that they are made ready for.
+        input_sha256: Hash of the frames, where it is known; else it is computed.
 
     Raises:
         ContractViolation: Not the number of frames that go in.
@@ -97,9 +98,9 @@ def prepare(frames: Frames, config: NetworkConfig) -> Prepared:
     inputs = _as_network_input(frames, motion, config)
     bases = _in_network_scale(_bases(inputs, config))
     return Prepared(
-        frames.with_values(last[-1:].copy(), frames.times[-1:]),
+        frames.derived(last[-1:].copy(), frames.times[-1:]),
         frames.step,
-        frames.sha256(),
+        input_sha256 or frames.sha256(),
         motion,
         _padded(_in_network_scale(inputs), config.patch, np.nan),
         _padded(bases, config.patch, 0.0),

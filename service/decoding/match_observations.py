@@ -41,7 +41,7 @@ def split_by_fit(
     pairs = list(zip(observed.times, fit, strict=True))
     ignored = tuple(time for time, yes in pairs if not yes and time > known[-1])
     times = [time for time, yes in pairs if yes]
-    return observed.with_values(observed.reflectivity_dbz[np.array(fit)], times), ignored
+    return observed.derived(observed.reflectivity_dbz[np.array(fit)], times), ignored
 
 
 def _gaps(times: Sequence[datetime]) -> list[timedelta]:

@@ -50,7 +50,7 @@ class FakeNowcaster:
         self.identity = identity
         self.batches: list[int] = []
 
-    def prepare(self, frames: Frames) -> FakePrepared:
+    def prepare(self, frames: Frames, input_sha256: str | None = None) -> FakePrepared:
         if frames.attributes.get("fake") == "bad-frames":
             raise ValueError("These frames can't be prepared.")
         return FakePrepared(frames)

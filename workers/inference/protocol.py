@@ -40,8 +40,11 @@ class ServedModel(Protocol):
     def output_frames(self) -> int:
         """Frames that come out."""
 
-    def prepare(self, frames: Frames) -> Any:
-        """Any thread: frames -> :class:`PreparedInput`."""
+    def prepare(self, frames: Frames, input_sha256: str | None = None) -> Any:
+        """Any thread: frames -> :class:`PreparedInput`.
+
+        The frames' hash is computed where it is not known.
+        """
 
     def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
         """The batching thread: one prediction per prepared item; reports every step it makes."""

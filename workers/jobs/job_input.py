@@ -17,8 +17,10 @@ class JobInput:
         frames: The input frames.
         quality: Notes that the forecast carries on, e.g. that a frame was interpolated.
         without_network: The forecast, where there are too few frames for the network.
+        sha256: Hash of the frames, where it is known.
     """
 
     frames: Frames
     quality: Mapping[str, str] = field(default_factory=dict)
     without_network: Forecast | None = None
+    sha256: str | None = None

@@ -227,4 +227,4 @@ def _timed(frames: Frames, step: timedelta, values_dbz: FloatArray) -> Frames:
     """Values at their valid times; dry pixels get the product's floor."""
     times = [frames.times[-1] + step * (lead + 1) for lead in range(len(values_dbz))]
     floored = np.where(values_dbz <= 0, frames.no_rain_dbz, values_dbz).astype(np.float32)
-    return frames.with_values(floored, times)
+    return frames.derived(floored, times)

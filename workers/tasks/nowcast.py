@@ -99,13 +99,13 @@ class _Run:
             job_input = self._input(model)
         if job_input.without_network is not None:
             return job_input.without_network.stream()
-        frames, notes = [job_input.frames], job_input.quality
+        frames, sha256, notes = [job_input.frames], job_input.sha256, job_input.quality
         del job_input
         prepared: list[Any] = []
 
         def prepare() -> BatchItem:
             with self._phase("prepare"):
-                prepared.append(model.prepare(frames.pop()))  # not held while the network runs
+                prepared.append(model.prepare(frames.pop(), sha256))  # frames are freed here
             return self._item(model, prepared[0])
 
         result = self.context.batcher.run(prepare)
@@ -125,7 +125,8 @@ class _Run:
         if self.job.stream:
             lengths = model.input_frames, model.output_frames
             return self.context.streams.forecasting.inputs(self.job, *lengths)
-        return JobInput(self.context.archive.load_frames(self.job.input_sha))
+        sha256 = self.job.input_sha
+        return JobInput(self.context.archive.load_frames(sha256), sha256=sha256)
 
     def _item(self, model: ServedModel, prepared: Any) -> BatchItem:
         left = self.context.jobs.policy.deadline_seconds - _queue_seconds(self.job)
