@@ -206,7 +206,7 @@ def test_the_report_tells_where_the_archive_breaks(tmp_path):
     models = registry(tmp_path / "models", network())
     retraining(archive, models, tmp_path / "work").run()
     page = (models.root / models.reader.history()[-1].facts["report"]).read_text()
-    assert "the z-r changes from not told to 300/1.4" in page
+    assert "the z-r changes from not given to 300/1.4" in page
 
 
 def test_the_same_folder_is_not_for_another_retraining(archive, retrained, tmp_path):
@@ -223,7 +223,7 @@ def test_the_same_folder_is_not_for_another_retraining(archive, retrained, tmp_p
 def test_two_at_once_in_one_folder_are_refused(archive, retrained, tmp_path):
     models = again(retrained, tmp_path, without=("publish",))
     with (
-        Work(tmp_path / "work").alone(),
+        Work(tmp_path / "work").locked(),
         pytest.raises(ModelError, match="Another process is retraining"),
     ):
         retraining(archive, models, tmp_path / "work").run()
