@@ -28,7 +28,7 @@ def serve(settings: ServiceSettings) -> None:
     """Answer requests until a signal stops it.
 
     Raises:
-        StartRefused: The address is taken, or open to everybody without keys.
+        StartRefused: The address is in use, or open to everybody without keys.
         AnotherStore: The engine's jobs have their files in another archive than ours.
     """
     set_switch_interval()

@@ -14,7 +14,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        StartRefused: The address cannot be had.
+        StartRefused: The address cannot be bound.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
