@@ -90,7 +90,7 @@ class ContingencyCounts:
         """
         if self.layout != other.layout:
             raise ContractViolation(
-                "Verifications add only where methods, thresholds and leads agree, but one has"
+                "Contingency counts add only where methods, thresholds and leads agree, but one has"
                 f" {self.layout} and the other {other.layout}.",
                 rule="verification-layout",
             )
