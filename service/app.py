@@ -36,7 +36,7 @@ from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.service.routes import forecast, models, nowcast, streams, system, verification
 from echocast.service.settings import ServiceSettings
-from echocast.service.streams.build import assembled_streams
+from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store
 from echocast.workers.engine.url import client_url
@@ -132,7 +132,7 @@ async def running(
     """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
     await asyncio.to_thread(open_registry, settings.models_root, "gateway")
     scratch = Scratch(nowcasts.archive.scratch)
-    of_streams = assembled_streams(settings, nowcasts.decoders, renderers, scratch)
+    of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, scratch)
     exposition = StreamExposition(
         of_streams.stores, of_streams.sums, of_streams.floors, nowcasts.catalogue.registry.reader
     )

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the gateway's surroundings: engine, queue, workers, disk."""
+"""EngineCollector: engine, queue, workers and disk, for Prometheus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from echocast.workers.jobs.store import JobStore
 
 
 class EngineCollector(Collector):
-    """Looks around at every scrape; of an engine that is away only that is said.
+    """Asks at every scrape; of an engine that is away it says only that.
 
     Args:
         store: The jobs, and how long a worker's sign of life is good for.

@@ -42,7 +42,7 @@ Text = tuple[bytes, bytes]  # the lines that describe a family, and its samples
 
 
 @dataclass(frozen=True)
-class Remembered:
+class StreamText:
     """The text of a stream's families, and what it was made from."""
 
     source: Any
@@ -65,7 +65,7 @@ class StreamExposition:
         self._stores = stores
         self._sums = sums
         self._registry = registry
-        self._remembered: dict[str, Remembered] = {}
+        self._remembered: dict[str, StreamText] = {}
         self._lock = threading.Lock()
         self._fresh = CollectorRegistry()
         self._fresh.register(Clocks(stores))
@@ -107,7 +107,7 @@ class StreamExposition:
         except ModelError:
             return 0
 
-    def _current(self, name: str, leads: int) -> Remembered:
+    def _current(self, name: str, leads: int) -> StreamText:
         stream = self._stores.streams.stream(name)
         totals = self._sums.totals(name)
         newest = self._stores.frames.newest_time(name)
@@ -126,7 +126,7 @@ class StreamExposition:
             return known
         metrics = families(self._stores, self._sums, stream, totals, leads)
         texts = {metric.name: _text(metric) for metric in metrics}
-        return Remembered(source, texts)
+        return StreamText(source, texts)
 
 
 class Clocks(Collector):

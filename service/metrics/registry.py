@@ -1,4 +1,4 @@
-"""What Prometheus is told of the registry: which model serves since when, and what was done."""
+"""RegistryCollector: which model serves since when, and what was changed, for Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told of retraining: whether one runs, and when each verdict was last given."""
+"""RetrainingCollector: whether a retraining runs, and when each verdict was last given."""
 
 from __future__ import annotations
 

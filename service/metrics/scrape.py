@@ -31,7 +31,7 @@ async def scrape(
 def _scraped(
     metrics: GatewayMetrics, streams: StreamExposition, settings: ServiceSettings
 ) -> bytes:
-    """In a thread of its own: engine, files and workers are asked, and others wait for none."""
+    """In a thread: engine, files and workers may answer slowly."""
     parts = [metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
         parts.append(streams())
@@ -58,7 +58,7 @@ def joined(workers: Iterable[tuple[str, Iterable[Metric]]]) -> bytes:
 def metrics_of_workers(settings: ServiceSettings) -> list[tuple[str, list[Metric]]]:
     """The name of each worker and its metrics; none where it, or another program there, fails.
 
-    All are asked at once: the silence of many takes no longer than that of one.
+    All are asked at once: many silent ones take no longer than one.
     """
     first, count = settings.worker_metrics_port, settings.workers
     if not first:

@@ -72,7 +72,7 @@ async def list_streams(streams: AppStreams) -> StreamList:
 
 @router.get("/streams/{name}", dependencies=[Reader], responses=refusals(401, 404))
 async def show_stream(name: str, streams: AppStreams) -> StreamView:
-    """One stream as it stands."""
+    """The state of one stream."""
     return await streams.view(name)
 
 

@@ -76,7 +76,7 @@ class FrameIntake:
         description = json.loads(description_of(packed).read_bytes())
         grid = Grid.from_json(description["grid"])
         origin = Origin.of_frame(grid, time, stream.step)
-        origin = self.stores.streams.settled(stream, origin)
+        origin = self.stores.streams.set_origin(stream, origin)
         place = origin.place(time, stream.step)
         newest = self.stores.frames.newest_time(stream.name)
         frame = PackedFrame.of(

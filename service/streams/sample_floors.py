@@ -1,24 +1,22 @@
-"""SampleFloors: on how much a score must stand to be shown, and on how much it stands."""
+"""SampleFloors: how large a sample must be for its score to be shown, and how large it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from echocast.model.drift.blocks import block_begin
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import MODEL, STORMS
+from echocast.model.verification.counts import MODEL, STORMS, Counts
 from echocast.service.streams.schemas import Sample
 from echocast.workers.settings import WorkerSettings
-
-Vectors = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
 class SampleFloors:
-    """Below any of these no score is shown without saying so.
+    """Sizes below which a score is marked as uncertain.
 
     Args:
         pixels: Hit, missed or falsely alarmed.
@@ -37,8 +35,8 @@ class SampleFloors:
             settings.event_floor_pixels, settings.event_floor_blocks, settings.event_floor_storms
         )
 
-    def sample(self, hourly: Mapping[datetime, Vectors], threshold: float) -> Sample:
-        """On how much the model's scores at a threshold stand, all lead times together."""
+    def sample(self, hourly: Mapping[datetime, Counts], threshold: float) -> Sample:
+        """The sample of the model's scores at a threshold, all lead times together."""
         events = {hour: model_events(vectors, threshold) for hour, vectors in hourly.items()}
         blocks = {block_begin(hour) for hour, pixels in events.items() if pixels}
         storms = sum(sum(v.get(f"0|{STORMS}|{threshold:g}", ())) for v in hourly.values())
@@ -47,7 +45,7 @@ class SampleFloors:
         return Sample(pixels=pixels, blocks=len(blocks), storms=storms, enough=enough)
 
 
-def model_events(vectors: Vectors, threshold: float) -> int:
+def model_events(vectors: Counts, threshold: float) -> int:
     """Pixels that the model hit, missed or falsely alarmed, all lead times together."""
     ending = f"|{MODEL}|{threshold:g}"
     return sum(

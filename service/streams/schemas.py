@@ -65,7 +65,7 @@ class StreamDeclaration(BaseModel):
 
 
 class StreamView(Answer):
-    """A stream as it stands."""
+    """The state of a stream."""
 
     name: str
     step_minutes: float
@@ -110,7 +110,7 @@ class StreamList(Answer):
 
 
 class FrameView(Answer):
-    """A frame that was taken."""
+    """A frame that was accepted."""
 
     stream: str
     time: datetime
@@ -192,7 +192,7 @@ class ReliabilityClass(Answer):
 
 
 class Sample(Answer):
-    """On how much the model's scores at a threshold stand, all lead times together."""
+    """The sample of the model's scores at a threshold, all lead times together."""
 
     pixels: int
     """Hit, missed or falsely alarmed (count)."""
@@ -215,7 +215,7 @@ class StreamVerification(Answer):
     methods: dict[str, dict[str, StreamThreshold]]
     """Method -> threshold in dBZ -> scores."""
     samples: dict[str, Sample]
-    """Threshold in dBZ -> on how much the scores stand."""
+    """Threshold in dBZ -> the sample of its scores."""
     floors: dict[str, int]
     """On how much they should: pixels, blocks, storms."""
     paired_skill: dict[str, list[float | None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from echocast.model.verification.counts import (
     MODEL,
     STREAM_THRESHOLDS_DBZ,
     ContingencyCounts,
+    Counts,
     added,
     reliability,
 )
@@ -39,7 +40,6 @@ FEWEST_EVENTS = 1000  # pixels that the model or the reference hit, missed or al
 HOUR = timedelta(hours=1)
 ROLE_OF = dict.fromkeys(METHODS, MODEL) | {role: role for role in (CANARY, CHALLENGER, FALLBACK)}
 ROLE_OF[BESIDE_CHALLENGER] = CHALLENGER
-Vectors = Mapping[str, Sequence[int]]
 
 
 def verification(
@@ -55,8 +55,8 @@ def verification(
         sums: The engine's sums.
         stream: Name.
         span: Valid times.
-        floors: On how much scores should stand.
-        methods: Those wanted.
+        floors: Sizes below which a sample is small.
+        methods: Which ones.
     """
     hourly = sums.hourly(stream, span)
     vectors = added(hourly.values())
@@ -90,7 +90,7 @@ def verification(
     )
 
 
-def leads_of(vectors: Vectors) -> list[float]:
+def leads_of(vectors: Counts) -> list[float]:
     """The lead times in minutes that were counted, in order."""
     leads = {float(name.partition("|")[0]) for name in vectors}
     return sorted(leads - {0.0})
@@ -111,7 +111,7 @@ def paired_skill(model: ContingencyTable, reference: ContingencyTable) -> float 
 
 
 def _threshold(
-    counts: ContingencyCounts, vectors: Vectors, method: str, threshold: float
+    counts: ContingencyCounts, vectors: Counts, method: str, threshold: float
 ) -> StreamThreshold:
     role = ROLE_OF[method]
     return StreamThreshold(
@@ -129,7 +129,7 @@ def _threshold(
     )
 
 
-def _reliability(vectors: Vectors, leads: Sequence[float]) -> dict[str, list[ReliabilityClass]]:
+def _reliability(vectors: Counts, leads: Sequence[float]) -> dict[str, list[ReliabilityClass]]:
     """All leads together."""
     classes = {}
     for threshold in STREAM_THRESHOLDS_DBZ:

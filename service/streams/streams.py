@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from echocast.model.errors import ContractViolation
 from echocast.model.verification.counts import METHODS
 from echocast.service.decoding.pool import Pool
+from echocast.service.decoding.scratch import Scratch
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
@@ -24,7 +26,11 @@ from echocast.service.streams.schemas import (
     StreamView,
 )
 from echocast.service.streams.scores import last_day, verification
+from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.jobs.queue import Publisher
+from echocast.workers.jobs.store import REQUEST_PATIENCE_SECONDS
+from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import drift_state
 from echocast.workers.streams.forecast_store import IssuedForecast
@@ -47,7 +53,7 @@ class Streams:
         renderers: Child processes that read forecasts and draw.
         sums: The engine's sums.
         engine: The connection they use.
-        floors: On how much scores should stand.
+        floors: Sizes below which a sample is small.
     """
 
     stores: StreamStores
@@ -57,6 +63,25 @@ class Streams:
     sums: CountSums
     engine: EngineClient
     floors: SampleFloors
+
+    @classmethod
+    def from_settings(
+        cls, settings: WorkerSettings, decoders: Pool, renderers: Pool, scratch: Scratch
+    ) -> Self:
+        """The streams of one gateway; they connect to the engine when they first need to."""
+        stores = StreamStores.of(stream_files(settings))
+        floors = SampleFloors.of(settings)
+        engine = EngineClient(settings.engine_url, REQUEST_PATIENCE_SECONDS)
+        sums = CountSums(engine)
+        return cls(
+            stores=stores,
+            intake=FrameIntake(stores, decoders, Publisher(settings.engine_url)),
+            latest=LatestForecasts(stores, renderers, scratch),
+            renderers=renderers,
+            sums=sums,
+            engine=engine,
+            floors=floors,
+        )
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
         """Declare a stream; its view and whether it is new.
@@ -76,7 +101,7 @@ class Streams:
         return await asyncio.to_thread(self.stores.streams.stream, name)
 
     async def view(self, name: str) -> StreamView:
-        """A stream as it stands.
+        """The state of a stream.
 
         Raises:
             UnknownStream: There is none.

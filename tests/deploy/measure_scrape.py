@@ -68,7 +68,7 @@ def fill(where: Place) -> None:
     states = {f"{n:03d}": json.dumps(Drift().to_json()) for n in range(STATES_KEPT)}
     for number in range(STREAMS):
         stream, _ = stores.streams.declare(Stream(f"radar{number}", STEP_MINUTES))
-        stores.streams.settled(stream, Origin(GRID, 0.0))
+        stores.streams.set_origin(stream, Origin(GRID, 0.0))
         connection.redis.hset(states_key(stream.name), mapping=states)
         for slot in range(FRAMES):
             put(stores, stream.name, newest - timedelta(minutes=STEP_MINUTES * slot))

@@ -1,9 +1,9 @@
-"""CountSums: what all counts of a stream add up to, held by the engine for quick answers.
+"""CountSums: the sums of all counts of a stream, in the engine for quick answers.
 
-The counts in the archive are the truth; these are made again by ``echocast reindex``. A pair of a
-forecast and a valid time is added once; when its frame was replaced, the old counts are taken
-back from the sums of their hour. The totals, which Prometheus reads, never go back: a correction
-raises their number of corrections instead.
+The counts in the archive are the truth; ``echocast reindex`` makes the sums again. The counts of a
+forecast at a valid time are added once; when the frame was replaced, the old counts are subtracted
+from the sums of their hour. The totals, which Prometheus reads, never decrease: a replaced count
+raises the number of corrections instead.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class CountSums:
             stream: Whose.
             pair: Which.
             counts: Its counts.
-            before: Frame and counts that were added for it before, to be taken back.
+            before: Frame and counts that were added for it before, to be subtracted.
 
         Returns:
             None; or the frame whose counts were added before, where it is not that of ``before``.
         """
-        earlier, taken_back = before or ("", {})
+        earlier, subtracted = before or ("", {})
         answer: str = self._add(
             pairs_key(stream, pair.valid_time),
             sums_key(stream, pair.valid_time),
@@ -58,7 +58,7 @@ class CountSums:
             f"{stamp(pair.valid_time)}_{pair.forecast_id}",
             earlier,
             pair.frame_sha,
-            json.dumps(taken_back),
+            json.dumps(subtracted),
             json.dumps(counts),
             PAIRS_DAYS * 86400,
             SUMS_DAYS * 86400,

@@ -3,7 +3,7 @@
 Where counts are added, their block of six hours is marked as changed in the same step. A changed
 block is charted once a frame after its end has come; for an older one the state goes back to before
 it, and the blocks after it are charted again. So the state is always that of all blocks in time
-order, whatever came late or was replaced, and whoever added it.
+order, also where frames came late or were replaced, and whichever worker added them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DriftWatch:
     def update(self, stream: str) -> bool:
         """Chart the blocks that are complete and have changed; whether there were any.
 
-        Where counts change meanwhile nothing is stored: whoever added them charts them.
+        Where counts change meanwhile nothing is stored: the worker that added them does it.
         """
         changes = self._sums.changes(stream)
         if not changes:

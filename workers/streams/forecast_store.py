@@ -97,10 +97,10 @@ class ForecastStore:
         self._remembered = lru_cache(REMEMBERED)(self._read)
 
     def issue(self, issued: IssuedForecast, write: Callable[[Path], object]) -> IssuedForecast:
-        """Write a forecast's file, then the description that makes it issued; what holds.
+        """Write a forecast's file, then the description that makes it issued; what was issued.
 
-        Of two workers that forecast from the same time, the forecast of the first holds: scores
-        of a forecast that changes later would be scores of nothing.
+        Where two workers forecast from the same time, the first one's forecast is issued: an issued
+        forecast never changes, so that its scores stay true.
         """
         description = description_path(issued)
         if self._files.version(description) is None:

@@ -40,7 +40,7 @@ class Forecasting:
     Args:
         stores: The files.
         jobs: Takes the jobs.
-        registry: Knows the champion.
+        registry: Knows which models forecast.
         shadow: Who forecasts beside the champion.
     """
 
@@ -152,7 +152,7 @@ class Forecasting:
         return frame
 
     def issue(self, job: Job, forecast: ForecastStream) -> IssuedForecast:
-        """Write the forecast of a stream's job; what holds, if another worker was first.
+        """Issue the forecast of a stream's job; another worker's, if that was first.
 
         One forecast is served for each reference time, also where the champion changes meanwhile.
         """

@@ -145,7 +145,7 @@ class FrameStore:
         return [self._remembered(entry.path, entry.version) for entry in self._in(stream, span)]
 
     def times(self, stream: str, span: TimeSpan) -> list[datetime]:
-        """When the frames of a span are valid, oldest first: their names tell."""
+        """When the frames of a span are valid, oldest first, from their names."""
         return [time_of(entry.name) for entry in self._in(stream, span)]
 
     def newest_time(self, stream: str) -> datetime | None:
@@ -167,7 +167,7 @@ class FrameStore:
         return [entry for day in days for entry in day if time_of(entry.name) in span]
 
     def _frames(self, folder: str) -> list[Entry]:
-        """The frames of a day that were not set aside: names alone tell."""
+        """The frames of a day that were not set aside, from names alone."""
         entries = self._files.listing(folder)
         aside = {time_of(entry.name) for entry in entries if entry.name.endswith(ASIDE)}
         return [e for e in entries if time_of(e.name) not in aside] if aside else entries

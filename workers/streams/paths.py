@@ -1,4 +1,4 @@
-"""Where the files of a stream lie, and what their names alone tell."""
+"""Where the files of a stream lie, and what their names say."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ShadowPolicy:
         promotes: Whether a challenger that is shown to be better is promoted.
         rolls_back: Whether a promotion is undone where the model before is shown to be better.
         days: How far back scores are compared, and how long a promotion may be undone.
-        terms: How much must have been seen.
+        terms: How much must have been compared.
     """
 
     share: float = 0.0

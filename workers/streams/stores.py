@@ -1,4 +1,4 @@
-"""StreamStores: everything that is kept of streams, as files."""
+"""StreamStores: all files of streams, by kind."""
 
 from __future__ import annotations
 

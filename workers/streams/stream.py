@@ -74,7 +74,7 @@ class Stream:
 
     @property
     def _steps_by_seconds(self) -> bool:
-        """Names of files tell times to the second."""
+        """Names of files have times to the second."""
         return self.step > timedelta(0) and abs(60 * self.step_minutes - self.step.seconds) < 1e-3
 
     @property

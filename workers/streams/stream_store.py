@@ -29,7 +29,7 @@ class StreamStore:
         self._remembered = lru_cache(REMEMBERED)(self._read)
 
     def declare(self, stream: Stream) -> tuple[Stream, bool]:
-        """Declare a stream; what holds now, and whether the stream is new.
+        """Declare a stream; the valid declaration, and whether the stream is new.
 
         Raises:
             StreamConflict: It was declared with another grid, step or unit.
@@ -38,16 +38,16 @@ class StreamStore:
         if self._files.create(path, encoded(stream.to_json())):
             return stream, True
         earlier = self.stream(stream.name)
-        holds = earlier.redeclared(stream)
+        valid = earlier.redeclared(stream)
         origin = self.origin(stream.name)
-        if origin and holds.grid and not origin.grid.same_as(holds.grid):
+        if origin and valid.grid and not origin.grid.same_as(valid.grid):
             raise StreamConflict(
                 f"Declarations of the stream {stream.name!r} must be on the grid of its frames,"
-                f" but {grid_difference(origin.grid, holds.grid)}."
+                f" but {grid_difference(origin.grid, valid.grid)}."
             )
-        if holds.to_json() != earlier.to_json():
-            self._files.put(path, encoded(holds.to_json()))
-        return holds, False
+        if valid.to_json() != earlier.to_json():
+            self._files.put(path, encoded(valid.to_json()))
+        return valid, False
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -73,8 +73,8 @@ class StreamStore:
         value = self._value(origin_path(name))
         return None if value is None else Origin.from_json(value)
 
-    def settled(self, stream: Stream, origin: Origin) -> Origin:
-        """The origin that holds: that of the frame that was first.
+    def set_origin(self, stream: Stream, origin: Origin) -> Origin:
+        """Set the origin where this frame is the first; the origin of the first frame.
 
         Raises:
             ContractViolation: The frame is on another grid than the stream.
@@ -94,7 +94,7 @@ class StreamStore:
         return first
 
     def canary(self, name: str, champion: str) -> str:
-        """``name/version`` of the model that answered first: it goes on, frozen, as the canary."""
+        """``name/version`` of the model that forecast first: it stays the stream's canary."""
         path = f"streams/{name}/canary.json"
         if self._files.version(path) is None:
             self._files.create(path, encoded({"model": champion}))

@@ -81,7 +81,7 @@ def agree(where: Place, name: str) -> bool:
         nowcasts.close()
 
 
-def settled(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
+def all_scored(where: Place, name: str, forecasts: int) -> Callable[[], bool]:
     """A condition: so many forecasts are issued, and everything is counted."""
 
     def check() -> bool:

@@ -34,11 +34,11 @@ from tests.service.real_processes import (
 from tests.service.streams.stream_feed import (
     COUNT,
     agree,
+    all_scored,
     declare,
     frames,
     put,
     references,
-    settled,
     time_of,
 )
 
@@ -55,13 +55,13 @@ def test_an_engine_may_be_away_and_may_forget_everything(models: Path) -> None:
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
             declare(gate.client, "radar")
             assert put(gate.client, "radar", 0).status_code == 201
-            eventually(settled(where, "radar", 1))
+            eventually(all_scored(where, "radar", 1))
         for slot in range(1, 4):
             assert put(gate.client, "radar", slot).status_code == 201
         assert gate.client.get("/streams/radar/latest").status_code == 200
         is_problem(gate.client.get("/streams/radar/verification"), 503, "engine-unreachable")
         with engine(where):
-            eventually(settled(where, "radar", 4))
+            eventually(all_scored(where, "radar", 4))
             assert references(gate.client, "radar") == [time_of(slot) for slot in range(4)]
             assert agree(where, "radar")
             sums_are_made_again(where, gate.client)
@@ -160,7 +160,7 @@ def test_counts_equal_the_recount_when_everything_is_killed_during_a_replay(
                 feeder.send(_other(frame), replace=True)
             time.sleep(1.0)
         eventually(lambda: min(killed.values()) >= KILLS, 200)
-        eventually(lambda: settled(where, "radar", COUNT - late)(), 200)
+        eventually(lambda: all_scored(where, "radar", COUNT - late)(), 200)
         assert late == 1
         assert len(references(client, "radar")) == len(set(references(client, "radar")))
         assert agree(where, "radar")
@@ -199,7 +199,7 @@ def test_a_replay_from_the_command_line_fills_a_whole_service(
                 CliRunner().invoke(app, [*command, "--json", "--speed", "1e9"]).output
             )
             assert (again["same"], again["created"]) == (COUNT, 0)
-            eventually(settled(where, "radar", COUNT))
+            eventually(all_scored(where, "radar", COUNT))
             recounted = CliRunner().invoke(app, ["reindex", "--recount", "--json"])
             assert recounted.exit_code == 0, recounted.output
             assert json.loads(recounted.output)["radar"]["differing"] == 0

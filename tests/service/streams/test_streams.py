@@ -14,12 +14,12 @@ from tests.service.bodies import is_problem
 from tests.service.real_processes import Place, eventually
 from tests.service.streams.stream_feed import (
     agree,
+    all_scored,
     counted,
     declare,
     feed,
     put,
     references,
-    settled,
     time_of,
 )
 
@@ -31,7 +31,7 @@ FED = 14
 def fed(client: httpx.Client, home: Place) -> httpx.Client:
     """A stream that has taken fourteen frames and scored everything."""
     feed(client, NAME, range(FED))
-    eventually(settled(home, NAME, FED))
+    eventually(all_scored(home, NAME, FED))
     return client
 
 
@@ -202,7 +202,7 @@ def test_a_late_frame_is_scored_but_not_forecast_from(client: httpx.Client, home
     before = references(client, "late")
     answer = put(client, "late", 2)
     assert (answer.status_code, answer.json()["late"]) == (201, True)
-    eventually(settled(home, "late", 3))
+    eventually(all_scored(home, "late", 3))
     assert references(client, "late") == before
     assert agree(home, "late")
 
@@ -211,14 +211,14 @@ def test_a_replaced_frame_redoes_its_scores_and_nothing_else(
     client: httpx.Client, home: Place
 ) -> None:
     feed(client, "replaced", range(3))
-    eventually(settled(home, "replaced", 3))
+    eventually(all_scored(home, "replaced", 3))
     before = client.get("/streams/replaced/verification").json()
     latest = client.get("/streams/replaced/latest").content
     assert put(client, "replaced", 2, seed=9).status_code == 409
     answer = put(client, "replaced", 2, seed=9, replace=True)
     assert (answer.status_code, answer.json()["outcome"]) == (200, "replaced")
     eventually(lambda: client.get("/streams/replaced/verification").json()["corrections"] == 3)
-    eventually(settled(home, "replaced", 3))
+    eventually(all_scored(home, "replaced", 3))
     after = client.get("/streams/replaced/verification").json()
     assert after["methods"] != before["methods"]
     assert client.get("/streams/replaced/latest").content == latest

@@ -57,7 +57,7 @@ class Bench:
         self.set_origin(GRID)
 
     def set_origin(self, grid: Grid) -> None:
-        self.stores.streams.settled(self.stream, Origin(grid, 0.0))
+        self.stores.streams.set_origin(self.stream, Origin(grid, 0.0))
 
     def put(self, slot: int, seed: int) -> str:
         return self.stores.frames.put(self.name, stream_frame(slot, seed), replace=True)

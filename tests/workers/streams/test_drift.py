@@ -188,7 +188,7 @@ def test_skill_drift_is_told_when_it_begins_and_not_again(
 def test_reindex_makes_the_state_again(
     bench: Bench, watch: DriftWatch, engine: EngineClient
 ) -> None:
-    assert bench.stores.streams.settled is not None
+    assert bench.stores.streams.set_origin is not None
     assert GRID.shape == (SIDE, SIDE)
     bench.issue(0)
     for slot in (1, 2, A_BLOCK, 2 * A_BLOCK, 3 * A_BLOCK + 1):

@@ -35,7 +35,7 @@ def processing(make_world: Callable[..., World], tmp_path: Path) -> Any:
     History(Folder(tmp_path)).append(FIRST_ROLES, "me", "For a test.", aliases=ROLES)
     processing = StreamProcessing.from_settings(make_world(models_dir=tmp_path).settings, 5)
     stream, _ = processing.stores.streams.declare(Stream("radar", 5))
-    processing.stores.streams.settled(stream, Origin(GRID, 0))
+    processing.stores.streams.set_origin(stream, Origin(GRID, 0))
     yield processing
     processing.close()
 

@@ -52,7 +52,7 @@ class Stage:
         self.processing: StreamProcessing = StreamProcessing.from_settings(world.settings, 5)
         self.stores = self.processing.stores
         stream, _ = self.stores.streams.declare(Stream("radar", 5))
-        self.stores.streams.settled(stream, Origin(GRID, 0))
+        self.stores.streams.set_origin(stream, Origin(GRID, 0))
         self.log = (world.settings.data_dir / "worker.log").open("ab")
         self.deaths = 0
         self.worker = world.start_worker(module, self.log)

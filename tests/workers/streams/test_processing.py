@@ -33,7 +33,7 @@ class Stage:
         self.models = models
         self.processing: StreamProcessing = StreamProcessing.from_settings(world.settings, 5)
         stream, _ = self.processing.stores.streams.declare(Stream("radar", 5))
-        self.processing.stores.streams.settled(stream, Origin(GRID, 0))
+        self.processing.stores.streams.set_origin(stream, Origin(GRID, 0))
 
     def put(self, slot: int, seed: int = 1, *, late: bool = False) -> None:
         frame = stream_frame(slot, seed, late=late)

@@ -55,7 +55,7 @@ class Past:
     def __init__(self, root: Path) -> None:
         self.stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
         stream, _ = self.stores.streams.declare(Stream("radar", 5))
-        self.stores.streams.settled(stream, Origin(GRID, 0.0))
+        self.stores.streams.set_origin(stream, Origin(GRID, 0.0))
 
     def newest_frame(self, time: datetime) -> None:
         frame = stream_frame(round((time - START) / STEP), seed=1)

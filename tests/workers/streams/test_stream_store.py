@@ -64,14 +64,14 @@ def test_a_name_never_leaves_its_place(stores: StreamStores, name: str) -> None:
 def test_the_first_frame_settles_grid_and_rhythm(stores: StreamStores) -> None:
     stream, _ = stores.streams.declare(Stream("radar", 5))
     first = Origin.of_frame(GRID, START + timedelta(minutes=2), STEP)
-    assert stores.streams.settled(stream, first).phase_seconds == 120
+    assert stores.streams.set_origin(stream, first).phase_seconds == 120
     second = Origin.of_frame(GRID, START, STEP)
-    assert stores.streams.settled(stream, second).phase_seconds == 120
+    assert stores.streams.set_origin(stream, second).phase_seconds == 120
     with pytest.raises(ContractViolation, match="theirs has 17 x 16 pixels, not 16 x 16"):
-        stores.streams.settled(stream, Origin(Grid.of_pixels(17, 16), 0))
+        stores.streams.set_origin(stream, Origin(Grid.of_pixels(17, 16), 0))
     moved = Grid(GRID.y + 1, GRID.x, GRID.units)
     with pytest.raises(ContractViolation, match=r"their y\[0\] is 1, not 0"):
-        stores.streams.settled(stream, Origin(moved, 0))
+        stores.streams.set_origin(stream, Origin(moved, 0))
     with pytest.raises(StreamConflict, match=r"their y\[0\] is 1, not 0"):
         stores.streams.declare(Stream("radar", 5, grid=moved))
 
