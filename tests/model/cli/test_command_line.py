@@ -74,11 +74,11 @@ def test_a_nowcast_that_ends_early_leaves_the_earlier_one(models, event, tmp_pat
 def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
     output = tmp_path / "forecast.nc"
     time = "2026-07-01T12:54:00"
-    output = run(
+    printed = run(
         "nowcast", event, "--output", output, "--models-dir", models,
         "--reference-time", time, "--json",
     )  # fmt: skip
-    answer = json.loads(output)
+    answer = json.loads(printed)
     assert answer["forecast_reference_time"] == time + "+00:00"
     assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 10
     with xr.open_dataset(output) as forecast:
