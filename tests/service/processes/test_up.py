@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -182,8 +183,13 @@ def test_nowcast_without_a_server(models: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["verification"]["sample"]["frames"] == 10
     assert output.is_file()
     missing = run("nowcast", str(tmp_path / "none.nc"), "-o", str(output))
-    assert missing.returncode == 1
-    assert "Traceback" not in missing.stderr
+    assert missing.returncode == 2
+    assert "none.nc'doesnotexist" in re.sub(r"[\s│]", "", missing.stderr)  # in a box, wrapped
+    (tmp_path / "none.nc").write_bytes(b"not radar")
+    unreadable = run("nowcast", str(tmp_path / "none.nc"), "-o", str(output))
+    assert unreadable.returncode == 1
+    assert "none.nc must be NetCDF or HDF5" in unreadable.stderr
+    assert "Traceback" not in missing.stderr + unreadable.stderr
 
 
 def test_the_gateway_stays_light() -> None:
