@@ -5,7 +5,7 @@ A Lagrangian network's forecast frames stand still; they are carried out to thei
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -27,8 +27,10 @@ from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.inference.preprocessing import Prepared
 from echocast.model.network.config import NetworkConfig
 from echocast.model.products import ExceedanceDecision, blend_with_extrapolation, csi_optimal
-from echocast.model.quantisation import floor_as_written, rounded_dbz
+from echocast.model.quantisation import PACKING, floor_as_written, rounded_dbz
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ
+
+Rounding = Callable[[FloatArray], FloatArray]
 
 
 class Prediction(NamedTuple):
@@ -76,16 +78,16 @@ class Postprocessor:
 
         In place: the prediction's arrays become the forecast's.
         """
-        return next(self._parts(prepared, prediction, len(prediction.frames_dbz)))
+        return next(self._parts(prepared, prediction, len(prediction.frames_dbz), rounded_dbz))
 
     def stream(self, prepared: Prepared, prediction: Prediction) -> ForecastStream:
         """The same in parts that are made on demand: few lead times of a large grid each.
 
-        The prediction's arrays become the forecasts'.
+        The prediction's arrays become the forecasts'. Reflectivity is not rounded: a file does it.
         """
         ahead = range(1, len(prediction.frames_dbz) + 1)
         return ForecastStream(
-            self._parts(prepared, prediction, leads_per_part(prepared.newest_dbz.size)),
+            self._parts(prepared, prediction, leads_per_part(prepared.newest_dbz.size), None),
             _times(prepared, ahead),
             prepared.newest.grid,
             prepared.newest.times[-1],
@@ -94,7 +96,7 @@ class Postprocessor:
         )
 
     def _parts(
-        self, prepared: Prepared, prediction: Prediction, together: int
+        self, prepared: Prepared, prediction: Prediction, together: int, rounding: Rounding | None
     ) -> Iterator[Forecast]:
         """Forecasts of so many lead times each; no reference to them is left here."""
         expected, probability = prediction
@@ -102,10 +104,15 @@ class Postprocessor:
         for first in range(0, len(expected), together):
             which = slice(first, first + together)
             part = Prediction(expected[which], probability[which])
-            yield self._part(prepared, part, first, made)
+            yield self._part(prepared, part, first, made, rounding)
 
     def _part(
-        self, prepared: Prepared, part: Prediction, done: int, made: Iterator[Fields]
+        self,
+        prepared: Prepared,
+        part: Prediction,
+        done: int,
+        made: Iterator[Fields],
+        rounding: Rounding | None,
     ) -> Forecast:
         """The next lead times, those of a part of the prediction, after those that are done."""
         expected, probability = part
@@ -114,7 +121,7 @@ class Postprocessor:
             for field, plane in zip(fields, planes, strict=True):
                 field[lead] = plane
         ahead = range(done + 1, done + len(expected) + 1)
-        return self._forecast(prepared, ahead, fields, expected, probability)
+        return self._forecast(prepared, ahead, fields, expected, probability, rounding)
 
     def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
         """What comes beside the prediction, which is carried too, lead by lead and in place."""
@@ -176,19 +183,23 @@ class Postprocessor:
         fields: Fields,
         expected: FloatArray,
         probability: NDArray[np.float16],
+        rounding: Rounding | None,
     ) -> Forecast:
         """Fields (lead, height, width), ``ahead`` steps ahead, as one value; in place.
 
-        Reflectivity is rounded as files hold it, so that every reader scores the same numbers.
+        What a file would round to 0 dBZ or less is dry. Values that go to no file are rounded here,
+        so that every reader scores the same numbers.
         """
         newest, thresholds = prepared.newest, self.config.exceedance_thresholds_dbz
         floor = floor_as_written(newest.no_rain_dbz)
+        driest = np.float64(max(0.0, floor) + PACKING / 2)  # rounded to the floor or to 0
         times = _times(prepared, ahead)
 
         def as_written(values: FloatArray) -> Frames:
             for frame in values:
-                frame[:] = rounded_dbz(frame)
-                frame[frame <= max(0.0, floor)] = floor
+                if rounding is not None:
+                    frame[:] = rounding(frame)
+                frame[frame <= driest] = floor
             return newest.derived(values, times)
 
         return Forecast(

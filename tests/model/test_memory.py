@@ -26,13 +26,14 @@ import torch
 from echocast.model.network.config import RADAR_SMALL
 from echocast.model.forecast import ModelIdentity
 from echocast.model.network.network import Network
-from echocast.model.cli.nowcast import nowcast_files
+from echocast.model.cli.nowcast_files import nowcast_files
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import Decision
+from echocast.model.products import ExceedanceDecision
 
 small, large, output = map(Path, sys.argv[1:])
 network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()
-nowcaster = Nowcaster(network, ModelIdentity("tiny", "1", "0"), decision=Decision((0.5,) * 6))
+decision = ExceedanceDecision((0.5,) * 6)
+nowcaster = Nowcaster(network, ModelIdentity("tiny", "1", "0"), decision=decision)
 nowcaster._domain.most_pixels = 400 * 400
 nowcast_files(nowcaster, [small], output)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
