@@ -7,11 +7,9 @@ are NetCDF-4, compressed.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
+from echocast import __version__
 from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import (
     CONVENTIONS,
@@ -205,7 +204,7 @@ def _create_exceedance(dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float]
 def _global_attributes(forecast: Forecast) -> dict[str, Any]:
     given = forecast.frames.attributes
     model = forecast.model
-    software = f"Echocast {_version()}"
+    software = f"Echocast {__version__}"
     reference = forecast.forecast_reference_time.isoformat()
     return {
         "Conventions": CONVENTIONS,
@@ -225,9 +224,3 @@ def _global_attributes(forecast: Forecast) -> dict[str, Any]:
         "extrapolation_method": EXTRAPOLATION,
         "quality": json.dumps(dict(forecast.quality), sort_keys=True),
     }
-
-
-@functools.cache
-def _version() -> str:
-    """Of this software; looking it up takes longer than writing a small file."""
-    return version("echocast")
