@@ -12,7 +12,7 @@ from echocast.model.synthetic.storms import storm
 from tests.service.bodies import NETCDF, WAIT, is_problem, written
 from tests.service.conftest import registry
 from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
-from tests.service.streams.stream_feed import agree, counted, feed, references, settled
+from tests.service.streams.stream_feed import agree, all_scored, counted, feed, references
 
 INPUTS, LEADS = 6, 12
 FRAMES = storm(8, frames=INPUTS + LEADS, height=32, width=32, step_minutes=5)
@@ -54,7 +54,7 @@ def finished(served: httpx.Client) -> dict[str, Any]:
 def fed(served: httpx.Client, six_in_twelve_out: Place) -> httpx.Client:
     """A stream that has taken eight frames and scored everything."""
     feed(served, NAME, range(FED))
-    eventually(settled(six_in_twelve_out, NAME, FED))
+    eventually(all_scored(six_in_twelve_out, NAME, FED))
     return served
 
 
