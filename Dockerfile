@@ -18,7 +18,7 @@ ENV PATH=/opt/echocast/bin:$PATH \
     PIP_NO_CACHE_DIR=1
 
 
-# What the code stands on comes before the code: a change of it then fetches nothing again.
+# Dependencies come before the code: a change of code then downloads nothing again.
 FROM base AS gateway-build
 WORKDIR /source
 RUN python3 -m venv /opt/echocast
@@ -52,7 +52,7 @@ COPY service service
 RUN pip install --no-deps --force-reinstall .
 
 
-# Nobody's account, one folder to write to; whatever else is written goes to /tmp.
+# An account without rights, one folder to write to; whatever else is written goes to /tmp.
 FROM base AS runtime
 ENV ECHOCAST_DATA_DIR=/data \
     MPLCONFIGDIR=/tmp/matplotlib
