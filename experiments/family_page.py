@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ Runs = Mapping[str, Any]
 
 Column = tuple[Callable[[Runs], float | None], int]  # what it reads off a run, and its decimals
 
+PAGE_WIDTH, TABLE_COLUMNS = 120, 3
 DIGITS = "digits"  # the one protocol without rain
 TITLES = {DIGITS: "Moving digits", "radar": "Radar windows"}
 STYLES = ("-", "--", ":")
@@ -85,14 +87,16 @@ def section(page: Page, protocol: str, results: Mapping[str, Any]) -> str:
     """What came out under one protocol."""
     runs = [run for seeds in results["runs"].values() for run in seeds.values()]
     training, windows = runs[0]["training"], results["windows"]
+    text = (
+        f"{page.notes[protocol]} {training['steps']} steps of {training['batch']} windows,"
+        f" peak rate {training['peak_rate']}, width {training['network']['hidden_channels']},"
+        f" kernel {training['network']['kernel']}; {windows['train']} windows to train on,"
+        f" {windows['judge']} to judge on ({runs[0]['frames']} frames)."
+    )
     lines = [
         f"## {page.titles[protocol]}",
         "",
-        page.notes[protocol],
-        f"{training['steps']} steps of {training['batch']} windows, peak rate"
-        f" {training['peak_rate']}, width {training['network']['hidden_channels']}, kernel"
-        f" {training['network']['kernel']}; {windows['train']} windows to train on,"
-        f" {windows['judge']} to judge on ({runs[0]['frames']} frames).",
+        textwrap.fill(text, PAGE_WIDTH, break_on_hyphens=False),
         "",
         table(results, {name: partial(figure_of, column) for name, column in PICTURES.items()}),
     ]
@@ -110,7 +114,13 @@ def section(page: Page, protocol: str, results: Mapping[str, Any]) -> str:
 
 
 def table(results: Mapping[str, Any], columns: Mapping[str, Callable[[Runs], str]]) -> str:
-    """A Markdown table, one row for each member and reference."""
+    """Markdown tables of a few columns each, one row for each member and reference."""
+    names = list(columns)
+    groups = [names[at : at + TABLE_COLUMNS] for at in range(0, len(names), TABLE_COLUMNS)]
+    return "\n".join(_table(results, {name: columns[name] for name in some}) for some in groups)
+
+
+def _table(results: Mapping[str, Any], columns: Mapping[str, Callable[[Runs], str]]) -> str:
     rows = {name: list(seeds.values()) for name, seeds in results["runs"].items()}
     rows |= {f"*{name}*": [run] for name, run in results["references"].items()}
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]

@@ -35,7 +35,7 @@ def test_runs_stand_on_the_page_and_what_is_finished_is_kept(tmp_path):
     assert list(runs) == names
     assert "csi_decided" in runs["as shipped"]["1"]
     assert "csi_decided" not in runs["paper preset"]["1"]
-    assert (tmp_path / "page" / "ablations.md").read_text().count("| paper preset |") == 2
+    assert (tmp_path / "page" / "ablations.md").read_text().count("| paper preset |") == 5
 
 
 @pytest.mark.parametrize("name", [n for n in ablations.ABLATIONS if n != ablations.REFERENCE])
