@@ -6,7 +6,8 @@ EchocastError
 ├── StreamConflict         a stream or a frame of it is there already, and differs
 ├── EngineUnavailable      no Redis or Valkey answers
 ├── AnotherStore           the engine's jobs have their files elsewhere
-├── EngineError            the embedded engine can't be started here
+├── EngineError            the embedded engine could not be started, and may be later
+│   └── EngineRefused      wrong configuration: starting it again would not help
 └── ArchiveError           the archive can't give or take what it was asked for
     ├── DiskFull           too little free space to accept work
     └── NotInArchive       nothing is stored under that name
@@ -39,7 +40,11 @@ class AnotherStore(EchocastError):
 
 
 class EngineError(EchocastError):
-    """The embedded engine can't be started here."""
+    """The embedded engine could not be started; another try may succeed."""
+
+
+class EngineRefused(EngineError):
+    """The configuration is wrong: the engine can't be started, however often it is tried."""
 
 
 class OutOfMemory(EchocastError):

@@ -5,28 +5,28 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 
-from echocast.model.errors import EchocastError
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.workers.engine.embedded import EmbeddedEngine
+from echocast.workers.errors import EngineError, EngineRefused
 from echocast.workers.settings import WorkerSettings
-
-LOOK_EVERY_SECONDS = 0.2
 
 
 def main() -> None:
-    """Run the embedded engine with the settings of the environment."""
+    """Run the embedded engine with the settings of the environment.
+
+    Only a wrong configuration ends it for good; whatever else ends it, it is started again.
+    """
     logging.basicConfig(level="INFO", format="%(asctime)s engine %(levelname)s %(message)s")
-    stopping = threading.Event()
+    engine = EmbeddedEngine(WorkerSettings().engine_directory)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda *_: engine.request_stop())
     try:
-        with EmbeddedEngine(WorkerSettings().engine_directory):
-            stopping.wait()
-    except EchocastError as error:
+        with engine:
+            engine.wait_for_request()
+    except (EngineError, OSError) as error:
         print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
+        sys.exit(REFUSED if isinstance(error, EngineRefused) else 1)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,19 @@ from pydantic import ValidationError
 
 from echocast.model.errors import EchocastError
 from echocast.service.app import create_app
+from echocast.service.errors import StartRefused
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import EngineUnavailable
+from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
 GRACE_SECONDS = 5
+WRONG_CONFIGURATION = (StartRefused, AnotherStore, EngineRefused, ValidationError)
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -62,14 +64,17 @@ def check_store(settings: ServiceSettings) -> None:
 
 
 def main() -> None:
-    """Serve with the settings of the environment; a refusal is one sentence."""
+    """Serve with the settings of the environment; a refusal is one sentence.
+
+    Only a wrong configuration ends the gateway for good; else it is started again.
+    """
     logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
     try:
         serve(ServiceSettings())
     except (EchocastError, ValidationError) as error:
         print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
+        sys.exit(REFUSED if isinstance(error, WRONG_CONFIGURATION) else 1)
 
 
 if __name__ == "__main__":

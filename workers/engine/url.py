@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from echocast.workers.errors import EngineError
+from echocast.workers.errors import EngineRefused
 
 SOCKET_NAME = "valkey.sock"
 SOCKET_SCHEMES = ("unix", "redis+socket")
@@ -32,7 +32,7 @@ def client_url(url: str) -> str:
     """The address as redis-py (also ``redis.asyncio``) understands it.
 
     Raises:
-        EngineError: The scheme is none of redis, rediss, unix, redis+socket.
+        EngineRefused: The scheme is none of redis, rediss, unix, redis+socket.
     """
     if _scheme(url) in NETWORK_SCHEMES:
         return _checked(url)
@@ -44,7 +44,7 @@ def broker_url(url: str) -> str:
     """The address as Celery understands it.
 
     Raises:
-        EngineError: The scheme is none of redis, rediss, unix, redis+socket.
+        EngineRefused: The scheme is none of redis, rediss, unix, redis+socket.
     """
     if _scheme(url) in NETWORK_SCHEMES:
         return _checked(url)
@@ -94,7 +94,7 @@ def _checked(url: str) -> str:
 def _scheme(url: str) -> str:
     scheme = urlsplit(url).scheme
     if scheme not in SOCKET_SCHEMES + NETWORK_SCHEMES:
-        raise EngineError(
+        raise EngineRefused(
             f"An engine address starts with redis://, rediss://, unix:// or redis+socket://,"
             f" not with {scheme or 'nothing'!r}."
         )

@@ -8,8 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -93,6 +94,46 @@ def test_two_services_side_by_side(models: Path) -> None:
         assert second.wait(PATIENCE_SECONDS) == 0
         eventually(lambda: not any(alive(pid) for pid in trees[1]))
         eventually(lambda: not any(alive(pid) for pid in trees[0]))
+
+
+def test_an_engine_that_is_killed_while_it_starts_is_started_again(models: Path) -> None:
+    """The engine's supervisor is killed, then every Valkey that it starts, until it has given up.
+
+    Valkey has enough data to load that it is met before it answers.
+    """
+    with place(models) as where, service(where) as (process, client):
+        store = where.store()
+        store.engine.redis.eval(MANY_KEYS, 0)
+        store.close()
+        log = where.data / "echocast.service.cli.main.log"
+        (supervisor,) = children(process.pid, "service.processes.engine")
+        os.kill(supervisor, signal.SIGKILL)
+
+        def has_given_up() -> bool:
+            for pid in children(process.pid, "valkey-server"):
+                os.kill(pid, signal.SIGKILL)
+            return "The embedded engine did not start" in log.read_text()
+
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not has_given_up() and time.monotonic() < give_up:
+            time.sleep(0.002)
+        eventually(lambda: process.poll() is not None or client.get("/readyz").status_code == 200)
+        assert process.poll() is None, log.read_text()[-2000:]
+        answer = client.post("/nowcast", content=netcdf(), headers={**NETCDF, **WAIT})
+        assert answer.json()["status"] == "succeeded"
+
+
+MANY_KEYS = "for n = 1, 200000 do redis.call('SET', 'echocast-test:' .. n, n) end"
+
+
+def children(pid: int, name: str) -> list[int]:
+    """Descendants whose command line has that name; valkey sets its title once it runs."""
+    named = []
+    for child in descendants(pid):
+        with suppress(OSError):
+            if name in command_line(child):
+                named.append(child)
+    return named
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

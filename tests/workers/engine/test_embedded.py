@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import redis
 from echocast.workers.engine import embedded
 from echocast.workers.engine.embedded import EmbeddedEngine, check_socket_path, engine_binary
 from echocast.workers.engine.url import SOCKET_NAME
-from echocast.workers.errors import EngineError
+from echocast.workers.errors import EngineError, EngineRefused
 from tests.workers.conftest import kill, until
 
 SUPERVISOR = """
@@ -88,6 +89,45 @@ def test_it_comes_back_with_its_data_when_it_is_killed(directory: Path) -> None:
                 assert commands.dbsize() == 100
 
 
+def test_an_engine_that_ends_soon_is_started_more_and_more_rarely(
+    directory: Path, monkeypatch, caplog
+) -> None:
+    """Each life answers and ends, as on a full disk: the next start comes later every time."""
+    monkeypatch.setattr(embedded, "FIRST_PAUSE_SECONDS", 0.01)
+    with EmbeddedEngine(directory) as engine:
+        for restarts in range(1, 5):
+            first = engine.pid
+            os.kill(first, signal.SIGKILL)
+            until(lambda n=restarts, f=first: engine.restarts == n and engine.pid not in (None, f))
+            with client(engine) as commands:
+                until(lambda c=commands: answers(c))
+    pauses = [r.args[0] for r in caplog.records if "started again" in r.message]
+    assert pauses == [0.01, 0.02, 0.04, 0.08]
+
+
+def test_an_engine_that_loads_for_long_is_waited_for(directory: Path, monkeypatch) -> None:
+    with EmbeddedEngine(directory) as engine, client(engine) as commands:
+        for number in range(20):
+            commands.set(f"stored:{number}", "yes")
+    monkeypatch.setattr(embedded, "SILENT_SECONDS", 0.3)
+    slow = ["--key-load-delay", "60000", "--loading-process-events-interval-bytes", "1024"]
+    command = EmbeddedEngine._command
+    monkeypatch.setattr(EmbeddedEngine, "_command", lambda self: [*command(self), *slow])
+    with EmbeddedEngine(directory) as engine, client(engine) as commands:
+        assert commands.dbsize() == 20
+
+
+def test_a_start_is_given_up_when_it_is_asked_to_stop(directory: Path, monkeypatch) -> None:
+    monkeypatch.setattr(EmbeddedEngine, "_command", lambda _: ["sleep", "600"])
+    engine = EmbeddedEngine(directory)
+    asker = threading.Timer(0.2, engine.request_stop)
+    asker.start()
+    with pytest.raises(EngineError, match="stopped while it started"):
+        engine.start()
+    asker.join()
+    assert engine.pid is None
+
+
 def answers(commands: redis.Redis) -> bool:
     try:
         return bool(commands.ping())
@@ -97,7 +137,7 @@ def answers(commands: redis.Redis) -> bool:
 
 def test_a_second_supervisor_is_refused(directory: Path) -> None:
     with EmbeddedEngine(directory) as engine:
-        with pytest.raises(EngineError, match="Another process supervises"):
+        with pytest.raises(EngineRefused, match="Another process supervises"):
             EmbeddedEngine(directory).start()
         with client(engine) as commands:
             assert commands.ping()
@@ -140,16 +180,17 @@ def test_a_pid_file_that_names_a_stranger_harms_nobody(directory: Path) -> None:
 
 def test_a_socket_path_that_is_too_long_is_named() -> None:
     check_socket_path(Path("/" + "x" * 102))
-    with pytest.raises(EngineError, match=r"bytes, but the system allows"):
+    with pytest.raises(EngineRefused, match=r"bytes, but the system allows"):
         check_socket_path(Path("/" + "x" * 107))
-    with pytest.raises(EngineError, match="shorter ECHOCAST_DATA_DIR"):
+    with pytest.raises(EngineRefused, match="shorter ECHOCAST_DATA_DIR"):
         EmbeddedEngine(Path("/tmp") / ("ü" * 60)).start()
 
 
 def test_an_engine_that_can_not_start_says_where_its_log_is(directory: Path) -> None:
     engine = EmbeddedEngine(directory, maximum_memory="much")
-    with pytest.raises(EngineError, match=r"valkey\.log"):
+    with pytest.raises(EngineError, match=r"valkey\.log") as failure:
         engine.start()
+    assert not isinstance(failure.value, EngineRefused)
     with EmbeddedEngine(directory):
         pass
 
@@ -165,5 +206,5 @@ def test_without_the_wheel_a_server_on_the_path_is_taken(monkeypatch) -> None:
     monkeypatch.setattr(embedded.shutil, "which", lambda name: f"/opt/{name}")
     assert engine_binary() == Path("/opt/valkey-server")
     monkeypatch.setattr(embedded.shutil, "which", lambda name: None)
-    with pytest.raises(EngineError, match="ECHOCAST_REDIS_URL"):
+    with pytest.raises(EngineRefused, match="ECHOCAST_REDIS_URL"):
         engine_binary()
