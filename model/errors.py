@@ -18,6 +18,16 @@ HTTP status codes are given to these classes in one table of the service, nowher
 
 from __future__ import annotations
 
+MOST_REPEATED = 100  # characters of what a caller sent that a message repeats
+LONGEST_MESSAGE = 800
+
+
+def short(value: object, length: int = MOST_REPEATED) -> str:
+    """What a caller sent, safe to repeat: the beginning, with no control characters in it."""
+    text = str(value)
+    cut = text if len(text) <= length else text[: length - 3] + "..."
+    return "".join(letter if letter.isprintable() else "?" for letter in cut)
+
 
 class EchocastError(Exception):
     """Root of every error that Echocast raises on purpose."""
@@ -34,7 +44,7 @@ class InputError(EchocastError):
     default_rule = "input"
 
     def __init__(self, message: str, *, rule: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(short(message, LONGEST_MESSAGE))
         self.rule = rule or self.default_rule
 
 

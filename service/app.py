@@ -65,7 +65,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     """
     keys, metrics = load_keys(settings), GatewayMetrics()
     nowcasts = build_nowcasts(settings, metrics)
-    renderers = child_pool("render", settings.render_processes, settings, metrics)
+    renderers = child_pool(
+        "render", settings.render_processes, settings.render_memory_bytes, settings, metrics
+    )
     register_collectors(metrics, nowcasts, settings)
     app = FastAPIOffline(
         redoc_url=None,
@@ -93,16 +95,20 @@ def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcas
         store,
         archive,
         Catalogue(Registry(settings.models_root)),
-        child_pool("decode", settings.decode_processes, settings, metrics),
+        child_pool(
+            "decode", settings.decode_processes, settings.decode_memory_bytes, settings, metrics
+        ),
         Waiting(client_url(settings.engine_url), DONE_CHANNEL),
         WorkerPresence(alive_workers, settings.worker_tolerance_seconds),
         metrics.decoded.observe,
     )
 
 
-def child_pool(role: str, size: int, settings: ServiceSettings, metrics: GatewayMetrics) -> Pool:
+def child_pool(
+    role: str, size: int, memory_bytes: int, settings: ServiceSettings, metrics: GatewayMetrics
+) -> Pool:
     """Limited children of one role; they start when the app runs."""
-    limits = ChildLimits(settings.decode_memory_bytes, settings.decode_timeout_seconds)
+    limits = ChildLimits(memory_bytes, settings.decode_timeout_seconds)
     return Pool(role, size, limits, settings.decode_backlog, metrics.recycle_counter(role))
 
 

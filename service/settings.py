@@ -50,8 +50,12 @@ class ServiceSettings(WorkerSettings):
     render_processes: int = Field(default=1, ge=1)
     """Warm child processes that render forecasts (count)."""
 
-    decode_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB)
-    """Address space of one decoding or rendering child, in bytes."""
+    decode_memory_bytes: int = Field(default=2560 * MIB, ge=256 * MIB)
+    """Address space of one decoding child, in bytes. All children together, and 1 GiB for the
+    gateway itself, must fit into the memory of its container."""
+
+    render_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB)
+    """Address space of one rendering child, in bytes; it holds whole forecasts."""
 
     decode_timeout_seconds: float = Field(default=120.0, gt=0)
     """Longest wall and CPU time to decode one upload or render one forecast, in seconds."""

@@ -40,6 +40,7 @@ SETTINGS = {
     for settings in (ServiceSettings, WorkerSettings)
     for name in settings.model_fields
 }
+GIB = 2**30
 FILE = load()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 VOLUMES = FILE["volumes"]
@@ -137,6 +138,23 @@ def test_services_are_bounded_and_hold_no_rights(name: str) -> None:
     assert not service.get("privileged")
     tag = service["image"].partition(":")[2]
     assert name in OURS or re.search(r"\d", tag), "the version is pinned"
+
+
+def test_the_gateways_children_fit_into_its_memory() -> None:
+    """Otherwise hostile uploads that fill their decoders would end the whole gateway."""
+    gateway = interpolated(SERVICES["gateway"], SECRETS)
+    settings = ServiceSettings.model_validate(
+        {
+            name.removeprefix("ECHOCAST_").lower(): v
+            for name, v in gateway["environment"].items()
+            if v
+        }
+    )
+    children = settings.decode_processes * settings.decode_memory_bytes
+    children += settings.render_processes * settings.render_memory_bytes
+    limit = gateway["deploy"]["resources"]["limits"]["memory"]
+    assert limit.endswith("g")
+    assert children + GIB <= int(limit[:-1]) * GIB
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -23,7 +23,7 @@ batch_items 16
 body_limit_bytes 268435456
 data_dir echocast-data
 decode_backlog 64
-decode_memory_bytes 4294967296
+decode_memory_bytes 2684354560
 decode_processes 2
 decode_timeout_seconds 120.0
 device auto
@@ -53,6 +53,7 @@ port 8000
 queue_limit 1000
 rate_per_minute 0
 redis_url None
+render_memory_bytes 4294967296
 render_processes 1
 retrain_config {}
 retrain_interval_seconds 604800.0
@@ -94,7 +95,7 @@ def test_each_variable_has_its_name_and_default(name: str, monkeypatch: pytest.M
     assert str(getattr(ServiceSettings(), name)) == NAMES[name]
     kind = type(getattr(ServiceSettings(), name))
     text = {bool: "true", int: "1000", float: "0.5"}.get(kind, "7")
-    text = "268435457" if name == "decode_memory_bytes" else text
+    text = "268435457" if name in ("decode_memory_bytes", "render_memory_bytes") else text
     monkeypatch.setenv(variable, text)
     assert str(getattr(ServiceSettings(), name)) == text.replace("true", "True")
 

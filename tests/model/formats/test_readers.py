@@ -165,17 +165,6 @@ def test_files_that_reach_outside_themselves_are_refused(tmp_path, fill):
     assert rule_of([hdf5(tmp_path / "a.h5", fill)]) == "external-data"
 
 
-def test_soft_links_and_loops_do_not_trap_us(tmp_path):
-    path = raw_netcdf(tmp_path / "a.nc", np.ones((2, 4, 6)))
-    odim = odim_file(tmp_path / "b.h5", np.ones((4, 6), "u1"))
-    with h5py.File(odim, "a") as file:
-        file["loop"] = file["dataset1"]
-        file["dataset1/back"] = file["/"]
-        file["nowhere"] = h5py.SoftLink("/none")
-    assert len(read_frames([odim])) == 1
-    assert len(read_frames([path])) == 2
-
-
 def test_too_many_objects_are_too_many(tmp_path, monkeypatch):
     monkeypatch.setattr("echocast.model.formats.hdf5_safety.MOST_OBJECTS", 10)
     path = hdf5(tmp_path / "a.h5", lambda f: [f.create_group(str(n)) for n in range(20)])
