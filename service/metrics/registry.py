@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from echocast.model.errors import ModelError
 from echocast.model.registry.registry import RegistryReader, Roles
 
-DEEDS = ("start", "promote", "rollback", "alias", "retrain")
+CHANGE_KINDS = ("start", "promote", "rollback", "alias", "retrain")
 
 
 class RegistryCollector(Collector):
@@ -43,7 +43,7 @@ class RegistryCollector(Collector):
             "Entries of the registry's history, by what was done.",
             labels=("what",),
         )
-        counts = {**dict.fromkeys(DEEDS, 0), **self._registry.history_counts()}
+        counts = {**dict.fromkeys(CHANGE_KINDS, 0), **self._registry.history_counts()}
         for what, count in counts.items():
             entries.add_metric((what,), count)
         yield entries

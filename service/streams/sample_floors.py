@@ -10,7 +10,7 @@ from typing import Self
 from echocast.model.drift.blocks import block_begin
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import MODEL, STORMS, Counts
-from echocast.service.streams.schemas import Sample
+from echocast.service.streams.schemas import ScoreSample
 from echocast.workers.settings import WorkerSettings
 
 
@@ -35,14 +35,14 @@ class SampleFloors:
             settings.event_floor_pixels, settings.event_floor_blocks, settings.event_floor_storms
         )
 
-    def sample(self, hourly: Mapping[datetime, Counts], threshold: float) -> Sample:
+    def sample(self, hourly: Mapping[datetime, Counts], threshold: float) -> ScoreSample:
         """The sample of the model's scores at a threshold, all lead times together."""
         events = {hour: model_events(vectors, threshold) for hour, vectors in hourly.items()}
         blocks = {block_begin(hour) for hour, pixels in events.items() if pixels}
         storms = sum(sum(v.get(f"0|{STORMS}|{threshold:g}", ())) for v in hourly.values())
         pixels = sum(events.values())
         enough = pixels >= self.pixels and len(blocks) >= self.blocks and storms >= self.storms
-        return Sample(pixels=pixels, blocks=len(blocks), storms=storms, enough=enough)
+        return ScoreSample(pixels=pixels, blocks=len(blocks), storms=storms, enough=enough)
 
 
 def model_events(vectors: Counts, threshold: float) -> int:

@@ -191,7 +191,7 @@ class ReliabilityClass(Answer):
     observed_frequency: float | None
 
 
-class Sample(Answer):
+class ScoreSample(Answer):
     """The sample of the model's scores at a threshold, all lead times together."""
 
     pixels: int
@@ -214,7 +214,7 @@ class StreamVerification(Answer):
     """End of the last hour that counts."""
     methods: dict[str, dict[str, StreamThreshold]]
     """Method -> threshold in dBZ -> scores."""
-    samples: dict[str, Sample]
+    samples: dict[str, ScoreSample]
     """Threshold in dBZ -> the sample of its scores."""
     floors: dict[str, int]
     """On how much they should: pixels, blocks, storms."""

@@ -23,7 +23,7 @@ YOUNG_SECONDS = 3600.0  # what is this young may belong to a job that is not don
 log = logging.getLogger("echocast.archive")
 
 
-class Entry(NamedTuple):
+class StoredFile(NamedTuple):
     """A file; the older, the smaller."""
 
     modified: float
@@ -62,7 +62,7 @@ def _remove(path: Path, young: float) -> None:
         path.unlink()
 
 
-def _entries(root: Path) -> Iterator[Entry]:
+def _entries(root: Path) -> Iterator[StoredFile]:
     for folder in FOLDERS:
         for where, _, names in os.walk(root / folder):
             for name in names:
@@ -71,4 +71,4 @@ def _entries(root: Path) -> Iterator[Entry]:
                     status = os.stat(path)  # noqa: PTH116
                 except FileNotFoundError:
                     continue
-                yield Entry(status.st_mtime, path, status.st_size)
+                yield StoredFile(status.st_mtime, path, status.st_size)
