@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from echocast.model.errors import EchocastError, InputError
 from echocast.service.decoding import operations
+from echocast.workers.runtime.memory import resident_bytes
 
 WARM = {
     "decode": ("echocast.model.formats.readers", "echocast.model.contract"),
@@ -33,7 +34,8 @@ def main() -> None:
         importlib.import_module(name)
     for count, line in enumerate(sys.stdin.buffer, start=1):
         _limit_cpu(seconds)
-        answer = {**answer_to(json.loads(line)), "answers": count}
+        answer = answer_to(json.loads(line))
+        answer |= {"answers": count, "resident_bytes": resident_bytes()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

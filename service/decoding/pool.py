@@ -1,7 +1,8 @@
 """A warm pool of limited children that touch what callers sent, so that the gateway need not.
 
-netCDF4 and HDF5 run in no other process of the service. A child that refused, failed, hung or died
-is replaced; so is one that has answered often, before leaks add up.
+netCDF4 and HDF5 run in no other process of the service. A child that hung or died is replaced; so
+is one that has answered often or holds much memory, before leaks add up. A child that only refused
+an input goes on: a new process for each refusal would let one caller's junk cost others dearly.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from echocast.service.http.formats import Format
 log = logging.getLogger("echocast.decode")
 
 ANSWERS_PER_LIFE = 2000
+RESIDENT_BYTES = 512 * 1024 * 1024  # that a child may hold between two requests
 PAUSE_SECONDS = 0.2  # before a child that died is replaced: it may be dying at its start
 LONGEST_PAUSE_SECONDS = 10.0
 REFUSALS: dict[str, type[InputError]] = {
@@ -140,7 +142,7 @@ class Pool:
         reason = "cancelled"
         try:
             answer = await child.ask(request)
-            reason = "refused" if "error" in answer else _worn(answer)
+            reason = _worn(answer)
         except ChildDied:
             reason = "died"
             answer = _error("UnreadableInput", "The input crashed its decoder.", "decoder-crash")
@@ -190,7 +192,10 @@ class Pool:
 
 
 def _worn(answer: Mapping[str, Any]) -> str:
-    return "worn" if answer.get("answers", 0) >= ANSWERS_PER_LIFE else ""
+    """Why a child that answered is replaced; empty: it goes on."""
+    if answer["resident_bytes"] > RESIDENT_BYTES:
+        return "memory"
+    return "worn" if answer["answers"] >= ANSWERS_PER_LIFE else ""
 
 
 def _error(name: str, message: str, rule: str) -> dict[str, Any]:

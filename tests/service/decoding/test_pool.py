@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import InputError, InputTooLarge, UnreadableInput
+from echocast.service.decoding import pool as pool_module
 from echocast.service.decoding.child_process import ChildLimits, ChildProcess
 from echocast.service.decoding.pool import Pool
 from echocast.service.errors import Busy
@@ -67,6 +68,34 @@ def test_a_child_answers_many_times(good: Path, tmp_path: Path) -> None:
             assert answer["observations"] is None
 
     assert with_pool(work) == []
+
+
+def test_a_child_that_refused_goes_on(good: Path, tmp_path: Path) -> None:
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"junk")
+
+    async def work(pool: Pool) -> None:
+        await pool.ask(request(good, tmp_path / "good"))
+        (child,) = pool.children
+        for k in range(5):
+            with pytest.raises(InputError):
+                await pool.ask(request(junk, tmp_path / str(k)))
+        await pool.ask(request(good, tmp_path / "again"))
+        assert pool.children == {child}
+
+    assert with_pool(work) == []
+
+
+def test_a_child_that_holds_much_memory_is_replaced(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "RESIDENT_BYTES", 1 * MIB)
+
+    async def work(pool: Pool) -> None:
+        await pool.ask(request(good, tmp_path / "1"))
+        await pool.ask(request(good, tmp_path / "2"))
+
+    assert with_pool(work) == ["memory", "memory"]
 
 
 def test_a_child_that_died_idle_is_replaced(good: Path, tmp_path: Path) -> None:
@@ -127,7 +156,7 @@ def test_memory_is_limited(good: Path, tmp_path: Path) -> None:
             await pool.ask(request(large, tmp_path / "1"))
         await pool.ask(request(good, tmp_path / "2"))
 
-    assert with_pool(work, ChildLimits(768 * MIB, 60)) in (["refused"], ["died"])
+    assert with_pool(work, ChildLimits(768 * MIB, 60)) in ([], ["died"])
 
 
 def test_too_many_waiting_are_turned_away(good: Path, tmp_path: Path) -> None:
