@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import UNITS, checked_grid
 from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.projection_text import check_mapping, parsed_crs
 from echocast.model.formats.projections import cf_attributes, completed
 from echocast.model.grid import GEOLOCATION, FloatArray, Grid
 
@@ -108,17 +109,16 @@ def _grid_mapping(dataset: netCDF4.Dataset, variable: Variable) -> dict[str, Any
 
 
 def named(crs: Mapping[str, Any]) -> dict[str, Any]:
-    """A grid mapping with its ``grid_mapping_name``, read from the WKT where it has only that."""
+    """A grid mapping with its ``grid_mapping_name``, read from the WKT where it has only that.
+
+    Raises:
+        ContractViolation: A text of it could name a file, or its WKT is none.
+    """
     wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
+    check_mapping(crs)
     if "grid_mapping_name" in crs or not wkt:
         return completed(dict(crs))
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        return {**cf_attributes(CRS.from_user_input(str(wkt))), **crs}
-    except CRSError:
-        return dict(crs)
+    return {**cf_attributes(parsed_crs(str(wkt))), **crs}
 
 
 def _plain(value: Any) -> Any:

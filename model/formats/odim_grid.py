@@ -10,6 +10,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.odim_tree import look_up, text
+from echocast.model.formats.projection_text import parsed_crs
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid
 
@@ -38,7 +39,7 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
     corners = [_corner(file, dataset, corner) for corner in CORNERS]
     if projdef is None or None in corners:
         return Grid.of_pixels(shape[0], shape[1])
-    crs = _crs(text(projdef), where)
+    crs = parsed_crs(text(projdef))
     (x0, y0), (x1, y1) = _projected(crs, [corner for corner in corners if corner is not None])
     if not np.isfinite([x0, y0, x1, y1]).all() or x1 <= x0 or y1 >= y0:
         raise ContractViolation(
@@ -56,18 +57,6 @@ def _corner(file: h5py.File, dataset: h5py.Group, corner: str) -> tuple[float, f
     """(longitude, latitude) of a corner, where the file has it."""
     place = [look_up("where", f"{corner}_{name}", dataset, file) for name in ("lon", "lat")]
     return None if None in place else (float(place[0]), float(place[1]))
-
-
-def _crs(projdef: str, where: str) -> Any:
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        return CRS.from_user_input(projdef)
-    except CRSError as error:
-        raise ContractViolation(
-            f"The projection {projdef!r} of {where} is not one PROJ knows.", rule="grid"
-        ) from error
 
 
 def _projected(crs: Any, corners: list[tuple[float, float]]) -> list[tuple[float, float]]:

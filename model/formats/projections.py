@@ -8,12 +8,12 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.projection_text import MOST_TEXT, check_mapping
 
 if TYPE_CHECKING:
     from pyproj import CRS
 
 ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-MOST_TEXT = 10_000
 WKT = ("crs_wkt", "spatial_ref")
 NAMES = (  # CF conventions 1.11, appendix F
     "albers_conical_equal_area",
@@ -48,6 +48,7 @@ def declared_mapping(crs: Any) -> dict[str, Any]:
     if not isinstance(crs, dict) or len(crs) > 100:
         raise ContractViolation("The grid's crs must be CF grid-mapping attributes.", rule="grid")
     attributes = {str(name): _attribute(name, value) for name, value in crs.items()}
+    check_mapping(attributes)
     name = attributes.get("grid_mapping_name")
     if name not in NAMES and (name is not None or (crs and not any(k in crs for k in WKT))):
         raise ContractViolation(

@@ -165,7 +165,9 @@ def _nearest_of_all(
 
 
 def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, float]:
-    from pyproj import CRS, Transformer
+    from pyproj import Transformer
+
+    from echocast.model.formats.projection_text import mapping_crs
 
     projected = grid.crs and grid.crs.get("grid_mapping_name") != "latitude_longitude"
     if grid.units == "degree" and not projected:
@@ -177,7 +179,7 @@ def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, f
             " the latitude and longitude of each pixel.",
             rule="place",
         )
-    crs = CRS.from_wkt(grid.crs["crs_wkt"]) if "crs_wkt" in grid.crs else CRS.from_cf(grid.crs)
+    crs = mapping_crs(grid.crs)
     x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(longitude, latitude)
     scale = 1000.0 if grid.units == "km" else 1.0
     unit = crs.axis_info[0].unit_conversion_factor if grid.units in ("m", "km") else 1.0
