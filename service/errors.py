@@ -5,8 +5,9 @@
         ├── NotPermitted           MissingKey, MissingScope, CrossSite, UnknownHost
         ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
-        │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded
-        ├── Unavailable            NoWorker, Busy
+        │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
+        │                          HeadTooLarge, HeadTooSlow, MalformedRequest
+        ├── Unavailable            NoWorker, Busy, TooManyConnections
         └── StartRefused           the gateway must not start like this
 
 The table in :mod:`echocast.service.http.problems` gives them their HTTP status.
@@ -89,6 +90,18 @@ class RateExceeded(RequestRefused):
     """More submissions a minute than the caller may make."""
 
 
+class HeadTooLarge(RequestRefused):
+    """The request line and the headers have more bytes than the limit."""
+
+
+class HeadTooSlow(RequestRefused):
+    """The request line and the headers took longer to arrive than the limit."""
+
+
+class MalformedRequest(RequestRefused):
+    """What arrived is no HTTP request."""
+
+
 class Unavailable(ServiceError):
     """The service cannot take this now; the same request may succeed later."""
 
@@ -99,6 +112,10 @@ class NoWorker(Unavailable):
 
 class Busy(Unavailable):
     """Too many uploads wait to be decoded."""
+
+
+class TooManyConnections(Unavailable):
+    """More connections are open than may be."""
 
 
 class StartRefused(ServiceError):

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from echocast.workers.settings import WorkerSettings
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class ServiceSettings(WorkerSettings):
@@ -34,6 +35,18 @@ class ServiceSettings(WorkerSettings):
 
     keys_file: Path | None = None
     """File with one key per line, written as in ``keys``; ``#`` starts a comment."""
+
+    head_limit_bytes: int = Field(default=64 * KIB, ge=1000)
+    """Largest head (request line and headers) of a request, in bytes."""
+
+    head_timeout_seconds: float = Field(default=10.0, gt=0)
+    """Longest time a head may take to arrive, in seconds, also of who connects and sends nothing."""
+
+    connection_limit: int = Field(default=1000, ge=1)
+    """Most connections at once (count), and never more than half of the process's open files."""
+
+    address_connection_limit: int = Field(default=800, ge=1)
+    """Most connections at once of one address (count); behind a proxy all have the proxy's."""
 
     body_limit_bytes: int = Field(default=256 * MIB, ge=1)
     """Largest request body, in bytes, enforced while it arrives."""

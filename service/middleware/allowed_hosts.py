@@ -6,15 +6,17 @@ itself, with every header a browser would vouch for. Only the name gives it away
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echocast.service.errors import UnknownHost
 from echocast.service.http.problems import problem_of
+
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@,\[\]]+)(:[0-9]*)?")
 
 
 class AllowedHosts:
@@ -32,7 +34,7 @@ class AllowedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 421."""
         if scope["type"] == "http":
-            host = Headers(scope=scope).get("host", "")
+            host = ", ".join(Headers(scope=scope).getlist("host"))  # two are no name
             if not is_known(host, self.names):
                 refusal = UnknownHost(
                     f"{host[:200]!r} is no name of this service; its operator can allow it by"
@@ -45,10 +47,9 @@ class AllowedHosts:
 
 def is_known(host: str, names: Collection[str]) -> bool:
     """True where a ``Host`` header, with or without port, is loopback or one of ``names``."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
+    if (match := HOST.fullmatch(host)) is None:
         return False
+    name = match["name"].lower().removeprefix("[").removesuffix("]").removesuffix(".")
     if name == "localhost" or name in names:
         return True
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import sys
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from echocast.model.errors import EchocastError
 from echocast.service.app import create_app
 from echocast.service.errors import StartRefused
+from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
@@ -43,9 +45,25 @@ def serve(settings: ServiceSettings) -> None:
         log_level="warning",
         server_header=False,
         backlog=BACKLOG,
+        http=connection_class(connection_limits(settings)),
+        ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def connection_limits(settings: ServiceSettings) -> ConnectionLimits:
+    """Limits of these settings that leave half of the process's open files to other things."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = open_files == resource.RLIM_INFINITY
+    most = settings.connection_limit if unlimited else open_files // 2
+    return ConnectionLimits(
+        settings.head_limit_bytes,
+        settings.head_timeout_seconds,
+        settings.upload_timeout_seconds,
+        min(settings.connection_limit, most),
+        settings.address_connection_limit,
+    )
 
 
 def check_store(settings: ServiceSettings) -> None:

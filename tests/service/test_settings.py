@@ -17,10 +17,12 @@ from echocast.workers.settings import WorkerSettings
 DEFAULTS = """
 adhoc_limit_bytes 21474836480
 adhoc_look_seconds 60.0
+address_connection_limit 800
 allowed_hosts
 batch_cost 16000000
 batch_items 16
 body_limit_bytes 268435456
+connection_limit 1000
 data_dir echocast-data
 decode_backlog 64
 decode_memory_bytes 2684354560
@@ -33,6 +35,8 @@ event_floor_blocks 10
 event_floor_pixels 1000
 event_floor_storms 60
 free_space_floor_bytes 536870912
+head_limit_bytes 65536
+head_timeout_seconds 10.0
 host 127.0.0.1
 idempotency_ttl_seconds 86400
 janitor_seconds 5.0
