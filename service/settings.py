@@ -40,7 +40,7 @@ class ServiceSettings(WorkerSettings):
     """Largest head (request line and headers) of a request, in bytes."""
 
     head_timeout_seconds: float = Field(default=10.0, gt=0)
-    """Longest time a head may take to arrive, in seconds, also of who connects and sends nothing."""
+    """Longest time a head may take to arrive, in seconds, even where no byte of it comes."""
 
     connection_limit: int = Field(default=1000, ge=1)
     """Most connections at once (count), and never more than half of the process's open files."""
