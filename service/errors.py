@@ -7,7 +7,7 @@
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
         │                          HeadTooLarge, HeadTooSlow, MalformedRequest
-        ├── Unavailable            NoWorker, Busy, TooManyConnections
+        ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost
         └── StartRefused           the gateway must not start like this
 
 The table in :mod:`echocast.service.http.problems` gives them their HTTP status.
@@ -116,6 +116,10 @@ class Busy(Unavailable):
 
 class TooManyConnections(Unavailable):
     """More connections are open than may be."""
+
+
+class ChildLost(Unavailable):
+    """The child processes that worked on a request were ended from outside."""
 
 
 class StartRefused(ServiceError):

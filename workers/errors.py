@@ -8,15 +8,24 @@ EchocastError
 ├── AnotherStore           the engine's jobs have their files elsewhere
 ├── EngineError            the embedded engine could not be started, and may be later
 │   └── EngineRefused      wrong configuration: starting it again would not help
+├── Shortage               this machine is short of something: elsewhere or later it may go
+│   ├── OutOfMemory        memory, of the machine or its GPU
+│   ├── NoFileHandles      open files
+│   └── DiskFull           disk space, or the disk can only be read (an ArchiveError, too)
 └── ArchiveError           the archive can't give or take what it was asked for
-    ├── DiskFull           too little free space to accept work
     └── NotInArchive       nothing is stored under that name
         └── UnknownStream  no stream was declared under that name
 """
 
 from __future__ import annotations
 
-from echocast.model.errors import EchocastError
+import errno
+import os
+import re
+import resource
+from typing import Final
+
+from echocast.model.errors import EchocastError, is_out_of_memory
 
 
 class QueueFull(EchocastError):
@@ -47,8 +56,16 @@ class EngineRefused(EngineError):
     """The configuration is wrong: the engine can't be started, however often it is tried."""
 
 
-class OutOfMemory(EchocastError):
-    """One job alone does not fit into the memory of the device."""
+class Shortage(EchocastError):
+    """This machine is short of something; the same work may succeed elsewhere or later."""
+
+
+class OutOfMemory(Shortage):
+    """Memory ran out: that of the machine, or that of its GPU for one job alone."""
+
+
+class NoFileHandles(Shortage):
+    """As many files are open as may be."""
 
 
 class DeadlinePassed(EchocastError):
@@ -63,8 +80,8 @@ class ArchiveError(EchocastError):
     """The archive can't give or take what it was asked for."""
 
 
-class DiskFull(ArchiveError):
-    """Too little free space is left to accept work."""
+class DiskFull(ArchiveError, Shortage):
+    """Too little free space is left to accept work, or the disk can only be read."""
 
 
 class NotInArchive(ArchiveError):
@@ -73,3 +90,34 @@ class NotInArchive(ArchiveError):
 
 class UnknownStream(NotInArchive):
     """No stream was declared under that name."""
+
+
+DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FILE_HANDLE_ERRORS: Final = (errno.EMFILE, errno.ENFILE)
+SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written|[Nn]ot enough free space")  # numpy
+
+
+def shortage_of(error: BaseException) -> Shortage | None:
+    """What the machine was short of, where that is behind an error; else None."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if shortage := _shortage(cause):
+            return shortage
+        cause = cause.__cause__
+    return None
+
+
+def _shortage(error: BaseException) -> Shortage | None:
+    if isinstance(error, EchocastError):  # the text may be that of a caller
+        return error if isinstance(error, Shortage) else None
+    number = error.errno if isinstance(error, OSError) else None
+    if number in DISK_ERRORS:
+        return DiskFull(f"The disk can't be written to: {os.strerror(number or 0)}.")
+    if isinstance(error, OSError) and number is None and SHORT_WRITE.search(str(error)):
+        return DiskFull(f"The disk can't be written to: {error}.")
+    if number in FILE_HANDLE_ERRORS:
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return NoFileHandles(f"Too many files are open; this process may open {limit}.")
+    if isinstance(error, Exception) and is_out_of_memory(error):
+        return OutOfMemory(f"Memory ran out: {str(error) or type(error).__name__}.")
+    return None

@@ -166,6 +166,8 @@ def _checked(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_success:
         body: dict[str, Any] = answer.json()
         return body
+    if answer.is_server_error:  # nothing is wrong with the frame
+        raise ServiceAway(f"The service failed: {_detail(answer)}")
     rule = ""
     if answer.headers.get("content-type", "").endswith("json"):
         rule = str(answer.json().get("rule") or "")

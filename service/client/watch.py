@@ -16,6 +16,7 @@ from echocast.model.errors import EchocastError
 from echocast.service.client.errors import FrameRefused, ServiceAway
 from echocast.service.client.feed import Feeder
 from echocast.service.client.ledger import Ledger, file_identity
+from echocast.workers.errors import shortage_of
 
 QUIET_SECONDS = 1.0  # a file that changed later than that may still be written to
 LOOK_AGAIN_SECONDS = 5.0  # where the system reports no change
@@ -101,7 +102,8 @@ class Watcher:
             return False
         except (EchocastError, OSError) as error:
             self._say(f"{path.name} cannot be read (yet): {error}")
-            self._refused.add(identity)
+            if shortage_of(error) is None:
+                self._refused.add(identity)
             return False
         self._ledger.note(identity)
         self._say(f"{path.name}: {sent}")

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import resource
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from echocast.model.errors import EchocastError, InputError
 from echocast.service.decoding import operations
+from echocast.workers.errors import OutOfMemory, shortage_of
 from echocast.workers.runtime.memory import resident_bytes
+
+log = logging.getLogger("echocast.decode")
 
 WARM = {
     "decode": ("echocast.model.formats.readers", "echocast.model.contract"),
@@ -64,15 +67,26 @@ def answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         operation = operations.OPERATIONS[request["op"]]
         return {"result": operation(request)}
-    except InputError as error:
-        return _error(type(error).__name__, str(error), error.rule)
-    except EchocastError as error:
-        return _error("EchocastError", str(error), "internal")
-    except MemoryError:
+    except Exception as error:
+        return _error_of(error)
+
+
+def _error_of(error: Exception) -> dict[str, Any]:
+    """Whose fault it was: the machine's, which is short of something, or the input's.
+
+    Memory is different: a child may use so much, as a rule for inputs.
+    """
+    shortage = shortage_of(error)
+    if isinstance(shortage, OutOfMemory):
         return _error("InputTooLarge", "The input needs more memory than it may have.", "memory")
-    except Exception:
-        traceback.print_exc()
-        return _error("UnreadableInput", "The input cannot be read: it is damaged.", "unreadable")
+    if shortage is not None:
+        return _error(type(shortage).__name__, str(shortage), "")
+    if isinstance(error, InputError):
+        return _error(type(error).__name__, str(error), error.rule)
+    if isinstance(error, EchocastError):
+        return _error("EchocastError", str(error), "internal")
+    log.error("An input raised an error that nobody expected.", exc_info=error)
+    return _error("UnreadableInput", "The input cannot be read: it is damaged.", "unreadable")
 
 
 def _error(name: str, message: str, rule: str) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +24,24 @@ PASSED_ON = (
     "PYTHONPATH",
     "SSL_CERT_FILE",
 )
+END_SECONDS = 5.0
+CRASHES = tuple(
+    -number
+    for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class ChildDied(Exception):
-    """The child ended instead of answering."""
+    """The child ended instead of answering.
+
+    Args:
+        crashed: What it worked on made it end; else it was ended from outside.
+    """
+
+    def __init__(self, *, crashed: bool) -> None:
+        super().__init__()
+        self.crashed = crashed
 
 
 @dataclass(frozen=True)
@@ -82,12 +97,21 @@ class ChildProcess:
                 self.process.stdin.write(json.dumps(request).encode() + b"\n")
                 await self.process.stdin.drain()
                 line = await self.process.stdout.readline()
-        except (ConnectionError, ValueError) as error:
-            raise ChildDied from error
+        except ValueError as error:
+            raise ChildDied(crashed=True) from error  # its answer is too long
+        except ConnectionError:
+            line = b""
         if not line.endswith(b"\n"):
-            raise ChildDied
+            raise ChildDied(crashed=await self._end() in CRASHES)
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    async def _end(self) -> int | None:
+        """How a child ended that has closed its pipe. To kill it now would hide that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self.process.wait()
+        return self.process.returncode
 
     async def stop(self) -> None:
         """End the process now and reap it."""

@@ -113,7 +113,7 @@ def _read(request: Request) -> Frames:
 
 
 def _store(frames: Frames, directory: Path) -> dict[str, Any]:
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)  # a child that died may have begun it
     write_stored(frames, directory / FRAMES_FILE)
     return {
         "directory": str(directory),

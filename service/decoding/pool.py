@@ -3,6 +3,7 @@
 netCDF4 and HDF5 run in no other process of the service. A child that hung or died is replaced; so
 is one that has answered often or holds much memory, before leaks add up. A child that only refused
 an input goes on: a new process for each refusal would let one caller's junk cost others dearly.
+What a child died of is asked of another one once: only what crashes both is the input's fault.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from echocast.model.errors import (
     UnsupportedInput,
 )
 from echocast.service.decoding.child_process import ChildDied, ChildLimits, ChildProcess
-from echocast.service.errors import Busy
+from echocast.service.errors import Busy, ChildLost
 from echocast.service.http.formats import Format
+from echocast.workers.errors import DiskFull, NoFileHandles, Shortage
 
 log = logging.getLogger("echocast.decode")
 
@@ -36,6 +38,8 @@ REFUSALS: dict[str, type[InputError]] = {
     cls.__name__: cls
     for cls in (ContractViolation, InputError, InputTooLarge, UnreadableInput, UnsupportedInput)
 }
+
+SHORTAGES: dict[str, type[Shortage]] = {cls.__name__: cls for cls in (DiskFull, NoFileHandles)}
 
 
 class RenderingFailed(EchocastError):
@@ -88,14 +92,30 @@ class Pool:
         """The answer of some child.
 
         Raises:
-            InputError: The child refused the input, or the input killed or stalled it.
+            InputError: The child refused the input, or the input stalled it or crashed two.
+            Shortage: The child had no room on the disk, or too many files were open.
+            ChildLost: Two children died, and not both of the input.
             Busy: Too many wait already.
         """
-        child = await self._take()
-        answer = await self._answer(child, request)
+        try:
+            answer = await self._answer(request)
+        except ChildDied as first:
+            answer = await self._second_answer(request, first)
         if "error" in answer:
             raise _refusal(answer["error"])
         return dict(answer["result"])
+
+    async def _second_answer(self, request: Mapping[str, Any], first: ChildDied) -> dict[str, Any]:
+        try:
+            return await self._answer(request)
+        except ChildDied as second:
+            if first.crashed and second.crashed:
+                message = "The input crashed two processes that tried to read it."
+                return _error("UnreadableInput", message, "decoder-crash")
+            raise ChildLost(
+                f"Two {self.role} processes were ended from outside; the same request may succeed"
+                " later."
+            ) from second
 
     async def render(self, form: Format, request: Mapping[str, Any], output: Path) -> Path:
         """A forecast file in another format, written to ``output`` by a child.
@@ -138,14 +158,15 @@ class Pool:
         finally:
             self.waiting -= 1
 
-    async def _answer(self, child: ChildProcess, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        child = await self._take()
         reason = "cancelled"
         try:
             answer = await child.ask(request)
             reason = _worn(answer)
         except ChildDied:
             reason = "died"
-            answer = _error("UnreadableInput", "The input crashed its decoder.", "decoder-crash")
+            raise
         except TimeoutError:
             reason = "timeout"
             took = f"took more than {self.limits.seconds:g} seconds to decode"
@@ -203,6 +224,8 @@ def _error(name: str, message: str, rule: str) -> dict[str, Any]:
 
 
 def _refusal(error: Mapping[str, Any]) -> EchocastError:
+    if shortage := SHORTAGES.get(error["type"]):
+        return shortage(error["message"])
     if error["type"] not in REFUSALS:
         return RenderingFailed(error["message"])
     return REFUSALS[error["type"]](error["message"], rule=error["rule"])

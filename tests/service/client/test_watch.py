@@ -77,6 +77,19 @@ def test_each_file_is_fed_once_across_restarts(
     assert len(messages) == 4
 
 
+def test_a_file_that_the_service_failed_at_is_tried_again(
+    door: Any, watch: Watch, directory: Path, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "0.nc").write_bytes(frame_bytes(0))
+    watcher = watch()
+    failure = httpx.Response(500, json={"detail": "Something went wrong."})
+    with monkeypatch.context() as patch:
+        patch.setattr(Feeder, "_patiently", lambda *_, **__: failure)
+        assert watcher.feed_all() == 0
+    assert watcher.feed_all() == 1
+    assert "waits: The service failed: Something went wrong." in messages[0]
+
+
 def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
     """Not file by file: files that were refused are not tried again."""
     with pytest.raises(FrameRefused, match="declare it first"):

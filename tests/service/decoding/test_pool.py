@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -15,9 +16,12 @@ import pytest
 
 from echocast.model.errors import InputError, InputTooLarge, UnreadableInput
 from echocast.service.decoding import pool as pool_module
+from echocast.service.decoding.child import answer_to
 from echocast.service.decoding.child_process import ChildLimits, ChildProcess
-from echocast.service.decoding.pool import Pool
-from echocast.service.errors import Busy
+from echocast.service.decoding.operations import OPERATIONS
+from echocast.service.decoding.pool import Pool, _refusal
+from echocast.service.errors import Busy, ChildLost
+from echocast.service.http.problems import kind_of
 from tests.service.bodies import netcdf
 
 MIB = 2**20
@@ -109,21 +113,91 @@ def test_a_child_that_died_idle_is_replaced(good: Path, tmp_path: Path) -> None:
     assert with_pool(work) == ["died"]
 
 
-def test_a_child_that_dies_at_work_is_the_inputs_fault(good: Path, tmp_path: Path) -> None:
-    async def work(pool: Pool) -> None:
-        await pool.ask(request(good, tmp_path / "1"))
-        (child,) = pool.children
-        os.kill(child.process.pid, signal.SIGSTOP)
-        asked = asyncio.create_task(pool.ask(request(good, tmp_path / "2")))
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
+    """Signals that end the next children after they got work."""
+    signals: list[signal.Signals] = []
+    ask = ChildProcess.ask
+
+    async def stop_and_ask(self: ChildProcess, asking: Any) -> dict[str, Any]:
+        if not signals:
+            return await ask(self, asking)
+        os.kill(self.process.pid, signal.SIGSTOP)
+        answer = asyncio.create_task(ask(self, asking))
         await asyncio.sleep(0.1)
-        os.kill(child.process.pid, signal.SIGSEGV)
-        os.kill(child.process.pid, signal.SIGCONT)
+        os.kill(self.process.pid, signals.pop(0))
+        os.kill(self.process.pid, signal.SIGCONT)
+        return await answer
+
+    monkeypatch.setattr(ChildProcess, "ask", stop_and_ask)
+    return signals
+
+
+def test_only_what_crashes_two_children_is_the_inputs_fault(
+    good: Path, tmp_path: Path, ends: list[signal.Signals]
+) -> None:
+    async def work(pool: Pool) -> None:
+        ends.extend([signal.SIGSEGV, signal.SIGABRT])
         with pytest.raises(UnreadableInput) as refusal:
-            await asked
+            await pool.ask(request(good, tmp_path / "1"))
         assert refusal.value.rule == "decoder-crash"
-        await pool.ask(request(good, tmp_path / "3"))
+        assert (await pool.ask(request(good, tmp_path / "2")))["inputs"]
+
+    assert with_pool(work) == ["died", "died"]
+
+
+@pytest.mark.parametrize("second", [signal.SIGKILL, signal.SIGSEGV])
+def test_children_that_are_killed_from_outside_are_not_the_inputs_fault(
+    good: Path, tmp_path: Path, ends: list[signal.Signals], second: signal.Signals
+) -> None:
+    async def work(pool: Pool) -> None:
+        ends.extend([signal.SIGKILL, second])
+        with pytest.raises(ChildLost, match="may succeed"):
+            await pool.ask(request(good, tmp_path / "1"))
+        assert kind_of(ChildLost("")).status == 503
+
+    assert with_pool(work) == ["died", "died"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])
+def test_another_child_is_asked_where_one_died(
+    good: Path, tmp_path: Path, ends: list[signal.Signals], end: signal.Signals
+) -> None:
+    """Also where the first one has stored half of what it read."""
+
+    async def work(pool: Pool) -> None:
+        ends.append(end)
+        asking = request(good, tmp_path / "1")
+        (tmp_path / "1" / "inputs").mkdir()
+        assert (await pool.ask(asking))["inputs"]["shape"] == [10, 64, 64]
 
     assert with_pool(work) == ["died"]
+
+
+@pytest.mark.parametrize(
+    ("number", "slug", "status"),
+    [
+        (errno.ENOSPC, "disk-full", 507),
+        (errno.EROFS, "disk-full", 507),
+        (errno.EMFILE, "no-file-handles", 503),
+        (None, "disk-full", 507),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_the_machine_is_short_of_is_not_the_inputs_fault(
+    monkeypatch: pytest.MonkeyPatch, number: int | None, slug: str, status: int, wrapped: bool
+) -> None:
+    """Also where a reader took it for damage; numpy gives no number for a short write."""
+    problem = OSError(number, "no") if number else OSError("4096 requested and 12 written")
+
+    def fail(_: Any) -> dict[str, Any]:
+        if wrapped:
+            raise UnreadableInput("The file is damaged.") from problem
+        raise problem
+
+    monkeypatch.setitem(OPERATIONS, "decode", fail)
+    refusal = _refusal(answer_to({"op": "decode"})["error"])
+    assert (kind_of(refusal).slug, kind_of(refusal).status) == (slug, status)
 
 
 def test_a_child_that_hangs_is_killed(good: Path, tmp_path: Path) -> None:
@@ -156,7 +230,7 @@ def test_memory_is_limited(good: Path, tmp_path: Path) -> None:
             await pool.ask(request(large, tmp_path / "1"))
         await pool.ask(request(good, tmp_path / "2"))
 
-    assert with_pool(work, ChildLimits(768 * MIB, 60)) in ([], ["died"])
+    assert with_pool(work, ChildLimits(768 * MIB, 60)) in ([], ["died", "died"])
 
 
 def test_too_many_waiting_are_turned_away(good: Path, tmp_path: Path) -> None:
