@@ -15,6 +15,7 @@ SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 6
 ITEMS = (1, 2, 4, 8, 16, 32)
 ENDS = ("succeeded", "failed", "expired")
 PHASES = ("queue", "load", "prepare", "wait", "network", "finish", "write", "verify", "total")
+SHORTAGES = ("out-of-memory", "no-file-handles", "disk-full")
 SWAPS = ("swapped", "refused")
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 
@@ -27,6 +28,9 @@ class WorkerMetrics:
         ProcessCollector(registry=self.registry)
         self.jobs = self._counter("jobs", "Jobs this worker ended.", "status")
         self.errors = self._counter("job_errors", "Jobs that failed here, by reason.", "type")
+        self.shortages = self._counter(
+            "job_shortages", "Jobs given back because the worker was short of it.", "type"
+        )
         self.phases = Histogram(
             "echocast_job_phase_seconds",
             "Seconds of a job's phases.",
@@ -75,6 +79,8 @@ class WorkerMetrics:
         """Every known label is there from the beginning, so that rates include the first event."""
         for status in ENDS:
             self.jobs.labels(status)
+        for kind in SHORTAGES:
+            self.shortages.labels(kind)
         for phase in PHASES:
             self.phases.labels(phase)
         for outcome in SWAPS:

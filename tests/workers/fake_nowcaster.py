@@ -1,11 +1,13 @@
 """A nowcaster that repeats the last frame, or misbehaves as the frames' ``fake`` attribute says.
 
 ``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
-returns, ``raise`` fails, ``slow:<seconds>`` takes its time, ``steps:<seconds>`` does and reports
-ten steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of memory in
-company, ``hungry`` even alone.
+returns, ``raise`` fails, ``short:<what>`` fails for want of files, disk or memory,
+``short-once:<path>`` only where the path is missing, ``slow:<seconds>`` takes its time,
+``steps:<seconds>`` does and reports ten steps, ``parts:<seconds>`` takes its time for each lead,
+``greedy`` runs out of memory in company, ``hungry`` even alone.
 """
 
+import errno
 import os
 import signal
 import time
@@ -22,6 +24,11 @@ from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 
 STEPS = 10
+SHORTAGES: dict[str, Exception] = {
+    "files": OSError(errno.EMFILE, "There are too many files."),
+    "disk": OSError(errno.ENOSPC, "There is no space."),
+    "memory": MemoryError(),
+}
 CHAMPION = ModelIdentity("fake", "1", "f" * 64)
 
 
@@ -106,6 +113,10 @@ def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None
     for _ in range(STEPS if verb == "steps" else 0):
         time.sleep(float(argument))
         progress()
+    if verb == "short" or (verb == "short-once" and not Path(argument).exists()):
+        if verb == "short-once":
+            Path(argument).touch()
+        raise SHORTAGES.get(argument, OSError(errno.ENOSPC, "There is no space."))
     if verb == "raise":
         raise ValueError("This item is bad.")
     if verb == "hungry" or (verb == "greedy" and batch_items > 1):

@@ -185,6 +185,24 @@ class JobStore:
         if self._run("give_back", job_id, claim):
             self.publisher.publish(NOWCAST, job_id)
 
+    def try_later(
+        self, job_id: str, claim: str, *, alone: bool
+    ) -> Literal["queued", "exhausted", "lost"]:
+        """Let a claimed job wait for another attempt; this one counts.
+
+        No message is published: the janitor does it, when the worker may have what it lacked, or
+        another worker is free. ``exhausted``: no attempt is left, and the job is still claimed.
+
+        Args:
+            job_id: Which job.
+            claim: Of this worker.
+            alone: The next attempt runs without other jobs beside it.
+        """
+        most = self.policy.maximum_attempts
+        outcome: Literal["queued", "exhausted", "lost"]
+        outcome = self._run("try_later", job_id, claim, most, int(alone))
+        return outcome
+
     def begin_verification(self, job_id: str, claim: str) -> Job | None:
         """The job, where its observations are to be scored and nobody else does it."""
         lock_milliseconds = int(1000 * SCORING_LEASES * self.policy.lease_seconds)

@@ -14,7 +14,15 @@ from typing import Any
 from echocast.model.errors import EchocastError, InputError
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast_stream
-from echocast.workers.errors import ClaimLost, DeadlinePassed, EngineUnavailable
+from echocast.workers.errors import (
+    ClaimLost,
+    DeadlinePassed,
+    DiskFull,
+    EngineUnavailable,
+    OutOfMemory,
+    Shortage,
+    shortage_of,
+)
 from echocast.workers.inference.batcher import BatchItem
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
@@ -70,7 +78,7 @@ class _Run:
         self.timings = {"queue": _queue_seconds(job)}
 
     def to_the_end(self) -> None:
-        """The task boundary: whatever happens, the job gets its terminal state."""
+        """The task boundary: the job gets its terminal state, or another attempt."""
         try:
             self._succeed(self._forecast())
         except EngineUnavailable:
@@ -79,12 +87,39 @@ class _Run:
             log.info("Job %s was cancelled or given away.", self.job.id)
         except DeadlinePassed as error:
             self._end("expired", error=JobError("deadline", str(error)).__dict__)
-        except EchocastError as error:
-            self._fail(JobError(_kind(error), str(error)))
         except Exception as error:
-            log.exception("Job %s failed unexpectedly.", self.job.id)
-            message = f"An unexpected error ended the job: {type(error).__name__}."
-            self._fail(JobError("internal", message))
+            if shortage := self._shortage_behind(error):
+                self._try_later(shortage)
+            else:
+                self._fail(self._failure(error))
+
+    def _shortage_behind(self, error: Exception) -> Shortage | None:
+        """What this worker lacked; the NetCDF library gives a full disk names of its own."""
+        if shortage := shortage_of(error):
+            return shortage
+        if isinstance(error, OSError | RuntimeError):
+            try:
+                self.context.archive.check_space()
+            except DiskFull as full:
+                return full
+        return None
+
+    def _try_later(self, shortage: Shortage) -> None:
+        """Another attempt may succeed, here or elsewhere; after the last one the job fails."""
+        self.context.metrics.shortages.labels(_kind(shortage)).inc()
+        log.warning("Job %s can't be done now: %s", self.job.id, shortage)
+        alone = isinstance(shortage, OutOfMemory)
+        outcome = self.context.jobs.try_later(self.job.id, self.claim, alone=alone)
+        if outcome == "exhausted":
+            message = f"{shortage} The job was tried {self.job.attempts} times."
+            self._fail(JobError(_kind(shortage), message))
+
+    def _failure(self, error: Exception) -> JobError:
+        if isinstance(error, EchocastError):
+            return JobError(_kind(error), str(error))
+        log.error("Job %s failed unexpectedly.", self.job.id, exc_info=error)
+        name = type(error).__name__
+        return JobError("internal", f"An unexpected error ended the job: {name}.")
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from echocast.model.errors import EchocastError
-from echocast.workers.errors import EngineUnavailable
+from echocast.workers.errors import EngineUnavailable, shortage_of
 from echocast.workers.jobs.job import Job, JobError
 from echocast.workers.tasks.context import WorkerContext
 from echocast.workers.tasks.scoring import score
@@ -30,7 +30,12 @@ def _score_once(context: WorkerContext, job: Job, claim: str) -> Job | str | Non
         scores, problem = score(context.archive, job, job.forecast_path)
     except EngineUnavailable:
         raise
-    except EchocastError as error:
+    except (EchocastError, OSError, MemoryError) as error:
+        if shortage := shortage_of(error):
+            log.warning("Job %s can't be scored now: %s", job.id, shortage)
+            return None  # the janitor has it scored later; this attempt counts
+        if not isinstance(error, EchocastError):
+            raise
         log.error("Job %s can't be scored: %s", job.id, error)
         problem = JobError("verification", str(error))
         return context.jobs.record_verification(job, claim, job.verification, problem)

@@ -12,7 +12,8 @@ end
 if not redis.call('SET', lock, claim, 'NX', 'PX', lock_milliseconds) then return {} end
 if redis.call('HINCRBY', job_key(id), 'verification_attempts', 1) > maximum_attempts then
   local _, count = string.gsub(get(id, 'observations'), '%S+', '')
-  local message = 'Scoring these observations ended its worker each time.'
+  local message = 'Scoring these observations was begun ' .. maximum_attempts
+    .. ' times and never came to its end.'
   set(id, 'verification_error', cjson.encode({type = 'poison', message = message}),
     'verification_attempts', 0, 'verified', count)
   redis.call('DEL', lock)
