@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.frames import FloatArray
 
 ECHO_FLOOR_DBZ = 5.0  # fainter is no echo: it neither grows nor is forecast
@@ -38,7 +38,8 @@ class ZR:
         for name, value in (("a", self.a), ("b", self.b)):
             if not (np.isfinite(value) and value > 0):
                 raise ContractViolation(
-                    f"The Z-R relation needs positive numbers, but {name} is {value!r}.", rule="zr"
+                    f"The Z-R relation needs positive numbers, but {name} is {short(value)!r}.",
+                    rule="zr",
                 )
 
     @classmethod
@@ -52,10 +53,10 @@ class ZR:
             return cls()
         try:
             return cls(float(attributes["zr_a"]), float(attributes["zr_b"]))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ContractViolation(
                 "The Z-R relation needs numbers, but zr_a, zr_b are"
-                f" {attributes['zr_a']!r}, {attributes['zr_b']!r}.",
+                f" {short(attributes['zr_a'])!r}, {short(attributes['zr_b'])!r}.",
                 rule="zr",
             ) from error
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BeforeValidator
 
+from echocast.model.errors import short
 from echocast.service.auth.keys import Key, KeyRing
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.decoding.receive import receive_upload
@@ -25,6 +26,7 @@ from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.streams import Streams
 
+PLAIN_NUMBER = re.compile(r"\s*[+-]?[\d._]+([eE][+-]?\d+)?\s*")
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
 header_key = APIKeyHeader(name="X-API-Key", auto_error=False)
@@ -101,7 +103,13 @@ async def get_wait(
 
 
 def restore_plus(value: Any) -> Any:
-    """``+00:00`` arrives as `` 00:00`` where a caller did not escape the plus sign."""
+    """``+00:00`` arrives as `` 00:00`` where a caller did not escape the plus sign.
+
+    Raises:
+        ValueError: It is a plain number, which would be read as seconds since 1970.
+    """
+    if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value):
+        raise ValueError(f"Times are ISO 8601, such as 2026-07-01T12:00:00Z, not {short(value)!r}")
     if isinstance(value, str) and "T" in value:
         return PLUS_READ_AS_SPACE.sub(r"+\1", value)
     return value

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.frames import Grid
 
 SPACING_TOLERANCE = 0.05  # share of a pixel's side
@@ -44,7 +44,7 @@ def checked_grid(
     if known is None:
         raise ContractViolation(
             f"Coordinates must be in m, km, degrees or pixels, but those of {where} are in"
-            f" {units!r}.",
+            f" {short(units)!r}.",
             rule="grid-units",
         )
     for name, values in (("y", y), ("x", x)):

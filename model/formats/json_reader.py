@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from echocast.model.contract import InputContract
-from echocast.model.errors import ContractViolation, UnreadableInput
+from echocast.model.errors import ContractViolation, UnreadableInput, short
 from echocast.model.formats.json_grid import json_grid
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -54,14 +55,26 @@ def read_json(data: bytes) -> Frames:
 
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(data, parse_constant=_refuse_constant)
+        body = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise UnreadableInput(f"The body is not JSON: {error}.") from error
+        raise UnreadableInput(f"The body is not JSON: {short(error)}.") from error
     if not isinstance(body, dict):
         raise ContractViolation(
             f"The body must be a JSON object, not {type(body).__name__}.", rule="json-shape"
         )
     return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which every name occurs once: readers differ in which of two they take."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ContractViolation(
+            f"Every name in a JSON object must occur once, but {short(twice)!r} occurs twice.",
+            rule="json-duplicate",
+        )
+    return members
 
 
 def _refuse_constant(name: str) -> float:
@@ -74,7 +87,7 @@ def _refuse_constant(name: str) -> float:
 def _check_fields(body: Mapping[str, Any]) -> None:
     if unknown := sorted(set(body) - FIELDS):
         raise ContractViolation(
-            f"The body may have {', '.join(sorted(FIELDS))}, but not {unknown[0]!r}.",
+            f"The body may have {', '.join(sorted(FIELDS))}, but not {short(unknown[0])!r}.",
             rule="unknown-field",
         )
     for name in ("frames", "times"):
@@ -129,7 +142,7 @@ def _check_frame(frame: Any, index: int, shape: tuple[int, int]) -> None:
             column = next(i for i, value in enumerate(values) if type(value) not in NUMBERS)
             raise ContractViolation(
                 f"Values must be numbers or null, but frame {index}, row {row}, column {column}"
-                f" holds {str(values[column])[:40]!r}.",
+                f" holds {short(values[column])!r}.",
                 rule="data-type",
             )
 
@@ -153,14 +166,14 @@ def _time(value: Any, index: int) -> datetime:
         time = datetime.fromisoformat(value)
         if time.tzinfo is None:
             raise ContractViolation(
-                f"Times must state their zone, such as Z, but time {index} is {value!r}.",
+                f"Times must state their zone, such as Z, but time {index} is {short(value)!r}.",
                 rule="time-zone",
             )
         return time.astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         raise ContractViolation(
             f"Times must be ISO 8601, such as 2026-07-01T12:00:00Z, but time {index} is"
-            f" {str(value)[:40]!r}.",
+            f" {short(value)!r}.",
             rule="time-units",
         ) from error
 
@@ -176,7 +189,7 @@ def _reflectivity(
         return values, _floor(values, body.get("no_rain_dbz")), attributes if "zr" in body else {}
     if units.lower().replace(" ", "") not in ("mm/h", "mmh-1"):
         raise ContractViolation(
-            f"Units must be dBZ or mm/h, but the body declares {units[:40]!r}.", rule="units"
+            f"Units must be dBZ or mm/h, but the body declares {short(units)!r}.", rule="units"
         )
     if body.get("no_rain_dbz") is not None:
         raise ContractViolation(
@@ -197,8 +210,7 @@ def _floor(values: FloatArray, declared: Any) -> float:
         limits.minimum_dbz <= declared <= limits.maximum_dbz
     ):
         raise ContractViolation(
-            f'The field "no_rain_dbz" must be a number in {allowed} dBZ, not'
-            f" {str(declared)[:40]!r}.",
+            f'The field "no_rain_dbz" must be a number in {allowed} dBZ, not {short(declared)!r}.',
             rule="no-rain-value",
         )
     return float(np.float32(declared))
@@ -207,6 +219,7 @@ def _floor(values: FloatArray, declared: Any) -> float:
 def _zr(value: Any) -> ZR:
     if value is None:
         return ZR()
-    if not isinstance(value, dict) or set(value) != {"a", "b"}:
+    members = value if isinstance(value, dict) else {}
+    if set(members) != {"a", "b"} or not {type(v) for v in members.values()} <= {int, float}:
         raise ContractViolation('The field "zr" must be {"a": number, "b": number}.', rule="zr")
-    return ZR.of_attributes({"zr_a": value["a"], "zr_b": value["b"]})
+    return ZR.of_attributes({"zr_a": members["a"], "zr_b": members["b"]})

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import netCDF4
 
-from echocast.model.errors import InputTooLarge, UnreadableInput
+from echocast.model.errors import InputTooLarge, UnreadableInput, short
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
 
@@ -74,5 +74,5 @@ def damage_is_unreadable(path: Path) -> Iterator[None]:
         raise InputTooLarge(f"{path.name} needs more memory than there is.") from error
     except (OSError, RuntimeError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise UnreadableInput(
-            f"{path.name} is damaged or not what it claims to be: {error}."
+            f"{path.name} is damaged or not what it claims to be: {short(error)}."
         ) from error

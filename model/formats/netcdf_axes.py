@@ -9,7 +9,7 @@ from datetime import datetime
 import netCDF4
 import numpy as np
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.netcdf_time import is_time, read_times
 from echocast.model.frames import FloatArray
@@ -85,8 +85,9 @@ def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
         times, rest = rest[:1], rest[1:]
     if len(rest) != 2 or len(times) > 1 or len(set(dimensions)) < len(dimensions):
         raise ContractViolation(
-            f"The radar field must have the dimensions (time, y, x), but {variable.name!r} of"
-            f" {where} has {variable.dimensions} with lengths {variable.shape}.",
+            f"The radar field must have the dimensions (time, y, x), but"
+            f" {short(variable.name)!r} of"
+            f" {where} has {short(variable.dimensions)} with lengths {short(variable.shape)}.",
             rule="shape",
         )
     y, x = rest
@@ -128,7 +129,8 @@ def find_times(
     chosen = next(iter((*named, *standard, *clocks)), None)
     if chosen is None:
         raise ContractViolation(
-            f"Every frame needs a time, but {variable.name!r} of {where} has no time coordinate.",
+            f"Every frame needs a time, but {short(variable.name)!r} of {where} has no time"
+            f" coordinate.",
             rule="time-missing",
         )
-    return read_times(chosen, f"{chosen.name!r} of {where}")
+    return read_times(chosen, f"{short(chosen.name)!r} of {where}")

@@ -9,8 +9,9 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.packing import check_packing
 
 REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
 RATE_NAMES = (
@@ -59,6 +60,7 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     """
     variable = _search(dataset, where) if name is None else _named(dataset, name, where)
     _check_numeric(variable, where)
+    check_packing(variable, where)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
     return RadarField(variable, _mm_h_per_unit(variable, where), attributes)
@@ -80,7 +82,8 @@ def valid_limits(variable: Variable) -> tuple[float, float]:
 def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
     if name not in dataset.variables:
         raise ContractViolation(
-            f"{where} has no variable {name!r}; it has {_names(dataset)}.", rule="variable-missing"
+            f"{where} has no variable {short(name)!r}; it has {_names(dataset)}.",
+            rule="variable-missing",
         )
     return dataset.variables[name]
 
@@ -100,7 +103,8 @@ def _search(dataset: netCDF4.Dataset, where: str) -> Variable:
         if matching:
             raise ContractViolation(
                 f"{where} has several radar fields"
-                f" ({', '.join(variable.name for variable in matching)}); name the one to use.",
+                f" ({short(', '.join(variable.name for variable in matching))}); name the one to"
+                f" use.",
                 rule="variable-ambiguous",
             )
     raise _no_radar_field(fields, where)
@@ -111,12 +115,13 @@ def _no_radar_field(fields: list[Variable], where: str) -> ContractViolation:
     if bare:
         return ContractViolation(
             f"The radar field must declare its units (dBZ or mm/h), but {where} has none that does;"
-            f" without units: {', '.join(bare)}.",
+            f" without units: {short(', '.join(bare))}.",
             rule="units-missing",
         )
     units = ", ".join(f"{v.name} [{_text(v, 'units')}]" for v in fields) or "no field at all"
     return ContractViolation(
-        f"{where} has no variable of reflectivity in dBZ or rain rate in mm/h; it has {units}.",
+        f"{where} has no variable of reflectivity in dBZ or rain rate in mm/h; it has"
+        f" {short(units)}.",
         rule="variable-missing",
     )
 
@@ -125,7 +130,7 @@ def _mm_h_per_unit(variable: Variable, where: str) -> float | None:
     units = _text(variable, "units")
     if not units:
         raise ContractViolation(
-            f"The radar field must declare its units (dBZ or mm/h), but {variable.name!r} of"
+            f"The radar field must declare its units (dBZ or mm/h), but {short(variable.name)!r} of"
             f" {where} has none.",
             rule="units-missing",
         )
@@ -133,8 +138,8 @@ def _mm_h_per_unit(variable: Variable, where: str) -> float | None:
         return None
     if units.lower() not in MM_H:
         raise ContractViolation(
-            f"The radar field must be in dBZ or mm/h, but {variable.name!r} of {where} is in"
-            f" {units!r}.",
+            f"The radar field must be in dBZ or mm/h, but {short(variable.name)!r} of {where} is in"
+            f" {short(units)!r}.",
             rule="units",
         )
     return MM_H[units.lower()]
@@ -145,8 +150,9 @@ def _check_numeric(variable: Variable, where: str) -> None:
     if not plain or variable.dtype.kind not in "iuf":
         kind = str(variable.datatype) if plain else type(variable.datatype).__name__
         raise ContractViolation(
-            f"The radar field must be an array of numbers, but {variable.name!r} of {where} has the"
-            f" type {kind}.",
+            f"The radar field must be an array of numbers, but {short(variable.name)!r} of"
+            f" {where} has the"
+            f" type {short(kind)}.",
             rule="data-type",
         )
 
@@ -156,4 +162,4 @@ def _text(variable: Variable, attribute: str) -> str:
 
 
 def _names(dataset: netCDF4.Dataset) -> str:
-    return ", ".join(dataset.variables) or "none"
+    return short(", ".join(dataset.variables) or "none")

@@ -10,9 +10,10 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.grid_checks import UNITS, checked_grid
 from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.packing import check_packing
 from echocast.model.formats.projection_text import check_mapping, parsed_crs
 from echocast.model.formats.projections import cf_attributes, completed
 from echocast.model.grid import GEOLOCATION, FloatArray, Grid
@@ -51,7 +52,7 @@ def _axes_grid(
 ) -> Grid:
     """The grid by the coordinates of the two dimensions."""
     axes = [dataset.variables.get(name) for name in dimensions]
-    where = f"variable {variable.name!r}"
+    where = f"variable {short(variable.name)!r}"
     if axes[0] is None or axes[1] is None:
         sizes = [
             len(range(len(dataset.dimensions[d]))[w])
@@ -61,8 +62,9 @@ def _axes_grid(
     y_units, x_units = (_units(axis) for axis in axes if axis is not None)
     if y_units != x_units:
         raise ContractViolation(
-            f"Both coordinates of {where} must have the same units, but y is in {y_units!r} and x"
-            f" in {x_units!r}.",
+            f"Both coordinates of {where} must have the same units, but y is in"
+            f" {short(y_units)!r} and x"
+            f" in {short(x_units)!r}.",
             rule="grid-units",
         )
     y, x = _values(axes[0], window[0]), _values(axes[1], window[1])
@@ -81,6 +83,7 @@ def _geolocation(
         degrees = dataset.variables.get(name)
         kind = getattr(degrees, "standard_name", "")
         if degrees is not None and kind in GEOLOCATION and degrees.dimensions == dimensions:
+            check_packing(degrees, "the file")
             values = np.ma.asarray(degrees[window], dtype=np.float32)
             by_kind[kind] = np.asarray(values.filled(np.nan), dtype=np.float32)
     if len(by_kind) < len(GEOLOCATION):
@@ -94,6 +97,7 @@ def _units(axis: Variable) -> str:
 
 
 def _values(axis: Variable, window: slice) -> NDArray[np.float64]:
+    check_packing(axis, "the file")
     values = np.ma.asarray(axis[window], dtype=np.float64)
     return np.asarray(values.filled(np.nan), dtype=np.float64)
 

@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 
 from echocast.model.contract import InputContract
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
 from echocast.model.formats.netcdf_field import RadarField, find_field, valid_limits
@@ -74,7 +74,7 @@ def read_netcdf(
         axes = find_axes(dataset, field.variable, path.name)
         limits, where = (
             contract or InputContract(),
-            f"Variable {field.variable.name!r} of {path.name}",
+            f"Variable {short(field.variable.name)!r} of {path.name}",
         )
         if time_slice is None and choose is not None:
             limits.check_size((axes.frames(field.variable), 1, 1), where)
@@ -83,7 +83,7 @@ def read_netcdf(
         shape = axes.shape(field.variable, window)
         limits.check_size(shape, where)
         claimed = int(np.prod(shape)) * field.variable.dtype.itemsize
-        limits.check_claim(claimed, path.stat().st_size, f"Variable {field.variable.name!r}")
+        limits.check_claim(claimed, path.stat().st_size, f"Variable {short(field.variable.name)!r}")
         times = find_times(dataset, field.variable, axes, path.name)[window[0]]
         grid = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
         values, floor = _reflectivity(_read(field.variable, axes, window), field)
@@ -101,7 +101,7 @@ def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
             continue
         if variable.size > MOST_LEADS or np.any(variable[:]):
             raise ContractViolation(
-                f"{name} is a forecast (its {variable.name} is not zero), not what a radar"
+                f"{name} is a forecast (its {short(variable.name)} is not zero), not what a radar"
                 " observed.",
                 rule="not-observed",
             )
@@ -170,7 +170,8 @@ def _with_floor(
         code = np.float32(declared)
     except (TypeError, ValueError) as error:
         raise ContractViolation(
-            f"The attribute no_rain_value must be a number, not {declared!r}.", rule="no-rain-value"
+            f"The attribute no_rain_value must be a number, not {short(declared)!r}.",
+            rule="no-rain-value",
         ) from error
     if not valid[0] - ROUNDING_DBZ <= code <= valid[1] + ROUNDING_DBZ:
         raise ContractViolation(

@@ -8,8 +8,9 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.packing import check_packing
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
@@ -35,9 +36,10 @@ def read_times(variable: Variable, where: str) -> tuple[datetime, ...]:
     calendar = str(getattr(variable, "calendar", "standard")).lower()
     if calendar not in CALENDARS:
         raise ContractViolation(
-            f"Times must be on the standard calendar, but {where} uses {calendar!r}.",
+            f"Times must be on the standard calendar, but {where} uses {short(calendar)!r}.",
             rule="time-calendar",
         )
+    check_packing(variable, where)
     values = np.ma.atleast_1d(np.ma.masked_invalid(variable[...]))
     if np.ma.getmaskarray(values).any():
         index = int(np.flatnonzero(np.ma.getmaskarray(values))[0])
@@ -63,8 +65,9 @@ def _decoded(values: Any, units: str, calendar: str, where: str) -> tuple[dateti
         )
     except (ValueError, OverflowError, TypeError) as error:
         raise ContractViolation(
-            f"Times need CF units such as 'seconds since 1970-01-01', but {where} has {units!r}"
-            f" ({error}).",
+            f"Times need CF units such as 'seconds since 1970-01-01', but {where} has"
+            f" {short(units)!r}"
+            f" ({short(error)}).",
             rule="time-units",
         ) from error
     return tuple(_to_millisecond(time) for time in np.atleast_1d(np.asarray(decoded)))

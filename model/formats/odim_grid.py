@@ -9,7 +9,7 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
-from echocast.model.formats.odim_tree import look_up, text
+from echocast.model.formats.odim_tree import look_up, number, text
 from echocast.model.formats.projection_text import parsed_crs
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid
@@ -55,8 +55,11 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
 
 def _corner(file: h5py.File, dataset: h5py.Group, corner: str) -> tuple[float, float] | None:
     """(longitude, latitude) of a corner, where the file has it."""
-    place = [look_up("where", f"{corner}_{name}", dataset, file) for name in ("lon", "lat")]
-    return None if None in place else (float(place[0]), float(place[1]))
+    names = (f"{corner}_lon", f"{corner}_lat")
+    longitude, latitude = (look_up("where", name, dataset, file) for name in names)
+    if longitude is None or latitude is None:
+        return None
+    return number(longitude, names[0]), number(latitude, names[1])
 
 
 def _projected(crs: Any, corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -77,7 +80,7 @@ def _side(
     stated = look_up("where", name, dataset, file)
     if stated is None:
         return from_corners
-    side = float(stated)
+    side = number(stated, name)
     if abs(side * count - span) <= abs(side):
         return side
     if abs(side / 1000 * count - span) <= abs(side / 1000):

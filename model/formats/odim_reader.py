@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 
 from echocast.model.contract import InputContract
-from echocast.model.errors import ContractViolation, UnsupportedInput
+from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.netcdf_time import check_order
 from echocast.model.formats.odim_grid import odim_grid
-from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
+from echocast.model.formats.odim_tree import is_odim, look_up, number, numbered, text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -92,7 +92,8 @@ def _check_composite(file: h5py.File, path: Path) -> None:
     kind = text(look_up("what", "object", file))
     if kind not in ("COMP", "IMAGE"):
         raise UnsupportedInput(
-            f"An ODIM_H5 file must be a composite (COMP or IMAGE), but {path.name} is {kind!r}.",
+            f"An ODIM_H5 file must be a composite (COMP or IMAGE), but {path.name} is"
+            f" {short(kind)!r}.",
             rule="odim-object",
         )
 
@@ -110,14 +111,15 @@ def _layers(file: h5py.File, variable: str | None, path: Path) -> list[_Layer]:
     quantity = next((name for name in candidates if name in present), None)
     if quantity is None:
         raise ContractViolation(
-            f"{path.name} must hold {variable or ' or '.join(QUANTITIES)}, but it holds"
-            f" {', '.join(sorted(map(str, present))) or 'nothing'}.",
+            f"{path.name} must hold {short(variable) if variable else ' or '.join(QUANTITIES)},"
+            f" but it holds"
+            f" {short(', '.join(sorted(map(str, present))) or 'nothing')}.",
             rule="variable-missing",
         )
     if quantity not in QUANTITIES:
         raise ContractViolation(
             f"The quantity must be reflectivity or rain rate ({', '.join(QUANTITIES)}), not"
-            f" {quantity!r} of {path.name}.",
+            f" {short(quantity)!r} of {path.name}.",
             rule="units",
         )
     return [layer for layer in layers if text(layer.what("quantity")) == quantity]
@@ -128,13 +130,15 @@ def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> N
     shape = layers[0].values.shape
     if len(shapes) > 1 or len(shape) != 2:
         raise ContractViolation(
-            f"All data of {path.name} must be of one shape (y, x), but there are {sorted(shapes)}.",
+            f"All data of {path.name} must be of one shape (y, x), but there are"
+            f" {short(sorted(shapes))}.",
             rule="shape",
         )
     dtype = layers[0].values.dtype
     if dtype.kind not in "iuf":
         raise ContractViolation(
-            f"Data must be numbers, but those of {path.name} are of type {dtype}.", rule="data-type"
+            f"Data must be numbers, but those of {path.name} are of type {short(dtype)}.",
+            rule="data-type",
         )
     contract.check_size((len(layers), shape[0], shape[1]), path.name)
     claimed = len(layers) * shape[0] * shape[1] * dtype.itemsize
@@ -155,8 +159,9 @@ def _time(date: Any, clock: Any, path: Path) -> datetime:
         return datetime.strptime(f"{text(date)}{text(clock)}", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError as error:
         raise ContractViolation(
-            f"ODIM_H5 times must be YYYYMMDD and HHMMSS, but {path.name} has {text(date)!r} and"
-            f" {text(clock)!r}.",
+            f"ODIM_H5 times must be YYYYMMDD and HHMMSS, but {path.name} has"
+            f" {short(text(date))!r} and"
+            f" {short(text(clock))!r}.",
             rule="time-units",
         ) from error
 
@@ -164,17 +169,18 @@ def _time(date: Any, clock: Any, path: Path) -> datetime:
 def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
     """value = raw * gain + offset, in dBZ (y, x); rain rates through Z-R."""
     raw = layer.values[...]
-    numbers = {name: layer.what(name) for name in ("gain", "offset", "nodata", "undetect")}
+    given = {name: layer.what(name) for name in ("gain", "offset", "nodata", "undetect")}
+    numbers = {name: number(v, name) for name, v in given.items() if v is not None}
     for name in ("gain", "offset"):
-        if numbers[name] is None:
+        if name not in numbers:
             raise ContractViolation(
                 f"ODIM_H5 data need the attribute {name!r}, but {path.name} has none.",
                 rule="odim-attribute",
             )
-    values = (raw * float(numbers["gain"]) + float(numbers["offset"])).astype(np.float32)
+    values = (raw * numbers["gain"] + numbers["offset"]).astype(np.float32)
     is_rate = text(layer.what("quantity")) == "RATE"
-    _mark(values, raw, numbers["undetect"], 0.0 if is_rate else NO_RAIN_DBZ)
-    _mark(values, raw, numbers["nodata"], np.nan)
+    _mark(values, raw, numbers.get("undetect"), 0.0 if is_rate else NO_RAIN_DBZ)
+    _mark(values, raw, numbers.get("nodata"), np.nan)
     return ZR.of_attributes(_zr(layer)).reflectivity_dbz(values) if is_rate else values
 
 

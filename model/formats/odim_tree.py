@@ -8,6 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from echocast.model.formats.packing import checked_numbers
+
 
 def is_odim(file: h5py.File) -> bool:
     """True where an HDF5 file says that it is ODIM_H5."""
@@ -28,6 +30,15 @@ def look_up(kind: str, name: str, *groups: h5py.Group) -> Any:
         if holder is not None and name in holder.attrs:
             return holder.attrs[name]
     return None
+
+
+def number(value: Any, name: str) -> float:
+    """An attribute of one number.
+
+    Raises:
+        ContractViolation: It is of another type, or there are several.
+    """
+    return float(checked_numbers(value, 1, name).item())
 
 
 def text(value: Any) -> str:

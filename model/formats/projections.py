@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.projection_text import MOST_TEXT, check_mapping
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def declared_mapping(crs: Any) -> dict[str, Any]:
     if name not in NAMES and (name is not None or (crs and not any(k in crs for k in WKT))):
         raise ContractViolation(
             f"The grid's crs must have a grid_mapping_name that CF knows ({', '.join(NAMES)}), or"
-            f" crs_wkt alone, but has {str(name)[:40]!r}.",
+            f" crs_wkt alone, but has {short(name)!r}.",
             rule="grid-mapping",
         )
     return attributes
@@ -67,7 +67,7 @@ def _attribute(name: Any, value: Any) -> Any:
     if not ATTRIBUTE.fullmatch(str(name)) or not (text or numeric):
         raise ContractViolation(
             "The grid's crs must have CF attribute names with text or numbers, but"
-            f" {str(name)[:40]!r} is {str(value)[:40]!r}.",
+            f" {short(name)!r} is {short(value)!r}.",
             rule="grid",
         )
     return value

@@ -19,7 +19,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import UnreadableInput
+from echocast.model.errors import UnreadableInput, short
 from echocast.model.frames import FloatArray
 from echocast.model.quantisation import MISSING_COUNT, packed_dbz, unpacked_dbz
 
@@ -165,7 +165,7 @@ def _examined(time: datetime, content: bytes, shape: tuple[int, int]) -> tuple[s
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if parts.namelist() != ["counts.npy"]:
-                raise ValueError(f"it holds {parts.namelist()}")
+                raise ValueError(f"it holds {short(parts.namelist())}")
             with parts.open("counts.npy") as file:
                 _check_kind(file, shape)
                 while block := file.read(BLOCK_BYTES):
@@ -175,7 +175,7 @@ def _examined(time: datetime, content: bytes, shape: tuple[int, int]) -> tuple[s
                     if length > 2 * shape[0] * shape[1]:
                         break
     except DAMAGE as error:
-        raise UnreadableInput(f"A packed frame is damaged: {error}.") from error
+        raise UnreadableInput(f"A packed frame is damaged: {short(error)}.") from error
     if length != 2 * shape[0] * shape[1]:
         raise UnreadableInput(f"A packed frame does not hold the values of {shape} pixels.")
     return digest.hexdigest(), missing
@@ -202,14 +202,14 @@ def _opened(content: bytes) -> Any:
     try:
         return np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UnreadableInput(f"A stored frame is damaged: {error}.") from error
+        raise UnreadableInput(f"A stored frame is damaged: {short(error)}.") from error
 
 
 def _header(parts: Any) -> FrameHeader:
     try:
         return FrameHeader.from_json(json.loads(parts["header"].tobytes()))
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise UnreadableInput(f"A stored frame is damaged: {error}.") from error
+        raise UnreadableInput(f"A stored frame is damaged: {short(error)}.") from error
 
 
 def _header_bytes(header: FrameHeader) -> NDArray[np.uint8]:

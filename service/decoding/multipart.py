@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from email.message import Message
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
+from echocast.model.errors import short
 from echocast.service.decoding.uploads import Upload, UploadedFile
 from echocast.service.errors import MalformedBody
 from echocast.service.http.media_types import harmless
@@ -32,19 +33,25 @@ class MultipartFiles:
         self.file: UploadedFile | None = None
         self.headers: list[bytes] = []
         self.ended = False
-        self.parser = MultipartParser(
-            boundary.encode("latin-1", "replace"),
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_value,
-                "on_header_end": self._header_end,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._data,
-                "on_part_end": self._part_end,
-                "on_end": self._end,
-            },
-        )
+        self.parser = self._parser(boundary)
+
+    def _parser(self, boundary: str) -> MultipartParser:
+        try:
+            return MultipartParser(
+                boundary.encode("latin-1", "replace"),
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": self._header_field,
+                    "on_header_value": self._header_value,
+                    "on_header_end": self._header_end,
+                    "on_headers_finished": self._headers_finished,
+                    "on_part_data": self._data,
+                    "on_part_end": self._part_end,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise MalformedBody(f"The multipart boundary is broken: {short(error)}.") from error
 
     def feed(self, data: bytes) -> None:
         """Parse bytes that arrived.
@@ -54,8 +61,8 @@ class MultipartFiles:
         """
         try:
             self.parser.write(data)
-        except MultipartParseError as error:
-            raise MalformedBody(f"The multipart body is broken: {error}.") from error
+        except FormParserError as error:
+            raise MalformedBody(f"The multipart body is broken: {short(error)}.") from error
 
     def finish(self) -> None:
         """No more bytes arrive.
@@ -90,16 +97,12 @@ class MultipartFiles:
         self.headers.append(b"")
 
     def _headers_finished(self) -> None:
-        message = Message()
-        for header in filter(None, self.headers):
-            name, _, value = header.decode("utf-8", "replace").partition(":")
-            message[name] = value.strip()
-        field = message.get_param("name", "", "content-disposition")
+        field, name = _field_and_name(self.headers)
         if field != FIELD:
             raise MalformedBody(f"Files are sent in the field '{FIELD}', not in another one.")
         if len(self.upload.files) >= self.files_limit:
             raise MalformedBody(f"At most {self.files_limit} files may be sent at once.")
-        self.file = self.upload.open(harmless(message.get_filename() or "file"))
+        self.file = self.upload.open(harmless(name))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self.file is not None:
@@ -112,3 +115,20 @@ class MultipartFiles:
 
     def _end(self) -> None:
         self.ended = True
+
+
+def _field_and_name(headers: list[bytes]) -> tuple[str, str]:
+    """The field of a part, and the name of its file.
+
+    Raises:
+        MalformedBody: They can't be read, as with a character set that is none.
+    """
+    message = Message()
+    try:
+        for header in filter(None, headers):
+            name, _, value = header.decode("utf-8", "replace").partition(":")
+            message[name] = value.strip()
+        field = message.get_param("name", "", "content-disposition")
+        return str(field), message.get_filename() or "file"
+    except (ValueError, LookupError) as error:
+        raise MalformedBody(f"The headers of a part are broken: {short(error)}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from echocast.model.errors import short
 from echocast.service.errors import NotAcceptable, UnknownFormat
 
 
@@ -68,7 +69,7 @@ def requested_format(name: str | None, accept: str | None, product: str | None =
     if product is None:
         return form
     if product not in PRODUCTS:
-        raise UnknownFormat(f"A product is one of {', '.join(PRODUCTS)}, not {product[:40]!r}.")
+        raise UnknownFormat(f"A product is one of {', '.join(PRODUCTS)}, not {short(product)!r}.")
     if form.name == "netcdf":
         raise UnknownFormat(
             "A NetCDF forecast holds reflectivity, reflectivity_expected and reflectivity_sharp"
@@ -81,7 +82,9 @@ def _named_or_accepted(name: str | None, accept: str | None) -> Format:
     if name is not None:
         name = OTHER_NAMES.get(name, name)
         if name not in FORMATS:
-            raise UnknownFormat(f"A forecast comes as {', '.join(FORMATS)}, not as {name[:40]!r}.")
+            raise UnknownFormat(
+                f"A forecast comes as {', '.join(FORMATS)}, not as {short(name)!r}."
+            )
         return FORMATS[name]
     for pattern in _by_preference(accept or "*/*"):
         if (form := _matching(pattern)) is not None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from echocast.model.errors import (
+    LONGEST_MESSAGE,
     ContractViolation,
     InputError,
     InputTooLarge,
@@ -24,6 +25,7 @@ from echocast.model.errors import (
     UnknownModel,
     UnreadableInput,
     UnsupportedInput,
+    short,
 )
 from echocast.service import errors
 from echocast.workers.errors import (
@@ -47,6 +49,7 @@ TYPE_PREFIX = "urn:echocast:problem:"
 RETRY = {"Retry-After": "5"}
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="echocast"'}
 MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 10  # of the parameters of one request that an answer names
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def problem_of(error: Exception) -> JSONResponse:
     if isinstance(error, InputError):
         members["rule"] = error.rule
     if isinstance(error, RequestValidationError):
-        members["errors"] = [_place(entry) for entry in error.errors()]
+        members["errors"] = [_place(entry) for entry in error.errors()[:MOST_ERRORS]]
     return problem(kind, **members)
 
 
@@ -151,19 +154,21 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
     kind = Kind(error.status_code, slug, phrase, error.headers or {})
-    detail = f"{request.method} {request.url.path[:200]!r} is answered by: {error.detail}."
+    detail = f"{request.method} {short(request.url.path)!r} is answered by: {error.detail}."
     return problem(kind, detail=detail)
 
 
 def _detail(error: Exception, kind: Kind) -> str:
     if isinstance(error, RequestValidationError):
-        return "; ".join(f"{'.'.join(_place(e)['where'])}: {e['msg']}" for e in error.errors())
+        places = [_place(entry) for entry in error.errors()[:MOST_ERRORS]]
+        text = "; ".join(f"{'.'.join(place['where'])}: {place['message']}" for place in places)
+        return short(text, LONGEST_MESSAGE)
     if isinstance(error, RedisError):
         return "The engine that carries the jobs does not answer."
     if kind is INTERNAL:
         return "The request could not be answered; the log of the service says why."
-    return str(error)
+    return short(error, LONGEST_MESSAGE)
 
 
 def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {"where": [str(part) for part in entry["loc"]], "message": entry["msg"]}
+    return {"where": [short(part) for part in entry["loc"]], "message": short(entry["msg"], 200)}

@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from echocast.model.errors import short
 from echocast.service.errors import UnknownParameter
 
 
@@ -22,7 +23,7 @@ async def check_parameters(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             listed = f"known are {', '.join(sorted(known))}" if known else "none is known"
-            raise UnknownParameter(f"There is no parameter {name[:40]!r} here; {listed}.")
+            raise UnknownParameter(f"There is no parameter {short(name)!r} here; {listed}.")
 
 
 def _names(dependant: Dependant) -> set[str]:

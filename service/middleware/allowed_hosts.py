@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echocast.model.errors import short
 from echocast.service.errors import UnknownHost
 from echocast.service.http.problems import problem_of
 
@@ -37,7 +38,7 @@ class AllowedHosts:
             host = ", ".join(Headers(scope=scope).getlist("host"))  # two are no name
             if not is_known(host, self.names):
                 refusal = UnknownHost(
-                    f"{host[:200]!r} is no name of this service; its operator can allow it by"
+                    f"{short(host)!r} is no name of this service; its operator can allow it by"
                     " ECHOCAST_ALLOWED_HOSTS."
                 )
                 await problem_of(refusal)(scope, receive, send)

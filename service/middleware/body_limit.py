@@ -26,7 +26,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.limit_bytes:
+        if declared.isdecimal() and float(declared) > self.limit_bytes:
             await problem_of(self.too_large())(scope, receive, send)
             return
         await self.app(scope, self.counted(receive), send)

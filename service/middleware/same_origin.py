@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echocast.model.errors import short
 from echocast.service.errors import CrossSite
 from echocast.service.http.problems import problem_of
 
@@ -29,7 +30,7 @@ class SameOrigin:
         if scope["type"] == "http" and scope["method"] not in HARMLESS_METHODS:
             headers = Headers(scope=scope)
             if not is_same_origin(headers):
-                origin = headers.get("origin", "another site")[:200]
+                origin = short(headers.get("origin", "another site"))
                 refusal = CrossSite(f"A page of {origin!r} may not change anything here.")
                 await problem_of(refusal)(scope, receive, send)
                 return
@@ -41,5 +42,13 @@ def is_same_origin(headers: Headers) -> bool:
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in OWN_SITES
     if (origin := headers.get("origin")) is not None:
-        return urlsplit(origin).netloc == headers.get("host", "")
+        return _is_of(origin, headers.get("host", ""))
     return True
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Whether an origin is that of a host; one that is no address is of none."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False

@@ -18,7 +18,7 @@ from echocast.workers.streams.stream import Stream
 class GridBody(BaseModel):
     """Where the pixels are."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)  # true is no coordinate
 
     y: list[float] = Field(min_length=16, max_length=8192)
     x: list[float] = Field(min_length=16, max_length=8192)
@@ -39,7 +39,7 @@ class GridBody(BaseModel):
 class StreamDeclaration(BaseModel):
     """What is declared of a stream."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
 
     step_minutes: float
     """Time between frames, in minutes."""

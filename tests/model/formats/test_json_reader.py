@@ -157,3 +157,26 @@ def test_too_large_a_grid_is_refused():
     row = [0] * 9000
     with pytest.raises(InputTooLarge, match="9000 pixels along a side"):
         read_json(body(frames=[[row]], times=TIMES[:1]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        body().replace(b"{", b'{"units": "mm/h", ', 1),
+        body(zr={"a": 200, "b": 1.6}).replace(b'"a"', b'"b": 1, "a"'),
+        body(frames=[[[{"a": 1}]]]).replace(b'{"a"', b'{"a": 2, "a"'),
+    ],
+)
+def test_a_name_that_occurs_twice_is_refused(data):
+    """Two ``units``: the last one won, and dBZ became mm/h."""
+    assert rule_of(data) == "json-duplicate"
+
+
+@pytest.mark.parametrize("number", [True, "200", [200], None, 10**400])
+def test_a_relation_of_other_things_than_numbers_is_refused(number):
+    assert rule_of(body(zr={"a": number, "b": 1.6})) == "zr"
+
+
+@pytest.mark.parametrize("time", [0.5, 1782907200, "1782907200", True, None])
+def test_times_are_no_numbers(time):
+    assert rule_of(body(times=[time])) == "time-units"

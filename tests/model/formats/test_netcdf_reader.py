@@ -1,5 +1,6 @@
 import contextlib
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -417,3 +418,50 @@ def test_a_forecast_is_not_taken_for_what_a_radar_observed(tmp_path):
     with pytest.raises(ContractViolation, match="is a forecast") as refusal:
         read_frames([path])
     assert refusal.value.rule == "not-observed"
+
+
+PACKED = {"scale_factor": 0.5, "add_offset": -32.0, "_FillValue": 255}
+WRONG_PACKING = [
+    ("scale_factor", "0.5"),
+    ("scale_factor", np.full(5, 0.5)),
+    ("scale_factor", 0.0),
+    ("scale_factor", np.nan),
+    ("add_offset", "-32"),
+    ("add_offset", np.zeros(2)),
+    ("add_offset", np.inf),
+    ("_FillValue", "255"),
+    ("_FillValue", np.array([255, 254], "u1")),
+    ("missing_value", "none"),
+    ("valid_min", "0"),
+    ("valid_range", np.array([0], "u1")),
+    ("_Unsigned", "perhaps"),
+    ("_Unsigned", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_PACKING)
+def test_packing_of_another_type_is_refused(tmp_path, name, value):
+    path = raw_netcdf(tmp_path / "a.nc", VALUES, dtype="u1", **PACKED)
+    with h5py.File(path, "a") as file:
+        file["field"].attrs[name] = value
+    assert rule_of(read_frames, [path]) == "packing"
+
+
+@pytest.mark.parametrize("variable", ["time", "y"])
+def test_packing_of_coordinates_is_checked_as_well(tmp_path, variable):
+    path = coordinates(tmp_path, np.arange(4), np.arange(6))
+    with netCDF4.Dataset(path, "a") as dataset:
+        dataset[variable].scale_factor = "2"
+    assert rule_of(read_frames, [path]) == "packing"
+
+
+def test_packing_in_a_classic_file_is_checked_as_well(tmp_path):
+    with netCDF4.Dataset(tmp_path / "c.nc", "w", format="NETCDF3_CLASSIC") as dataset:
+        for name, size in (("time", 1), ("y", 4), ("x", 6)):
+            dataset.createDimension(name, size)
+        time = dataset.createVariable("time", "f8", ("time",))
+        time.units = "minutes since 2026-07-01 12:00:00"
+        time[:] = 0
+        field = dataset.createVariable("field", "i2", ("time", "y", "x"))
+        field.setncatts({"units": "dBZ", "scale_factor": "0.5"})
+    assert rule_of(read_frames, [tmp_path / "c.nc"]) == "packing"

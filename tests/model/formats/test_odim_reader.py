@@ -179,3 +179,17 @@ def test_a_truncated_file_is_unreadable(tmp_path):
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(UnreadableInput):
         read_frames([path])
+
+
+@pytest.mark.parametrize("value", ["0.5", np.bytes_("0.5"), np.full(5, 0.5), np.zeros(0)])
+@pytest.mark.parametrize("name", ["gain", "offset", "nodata", "undetect"])
+def test_packing_of_another_type_is_refused(tmp_path, name, value):
+    path = odim_file(tmp_path / "a.h5", RAW)
+    with h5py.File(path, "a") as file:
+        file["dataset1/data1/what"].attrs[name] = value
+    assert rule_of(path) == "packing"
+
+
+@pytest.mark.parametrize("name", ["UL_lon", "LR_lat", "xscale"])
+def test_places_that_are_no_numbers_are_refused(tmp_path, name):
+    assert rule_of(odim_file(tmp_path / "a.h5", RAW, **{name: np.bytes_("5")})) == "packing"

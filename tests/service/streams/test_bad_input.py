@@ -249,3 +249,13 @@ def test_a_format_that_is_none(stream: tuple[httpx.Client, str]) -> None:
     path = f"/streams/{name}/verification"
     is_problem(client.get(path, params={"format": "xls"}), 422, "unknown-format")
     is_problem(client.get(path, headers={"Accept": "audio/ogg"}), 406, "not-acceptable")
+
+
+@pytest.mark.parametrize("wrong", [True, "5"])
+@pytest.mark.parametrize("name", ["step_minutes", "retention_days", "maximum_gap_minutes", "y"])
+def test_what_is_no_number_is_not_taken_for_one(door: Any, name: str, wrong: object) -> None:
+    """``true`` would be read as 1."""
+    axis = [float(n) for n in range(16)]
+    grid = {"y": axis, "x": axis, "units": "1"}
+    change = {"grid": {**grid, "y": [wrong, *axis[1:]]}} if name == "y" else {name: wrong}
+    is_problem(declare(door.client, "nowhere", **change), 422, "invalid-parameter")

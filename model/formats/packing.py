@@ -1,0 +1,68 @@
+"""Numbers that say how values are packed: of another type they would be passed over unnoticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.netcdf_access import Variable
+
+COUNTS = {  # of numbers that each attribute holds (CF sections 2.5.1 and 8.1); 0: any
+    "scale_factor": 1,
+    "add_offset": 1,
+    "_FillValue": 1,
+    "valid_min": 1,
+    "valid_max": 1,
+    "valid_range": 2,
+    "missing_value": 0,
+}
+MUST_BE_FINITE = ("scale_factor", "add_offset")
+
+
+def check_packing(variable: Variable, where: str) -> None:
+    """Check what a NetCDF variable says of its packing and its missing values.
+
+    Args:
+        variable: Of numbers.
+        where: Names the file in messages.
+
+    Raises:
+        ContractViolation: An attribute is no number, or not as many as there must be.
+    """
+    given = set(variable.ncattrs())
+    place = f"{short(variable.name)!r} of {where}"
+    for name in sorted(given & set(COUNTS)):
+        numbers = checked_numbers(variable.getncattr(name), COUNTS[name], f"{name} of {place}")
+        if name in MUST_BE_FINITE and not np.isfinite(numbers).all():
+            raise _refusal(f"{name} of {place}", "a finite number", numbers)
+    if "scale_factor" in given and variable.getncattr("scale_factor") == 0:
+        raise _refusal(f"scale_factor of {place}", "a number other than 0", 0)
+    if "_Unsigned" in given and variable.getncattr("_Unsigned") not in ("true", "false"):
+        unsigned = variable.getncattr("_Unsigned")
+        raise _refusal(f"_Unsigned of {place}", "the text true or false", unsigned)
+
+
+def checked_numbers(value: Any, count: int, where: str) -> np.ndarray[Any, np.dtype[Any]]:
+    """An attribute of numbers.
+
+    Args:
+        value: As a library read it.
+        count: How many there must be; 0: any.
+        where: Names the attribute and its place in messages.
+
+    Raises:
+        ContractViolation: It is of another type, or there are more or fewer.
+    """
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "iuf" or (count and numbers.size != count):
+        words = {0: "numbers", 1: "one number", 2: "two numbers"}
+        raise _refusal(where, words[count], value)
+    return numbers
+
+
+def _refusal(where: str, expected: str, value: object) -> ContractViolation:
+    return ContractViolation(
+        f"The attribute {where} must be {expected}, not {short(value)!r}.", rule="packing"
+    )
