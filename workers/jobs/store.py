@@ -4,7 +4,8 @@ Every change of a job is one compare-and-set script (``lua/``), so that two proc
 win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
 and queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
-``echocast:frames`` frames of streams by attempts and the worker that processes them. Terminal
+``echocast:frames`` frames of streams by attempts and the worker that processes them;
+``echocast:time`` when a script ran last, by which jumps of the engine's clock are seen. Terminal
 states never change, except that a new request starts the next generation of a job that did not
 succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks
 don't matter.
@@ -268,7 +269,8 @@ class JobStore:
     def _leases_may_lapse(self) -> bool:
         """Not before an engine that was away has been back long enough for every renewal."""
         server = self.engine.call(lambda: self.engine.redis.info("server"))
-        return float(server["uptime_in_seconds"]) >= self.policy.lease_seconds
+        uptime = float(server["uptime_in_seconds"])  # negative where its clock went back
+        return not 0 <= uptime < self.policy.lease_seconds
 
     def alive_workers(self) -> list[WorkerInfo]:
         """Workers that gave a sign of life within the lease time."""

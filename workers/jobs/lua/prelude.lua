@@ -75,3 +75,35 @@ local function remove_holder(id, caller)  -- true: it was the last one
   redis.call('HINCRBY', job_key(id), 'held:' .. caller, -1)
   return redis.call('HINCRBY', job_key(id), 'holders', -1) == 0
 end
+
+-- The engine's clock may jump, and the engine may be away. Workers and gateways run a script every
+-- few seconds; where the clock went back, or none ran for a minute, what waits and what runs moves
+-- along, as if that time had not passed.
+local LAST_TIME, LONGEST_SILENCE = 'echocast:time', 60  -- seconds
+
+local function move_times(seconds)
+  for _, index in ipairs({WAITING, RUNNING}) do
+    for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+      local deadline = get(id, 'deadline')
+      if deadline then set(id, 'deadline', exact(deadline + seconds)) end
+    end
+  end
+  for _, index in ipairs({WAITING, RUNNING, VERIFYING}) do
+    for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+      redis.call('ZINCRBY', index, exact(seconds), id)
+    end
+  end
+  for name, beat in pairs(hash_table(WORKERS)) do
+    local good_until, description = string.match(beat, '^(%S+) (.*)$')
+    redis.call('HSET', WORKERS, name, exact(good_until + seconds) .. ' ' .. description)
+  end
+end
+
+local function notice_jump()
+  local now = clock()
+  local passed = now - tonumber(redis.call('GET', LAST_TIME) or 0)
+  if passed ~= now and (passed < -1 or passed > LONGEST_SILENCE) then move_times(passed) end
+  if math.abs(passed) >= 1 then redis.call('SET', LAST_TIME, exact(now)) end
+end
+notice_jump()
+

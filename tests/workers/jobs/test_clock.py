@@ -1,0 +1,111 @@
+"""The engine's clock may jump: what waits and what runs moves along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from echocast.workers.engine.scripts import load_scripts
+from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.store import JobStore
+from tests.workers.conftest import World
+from tests.workers.jobs.test_jobs import ME, claimed, request
+
+HOUR, DAY = 3600.0, 86400.0
+START = 1_800_000_000.0
+
+
+class Clock:
+    """The time that the scripts read, instead of the engine's."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.redis = store.engine.redis
+        read_ours = "redis.call('MGET', 'test:seconds', 'test:microseconds')"
+        for name, text in load_scripts("echocast.workers.jobs").items():
+            store._scripts[name] = store.engine.script(
+                text.replace("redis.call('TIME')", read_ours)
+            )
+        self.seconds = START
+        self.passes(0)
+
+    def passes(self, seconds: float) -> None:
+        self.seconds += seconds
+        whole = int(self.seconds)
+        self.redis.mset(
+            {"test:seconds": whole, "test:microseconds": int(1e6 * (self.seconds - whole))}
+        )
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    world = make_world(lease_seconds=15.0, lease_renewal_seconds=5.0, job_deadline_seconds=900.0)
+    world.claims = world.jobs
+    world.jobs._leases_may_lapse = lambda: True
+    return world
+
+
+@pytest.fixture
+def clock(world: World) -> Clock:
+    return Clock(world.jobs)
+
+
+def beat(world: World) -> None:
+    world.jobs.beat(WorkerInfo(ME, "here", 1, "cpu", ("fake/1",), datetime.now(UTC)))
+
+
+def started(world: World) -> tuple[str, str]:
+    """A job that runs and one that waits; their worker lives."""
+    running = claimed(world, request())
+    waiting = world.jobs.submit(request(name="other")).job
+    beat(world)
+    return running.id, waiting.id
+
+
+def statuses(world: World, *jobs: str) -> list[str]:
+    return [world.jobs.get(job).status for job in jobs]
+
+
+@pytest.mark.parametrize("jump", [HOUR, 10 * DAY, -DAY, -HOUR])
+def test_a_jump_ends_nothing(world: World, clock: Clock, jump: float) -> None:
+    jobs = started(world)
+    created = world.jobs.get(jobs[1]).created
+    clock.passes(jump)
+    assert world.jobs.alive_workers()
+    swept = world.jobs.sweep(10)
+    assert (swept.lapsed, swept.expired, swept.poisoned) == (0, 0, 0)
+    assert statuses(world, *jobs) == ["running", "queued"]
+    assert world.jobs.renew({f"{ME}:1": jobs[0]}) == []
+    assert world.jobs.claim(jobs[1], "x:1", "x", alone=False).id == jobs[1]
+    assert world.jobs.get(jobs[1]).created == created
+
+
+@pytest.mark.parametrize("jump", [0.0, HOUR, -DAY])
+def test_time_that_passes_ends_leases_and_deadlines_after_a_jump_as_before(
+    world: World, clock: Clock, jump: float
+) -> None:
+    running, waiting = started(world)
+    clock.passes(jump)
+    assert world.jobs.alive_workers()
+    clock.passes(16)
+    assert not world.jobs.alive_workers()
+    assert world.jobs.sweep(HOUR).lapsed == 1
+    assert statuses(world, running, waiting) == ["queued", "queued"]
+    for _ in range(30):
+        clock.passes(30)
+        world.jobs.sweep(HOUR)
+    assert world.jobs.sweep(10).expired == 2
+
+
+def test_a_claim_right_after_a_jump_does_not_expire_the_job(world: World, clock: Clock) -> None:
+    _, waiting = started(world)
+    clock.passes(HOUR)
+    assert world.jobs.claim(waiting, "x:1", "x", alone=False).id == waiting
+
+
+def test_an_engine_whose_clock_went_back_lets_leases_lapse(world: World) -> None:
+    del world.jobs._leases_may_lapse
+    for uptime, may_lapse in ((-DAY, True), (1, False), (HOUR, True)):
+        world.jobs.engine.redis.info = lambda _, uptime=uptime: {"uptime_in_seconds": uptime}
+        assert world.jobs._leases_may_lapse() is may_lapse
