@@ -141,4 +141,4 @@ def test_no_file_compresses_gigabytes_into_kilobytes():
 
 def test_observations_are_checked_like_input():
     with pytest.raises(ContractViolation, match="wrong units"):
-        check_frames(made(1, value=120.0), 10, CONTRACT, NOW)
+        check_frames(made(1, value=120.0), CONTRACT, NOW)
