@@ -19,6 +19,7 @@ from echocast.model.errors import CheckpointError, EchocastError
 from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.threads import set_switch_interval, usable_cpus
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
@@ -31,6 +32,7 @@ def main() -> int:
     settings = WorkerSettings()
     settings = settings.model_copy(update={"device": device_name(settings.device)})
     configure_threads(settings)
+    keep_private(settings.umask, settings.own_folders)
     try:
         return run_worker(settings, load_nowcaster)
     except EchocastError as error:

@@ -13,6 +13,8 @@ from echocast.workers.engine.url import embedded_url
 if TYPE_CHECKING:
     from echocast.workers.jobs.job import JobPolicy
 
+OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies")  # in ``data_dir``
+
 
 class WorkerSettings(BaseSettings):
     """Addresses, folders, limits and times of a worker; prefix ``ECHOCAST_``."""
@@ -23,6 +25,9 @@ class WorkerSettings(BaseSettings):
 
     data_dir: Path = Path("echocast-data")
     """Folder of the archive (``store``) and of the embedded engine (``engine``)."""
+    umask: str = Field(default="077", pattern="^[0-7]{1,4}$")
+    """Permissions that nobody gets on files of the service, in octal: 077 keeps them to its user,
+    027 lets its group read. Folders of ``data_dir`` lose them when a process starts."""
     redis_url: str | None = None
     """redis://, rediss://, unix:// or redis+socket:// address; unset: the embedded engine."""
     models_dir: Path | None = None
@@ -150,6 +155,11 @@ class WorkerSettings(BaseSettings):
     def engine_directory(self) -> Path:
         """Folder of the embedded engine: socket, data, log."""
         return self.data_dir / "engine"
+
+    @property
+    def own_folders(self) -> list[Path]:
+        """Folders in ``data_dir`` that only the service writes to."""
+        return [self.data_dir / name for name in OWN_FOLDERS]
 
     @property
     def engine_url(self) -> str:

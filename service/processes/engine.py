@@ -9,6 +9,7 @@ import sys
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.errors import EngineError, EngineRefused
+from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.settings import WorkerSettings
 
 
@@ -18,7 +19,9 @@ def main() -> None:
     Only a wrong configuration ends it for good; whatever else ends it, it is started again.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s engine %(levelname)s %(message)s")
-    engine = EmbeddedEngine(WorkerSettings().engine_directory)
+    settings = WorkerSettings()
+    keep_private(settings.umask, settings.own_folders)
+    engine = EmbeddedEngine(settings.engine_directory)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: engine.request_stop())
     try:

@@ -21,6 +21,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
+from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
@@ -89,7 +90,9 @@ def main() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
     try:
-        serve(ServiceSettings())
+        settings = ServiceSettings()
+        keep_private(settings.umask, settings.own_folders)
+        serve(settings)
     except (EchocastError, ValidationError) as error:
         print(f"echocast: {error}", file=sys.stderr)
         sys.exit(REFUSED if isinstance(error, WRONG_CONFIGURATION) else 1)

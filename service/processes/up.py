@@ -47,7 +47,7 @@ def run_service(
     with bound_socket(settings.host, port) as gateway:
         gateway.listen()  # that no worker's metrics get this port
         metrics_port = first_metrics_port(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(0o777 & ~int(settings.umask, 8), parents=True, exist_ok=True)
     roles = [] if settings.redis_url else [Role(*ENGINE)]
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []

@@ -79,6 +79,7 @@ trainer_device cpu
 trainer_lease_seconds 60.0
 trainer_look_seconds 30.0
 trainer_threads None
+umask 077
 unclaimed_seconds 10.0
 upload_files_limit 1000
 upload_timeout_seconds 300.0

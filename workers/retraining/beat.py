@@ -22,6 +22,7 @@ from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import TRAINING, celery_app
 from echocast.workers.retraining.requests import request_if_due
 from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.settings import WorkerSettings
 
 RETRAIN: Final = "retrain"  # of the history
@@ -79,7 +80,9 @@ def main() -> int:
     """Run beat; errors are one sentence on standard error."""
     configure_logging()
     try:
-        run_beat(WorkerSettings())
+        settings = WorkerSettings()
+        keep_private(settings.umask, settings.own_folders)
+        run_beat(settings)
     except EchocastError as error:
         print(f"echocast beat: {error}", file=sys.stderr)
         return 1

@@ -39,6 +39,7 @@ from echocast.workers.jobs.queue import TRAINING, celery_app
 from echocast.workers.retraining.requests import Lock, RetrainingRequest, RetrainingRequests
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
+from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.settings import WorkerSettings
 
 NICENESS = 19
@@ -244,7 +245,9 @@ def main() -> int:
     configure_logging()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        return run_trainer(WorkerSettings())
+        settings = WorkerSettings()
+        keep_private(settings.umask, settings.own_folders)
+        return run_trainer(settings)
     except EchocastError as error:
         print(f"echocast trainer: {error}", file=sys.stderr)
         return 1
