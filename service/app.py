@@ -13,9 +13,10 @@ from fastapi_offline import FastAPIOffline
 from echocast import __version__
 from echocast.model.registry.registry import Registry
 from echocast.service.auth.keys import KeyRing, load_keys
-from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
+from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.decoding.scratch import Scratch
 from echocast.service.dependencies import Resources
 from echocast.service.http import problems
@@ -138,7 +139,9 @@ async def running(
     """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
     await asyncio.to_thread(open_registry, settings.models_root, "gateway")
     scratch = Scratch(nowcasts.archive.scratch)
-    of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, scratch)
+    limit = RateLimit(settings.renderings_per_minute, "renderings")
+    renderings = RenderingCache(renderers, limit, scratch)
+    of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings)
     exposition = StreamExposition(
         of_streams.stores, of_streams.sums, of_streams.floors, nowcasts.catalogue.registry.reader
     )
@@ -146,10 +149,11 @@ async def running(
         settings,
         keys,
         RateLimit(settings.rate_per_minute),
+        ConcurrencyLimit(settings.uploads_at_a_time),
         metrics,
         scratch,
         nowcasts,
-        ForecastFiles(nowcasts.archive, renderers, scratch),
+        ForecastFiles(nowcasts.archive, renderings),
         of_streams,
         exposition,
     )

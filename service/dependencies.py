@@ -12,8 +12,9 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.model.errors import short
+from echocast.service.auth.account import Account, current_account
 from echocast.service.auth.keys import Key, KeyRing
-from echocast.service.auth.rate_limit import RateLimit
+from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.scratch import Scratch
 from echocast.service.decoding.uploads import Upload
@@ -38,7 +39,8 @@ class Resources:
 
     settings: ServiceSettings
     keys: KeyRing
-    rate: RateLimit
+    submissions: RateLimit
+    uploads: ConcurrencyLimit
     metrics: GatewayMetrics
     scratch: Scratch
     nowcasts: Nowcasts
@@ -57,14 +59,18 @@ AppResources = Annotated[Resources, Depends(get_resources)]
 
 
 def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
-    """A dependency that lets only keys with ``scope`` pass."""
+    """A dependency that lets only keys with ``scope`` pass, and says who pays."""
 
     async def check(
+        request: Request,
         resources: AppResources,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
         key: Annotated[str | None, Depends(header_key)],
     ) -> Key | None:
-        return resources.keys.check(credentials.credentials if credentials else key, scope)
+        known = resources.keys.check(credentials.credentials if credentials else key, scope)
+        address = request.client.host if request.client else "unknown"
+        current_account.set(Account.of(known, address))
+        return known
 
     return check
 
@@ -81,10 +87,9 @@ async def get_caller(key: Submitter) -> str:
 Caller = Annotated[str, Depends(get_caller)]
 
 
-async def count_submission(request: Request, resources: AppResources, key: Submitter) -> None:
+async def count_submission(resources: AppResources, _: Submitter) -> None:
     """Let a caller submit only so often."""
-    address = request.client.host if request.client else "unknown"
-    resources.rate.take(key.name if key else address)
+    resources.submissions.take(current_account.get().name)
 
 
 async def get_nowcasts(resources: AppResources) -> Nowcasts:
@@ -135,18 +140,22 @@ async def get_options(
     return UploadOptions(variable, reference_time, idempotency_key)
 
 
-async def get_upload(request: Request, resources: AppResources) -> AsyncIterator[Upload]:
+async def get_upload(
+    request: Request, resources: AppResources, _: Submitter
+) -> AsyncIterator[Upload]:
     """The body, as files that are gone when the request is answered."""
     content_type = request.headers.get("content-type")
     media_type(content_type)
     with resources.scratch.directory() as directory:
-        yield await receive_upload(
-            request.stream(),
-            content_type,
-            directory,
-            seconds=resources.settings.upload_timeout_seconds,
-            files_limit=resources.settings.upload_files_limit,
-        )
+        with resources.uploads.counted(current_account.get().name):
+            upload = await receive_upload(
+                request.stream(),
+                content_type,
+                directory,
+                seconds=resources.settings.upload_timeout_seconds,
+                files_limit=resources.settings.upload_files_limit,
+            )
+        yield upload
 
 
 async def require_worker(nowcasts: Annotated[Nowcasts, Depends(get_nowcasts)]) -> None:

@@ -6,7 +6,7 @@
         ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
-        │                          HeadTooLarge, HeadTooSlow, MalformedRequest
+        │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed
         ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost
         └── StartRefused           the gateway must not start like this
 
@@ -100,6 +100,10 @@ class HeadTooSlow(RequestRefused):
 
 class MalformedRequest(RequestRefused):
     """What arrived is no HTTP request."""
+
+
+class ShareUsed(RequestRefused):
+    """The caller has its share of something that all callers want; others may still enter."""
 
 
 class Unavailable(ServiceError):

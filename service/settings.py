@@ -30,8 +30,10 @@ class ServiceSettings(WorkerSettings):
     """TCP port to listen on; 0 takes a free one."""
 
     keys: str = ""
-    """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name>``; scope is read, submit
-    or admin, and each includes those before it."""
+    """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name> [options]``; scope is read,
+    submit or admin, and each includes those before it. Options: ``jobs=own`` shows the key only
+    the nowcasts that its caller asked for, ``streams=a,b`` only these streams, ``weight=2`` gives
+    it twice the share of decoders, renderers and queue that a key has by default."""
 
     keys_file: Path | None = None
     """File with one key per line, written as in ``keys``; ``#`` starts a comment."""
@@ -85,8 +87,15 @@ class ServiceSettings(WorkerSettings):
     retry_after_seconds: int = Field(default=5, ge=1)
     """What ``Retry-After`` says when the service cannot take a nowcast now, in seconds."""
 
-    rate_per_minute: int = Field(default=0, ge=0)
+    rate_per_minute: int = Field(default=1200, ge=0)
     """Submissions a minute allowed to one key (or address, without keys); 0: no limit."""
+
+    renderings_per_minute: int = Field(default=1200, ge=0)
+    """Forecasts a minute that one key (or address) may have rendered; 0: no limit. A NetCDF file
+    is not rendered."""
+
+    uploads_at_a_time: int = Field(default=64, ge=0)
+    """Uploads of one key (or address) that may arrive at the same time (count); 0: no limit."""
 
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""

@@ -2,6 +2,7 @@
 
 EchocastError
 ├── QueueFull              more jobs wait than the limit allows
+│   └── CallerQueueFull    more jobs of one caller do
 ├── IdempotencyConflict    one key, two bodies
 ├── StreamConflict         a stream or a frame of it is there already, and differs
 ├── EngineUnavailable      no Redis or Valkey answers
@@ -30,6 +31,10 @@ from echocast.model.errors import EchocastError, is_out_of_memory
 
 class QueueFull(EchocastError):
     """More jobs wait than the limit allows; the caller may try again later."""
+
+
+class CallerQueueFull(QueueFull):
+    """More jobs of one caller wait than one caller may have; those of others are accepted."""
 
 
 class IdempotencyConflict(EchocastError):

@@ -72,6 +72,8 @@ class WorkerSettings(BaseSettings):
     """Worker lives one job may cost before it fails as poison."""
     queue_limit: int = Field(default=1000, ge=1)
     """Jobs that may wait; more are refused."""
+    caller_queue_limit: int = Field(default=500, ge=1)
+    """Jobs of one key (or address, without keys) that may wait; more are refused."""
     job_deadline_seconds: float = Field(default=900.0, gt=0)
     """Seconds after submission when a job that still waits expires."""
     job_ttl_seconds: int = Field(default=7 * 86400, ge=1)

@@ -1,7 +1,7 @@
 """API keys: who may do what.
 
 A key is stored as its SHA-256 only. Scopes are ordered: ``read`` < ``submit`` < ``admin``; each
-includes those before it.
+includes those before it. Options after the name bind a key or give it a larger share.
 """
 
 from __future__ import annotations
@@ -20,40 +20,87 @@ if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
 
 SCOPES = ("read", "submit", "admin")
+MOST_WEIGHT = 100
 SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+OPTION = re.compile("(jobs|streams|weight)=")
+WRITTEN = "'<sha256 hex> <read|submit|admin> <name> [jobs=own] [streams=a,b] [weight=2]'"
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key: the hash of its secret, what it may do, and a name for the log."""
+    """One key: the hash of its secret, what it may do, and a name for the log.
+
+    Args:
+        sha256: Of the secret.
+        scope: One of ``SCOPES``.
+        name: Callers with keys of one name are one caller.
+        own_jobs: Whether it sees only jobs that its caller asked for.
+        streams: Names of the streams that it may use; None: all.
+        weight: Its share of what all callers want, relative to the shares of others.
+    """
 
     sha256: str
     scope: str
     name: str
+    own_jobs: bool = False
+    streams: frozenset[str] | None = None
+    weight: float = 1.0
 
     @classmethod
     def parse(cls, line: str) -> Key:
-        """The key that ``<sha256> <scope> <name>`` describes.
+        """The key that ``<sha256> <scope> <name> <options>`` describes.
 
         Raises:
             StartRefused: The line is written otherwise.
         """
         sha256, _, rest = line.strip().partition(" ")
-        scope, _, name = rest.strip().partition(" ")
+        scope, _, rest = rest.strip().partition(" ")
+        words = rest.split()
+        options: dict[str, str] = dict(word.split("=", 1) for word in words if OPTION.match(word))
+        name = " ".join(word for word in words if not OPTION.match(word))
         if not SHA256.fullmatch(sha256.lower()) or scope not in SCOPES:
             raise StartRefused(
-                "A key must be written '<sha256 hex> <read|submit|admin> <name>',"
+                f"A key must be written {WRITTEN},"
                 f" but one has {len(sha256)} characters of hash and the scope {scope!r}."
             )
         if SHA256.search(name.lower()):
             raise StartRefused(
                 "Keys are separated by ';' (in a file: by lines), but one's name holds another."
             )
-        return cls(sha256.lower(), scope, name.strip() or sha256[:8])
+        streams = options.get("streams")
+        return cls(
+            sha256.lower(),
+            scope,
+            name or sha256[:8],
+            own_jobs=_own_jobs(options.get("jobs", "all")),
+            streams=None if streams is None else frozenset(filter(None, streams.split(","))),
+            weight=_weight(options.get("weight", "1")),
+        )
 
     def covers(self, scope: str) -> bool:
         """True where this key includes ``scope``."""
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+
+def _own_jobs(text: str) -> bool:
+    if text not in ("own", "all"):
+        raise StartRefused(f"A key's option 'jobs' is 'own' or 'all', not {text!r}.")
+    return text == "own"
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = 0.0
+    if not MOST_WEIGHT >= weight >= 1 / MOST_WEIGHT:
+        raise StartRefused(
+            f"A key's option 'weight' is a number from {1 / MOST_WEIGHT:g} to {MOST_WEIGHT:g},"
+            f" not {text!r}."
+        )
+    return weight
 
 
 class KeyRing:

@@ -23,7 +23,9 @@ from echocast.model.errors import (
     UnreadableInput,
     UnsupportedInput,
 )
+from echocast.service.auth.account import current_account
 from echocast.service.decoding.child_process import ChildDied, ChildLimits, ChildProcess
+from echocast.service.decoding.fair_queue import FairQueue
 from echocast.service.errors import Busy, ChildLost
 from echocast.service.http.formats import Format
 from echocast.workers.errors import DiskFull, NoFileHandles, Shortage
@@ -53,7 +55,7 @@ class Pool:
         role: ``decode`` or ``render``: what the children warm up for.
         size: How many.
         limits: What each may use.
-        backlog: Most callers that wait for a child.
+        backlog: Most callers that wait for a child; accounts take turns.
         on_recycle: Called with the reason when a child is replaced.
     """
 
@@ -68,12 +70,10 @@ class Pool:
         self.role = role
         self.size = size
         self.limits = limits
-        self.backlog = backlog
         self.on_recycle = on_recycle
-        self.idle: asyncio.LifoQueue[ChildProcess] = asyncio.LifoQueue()
+        self.idle: FairQueue[ChildProcess] = FairQueue(f"{role} process", backlog)
         self.children: set[ChildProcess] = set()
         self.tasks: set[asyncio.Task[None]] = set()
-        self.waiting = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -96,6 +96,7 @@ class Pool:
             Shortage: The child had no room on the disk, or too many files were open.
             ChildLost: Two children died, and not both of the input.
             Busy: Too many wait already.
+            ShareUsed: Too many of the same account do.
         """
         try:
             answer = await self._answer(request)
@@ -145,18 +146,14 @@ class Pool:
         return output
 
     async def _take(self) -> ChildProcess:
-        if self.waiting >= self.backlog:
-            raise Busy(f"{self.waiting} requests wait for a {self.role} process already.")
-        self.waiting += 1
+        account = current_account.get().name
         try:
             async with asyncio.timeout(self.limits.seconds):
-                while not (child := await self.idle.get()).alive:
+                while not (child := await self.idle.get(account)).alive:
                     self._replace(child, "died")
             return child
         except TimeoutError as error:
             raise Busy(f"No {self.role} process became free in time.") from error
-        finally:
-            self.waiting -= 1
 
     async def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         child = await self._take()
@@ -175,7 +172,7 @@ class Pool:
             if reason:
                 self._replace(child, reason)
             else:
-                self.idle.put_nowait(child)
+                self.idle.put(child)
         return answer
 
     def _replace(self, child: ChildProcess, reason: str) -> None:
@@ -193,7 +190,7 @@ class Pool:
         await asyncio.sleep(after_seconds)
         child = await self._started()
         self.children.add(child)
-        self.idle.put_nowait(child)
+        self.idle.put(child)
 
     async def _started(self) -> ChildProcess:
         """A child, as soon as the system lets us start one: no place stays empty for ever."""

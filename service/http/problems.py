@@ -31,6 +31,7 @@ from echocast.service import errors
 from echocast.workers.errors import (
     AnotherStore,
     ArchiveError,
+    CallerQueueFull,
     DiskFull,
     EngineError,
     EngineUnavailable,
@@ -94,6 +95,8 @@ TABLE: dict[type[Exception], Kind] = {
     RequestValidationError: Kind(422, "invalid-parameter", "A parameter is invalid"),
     errors.RateExceeded: Kind(429, "rate-exceeded", "Too many submissions", RETRY),
     errors.HeadTooLarge: Kind(431, "head-too-large", "The request's head is too large"),
+    errors.ShareUsed: Kind(429, "share-used", "Your share is used up for now", RETRY),
+    CallerQueueFull: Kind(429, "share-used", "Your share is used up for now", RETRY),
     ModelError: Kind(500, "model-unusable", "The model cannot be used"),
     errors.NoWorker: Kind(503, "no-worker", "No worker is there", RETRY),
     errors.Busy: Kind(503, "busy", "Too many uploads at once", RETRY),

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from shutil import rmtree
 
-from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from echocast.service.decoding.pool import Pool
-from echocast.service.decoding.scratch import Scratch
+from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.http.forecast_response import FileInFormat, forecast_response
 from echocast.service.http.formats import Format
 from echocast.service.nowcasts.views import forecast_path
@@ -25,8 +21,7 @@ class ForecastFiles:
     """Hands out forecasts of jobs."""
 
     archive: Archive
-    renderers: Pool
-    scratch: Scratch
+    renderings: RenderingCache
 
     async def serve(self, job: Job, form: Format, known_etags: str) -> Response:
         """The forecast of a job, or 304 where the caller has it already.
@@ -48,16 +43,6 @@ class ForecastFiles:
         source = self.archive.path(relative)
         if form.name == "netcdf":
             return source, None
-        directory = self.scratch.fresh()
-        output = directory / f"forecast{form.suffix}"
-        try:
-            await self._render(job, form, source, output)
-        except BaseException:
-            rmtree(directory, ignore_errors=True)
-            raise
-        return output, BackgroundTask(rmtree, directory, ignore_errors=True)
-
-    async def _render(self, job: Job, form: Format, source: Path, output: Path) -> None:
         observed = map(self._frames_file, job.observation_shas)
         request = {
             "forecast": str(source),
@@ -65,7 +50,7 @@ class ForecastFiles:
             "observed": [path for path in observed if path],
             "verification": job.verification,
         }
-        await self.renderers.render(form, request, output)
+        return await self.renderings.file(tag(job, form), form, request)
 
     def _frames_file(self, sha: str) -> str | None:
         """The file of frames, or None where they were removed: the rest can still be shown."""

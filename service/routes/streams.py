@@ -107,7 +107,7 @@ async def put_frame(
     "/streams/{name}/latest",
     dependencies=[Reader],
     response_class=Response,
-    responses=forecast_answers(401, 404, 406, 410, 422, 503),
+    responses=forecast_answers(401, 404, 406, 410, 422, 429, 503),
 )
 async def show_latest(
     name: str,
@@ -120,7 +120,7 @@ async def show_latest(
 
 
 @router.get(
-    "/streams/{name}/point", dependencies=[Reader], responses=refusals(401, 404, 410, 422, 503)
+    "/streams/{name}/point", dependencies=[Reader], responses=refusals(401, 404, 410, 422, 429, 503)
 )
 async def show_point(
     name: str,
@@ -146,7 +146,7 @@ async def list_nowcasts(
     response_model=StreamVerification,
     responses={
         200: {"content": {"text/csv": {}, "image/png": {}}},
-        **refusals(401, 404, 406, 422, 503),
+        **refusals(401, 404, 406, 422, 429, 503),
     },
 )
 async def show_verification(

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from starlette.responses import Response
 
-from echocast.service.decoding.pool import Pool
-from echocast.service.decoding.scratch import Scratch
+from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.errors import NoForecastYet
 from echocast.service.http.forecast_response import FileInFormat, forecast_response
 from echocast.service.http.formats import Format
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.stores import StreamStores
-
-MOST_RENDERINGS = 32  # on disk
 
 
 class LatestForecasts:
@@ -29,15 +24,12 @@ class LatestForecasts:
 
     Args:
         stores: The files.
-        renderers: Child processes that render.
-        scratch: Where renderings lie.
+        renderings: Of the files in other formats.
     """
 
-    def __init__(self, stores: StreamStores, renderers: Pool, scratch: Scratch) -> None:
+    def __init__(self, stores: StreamStores, renderings: RenderingCache) -> None:
         self._stores = stores
-        self._renderers = renderers
-        self._folder = scratch.fresh()
-        self._rendered: OrderedDict[str, asyncio.Task[Path]] = OrderedDict()
+        self._renderings = renderings
 
     async def serve(self, name: str, form: Format, known_etags: str) -> Response:
         """The newest forecast of a stream, or 304 where the caller has it already.
@@ -86,37 +78,6 @@ class LatestForecasts:
         return issued, self._stores.forecasts.local_file(issued), caching
 
     async def _file(self, tag: str, form: Format, source: Path) -> FileInFormat:
-        return source if form.name == "netcdf" else await self._rendering(tag, form, source), None
-
-    async def _rendering(self, tag: str, form: Format, source: Path) -> Path:
-        """A rendering, made by the first who asks; those who ask meanwhile wait for it."""
-        if tag not in self._rendered:
-            output = self._folder / f"{tag}{form.suffix}"
-            rendering = self._renderers.render(form, {"forecast": str(source)}, output)
-            self._rendered[tag] = asyncio.create_task(rendering)
-            await self._forget_oldest()
-        self._rendered.move_to_end(tag)
-        try:
-            return await asyncio.shield(self._rendered[tag])
-        except Exception:
-            self._rendered.pop(tag, None)
-            raise
-
-    async def _forget_oldest(self) -> None:
-        while len(self._rendered) > MOST_RENDERINGS:
-            _, task = self._rendered.popitem(last=False)
-            task.add_done_callback(_remove)
-
-    async def drawn(self, request: Mapping[str, Any], suffix: str) -> bytes:
-        """A picture made by a child."""
-        output = self._folder / f"{id(request)}{suffix}"
-        try:
-            path = await self._renderers.draw(request, output)
-            return await asyncio.to_thread(path.read_bytes)
-        finally:
-            output.unlink(missing_ok=True)
-
-
-def _remove(task: asyncio.Task[Path]) -> None:
-    if not task.cancelled() and task.exception() is None:
-        task.result().unlink(missing_ok=True)
+        if form.name == "netcdf":
+            return source, None
+        return await self._renderings.file(tag, form, {"forecast": str(source)})

@@ -11,7 +11,7 @@ from typing import Self
 from echocast.model.errors import ContractViolation
 from echocast.model.verification.counts import METHODS
 from echocast.service.decoding.pool import Pool
-from echocast.service.decoding.scratch import Scratch
+from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
@@ -50,7 +50,8 @@ class Streams:
         stores: The files.
         intake: Takes frames in.
         latest: Hands forecasts out.
-        renderers: Child processes that read forecasts and draw.
+        renderers: Child processes that read forecasts.
+        renderings: What they drew.
         sums: The engine's sums.
         engine: The connection they use.
         floors: Sizes below which a sample is small.
@@ -60,13 +61,14 @@ class Streams:
     intake: FrameIntake
     latest: LatestForecasts
     renderers: Pool
+    renderings: RenderingCache
     sums: CountSums
     engine: EngineClient
     floors: SampleFloors
 
     @classmethod
     def from_settings(
-        cls, settings: WorkerSettings, decoders: Pool, renderers: Pool, scratch: Scratch
+        cls, settings: WorkerSettings, decoders: Pool, renderers: Pool, renderings: RenderingCache
     ) -> Self:
         """The streams of one gateway; they connect to the engine when they first need to."""
         stores = StreamStores.of(stream_files(settings))
@@ -76,8 +78,9 @@ class Streams:
         return cls(
             stores=stores,
             intake=FrameIntake(stores, decoders, Publisher(settings.engine_url)),
-            latest=LatestForecasts(stores, renderers, scratch),
+            latest=LatestForecasts(stores, renderings),
             renderers=renderers,
+            renderings=renderings,
             sums=sums,
             engine=engine,
             floors=floors,
@@ -190,7 +193,7 @@ class Streams:
     async def skill_picture(self, view: StreamVerification) -> bytes:
         """Scores by lead time as a PNG."""
         title = f"{view.stream}: {view.first:%Y-%m-%d %H:%M} to {view.last:%Y-%m-%d %H:%M} UTC"
-        return await self.latest.drawn(
+        return await self.renderings.draw(
             {"op": "skill", "verification": view.model_dump(mode="json"), "title": title}, ".png"
         )
 

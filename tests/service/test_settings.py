@@ -22,6 +22,7 @@ allowed_hosts
 batch_cost 16000000
 batch_items 16
 body_limit_bytes 268435456
+caller_queue_limit 500
 connection_limit 1000
 data_dir echocast-data
 decode_backlog 64
@@ -55,10 +56,11 @@ models_watch_seconds 2.0
 pixels_in_work 40000000
 port 8000
 queue_limit 1000
-rate_per_minute 0
+rate_per_minute 1200
 redis_url None
 render_memory_bytes 4294967296
 render_processes 1
+renderings_per_minute 1200
 retrain_config {}
 retrain_interval_seconds 604800.0
 retrain_on_drift False
@@ -83,6 +85,7 @@ umask 077
 unclaimed_seconds 10.0
 upload_files_limit 1000
 upload_timeout_seconds 300.0
+uploads_at_a_time 64
 wait_limit_seconds 30.0
 worker_concurrency 16
 worker_metrics_host 127.0.0.1
