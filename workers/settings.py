@@ -85,9 +85,10 @@ class WorkerSettings(BaseSettings):
     """Jobs one worker prepares and writes at the same time."""
     batch_items: int = Field(default=16, ge=1)
     """Most jobs in one launch of the network."""
-    batch_cost: int = Field(default=16_000_000, ge=1)
-    """Most pixels x frames in one launch; a single larger job still runs, alone. On a CPU a million
-    takes about 150 MB while the network runs; a GPU with much memory can be given more."""
+    batch_cost: int | None = Field(default=None, ge=1)
+    """Most pixels x frames in one launch; a single larger job still runs, alone. Unset: 500 000 on
+    a CPU, where larger launches are no faster and make other callers wait, 16 000 000 on a GPU. On
+    a CPU a million takes about 150 MB while the network runs."""
     linger_seconds: float = Field(default=0.005, ge=0, le=1)
     """Longest wait for more jobs before a launch, only while others are being prepared."""
     launch_timeout_seconds: float = Field(default=300.0, gt=0)
@@ -144,6 +145,11 @@ class WorkerSettings(BaseSettings):
     those of ``workers`` workers from this port on."""
 
     @property
+    def launch_cost(self) -> int:
+        """Most pixels x frames in one launch on this worker's device."""
+        return self.batch_cost or (16_000_000 if self.device.startswith("cuda") else 500_000)
+
+    @property
     def archive_root(self) -> Path:
         """Folder of inputs, forecasts and verification."""
         return self.data_dir / "store"
@@ -175,6 +181,7 @@ class WorkerSettings(BaseSettings):
 
         return JobPolicy(
             queue_limit=self.queue_limit,
+            caller_queue_limit=self.caller_queue_limit,
             lease_seconds=self.lease_seconds,
             maximum_attempts=self.maximum_attempts,
             deadline_seconds=self.job_deadline_seconds,

@@ -131,7 +131,7 @@ def _model_cache(
 
 
 def _batcher(settings: WorkerSettings, metrics: WorkerMetrics) -> Batcher:
-    limits = BatchLimits(settings.batch_items, settings.batch_cost, settings.linger_seconds)
+    limits = BatchLimits(settings.batch_items, settings.launch_cost, settings.linger_seconds)
     return Batcher(limits, partial(hang_guard, settings.launch_timeout_seconds), metrics)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.errors import ContractViolation, InputError
+from echocast.service.auth.account import current_account
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import ForecastNotReady, UnknownJob
@@ -66,6 +67,7 @@ class Nowcasts:
         count = self.catalogue.network(name, version).input_frames
         decoded = await self._decode("decode", upload, options, input_frames=count)
         inputs, observations = decoded["inputs"], decoded["observations"]
+        account = current_account.get()
         parts = upload.directory / "inputs", upload.directory / "observations"
         request = JobRequest(
             input_sha=await self._adopt(parts[0]),
@@ -75,6 +77,8 @@ class Nowcasts:
             model_version=version,
             shape=tuple(inputs["shape"]),
             caller=caller,
+            account=account.name,
+            weight=account.weight,
             idempotency_key=options.idempotency_key,
             body_sha=body_sha,
         )

@@ -19,7 +19,7 @@ adhoc_limit_bytes 21474836480
 adhoc_look_seconds 60.0
 address_connection_limit 800
 allowed_hosts
-batch_cost 16000000
+batch_cost None
 batch_items 16
 body_limit_bytes 268435456
 caller_queue_limit 500

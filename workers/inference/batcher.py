@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -49,6 +50,8 @@ class BatchItem:
         alone: True for a job that may have ended a worker.
         deadline: Monotonic time in seconds after which it is not forecast any more.
         is_lost: Says whether the job was cancelled or given to another worker.
+        account: Whose job it is.
+        urgent: True for a job that comes before those of all accounts.
     """
 
     model: ServedModel
@@ -56,6 +59,8 @@ class BatchItem:
     alone: bool
     deadline: float
     is_lost: Callable[[], bool]
+    account: str = ""
+    urgent: bool = False
     since: float = field(default_factory=time.monotonic)
     answer: Future[BatchResult] = field(default_factory=Future)
 
@@ -166,9 +171,10 @@ class Batcher:
         )
 
     def _next_batch(self) -> list[BatchItem]:
-        """The job that waits longest and those that go with it, up to the limits."""
-        batch = self._waiting[:1]
-        for item in self._waiting[1:]:
+        """The job whose turn it is and those that go with it, up to the limits."""
+        waiting = _in_turn(self._waiting)
+        batch = waiting[:1]
+        for item in waiting[1:]:
             cost = sum(other.prepared.cost for other in batch) + item.prepared.cost
             if len(batch) == self._limits.items or cost > self._limits.cost:
                 break
@@ -193,6 +199,16 @@ class Batcher:
         with self._guard() as progress:
             predictions = batch[0].model.predict([item.prepared for item in batch], progress)
         return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
+
+
+def _in_turn(items: Sequence[BatchItem]) -> list[BatchItem]:
+    """Urgent ones first, then one of each account after the other."""
+    places: list[tuple[bool, int, BatchItem]] = []
+    before: Counter[str] = Counter()
+    for item in items:
+        places.append((not item.urgent, before[item.account], item))
+        before[item.account] += 1
+    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
 
 
 def _is_live(item: BatchItem) -> bool:

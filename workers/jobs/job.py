@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from echocast.model.forecast import ModelIdentity
 WAITING = ("accepted", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 DEFAULT_PRODUCT = "reflectivity"
+SMALLEST_CHARGE = 0.1  # megapixels: what a job of few pixels costs besides
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class JobPolicy:
     """Limits and patience of the job store; all times in seconds."""
 
     queue_limit: int = 1000
+    caller_queue_limit: int = 500
     lease_seconds: float = 15.0
     maximum_attempts: int = 3
     deadline_seconds: float = 900.0
@@ -46,6 +49,8 @@ class JobRequest:
         lost_generation: The generation whose forecast is gone, so that another one is to be made.
         stream: The stream whose frames are the input, up to the reference time; empty: the input
             is in the archive as ``input_sha``.
+        account: Whose turns the job takes: the name of the API key, or an address.
+        weight: The share of the workers that the account has, relative to the shares of others.
     """
 
     input_sha: str
@@ -60,6 +65,8 @@ class JobRequest:
     body_sha: str = ""
     lost_generation: int = 0
     stream: str = ""
+    account: str = ""
+    weight: float = 1.0
 
     @property
     def job_id(self) -> str:
@@ -67,6 +74,17 @@ class JobRequest:
         time = self.forecast_reference_time.astimezone(UTC).isoformat()
         parts = (self.input_sha, time, self.model_name, self.model_version, self.product)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    @property
+    def charge(self) -> float:
+        """What the job costs its account, in megapixels; no job is free."""
+        return (SMALLEST_CHARGE + math.prod(self.shape) / 1e6) / self.weight
+
+    @property
+    def stream_turn(self) -> str:
+        """The turn of a stream's forecast: the newest comes first, all before other jobs."""
+        serves = self.stream and self.product == DEFAULT_PRODUCT
+        return str(-int(self.forecast_reference_time.timestamp())) if serves else ""
 
     def to_json(self) -> str:
         """The part of the request that a worker needs, as stored in the job hash."""
@@ -100,7 +118,8 @@ class Job:
     """One job at one moment. Times are UTC; ``timings`` are seconds per phase.
 
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
-    the requests that need the job; ``verified`` counts the observation sets that are scored.
+    the requests that need the job; ``verified`` counts the observation sets that are scored;
+    ``alone`` is true where it may have ended a worker.
     """
 
     id: str
@@ -115,6 +134,8 @@ class Job:
     product: str
     created: datetime
     stream: str = ""
+    account: str = ""
+    alone: bool = False
     started: datetime | None = None
     finished: datetime | None = None
     observation_shas: tuple[str, ...] = ()
@@ -156,6 +177,8 @@ class Job:
             shape=tuple(request["shape"]),
             product=request["product"],
             stream=request.get("stream", ""),
+            account=values.get("account", ""),
+            alone=values.get("solo") == "1",
             created=_time(values["created"]) or datetime.fromtimestamp(0, UTC),
             started=_time(values.get("started")),
             finished=_time(values.get("finished")),

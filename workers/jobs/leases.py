@@ -22,7 +22,6 @@ class JobLeases:
         self._claims: dict[str, str] = {}
         self._working: dict[str, float] = {}
         self._lost: set[str] = set()
-        self._expected: set[str] = set()
         self.closed = False
         self._lock = threading.Lock()
 
@@ -35,24 +34,10 @@ class JobLeases:
         self.closed = True
 
     @contextmanager
-    def expecting(self, job_id: str) -> Iterator[bool]:
-        """A thread waits until it may claim a job; False where another thread waits for it."""
-        with self._lock:
-            first = job_id not in self._expected
-            self._expected.add(job_id)
-        try:
-            yield first
-        finally:
-            if first:
-                with self._lock:
-                    self._expected.discard(job_id)
-
-    @contextmanager
     def hold(self, claim: str, job_id: str) -> Iterator[None]:
         """Have the lease renewed while the context lasts."""
         with self._lock:
             self._claims[claim] = job_id
-            self._expected.discard(job_id)
         try:
             yield
         finally:

@@ -1,18 +1,18 @@
 """The Celery app: JSON messages that name a job, nothing more.
 
-The message only wakes a worker up; who runs a job is decided by a claim on the job's hash. So
-messages are acknowledged early, may be lost (the janitor publishes again) and may be duplicated
-(the second claim fails). With ``acks_late`` the redelivery timeout is global per Redis database:
-long tasks ran twice and short ones waited long after a crash. Nor does kombu keep messages that
-were taken and not begun in the engine (two writes each, flushed to the disk): a worker that stops
-gives them back, and for one that dies the janitor publishes again.
+The message only wakes a worker up, which claims the job whose turn it is (``lua/prelude.lua``); who
+runs a job is decided by a claim on the job's hash. So messages are acknowledged early, may be lost
+(the janitor publishes again) and may be duplicated (nothing waits for the second one). With
+``acks_late`` the redelivery timeout is global per Redis database: long tasks ran twice and short
+ones waited long after a crash. Nor does kombu keep messages that were taken and not begun in the
+engine (two writes each, flushed to the disk): a worker that stops gives them back, and for one that
+dies the janitor publishes again.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from typing import Any, Final
+from typing import Final
 
 from celery import Celery
 from kombu.entity import Queue
@@ -79,12 +79,6 @@ class Publisher:
             log.warning("Publishing job %s failed and is left to the janitor: %s", job_id, error)
             return False
         return True
-
-    @staticmethod
-    def head_of_queue(redis: Any) -> str | None:
-        """The job whose message will be taken next, or None where none waits."""
-        message = redis.lindex(NOWCAST, -1)
-        return str(json.loads(message)["headers"]["id"]) if message else None
 
     def close(self) -> None:
         """Close all connections."""

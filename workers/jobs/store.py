@@ -4,8 +4,13 @@ Every change of a job is one compare-and-set script (``lua/``), so that two proc
 win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
 and queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
+<<<<<<< HEAD
 ``echocast:frames`` frames of streams by attempts and the worker that processes them;
 ``echocast:time`` when a script ran last, by which jumps of the engine's clock are seen. Terminal
+=======
+``echocast:order``, ``turns`` and ``turn`` whose turn it is (``lua/prelude.lua``);
+``echocast:frames`` frames of streams by attempts and the worker that processes them. Terminal
+>>>>>>> fe53194 (A fair queue: a message wakes a worker up, which claims the job whose turn it is)
 states never change, except that a new request starts the next generation of a job that did not
 succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks
 don't matter.
@@ -22,10 +27,14 @@ from typing import Any, Final, Literal
 
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
-from echocast.workers.errors import EngineUnavailable, IdempotencyConflict, QueueFull
+from echocast.workers.errors import (
+    CallerQueueFull,
+    EngineUnavailable,
+    IdempotencyConflict,
+    QueueFull,
+)
 from echocast.workers.jobs.job import (
     TERMINAL,
-    WAITING,
     Job,
     JobError,
     JobPolicy,
@@ -74,12 +83,16 @@ class JobStore:
 
         Raises:
             QueueFull: More jobs wait than the limit allows.
+            CallerQueueFull: More of the same account do.
             IdempotencyConflict: The key came before with another body.
             EngineUnavailable: No engine answers; the request may be sent again.
         """
         outcome, unscored, values = self._run("submit", *self._submission(request))
         if outcome == "full":
             raise QueueFull(f"{self.policy.queue_limit} jobs wait already; try again later.")
+        if outcome == "account-full":
+            limit = self.policy.caller_queue_limit
+            raise CallerQueueFull(f"{limit} jobs of yours wait already; try again later.")
         if outcome == "conflict":
             raise IdempotencyConflict(
                 f"The idempotency key {request.idempotency_key!r} came before with another body."
@@ -107,6 +120,10 @@ class JobStore:
             policy.ttl_seconds,
             request.caller,
             request.lost_generation,
+            request.account,
+            policy.caller_queue_limit,
+            request.charge,
+            request.stream_turn,
         )
 
     def _queued(self, job: Job) -> Job:
@@ -139,10 +156,15 @@ class JobStore:
             self.publisher.publish(VERIFY, job_id)
         return job_of(values) if values else None
 
-    def get_waiting(self, job_id: str) -> Job | None:
-        """The job, where it waits for a worker."""
-        job = self.get(job_id)
-        return job if job and job.status in WAITING else None
+    def next_waiting(self, message: str) -> Job | None:
+        """The job whose turn it is, or None where none waits.
+
+        Args:
+            message: The job that the worker was told about: an older version may have accepted it,
+                which knows no turns.
+        """
+        values = self._run("next", message)
+        return job_of(values) if values else None
 
     def claim(
         self, job_id: str, claim: str, incarnation: str, *, alone: bool
@@ -250,12 +272,11 @@ class JobStore:
 
     def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
         """Put jobs back whose worker is silent or whose message was lost; end those past hope."""
-        head = self.engine.call(lambda: self.publisher.head_of_queue(self.engine.redis))
         publish, verify, *counts = self._run(
             "sweep",
             self.policy.maximum_attempts,
             unclaimed_seconds,
-            head or "",
+            NOWCAST,
             self.policy.ttl_seconds,
             most,
             int(self._leases_may_lapse()),

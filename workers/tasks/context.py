@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from echocast.workers.archive.archive import Archive
 from echocast.workers.inference.batcher import Batcher
@@ -28,6 +29,7 @@ class WorkerContext:
         pixel_budget: Pixels x frames of the jobs at work.
         metrics: Counts what happens.
         streams: Input and output of the jobs of streams.
+        choosing: Belongs to the thread that chooses the next job.
     """
 
     jobs: JobStore
@@ -39,3 +41,4 @@ class WorkerContext:
     pixel_budget: FairSemaphore
     metrics: WorkerMetrics
     streams: StreamProcessing
+    choosing: threading.Lock = field(default_factory=threading.Lock)

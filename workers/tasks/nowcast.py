@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,40 +33,43 @@ from echocast.workers.tasks.scoring import score
 log = logging.getLogger("echocast.nowcast")
 
 
-def nowcast(context: WorkerContext, job_id: str) -> None:
-    """Run a job if it still waits; a job whose worker died once runs alone."""
-    with context.leases.expecting(job_id) as first:
-        if first:
-            _when_a_slot_is_free(context, job_id)
+def nowcast(context: WorkerContext, message: str) -> None:
+    """Run the job whose turn it is; a job whose worker died once runs alone."""
+    with ExitStack() as room:
+        if run := _claim_next(context, message, room):
+            run.to_the_end()
 
 
-def _when_a_slot_is_free(context: WorkerContext, job_id: str) -> None:
-    with context.job_slots.take(1):
-        must_be_alone = _attempt(context, job_id, alone=False)
-    if must_be_alone:
-        with context.job_slots.take(context.job_slots.capacity):
-            _attempt(context, job_id, alone=True)
+def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
+    """The job whose turn it is, claimed, or None where none waits; ``room`` ends with the job.
 
-
-def _attempt(context: WorkerContext, job_id: str, *, alone: bool) -> bool:
-    """Claim the job and run it; True where it must run alone and this is not the moment.
-
-    It is claimed when the pixel budget has room for it: until then it waits in the queue, where its
-    deadline counts and any worker may claim it, and the wait is no attempt.
+    One thread chooses at a time. A job is claimed when the slots and the pixel budget have room for
+    it and it is still its turn: until then it waits in the queue, where its deadline counts and any
+    worker may claim it, and the wait is no attempt.
     """
-    waiting = context.jobs.get_waiting(job_id)
-    if waiting is None:
-        return False
-    with context.pixel_budget.take(_cost(waiting)):
-        if context.leases.closed:
-            return False
-        claim = context.leases.new_claim()
-        job = context.jobs.claim(job_id, claim, context.leases.incarnation, alone=alone)
-        if isinstance(job, str):
-            return job == "alone"
-        with context.leases.hold(claim, job.id):
-            _Run(context, job, claim, alone=alone).to_the_end()
-    return False
+    with context.choosing:
+        while not context.leases.closed and (job := context.jobs.next_waiting(message)):
+            with ExitStack() as needs:
+                slots = context.job_slots.capacity if job.alone else 1
+                needs.enter_context(context.job_slots.take(slots))
+                needs.enter_context(context.pixel_budget.take(_cost(job)))
+                if run := _claim(context, job, message, needs):
+                    room.push(needs.pop_all())
+                    return run
+    return None
+
+
+def _claim(context: WorkerContext, job: Job, message: str, room: ExitStack) -> _Run | None:
+    """The claimed job, where it is still its turn."""
+    now = context.jobs.next_waiting(message)
+    if context.leases.closed or now is None or (now.id, now.alone) != (job.id, job.alone):
+        return None
+    claim = context.leases.new_claim()
+    claimed = context.jobs.claim(job.id, claim, context.leases.incarnation, alone=job.alone)
+    if isinstance(claimed, str):
+        return None
+    room.enter_context(context.leases.hold(claim, job.id))
+    return _Run(context, claimed, claim, alone=job.alone)
 
 
 class _Run:
@@ -166,7 +169,15 @@ class _Run:
     def _item(self, model: ServedModel, prepared: Any) -> BatchItem:
         left = self.context.jobs.policy.deadline_seconds - _queue_seconds(self.job)
         is_lost = partial(self.context.leases.is_lost, self.claim)
-        return BatchItem(model, prepared, self.alone, self.started + left, is_lost)
+        return BatchItem(
+            model,
+            prepared,
+            self.alone,
+            self.started + left,
+            is_lost,
+            account=self.job.account,
+            urgent=bool(self.job.stream),
+        )
 
     def _succeed(self, forecast: ForecastStream) -> None:
         """Write the forecast, then score it until no further observation came meanwhile."""

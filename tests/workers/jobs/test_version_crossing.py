@@ -28,6 +28,7 @@ BEFORE = Path(__file__).parent / "version_before"
 DASHBOARD = {"caller": "dashboard", "idempotency_key": "k", "body_sha": "x" * 64}
 TIMES = ("created", "started", "finished", "deadline")
 PASSING = ("echocast:janitor",)  # gone within a second
+ADDED_FIELDS = ("account", "turn")  # of a job
 ALIVE_SECONDS = 3600  # of the worker before, whose lease lapses at once
 
 
@@ -101,7 +102,7 @@ def shifted(key: str, values: dict[str, str], later: float) -> dict[str, str]:
     return {**values, **times} if key.startswith("echocast:job:") else values
 
 
-NEW_KEYS = {"echocast:time"}  # the version before neither reads nor writes them
+NEW_KEYS = {"echocast:time", "echocast:order", "echocast:turns", "echocast:turn"}
 
 
 def comparable(keys: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -133,7 +134,8 @@ def comparable_job(values: dict[str, str]) -> dict[str, Any]:
     timings = sorted(result.pop("timings", ()))
     random = {name: "" for name in (*TIMES, "token") if name in values}
     named = {"incarnation": bool(values.get("incarnation"))}
-    return {**values, **random, **named, "result": result, "timings": timings}
+    known = {name: value for name, value in values.items() if name not in ADDED_FIELDS}
+    return {**known, **random, **named, "result": result, "timings": timings}
 
 
 def comparable_message(text: str) -> dict[str, Any]:

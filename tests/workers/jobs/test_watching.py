@@ -154,23 +154,6 @@ def test_a_broken_caretaker_ends_the_process(world: World, broken: str) -> None:
     assert ended[0] == BROKEN_EXIT_CODE
 
 
-def test_only_one_thread_waits_to_claim_a_job() -> None:
-    leases = JobLeases(ME)
-    with (
-        leases.expecting("a") as first,
-        leases.expecting("a") as second,
-        leases.expecting("b") as other,
-    ):
-        assert (first, second, other) == (True, False, True)
-    with (
-        leases.expecting("a") as first,
-        leases.hold(f"{ME}:1", "a"),
-        leases.expecting("a") as next_,
-    ):
-        assert first
-        assert next_  # the job may have been cancelled and asked for again
-
-
 def test_claims_are_never_the_same() -> None:
     leases = JobLeases(ME)
     assert len({leases.new_claim() for _ in range(100)}) == 100

@@ -1,5 +1,10 @@
 -- What the scripts of jobs share; comes before each of them. Keys: see store.py.
 local WAITING, RUNNING, VERIFYING = 'echocast:waiting', 'echocast:running', 'echocast:verifying'
+-- ORDER: waiting jobs by turn, lowest first; TURNS: account -> start of its next turn; TURN: the
+-- turn that was claimed last. Start-time fair queueing (Goyal et al. 1996): an account whose jobs
+-- cost much has its next turn late, one that was idle has it now. Jobs of streams come before
+-- those, the newest first: their turns are negative.
+local ORDER, TURNS, TURN = 'echocast:order', 'echocast:turns', 'echocast:turn'
 local DONE, WORKERS, FRAMES = 'echocast:done', 'echocast:workers', 'echocast:frames'
 
 local function job_key(id) return 'echocast:job:' .. id end
@@ -29,13 +34,30 @@ local function is_claimed(id, claim)
   return get(id, 'status') == 'running' and get(id, 'claim') == claim
 end
 
+local function take_turn(id, account, charge, stream_turn)
+  local turn = stream_turn
+  if turn == '' then
+    local start = math.max(tonumber(redis.call('GET', TURN) or 0),
+      tonumber(redis.call('HGET', TURNS, account) or 0))
+    turn = exact(start)
+    redis.call('HSET', TURNS, account, exact(start + charge))
+  end
+  set(id, 'turn', turn, 'account', account)
+  redis.call('ZADD', ORDER, turn, id)
+end
+local function line_up(id)  -- a job that had its turn, or was accepted by another version
+  local turn = math.min(-1, tonumber(get(id, 'turn') or 0))
+  redis.call('ZADD', ORDER, 'NX', turn, id)
+end
 local function wait_again(id, status)
   redis.call('ZREM', RUNNING, id)
   redis.call('ZADD', WAITING, exact(clock()), id)
+  line_up(id)
   set(id, 'status', status, 'claim', '')
 end
 local function finish(id, status, ttl)
   redis.call('ZREM', WAITING, id)
+  redis.call('ZREM', ORDER, id)
   redis.call('ZREM', RUNNING, id)
   set(id, 'status', status, 'claim', '', 'finished', exact(clock()))
   redis.call('EXPIRE', job_key(id), ttl)

@@ -11,6 +11,19 @@ local idempotency_ttl = ARGV[9]
 local ttl = ARGV[10]
 local caller = ARGV[11]
 local lost_generation = ARGV[12]  -- its forecast is gone
+local account = ARGV[13]
+local account_limit = tonumber(ARGV[14])  -- of waiting jobs
+local charge = tonumber(ARGV[15])
+local stream_turn = ARGV[16]  -- empty: of no stream
+
+local function account_is_full()
+  if stream_turn ~= '' or redis.call('ZCARD', WAITING) < account_limit then return false end
+  local own = 0
+  for _, other in ipairs(redis.call('ZRANGE', WAITING, 0, -1)) do
+    if get(other, 'account') == account then own = own + 1 end
+  end
+  return own >= account_limit
+end
 
 local earlier = idempotency_key and redis.call('GET', idempotency_key)
 if earlier then
@@ -32,6 +45,7 @@ elseif status == 'succeeded' and get(id, 'generation') ~= lost_generation or is_
   extend_ttl(id, ttl)
 else
   if redis.call('ZCARD', WAITING) >= queue_limit then return {'full', 0, {}} end
+  if account_is_full() then return {'account-full', 0, {}} end
   local generation = tonumber(get(id, 'generation') or 0) + 1
   local now = clock()
   redis.call('DEL', job_key(id))
@@ -41,6 +55,7 @@ else
     'deadline', exact(now + deadline_seconds))
   add_holder(id, caller)
   redis.call('ZADD', WAITING, exact(now), id)
+  take_turn(id, account, charge, stream_turn)
   outcome = 'created'
 end
 if idempotency_key then

@@ -1,11 +1,11 @@
 -- Find jobs whose message is lost, whose worker is silent, or that wait too long.
 --
--- The queue is first in, first out. So a waiting job that was published before the job at the head
--- of the queue has lost its message, or a worker holds it in memory; only those are published
--- again, and a long queue is not filled with duplicates.
+-- A message wakes a worker up, which claims the job whose turn it is. So it is enough that there
+-- are as many messages as waiting jobs; a long queue is not filled with duplicates. A job without a
+-- turn waits for its message: an older version accepted it, or it is tried later.
 local maximum_attempts = tonumber(ARGV[1])
 local unclaimed_seconds = tonumber(ARGV[2])
-local head_of_queue = ARGV[3]  -- empty: no message waits
+local queue = ARGV[3]  -- of messages
 local ttl = ARGV[4]
 local most_jobs = ARGV[5]
 local leases_may_lapse = ARGV[6] == '1'
@@ -17,18 +17,19 @@ local function first(index, before)
 end
 
 local unclaimed_since = now - unclaimed_seconds
-local head_published = head_of_queue ~= '' and redis.call('ZSCORE', WAITING, head_of_queue)
-local published_before = tonumber(head_published or (head_of_queue == '' and now or 0))
-local lost_before = math.min(unclaimed_since, published_before)
+local short = redis.call('ZCARD', WAITING) - redis.call('LLEN', queue)
 for _, id in ipairs(first(WAITING, exact(unclaimed_since))) do
   if not is_waiting(get(id, 'status')) then
     redis.call('ZREM', WAITING, id)
+    short = short - 1
   elseif tonumber(get(id, 'deadline')) < now then
     expire(id, ttl)
     counts.expired = counts.expired + 1
-  elseif tonumber(redis.call('ZSCORE', WAITING, id)) < lost_before then
+    short = short - 1
+  elseif short > 0 or not redis.call('ZSCORE', ORDER, id) then
     wait_again(id, 'queued')
     publish[#publish + 1] = id
+    short = short - 1
   end
 end
 
