@@ -18,6 +18,7 @@ from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.scratch import Scratch
 from echocast.service.decoding.uploads import Upload
+from echocast.service.errors import MissingScope
 from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
 from echocast.service.metrics.exposition import StreamExposition
@@ -26,9 +27,11 @@ from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.streams import Streams
+from echocast.workers.errors import UnknownStream
 
 PLAIN_NUMBER = re.compile(r"\s*[+-]?[\d._]+([eE][+-]?\d+)?\s*")
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
+ONE_STREAM = "/streams/{name}"
 bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
 header_key = APIKeyHeader(name="X-API-Key", auto_error=False)
 
@@ -70,9 +73,27 @@ def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
         known = resources.keys.check(credentials.credentials if credentials else key, scope)
         address = request.client.host if request.client else "unknown"
         current_account.set(Account.of(known, address))
+        check_stream(request, known)
         return known
 
     return check
+
+
+def check_stream(request: Request, key: Key | None) -> None:
+    """Refuse a stream that the key is not bound to; readers do not learn whether it exists.
+
+    Raises:
+        UnknownStream: The caller wanted to read.
+        MissingScope: The caller wanted to change something.
+    """
+    if key is None or not request.scope["route"].path.startswith(ONE_STREAM):
+        return
+    name = request.path_params["name"]
+    if key.may_use(name):
+        return
+    if request.method == "GET":
+        raise UnknownStream(f"There is no stream named {short(name)!r}.")
+    raise MissingScope(f"The key may use only the streams {', '.join(sorted(key.streams or ()))}.")
 
 
 Reader = Depends(require("read"))

@@ -33,7 +33,7 @@ class ServiceSettings(WorkerSettings):
     """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name> [options]``; scope is read,
     submit or admin, and each includes those before it. Options: ``jobs=own`` shows the key only
     the nowcasts that its caller asked for, ``streams=a,b`` only these streams, ``weight=2`` gives
-    it twice the share of decoders, renderers and queue that a key has by default."""
+    it twice the share of the workers that a key has by default."""
 
     keys_file: Path | None = None
     """File with one key per line, written as in ``keys``; ``#`` starts a comment."""

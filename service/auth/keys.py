@@ -18,6 +18,7 @@ from echocast.service.errors import MissingKey, MissingScope, StartRefused
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
+    from echocast.workers.jobs.job import Job
 
 SCOPES = ("read", "submit", "admin")
 MOST_WEIGHT = 100
@@ -78,6 +79,16 @@ class Key:
             streams=None if streams is None else frozenset(filter(None, streams.split(","))),
             weight=_weight(options.get("weight", "1")),
         )
+
+    def sees(self, job: Job) -> bool:
+        """True where this key may know of a job: by its stream, or by who asked for it."""
+        if job.stream:
+            return self.may_use(job.stream)
+        return not self.own_jobs or self.name in job.callers
+
+    def may_use(self, stream: str) -> bool:
+        """True where this key is bound to no streams, or to this one among others."""
+        return self.streams is None or stream in self.streams
 
     def covers(self, scope: str) -> bool:
         """True where this key includes ``scope``."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,17 +128,25 @@ class Nowcasts:
         """The job as it stands.
 
         Raises:
-            UnknownJob: There is no such job.
+            UnknownJob: There is no such job, or the caller's key is bound to others.
         """
-        return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
+        job = _known(await asyncio.to_thread(self.store.get, job_id), job_id)
+        key = current_account.get().key
+        return _known(job if key is None or key.sees(job) else None, job_id)
 
     async def release(self, job_id: str, caller: str) -> Job:
         """Release a caller's hold on a job; it is cancelled when no other caller holds it.
 
+        An admin's key cancels it in any case.
+
         Raises:
-            UnknownJob: There is no such job.
+            UnknownJob: There is no such job, or the caller's key is bound to others.
         """
-        return _known(await asyncio.to_thread(self.store.release, job_id, caller), job_id)
+        await self.job(job_id)
+        key = current_account.get().key
+        for_everybody = key is not None and key.covers("admin")
+        release = partial(self.store.release, job_id, caller, for_everybody=for_everybody)
+        return _known(await asyncio.to_thread(release), job_id)
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is finished and scored, or as it stands after ``seconds``."""

@@ -66,7 +66,7 @@ async def declare_stream(
 
 @router.get("/streams", dependencies=[Reader], responses=refusals(401))
 async def list_streams(streams: AppStreams) -> StreamList:
-    """All streams."""
+    """All streams that the key may use."""
     return await streams.everything()
 
 

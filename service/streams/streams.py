@@ -10,6 +10,7 @@ from typing import Self
 
 from echocast.model.errors import ContractViolation
 from echocast.model.verification.counts import METHODS
+from echocast.service.auth.account import current_account
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.streams.drift import StreamDrift
@@ -112,10 +113,12 @@ class Streams:
         return await asyncio.to_thread(self._view, name)
 
     async def everything(self) -> StreamList:
-        """All streams."""
+        """All streams that the caller's key may use."""
+        key = current_account.get().key
 
         def views() -> list[StreamView]:
-            return [self._view(name) for name in self.stores.streams.names()]
+            names = self.stores.streams.names()
+            return [self._view(name) for name in names if key is None or key.may_use(name)]
 
         return StreamList(streams=await asyncio.to_thread(views))
 

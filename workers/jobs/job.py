@@ -15,6 +15,7 @@ from echocast.model.forecast import ModelIdentity
 WAITING = ("accepted", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 DEFAULT_PRODUCT = "reflectivity"
+HELD = "held:"  # fields of the hash: how many requests of a caller need the job
 SMALLEST_CHARGE = 0.1  # megapixels: what a job of few pixels costs besides
 
 
@@ -119,7 +120,7 @@ class Job:
 
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
     the requests that need the job; ``verified`` counts the observation sets that are scored;
-    ``alone`` is true where it may have ended a worker.
+    ``callers`` are those who ever asked for it; ``alone`` is true where it may have ended a worker.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Job:
     created: datetime
     stream: str = ""
     account: str = ""
+    callers: frozenset[str] = frozenset()
     alone: bool = False
     started: datetime | None = None
     finished: datetime | None = None
@@ -178,6 +180,7 @@ class Job:
             product=request["product"],
             stream=request.get("stream", ""),
             account=values.get("account", ""),
+            callers=frozenset(name[len(HELD) :] for name in values if name.startswith(HELD)),
             alone=values.get("solo") == "1",
             created=_time(values["created"]) or datetime.fromtimestamp(0, UTC),
             started=_time(values.get("started")),

@@ -138,12 +138,18 @@ class JobStore:
         values = self.engine.call(lambda: self.engine.redis.hgetall(f"echocast:job:{job_id}"))
         return Job.from_hash(values) if values else None
 
-    def release(self, job_id: str, caller: str = "") -> Job | None:
+    def release(self, job_id: str, caller: str = "", *, for_everybody: bool = False) -> Job | None:
         """A caller takes one of its requests for the job back; those of others stay.
 
         When the last one is taken back, a job that is not done is cancelled.
+
+        Args:
+            job_id: Which job.
+            caller: Who takes it back.
+            for_everybody: Cancel the job, whoever needs it.
         """
-        values = self._run("release", job_id, uuid.uuid4().hex, self.policy.ttl_seconds, caller)
+        token, ttl = uuid.uuid4().hex, self.policy.ttl_seconds
+        values = self._run("release", job_id, token, ttl, caller, int(for_everybody))
         return job_of(values) if values else None
 
     def add_observations(self, job_id: str, observation_sha: str) -> Job | None:

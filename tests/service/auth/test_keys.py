@@ -180,3 +180,91 @@ def test_a_bucket_fills_again() -> None:
     limit.take("b")
     now = 30.0
     limit.take("a")
+
+
+@pytest.mark.parametrize(
+    ("options", "own_jobs", "streams", "weight"),
+    [
+        ("", False, None, 1.0),
+        ("jobs=own", True, None, 1.0),
+        ("streams=north,south weight=2.5", False, {"north", "south"}, 2.5),
+        ("streams=", False, set(), 1.0),
+    ],
+)
+def test_options_follow_the_name(
+    options: str, own_jobs: bool, streams: set[str] | None, weight: float
+) -> None:
+    key = Key.parse(f"{'0' * 64} read the map room {options}")
+    assert key.name == "the map room"
+    assert (key.own_jobs, key.streams, key.weight) == (own_jobs, streams, weight)
+
+
+@pytest.mark.parametrize("option", ["jobs=mine", "weight=0", "weight=x", "weight=1e9"])
+def test_an_option_that_means_nothing_is_refused(option: str) -> None:
+    with pytest.raises(StartRefused, match=option.partition("=")[0]):
+        Key.parse(f"{'0' * 64} read me {option}")
+
+
+BOUND = {
+    name: new_key(scope, f"{name} {options}")
+    for name, scope, options in (
+        ("anna", "submit", "jobs=own streams=north"),
+        ("ben", "submit", "jobs=own"),
+        ("carl", "submit", ""),
+        ("root", "admin", ""),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def bound(models: Path) -> Iterator[Gateway]:
+    with place(models) as where, engine(where):
+        pretend_worker(where)
+        with gateway(where, keys=";".join(line for _, line in BOUND.values())) as gate:
+            yield gate
+
+
+def by(name: str) -> dict[str, str]:
+    return {"X-API-Key": BOUND[name][0]}
+
+
+def test_a_bound_key_sees_only_its_own_jobs(bound: Gateway) -> None:
+    sent = bound.client.post("/nowcast", content=netcdf(seed=21), headers={**NETCDF, **by("ben")})
+    job = sent.headers["location"]
+    assert bound.client.get(job, headers=by("ben")).status_code == 200
+    assert bound.client.get(job, headers=by("carl")).status_code == 200  # bound to nothing
+    for answer in (
+        bound.client.get(job, headers=by("anna")),
+        bound.client.get(f"{job}/forecast", headers=by("anna")),
+        bound.client.get(f"{job}/verification", headers=by("anna")),
+        bound.client.delete(job, headers=by("anna")),
+        bound.client.post(
+            f"{job}/observations", content=netcdf(), headers={**NETCDF, **by("anna")}
+        ),
+    ):
+        is_problem(answer, 404, "unknown-job")
+    again = bound.client.post("/nowcast", content=netcdf(seed=21), headers={**NETCDF, **by("anna")})
+    assert again.headers["location"] == job
+    assert bound.client.get(job, headers=by("anna")).status_code == 200
+
+
+def test_an_admin_may_cancel_anything(bound: Gateway) -> None:
+    sent = bound.client.post("/nowcast", content=netcdf(seed=22), headers={**NETCDF, **by("ben")})
+    job = sent.headers["location"]
+    assert bound.client.delete(job, headers=by("carl")).json()["status"] == "queued"
+    assert bound.client.delete(job, headers=by("root")).json()["status"] == "cancelled"
+
+
+def test_a_bound_key_uses_only_its_streams(bound: Gateway) -> None:
+    body = {"step_minutes": 5}
+    for name in ("north", "south"):
+        declared = bound.client.put(f"/streams/{name}", json=body, headers=by("carl"))
+        assert declared.status_code == 201
+    assert bound.client.get("/streams/north", headers=by("anna")).status_code == 200
+    is_problem(bound.client.get("/streams/south", headers=by("anna")), 404, "unknown-stream")
+    is_problem(
+        bound.client.put("/streams/south", json=body, headers=by("anna")), 403, "missing-scope"
+    )
+    names = bound.client.get("/streams", headers=by("anna")).json()["streams"]
+    assert [stream["name"] for stream in names] == ["north"]
+    assert len(bound.client.get("/streams", headers=by("carl")).json()["streams"]) == 2

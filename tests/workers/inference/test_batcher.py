@@ -137,6 +137,17 @@ def test_a_batch_holds_no_more_than_its_limits(bench) -> None:
     assert made.network.launches[1:] == [["a", "b", "c"], ["d", "x"], ["y"], ["z"], ["huge"]]
 
 
+def test_launches_take_one_job_of_each_account_after_streams(bench) -> None:
+    made = bench(items=1)
+    made.occupy()
+    made.send(*parcels("abc", cost=1), account="greedy")
+    made.send(Parcel("x"), account="other")
+    made.send(Parcel("frame"), urgent=True)
+    made.network.gate.set()
+    made.batcher.stop()
+    assert made.network.launches[1:] == [["frame"], ["a"], ["x"], ["b"], ["c"]]
+
+
 def test_a_job_that_must_run_alone_does(bench) -> None:
     made = bench()
     made.occupy()

@@ -48,7 +48,11 @@ else
   if account_is_full() then return {'account-full', 0, {}} end
   local generation = tonumber(get(id, 'generation') or 0) + 1
   local now = clock()
+  local before = hash_table(job_key(id))
   redis.call('DEL', job_key(id))
+  for field in pairs(before) do  -- who asked before may still see it
+    if string.sub(field, 1, 5) == 'held:' then set(id, field, 0) end
+  end
   redis.call('ZREM', VERIFYING, id)
   set(id, 'id', id, 'status', 'accepted', 'generation', generation, 'holders', 0, 'attempts', 0,
     'request', request, 'observations', observation, 'token', token, 'created', exact(now),
