@@ -103,6 +103,8 @@ class Batcher:
         self._guard = guard
         self._listener = listener
         self._waiting: list[BatchItem] = []
+        self._launches = 0
+        self._launched: dict[str, int] = {}  # the last launch of each account that waits
         self._preparing = 0
         self._stopping = False
         self._changed = threading.Condition()
@@ -161,6 +163,7 @@ class Batcher:
             self._linger()
             batch = self._next_batch()
             self._waiting = [item for item in self._waiting if item not in batch]
+            self._remember(batch)
             return batch
 
     def _linger(self) -> None:
@@ -172,7 +175,7 @@ class Batcher:
 
     def _next_batch(self) -> list[BatchItem]:
         """The job whose turn it is and those that go with it, up to the limits."""
-        waiting = _in_turn(self._waiting)
+        waiting = self._in_turn()
         batch = waiting[:1]
         for item in waiting[1:]:
             cost = sum(other.prepared.cost for other in batch) + item.prepared.cost
@@ -181,6 +184,23 @@ class Batcher:
             if item.goes_with(batch[0]):
                 batch.append(item)
         return batch
+
+    def _in_turn(self) -> list[BatchItem]:
+        """Urgent ones first, then one of each account, of those first that waited longest."""
+        places: dict[BatchItem, tuple[bool, int, int]] = {}
+        before: Counter[str] = Counter()
+        for item in self._waiting:
+            launched = self._launched.get(item.account, 0)
+            places[item] = (not item.urgent, before[item.account], launched)
+            before[item.account] += 1
+        return sorted(self._waiting, key=places.__getitem__)
+
+    def _remember(self, batch: Sequence[BatchItem]) -> None:
+        """Number the launches of the accounts that wait for more."""
+        self._launches += 1
+        self._launched |= dict.fromkeys((item.account for item in batch), self._launches)
+        accounts = {item.account for item in self._waiting}
+        self._launched = {name: n for name, n in self._launched.items() if name in accounts}
 
     def _launch(self, batch: Sequence[BatchItem]) -> None:
         waits = [time.monotonic() - item.since for item in batch]
@@ -199,16 +219,6 @@ class Batcher:
         with self._guard() as progress:
             predictions = batch[0].model.predict([item.prepared for item in batch], progress)
         return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
-
-
-def _in_turn(items: Sequence[BatchItem]) -> list[BatchItem]:
-    """Urgent ones first, then one of each account after the other."""
-    places: list[tuple[bool, int, BatchItem]] = []
-    before: Counter[str] = Counter()
-    for item in items:
-        places.append((not item.urgent, before[item.account], item))
-        before[item.account] += 1
-    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
 
 
 def _is_live(item: BatchItem) -> bool:

@@ -15,7 +15,7 @@ from echocast.model.forecast import ModelIdentity
 WAITING = ("accepted", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 DEFAULT_PRODUCT = "reflectivity"
-HELD = "held:"  # fields of the hash: how many requests of a caller need the job
+HOLDER_FIELD = "held:"  # fields of the hash: how many requests of a caller need the job
 SMALLEST_CHARGE = 0.1  # megapixels: what a job of few pixels costs besides
 
 
@@ -180,7 +180,9 @@ class Job:
             product=request["product"],
             stream=request.get("stream", ""),
             account=values.get("account", ""),
-            callers=frozenset(name[len(HELD) :] for name in values if name.startswith(HELD)),
+            callers=frozenset(
+                name[len(HOLDER_FIELD) :] for name in values if name.startswith(HOLDER_FIELD)
+            ),
             alone=values.get("solo") == "1",
             created=_time(values["created"]) or datetime.fromtimestamp(0, UTC),
             started=_time(values.get("started")),

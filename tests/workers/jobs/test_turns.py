@@ -92,9 +92,9 @@ def test_a_job_that_an_older_version_accepted_is_found_by_its_message(world: Wor
     redis.delete("echocast:order", "echocast:turns", "echocast:turn")
     redis.hdel(f"echocast:job:{job.id}", "turn", "account")
     assert world.claims.next_waiting("nobody") is None
-    found = world.claims.next_waiting(job.id)
-    assert found is not None
-    assert found.id == job.id
+    named = world.claims.next_waiting(job.id)
+    assert named is not None
+    assert named.id == job.id
 
 
 def test_a_cancelled_job_has_no_turn(world: World) -> None:
