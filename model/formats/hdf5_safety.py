@@ -16,6 +16,7 @@ from pathlib import Path
 import h5py
 
 from echocast.model.errors import ContractViolation, InputTooLarge, short
+from echocast.model.formats.hdf5_heaps import check_heaps
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.reserved_attributes import check_reserved
 
@@ -36,6 +37,7 @@ def check_self_contained(path: Path) -> None:
         ContractViolation: It reaches outside itself, an object has two names, or an attribute
             that the NetCDF library uses for itself is of another type.
     """
+    check_heaps(path)
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         check_reserved(file, path)
         visited = {_address(file)}

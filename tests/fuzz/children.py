@@ -19,6 +19,7 @@ from typing import Any
 from echocast.service.decoding import child
 
 MIB = 2**20
+UNEXPECTED = "The input cannot be read: it is damaged."  # what a decoder says of other errors
 REQUEST = {
     "op": "decode",
     "kind": "grid",
@@ -48,7 +49,7 @@ class Answer:
     Args:
         answer: As the decoder answers; empty where it ended without.
         status: Of the process, as ``wait`` gives it.
-        printed: On standard error: a traceback where no error of ours was raised.
+        printed: On standard error.
         cpu_seconds: CPU time.
         grown_bytes: Resident memory at its highest, beyond that at the start.
     """
@@ -72,7 +73,7 @@ class Answer:
     @property
     def ended_well(self) -> bool:
         """Whether it answered, and by an error of ours where by one."""
-        return self.status == 0 and bool(self.answer) and "Traceback" not in self.printed
+        return self.status == 0 and bool(self.answer) and self.detail != UNEXPECTED
 
     @property
     def outcome(self) -> str:

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from echocast.model.errors import ContractViolation, InputTooLarge
+from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from echocast.model.formats.readers import read_frames
 from tests.fuzz.children import answer_in_child
 from tests.model.formats.radar_files import odim_file, raw_netcdf
@@ -120,3 +120,34 @@ def test_references_of_dimension_scales_are_as_the_library_writes_them(tmp_path:
         assert "DIMENSION_LIST" in file["field"].attrs
         assert "CLASS" in file["time"].attrs
     assert len(read_frames([tmp_path / "a.nc"])) == 10
+
+
+def test_a_heap_without_end_is_refused(tmp_path: Path) -> None:
+    """Found by ``python -m tests.fuzz``: the library read four zeroed bytes for ever."""
+    path = radar(tmp_path / "a.nc")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"GCOL\x01")
+    size = int.from_bytes(content[start + 8 : start + 16], "little")
+    content[start + 16 : start + size] = bytes(size - 16)
+    path.write_bytes(content)
+    with pytest.raises(UnreadableInput, match="a heap of it has no end"):
+        read_frames([path])
+
+
+@pytest.mark.parametrize("size", [2**64 - 16, 2**40])
+def test_an_object_larger_than_its_heap_is_refused(size: int, tmp_path: Path) -> None:
+    path = radar(tmp_path / "a.nc")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"GCOL\x01")
+    content[start + 24 : start + 32] = size.to_bytes(8, "little")
+    path.write_bytes(content)
+    with pytest.raises(UnreadableInput, match="a heap of it has no end"):
+        read_frames([path])
+
+
+def test_heaps_of_too_many_objects_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("echocast.model.formats.hdf5_heaps.MOST_OBJECTS", 2)
+    with pytest.raises(InputTooLarge, match="more than 2 references"):
+        read_frames([radar(tmp_path / "a.nc")])
