@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tools that look at what is installed, and so are not among it.
+TOOLS := .venv-tools
 FRAMES ?=
 # Processes that test side by side, a file each; 0: one after another, in this one.
 TESTERS ?= 2
@@ -13,7 +15,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install demo test check up clean
+.PHONY: install demo test check up clean sbom audit
 
 install: $(VENV)/.installed
 
@@ -39,6 +41,22 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive model workers service
+
+$(TOOLS)/.installed: constraints.txt
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cyclonedx-bom pip-audit
+	touch $@
+
+# What is installed, as CycloneDX.
+sbom: install $(TOOLS)/.installed
+	mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json $(BIN)/python
+
+# Known advisories about what is pinned; fails where a package could not be looked up.
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 clean:
-	rm -rf demo-output echocast-data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf demo-output echocast-data .pytest_cache .mypy_cache .ruff_cache build $(TOOLS)

@@ -72,7 +72,7 @@ def _metrics_at(port: int) -> list[Metric]:
     url = f"http://127.0.0.1:{port}/metrics"
     with (
         contextlib.suppress(OSError, ValueError, IndexError, HTTPException),
-        urllib.request.urlopen(url, timeout=WORKER_PATIENCE_SECONDS) as answer,
+        urllib.request.urlopen(url, timeout=WORKER_PATIENCE_SECONDS) as answer,  # nosec B310
     ):
         return list(text_string_to_metric_families(answer.read().decode()))
     return []
