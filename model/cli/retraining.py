@@ -100,7 +100,7 @@ def retrain_command(
 
 
 def _end_with_input() -> None:
-    """The pipe of a parent that was killed closes by itself: then nobody needs the result."""
+    """End when standard input does: the parent was killed, and no one needs the result."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGKILL)

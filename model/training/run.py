@@ -230,7 +230,7 @@ def trained_in(directory: Path) -> tuple[Network, dict[str, Any]]:
 def mean_network(runs: Sequence[Run]) -> Network:
     """The network whose weights are the mean of the runs' averaged ones.
 
-    Runs of which one was begun with the other's weights lie in one valley, where the mean is often
+    Runs of which one started from the other's weights lie in one valley, where the mean is often
     better than either (Wortsman et al., ICML 2022).
 
     Raises:
