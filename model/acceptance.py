@@ -1,4 +1,4 @@
-"""The golden input: what a network must be able to forecast before it may serve.
+"""The acceptance run: a network must forecast a fixed golden input before it may serve.
 
 A few cells and a rain band drift over a grid with a blind corner, drawn by formulas that never
 change. Every network must obey the laws there; one that was described when it was published must

@@ -61,7 +61,7 @@ class Registry:
     """Publishes models and gives them roles; writers of all processes take turns.
 
     Args:
-        root: Folder of one's own models; made with the first change.
+        root: Folder of your models; made with the first change.
         shipped: Folder of the shipped models, which is never written.
 
     Attributes:

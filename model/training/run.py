@@ -162,8 +162,8 @@ class Run:
         if saved != self.config:
             difference = describe_difference(saved.to_json(), self.config.to_json())
             raise ModelError(
-                f"{path} belongs to a run with another configuration ({difference}). Ask for what"
-                " was asked then to go on with it, or name another folder."
+                f"{path} belongs to a run with another configuration ({difference}). Use the"
+                " earlier configuration to go on with it, or name another folder."
             )
         tensors = load_file(path)
         self.step = int(note["step"])
