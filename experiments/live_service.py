@@ -69,7 +69,7 @@ class Caller(threading.Thread):
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Ask until it is stopped."""
         number = self.first
         with httpx.Client(base_url=self.url, timeout=120.0, trust_env=False) as client:
             while not self.stopping.is_set():

@@ -1,15 +1,15 @@
-"""The whole story of retraining on a service that answers all the while.
+"""Retraining from start to end, on a service that answers requests meanwhile.
 
     python -m experiments.retraining --output retraining-story
 
-Twenty-two synthetic events lie in the archive, of seeds whose storms drift fast: those that stand
-still persistence forecasts better than the shipped network does, after half an hour. The shipped
-network serves, spoiled: every weight was multiplied by 1 + .4 N(0, 1). Nowcasts are asked for all
-the while. A sensible retraining mends the champion: its challenger passes the gate, is promoted and
+Twenty-two synthetic events lie in the archive, of seeds whose storms drift fast: on those that
+stand still, persistence is better than the shipped network after half an hour. The shipped network
+serves, spoiled: every weight was multiplied by 1 + .4 N(0, 1). Nowcasts are requested all the time.
+A sensible retraining repairs the champion: its challenger passes the criteria, is promoted and
 serves. Then one whose learning rate is far too high makes a worse challenger, which is rejected.
-The gate is the default one but for persistence at 40 dBZ, which on such storms the shipped network
-itself does not beat later than half an hour. Written: ``story.json`` (which model answered how
-often, jobs that failed, the history of the models) and the pages of both retrainings.
+The criteria are the default ones but for persistence at 40 dBZ, which on such storms the shipped
+network itself does not beat later than half an hour. Written: ``story.json`` (which model answered
+how often, jobs that failed, the history of the models) and the pages of both retrainings.
 """
 
 from __future__ import annotations

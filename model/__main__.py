@@ -35,7 +35,7 @@ COMMANDS = {  # and the module of model/cli/ of each
 
 
 class Commands(TyperGroup):
-    """The commands above; a module is imported when one of its commands is asked for."""
+    """The commands above; a module is imported only when one of its commands runs."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names of all commands."""

@@ -1,4 +1,4 @@
-"""The golden input: what a network must be able to forecast before it may serve.
+"""The acceptance run: a network must forecast a fixed golden input before it may serve.
 
 A few cells and a rain band drift over a grid with a blind corner, drawn by formulas that never
 change. Every network must obey the laws there; one that was described when it was published must
@@ -138,12 +138,12 @@ def _frame(y: FloatArray, x: FloatArray, step: int) -> FloatArray:
 
 
 def wet(values_dbz: FloatArray) -> FloatArray:
-    """Dry as 0 dBZ, whatever the floor is."""
+    """Dry pixels as 0 dBZ, whichever floor the product has."""
     return np.clip(values_dbz, 0, None)
 
 
 def _expected(forecast: Forecast) -> FloatArray:
-    """The network's own reflectivity: no cut decides in it, so small differences stay small."""
+    """The network's own reflectivity: no threshold acts on it, so small differences stay small."""
     return (forecast.expected or forecast.frames).reflectivity_dbz
 
 

@@ -1,1 +1,1 @@
-"""The door of Echocast: HTTP, pages and the command line. Never imports torch."""
+"""The door of Echocast: HTTP and the command line. Never imports torch."""

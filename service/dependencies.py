@@ -1,4 +1,4 @@
-"""What the routes are given: filled once per app, so that tests patch nothing."""
+"""Dependencies of the routes: made once per app, so that tests patch nothing."""
 
 from __future__ import annotations
 

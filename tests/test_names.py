@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("model", "workers", "service", "benchmarks", "experiments", "deploy")
 BANNED = frozenset(
@@ -67,14 +65,12 @@ def refused(path: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", sources(*PRODUCT))
-def test_names_of_the_product_are_terms(path: str) -> None:
-    assert not refused(path)
+def test_names_of_the_product_are_terms() -> None:
+    assert not [name for path in sources(*PRODUCT) for name in refused(path)]
 
 
-@pytest.mark.parametrize("path", sources("tests"))
-def test_names_of_variables_and_helpers_in_tests_are_terms(path: str) -> None:
-    assert not refused(path)
+def test_names_of_variables_and_helpers_in_tests_are_terms() -> None:
+    assert not [name for path in sources("tests") for name in refused(path)]
 
 
 def test_no_two_classes_have_one_name() -> None:
@@ -85,6 +81,36 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(path)
     assert not {name: files for name, files in places.items() if len(files) > 1}
+
+
+def parameters(node: ast.AST) -> set[str]:
+    """What a docstring of a function or class may describe: parameters, or fields."""
+    match node:
+        case ast.ClassDef(body=body):
+            starts = [part for part in body if getattr(part, "name", "") == "__init__"]
+            fields = {part.target.id for part in body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+            return parameters(starts[0]) if starts else fields
+        case ast.FunctionDef(args=args) | ast.AsyncFunctionDef(args=args):
+            return {part.arg for part in ast.walk(args) if isinstance(part, ast.arg)}
+    return set()
+
+
+def described(docstring: str) -> set[str]:
+    """The names under ``Args:``."""
+    section = re.split(r"\n\s*\n|\Z", docstring.partition("Args:\n")[2], maxsplit=1)[0]
+    lines = re.findall(r"^ {4}([\w*][\w*, ]*):", section, re.MULTILINE)
+    return {name.strip(" *") for line in lines for name in line.split(",")}
+
+
+def test_docstrings_describe_parameters_that_there_are() -> None:
+    wrong = [
+        f"{path}:{node.lineno}: {node.name} has no {', '.join(unknown)}"
+        for path in sources("model", "workers", "service")
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if (unknown := described(ast.get_docstring(node) or "") - parameters(node))
+    ]
+    assert not wrong
 
 
 def test_words_of_a_name() -> None:

@@ -37,7 +37,7 @@ class WorkerSettings(BaseSettings):
     """Seconds after which a worker reads again which model is the champion."""
     shadow_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the nowcasts of streams that a challenger makes as well, to be scored beside the
-    champion; they are served to nobody."""
+    champion; they are not served."""
     shadow_promotes: bool = False
     """Whether a challenger that live scores show to be better is promoted."""
     shadow_rolls_back: bool = False
@@ -116,12 +116,12 @@ class WorkerSettings(BaseSettings):
     retrain_interval_seconds: float = Field(default=7 * 86400.0, gt=0)
     """Seconds between two retrainings that the schedule asks for."""
     retrain_on_drift: bool = False
-    """Whether a retraining is asked for when the model of a stream begins to be worse."""
+    """Whether a retraining is requested when the model of a stream becomes worse."""
     retrain_promotes: bool = False
     """Whether a challenger that won becomes the champion at once; else it only is challenger."""
     retrain_config: str = "{}"
     """JSON: what retrainings train on and how they judge, e.g. ``{"streams": ["radar"]}``.
-    One that has begun goes on only with what it began with; the log says how to begin again."""
+    A started retraining goes on only with the same value; the log says how to start anew."""
     trainer_device: str = "cpu"
     """Device of trainings; a GPU should be one that serves no forecasts."""
     trainer_threads: int | None = Field(default=None, ge=1)

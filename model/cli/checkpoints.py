@@ -20,7 +20,7 @@ app = command_line()
 
 
 def _notes_in(file: Path | None) -> dict[str, Any]:
-    """What a file adds to a manifest; nothing without one."""
+    """The JSON of a file, to be added to a manifest; empty without a file."""
     return json.loads(file.read_text()) if file else {}
 
 
@@ -46,7 +46,7 @@ def join_command(
     share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Weight of the control.")] = 0.5,
     notes: Notes = None,
 ) -> None:
-    """Make one checkpoint of a recurrent network and a control; it answers with their mean."""
+    """Make one checkpoint of a recurrent network and a control; its forecast is their mean."""
     from echocast.model.network.ensemble import join
     from echocast.model.registry import checkpoint
     from echocast.model.training.run import trained_in
@@ -69,7 +69,7 @@ def rebase_command(
     output: Output,
     notes: Notes = None,
 ) -> None:
-    """Let a network add to another base, with the weights it has; calibrate it afterwards."""
+    """Put a network on another base forecast, without training it; calibrate it afterwards."""
     from echocast.model.network.network import Network
     from echocast.model.registry import checkpoint
     from echocast.model.training.run import trained_in
@@ -84,7 +84,7 @@ def rebase_command(
 @app.command("release")
 def release_command(
     run_folders: Annotated[
-        list[Path], typer.Argument(help="Folders of runs; the last one's facts.")
+        list[Path], typer.Argument(help="Folders of runs; the last describes the checkpoint.")
     ],
     output: Output,
     notes: Notes = None,
@@ -105,7 +105,7 @@ def import_weights_command(
     output: Output,
     preset: Annotated[str, typer.Option(help="Whose patch size the weights have.")] = "paper",
 ) -> None:
-    """Turn weights of a public PyTorch implementation into a checkpoint."""
+    """Convert weights of a public PyTorch implementation into a checkpoint."""
     from echocast.model.network.network import Network
     from echocast.model.network.weight_import import infer_config, read_state_dict, translate
     from echocast.model.registry import checkpoint

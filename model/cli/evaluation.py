@@ -90,9 +90,9 @@ def calibrate_command(
     leave = calibration.leave_one_out(events) if len(events) > 1 else {}
     for dbz, pixels in calibration.too_rare(list(events.values())).items():
         typer.echo(
-            f"Too few pixels reached {dbz:g} dBZ to choose its cut ({pixels} in the event with"
-            f" most, {calibration.FEWEST_EVENTS} are needed): it takes that of the threshold"
-            " below, or 0.5.",
+            f"Too few pixels reached {dbz:g} dBZ to choose its probability threshold: {pixels} in"
+            f" the event with most, {calibration.FEWEST_EVENTS} are needed. It gets that of the"
+            " next lower threshold in dBZ, or 0.5.",
             err=True,
         )
     typer.echo(json.dumps({**decision, "leave_one_out": leave}, indent=2))

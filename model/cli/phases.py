@@ -46,7 +46,7 @@ def phases_command(
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Seconds of preparing, the bare network and finishing."""
+    """Seconds of preprocessing, of the network alone, and of postprocessing."""
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.registry import checkpoint
 

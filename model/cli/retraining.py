@@ -52,13 +52,17 @@ def build_command(
 @app.command("retrain", epilog=known_fields())
 def retrain_command(
     archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
-    work: Annotated[Path, typer.Option(help="Folder of this retraining; name it again to go on.")],
-    models_dir: Annotated[Path, typer.Option(help="Folder of your models; is written.")],
+    work: Annotated[
+        Path, typer.Option(help="Folder of this retraining; the same one continues it.")
+    ],
+    models_dir: Annotated[
+        Path, typer.Option(help="Folder of your models; the challenger is added.")
+    ],
     config: Annotated[str, typer.Option(help="JSON fields of the retraining, see below.")] = "{}",
-    promote: Annotated[bool, typer.Option(help="A challenger that wins serves at once.")] = False,
+    promote: Annotated[bool, typer.Option(help="A better challenger serves at once.")] = False,
     who: Annotated[str, typer.Option(help="Name for the history.")] = "",
-    why: Annotated[str, typer.Option(help="Sentence for the history.")] = "Asked for by hand.",
-    number: Annotated[int | None, typer.Option(help="Number of the lock it is done under.")] = None,
+    why: Annotated[str, typer.Option(help="Sentence for the history.")] = "Requested by hand.",
+    number: Annotated[int | None, typer.Option(help="Fencing token, from the trainer.")] = None,
     niceness: Annotated[int, typer.Option(min=0, max=19, help="Yield to other processes.")] = 0,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -100,7 +104,7 @@ def retrain_command(
 
 
 def _end_with_input() -> None:
-    """The pipe of a parent that was killed closes by itself: then nobody needs the result."""
+    """End when standard input does: the parent was killed, and no one needs the result."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGKILL)

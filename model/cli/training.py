@@ -54,7 +54,7 @@ def of_family(network: NetworkConfig, family: str | None) -> NetworkConfig:
 
 
 def configured(options: TrainingConfig, file: Path | None) -> TrainingConfig:
-    """What options say, but for what a file names: fields of a training, and of its network.
+    """The training that options describe; fields in the file override them.
 
     Raises:
         ModelError: The file can't be read, or names what there is not.
@@ -122,7 +122,7 @@ def train_command(
         Path | None,
         typer.Option(
             "--config",
-            help="JSON of a training, or some of its fields; what it names goes before options.",
+            help="JSON of a training, or some of its fields; they override options.",
         ),
     ] = None,
     steps: Annotated[int, limited("steps", "Optimiser steps.")] = 2000,
@@ -144,7 +144,7 @@ def train_command(
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
     warm_start: Annotated[
         Path | None,
-        typer.Option(help="Run or released checkpoint whose weights to begin with."),
+        typer.Option(help="Run or released checkpoint whose weights to start from."),
     ] = None,
     device: Device = "cpu",
     seed: int = 1,

@@ -136,7 +136,7 @@ def _input(block: Block, fewest: int) -> Mapping[str, Indicator]:
 
 
 def _weakest(block: Block, fewest: int) -> Mapping[str, Indicator]:
-    """Number of the weakest echoes beside what the next two classes let expect.
+    """Number of the weakest echoes, compared with what the next two classes suggest.
 
     Weather makes the histogram steeper or flatter; only the radar and its product cut it off.
     """

@@ -23,10 +23,10 @@ from echocast.model.grid import FloatArray
 FLOW_PAIRS = 3  # newest frame pairs whose flows are averaged
 SMOOTHING_PIXELS = 15.0  # Gaussian that spreads the motion of rain over its surroundings
 DARK_DBZ, BRIGHT_DBZ = 15.0, 60.0  # black and white of the 8-bit picture the flow is found on
-FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not believed
+FLOW_REACH = 33  # pixels around the edge of a changed view where the flow is not used
 RAIN_DBZ = 10.0  # rain counts for the motion from here on
 SMALLEST_SIDE_FOR_FLOW = 24  # the flow's coarsest pictures need some pixels
-LEAST_OBSERVED_SHARE = 0.5  # of a carried value, at least; else nobody knows it
+LEAST_OBSERVED_SHARE = 0.5  # of a carried value, at least; else it is missing
 TOGETHER = 4  # planes that OpenCV carries at once
 BAND_ROWS = 256  # of so many rows each
 FINEST_KM = 1.0  # smaller pixels are averaged first: their grain misleads the flow
@@ -56,7 +56,7 @@ def estimate_motion(frames_dbz: FloatArray, pixel_km: float | None = None) -> Mo
 
     Args:
         frames_dbz: (time, height, width) in dBZ, oldest first, NaN where missing.
-        pixel_km: Side of a pixel; None: not known, or not to be minded.
+        pixel_km: Side of a pixel; None: unknown, or of no importance.
 
     Returns:
         One velocity for every pixel; zero where no rain ever was near.

@@ -1,4 +1,4 @@
-"""Checks on a grid that somebody sent, whatever the format."""
+"""Checks on a grid in an input file, the same for every format."""
 
 from __future__ import annotations
 

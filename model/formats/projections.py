@@ -36,7 +36,7 @@ NAMES = (  # CF conventions 1.11, appendix F
 
 
 def declared_mapping(crs: Any) -> dict[str, Any]:
-    """Grid-mapping attributes that somebody wrote down, checked; empty for None.
+    """Grid-mapping attributes of a JSON body, checked; empty for None.
 
     Files are accepted as they are; a declaration can still be corrected by its author.
 

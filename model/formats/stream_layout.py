@@ -13,7 +13,7 @@ def declaration_path(stream: str) -> str:
 
 
 def origin_path(stream: str) -> str:
-    """Where the grid and the phase lie that a stream's first frame settled."""
+    """Where the grid and the phase of a stream's first frame are stored."""
     return f"streams/{stream}/origin.json"
 
 

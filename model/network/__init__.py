@@ -1,1 +1,1 @@
-"""The network family: configuration, cells by equation, whole networks and their checkpoints."""
+"""The network family: configuration, cells equation by equation, and whole networks."""

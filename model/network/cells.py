@@ -32,7 +32,7 @@ class SpatiotemporalLSTM(nn.Module):
     Args:
         inputs: Channels of X.
         channels: Channels of every state.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(self, inputs: int, channels: int, gate_config: GateConfig) -> None:
@@ -127,7 +127,7 @@ class MIMBlock(nn.Module):
 
     Args:
         channels: Channels of every state.
-        style: How gates are computed.
+        gate_config: How gates are computed.
         without: ``n`` or ``s`` for the ablations of the paper's Table 3.
     """
 

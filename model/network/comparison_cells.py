@@ -20,7 +20,7 @@ class ConvLSTM(nn.Module):
     Args:
         inputs: Channels of X.
         channels: Channels of H and C.
-        style: How gates are computed; the forget constant is not used here, as in the references.
+        gate_config: How gates are computed; without the forget constant, as in the references.
     """
 
     def __init__(self, inputs: int, channels: int, gate_config: GateConfig) -> None:
@@ -46,7 +46,7 @@ class MemoryOnlyLSTM(nn.Module):
     Args:
         inputs: Channels of X; 0 above the first layer, which has none.
         channels: Channels of H and M.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(self, inputs: int, channels: int, gate_config: GateConfig) -> None:
@@ -79,7 +79,7 @@ class GradientHighway(nn.Module):
 
     Args:
         channels: Channels of H and z.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(self, channels: int, gate_config: GateConfig) -> None:
@@ -104,7 +104,7 @@ class CausalMemory(nn.Module):
     Args:
         memory_channels: Channels of the incoming M.
         channels: Channels of the outgoing states.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(self, memory_channels: int, channels: int, gate_config: GateConfig) -> None:
@@ -135,7 +135,7 @@ class CausalLSTM(nn.Module):
         inputs: Channels of X.
         memory_channels: Channels of the incoming M.
         channels: Channels of the states.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class MIMStarBlock(nn.Module):
 
     Args:
         channels: Channels of every state.
-        style: How gates are computed.
+        gate_config: How gates are computed.
     """
 
     def __init__(self, channels: int, gate_config: GateConfig) -> None:

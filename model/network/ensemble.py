@@ -13,8 +13,8 @@ def join(network: Network, control: Network, share: float = 0.5) -> Network:
     """A network that answers with the mean of two.
 
     The mean of the fields is exact; of the probabilities it is that of the heads' values. Where a
-    control stands beside the network already, begun with the weights of this one, the mean of both
-    controls' weights takes its place.
+    control stands beside the network already, started from the weights of this one, the mean of
+    both controls' weights takes its place.
 
     Args:
         network: Recurrent.

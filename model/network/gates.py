@@ -63,7 +63,7 @@ class Gates(nn.Module):
         inputs: Channels read.
         gates: Gates computed.
         channels: Channels of every gate.
-        style: Kernel, norm.
+        gate_config: Kernel and norm.
         bias: These gates carry the bias (one of the convolutions that add up to a gate does).
         remember: Gates whose bias starts at 1: forget gates that keep the memory at first.
     """

@@ -29,7 +29,7 @@ class PeepholeMemory(nn.Module):
 
     Args:
         channels: Channels of every state.
-        style: How gates are computed.
+        gate_config: How gates are computed.
         grid: (rows, columns) the peepholes belong to.
     """
 
@@ -58,7 +58,7 @@ class ReferenceMIMBlock(nn.Module):
 
     Args:
         channels: Channels of every state.
-        style: How gates are computed.
+        gate_config: How gates are computed.
         grid: (rows, columns) in patches.
     """
 

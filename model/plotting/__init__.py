@@ -1,1 +1,1 @@
-"""Forecasts to look at: pictures, loops and their colours."""
+"""Forecasts to look at: pictures, loops and reports; ``colours`` has the palette in dBZ."""

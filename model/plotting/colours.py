@@ -1,4 +1,4 @@
-"""The radar colour scale of all our pictures, in dBZ, and grey for what nobody looked at."""
+"""The radar palette of all pictures, in dBZ, and grey for missing pixels."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class RegistryReader:
     """The models below a root folder, and those that came with Echocast.
 
     Args:
-        root: Folder of one's own models; need not exist.
+        root: Folder of your models; need not exist.
         shipped: Folder of the shipped models, which is never written.
     """
 
@@ -42,7 +42,7 @@ class RegistryReader:
         return History(Folder(self.root))
 
     def roles(self) -> Roles:
-        """Which model has which role now, at one look; the shipped ones where none of one's own.
+        """Which model has which role now, read at once; the shipped ones where there are no others.
 
         Raises:
             CheckpointError: There is no history yet, and the file of the first roles is damaged.

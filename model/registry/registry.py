@@ -61,7 +61,7 @@ class Registry:
     """Publishes models and gives them roles; writers of all processes take turns.
 
     Args:
-        root: Folder of one's own models; made with the first change.
+        root: Folder of your models; made with the first change.
         shipped: Folder of the shipped models, which is never written.
 
     Attributes:
@@ -210,7 +210,7 @@ class Registry:
 
     @contextmanager
     def _replacing(self, role: str, expected: str | None) -> Iterator[Mapping[str, str]]:
-        """A context in which nobody else writes; the roles, if one is as it was expected.
+        """A context in which no other process writes; gives the roles, if one is as expected.
 
         Raises:
             RegistryConflict: Another model than the expected one has the role.

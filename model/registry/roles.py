@@ -93,7 +93,7 @@ def appointed(aliases: Aliases, role: str, model: str) -> dict[str, str]:
 
 
 def champions(entries: Iterable[HistoryEntry]) -> list[str]:
-    """Who led to the champion of now, oldest first; what was rolled back is left out."""
+    """The champions up to the present one, oldest first; those rolled back are left out."""
     line: list[str] = []
     for entry in entries:
         if entry.aliases is None:

@@ -40,7 +40,7 @@ class Folder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A context in which nobody else writes; errors of the disk become sentences.
+        """A context in which no other process writes; errors of the disk become sentences.
 
         Raises:
             RegistryConflict: Another one writes longer than the patience.

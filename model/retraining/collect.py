@@ -56,7 +56,7 @@ def collect(
 
     Args:
         archive: The frames.
-        config: What is asked for.
+        config: Of the retraining.
         network: What will be trained.
         windows: Folder to write the training windows to.
         bar: Shows how far it is.

@@ -103,7 +103,7 @@ class RetrainingConfig(_Checked):
         streams: Names; empty for all that the archive holds.
         days: Only frames up to this much older than the newest one.
         held_out_share: Share of the events, the newest ones, that judge and teach nothing.
-        calibration_share: Share of the events before those, that choose the cuts.
+        calibration_share: Share of the events before those, that choose probability thresholds.
         fewest_training_events: Fewer are insufficient evidence.
         fewest_calibration_events: Likewise.
         crop: Side of the training windows in pixels; the grid's, where that is smaller.

@@ -1,7 +1,7 @@
 """Segments: parts of a stream that a network may see as one sequence; and why they end.
 
 A segment has one time step, one grid, one Z-R relation, one floor and one calibration. What a
-header says is compared. A recalibration that nobody declared shows as a jump of all echoes at once
+header says is compared. An undeclared recalibration shows as a jump of all echoes at once
 from one frame to the next: the quartiles of their changes jump alike, far beyond what the weather
 of the frames around does to them.
 """

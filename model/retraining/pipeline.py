@@ -25,8 +25,8 @@ from echocast.model.retraining.collect import collect, event_cases, find_frames
 from echocast.model.retraining.config import RetrainingConfig
 from echocast.model.retraining.events import Event
 from echocast.model.retraining.frame_archive import FrameArchive
-from echocast.model.retraining.gate import decide, golden_failure, insufficient, rejected
 from echocast.model.retraining.paired_forecasts import ForecastCase, PairedForecasts, evaluate_pair
+from echocast.model.retraining.promotion import decide, golden_failure, insufficient, rejected
 from echocast.model.retraining.publish import PublishOptions, publish
 from echocast.model.retraining.split import Split, needed
 from echocast.model.retraining.stages import Work

@@ -1,4 +1,4 @@
-"""Which events train, which choose the cuts, and which judge: whole events, split by time."""
+"""Events for training, for calibration and for judging: whole events, split by time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Split:
 
     Args:
         training: The oldest ones.
-        calibration: Those that choose the cuts.
+        calibration: Those that choose the probability thresholds.
         held_out: The newest ones.
         left_out: Those that overlap with a later part, e.g. of another radar of the same weather.
     """

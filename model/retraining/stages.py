@@ -71,9 +71,8 @@ class Work:
                 f"{key} ({describe_difference(order.get(key), requested[key])})" for key in other
             )
             raise ModelError(
-                f"{self.folder} holds a retraining with another {difference}; ask for what was"
-                " asked then to finish it, remove the folder to begin again, or name another"
-                " folder."
+                f"{self.folder} holds a retraining with another {difference}; use the earlier"
+                " values to finish it, remove the folder to begin again, or name another folder."
             )
         return order
 

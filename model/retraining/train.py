@@ -1,4 +1,4 @@
-"""The second and third stage: train a challenger from the champion, and choose its cuts."""
+"""The second and third stage: train a challenger from the champion, then calibrate it."""
 
 from __future__ import annotations
 
@@ -111,21 +111,22 @@ def calibrate(
     *,
     device: str,
 ) -> dict[str, Any]:
-    """Write the trained network as a checkpoint, with cuts that the calibration events choose.
+    """Write the trained network as a checkpoint, with thresholds chosen on calibration events.
 
-    How far decisions lean on extrapolation, and how much higher their cuts begin, is the
+    The weight of extrapolation, and the early factor of the probability thresholds, are the
     champion's: a few events are too small a sample.
 
     Args:
         run_folder: Of the run.
         output: ``<name>/<version>`` folder to write.
-        champion: Whose cuts hold where no event knows a threshold.
+        champion: Whose probability thresholds hold where no event has enough pixels.
         events: Names and forecast cases of events that neither train nor judge.
         bar: Shows how far it is.
         device: Where it is computed.
 
     Returns:
-        ``cuts``, and ``failure`` in a sentence: empty where the checkpoint can be served.
+        ``cuts``, the probability thresholds, and ``failure`` in a sentence: empty where the
+        checkpoint can be served.
     """
     run = Run.open(run_folder)
     parent = read_manifest(champion)
@@ -164,11 +165,11 @@ def _counts(
 def chosen_cuts(
     events: Sequence[ExceedanceCounts], champions: Sequence[float]
 ) -> tuple[float, ...]:
-    """The cuts that events choose; the champion's where they know a threshold too little.
+    """Probability thresholds that events choose; the champion's where events have too few pixels.
 
     Args:
         events: Counts of each calibration event.
-        champions: The champion's cuts; empty where it has none.
+        champions: The champion's; empty where it has none.
     """
     chosen = choose_probability_thresholds(events)
     if len(champions) != len(chosen):

@@ -1,1 +1,1 @@
-"""Storms of our own making, for demos and tests."""
+"""Synthetic storms, for demos, tests and the first steps of training."""

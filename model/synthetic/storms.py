@@ -1,4 +1,4 @@
-"""Synthetic storms: rain of our own making, for demos, tests and the first steps of training.
+"""Synthetic storms: artificial rain for demos, tests and the first steps of training.
 
 Stratiform rain is a power-law random field carried along by a drifting, turning wind; its small
 scales live shorter than its large ones. Convective cells fall off exponentially in rain rate with

@@ -1,1 +1,1 @@
-"""What trains a network: windows, loss, one step, the run and its log."""
+"""Training of a network: windows, loss, one step, the run and its log."""

@@ -1,9 +1,9 @@
 """What the radar networks are trained to minimise.
 
-The reflectivity is asked for its mean, by squared error, or, as far as ``balance`` says, for the
-error weighted by the observed rain (after the balanced loss of Shi et al., NeurIPS 2017, with a
-lower cap). Where to warn is asked of the exceedance probabilities, by their cross-entropy: rare
-thresholds weigh more, which leaves each probability calibrated.
+The reflectivity is trained by squared error, towards the mean, or, as far as ``balance`` says, by
+the error weighted by the observed rain (after the balanced loss of Shi et al., NeurIPS 2017, with a
+lower cap). The exceedance probabilities are trained by their cross-entropy: rare thresholds weigh
+more, which leaves each probability calibrated.
 """
 
 from __future__ import annotations

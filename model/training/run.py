@@ -162,8 +162,8 @@ class Run:
         if saved != self.config:
             difference = describe_difference(saved.to_json(), self.config.to_json())
             raise ModelError(
-                f"{path} belongs to a run with another configuration ({difference}). Ask for what"
-                " was asked then to go on with it, or name another folder."
+                f"{path} belongs to a run with another configuration ({difference}). Use the"
+                " earlier configuration to go on with it, or name another folder."
             )
         tensors = load_file(path)
         self.step = int(note["step"])
@@ -230,7 +230,7 @@ def trained_in(directory: Path) -> tuple[Network, dict[str, Any]]:
 def mean_network(runs: Sequence[Run]) -> Network:
     """The network whose weights are the mean of the runs' averaged ones.
 
-    Runs of which one was begun with the other's weights lie in one valley, where the mean is often
+    Runs of which one started from the other's weights lie in one valley, where the mean is often
     better than either (Wortsman et al., ICML 2022).
 
     Raises:

@@ -102,7 +102,7 @@ def _event_file(folder: Path, step: int) -> Iterator[WriteEvent]:
     """A new file of events for TensorBoard, closed at the end whatever happens.
 
     TensorBoard's own writer hands events to a thread. Where the disk is full that thread raises
-    later, on nobody's behalf, and a writer that can't be built or closed leaves it running. Here
+    later, in no one's call, and a writer that can't be built or closed leaves it running. Here
     the caller writes: its errors are its own, and there is no thread to join.
     """
     with _failing_clearly(folder):

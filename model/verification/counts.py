@@ -1,4 +1,4 @@
-"""Counts: what is counted of which methods at which thresholds; counts add, ratios come last.
+"""Counts by method, threshold and lead time; counts add, ratios come last.
 
 Two forms, one algebra. :class:`ContingencyCounts` is one array over methods, thresholds and lead
 times. Files and the engine's sums hold named vectors of whole numbers instead, because a stream

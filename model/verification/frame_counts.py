@@ -89,6 +89,6 @@ def _reliability(
 
 
 def _by_class(classes: NDArray[np.uint8], among: NDArray[np.bool_]) -> list[int]:
-    """How many of some pixels are in each class; whatever is above the last is in it too."""
+    """How many of some pixels are in each class; those above the last class count in it."""
     at_least = [int(np.count_nonzero((classes >= k) & among)) for k in range(CLASSES)]
     return [more - fewer for more, fewer in pairwise([*at_least, 0])]

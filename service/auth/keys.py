@@ -162,7 +162,7 @@ def load_keys(settings: ServiceSettings) -> KeyRing:
     ring = KeyRing(Key.parse(line) for line in meant if line)
     if not ring and not settings.is_loopback:
         raise StartRefused(
-            f"Listening on {settings.host} without API keys is refused: anybody could submit."
+            f"Listening on {settings.host} without API keys is refused: everybody could submit."
             " Set ECHOCAST_KEYS or ECHOCAST_KEYS_FILE ('echocast key' makes a key),"
             " or listen on 127.0.0.1."
         )

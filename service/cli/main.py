@@ -134,9 +134,9 @@ def benchmark(
 @app.command()
 def key(
     scope: Annotated[str, typer.Argument(help="read, submit or admin.")],
-    name: Annotated[str, typer.Argument(help="Whose key it is.")] = "unnamed",
+    name: Annotated[str, typer.Argument(help="Name of the key's owner.")] = "unnamed",
 ) -> None:
-    """Make an API key: hand out the first line, store the second (ECHOCAST_KEYS, by `;`)."""
+    """Make an API key: line 1 is for the caller, line 2 goes into ECHOCAST_KEYS, after a `;`."""
     from echocast.service.auth.keys import Key, new_key
 
     secret, line = new_key(scope, name)
@@ -148,13 +148,13 @@ OFFLINE = {
     "windows": "Cut training windows from radar files.",
     "train": "Train a network; the same command again goes on where it stopped.",
     "join": "Make one checkpoint of a recurrent network and a control.",
-    "rebase": "Let a network add to another base, with the weights it has.",
+    "rebase": "Put a network on another base forecast, without training it.",
     "release": "Write a run's weights as a checkpoint that can be served.",
-    "import-weights": "Turn weights of a public PyTorch implementation into a checkpoint.",
+    "import-weights": "Convert weights of a public PyTorch implementation into a checkpoint.",
     "evaluate": "Score a model beside its references on whole events.",
     "retrain": "Train a challenger, judge it beside the champion, and record the verdict.",
     "archive": "Build an archive for retraining from radar files.",
-    "calibrate": "Choose from which probability on each exceedance is forecast.",
+    "calibrate": "Choose the probability from which an event is forecast, by threshold.",
 }
 
 
@@ -191,14 +191,16 @@ def _version_and_end(requested: bool) -> None:
 def options(
     _: Annotated[
         bool,
-        typer.Option("--version", callback=_version_and_end, is_eager=True, help="Print it."),
+        typer.Option(
+            "--version", callback=_version_and_end, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Options that stand before every command."""
 
 
 def run_model(arguments: list[str], module: str = "echocast.model") -> None:
-    """Go on as ``python -m echocast.model``, or a part of it: who ends us ends the work."""
+    """Replace this process by ``python -m echocast.model`` or a part of it."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 

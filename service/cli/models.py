@@ -23,7 +23,7 @@ Data = Annotated[
 ]
 Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is stored.")]
 Expected = Annotated[
-    str | None, typer.Option(help="The champion that shall go; refused where another one serves.")
+    str | None, typer.Option(help="The champion to replace; refused where another one serves.")
 ]
 
 
@@ -35,13 +35,15 @@ def install(app: typer.Typer) -> None:
 
 def models(
     history: Annotated[
-        bool, typer.Option("--history", help="What was done, oldest first.")
+        bool, typer.Option("--history", help="Show what was done, oldest first.")
     ] = False,
-    at: Annotated[str | None, typer.Option(help="Which model served then, ISO 8601.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Show the model that served at this time, ISO 8601.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show the models and their roles; or their history; or what served at a time."""
+    """Show the models and their roles, or their history, or which one served at a time."""
     registry = _registry(data)
     if at is not None:
         serving = registry.reader.serving_at(_time(at))

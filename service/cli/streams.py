@@ -38,11 +38,11 @@ def watch(
     directory: Annotated[Path, typer.Argument(help="Where radar files appear.", exists=True)],
     stream: Stream,
     step_minutes: Annotated[
-        float | None, typer.Option(help="Declare the stream with this step, unless it is declared.")
+        float | None, typer.Option(help="Step of a stream that is not declared yet.")
     ] = None,
     url: Url = None,
     quiet_seconds: Annotated[
-        float, typer.Option("--settle-seconds", help="How long a file must have been left alone.")
+        float, typer.Option("--settle-seconds", help="A file is read once unchanged for so long.")
     ] = 1.0,
 ) -> None:
     """Feed files into a stream as they appear; each once, also across restarts."""
@@ -79,13 +79,13 @@ def replay(
         float,
         typer.Option(
             min=0,
-            help="Times real time; 0: each frame as soon as the last one's forecast is there.",
+            help="1 is real time; 0: each frame as soon as the last forecast is ready.",
         ),
     ] = 0.0,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Feed an archive into a stream as if it were live; the stream is declared if need be."""
+    """Feed an archive into a stream as if it were live; an undeclared stream is declared."""
     from echocast.service.client.feed import Feeder, frames_of, one_by_one
     from echocast.service.settings import ServiceSettings
 

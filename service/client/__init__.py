@@ -1,1 +1,1 @@
-"""What runs beside the radar: ``echocast watch`` and ``replay`` feed frames to a service."""
+"""``echocast watch`` and ``replay``: they run beside the radar and send frames to a service."""

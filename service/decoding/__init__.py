@@ -1,1 +1,1 @@
-"""What callers send, from the socket to stored frames: read by limited child processes only."""
+"""Request bodies, from the socket to stored frames: read only by limited child processes."""

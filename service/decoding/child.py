@@ -56,7 +56,7 @@ def _limit_cpu(seconds: float) -> None:
 
 
 def _own_standard_output() -> TextIO:
-    """Keep the answer pipe to ourselves; whatever a library prints goes to standard error."""
+    """Use the answer pipe for answers only; what a library prints goes to standard error."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return pipe

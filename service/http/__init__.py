@@ -1,1 +1,1 @@
-"""The forms of HTTP: problems, negotiation, parameters, schemas."""
+"""The forms of HTTP: problems (error answers), content negotiation, parameters, schemas."""

@@ -1,4 +1,4 @@
-"""What routes that hand out a forecast have in common: how it is asked for, how it is answered."""
+"""Parameters and answers that all routes with a forecast share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No misspelt parameter goes unnoticed: a forecast for another time would look right."""
+"""Unknown query parameters are refused: with a misspelt one the answer would look right."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What Prometheus reads at ``/metrics``."""
+"""The metrics at ``/metrics``, a module for each subject."""

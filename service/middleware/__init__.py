@@ -1,1 +1,1 @@
-"""What every request passes: hosts, origins, body limits, HEAD."""
+"""ASGI middleware, passed by every request: hosts, origins, body limits, HEAD."""

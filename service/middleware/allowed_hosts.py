@@ -1,4 +1,4 @@
-"""No name of another site may lead a browser to a service that is open to its own machine.
+"""Requests for a foreign host name are refused by a service without keys (DNS rebinding).
 
 A page can let its own host name point to 127.0.0.1 (DNS rebinding) and then reads from us as from
 itself, with every header a browser would vouch for. Only the name gives it away.

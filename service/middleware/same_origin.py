@@ -1,4 +1,4 @@
-"""No page of another site may act on a service that is open to its own machine."""
+"""Requests from pages of other sites are refused by a service without keys."""
 
 from __future__ import annotations
 

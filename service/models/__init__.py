@@ -1,1 +1,1 @@
-"""The registry over HTTP."""
+"""The registry of models over HTTP."""

@@ -1,1 +1,1 @@
-"""The processes of a service and the tree they stand in."""
+"""The processes of a service: gateway, engine, and the supervisor of ``echocast up``."""

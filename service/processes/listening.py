@@ -34,7 +34,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def free_port(host: str, in_a_row: int = 1) -> int:
-    """A TCP port that nobody listens on now, and so are the next ones.
+    """A TCP port that is free now, and so are the next ones.
 
     Raises:
         StartRefused: The host is not ours, or no such ports were found.

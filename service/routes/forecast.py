@@ -23,6 +23,6 @@ async def show_forecast(
     form: RequestedFormat,
     if_none_match: KnownEtag = "",
 ) -> Response:
-    """Ten frames in dBZ, as NetCDF unless something else is asked for."""
+    """The forecast frames in dBZ, as NetCDF unless another format is requested."""
     job = await resources.nowcasts.job(job_id)
     return await resources.forecast_files.serve(job, form, if_none_match)

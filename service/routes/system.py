@@ -17,7 +17,7 @@ router = APIRouter(tags=["system"])
 
 @router.get("/", include_in_schema=False)
 async def show_the_way() -> Response:
-    """A browser without a path is led to the documentation."""
+    """The root path redirects to the documentation."""
     return RedirectResponse("/docs")
 
 

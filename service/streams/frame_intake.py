@@ -1,4 +1,4 @@
-"""Intake: an uploaded frame checked against its stream and stored, before anybody hears of it."""
+"""Intake: an uploaded frame is checked against its stream and stored; then a message is sent."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class FrameIntake:
             raise type(error)(upload.readable(str(error)), rule=error.rule) from error
 
     def _store(self, stream: Stream, time: datetime, packed: Path, replace: bool) -> FrameView:
-        """The hash is computed here: a child that read a hostile file is not believed."""
+        """The hash is computed here: a child that read a hostile file is not trusted."""
         description = json.loads(description_of(packed).read_bytes())
         grid = Grid.from_json(description["grid"])
         origin = Origin.of_frame(grid, time, stream.step)

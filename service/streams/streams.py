@@ -213,7 +213,7 @@ class Streams:
             )
         if until - since > longest:
             raise ContractViolation(
-                f"A span of {(until - since).days} days is asked for; at most {longest.days} can be"
+                f"A span of {(until - since).days} days is requested; at most {longest.days} can be"
                 " answered at once.",
                 rule="span",
             )

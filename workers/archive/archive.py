@@ -103,7 +103,7 @@ class Archive:
     def adopt_frames(self, directory: Path) -> str:
         """Take the frames that a decoding child stored in a folder over, by renaming.
 
-        The hash is computed here, block by block: a child that read a hostile file is not believed.
+        The hash is computed here, block by block: a child that read a hostile file is not trusted.
 
         Raises:
             DiskFull: Less space is free than must stay free.

@@ -1,4 +1,4 @@
-"""Files of streams in an object store (``s3://`` and whatever else fsspec knows).
+"""Files of streams in an object store (``s3://`` and all others that fsspec knows).
 
 An object store has no rename and no append, but an object is there as a whole or not at all, and
 one may be written on the condition that it is not there yet. No more is needed.

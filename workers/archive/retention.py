@@ -1,4 +1,4 @@
-"""Retention of nowcasts that belong to no stream: as many of the newest as there is room for.
+"""Retention of nowcasts that belong to no stream: the newest stay, as many as there is room for.
 
 The oldest inputs, forecasts and scores go first: where all of them together exceed a limit, and
 where the disk is nearly as full as it may become before new work is refused. A caller who

@@ -1,7 +1,7 @@
 """Whether an engine and an archive belong together.
 
 Jobs in the engine name files in the archive. A worker or gateway whose ``ECHOCAST_DATA_DIR`` is not
-the others' would fail at random: whoever takes a job finds no frames. So the archive has a name of
+the others' would fail at random: it claims a job and finds no frames. So the archive has a name of
 its own, and the engine remembers it. So it is with where streams lie: frames fed into one place
 would never be forecast from another.
 """

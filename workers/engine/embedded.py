@@ -81,7 +81,7 @@ class EmbeddedEngine:
         self.stop()
 
     def start(self) -> None:
-        """Start Valkey and wait until it answers; whatever a killed supervisor left is stopped.
+        """Start Valkey and wait until it answers; one that a killed supervisor left is stopped.
 
         Raises:
             EngineRefused: No binary, a socket path that is too long, or another supervisor.

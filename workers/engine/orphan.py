@@ -24,7 +24,7 @@ POLL_SECONDS = 0.02
 
 
 def stop_orphan(directory: Path) -> None:
-    """Stop the engine that still serves a directory, politely at first.
+    """Stop the engine that still serves a directory: by command, then by signals.
 
     Raises:
         EngineError: It can't be stopped.
@@ -65,7 +65,7 @@ def _serves(pid: int, directory: Path) -> bool:
 
 
 def _command_line(pid: int) -> bytes:
-    """Empty for a process that is gone or only waits to be buried."""
+    """Empty for a process that has ended, also a zombie."""
     if Path("/proc/self/cmdline").exists():
         with contextlib.suppress(OSError):
             return Path(f"/proc/{pid}/cmdline").read_bytes()

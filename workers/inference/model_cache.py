@@ -1,4 +1,4 @@
-"""The models that a worker has loaded, and which of them is the champion."""
+"""ModelCache: the models that a worker has loaded, and which of them is the champion."""
 
 from __future__ import annotations
 

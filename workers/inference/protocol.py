@@ -1,4 +1,4 @@
-"""What a worker needs of a nowcaster."""
+"""ServedModel: the interface of a nowcaster that a worker uses."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class JobRequest:
 
     @property
     def job_id(self) -> str:
-        """Content address: the same forecast has the same id wherever it is asked for."""
+        """Content address: the same forecast has the same id on every gateway."""
         time = self.forecast_reference_time.astimezone(UTC).isoformat()
         parts = (self.input_sha, time, self.model_name, self.model_version, self.product)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -26,7 +26,7 @@ class JobLeases:
         self._lock = threading.Lock()
 
     def new_claim(self) -> str:
-        """A claim that nobody ever made: a worker that runs a job twice makes two claims."""
+        """A new, unique claim: a worker that runs a job twice makes two claims."""
         return f"{self.incarnation}:{next(self._numbers)}"
 
     def close(self) -> None:

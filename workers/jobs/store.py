@@ -233,7 +233,7 @@ class JobStore:
         return outcome
 
     def begin_verification(self, job_id: str, claim: str) -> Job | None:
-        """The job, where its observations are to be scored and nobody else does it."""
+        """The job, where its observations are to be scored and no other worker does it."""
         lock_milliseconds = int(1000 * SCORING_LEASES * self.policy.lease_seconds)
         values = self._run(
             "begin_verification", job_id, claim, self.policy.maximum_attempts, lock_milliseconds

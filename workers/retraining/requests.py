@@ -82,11 +82,11 @@ class RetrainingRequests:
         self._release = engine.script(scripts["release"])
 
     def add(self, why: str) -> bool:
-        """Ask for a retraining; False where one is asked for already."""
+        """Request a retraining; False where one is requested already."""
         return bool(self._request(RetrainingRequest.new(why).to_text()))
 
     def pending(self) -> tuple[RetrainingRequest, int] | None:
-        """The request, and how often trainers have begun it; None without one."""
+        """The request, and how often trainers have started it; None without one."""
         state: dict[str, Any] = self.engine.call(lambda: self.engine.redis.hgetall(STATE_KEY))
         if "wanted" not in state:
             return None
@@ -136,7 +136,7 @@ class RetrainingRequests:
 
 
 def request_retraining(engine: EngineClient, why: str) -> bool:
-    """Ask for a retraining; False where one is asked for or running already.
+    """Request a retraining; False where one is requested or running already.
 
     Args:
         engine: Where it is asked.

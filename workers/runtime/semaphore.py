@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class FairSemaphore:
-    """A weighted semaphore with a queue: whoever takes the whole capacity is alone.
+    """A weighted semaphore with a queue: who takes the whole capacity is alone.
 
     Args:
         capacity: How much fits in at once; a larger amount counts as all of it.

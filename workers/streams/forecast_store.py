@@ -121,10 +121,6 @@ class ForecastStore:
             if time_of(entry.name) in span
         ]
 
-    def of_time(self, stream: str, reference: datetime) -> list[IssuedForecast]:
-        """The forecasts of one reference time."""
-        return self.listing(stream, TimeSpan(reference, reference))
-
     def latest(self, stream: str) -> IssuedForecast | None:
         """The served forecast of the newest reference time, None before the first."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):

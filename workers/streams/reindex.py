@@ -1,6 +1,6 @@
 """Reindex: make the engine's sums again from the counts in the archive, and check those.
 
-A recount reads every forecast and every frame again and believes no counts that are stored.
+A recount reads every forecast and every frame again and uses no stored counts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Scorer: counts every issued forecast at every frame at one of its valid times, once.
 
-What is to do follows from the files, so it may be done by anybody, in any order, at any time and
-again. Counts are written first and added to the engine's sums second; what a killed process left
-undone, the next one finds.
+What is still to be counted follows from the files, so any worker may count, in any order, at any
+time and again. Counts are written first and added to the engine's sums second; what a killed
+process left undone, the next one finds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class PendingCounts:
 
 
 class Scorer:
-    """Counts what is to be counted.
+    """Counts forecasts at frames, and writes and adds the counts.
 
     Args:
         stores: The files.
@@ -95,7 +95,7 @@ class Scorer:
         return PendingCounts(expected, counted, frozenset(keys))
 
     def score_span(self, stream: str, span: TimeSpan) -> int:
-        """Count and add whatever is missing in a span of valid times; how much was missing."""
+        """Count and add what is missing in a span of valid times; how much was missing."""
         pending = self.pending(stream, span)
         for counts in self._count(stream, pending):
             self._add(stream, counts)
@@ -160,7 +160,7 @@ class Scorer:
     def _add(self, stream: str, counts: Mapping[CountKey, Counts]) -> None:
         """Add counts to the sums, in place of those of frames that were replaced.
 
-        Whoever still has a replaced frame adds nothing.
+        A process that still has a replaced frame adds nothing.
         """
         for key, one in counts.items():
             earlier: tuple[str, Counts] | None = None

@@ -1,4 +1,4 @@
-"""What an operator declares of a stream, and what its first frame settles."""
+"""Stream: what an operator declares. Origin: grid and phase, from its first frame."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the first frame of a stream settles for all others.
+    """What the first frame of a stream fixes for all others.
 
     Args:
         grid: Where the pixels are.

@@ -1,4 +1,4 @@
-"""StreamStore: which streams there are, and what their declarations and first frames settled."""
+"""StreamStore: which streams there are, with their declarations and origins."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class StreamStore:
         return [name for name in known if self._files.version(declaration_path(name))]
 
     def origin(self, name: str) -> Origin | None:
-        """What the first frame settled, None before it came."""
+        """Grid and phase of the first frame, None before it came."""
         value = self._value(origin_path(name))
         return None if value is None else Origin.from_json(value)
 

@@ -1,1 +1,1 @@
-"""What a worker does: forecast a job, score it later, process the frame of a stream."""
+"""The tasks of a worker: forecast a job, score it later, process the frame of a stream."""

@@ -28,7 +28,7 @@ from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.tasks.context import WorkerContext
-from echocast.workers.tasks.scoring import score
+from echocast.workers.tasks.job_scores import score
 
 log = logging.getLogger("echocast.nowcast")
 
@@ -196,7 +196,7 @@ class _Run:
             self.context.metrics.on_scores(scores["verification"], None)
 
     def _finished(self, parts: Iterator[Forecast]) -> Iterator[Forecast]:
-        """Each part when it is asked for, as long as the lease is not lost."""
+        """Each part when it is needed, as long as the lease is not lost."""
         while True:
             if self.context.leases.is_lost(self.claim):
                 raise ClaimLost("The job was cancelled or given away.")

@@ -8,7 +8,7 @@ from echocast.model.errors import EchocastError
 from echocast.workers.errors import EngineUnavailable, shortage_of
 from echocast.workers.jobs.job import Job, JobError
 from echocast.workers.tasks.context import WorkerContext
-from echocast.workers.tasks.scoring import score
+from echocast.workers.tasks.job_scores import score
 
 log = logging.getLogger("echocast.verify")
 

@@ -1,8 +1,8 @@
 """No address that the compiled kernels read or write lies outside an array: checked beforehand.
 
-Kernels take addresses and believe them. So the rows of a level's tables are checked once, when
-they are made, against the room that each base has for a tile; and the arrays behind the bases are
-checked at every step against that room.
+Kernels do not check the addresses that they are given. So the rows of a level's
+tables are checked once, when they are made, against the room that each base has for a tile; and the
+arrays behind the bases are checked at every step against that room.
 """
 
 from __future__ import annotations

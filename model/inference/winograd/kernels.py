@@ -148,7 +148,7 @@ def back(at, stride, out, out_stride, A, bias, half, M, N):  # type: ignore[no-u
 def multiply(sources, first, last, panel, w, tiles, places, shared, total, stride):  # type: ignore[no-untyped-def]
     """Products of all sources of a group with one panel, in all places of some tiles.
 
-    While one part of the panel is in use the next one is asked for, bit by bit: memory is then as
+    While one part of the panel is in use the next one is fetched, bit by bit: memory is then as
     busy as the processor.
     """
     step = panel * BYTES * ROWS // tiles

@@ -224,7 +224,7 @@ class CompiledProgram:
 
 
 def slots(levels: Sequence[Tables], rooms: Sequence[int], elsewhere: set[int]) -> dict[int, int]:
-    """Which array lies in which slot: one takes the place of another that nobody reads any more.
+    """Which array lies in which slot: one takes the place of another that is not read again.
 
     Args:
         levels: In the order in which they are computed.

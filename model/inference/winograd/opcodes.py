@@ -168,7 +168,7 @@ class Tables:
         return int(filtered), first, len(self._sources), weight.data_ptr(), columns, unit
 
     def _source(self, source: Symbol, filtered: bool) -> tuple[int, ...]:
-        """A row of ``sources``; what makes its values at the points, if nobody did, on the way."""
+        """A row of ``sources``; its values at the points are made too, if they are not there."""
         row = 4 * whole(source.channels)
         if not filtered:
             return self._array(source).base, source.channels, row
@@ -259,7 +259,7 @@ class Tables:
         return place
 
     def _result(self, value: Symbol, operands: list[Place]) -> Place:
-        """Scratch for a value: in place of an operand that nobody else reads, if there is one."""
+        """Scratch for a value: in place of an operand that is not read again, if there is one."""
         for part, place in zip(value.parts, operands, strict=True):
             if place.base <= TEMPORARIES and self._uses[part] == 1:
                 return place

@@ -62,7 +62,7 @@ def choose_steps(
 
     Args:
         network: In evaluation mode, on the device where it will run.
-        candidates: Steps to try, the likeliest first; by default those of :func:`fast_steps`.
+        candidates: Steps to try, the most promising first; by default those of :func:`fast_steps`.
     """
     plain = SelectedSteps(network)
     if candidates is None:

@@ -59,7 +59,7 @@ class Tiling:
         self.tiles = len(self._places)
 
     def _stand_in(self, kinds: Tensor) -> None:
-        """Find a tile for every kind that is left out: amid as many of its like as there are."""
+        """Find a tile for every kind that is left out: that with most neighbours of the kind."""
         for image, kind in itertools.product(range(self.grid[0]), torch.unique(kinds).tolist()):
             alike = (kinds[image] == kind) & ~self._active[image]
             if alike.any():

@@ -117,7 +117,7 @@ def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event,
     write_frames(storm(3, frames=20, height=48, width=40), other)
     words = ["calibrate", event, other, "--models-dir", models]
     result = CliRunner().invoke(app, [str(word) for word in words])
-    assert "Too few pixels reached 50 dBZ to choose its cut (" in result.stderr
+    assert "Too few pixels reached 50 dBZ to choose its probability threshold: " in result.stderr
     assert "Too few pixels reached 20 dBZ" not in result.stderr
     output = json.loads(result.stdout)
     assert output["leave_one_out"].keys() == {"event", "other"}

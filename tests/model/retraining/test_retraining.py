@@ -23,8 +23,8 @@ from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.collect import event_cases
 from echocast.model.retraining.config import PromotionCriteria
 from echocast.model.retraining.fencing_token import raise_fence
-from echocast.model.retraining.gate import judge
 from echocast.model.retraining.paired_forecasts import PairedForecasts
+from echocast.model.retraining.promotion import judge
 from echocast.model.retraining.split import Split
 from echocast.model.retraining.stages import Work
 from echocast.model.retraining.train import LOSSES, losses_in

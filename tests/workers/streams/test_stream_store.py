@@ -197,7 +197,7 @@ def test_of_two_workers_the_forecast_of_the_first_holds(tmp_path: Path) -> None:
     second = bench.issue(0, seed=2, meanwhile=lambda: first.append(bench.issue(0, seed=1)))
     assert [second] == first
     assert len(list((tmp_path / "forecasts").rglob("*.nc"))) == 1
-    assert bench.stores.forecasts.of_time("radar", START) == first
+    assert bench.stores.forecasts.listing("radar", TimeSpan(START, START)) == first
 
 
 def test_what_is_old_goes_and_what_is_needed_stays(tmp_path: Path) -> None:

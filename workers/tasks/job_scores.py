@@ -1,4 +1,4 @@
-"""Score a forecast against every observation that came for it, from the beginning each time.
+"""The scores of a job: its forecast against all observations, counted anew each time.
 
 A recount from all observations gives the same answer however often and in whatever order it is
 done; adding to earlier scores would count twice when a worker dies between two writes.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from echocast.model.retraining.config import PromotionCriteria
-from echocast.model.retraining.gate import decide
 from echocast.model.retraining.paired_forecasts import PairedForecasts, count_storms
+from echocast.model.retraining.promotion import decide
 from echocast.model.retraining.verdict import Verdict
 from echocast.model.verification.bootstrap import csi_difference, resampled
 from echocast.model.verification.counts import PAIRED_METHODS, THRESHOLDS_DBZ

@@ -1,4 +1,4 @@
-"""The promotion gate: whether a challenger replaces the champion, and on what evidence.
+"""Promotion: whether a challenger replaces the champion, and on what evidence.
 
 A challenger is promoted when it is shown to be better where it matters, and nowhere worse than a
 margin; it is rejected when that is not shown; and there is insufficient evidence where the held-out
