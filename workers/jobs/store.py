@@ -4,13 +4,9 @@ Every change of a job is one compare-and-set script (``lua/``), so that two proc
 win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
 and queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
-<<<<<<< HEAD
-``echocast:frames`` frames of streams by attempts and the worker that processes them;
-``echocast:time`` when a script ran last, by which jumps of the engine's clock are seen. Terminal
-=======
 ``echocast:order``, ``turns`` and ``turn`` whose turn it is (``lua/prelude.lua``);
+``echocast:time`` when a script ran last, by which jumps of the engine's clock are seen;
 ``echocast:frames`` frames of streams by attempts and the worker that processes them. Terminal
->>>>>>> fe53194 (A fair queue: a message wakes a worker up, which claims the job whose turn it is)
 states never change, except that a new request starts the next generation of a job that did not
 succeed or whose forecast is gone. Times come from the engine's clock, so that the hosts' clocks
 don't matter.
