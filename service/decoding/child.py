@@ -19,6 +19,7 @@ from echocast.model.errors import EchocastError, InputError
 from echocast.service.decoding import operations
 from echocast.workers.errors import OutOfMemory, shortage_of
 from echocast.workers.runtime.memory import resident_bytes
+from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 
 log = logging.getLogger("echocast.decode")
 
@@ -32,6 +33,8 @@ def main() -> None:
     """Answer requests until standard input ends."""
     role, memory_bytes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     limit_process(memory_bytes)
+    logging.basicConfig(format=f"%(asctime)s {role} %(levelname)s %(message)s")
+    filter_tracebacks()
     answers = _own_standard_output()
     for name in WARM[role]:
         importlib.import_module(name)

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from echocast.model.errors import (
     LONGEST_MESSAGE,
@@ -28,6 +29,7 @@ from echocast.model.errors import (
     short,
 )
 from echocast.service import errors
+from echocast.service.http.request_id import current_id
 from echocast.workers.errors import (
     AnotherStore,
     ArchiveError,
@@ -42,6 +44,7 @@ from echocast.workers.errors import (
     QueueFull,
     StreamConflict,
     UnknownStream,
+    shortage_of,
 )
 
 log = logging.getLogger("echocast.problems")
@@ -112,6 +115,7 @@ TABLE: dict[type[Exception], Kind] = {
     DiskFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
     ArchiveError: Kind(500, "archive-damaged", "The archive cannot give what it should"),
 }
+LASTING = (500, 507)  # ours, and not over in a moment
 INTERNAL = Kind(500, "internal", "Something went wrong on our side")
 
 
@@ -120,8 +124,16 @@ def kind_of(error: Exception) -> Kind:
     return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), INTERNAL)
 
 
+def cause_of(error: Exception) -> Exception:
+    """What decides the answer: a shortage of the machine's, where one is behind the error."""
+    if isinstance(error, RequestValidationError):  # its text is a caller's
+        return error
+    return shortage_of(error) or error
+
+
 def problem_of(error: Exception) -> JSONResponse:
     """The answer that tells a caller about an error."""
+    error = cause_of(error)
     kind = kind_of(error)
     members: dict[str, Any] = {"detail": _detail(error, kind)}
     if isinstance(error, InputError):
@@ -132,24 +144,37 @@ def problem_of(error: Exception) -> JSONResponse:
 
 
 def problem(kind: Kind, **members: Any) -> JSONResponse:
-    """A problem+json answer with extension members."""
+    """A problem+json answer with extension members; the request's id where the fault is ours."""
+    if kind.status >= 500 and (request_id := current_id.get()):
+        members["request_id"] = request_id
     body = {"type": TYPE_PREFIX + kind.slug, "title": kind.title, "status": kind.status, **members}
     return JSONResponse(body, kind.status, dict(kind.headers), MEDIA_TYPE)
 
 
-def install(app: FastAPI, retry_after_seconds: int) -> None:
-    """Answer every error of the table, every HTTP error and everything else by problem+json."""
+def answer_to(scope: Scope, error: Exception, retry_after_seconds: int) -> JSONResponse:
+    """The answer of a request that ended in an error; what is ours and lasts is logged."""
+    kind = kind_of(cause_of(error))
+    if kind.status in LASTING:
+        log.error(
+            "%s %.200r is answered by %d %s (request %s): %s",
+            *(scope["method"], scope["path"], kind.status, kind.slug, current_id.get(), error),
+            exc_info=error if kind.status == 500 else None,
+        )
+    response = problem_of(error)
+    if "retry-after" in response.headers:
+        response.headers["retry-after"] = str(retry_after_seconds)
+    return response
 
-    async def answer(_: Request, error: Exception) -> JSONResponse:
-        response = problem_of(error)
-        if "retry-after" in response.headers:
-            response.headers["retry-after"] = str(retry_after_seconds)
-        return response
+
+def install(app: FastAPI, retry_after_seconds: int) -> None:
+    """Answer every error of the table and every HTTP error by problem+json."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return answer_to(request.scope, error, retry_after_seconds)
 
     for cls in TABLE:
         app.add_exception_handler(cls, answer)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, answer)
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
@@ -169,7 +194,7 @@ def _detail(error: Exception, kind: Kind) -> str:
     if isinstance(error, RedisError):
         return "The engine that carries the jobs does not answer."
     if kind is INTERNAL:
-        return "The request could not be answered; the log of the service says why."
+        return "The request could not be answered; the log says why, under the request's id."
     return short(error, LONGEST_MESSAGE)
 
 

@@ -205,3 +205,5 @@ class Problem(Answer):
     detail: str
     rule: str | None = None
     """Stable name of the broken rule of the input contract, where one was broken."""
+    request_id: str | None = None
+    """The id of the request, also in ``X-Request-ID`` and in the log, where the fault is ours."""

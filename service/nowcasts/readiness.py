@@ -16,7 +16,9 @@ async def check_ready(nowcasts: Nowcasts) -> Readiness:
     Raises:
         EngineUnavailable: The engine does not answer.
         NoWorker: No worker is alive, or none has a model loaded.
+        DiskFull: The archive's disk takes nothing more.
     """
+    await asyncio.to_thread(nowcasts.archive.check_space)
     workers = await nowcasts.presence.look()
     if not workers:
         raise NoWorker(nowcasts.presence.absence())

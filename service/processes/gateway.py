@@ -22,6 +22,7 @@ from echocast.workers.archive.store_identity import check_same_store, check_same
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
@@ -43,6 +44,7 @@ def serve(settings: ServiceSettings) -> None:
     config = uvicorn.Config(
         app,
         access_log=False,
+        log_config=None,  # ours
         log_level="warning",
         server_header=False,
         backlog=BACKLOG,
@@ -89,6 +91,7 @@ def main() -> None:
     """
     logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
+    filter_tracebacks()
     try:
         settings = ServiceSettings()
         keep_private(settings.umask, settings.own_folders)

@@ -54,7 +54,7 @@ Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8
 @router.put(
     "/streams/{name}",
     response_model=StreamView,
-    responses={201: {"model": StreamView}, **refusals(401, 403, 409, 422)},
+    responses={201: {"model": StreamView}, **refusals(401, 403, 409, 422, 507)},
 )
 async def declare_stream(
     name: str, body: StreamDeclaration, streams: AppStreams, _: Submitter

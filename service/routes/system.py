@@ -27,9 +27,9 @@ async def show_health() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses=refusals(503))
+@router.get("/readyz", responses=refusals(503, 507))
 async def show_readiness(nowcasts: AppNowcasts) -> Readiness:
-    """Engine, workers and model are there; 503 with the reason else."""
+    """Engine, workers, model and disk space are there; 503 or 507 with the reason else."""
     return await check_ready(nowcasts)
 
 

@@ -37,6 +37,7 @@ from echocast.workers.errors import DiskFull, NotInArchive
 from echocast.workers.jobs.job import Job
 
 DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
+LEAST_FREE_BYTES = 2**20  # with any floor
 SHA_PATTERN = re.compile(r"[0-9a-f]{64}")
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -76,14 +77,14 @@ class Archive:
         """Return where there is room for more.
 
         Raises:
-            DiskFull: Less space is free than must stay free.
+            DiskFull: Less space is free than must stay free, or the disk can only be read.
         """
         free = shutil.disk_usage(self.scratch).free
-        if free < self._free_space_floor:
-            raise DiskFull(
-                f"The archive's disk has {free} bytes left,"
-                f" but {self._free_space_floor} must stay free."
-            )
+        floor = max(self._free_space_floor, LEAST_FREE_BYTES)
+        if free < floor:
+            raise DiskFull(f"The archive's disk has {free} bytes left, but {floor} must stay free.")
+        if os.statvfs(self.scratch).f_flag & os.ST_RDONLY:
+            raise DiskFull("The archive's disk can only be read: it is mounted read-only.")
 
     def bytes_to_free(self) -> int:
         """Bytes to remove so that twice as much is free as must stay free, and work goes on."""

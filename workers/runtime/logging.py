@@ -7,6 +7,8 @@ import warnings
 
 from celery.platforms import SecurityWarning
 
+from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
+
 
 def configure_logging() -> None:
     """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
@@ -15,3 +17,4 @@ def configure_logging() -> None:
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("echocast").setLevel(logging.INFO)
+    filter_tracebacks()
