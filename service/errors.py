@@ -7,7 +7,8 @@
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
         │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed
-        ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost
+        ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost,
+        │                          Stopping
         └── StartRefused           the gateway must not start like this
 
 The table in :mod:`echocast.service.http.problems` gives them their HTTP status.
@@ -120,6 +121,10 @@ class Busy(Unavailable):
 
 class TooManyConnections(Unavailable):
     """More connections are open than may be."""
+
+
+class Stopping(Unavailable):
+    """The service was asked to stop."""
 
 
 class ChildLost(Unavailable):

@@ -81,6 +81,10 @@ class ServiceSettings(WorkerSettings):
     wait_limit_seconds: float = Field(default=30.0, ge=0)
     """Longest wait that ``Prefer: wait=N`` is granted, in seconds."""
 
+    drain_seconds: float = Field(default=1.0, ge=0, le=10)
+    """How long the gateway answers on when it was asked to stop, in seconds: ``/readyz`` says that
+    it is not ready, and nobody waits for a nowcast any longer."""
+
     worker_tolerance_seconds: float = Field(default=60.0, ge=0)
     """How long no worker may have been seen before new nowcasts are refused, in seconds."""
 

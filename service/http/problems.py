@@ -105,6 +105,7 @@ TABLE: dict[type[Exception], Kind] = {
     errors.Busy: Kind(503, "busy", "Too many uploads at once", RETRY),
     errors.TooManyConnections: Kind(503, "too-many-connections", "Too many connections", RETRY),
     errors.ChildLost: Kind(503, "child-lost", "The processes that did the work were ended", RETRY),
+    errors.Stopping: Kind(503, "stopping", "The service stops", RETRY),
     QueueFull: Kind(503, "queue-full", "The queue is full", RETRY),
     EngineUnavailable: Kind(503, "engine-unreachable", "The engine does not answer", RETRY),
     AnotherStore: Kind(503, "another-store", "The engine's jobs have their files elsewhere", RETRY),

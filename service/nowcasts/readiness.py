@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from echocast.service.errors import NoWorker
+from echocast.service.errors import NoWorker, Stopping
 from echocast.service.http.schemas import Readiness, WorkerView
 from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.workers.jobs.job import WorkerInfo
@@ -14,10 +14,13 @@ async def check_ready(nowcasts: Nowcasts) -> Readiness:
     """Who is there to take nowcasts.
 
     Raises:
+        Stopping: The service was asked to stop.
         EngineUnavailable: The engine does not answer.
         NoWorker: No worker is alive, or none has a model loaded.
         DiskFull: The archive's disk takes nothing more.
     """
+    if nowcasts.waiting.stopping:
+        raise Stopping("The service was asked to stop; it answers what it has begun.")
     await asyncio.to_thread(nowcasts.archive.check_space)
     workers = await nowcasts.presence.look()
     if not workers:

@@ -37,6 +37,7 @@ class Waiting:
         self.redis_url = redis_url
         self.channel = channel
         self.waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.stopping = False
 
     async def until(
         self,
@@ -45,7 +46,7 @@ class Waiting:
         done: Callable[[State], bool],
         seconds: float,
     ) -> State:
-        """The newest state of a job: as soon as it is ``done``, or after ``seconds``.
+        """The newest state of a job: as soon as it is ``done``, after ``seconds``, or at a stop.
 
         Raises:
             EngineUnavailable: The engine was away, and did not come back in time.
@@ -57,10 +58,10 @@ class Waiting:
                 try:
                     state = await read()
                 except EngineUnavailable:
-                    if not await self._signalled(event, deadline):
+                    if self.stopping or not await self._signalled(event, deadline):
                         raise
                     continue
-                if done(state) or not await self._signalled(event, deadline):
+                if done(state) or self.stopping or not await self._signalled(event, deadline):
                     return state
 
     @staticmethod
@@ -94,6 +95,11 @@ class Waiting:
         for events in self.waiters.values():
             for event in events:
                 event.set()
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: the service stops."""
+        self.stopping = True
+        self.wake_all()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from echocast.model.errors import EchocastError
 from echocast.service.app import create_app
+from echocast.service.dependencies import Resources
 from echocast.service.errors import StartRefused
 from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
@@ -26,7 +31,8 @@ from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
-GRACE_SECONDS = 5
+GRACE_SECONDS = 5  # for requests after the door is closed
+DRAIN_LOOK_SECONDS = 0.05
 WRONG_CONFIGURATION = (StartRefused, AnotherStore, EngineRefused, ValidationError)
 
 
@@ -52,7 +58,37 @@ def serve(settings: ServiceSettings) -> None:
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = DrainingServer(config, lambda: stop_waiting(app), settings.drain_seconds)
+    server.run(sockets=[listener])
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that answers on for a moment after the signal to stop.
+
+    Args:
+        config: Of the server.
+        on_stop: Called at the signal.
+        seconds: The moment.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None], seconds: float) -> None:
+        super().__init__(config)
+        self.on_stop = on_stop
+        self.drain_seconds = seconds
+
+    async def main_loop(self) -> None:
+        """Serve until a signal comes, and a moment longer."""
+        await super().main_loop()
+        self.on_stop()
+        end = time.monotonic() + self.drain_seconds
+        while time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+
+
+def stop_waiting(app: FastAPI) -> None:
+    """Answer those who wait for a nowcast, and say that the service is not ready."""
+    resources: Resources = app.state.resources
+    resources.nowcasts.waiting.stop()
 
 
 def connection_limits(settings: ServiceSettings) -> ConnectionLimits:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
@@ -20,6 +22,7 @@ from echocast.service.http.prefer import applied
 from echocast.service.http.schemas import JobAccepted, JobView
 from echocast.service.nowcasts.nowcasts import finished
 from echocast.service.nowcasts.views import accepted_view, job_body, links
+from echocast.workers.errors import EngineUnavailable
 
 router = APIRouter(tags=["nowcast"])
 
@@ -41,7 +44,8 @@ async def submit_nowcast(
     """Forecast the ten frames after the newest ten that were sent."""
     job = (await nowcasts.submit(upload, options, caller)).job
     if wait is not None:
-        job = await nowcasts.wait(job.id, wait)
+        with suppress(EngineUnavailable):  # the job is accepted, and its id must not be lost
+            job = await nowcasts.wait(job.id, wait)
     done = wait is not None and finished(job)
     body = job_body(job) if done else accepted_view(job).model_dump(mode="json")
     headers = {"Location": links(job.id).self, **applied(wait)}

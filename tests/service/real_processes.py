@@ -28,6 +28,7 @@ QUICK = {
     "ECHOCAST_JANITOR_SECONDS": "0.3",
     "ECHOCAST_UNCLAIMED_SECONDS": "1",
     "ECHOCAST_THREADS": "1",
+    "ECHOCAST_DRAIN_SECONDS": "0.1",
 }
 PATIENCE_SECONDS = 120.0  # what comes does so much sooner; but machines may be busy
 

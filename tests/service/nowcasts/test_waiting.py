@@ -31,7 +31,8 @@ def until(reading: Reading, seconds: float, *messages: str) -> str:
         )
         for message in messages:
             await asyncio.sleep(0.01)
-            waiting.wake_all() if message == "back" else waiting.hear(message)
+            act = {"back": waiting.wake_all, "stop": waiting.stop}.get(message)
+            act() if act else waiting.hear(message)
         return await waiter
 
     return asyncio.run(wait())
@@ -48,6 +49,14 @@ def test_a_waiter_that_hears_nothing_gets_the_state_as_it_is() -> None:
 def test_a_waiter_outlasts_an_engine_that_is_away() -> None:
     away = EngineUnavailable("The engine does not answer.")
     assert until(Reading(away, away, "running", "done"), 30, "back", "back", "back") == "done"
+
+
+def test_nobody_waits_when_the_service_stops() -> None:
+    assert until(Reading("running", "running"), 30, "stop") == "running"
+    waiting = Waiting("redis://nowhere", "done")
+    waiting.stop()
+    never = waiting.until("job", Reading("running"), lambda _: False, 30)
+    assert asyncio.run(asyncio.wait_for(never, 5)) == "running"
 
 
 def test_a_waiter_is_told_where_the_engine_stays_away() -> None:
