@@ -48,6 +48,6 @@ def test_a_group_may_be_let_in(models: Path) -> None:
     with place(models, umask="027") as where:
         (where.data / "store").mkdir(0o755)
         with gateway(where):
-            kept = modes(where.data / "store")
-            assert kept.pop(str(where.data / "store")) == 0o750
-            assert {mode & 0o007 for mode in kept.values()} <= {0}
+            stored_modes = modes(where.data / "store")
+            assert stored_modes.pop(str(where.data / "store")) == 0o750
+            assert {mode & 0o007 for mode in stored_modes.values()} <= {0}
