@@ -128,7 +128,7 @@ class Nowcasts:
         return _known(await asyncio.to_thread(self.store.get, job_id), job_id)
 
     async def release(self, job_id: str, caller: str) -> Job:
-        """Release a caller's hold on a job; it is cancelled when no other caller holds it.
+        """End a caller's interest in a job; it is cancelled when no other caller needs it.
 
         Raises:
             UnknownJob: There is no such job.
