@@ -69,7 +69,7 @@ class WorkerSettings(BaseSettings):
     unclaimed_seconds: float = Field(default=10.0, gt=0)
     """Seconds a job may wait unclaimed before the janitor checks whether its message was lost."""
     maximum_attempts: int = Field(default=3, ge=1)
-    """Worker lives one job may cost before it fails as poison."""
+    """Workers that one job may end before it fails as poison."""
     queue_limit: int = Field(default=1000, ge=1)
     """Jobs that may wait; more are refused."""
     caller_queue_limit: int = Field(default=500, ge=1)

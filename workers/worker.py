@@ -93,7 +93,8 @@ def running_context(
     )
     watch = ChampionWatch(registry, context.models, metrics)
     watch.update()
-    upkeep: tuple[Heartbeat | Janitor | Periodic, ...] = (
+    threads: tuple[Batcher | Periodic, ...] = (
+        batcher,
         _heartbeat(settings, context),
         _janitor(settings, context),
         Periodic("reading of the registry", watch.update, settings.models_watch_seconds),
@@ -101,13 +102,13 @@ def running_context(
     )
     if settings.worker_metrics_port:
         metrics.serve(settings.worker_metrics_port, settings.worker_metrics_host)
-    for part in (batcher, *upkeep):
-        part.start()
+    for thread in threads:
+        thread.start()
     try:
         yield context
     finally:
-        for part in (*upkeep[::-1], batcher):
-            part.stop()
+        for thread in threads[::-1]:
+            thread.stop()
         context.jobs.close()
         context.streams.close()
 

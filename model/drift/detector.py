@@ -1,4 +1,4 @@
-"""Drift: whether the model got worse, or the radar, or the season changed, or it is only hard.
+"""Drift: whether the model got worse, the radar or season changed, or only the weather is hard.
 
 Weather moves all methods, drift only ours: so the model is compared with decoded extrapolation and
 with the frozen canary on the same pixels, and its skill with what is usual for weather of the same

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+from echocast.model.errors import ContractViolation
+
 TIME = "%Y%m%dT%H%M%SZ"
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def check_name(stream: str) -> None:
+    """Check that the name of a stream may stand in paths and labels.
+
+    Raises:
+        ContractViolation: It may not.
+    """
+    if not NAME.fullmatch(stream):
+        raise ContractViolation(
+            "A stream's name has 1 to 64 lower-case letters, digits, '-' and '_' and starts with a"
+            f" letter or digit; {stream[:80]!r} does not.",
+            rule="stream-name",
+        )
 
 
 def declaration_path(stream: str) -> str:

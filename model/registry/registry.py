@@ -83,7 +83,7 @@ class Registry:
         return Folder(self.root)
 
     def stage(self, name: str) -> Path:
-        """A new folder to write a checkpoint to, out of everybody's sight; see :meth:`publish`.
+        """A new folder to write a checkpoint to, which no reader sees; see :meth:`publish`.
 
         Raises:
             RegistryError: The root can't be written.
@@ -91,7 +91,7 @@ class Registry:
         return self._folder.stage(_checked(name))
 
     def publish(self, staged: Path, name: str, version: str) -> ModelCard:
-        """Let a staged checkpoint appear as a version, at once and for ever.
+        """Publish a staged checkpoint as a version, in one step; versions never change.
 
         Raises:
             RegistryConflict: There is that version already.

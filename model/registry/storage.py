@@ -63,7 +63,7 @@ class Folder:
             new.unlink(missing_ok=True)
 
     def stage(self, name: str) -> Path:
-        """A new empty folder, out of everybody's sight; what a kill left of others is removed."""
+        """A new empty folder that no reader sees; folders that a kill left behind are removed."""
         place = self.root / STAGED / name / uuid.uuid4().hex[:12]
         with self._plain_errors():
             self._sweep()
@@ -79,7 +79,7 @@ class Folder:
                     shutil.rmtree(staged)
 
     def adopt(self, staged: Path, path: str) -> None:
-        """Let a staged folder appear under its path, which must be free."""
+        """Move a staged folder to its path, which must be free."""
         place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         for file in staged.iterdir():
@@ -89,7 +89,7 @@ class Folder:
         flush(place.parent)
 
     def adopt_copy(self, directory: Path, path: str) -> None:
-        """Let a copy of another folder appear under a path, which must be free."""
+        """Copy another folder to a path, which must be free."""
         staged = self.stage(directory.parent.name)
         try:
             shutil.copytree(directory, staged, dirs_exist_ok=True)

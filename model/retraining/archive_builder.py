@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +10,14 @@ from pathlib import Path
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.formats.stream_layout import declaration_path, frame_path, origin_path
+from echocast.model.formats.stream_layout import (
+    check_name,
+    declaration_path,
+    frame_path,
+    origin_path,
+)
 from echocast.model.frames import Frames, Grid
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 
 
@@ -51,12 +54,7 @@ def add(frames: Frames, store: Path, stream: str, name: str) -> int:
     Raises:
         ContractViolation: They are on another grid than the stream.
     """
-    if not NAME.fullmatch(stream):
-        raise ContractViolation(
-            f"A stream's name has 1 to 64 lower-case letters, digits, '-' and '_'; {stream[:80]!r}"
-            " does not.",
-            rule="stream-name",
-        )
+    check_name(stream)
     _declare(store, stream, frames, name)
     return sum(_put(store, stream, frames, k) for k in range(len(frames)))
 

@@ -1,4 +1,4 @@
-"""What is asked of a challenger, check by check, on the counts of held-out events."""
+"""The checks of a challenger, one by one, on the counts of held-out events."""
 
 from __future__ import annotations
 

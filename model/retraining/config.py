@@ -181,7 +181,7 @@ def config_of(text: str) -> RetrainingConfig:
     """The configuration of some fields, written as JSON.
 
     Raises:
-        InputError: It is none.
+        InputError: It is no JSON, or no configuration.
     """
     try:
         value = json.loads(text)

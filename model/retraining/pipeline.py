@@ -52,7 +52,7 @@ class Retraining:
         registry: The models.
         work: Where the stages leave their files.
         config: What is trained on what, and judged how.
-        options: Who retrains, why, and what he may do.
+        options: Who retrains, why, and whether to promote.
         device: Where networks run.
         group: The processes that train together; the others only train.
         bar: Shows how far it is.

@@ -22,7 +22,7 @@ RETRAIN = "retrain"
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """Who retrains, why, and what he may do.
+    """Who retrains, why, and whether a better challenger is promoted.
 
     Args:
         who: Name for the history.
@@ -51,7 +51,7 @@ def publish(
 
     Args:
         registry: The models.
-        options: Who, why, and what he may do.
+        options: Who, why, and whether to promote.
         results: Of the earlier stages.
         verdict: The verdict.
         paired: What it rests on; may be empty.

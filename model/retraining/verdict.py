@@ -1,4 +1,4 @@
-"""Verdict: what became of a challenger, and the checks that it rests on."""
+"""Verdict: the decision on a challenger, and the checks behind it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = Literal["promote", "reject", "insufficient evidence"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was asked.
+    """One requirement, and whether the challenger meets it.
 
     Args:
         name: Short and stable.
@@ -28,12 +28,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a challenger.
+    """The decision on a challenger.
 
     Args:
         outcome: ``promote``, ``reject`` or ``insufficient evidence``.
         why: In a sentence.
-        checks: All that was asked.
+        checks: All requirements.
         sample: What there was: events, blocks, storms, starts, pixels.
         missing: How much of what is lacking, where the evidence is insufficient.
     """

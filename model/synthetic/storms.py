@@ -140,7 +140,7 @@ def _draw_cells(random: np.random.Generator, shape: tuple[int, int, int], scale:
 
 
 def _flatten(stratiform: FloatArray) -> FloatArray:
-    """Light rain above 30 dBZ rises three times more slowly: showers are the cells' business."""
+    """Light rain above 30 dBZ rises three times more slowly: showers are drawn as cells."""
     risen = 30 + (stratiform - 30) * np.float32(0.3)
     return np.asarray(np.minimum(stratiform, risen), dtype=np.float32)
 

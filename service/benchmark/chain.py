@@ -87,7 +87,7 @@ class Round(NamedTuple):
     """The network alone, then what many clients at once get and what that costs.
 
     Args:
-        bare: Forecasts a second of the network, which has neither preparing, finishing nor files.
+        bare: Forecasts a second of the network alone: no preprocessing, postprocessing or files.
         plain: The same by PyTorch's operations, cell by cell, as the papers print it.
         rate: Forecasts a second of the whole chain.
         processor_ms: Milliseconds of processor time a forecast of the chain, by process with its

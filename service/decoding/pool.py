@@ -1,4 +1,4 @@
-"""A warm pool of limited children that touch what callers sent, so that the gateway need not.
+"""A warm pool of limited child processes that read what callers sent, in place of the gateway.
 
 netCDF4 and HDF5 run in no other process of the service. A child that hung or died is replaced; so
 is one that has answered often or holds much memory, before leaks add up. A child that only refused
@@ -193,7 +193,7 @@ class Pool:
         self.idle.put(child)
 
     async def _started(self) -> ChildProcess:
-        """A child, as soon as the system lets us start one: no place stays empty for ever."""
+        """A child, as soon as the system can start one."""
         pause = PAUSE_SECONDS
         while True:
             try:

@@ -135,7 +135,7 @@ class Nowcasts:
         return _known(job if key is None or key.sees(job) else None, job_id)
 
     async def release(self, job_id: str, caller: str) -> Job:
-        """Release a caller's hold on a job; it is cancelled when no other caller holds it.
+        """End a caller's interest in a job; it is cancelled when no other caller needs it.
 
         An admin's key cancels it in any case.
 

@@ -37,7 +37,7 @@ def run_service(
     Raises:
         StartRefused: The address or a port for metrics is taken, keys are missing, there are too
             many workers, or a role refused to start.
-        InputError: The settings of the retraining are none.
+        InputError: The settings of the retraining are invalid.
     """
     load_keys(settings)
     check_worker_count(settings.workers)

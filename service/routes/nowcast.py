@@ -65,6 +65,6 @@ async def show_nowcast(job_id: str, nowcasts: AppNowcasts) -> JSONResponse:
 
 @router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404, 503))
 async def cancel_nowcast(job_id: str, nowcasts: AppNowcasts, caller: Caller) -> JSONResponse:
-    """Release a nowcast; it is cancelled unless another request holds it or it has ended. A key of
-    scope admin cancels it in any case."""
+    """Cancel a nowcast, unless another request needs it too or it has ended. A key of scope admin
+    cancels it in any case."""
     return JSONResponse(job_body(await nowcasts.release(job_id, caller)))

@@ -1,4 +1,4 @@
-"""Streams: declare them, feed them, ask for forecasts and for how good they were."""
+"""Streams: declare them, send frames, get forecasts and their scores."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def put_frame(
     replace: Annotated[bool, Query(description="Replace another frame of that time.")] = False,
     variable: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
-    """Feed one frame. It is forecast from, and scores the forecasts that are valid at its time."""
+    """Send one frame: a forecast is made from it, and earlier forecasts for its time are scored."""
     stream = await streams.stream(name)
     view = await streams.intake.take(
         stream, time.astimezone(UTC), upload, variable, replace=replace
@@ -168,5 +168,5 @@ async def show_verification(
 
 @router.get("/streams/{name}/drift", dependencies=[Reader], responses=refusals(401, 404, 503))
 async def show_drift(name: str, streams: AppStreams) -> StreamDrift:
-    """Whether the model got worse, or the radar or the season changed, or it is only hard."""
+    """Whether the model got worse, the radar or season changed, or only the weather is hard."""
     return await streams.drift(name)

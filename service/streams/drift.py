@@ -36,13 +36,13 @@ class SampleView(Answer):
 
     series: str
     blocks: int
-    """Blocks of six hours that were evidence (count)."""
+    """Blocks of six hours with enough events (count)."""
     floor: int
-    """Blocks below which the series tells nothing."""
+    """Smallest number of blocks for an alarm."""
 
 
 class StreamDrift(Answer):
-    """Whether the model got worse, or the radar, or the season changed, or it is only hard."""
+    """Whether the model got worse, the radar or season changed, or only the weather is hard."""
 
     stream: str
     summary: str

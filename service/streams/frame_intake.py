@@ -29,7 +29,7 @@ class FrameIntake:
     Args:
         stores: The files.
         decoders: Read uploads.
-        publisher: Tells the workers; where the engine is away, their sweep finds the frame.
+        publisher: Sends messages to workers; without the engine, their sweep finds the frame.
     """
 
     stores: StreamStores

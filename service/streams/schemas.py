@@ -48,9 +48,9 @@ class StreamDeclaration(BaseModel):
     grid: GridBody | None = None
     """Where the pixels are; left out: the grid of the first frame."""
     retention_days: float = 30.0
-    """Frames and forecasts that much older than the newest frame are removed."""
+    """Frames and forecasts are removed when they are so much older than the newest frame."""
     auto_nowcast: bool = True
-    """Whether every new frame is forecast from."""
+    """Whether a forecast is made from every new frame."""
     maximum_gap_minutes: float = 15.0
     """Longest time between two frames that is bridged; one missing frame always is."""
 
@@ -119,14 +119,14 @@ class FrameView(Answer):
     """Hash of time and values: the same frame always has the same."""
     outcome: Literal["created", "same", "replaced"]
     late: bool
-    """A later frame was there already: it is scored, but not forecast from."""
+    """A later frame was there already: this one is used for scores, not for a forecast."""
 
 
 class NowcastView(Answer):
     """A forecast that the stream issued."""
 
     id: str
-    """That of its job: ``/nowcast/{id}/forecast`` hands it out."""
+    """Id of its job: the forecast is at ``/nowcast/{id}/forecast``."""
     forecast_reference_time: datetime
     valid_times: list[datetime]
     model: str
@@ -195,11 +195,11 @@ class ScoreSample(Answer):
     """The sample of the model's scores at a threshold, all lead times together."""
 
     pixels: int
-    """Hit, missed or falsely alarmed (count)."""
+    """Pixels with a hit, a miss or a false alarm (count)."""
     blocks: int
-    """Of six hours in which there were such pixels (count)."""
+    """Blocks of six hours with such pixels (count)."""
     storms: int
-    """Observed regions of 10 km2 or more, counted in the first frame of each hour."""
+    """Observed storms of 10 km2 or more, counted in the first frame of each hour."""
     enough: bool
     """Whether all three reach the service's floors; if not, weather decides the scores."""
 
@@ -217,7 +217,7 @@ class StreamVerification(Answer):
     samples: dict[str, ScoreSample]
     """Threshold in dBZ -> the sample of its scores."""
     floors: dict[str, int]
-    """On how much they should: pixels, blocks, storms."""
+    """Smallest sample of a reliable score: pixels, blocks, storms."""
     paired_skill: dict[str, list[float | None]]
     """Threshold in dBZ -> for each lead (CSI_model - CSI_ref) / (1 - CSI_ref) against decoded
     extrapolation; null where fewer than 1000 pixels were events of either."""

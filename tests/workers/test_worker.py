@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -248,10 +249,11 @@ def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World
 
 
 def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
-    world = make_world(job_deadline_seconds=0.5, worker_concurrency=1, batch_items=1)
+    world = make_world(worker_concurrency=1, batch_items=1)
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:1.2")).job
+    first = world.submit(storm(0, mood="slow:3")).job
     world.running(first.id)
+    world.jobs.policy = replace(world.jobs.policy, deadline_seconds=0.5)  # of the second alone
     second = world.submit(storm(1)).job
     assert world.end_of(first.id).status == "succeeded"
     late = world.end_of(second.id)

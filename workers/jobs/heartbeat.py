@@ -15,7 +15,7 @@ HUNG_EXIT_CODE = 70
 log = logging.getLogger("echocast.heartbeat")
 
 
-class Heartbeat:
+class Heartbeat(Periodic):
     """A thread that beats every few seconds while the worker runs.
 
     Args:
@@ -40,17 +40,16 @@ class Heartbeat:
         self._leases = leases
         self._describe = describe
         self._job_timeout = job_timeout_seconds
-        self._end_process = end_process
-        self._periodic = Periodic("heartbeat", self._watch, every_seconds, end_process)
+        super().__init__("heartbeat", self._watch, every_seconds, end_process)
 
     def start(self) -> None:
         """Beat once, then start the thread."""
         self.beat()
-        self._periodic.start()
+        super().start()
 
     def stop(self) -> None:
         """End the thread, and have the engine forget this worker."""
-        self._periodic.stop()
+        super().stop()
         self._jobs.say_goodbye(self._leases.incarnation)
 
     def beat(self) -> None:

@@ -12,7 +12,7 @@ from echocast.workers.runtime.periodic import Periodic
 ELECTED_PERIODS = 3  # periods after which another worker may be elected
 
 
-class Janitor:
+class Janitor(Periodic):
     """A thread that sweeps every few seconds where this worker is elected.
 
     Args:
@@ -35,18 +35,9 @@ class Janitor:
     ) -> None:
         self._jobs = jobs
         self._incarnation = incarnation
-        self._every = every_seconds
         self._unclaimed = unclaimed_seconds
         self._on_sweep = on_sweep
-        self._periodic = Periodic("janitor", self.sweep, every_seconds, end_process)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._periodic.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._periodic.stop()
+        super().__init__("janitor", self.sweep, every_seconds, end_process)
 
     def sweep(self) -> Sweep | None:
         """Sweep once, or None where another worker is elected."""

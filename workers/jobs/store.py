@@ -273,7 +273,7 @@ class JobStore:
         return bool(self._run("elect", incarnation, int(1000 * seconds)))
 
     def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
-        """Put jobs back whose worker is silent or whose message was lost; end those past hope."""
+        """Put jobs back whose worker died or message was lost; end expired and poison jobs."""
         publish, verify, *counts = self._run(
             "sweep",
             self.policy.maximum_attempts,

@@ -195,7 +195,7 @@ def run_trainer(settings: WorkerSettings) -> int:
     Raises:
         EngineUnavailable: No engine answered within the time to wait for it.
         AnotherStore: The engine's jobs have their files in another archive.
-        EchocastError: The settings of the retraining are none.
+        EchocastError: The settings of the retraining are invalid.
     """
     config_of(settings.retrain_config)
     await_engine(settings)

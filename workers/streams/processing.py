@@ -52,7 +52,7 @@ class StreamProcessing:
         sums: The engine's sums.
         drift: Tells drift from weather.
         engine: Where gauges and the queue are.
-        publisher: Tells the workers.
+        publisher: Sends messages to workers.
         jobs: Takes the nowcasts.
         attempts: Says which frames end their workers.
     """

@@ -1,4 +1,4 @@
-"""Shadow: who forecasts beside the champion, and what follows from how well it does.
+"""Shadow: which model forecasts beside the champion, and what follows from its live scores.
 
 A challenger runs in the shadow of the champion. After a promotion the model that served before
 does so for a while, where live scores may undo the promotion. Both are made for a share of the
@@ -73,7 +73,7 @@ class Candidate:
 
 
 def candidate_of(roles: Roles, policy: ShadowPolicy, now: datetime) -> Candidate | None:
-    """Who is in the shadow now."""
+    """The model in the shadow now."""
     if roles.challenger:
         return Candidate(CHALLENGER, roles.challenger)
     if not policy.rolls_back or roles.previous is None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.stream_layout import check_name
 from echocast.model.frames import Grid
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.errors import StreamConflict
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 UNITS = ("dBZ", "mm/h")
 STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as a share of the step
 LONGEST_STEP_MINUTES = 60.0
@@ -48,7 +47,7 @@ class Stream:
     maximum_gap_minutes: float = 15.0
 
     def __post_init__(self) -> None:
-        checked_name(self.name)
+        check_name(self.name)
         if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES or not self._steps_by_seconds:
             raise ContractViolation(
                 "A stream's step must be a whole number of seconds and at most"
@@ -173,18 +172,3 @@ class Origin:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The origin that :meth:`to_json` described."""
         return cls(Grid.from_json(value["grid"]), float(value["phase_seconds"]))
-
-
-def checked_name(name: str) -> str:
-    """A name that may stand in paths and labels.
-
-    Raises:
-        ContractViolation: It may not.
-    """
-    if not NAME.fullmatch(name):
-        raise ContractViolation(
-            "A stream's name has 1 to 64 lower-case letters, digits, '-' and '_' and starts with a"
-            f" letter or digit; {name[:80]!r} does not.",
-            rule="stream-name",
-        )
-    return name

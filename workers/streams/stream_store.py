@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.stream_layout import NAME
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.archive.files import Files
 from echocast.workers.errors import StreamConflict, UnknownStream
 from echocast.workers.streams.paths import declaration_path, encoded, origin_path
-from echocast.workers.streams.stream import NAME, Origin, Stream
+from echocast.workers.streams.stream import Origin, Stream
 
 REMEMBERED = 256  # declarations and origins
 
