@@ -1,12 +1,52 @@
-"""Files that are whole or not there at all, also after a kill -9 or a power cut."""
+"""Files that are whole or not there at all, also after a kill -9, a power cut or a full disk.
+
+A full disk, a quota or a network file system may say so only when a file is flushed or closed: each
+of these calls is our own here, and its error is raised. What was written is read back before the
+file gets its name.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """What a whole file is known by: its size in bytes and its SHA-256."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The digest of a file, read from the beginning to the end."""
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(file.tell(), sha256)
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file, bring it to the disk, and read it back.
+
+    Raises:
+        OSError: It can't be written, flushed or closed, or does not hold what was written.
+    """
+    with path.open("wb", buffering=0) as file:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    if (stored := path.read_bytes()) != content:
+        wrong = "differ" if len(stored) == len(content) else f"are {len(stored)} when read back"
+        raise OSError(errno.EIO, f"The {len(content)} bytes that were written {wrong}", str(path))
 
 
 def flush(path: Path) -> None:

@@ -15,6 +15,7 @@ EchocastError
 │   └── DiskFull           disk space, or the disk can only be read (an ArchiveError, too)
 └── ArchiveError           the archive can't give or take what it was asked for
     └── NotInArchive       nothing is stored under that name
+        ├── ArchiveDamaged what is stored is not what was written
         └── UnknownStream  no stream was declared under that name
 """
 
@@ -91,6 +92,10 @@ class DiskFull(ArchiveError, Shortage):
 
 class NotInArchive(ArchiveError):
     """Nothing is stored under that name."""
+
+
+class ArchiveDamaged(NotInArchive):
+    """What is stored under that name is damaged: it counts as gone."""
 
 
 class UnknownStream(NotInArchive):

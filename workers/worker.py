@@ -16,6 +16,7 @@ from prometheus_client import disable_created_metrics
 
 from echocast.model.registry.registry import Registry
 from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.archive.retention import remove_oldest
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.inference.batcher import Batcher, BatchLimits
@@ -72,6 +73,7 @@ def running_context(
     """Everything a worker consists of but the threads that take jobs."""
     metrics = WorkerMetrics()
     metrics.registry.register(DeviceMemory(settings.device))
+    metrics.registry.register(DAMAGE.counter)
     batcher = _batcher(settings, metrics)
     registry = open_registry(settings.models_root, "worker")
     context = WorkerContext(

@@ -30,7 +30,7 @@ from echocast.model.formats.cf_layout import (
     write_times,
 )
 from echocast.model.formats.forecast_reader import read_forecast
-from echocast.model.formats.netcdf_access import open_netcdf, unlocked
+from echocast.model.formats.netcdf_access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.quantisation import (
     PROBABILITY_MISSING,
@@ -101,10 +101,14 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     Args:
         forecast: At least one lead time.
         path: The new file.
+
+    Raises:
+        OSError: The file can't be written as a whole.
     """
     first = next(forecast.parts)
     last, pack = np.full(first.frames.grid.shape, np.nan, np.float32), _packing(first)
-    with open_netcdf(path, "w", classic=last.size <= SMALL_PIXELS) as dataset:
+    small = last.size <= SMALL_PIXELS
+    with new_classic_netcdf(path) if small else open_netcdf(path, "w") as dataset:
         _create(dataset, first, forecast)
         done, everything = 0, chain([first], _unlocked_parts(forecast.parts))
         del first  # its fields may be large

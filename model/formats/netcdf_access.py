@@ -8,35 +8,57 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import h5py
 import netCDF4
 
+from echocast.model.atomic_files import write_whole
 from echocast.model.errors import InputTooLarge, UnreadableInput, short
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
 
-CLASSIC = {"format": "NETCDF3_64BIT_OFFSET", "diskless": True, "persist": True}
+CLASSIC_START_BYTES = 1  # of memory; the file would not be shorter
 _LOCK = threading.RLock()
 
 
 @contextmanager
-def open_netcdf(
-    path: Path, mode: Literal["r", "w"] = "r", *, classic: bool = False
-) -> Iterator[netCDF4.Dataset]:
+def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.Dataset]:
     """An open NetCDF file, closed afterwards; the whole block holds the process's NetCDF lock.
 
     Args:
         path: The file.
         mode: ``r`` to read, ``w`` to write a new file.
-        classic: A new file is of the classic format, and put together in memory.
 
     Raises:
-        OSError: The file can't be opened, or is a classic one that is cut short.
+        OSError: The file can't be opened, is a classic one that is cut short, or was not written as
+            a whole.
     """
-    more: dict[str, Any] = CLASSIC if classic else {}
-    with _LOCK, netCDF4.Dataset(str(path), mode, **more) as dataset:
-        if mode == "r":
-            _check_whole(dataset, path)
-        yield dataset
+    with _LOCK:
+        with netCDF4.Dataset(str(path), mode) as dataset:
+            if mode == "r":
+                _check_whole(dataset, path)
+            yield dataset
+        if mode == "w":
+            with h5py.File(path):  # HDF5 refuses one that is shorter than it says
+                pass
+
+
+@contextmanager
+def new_classic_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
+    """A new file of the classic format, put together in memory and written at the end as a whole.
+
+    The library's own writing of such a file reports no error where the disk is full.
+
+    Raises:
+        OSError: The file can't be written.
+    """
+    classic: dict[str, Any] = {"format": "NETCDF3_64BIT_OFFSET", "memory": CLASSIC_START_BYTES}
+    with _LOCK:
+        dataset = netCDF4.Dataset(path.name, "w", **classic)
+        try:
+            yield dataset
+        finally:
+            content = dataset.close()
+    write_whole(path, content)
 
 
 @contextmanager

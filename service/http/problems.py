@@ -32,6 +32,7 @@ from echocast.service import errors
 from echocast.service.http.request_id import current_id
 from echocast.workers.errors import (
     AnotherStore,
+    ArchiveDamaged,
     ArchiveError,
     CallerQueueFull,
     DiskFull,
@@ -81,6 +82,7 @@ TABLE: dict[type[Exception], Kind] = {
     RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
     RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
     StreamConflict: Kind(409, "stream-conflict", "It is there already, and differs"),
+    ArchiveDamaged: Kind(410, "archive-damaged", "What is stored is damaged"),
     NotInArchive: Kind(410, "no-longer-stored", "No longer stored"),
     errors.NotAcceptable: Kind(406, "not-acceptable", "None of the accepted formats exists"),
     errors.HeadTooSlow: Kind(408, "head-too-slow", "The request's head took too long"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.responses import Response
 
@@ -29,6 +31,7 @@ class ForecastFiles:
         Raises:
             ForecastNotReady: There is none (yet).
             NotInArchive: It was removed.
+            ArchiveDamaged: It is damaged; the same request makes it again.
         """
         return await forecast_response(
             form,
@@ -40,22 +43,23 @@ class ForecastFiles:
         )
 
     async def _file(self, job: Job, form: Format, relative: str) -> FileInFormat:
-        source = self.archive.path(relative)
+        source = await asyncio.to_thread(self.archive.path, relative)
         if form.name == "netcdf":
             return source, None
-        observed = map(self._frames_file, job.observation_shas)
-        request = {
-            "forecast": str(source),
-            "inputs": self._frames_file(job.input_sha),
-            "observed": [path for path in observed if path],
-            "verification": job.verification,
-        }
+        request: dict[str, Any] = {"forecast": str(source)}
+        if form.is_picture:
+            inputs, *observed = await asyncio.to_thread(self._frames_files, job)
+            request["inputs"], request["observed"] = inputs, [path for path in observed if path]
+            request["verification"] = job.verification
         return await self.renderings.file(tag(job, form), form, request)
 
+    def _frames_files(self, job: Job) -> list[str | None]:
+        """Files of input and observations; None where they are gone: the rest can be shown."""
+        return [self._frames_file(sha) for sha in (job.input_sha, *job.observation_shas)]
+
     def _frames_file(self, sha: str) -> str | None:
-        """The file of frames, or None where they were removed: the rest can still be shown."""
         try:
-            return str(self.archive.frames_file(sha))
+            return str(self.archive.checked_frames_file(sha))
         except NotInArchive:
             return None
 

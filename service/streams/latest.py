@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
@@ -15,6 +16,7 @@ from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.errors import NoForecastYet
 from echocast.service.http.forecast_response import FileInFormat, forecast_response
 from echocast.service.http.formats import Format
+from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.stores import StreamStores
 
@@ -36,8 +38,7 @@ class LatestForecasts:
 
         Raises:
             UnknownStream: There is no such stream.
-            NoForecastYet: It has not issued one.
-            NotInArchive: It was removed.
+            NoForecastYet: It has not issued one that is there.
         """
         issued, path, caching = await asyncio.to_thread(self._newest, name)
         tag = f"{path.stem}-{form.variant}"
@@ -50,22 +51,24 @@ class LatestForecasts:
             caching=caching,
         )
 
-    def latest(self, name: str) -> IssuedForecast:
-        """The newest forecast that was served.
+    def newest(self, name: str) -> tuple[IssuedForecast, Path]:
+        """The newest forecast whose file is there and undamaged, and that file.
 
         Raises:
             UnknownStream: There is no such stream.
-            NoForecastYet: It has not issued one.
+            NoForecastYet: It has issued none, or none is left.
         """
         self._stores.streams.stream(name)
-        issued = self._stores.forecasts.latest(name)
-        if issued is None:
-            raise NoForecastYet(f"The stream {name!r} has not issued a forecast yet.")
-        return issued
+        for issued in self._stores.forecasts.newest_first(name):
+            with suppress(NotInArchive):
+                return issued, self._stores.forecasts.local_file(issued)
+        raise NoForecastYet(
+            f"The stream {name!r} has no forecast: none was issued yet, or none is left undamaged."
+        )
 
     def _newest(self, name: str) -> tuple[IssuedForecast, Path, Mapping[str, str]]:
         """The newest forecast: fresh until the next frame is due, stale where that is late."""
-        issued = self.latest(name)
+        issued, path = self.newest(name)
         step = self._stores.streams.stream(name).step
         header = self._stores.frames.header(name, issued.forecast_reference_time)
         now = datetime.now(UTC)
@@ -75,7 +78,7 @@ class LatestForecasts:
             "Last-Modified": format_datetime(issued.issued, usegmt=True),
             "Cache-Control": f"private, max-age={int(left.total_seconds())}",
         }
-        return issued, self._stores.forecasts.local_file(issued), caching
+        return issued, path, caching
 
     async def _file(self, tag: str, form: Format, source: Path) -> FileInFormat:
         if form.name == "netcdf":

@@ -141,8 +141,7 @@ class Streams:
             NoForecastYet: There is none.
             ContractViolation: The place is outside the grid, or the grid has no place on earth.
         """
-        issued = await asyncio.to_thread(self.latest.latest, name)
-        path = await asyncio.to_thread(self.stores.forecasts.local_file, issued)
+        issued, path = await asyncio.to_thread(self.latest.newest, name)
         place = {"latitude": latitude, "longitude": longitude}
         answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})
         reference = issued.forecast_reference_time

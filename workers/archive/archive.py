@@ -1,17 +1,19 @@
 """Archive: input frames, forecasts and scores as files. The files are the truth.
 
 <root>/inputs/<sha[:2]>/<sha>.npy + .json                 frames, named by their content
-<root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>.nc
+<root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>_<size>-<sha256>.nc
 <root>/verification/adhoc/<yyyy-mm-dd>/<id>.json
 <root>/store-id                                           name of this archive
 <root>/scratch/                                           half-written files
 
-Every file is written elsewhere, flushed to the disk and renamed into place, so that a reader never
-sees half a file and a kill -9 or a power cut leaves none.
+Every file is written elsewhere, flushed to the disk, read back and renamed into place, so that a
+reader never sees half a file and a kill -9, a power cut or a full disk leaves none. Frames and
+forecasts have hashes in their names: what is damaged later counts as gone.
 """
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import re
@@ -21,19 +23,36 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from echocast.model.atomic_files import flush, move_all_into_place, move_into_place, scratch_file
+from echocast.model.atomic_files import (
+    FileDigest,
+    flush,
+    move_all_into_place,
+    move_into_place,
+    scratch_file,
+    write_whole,
+)
 from echocast.model.frames import Frames
+from echocast.workers.archive.damage import (
+    DAMAGE,
+    FORECAST,
+    INPUT,
+    Verdicts,
+    difference_from_name,
+    with_digest,
+)
 from echocast.workers.archive.frames_file import (
     FRAMES_FILE,
     description_of,
+    difference_from_hash,
     read_stored,
     stored_sha256,
     write_stored,
 )
-from echocast.workers.errors import DiskFull, NotInArchive
+from echocast.workers.errors import ArchiveDamaged, ArchiveError, DiskFull, NotInArchive
 from echocast.workers.jobs.job import Job
 
 DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
@@ -55,6 +74,7 @@ class Archive:
     ) -> None:
         self.root = root
         self._free_space_floor = free_space_floor_bytes
+        self._verdicts = Verdicts()
 
     @property
     def scratch(self) -> Path:
@@ -68,8 +88,7 @@ class Archive:
         place = self.root / "store-id"
         if not place.exists():
             with scratch_file(self.scratch) as path, suppress(FileExistsError):
-                path.write_text(uuid.uuid4().hex)
-                flush(path)
+                write_whole(path, uuid.uuid4().hex.encode())
                 os.link(path, place)  # who comes second takes the first one's
         return place.read_text()
 
@@ -114,11 +133,9 @@ class Archive:
         values = directory / FRAMES_FILE
         sha = stored_sha256(values)
         place = self._place(sha)
-        try:
-            for path in (description_of(place), place):
-                os.utime(path)  # used again: among the newest
-        except FileNotFoundError:
-            move_all_into_place({values: place, description_of(values): description_of(place)})
+        places = {values: place, description_of(values): description_of(place)}
+        if not _use_again(places):
+            move_all_into_place(places)
         return sha
 
     def load_frames(self, sha: str) -> Frames:
@@ -126,38 +143,62 @@ class Archive:
 
         Raises:
             NotInArchive: There are none.
+            ArchiveDamaged: They can't be read.
         """
-        return read_stored(self._existing(sha))
+        values = self._existing(sha)
+        try:
+            return read_stored(values)
+        except ArchiveError as error:
+            DAMAGE.report(INPUT, str(values), str(error))
+            raise ArchiveDamaged(f"The stored input is damaged: {error}") from error
 
-    def put_forecast(self, job: Job, write: Callable[[Path], None]) -> str:
+    def put_forecast(self, job: Job, write: Callable[[Path], object]) -> str:
         """Let ``write`` make the job's forecast file; its path below the root is returned.
 
         Raises:
             DiskFull: Less space is free than must stay free.
+            OSError: The file could not be written as a whole.
         """
         self.check_space()
-        relative = forecast_path(job)
-        with scratch_file(self.scratch, ".nc") as path:
+        return self.add(write, partial(forecast_path, job), ".nc")
+
+    def add(
+        self, write: Callable[[Path], object], name: Callable[[FileDigest], str], suffix: str = ""
+    ) -> str:
+        """Let ``write`` make a file, and store it under the path that follows from its digest.
+
+        Args:
+            write: Makes the file at a path.
+            name: Path below the root, which is returned.
+            suffix: Of the file while it is made.
+
+        Raises:
+            OSError: The file could not be written as a whole.
+        """
+        with scratch_file(self.scratch, suffix) as path:
             write(path)
+            flush(path)
+            relative = name(FileDigest.of(path))
             move_into_place(path, self.root / relative)
         return relative
 
     def put_verification(self, job: Job, verification: Mapping[str, Any]) -> str:
         """Store a job's scores; the path below the root is returned."""
         relative = f"verification/adhoc/{_utc(job):%Y-%m-%d}/{job.id}.json"
-        self._write(self.root / relative, lambda file: file.write(_json(verification)))
-        return relative
+        content = json.dumps(verification, allow_nan=False).encode()
+        return self.add(lambda path: write_whole(path, content), lambda _: relative)
 
     def path(self, relative: str) -> Path:
-        """Where a file of the archive lies.
+        """Where a file of the archive lies, which is what it was when it was stored.
 
         Raises:
             NotInArchive: It is not below the root, or is not there.
+            ArchiveDamaged: It is damaged.
         """
         path = self.root / relative
         if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
             raise NotInArchive(f"The archive holds no {relative!r}.")
-        return path
+        return self._verdicts.check(path, FORECAST, difference_from_name)
 
     def frames_file(self, sha: str) -> Path:
         """The ``.npy`` file of frames; their description lies beside it as ``.json``.
@@ -167,9 +208,22 @@ class Archive:
         """
         return self._existing(sha).resolve()
 
+    def checked_frames_file(self, sha: str) -> Path:
+        """The same, where the frames are those of that hash.
+
+        Raises:
+            NotInArchive: They are not stored (any more).
+            ArchiveDamaged: They are damaged.
+        """
+        return self._verdicts.check(self.frames_file(sha), INPUT, difference_from_hash)
+
     def holds(self, relative: str) -> bool:
-        """True where a file of the archive is still there."""
-        return (self.root / relative).is_file()
+        """True where a file of the archive is still there, and whole."""
+        try:
+            self.path(relative)
+        except NotInArchive:
+            return False
+        return True
 
     def _place(self, sha: str) -> Path:
         return self.root / "inputs" / sha[:2] / f"{sha}.npy"
@@ -180,24 +234,25 @@ class Archive:
             raise NotInArchive(f"The archive holds no frames {sha!r}.")
         return self._place(sha)
 
-    def _write(self, place: Path, write: Callable[[IO[bytes]], object]) -> None:
-        with scratch_file(self.scratch) as path:
-            with path.open("wb") as file:
-                write(file)
-            move_into_place(path, place)
 
-
-def forecast_path(job: Job) -> str:
+def forecast_path(job: Job, digest: FileDigest) -> str:
     """Path of a job's forecast below the archive's root."""
     reference = _utc(job)
     model = UNSAFE.sub("-", f"{job.model.name}-{job.model.version}")
-    name = f"{reference:%Y%m%dT%H%M%SZ}_{model}_{job.id}.nc"
+    name = with_digest(f"{reference:%Y%m%dT%H%M%SZ}_{model}_{job.id}", digest, ".nc")
     return f"forecasts/adhoc/{reference:%Y/%m/%d}/{name}"
+
+
+def _use_again(places: dict[Path, Path]) -> bool:
+    """Whether files are stored already, undamaged; they are among the newest then."""
+    try:
+        same = all(filecmp.cmp(*pair, shallow=False) for pair in places.items())
+        for place in reversed(places.values()) if same else ():
+            os.utime(place)
+    except FileNotFoundError:
+        return False
+    return same
 
 
 def _utc(job: Job) -> datetime:
     return job.forecast_reference_time.astimezone(UTC)
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, allow_nan=False).encode()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from echocast.model.atomic_files import flush, move_into_place, scratch_file
+from echocast.model.atomic_files import FileDigest, flush, scratch_file, write_whole
 from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import NotInArchive
 
@@ -75,14 +75,23 @@ class Files(Protocol):
     def remove_folder(self, folder: str) -> None:
         """Remove a folder that has become empty; nothing happens where it has not."""
 
-    def writing(self, path: str) -> AbstractContextManager[Path]:
-        """A context with a local path to write to, which becomes the object at its end."""
+    def add(
+        self, write: Callable[[Path], object], name: Callable[[FileDigest], str], suffix: str = ""
+    ) -> str:
+        """Let ``write`` make a local file, and store it under a path that follows from its digest.
+
+        Args:
+            write: Makes the file at a path.
+            name: Path of the object, which is returned.
+            suffix: Of the file while it is made.
+        """
 
     def local(self, path: str) -> Path:
-        """A local file with the content of an object.
+        """A local file with the content of an object, which is what it was when it was stored.
 
         Raises:
             NotInArchive: There is none.
+            ArchiveDamaged: It is damaged.
         """
 
 
@@ -105,8 +114,7 @@ class LocalFiles:
 
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""
-        with self.writing(path) as local:
-            local.write_bytes(content)
+        self.add(lambda local: write_whole(local, content), lambda _: path)
 
     def create(self, path: str, content: bytes) -> bool:
         """See :class:`Files`."""
@@ -115,8 +123,7 @@ class LocalFiles:
             return False
         place.parent.mkdir(parents=True, exist_ok=True)
         with scratch_file(self._archive.scratch, place.suffix) as local:
-            local.write_bytes(content)
-            flush(local)
+            write_whole(local, content)
             try:
                 os.link(local, place)  # fails where another process was first
             except FileExistsError:
@@ -126,7 +133,10 @@ class LocalFiles:
 
     def get(self, path: str) -> bytes:
         """See :class:`Files`."""
-        return self.local(path).read_bytes()
+        try:
+            return (self._root / path).read_bytes()
+        except FileNotFoundError:
+            raise NotInArchive(f"The archive holds no {path!r}.") from None
 
     def version(self, path: str) -> str | None:
         """See :class:`Files`."""
@@ -184,19 +194,15 @@ class LocalFiles:
         with suppress(OSError):
             (self._root / folder).rmdir()
 
-    @contextmanager
-    def writing(self, path: str) -> Iterator[Path]:
+    def add(
+        self, write: Callable[[Path], object], name: Callable[[FileDigest], str], suffix: str = ""
+    ) -> str:
         """See :class:`Files`."""
-        with scratch_file(self._archive.scratch, Path(path).suffix) as local:
-            yield local
-            move_into_place(local, self._root / path)
+        return self._archive.add(write, name, suffix)
 
     def local(self, path: str) -> Path:
         """See :class:`Files`."""
-        place = self._root / path
-        if not place.is_file():
-            raise NotInArchive(f"The archive holds no {path!r}.")
-        return place
+        return self._archive.path(path)
 
 
 def _version(status: os.stat_result) -> str:

@@ -70,6 +70,14 @@ def stored_sha256(values: Path) -> str:
         raise _no_frames(values, error) from error
 
 
+def difference_from_hash(values: Path) -> str:
+    """How stored frames differ from those of the hash in their name; empty: not at all."""
+    try:
+        return "" if stored_sha256(values) == values.stem else "Its hash is not that of its name."
+    except ArchiveError as error:
+        return str(error)
+
+
 def _described(values: Path) -> Mapping[str, Any]:
     description: Mapping[str, Any] = json.loads(description_of(values).read_bytes())
     return description

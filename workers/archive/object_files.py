@@ -6,17 +6,19 @@ one may be written on the condition that it is not there yet. No more is needed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from echocast.model.atomic_files import FileDigest, scratch_file, write_whole
 from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
 from echocast.workers.archive.files import Entry, Files, LocalFiles
-from echocast.workers.errors import ArchiveError, NotInArchive
+from echocast.workers.errors import ArchiveDamaged, ArchiveError, NotInArchive
 from echocast.workers.settings import WorkerSettings
 
 MOST_COPIES = 64  # of forecasts, on the local disk
@@ -50,6 +52,7 @@ class ObjectFiles:
     def __init__(self, url: str, copies: Path) -> None:
         self._fs, self._root = _opened(url)
         self._copies = copies
+        self._verdicts = Verdicts()
 
     def check_space(self) -> None:
         """A store has no end."""
@@ -103,13 +106,19 @@ class ObjectFiles:
     def remove_folder(self, folder: str) -> None:
         """A store has no folders."""
 
-    @contextmanager
-    def writing(self, path: str) -> Iterator[Path]:
+    def add(
+        self, write: Callable[[Path], object], name: Callable[[FileDigest], str], suffix: str = ""
+    ) -> str:
         """See :class:`.files.Files`."""
         with tempfile.TemporaryDirectory(prefix="echocast-") as folder:
-            local = Path(folder) / Path(path).name
-            yield local
+            local = Path(folder) / f"new{suffix}"
+            write(local)
+            digest = FileDigest.of(local)
+            path = name(digest)
             self._fs.put_file(str(local), self._place(path))
+        if (size := self._fs.info(self._place(path))["size"]) != digest.size:
+            raise OSError(errno.EIO, f"{size} of {digest.size} bytes were stored", path)
+        return path
 
     def local(self, path: str) -> Path:
         """See :class:`.files.Files`; forecasts never change, so a copy will do."""
@@ -118,11 +127,14 @@ class ObjectFiles:
         if not copy.is_file():
             self._copies.mkdir(parents=True, exist_ok=True)
             self._remove_old_copies()
-            handle, part = tempfile.mkstemp(dir=self._copies)
-            os.close(handle)
-            Path(part).write_bytes(self.get(path))
-            Path(part).replace(copy)
-        return copy
+            with scratch_file(self._copies) as part:
+                write_whole(part, self.get(path))
+                part.replace(copy)
+        try:
+            return self._verdicts.check(copy, FORECAST, difference_from_name)
+        except ArchiveDamaged:
+            copy.unlink(missing_ok=True)  # the object may be whole
+            raise
 
     def _remove_old_copies(self) -> None:
         copies = sorted(self._copies.iterdir(), key=lambda copy: copy.stat().st_mtime)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
+from echocast.model.atomic_files import FileDigest
 from echocast.model.verification.counts import CANARY, CHALLENGER
+from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
 from echocast.workers.archive.files import Entry, Files
+from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.paths import (
     TimeSpan,
     day_folder,
@@ -42,7 +45,7 @@ class IssuedForecast:
         roles: As what it is scored: ``model``, ``canary``, ``challenger``, ``fallback``.
         quality: Notes for the reader: bridged frames, degradation.
         issued: When, by the clock of the worker, UTC.
-        path: Its NetCDF file in the archive.
+        path: Its NetCDF file in the archive; the name says its size and SHA-256.
     """
 
     id: str
@@ -103,32 +106,41 @@ class ForecastStore:
         forecast never changes, so that its scores stay true.
         """
         description = description_path(issued)
-        if self._files.version(description) is None:
-            issued = replace(issued, path=_file_path(issued))
-            with self._files.writing(issued.path) as local:
-                write(local)
-            if self._files.create(description, encoded(issued.to_json())):
+        earlier = self._read(description, "")
+        if earlier is None:
+            path = self._files.add(write, partial(_file_path, issued), ".nc")
+            issued = replace(issued, path=path)
+            content = encoded(issued.to_json())
+            if self._files.create(description, content):
+                return issued
+            earlier = self._read(description, "")
+            if earlier is None:  # a damaged one is there
+                self._files.put(description, content)
                 return issued
             self._files.delete(issued.path)
-        return self._read(description, "")
+        return earlier
 
     def listing(self, stream: str, span: TimeSpan) -> list[IssuedForecast]:
         """Forecasts whose reference times lie in a span, oldest first."""
-        return [
+        read = (
             self._remembered(entry.path, entry.version)
             for day in span.days()
             for entry in self._descriptions(day_folder("forecasts", stream, day))
             if time_of(entry.name) in span
-        ]
+        )
+        return [issued for issued in read if issued is not None]
 
     def latest(self, stream: str) -> IssuedForecast | None:
         """The served forecast of the newest reference time, None before the first."""
+        return next(self.newest_first(stream), None)
+
+    def newest_first(self, stream: str) -> Iterator[IssuedForecast]:
+        """The served forecasts of a stream."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
             for entry in reversed(self._descriptions(folder)):
                 issued = self._remembered(entry.path, entry.version)
-                if issued.served:
-                    return issued
-        return None
+                if issued and issued.served:
+                    yield issued
 
     def compared(self, stream: str) -> set[str]:
         """Roles that forecast beside what is served, on the newest day with forecasts."""
@@ -142,14 +154,22 @@ class ForecastStore:
 
         Raises:
             NotInArchive: It was removed.
+            ArchiveDamaged: It is damaged.
         """
         return self._files.local(issued.path)
 
     def _descriptions(self, folder: str) -> list[Entry]:
         return [entry for entry in self._files.listing(folder) if entry.name.endswith(".json")]
 
-    def _read(self, path: str, _version: str) -> IssuedForecast:
-        return IssuedForecast.from_json(json.loads(self._files.get(path)))
+    def _read(self, path: str, _version: str) -> IssuedForecast | None:
+        """The forecast that a description issues; None where there is none, or a damaged one."""
+        try:
+            return IssuedForecast.from_json(json.loads(self._files.get(path)))
+        except NotInArchive:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            DAMAGE.report(DESCRIPTION, path, f"it describes no forecast: {error}")
+            return None
 
 
 def description_path(issued: IssuedForecast) -> str:
@@ -157,10 +177,11 @@ def description_path(issued: IssuedForecast) -> str:
     return f"{_place(issued)}{'' if issued.served else '_' + issued.roles[0]}.json"
 
 
-def _file_path(issued: IssuedForecast) -> str:
+def _file_path(issued: IssuedForecast, digest: FileDigest) -> str:
     """A new place for the forecast's file: who issues second must not touch the first one's."""
     model = UNSAFE.sub("-", f"{issued.model_name}-{issued.model_version}")
-    return f"{_place(issued)}_{model}_{issued.id}_{uuid.uuid4().hex[:8]}.nc"
+    stem = f"{_place(issued)}_{model}_{issued.id}_{uuid.uuid4().hex[:8]}"
+    return with_digest(stem, digest, ".nc")
 
 
 def _place(issued: IssuedForecast) -> str:

@@ -56,7 +56,7 @@ def test_a_forecast_is_shown_after_its_inputs_were_removed_and_made_again_when_i
     late = client.post(job["links"]["observations"], content=netcdf(seed=77), headers=NETCDF)
     is_problem(late, 410, "no-longer-stored")
     assert "made from are not stored any more" in late.json()["detail"]
-    for path in (home.data / "store" / "forecasts").rglob(f"*{job['id']}.nc"):
+    for path in (home.data / "store" / "forecasts").rglob(f"*{job['id']}_*.nc"):
         path.unlink()
     is_problem(client.get(job["links"]["forecast"]), 410, "no-longer-stored")
     again = client.post("/nowcast", **upload, headers=headers).json()

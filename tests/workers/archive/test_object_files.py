@@ -110,23 +110,23 @@ def test_a_listing_that_is_remembered_notices_every_change(tmp_path: Path) -> No
 
 
 def test_what_is_written_through_a_local_file_is_read_through_one(files: Files) -> None:
-    with files.writing("a/one.nc") as local:
+    def write(local: Path) -> None:
         assert files.version("a/one.nc") is None
         local.write_bytes(b"content")
+
+    assert files.add(write, lambda digest: f"a/one{'.nc' * (digest.size == 7)}") == "a/one.nc"
     assert files.local("a/one.nc").read_bytes() == b"content"
     with pytest.raises(NotInArchive):
         files.local("a/none.nc")
 
 
 def test_a_write_that_fails_leaves_nothing(files: Files) -> None:
-
-    def fail() -> None:
-        with files.writing("a/one.nc") as local:
-            local.write_bytes(b"con")
-            raise RuntimeError
+    def fail(local: Path) -> None:
+        local.write_bytes(b"con")
+        raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        fail()
+        files.add(fail, lambda _: "a/one.nc")
     assert files.version("a/one.nc") is None
 
 
