@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +26,18 @@ from echocast.model.frames import FloatArray
 from echocast.model.quantisation import MISSING_COUNT, packed_dbz, unpacked_dbz
 
 BLOCK_BYTES = 2**20
-DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (  # what NumPy and zipfile raise on bytes that are not what was written
+    OSError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -100,14 +113,16 @@ class StreamFrame:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """The frame that :meth:`to_bytes` wrote.
+        """The frame that :meth:`to_bytes` wrote, with the values that it wrote.
 
         Raises:
-            UnreadableInput: It did not.
+            UnreadableInput: It did not, or the bytes are damaged.
         """
-        with _opened(content) as parts:
-            header = _header(parts)
-            return cls(header, unpacked_dbz(parts["counts"]))
+        with _parts(content) as parts:
+            header, counts = _header(parts), parts["counts"]
+            if _hash(header.time, counts) != header.sha256:
+                raise ValueError("its values do not have the hash in its header")
+            return cls(header, unpacked_dbz(counts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,22 +209,26 @@ def read_header(content: bytes) -> FrameHeader:
     Raises:
         UnreadableInput: The object is no frame.
     """
-    with _opened(content) as parts:
+    with _parts(content) as parts:
         return _header(parts)
 
 
-def _opened(content: bytes) -> Any:
+@contextmanager
+def _parts(content: bytes) -> Iterator[Any]:
+    """The parts of a stored frame.
+
+    Raises:
+        UnreadableInput: The block can't read them.
+    """
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with np.load(io.BytesIO(content), allow_pickle=False) as parts:
+            yield parts
+    except DAMAGE as error:
         raise UnreadableInput(f"A stored frame is damaged: {short(error)}.") from error
 
 
 def _header(parts: Any) -> FrameHeader:
-    try:
-        return FrameHeader.from_json(json.loads(parts["header"].tobytes()))
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise UnreadableInput(f"A stored frame is damaged: {short(error)}.") from error
+    return FrameHeader.from_json(json.loads(parts["header"].tobytes()))
 
 
 def _header_bytes(header: FrameHeader) -> NDArray[np.uint8]:

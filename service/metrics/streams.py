@@ -47,7 +47,7 @@ NAN = math.nan
 GAUGES = {
     "missing_share": "Share of pixels that the radar did not look at, over a day.",
     "absent_frames": "Frames of a day's rhythm that did not come or were set aside.",
-    "set_aside_frames": "Frames of the newest two days that ended their workers.",
+    "set_aside_frames": "Frames of the newest two days that ended their workers or are damaged.",
     "delay_seconds": "Newest frame: from valid to received.",
     "dbz_stability_index": "Population stability index of a day's reflectivity against 30 days.",
     "dbz_percentile_95": "Reflectivity in dBZ that 95 % of a day's pixels with echo do not reach.",

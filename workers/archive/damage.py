@@ -44,15 +44,15 @@ class Damage:
         )
         for kind in KINDS:
             self.counter.labels(kind)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def report(self, kind: str, path: str, why: str) -> None:
-        """Count a damaged file and log it, unless that was done."""
+    def report(self, kind: str, path: str, why: str, version: str = "") -> None:
+        """Count a damaged file and log it, unless that was done; another version is another one."""
         with self._lock:
-            if path in self._known:
+            if (path, version) in self._known:
                 return
-            self._known[path] = None
+            self._known[path, version] = None
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self.counter.labels(kind).inc()
@@ -109,11 +109,11 @@ class Verdicts:
             ArchiveDamaged: It is damaged.
         """
         try:
-            why = self.of(path, examine)
+            why, version = self.of(path, examine), str(path.stat().st_mtime_ns)
         except FileNotFoundError:
             raise NotInArchive(f"The archive holds no {path.name!r}.") from None
         if why:
-            DAMAGE.report(kind, str(path), why)
+            DAMAGE.report(kind, str(path), why, version)
             raise ArchiveDamaged(
                 f"The stored {kind} is damaged: {why} Send the same frames again to have it made"
                 " anew."

@@ -161,14 +161,14 @@ class ForecastStore:
     def _descriptions(self, folder: str) -> list[Entry]:
         return [entry for entry in self._files.listing(folder) if entry.name.endswith(".json")]
 
-    def _read(self, path: str, _version: str) -> IssuedForecast | None:
+    def _read(self, path: str, version: str) -> IssuedForecast | None:
         """The forecast that a description issues; None where there is none, or a damaged one."""
         try:
             return IssuedForecast.from_json(json.loads(self._files.get(path)))
         except NotInArchive:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            DAMAGE.report(DESCRIPTION, path, f"it describes no forecast: {error}")
+            DAMAGE.report(DESCRIPTION, path, f"It describes no forecast: {error}.", version)
             return None
 
 

@@ -23,7 +23,7 @@ from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.input_frames import assemble, choose
+from echocast.workers.streams.input_frames import ChosenFrames, assemble, choose
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.shadow import ShadowPolicy, candidate_of, is_sampled
 from echocast.workers.streams.stores import StreamStores
@@ -130,26 +130,27 @@ class Forecasting:
         reach = TimeSpan(reference - input_frames * stream.step - stream.longest_gap, reference)
         known = {header.time for header in self._stores.frames.headers(stream.name, reach)}
         origin = self._stores.streams.origin(stream.name)
-        if reference not in known or origin is None:
-            raise ContractViolation(
-                f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
-                rule="frame-count",
-            )
-        choice = choose(stream, reference, known, input_frames)
-        frames = assemble(origin.grid, choice, partial(self._frame, stream.name))
+        while True:
+            if reference not in known or origin is None:
+                raise ContractViolation(
+                    f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
+                    rule="frame-count",
+                )
+            choice = choose(stream, reference, known, input_frames)
+            observed = self._loaded(stream.name, choice)
+            if len(observed) == len(choice.sources):
+                break
+            known -= set(choice.sources) - observed.keys()  # gone or damaged: as if missing
+        frames = assemble(origin.grid, choice, observed)
         if choice.complete:
             return JobInput(frames, choice.quality)
         fallback = fallback_forecast(frames, stream.step, leads, choice.quality)
         return JobInput(frames, choice.quality, fallback)
 
-    def _frame(self, stream: str, time: datetime) -> StreamFrame:
-        frame = self._stores.frames.get(stream, time)
-        if frame is None:
-            raise ContractViolation(
-                f"The stream {stream!r} has no frame of {time.isoformat()} any more.",
-                rule="frame-count",
-            )
-        return frame
+    def _loaded(self, stream: str, choice: ChosenFrames) -> dict[datetime, StreamFrame]:
+        """The sources of a choice that are there."""
+        frames = {time: self._stores.frames.get(stream, time) for time in choice.sources}
+        return {time: frame for time, frame in frames.items() if frame is not None}
 
     def issue(self, job: Job, forecast: ForecastStream) -> IssuedForecast:
         """Issue the forecast of a stream's job; another worker's, if that was first.

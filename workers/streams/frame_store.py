@@ -1,15 +1,14 @@
 """FrameStore: the observed frames of streams as files, one object a frame.
 
-A frame that ended its workers is set aside: an object beside it says so, and for all who look for
-frames in a span there is none.
+A frame that ended its workers, or that is damaged, is set aside: an object beside it says so, and
+for all who look for frames in a span there is none.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from functools import lru_cache
@@ -18,8 +17,9 @@ from itertools import islice
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
 from echocast.model.frames import FloatArray
+from echocast.workers.archive.damage import DAMAGE, FRAME
 from echocast.workers.archive.files import Entry, Files
-from echocast.workers.errors import ArchiveError, NotInArchive, StreamConflict
+from echocast.workers.errors import NotInArchive, StreamConflict
 from echocast.workers.streams.paths import (
     ASIDE,
     TimeSpan,
@@ -31,6 +31,7 @@ from echocast.workers.streams.paths import (
     time_of,
 )
 
+log = logging.getLogger("echocast.streams")
 REMEMBERED = 20_000  # headers, about a kilobyte each
 DECODED_BYTES = 128 * 2**20  # 40 frames of 900 x 900 pixels
 
@@ -79,27 +80,30 @@ class FrameStore:
         self._decoded = DecodedFrames(DECODED_BYTES)
 
     def put(self, stream: str, frame: StreamFrame | PackedFrame, *, replace: bool) -> str:
-        """Store a frame: ``created``, ``same`` or ``replaced``.
+        """Store a frame: ``created``, ``same`` or ``replaced``; over a damaged one in any case.
 
         Raises:
             StreamConflict: Another frame is there and must not be replaced.
         """
-        path = frame_path(stream, frame.header.time)
+        time = frame.header.time
+        path, aside = frame_path(stream, time), aside_path(stream, time)
         if self._files.create(path, frame.to_bytes()):
             return "created"
-        earlier, aside = self._read(path), aside_path(stream, frame.header.time)
-        lifted = replace and self._files.version(aside) is not None
-        if earlier.sha256 == frame.header.sha256 and not lifted:
-            return "same"
-        if not replace:
-            raise StreamConflict(
-                f"The stream {stream!r} has another frame of {frame.header.time.isoformat()}"
-                " already; send it with replace=true to replace it."
-            )
-        header = replace_fields(frame.header, late=earlier.late)  # its forecast may be due still
-        self._files.put(path, replace_fields(frame, header=header).to_bytes())
+        earlier = self._decode(path)
+        if earlier is not None:
+            lifted = replace and self._files.version(aside) is not None
+            if earlier.header.sha256 == frame.header.sha256 and not lifted:
+                return "same"
+            if not replace:
+                raise StreamConflict(
+                    f"The stream {stream!r} has another frame of {time.isoformat()} already;"
+                    " send it with replace=true to replace it."
+                )
+            late = earlier.header.late  # its forecast may be due still
+            frame = replace_fields(frame, header=replace_fields(frame.header, late=late))
+        self._files.put(path, frame.to_bytes())
         self._files.delete(aside)
-        return "replaced"
+        return "replaced" if replace else "created"
 
     def set_aside(self, stream: str, time: datetime, why: str) -> None:
         """Have a frame count as missing until it is replaced; its file stays."""
@@ -116,33 +120,28 @@ class FrameStore:
         )
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
-        """The frame of a time, None where there is none."""
+        """The frame of a time, None where there is none or a damaged one."""
         header = self.header(stream, time)
         if header is None:
             return None
         values = self._decoded.get(header.sha256)
-        return StreamFrame(header, values) if values is not None else self._decode(stream, time)
-
-    def _decode(self, stream: str, time: datetime) -> StreamFrame | None:
-        path = frame_path(stream, time)
-        try:
-            content = self._files.get(path)
-        except NotInArchive:
-            return None
-        with _damage_named(path):
-            frame = StreamFrame.from_bytes(content)
-        self._decoded.put(frame.header.sha256, frame.reflectivity_dbz)
+        if values is not None:
+            return StreamFrame(header, values)
+        frame = self._decode(frame_path(stream, time))
+        if frame is not None:
+            self._decoded.put(frame.header.sha256, frame.reflectivity_dbz)
         return frame
 
     def header(self, stream: str, time: datetime) -> FrameHeader | None:
-        """What is known of the frame of a time, None where there is none."""
+        """What is known of the frame of a time, None where there is none or a damaged one."""
         path = frame_path(stream, time)
         version = self._files.version(path)
-        return None if version is None else self._remembered(path, version)
+        return None if version is None else self._header(path, version)
 
     def headers(self, stream: str, span: TimeSpan) -> list[FrameHeader]:
         """The frames of a span that were not set aside, oldest first."""
-        return [self._remembered(entry.path, entry.version) for entry in self._in(stream, span)]
+        read = (self._header(entry.path, entry.version) for entry in self._in(stream, span))
+        return [header for header in read if header is not None]
 
     def times(self, stream: str, span: TimeSpan) -> list[datetime]:
         """When the frames of a span are valid, oldest first, from their names."""
@@ -172,15 +171,35 @@ class FrameStore:
         aside = {time_of(entry.name) for entry in entries if entry.name.endswith(ASIDE)}
         return [e for e in entries if time_of(e.name) not in aside] if aside else entries
 
-    def _read(self, path: str, _version: str = "") -> FrameHeader:
-        with _damage_named(path):
-            return read_header(self._files.get(path))
+    def _header(self, path: str, version: str) -> FrameHeader | None:
+        try:
+            return self._remembered(path, version)
+        except NotInArchive:
+            return None
+        except UnreadableInput as error:
+            self._count_as_missing(path, version, error)
+            return None
 
+    def _read(self, path: str, _version: str) -> FrameHeader:
+        return read_header(self._files.get(path))
 
-@contextmanager
-def _damage_named(path: str) -> Iterator[None]:
-    """What can't be read here was written by us: not the caller's error, but the archive's."""
-    try:
-        yield
-    except UnreadableInput as error:
-        raise ArchiveError(f"{path}: {error}") from error
+    def _decode(self, path: str) -> StreamFrame | None:
+        version = self._files.version(path)
+        try:
+            return StreamFrame.from_bytes(self._files.get(path))
+        except NotInArchive:
+            return None
+        except UnreadableInput as error:
+            self._count_as_missing(path, version or "", error)
+            return None
+
+    def _count_as_missing(self, path: str, version: str, error: UnreadableInput) -> None:
+        """Set a damaged frame aside, unless it was replaced meanwhile."""
+        why = f"{error} It counts as missing until it is sent again."
+        DAMAGE.report(FRAME, path, why, version)
+        if self._files.version(path) == version:
+            try:
+                aside = path.rpartition(".")[0] + ASIDE
+                self._files.create(aside, encoded({"why": why}))
+            except OSError as failure:
+                log.warning("%s can't be set aside now: %s", path, failure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,15 +82,14 @@ def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> dat
     return next((time - k * stream.step for k in steps if time - k * stream.step in known), None)
 
 
-def assemble(grid: Grid, choice: ChosenFrames, load: Callable[[datetime], StreamFrame]) -> Frames:
-    """Load the chosen frames and interpolate where there is none.
+def assemble(grid: Grid, choice: ChosenFrames, observed: Mapping[datetime, StreamFrame]) -> Frames:
+    """The chosen frames, interpolated where there is none.
 
     Args:
         grid: Where the pixels are.
         choice: Which frames.
-        load: The frame of a time that is known.
+        observed: The sources among them.
     """
-    observed = {time: load(time) for time in choice.sources}
     values = [
         observed[time].reflectivity_dbz if time in observed else _interpolated(observed, time)
         for time in choice.times
@@ -100,7 +99,7 @@ def assemble(grid: Grid, choice: ChosenFrames, load: Callable[[datetime], Stream
     return Frames(np.stack(values), choice.times, grid, floor, attributes)
 
 
-def _interpolated(observed: dict[datetime, StreamFrame], time: datetime) -> FloatArray:
+def _interpolated(observed: Mapping[datetime, StreamFrame], time: datetime) -> FloatArray:
     earlier = max(other for other in observed if other < time)
     later = min(other for other in observed if other > time)
     share = (time - earlier) / (later - earlier)

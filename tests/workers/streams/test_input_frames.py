@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.grid import FloatArray
 from echocast.workers.streams.forecasting import fallback_forecast
 from echocast.workers.streams.input_frames import assemble, choose, interpolate
@@ -77,11 +76,7 @@ def test_a_lonely_frame_persists() -> None:
 def test_frames_are_loaded_in_order_with_the_bridged_ones_between() -> None:
     frames = {START + slot * STEP: stream_frame(slot, seed=abs(slot)) for slot in SLOTS}
     choice = choose(STREAM, START, known(-4), 10)
-
-    def load(time: datetime) -> StreamFrame:
-        return frames[time]
-
-    assembled = assemble(GRID, choice, load)
+    assembled = assemble(GRID, choice, frames)
     assert assembled.times == choice.times
     for index, time in enumerate(choice.times):
         if time not in choice.bridged:
@@ -120,9 +115,7 @@ def test_without_the_network_a_lonely_frame_stays_and_several_move_on() -> None:
     for count, name in ((1, "persistence"), (4, "extrapolation")):
         slots = range(1 - count, 1)
         choice = choose(STREAM, START, set(times(*slots)), 10)
-        forecast = fallback_forecast(
-            assemble(GRID, choice, frames.__getitem__), STEP, 12, choice.quality
-        )
+        forecast = fallback_forecast(assemble(GRID, choice, frames), STEP, 12, choice.quality)
         assert forecast.model.name == name
         assert forecast.frames.times == times(*range(1, 13))
         assert forecast.quality == choice.quality

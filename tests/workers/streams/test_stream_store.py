@@ -14,9 +14,9 @@ from echocast.model.verification.frame_statistics import describe, percentile_db
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import ArchiveError, StreamConflict, UnknownStream
+from echocast.workers.errors import StreamConflict, UnknownStream
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.paths import TimeSpan, frame_path
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import mean_speed_m_s
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
@@ -155,14 +155,6 @@ def test_a_damaged_frame_is_said_to_be_damaged(cut: int) -> None:
     for read in (read_header, StreamFrame.from_bytes):
         with pytest.raises(UnreadableInput, match="damaged"):
             read(content)
-
-
-def test_a_frame_damaged_in_the_archive_is_the_archives_fault(stores: StreamStores) -> None:
-    stores.files.put(frame_path("radar", START), b"no frame")
-    with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
-        stores.frames.get("radar", START)
-    with pytest.raises(ArchiveError, match=r"frames/radar/.*damaged"):
-        stores.frames.header("radar", START)
 
 
 def test_only_the_same_values_are_the_same_frame(stores: StreamStores) -> None:
