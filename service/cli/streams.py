@@ -121,7 +121,7 @@ def reindex(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the engine's sums of all streams again from the files."""
+    """Make the engine's sums of all streams again from the files; exit 1 where some are damaged."""
     from echocast.workers.settings import WorkerSettings
     from echocast.workers.streams.reindex import reindex_all
 
@@ -131,7 +131,7 @@ def reindex(
     else:
         for name, result in results.items():
             typer.echo(f"{name}: {result}")
-    if any(result.differing for result in results.values()):
+    if any(result.differing or result.damaged for result in results.values()):
         raise typer.Exit(1)
 
 

@@ -20,15 +20,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
+import math
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from echocast.model.verification.counts import Counts
+from echocast.workers.archive.damage import COUNTS, DAMAGE
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.paths import (
@@ -46,14 +47,14 @@ from echocast.workers.streams.paths import (
 REMEMBERED = 8192  # objects whose forecasts are known, some hundred bytes each
 REMEMBERED_COUNTS = 32  # objects whose counts are known, some hundred kilobytes each
 
-log = logging.getLogger("echocast.streams")
 FrameCounts = Mapping[str, Counts]  # by forecast
 
 
 @dataclass(frozen=True)
 class CountsObject:
-    """One object with counts: ``<time>_<frame>.<digest>.json``.
+    """One object with counts: ``<time>_<frame>.<digest>.json``; the digest is that of its content.
 
+    Before 2.1.0 it was that of the ids of the forecasts.
     Of earlier versions: ``<time>_<forecast>_<frame>.json``, with the counts of one forecast.
     """
 
@@ -68,6 +69,11 @@ class CountsObject:
     def forecast(self) -> str | None:
         """The only forecast, in objects of earlier versions."""
         return self.name[1] if len(self.name) == 3 else None
+
+    @property
+    def digest(self) -> str:
+        """The digest in the name."""
+        return self.entry.name.split(".")[-2]
 
     @property
     def frame(self) -> tuple[datetime, str]:
@@ -93,12 +99,15 @@ class CountedFrame:
 class CountStore:
     """Counts as files; safe to share among threads and processes.
 
+    ``damaged`` says what is wrong with objects, by their paths; whoever reads them adds to it.
+
     Args:
         files: Where they lie.
     """
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self.damaged: dict[str, str] = {}
         self._counts = lru_cache(REMEMBERED_COUNTS)(self._read)
         self._forecasts = lru_cache(REMEMBERED)(self._read_forecasts)
 
@@ -141,8 +150,9 @@ class CountStore:
         """Add counts of forecasts to those of a frame; adding them again changes nothing."""
         before = self._frame(stream, time, frame_sha)
         together = {**self.counts(before), **counts}
-        path = counts_path(stream, time, frame_sha, together)
-        self._files.put(path, encoded(together))
+        content = encoded(together)
+        path = counts_path(stream, time, frame_sha, content)
+        self._files.put(path, content)
         self._delete(before, but=path)
 
     def merge(self, stream: str, span: TimeSpan) -> None:
@@ -195,21 +205,49 @@ class CountStore:
     def _read_forecasts(self, path: str, version: str) -> tuple[str, ...]:
         return tuple(map(sys.intern, self._counts(path, version)))
 
-    def _read(self, path: str, _version: str) -> FrameCounts:
-        """The counts in an object; a damaged one has none."""
+    def _read(self, path: str, version: str) -> FrameCounts:
+        """The counts in an object; a damaged one has none, and its forecasts are counted again."""
+        content = self._files.get(path)
         try:
-            counts: FrameCounts = json.loads(self._files.get(path))
-        except ValueError as error:
-            log.error("%s holds no counts: %s", path, error)
+            return _parsed(path, content)
+        except (ValueError, TypeError, AttributeError) as error:
+            self.damaged[path] = str(error)
+            DAMAGE.report(COUNTS, path, f"It holds no counts: {error}.", version)
             return {}
-        forecast = CountsObject(Entry(path, "")).forecast
-        return {forecast: counts} if forecast else counts  # type: ignore[dict-item]
 
 
-def counts_path(stream: str, time: datetime, frame_sha: str, forecasts: Iterable[str]) -> str:
-    """Where the counts of some forecasts at a frame lie: other forecasts, another object."""
-    digest = hashlib.sha256("\n".join(sorted(forecasts)).encode()).hexdigest()[:HASH_LENGTH]
-    return f"{day_folder('counts', stream, time)}/{stamp(time)}_{frame_sha}.{digest}.json"
+def _parsed(path: str, content: bytes) -> FrameCounts:
+    """The counts in the content of an object.
+
+    Raises:
+        ValueError: It is not what was written.
+        TypeError: It is JSON, but no counts.
+        AttributeError: Likewise.
+    """
+    counts = json.loads(content)
+    one = CountsObject(Entry(path, ""))
+    if one.forecast:
+        counts = {one.forecast: counts}
+    elif one.digest == _digest(content):
+        return counts  # type: ignore[no-any-return]
+    elif one.digest != _digest("\n".join(sorted(counts)).encode()):
+        raise ValueError("its hash is not that in its name")
+    for named in counts.values():
+        for name, numbers in named.items():
+            lead = float(name.partition("|")[0])
+            if not math.isfinite(lead) or {type(number) for number in numbers} - {int}:
+                raise ValueError(f"{name[:40]!r} does not name whole numbers of a lead time")
+    return counts  # type: ignore[no-any-return]
+
+
+def counts_path(stream: str, time: datetime, frame_sha: str, content: bytes) -> str:
+    """Where counts at a frame lie: other counts, another object."""
+    folder = day_folder("counts", stream, time)
+    return f"{folder}/{stamp(time)}_{frame_sha}.{_digest(content)}.json"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:HASH_LENGTH]
 
 
 def earlier_folder(stream: str, day: datetime) -> str:

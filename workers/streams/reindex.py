@@ -31,6 +31,8 @@ class Reindexed:
         pairs: Pairs of forecast and frame with counts.
         counted: Pairs that had no counts and were counted now.
         differing: Pairs whose stored counts a recount did not reproduce; None: not recounted.
+        damaged: Objects that held no counts any more; what their forecasts and frames still show
+            was counted again.
     """
 
     frames: int
@@ -38,10 +40,14 @@ class Reindexed:
     pairs: int
     counted: int
     differing: int | None = None
+    damaged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{self.frames} frames, {self.forecasts} forecasts, {self.pairs} pairs"
         text += f", {self.counted} of them counted now" if self.counted else ""
+        if self.damaged:
+            text += "; damaged, left out and counted again where forecast and frame are there: "
+            text += ", ".join(self.damaged)
         return text if self.differing is None else f"{text}; {self.differing} differ from a recount"
 
 
@@ -58,7 +64,8 @@ def reindex(stores: StreamStores, scorer: Scorer, sums: CountSums, stream: str) 
         frames += len(stores.frames.headers(stream, span))
         forecasts += len(stores.forecasts.listing(stream, span))
         pairs += len(scorer.pending(stream, span).counted)
-    return Reindexed(frames, forecasts, pairs, counted)
+    damaged = (path for path in stores.counts.damaged if path.split("/")[1] == stream)
+    return Reindexed(frames, forecasts, pairs, counted, damaged=tuple(sorted(damaged)))
 
 
 def stored(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:

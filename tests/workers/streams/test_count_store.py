@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from echocast.service.cli.main import app
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.count_store import CountStore
-from echocast.workers.streams.paths import TimeSpan, encoded, stamp
-from echocast.workers.streams.reindex import differing, reindex, stored
+from echocast.workers.streams.paths import TimeSpan, encoded, frame_path, stamp
+from echocast.workers.streams.reindex import Reindexed, differing, reindex, stored
 from tests.workers.streams.stream_bench import ALL, START, STEP, Bench
 
 SHA = "f" * 16
@@ -109,6 +114,94 @@ def test_a_damaged_object_is_counted_anew(bench: Bench) -> None:
     bench.stores.files.put(counted.entry.path, b'{"observed": ')
     assert bench.score() == 2
     assert bench.agrees()
+
+
+def with_ids_in_the_name(path: Path, content: bytes) -> None:
+    """As before 2.1.0: the digest in the name is that of the forecasts, not of the counts."""
+    ids = "\n".join(sorted(json.loads(path.read_bytes()))).encode()
+    digest = hashlib.sha256(ids).hexdigest()[:16]
+    path.unlink()
+    path.with_name(f"{path.name.split('.')[0]}.{digest}.json").write_bytes(content)
+
+
+def one_more(content: bytes) -> bytes:
+    at = content.index(b": [") + 3
+    return content[:at] + (b"8" if content[at : at + 1] != b"8" else b"7") + content[at + 1 :]
+
+
+COUNTS_DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "lead reads NaN": lambda content: content.replace(b'"5|', b'"NaN|', 1),
+    "number is NaN": lambda content: content.replace(b": [", b": [NaN, ", 1),
+    "number is a fraction": lambda content: content.replace(b": [", b": [0.5, ", 1),
+    "cut": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "no JSON": lambda content: b"rain",
+    "no object": lambda content: b"[1, 2]",
+    "a number": lambda content: b"1",
+    "no counts": lambda content: b'{"a": 1}',
+    "another count": one_more,
+}
+
+
+# The names of older objects say nothing about their counts.
+NOTICED = [(d, older) for d in COUNTS_DAMAGES for older in (False, True)]
+NOTICED.remove(("another count", True))
+
+
+@pytest.mark.parametrize(("damage", "older"), NOTICED)
+def test_reindex_names_damaged_counts_and_counts_them_again(
+    bench: Bench, tmp_path: Path, damage: str, older: bool
+) -> None:
+    for slot in range(3):
+        bench.put(slot, seed=slot)
+        bench.issue(slot)
+    bench.score()
+    assert bench.agrees()
+    before = bench.sums.over("radar", ALL)
+    path = paths(tmp_path)[1]
+    content = COUNTS_DAMAGES[damage](path.read_bytes())
+    if older:
+        with_ids_in_the_name(path, content)
+    else:
+        path.write_bytes(content)
+    again = Bench(tmp_path, bench.sums.engine)  # a process that starts now
+    outcome = reindex(again.stores, again.scorer, again.sums, "radar")
+    assert [Path(name).name.split(".")[0] for name in outcome.damaged] == [path.name.split(".")[0]]
+    assert outcome.damaged[0] in str(outcome)
+    assert outcome.counted
+    assert again.agrees()
+    assert again.sums.over("radar", ALL) == before
+    clean = Bench(tmp_path, bench.sums.engine)
+    assert reindex(clean.stores, clean.scorer, clean.sums, "radar").damaged == ()
+
+
+def test_damaged_counts_whose_frame_is_gone_are_left_out(bench: Bench, tmp_path: Path) -> None:
+    for slot in range(3):
+        bench.put(slot, seed=slot)
+        bench.issue(slot)
+    bench.score()
+    path = paths(tmp_path)[1]
+    bench.stores.files.delete(frame_path("radar", START + STEP))
+    path.write_bytes(COUNTS_DAMAGES["lead reads NaN"](path.read_bytes()))
+    again = Bench(tmp_path, bench.sums.engine)
+    outcome = reindex(again.stores, again.scorer, again.sums, "radar")
+    assert outcome.damaged == (str(path.relative_to(tmp_path)),)
+    sums = again.sums.over("radar", ALL)
+    assert sums
+    assert all(math.isfinite(float(name.partition("|")[0])) for name in sums)
+
+
+def test_the_command_ends_with_1_and_names_what_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "counts/radar/2026/07/01/20260701T233500Z_f.d.json"
+    for damaged, code in (((path,), 1), ((), 0)):
+        result = {"radar": Reindexed(3, 3, 9, 0, damaged=damaged)}
+        monkeypatch.setattr(
+            "echocast.workers.streams.reindex.reindex_all", lambda *_, result=result, **__: result
+        )
+        for arguments in (["reindex"], ["reindex", "--json"]):
+            ended = CliRunner().invoke(app, arguments)
+            assert ended.exit_code == code
+            assert (path in ended.output) == bool(damaged)
 
 
 def write_as_before(bench: Bench) -> None:
