@@ -15,7 +15,7 @@ import typer
 
 from echocast import __version__
 from echocast.model.errors import EchocastError
-from echocast.service.cli import models, streams
+from echocast.service.cli import archive, models, streams
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
@@ -172,6 +172,7 @@ for _name, _summary in OFFLINE.items():
 
 
 streams.install(app)
+archive.install(app)
 models.install(app)
 
 

@@ -209,14 +209,14 @@ class CountStore:
         """The counts in an object; a damaged one has none, and its forecasts are counted again."""
         content = self._files.get(path)
         try:
-            return _parsed(path, content)
+            return parsed_counts(path, content)
         except (ValueError, TypeError, AttributeError) as error:
             self.damaged[path] = str(error)
             DAMAGE.report(COUNTS, path, f"It holds no counts: {error}.", version)
             return {}
 
 
-def _parsed(path: str, content: bytes) -> FrameCounts:
+def parsed_counts(path: str, content: bytes) -> FrameCounts:
     """The counts in the content of an object.
 
     Raises:
