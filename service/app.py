@@ -17,7 +17,6 @@ from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
-from echocast.service.decoding.scratch import Scratch
 from echocast.service.dependencies import Resources
 from echocast.service.http import problems
 from echocast.service.http.query_parameters import check_parameters
@@ -41,6 +40,7 @@ from echocast.service.settings import ServiceSettings
 from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.damage import DAMAGE
+from echocast.workers.archive.scratch import Scratch
 from echocast.workers.archive.store_identity import check_same_store
 from echocast.workers.engine.url import client_url
 from echocast.workers.inference.champion_watch import open_registry
@@ -141,7 +141,7 @@ async def running(
 ) -> AsyncIterator[None]:
     """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
     await asyncio.to_thread(open_registry, settings.models_root, "gateway")
-    scratch = Scratch(nowcasts.archive.scratch)
+    scratch = Scratch(nowcasts.archive.scratch_root, "gateway")
     limit = RateLimit(settings.renderings_per_minute, "renderings")
     renderings = RenderingCache(renderers, limit, scratch)
     of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings)

@@ -16,7 +16,6 @@ from echocast.service.auth.account import Account, current_account
 from echocast.service.auth.keys import Key, KeyRing
 from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.receive import receive_upload
-from echocast.service.decoding.scratch import Scratch
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import MissingScope
 from echocast.service.http.media_types import media_type
@@ -27,6 +26,7 @@ from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.streams import Streams
+from echocast.workers.archive.scratch import Scratch
 from echocast.workers.errors import UnknownStream
 
 PLAIN_NUMBER = re.compile(r"\s*[+-]?[\d._]+([eE][+-]?\d+)?\s*")

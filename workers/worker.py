@@ -18,6 +18,7 @@ from echocast.model.registry.registry import Registry
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.archive.retention import remove_oldest
+from echocast.workers.archive.scratch import remove_abandoned
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.inference.batcher import Batcher, BatchLimits
 from echocast.workers.inference.champion_watch import ChampionWatch, open_registry, startup_models
@@ -93,6 +94,7 @@ def running_context(
         metrics=metrics,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
     )
+    remove_abandoned(context.archive.scratch_root)
     watch = ChampionWatch(registry, context.models, metrics)
     watch.update()
     threads: tuple[Batcher | Periodic, ...] = (

@@ -15,9 +15,9 @@ from starlette.background import BackgroundTask
 from echocast.service.auth.account import current_account
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.decoding.pool import Pool
-from echocast.service.decoding.scratch import Scratch
 from echocast.service.http.forecast_response import FileInFormat
 from echocast.service.http.formats import Format
+from echocast.workers.archive.scratch import Scratch
 
 MOST_RENDERINGS = 64
 MOST_BYTES = 512 * 1024 * 1024

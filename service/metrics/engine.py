@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -44,7 +43,7 @@ class EngineCollector(Collector):
             yield from self._workers(status)
 
     def _free(self) -> float:
-        return shutil.disk_usage(self._archive.scratch).free
+        return self._archive.free_bytes()
 
     def _engine(self, status: QueueStatus) -> Iterator[Metric]:
         yield _gauge("queue_jobs", "Jobs that wait.", status.waiting)

@@ -241,7 +241,7 @@ def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World) -> No
 def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World) -> None:
     world.start_worker()
     job = world.submit(storm(0, mood="parts:0.5")).job
-    written = until(lambda: list(world.archive.scratch.glob("*.nc")))
+    written = until(lambda: list(world.archive.scratch_root.rglob("*.nc")))
     assert world.jobs.release(job.id).status == "cancelled"
     until(lambda: not any(path.exists() for path in written))
     assert not list(world.archive.root.glob("forecasts/**/*.nc"))

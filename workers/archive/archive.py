@@ -4,7 +4,7 @@
 <root>/forecasts/adhoc/<yyyy>/<mm>/<dd>/<reference time>_<model>_<id>_<size>-<sha256>.nc
 <root>/verification/adhoc/<yyyy-mm-dd>/<id>.json
 <root>/store-id                                           name of this archive
-<root>/scratch/                                           half-written files
+<root>/scratch/<role>-<host>-<pid>-.../                   half-written files of one process
 
 Every file is written elsewhere, flushed to the disk, read back and renamed into place, so that a
 reader never sees half a file and a kill -9, a power cut or a full disk leaves none. Frames and
@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -52,6 +53,7 @@ from echocast.workers.archive.frames_file import (
     stored_sha256,
     write_stored,
 )
+from echocast.workers.archive.scratch import Scratch
 from echocast.workers.errors import ArchiveDamaged, ArchiveError, DiskFull, NotInArchive
 from echocast.workers.jobs.job import Job
 
@@ -75,13 +77,26 @@ class Archive:
         self.root = root
         self._free_space_floor = free_space_floor_bytes
         self._verdicts = Verdicts()
+        self._scratch: Scratch | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def scratch_root(self) -> Path:
+        """Where processes have their folders for half-written files."""
+        return self.root / "scratch"
 
     @property
     def scratch(self) -> Path:
-        """Folder for half-written files, on the same file system as the archive."""
-        path = self.root / "scratch"
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        """This object's own folder for half-written files, on the archive's file system."""
+        with self._lock:
+            if self._scratch is None or not self._scratch.path.is_dir():
+                self._scratch = Scratch(self.scratch_root, "archive")
+            return self._scratch.path
+
+    def free_bytes(self) -> int:
+        """Free space on the archive's disk."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).free
 
     def identity(self) -> str:
         """The name that this archive gave itself when it was first used; copies share it."""
@@ -98,7 +113,7 @@ class Archive:
         Raises:
             DiskFull: Less space is free than must stay free, or the disk can only be read.
         """
-        free = shutil.disk_usage(self.scratch).free
+        free = self.free_bytes()
         floor = max(self._free_space_floor, LEAST_FREE_BYTES)
         if free < floor:
             raise DiskFull(f"The archive's disk has {free} bytes left, but {floor} must stay free.")
@@ -107,7 +122,7 @@ class Archive:
 
     def bytes_to_free(self) -> int:
         """Bytes to remove so that twice as much is free as must stay free, and work goes on."""
-        return max(0, 2 * self._free_space_floor - shutil.disk_usage(self.scratch).free)
+        return max(0, 2 * self._free_space_floor - self.free_bytes())
 
     def put_frames(self, frames: Frames) -> str:
         """Store frames under the hash of their content, which is returned.

@@ -17,6 +17,7 @@ from echocast.model.frames import Frames
 from echocast.workers.archive.archive import Archive, forecast_path
 from echocast.workers.archive.damage import DAMAGE, recorded_digest
 from echocast.workers.archive.retention import remove_oldest
+from echocast.workers.archive.scratch import LOCK
 from echocast.workers.errors import ArchiveDamaged, ArchiveError, DiskFull, NotInArchive
 from echocast.workers.jobs.job import Job
 from tests.workers.storms import storm
@@ -68,7 +69,7 @@ def test_the_same_frames_are_stored_once(archive: Archive) -> None:
     written = place.stat().st_ino
     assert archive.put_frames(storm()) == first
     assert place.stat().st_ino == written
-    assert list(archive.scratch.iterdir()) == []
+    assert [path.name for path in archive.scratch.iterdir()] == [LOCK]
 
 
 def test_frames_of_a_decoding_child_are_adopted_by_renaming(
@@ -152,7 +153,7 @@ def test_a_forecast_appears_whole_or_not_at_all(archive: Archive) -> None:
     with pytest.raises(RuntimeError):
         archive.put_forecast(job(), fail)
     assert not (archive.root / "forecasts").exists()
-    assert list(archive.scratch.iterdir()) == []
+    assert [path.name for path in archive.scratch.iterdir()] == [LOCK]
     relative = archive.put_forecast(job(), lambda path: path.write_bytes(b"whole"))
     assert archive.path(relative).read_bytes() == b"whole"
 
