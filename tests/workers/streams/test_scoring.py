@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.streams.paths import TimeSpan, encoded
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import differing, reindex, stored
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import ALL, START, Bench
@@ -143,11 +143,11 @@ def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     bench.score()
     assert differing(bench.stores, bench.scorer, "radar") == 0
     (frame,) = bench.stores.counts.frames("radar", ALL)
-    (counted,) = frame.objects
     changed = bench.stores.counts.counts(frame)
     forecast = next(name for name in changed if name != "observed")
     changed[forecast] = {**changed[forecast], "5|model|30": [1, 2, 3, 4]}
-    bench.stores.files.put(counted.entry.path, encoded(changed))
+    bench.stores.counts.drop(frame)
+    bench.stores.counts.put("radar", frame.valid_time, frame.frame_sha, changed)
     assert differing(bench.stores, bench.scorer, "radar") == 1
 
 
