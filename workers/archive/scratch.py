@@ -34,11 +34,8 @@ class Scratch:
     def __init__(self, root: Path, role: str) -> None:
         root.mkdir(parents=True, exist_ok=True)
         remove_abandoned(root)
-        prefix = f"{role}-{_host()}-{os.getpid()}-"
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=root)).resolve()
-        self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.close = weakref.finalize(self, _remove, self.path, self._lock, os.getpid())
+        self.path, lock = _locked_folder(root, f"{role}-{_host()}-{os.getpid()}-")
+        self.close = weakref.finalize(self, _remove, self.path, lock, os.getpid())
 
     @contextmanager
     def directory(self) -> Iterator[Path]:
@@ -63,6 +60,17 @@ def remove_abandoned(root: Path) -> None:
                 _remove_loose(path, age)
             elif f"-{_host()}-" in path.name or age > OTHER_HOST_SECONDS:
                 _remove_unlocked(path)
+
+
+def _locked_folder(root: Path, prefix: str) -> tuple[Path, int]:
+    """A new folder and its lock; another one where it was removed before it was locked."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=root)).resolve()
+        lock = os.open(path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return path, lock
+        os.close(lock)
 
 
 def _remove_loose(path: Path, age_seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -95,6 +96,25 @@ def test_a_folder_is_gone_with_its_owner(tmp_path: Path) -> None:
     path = archive.scratch
     del archive
     assert not path.exists()
+
+
+def test_many_that_begin_at_once_do_not_remove_each_others(tmp_path: Path) -> None:
+    made: list[Scratch] = []
+    barrier = threading.Barrier(8)
+
+    def begin() -> None:
+        barrier.wait()
+        made.extend(Scratch(tmp_path, "archive") for _ in range(25))
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 200
+    assert all((scratch.path / LOCK).is_file() for scratch in made)
+    for scratch in made:
+        scratch.close()
 
 
 def test_a_starting_worker_removes_what_a_killed_one_left(world: World) -> None:

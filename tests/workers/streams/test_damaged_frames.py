@@ -164,7 +164,9 @@ def test_a_nowcast_whose_newest_frame_is_damaged_fails_and_is_made_when_it_comes
     processing.on_frame("radar", START)
     flip(world.settings.archive_root / frame_path("radar", START))
     world.start_worker()
-    until(lambda: stores.frames.set_aside_times("radar"))
+    job = processing.engine.redis.keys("echocast:job:*")[0].rpartition(":")[2]
+    assert world.end_of(job).status == "failed"
+    assert stores.frames.set_aside_times("radar")
     assert stores.forecasts.latest("radar") is None
     now = datetime.now(START.tzinfo)
     again = replace(sent, header=replace(sent.header, received=now))
