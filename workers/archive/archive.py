@@ -117,7 +117,7 @@ class Archive:
         floor = max(self._free_space_floor, LEAST_FREE_BYTES)
         if free < floor:
             raise DiskFull(f"The archive's disk has {free} bytes left, but {floor} must stay free.")
-        if os.statvfs(self.scratch).f_flag & os.ST_RDONLY:
+        if os.statvfs(self.root).f_flag & os.ST_RDONLY:
             raise DiskFull("The archive's disk can only be read: it is mounted read-only.")
 
     def bytes_to_free(self) -> int:
