@@ -15,11 +15,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-<<<<<<< HEAD
-.PHONY: install demo test check up clean sbom audit
-=======
-.PHONY: install prometheus demo test check up clean
->>>>>>> 27779415621ee4324c540109ea5cd097a636eef3
+.PHONY: install prometheus demo test check up clean sbom audit
 
 install: $(VENV)/.installed
 
