@@ -39,7 +39,6 @@ from echocast.service.routes import forecast, models, nowcast, streams, system, 
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
-from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.archive.scratch import Scratch
 from echocast.workers.archive.store_identity import check_same_store
 from echocast.workers.engine.url import client_url
@@ -122,7 +121,6 @@ def register_collectors(
     store, archive = nowcasts.store, nowcasts.archive
     reader = nowcasts.catalogue.registry.reader
     for collector in (
-        DAMAGE.counter,
         EngineCollector(store, archive, settings.free_space_floor_bytes),
         RegistryCollector(reader),
         RetrainingCollector(reader, store.engine, settings.retrain_interval_seconds),

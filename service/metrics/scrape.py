@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from echocast.service.metrics.exposition import StreamExposition, text_of
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.settings import ServiceSettings
+from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.errors import EngineUnavailable
 
 WORKER_PATIENCE_SECONDS = 2.0
@@ -35,7 +36,8 @@ def _scraped(
     parts = [metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
         parts.append(streams())
-    parts.append(joined(metrics_of_workers(settings)))
+    here = "gateway", list(DAMAGE.counter.collect())  # of one family with those of the workers
+    parts.append(joined([here, *metrics_of_workers(settings)]))
     return b"".join(parts)
 
 

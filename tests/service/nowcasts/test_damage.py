@@ -33,7 +33,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 def damaged_forecasts(client: httpx.Client) -> float:
     text = client.get("/metrics").text
-    match = re.search(r'^echocast_archive_damaged_total{kind="forecast"} (\S+)$', text, re.M)
+    sample = r'^echocast_archive_damaged_total{kind="forecast",worker="gateway"} (\S+)$'
+    match = re.search(sample, text, re.M)
     assert match, "the metric is there from the beginning"
     return float(match[1])
 
