@@ -40,9 +40,9 @@ def check_heaps(path: Path) -> None:
 
 
 def _length_bytes(content: mmap.mmap) -> int:
-    """How many bytes a length takes in this file, by its superblock."""
-    version = content[8]
-    return content[14 if version < 2 else 10]
+    """How many bytes a length takes in this file, by its superblock; 0 where that is cut off."""
+    superblock = content[:15].ljust(15, b"\0")
+    return superblock[14 if superblock[8] < 2 else 10]
 
 
 def _count_objects(content: mmap.mmap, start: int, width: int, path: Path) -> int:
