@@ -23,7 +23,6 @@ def bound_socket(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
-    listener.set_inheritable(True)
     return listener
 
 

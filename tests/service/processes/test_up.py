@@ -277,3 +277,9 @@ def test_demo_takes_a_persons_files(models: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("echocast: ")
     assert "mine.nc" in done.stderr
+
+
+def test_children_do_not_inherit_the_listening_socket() -> None:
+    """A child that outlives a killed gateway for a moment would keep its port from the next one."""
+    with bound_socket("127.0.0.1", 0) as listener:
+        assert not listener.get_inheritable()
