@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from echocast.model.grid import FloatArray, Grid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256"]
+__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256", "joined_notes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,8 @@ class Frames:
         grid: Where the pixels are.
         no_rain_dbz: The product's floor: value of "measured, no echo", in dBZ.
         attributes: Provenance carried along (source, institution, zr_a, zr_b, ...).
+        notes: What a reader of the forecast should know of the input, a sentence by subject; the
+            forecast's ``quality`` repeats it. E.g. how contradicting codes were read.
 
     Raises:
         ContractViolation: Shapes disagree, an infinity, or times not strictly increasing UTC.
@@ -44,6 +46,7 @@ class Frames:
     grid: Grid
     no_rain_dbz: float = 0.0
     attributes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_description()
@@ -57,6 +60,7 @@ class Frames:
         grid: Grid,
         no_rain_dbz: float,
         attributes: Mapping[str, str],
+        notes: Mapping[str, str],
     ) -> Self:
         """Frames of values that cannot be infinite, so that not every pixel is looked at again.
 
@@ -64,7 +68,7 @@ class Frames:
         interpolated between valid frames cannot be infinite.
         """
         frames = object.__new__(cls)
-        given = (reflectivity_dbz, times, grid, no_rain_dbz, attributes)
+        given = (reflectivity_dbz, times, grid, no_rain_dbz, attributes, notes)
         for name, value in zip(cls.__dataclass_fields__, given, strict=True):
             object.__setattr__(frames, name, value)
         frames._check_description()
@@ -168,11 +172,13 @@ class Frames:
 
     def with_values(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
         """Other values and times on the same grid, with the same floor and provenance."""
-        return Frames(reflectivity_dbz, tuple(times), self.grid, self.no_rain_dbz, self.attributes)
+        return replace(self, reflectivity_dbz=reflectivity_dbz, times=tuple(times))
 
     def derived(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
         """As :meth:`with_values`, of values that cannot be infinite; see :meth:`trusted`."""
-        return Frames.trusted(reflectivity_dbz, times, self.grid, self.no_rain_dbz, self.attributes)
+        return Frames.trusted(
+            reflectivity_dbz, times, self.grid, self.no_rain_dbz, self.attributes, self.notes
+        )
 
     @staticmethod
     def overlaid(parts: Sequence[Frames]) -> Frames:
@@ -201,7 +207,9 @@ class Frames:
 
     def description(self) -> dict[str, Any]:
         """Everything but the values, as plain JSON: stored beside them in an archive."""
+        notes = {"notes": dict(self.notes)} if self.notes else {}
         return {
+            **notes,
             "times": [time.isoformat() for time in self.times],
             "grid": self.grid.to_json(),
             "no_rain_dbz": self.no_rain_dbz,
@@ -229,13 +237,23 @@ class Frames:
 
 def _described(
     description: Mapping[str, Any],
-) -> tuple[tuple[datetime, ...], Grid, float, dict[str, str]]:
+) -> tuple[tuple[datetime, ...], Grid, float, dict[str, str], dict[str, str]]:
     return (
         tuple(datetime.fromisoformat(t).astimezone(UTC) for t in description["times"]),
         Grid.from_json(description["grid"]),
         float(description["no_rain_dbz"]),
         {str(k): str(v) for k, v in description["attributes"].items()},
+        {str(k): str(v) for k, v in description.get("notes", {}).items()},
     )
+
+
+def joined_notes(notes: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Notes of several frames as one: of each subject every different sentence once."""
+    sentences: dict[str, dict[str, None]] = {}
+    for part in notes:
+        for subject, sentence in part.items():
+            sentences.setdefault(subject, {})[sentence] = None
+    return {subject: " ".join(different) for subject, different in sentences.items()}
 
 
 def median_step(times: Sequence[datetime]) -> timedelta:

@@ -131,7 +131,7 @@ class _About:
         """Some lead times: two fields (time, y, x) and the newest observation (y, x) in dBZ."""
         given = json.loads(self.attributes["input_attributes"])
         grid, floor = self.grid, self.no_rain_dbz
-        frames = Frames.trusted(forecast, self.times[which], grid, floor, given)
+        frames = Frames.trusted(forecast, self.times[which], grid, floor, given, {})
         repeated = np.where(frames.missing, np.float32(np.nan), last)
         return Forecast(
             frames=frames,

@@ -18,7 +18,7 @@ from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.netcdf_reader import FrameChooser, netcdf_header, read_netcdf
 from echocast.model.formats.odim_reader import is_odim, odim_header, read_odim
-from echocast.model.frames import Frames
+from echocast.model.frames import Frames, joined_notes
 
 __all__ = ["between", "merge", "newest", "read_frames", "read_header", "read_json", "read_netcdf"]
 
@@ -129,7 +129,8 @@ def merge(parts: Sequence[Frames]) -> Frames:
         parts: At least one sequence.
 
     Returns:
-        All frames; the lowest floor; the attributes on which all parts agree.
+        All frames; the lowest floor; the attributes on which all parts agree; the
+        notes of all.
 
     Raises:
         ContractViolation: There is nothing to merge, grids differ, or two frames of the same time
@@ -150,6 +151,7 @@ def merge(parts: Sequence[Frames]) -> Frames:
         first.grid,
         min(part.no_rain_dbz for part in parts),
         dict(sorted(agreed)),
+        joined_notes(part.notes for part in parts),
     )
 
 

@@ -13,9 +13,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from echocast.model.frames import FloatArray
 from echocast.model.quantisation import MISSING_COUNT, packed_dbz, unpacked_dbz
 
 BLOCK_BYTES = 2**20
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 DAMAGE = (  # what NumPy and zipfile raise on bytes that are not what was written
     OSError,
     ValueError,
@@ -52,6 +54,7 @@ class FrameHeader:
         late: Whether a later frame was there already; a late frame is scored, not forecast from.
         missing_share: Share of pixels that the radar did not look at, 0..1.
         attributes: Provenance.
+        notes: See :class:`echocast.model.frames.Frames`.
     """
 
     time: datetime
@@ -61,11 +64,13 @@ class FrameHeader:
     late: bool
     missing_share: float
     attributes: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal header back."""
         times = {"time": self.time.isoformat(), "received": self.received.isoformat()}
-        return {**asdict(self), **times}
+        value = {**asdict(self), **times}
+        return value if self.notes else {k: v for k, v in value.items() if k != "notes"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -91,13 +96,21 @@ class StreamFrame:
         *,
         late: bool,
         attributes: Mapping[str, str],
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> Self:
         """The frame as it is stored: values rounded to 0.01 dBZ."""
         counts = packed_dbz(reflectivity_dbz)
         values = unpacked_dbz(counts)
         missing = float(np.isnan(values).mean())
         header = FrameHeader(
-            time, _hash(time, counts), no_rain_dbz, received, late, missing, dict(attributes)
+            time,
+            _hash(time, counts),
+            no_rain_dbz,
+            received,
+            late,
+            missing,
+            dict(attributes),
+            dict(notes),
         )
         return cls(header, values)
 
@@ -148,6 +161,7 @@ class PackedFrame:
         *,
         late: bool,
         attributes: Mapping[str, str],
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> Self:
         """The frame as it is stored, of counts that may come from a process that is not trusted.
 
@@ -156,9 +170,8 @@ class PackedFrame:
         """
         sha256, missing = _examined(time, counts, shape)
         share = missing / (shape[0] * shape[1])
-        return cls(
-            FrameHeader(time, sha256, no_rain_dbz, received, late, share, dict(attributes)), counts
-        )
+        known = (no_rain_dbz, received, late, share, dict(attributes), dict(notes))
+        return cls(FrameHeader(time, sha256, *known), counts)
 
     def to_bytes(self) -> bytes:
         """The object; :meth:`StreamFrame.from_bytes` reads it."""

@@ -230,7 +230,7 @@ def _known_share(valid: NDArray[np.bool_], at: Trajectory) -> FloatArray:
 
 def _quality(prepared: Prepared) -> dict[str, str]:
     """What a reader should know before trusting the forecast."""
-    notes: dict[str, str] = {}
+    notes = dict(prepared.newest.notes)
     if prepared.newest.grid.pixel_size_km is None:
         notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
     return notes

@@ -98,6 +98,7 @@ def _put(store: Path, stream: str, frames: Frames, k: int) -> bool:
         datetime.now(UTC),
         late=False,
         attributes=frames.attributes,
+        notes=frames.notes,
     )
     _write(place, frame.to_bytes())
     return True

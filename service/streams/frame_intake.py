@@ -87,6 +87,7 @@ class FrameIntake:
             datetime.now(UTC),
             late=newest is not None and newest > place,
             attributes={str(k): str(v) for k, v in description["attributes"].items()},
+            notes={str(k): str(v) for k, v in description.get("notes", {}).items()},
         )
         self.stores.files.check_space()
         outcome = self.stores.frames.put(stream.name, frame, replace=replace)

@@ -220,7 +220,7 @@ def fallback_forecast(
         forecast_reference_time=frames.times[-1],
         model=ModelIdentity(name, "1", ""),
         input_sha256=frames.sha256(),
-        quality=quality,
+        quality={**frames.notes, **quality},
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from echocast.model.extrapolation.motion import Motion, Trajectory, carry, estimate_motion
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames, Grid, joined_notes
 from echocast.model.grid import FloatArray
 from echocast.workers.streams.stream import Stream
 
@@ -96,7 +96,8 @@ def assemble(grid: Grid, choice: ChosenFrames, observed: Mapping[datetime, Strea
     ]
     floor = min(frame.header.no_rain_dbz for frame in observed.values())
     attributes = observed[choice.times[-1]].header.attributes
-    return Frames(np.stack(values), choice.times, grid, floor, attributes)
+    notes = joined_notes(frame.header.notes for frame in observed.values())
+    return Frames(np.stack(values), choice.times, grid, floor, attributes, notes)
 
 
 def _interpolated(observed: Mapping[datetime, StreamFrame], time: datetime) -> FloatArray:
