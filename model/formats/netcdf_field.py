@@ -66,19 +66,6 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     return RadarField(variable, _mm_h_per_unit(variable, where), attributes)
 
 
-def valid_limits(variable: Variable) -> tuple[float, float]:
-    """The lowest and highest value, unpacked, that does not count as missing (CF section 2.5.1)."""
-    attributes = {name: variable.getncattr(name) for name in variable.ncattrs()}
-    if "_Unsigned" in attributes:
-        return -np.inf, np.inf  # the limits are of the other sign; the library knows
-    bounds = attributes.get(
-        "valid_range", (attributes.get("valid_min", -np.inf), attributes.get("valid_max", np.inf))
-    )
-    scale, offset = float(attributes.get("scale_factor", 1)), float(attributes.get("add_offset", 0))
-    low, high = sorted(float(bound) * scale + offset for bound in bounds)
-    return low, high
-
-
 def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
     if name not in dataset.variables:
         raise ContractViolation(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
@@ -14,7 +13,8 @@ from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
-from echocast.model.formats.netcdf_field import RadarField, find_field, valid_limits
+from echocast.model.formats.netcdf_codes import valid_limits, with_floor
+from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -22,7 +22,6 @@ from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 FrameChooser = Callable[[Sequence[datetime]], slice]
 
 WHOLE = slice(None)
-ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
 MOST_LEADS = 10_000  # a list of lead times that claims more is not read
 BLOCK_PIXELS = 4_000_000  # values unpacked at a time
 PROVENANCE = (
@@ -159,31 +158,7 @@ def _reflectivity(values: FloatArray, field: RadarField) -> tuple[FloatArray, fl
     if declared is None:
         lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
         return values, float(lowest) if np.isfinite(lowest) else 0.0
-    return _with_floor(values, declared, valid_limits(field.variable))
-
-
-def _with_floor(
-    values: FloatArray, declared: Any, valid: tuple[float, float]
-) -> tuple[FloatArray, float]:
-    """Values with the declared floor; one outside -40..95 dBZ is a code and becomes -32 dBZ."""
-    try:
-        code = np.float32(declared)
-    except (TypeError, ValueError) as error:
-        raise ContractViolation(
-            f"The attribute no_rain_value must be a number, not {short(declared)!r}.",
-            rule="no-rain-value",
-        ) from error
-    if not valid[0] - ROUNDING_DBZ <= code <= valid[1] + ROUNDING_DBZ:
-        raise ContractViolation(
-            f"Dry pixels would be read as missing: no_rain_value is {code:g}, but the field's valid"
-            f" values are {valid[0]:g}..{valid[1]:g}.",
-            rule="no-rain-value",
-        )
-    limits = InputContract()
-    if limits.minimum_dbz <= code <= limits.maximum_dbz:
-        return values, float(code)
-    values[values == code] = NO_RAIN_DBZ
-    return values, NO_RAIN_DBZ
+    return with_floor(values, declared, valid_limits(field.variable))
 
 
 def provenance(dataset: netCDF4.Dataset, field: RadarField) -> dict[str, str]:

@@ -18,8 +18,9 @@ from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.netcdf_time import check_order
+from echocast.model.formats.odim_codes import decoded
 from echocast.model.formats.odim_grid import odim_grid
-from echocast.model.formats.odim_tree import is_odim, look_up, number, numbered, text
+from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -167,27 +168,10 @@ def _time(date: Any, clock: Any, path: Path) -> datetime:
 
 
 def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
-    """value = raw * gain + offset, in dBZ (y, x); rain rates through Z-R."""
-    raw = layer.values[...]
-    given = {name: layer.what(name) for name in ("gain", "offset", "nodata", "undetect")}
-    numbers = {name: number(v, name) for name, v in given.items() if v is not None}
-    for name in ("gain", "offset"):
-        if name not in numbers:
-            raise ContractViolation(
-                f"ODIM_H5 data need the attribute {name!r}, but {path.name} has none.",
-                rule="odim-attribute",
-            )
-    values = (raw * numbers["gain"] + numbers["offset"]).astype(np.float32)
+    """Values in dBZ (y, x); rain rates through Z-R."""
     is_rate = text(layer.what("quantity")) == "RATE"
-    _mark(values, raw, numbers.get("undetect"), 0.0 if is_rate else NO_RAIN_DBZ)
-    _mark(values, raw, numbers.get("nodata"), np.nan)
+    values = decoded(layer.values, layer.what, 0.0 if is_rate else NO_RAIN_DBZ, path.name)
     return ZR.of_attributes(_zr(layer)).reflectivity_dbz(values) if is_rate else values
-
-
-def _mark(values: FloatArray, raw: Any, code: Any, meaning: float) -> None:
-    """Give the pixels that hold a code its meaning; a code that is None or NaN needs none."""
-    if code is not None:
-        values[raw == code] = meaning
 
 
 def _zr(layer: _Layer) -> dict[str, Any]:
