@@ -12,6 +12,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
+from echocast.model.formats.units import MM_H, SPEEDS, mm_h_per_unit
 
 REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
 RATE_NAMES = (
@@ -20,13 +21,6 @@ RATE_NAMES = (
     "precipitation_flux",
     "rainfall_flux",
 )
-MM_H = {
-    **dict.fromkeys(("mm/h", "mm h-1", "mm h^-1", "mm.h-1", "mm/hr", "mm hr-1"), 1.0),
-    **dict.fromkeys(("mm hour-1", "mm/hour", "kg m-2 h-1", "kg/m2/h"), 1.0),
-    **dict.fromkeys(("mm s-1", "mm/s", "kg m-2 s-1", "kg/m2/s"), 3600.0),
-    **dict.fromkeys(("m s-1", "m/s"), 3.6e6),
-}
-SPEEDS = {"m s-1", "m/s"}  # a rain rate only where the standard name says so
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,9 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     check_packing(variable, where)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
-    return RadarField(variable, _mm_h_per_unit(variable, where), attributes)
+    return RadarField(
+        variable, mm_h_per_unit(_text(variable, "units"), short(variable.name), where), attributes
+    )
 
 
 def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
@@ -111,25 +107,6 @@ def _no_radar_field(fields: list[Variable], where: str) -> ContractViolation:
         f" {short(units)}.",
         rule="variable-missing",
     )
-
-
-def _mm_h_per_unit(variable: Variable, where: str) -> float | None:
-    units = _text(variable, "units")
-    if not units:
-        raise ContractViolation(
-            f"The radar field must declare its units (dBZ or mm/h), but {short(variable.name)!r} of"
-            f" {where} has none.",
-            rule="units-missing",
-        )
-    if units.lower() == "dbz":
-        return None
-    if units.lower() not in MM_H:
-        raise ContractViolation(
-            f"The radar field must be in dBZ or mm/h, but {short(variable.name)!r} of {where} is in"
-            f" {short(units)!r}.",
-            rule="units",
-        )
-    return MM_H[units.lower()]
 
 
 def _check_numeric(variable: Variable, where: str) -> None:

@@ -7,7 +7,7 @@ of ``what`` and ``where`` are looked for from the data up to the root, as the ve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.netcdf_time import check_order
 from echocast.model.formats.odim_codes import decoded
 from echocast.model.formats.odim_grid import odim_grid
+from echocast.model.formats.odim_times import layer_times
 from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -69,7 +69,7 @@ def read_odim(
         _check_composite(file, path)
         layers = _layers(file, variable, path)
         _check_sizes(layers, contract or InputContract(), path)
-        times = _times(file, layers, path)
+        times = layer_times(file, [layer.what for layer in layers], path.name)
         grid = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
         values = np.stack([_reflectivity(layer, path) for layer in layers])
         lowest = np.fmin.reduce(values, axis=None, initial=np.float32(NO_RAIN_DBZ))
@@ -86,7 +86,7 @@ def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         layers = _layers(file, variable, path)
         units = "mm/h" if text(layers[0].what("quantity")) == "RATE" else "dBZ"
-        return _times(file, layers, path), units
+        return layer_times(file, [layer.what for layer in layers], path.name), units
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:
@@ -144,27 +144,6 @@ def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> N
     contract.check_size((len(layers), shape[0], shape[1]), path.name)
     claimed = len(layers) * shape[0] * shape[1] * dtype.itemsize
     contract.check_claim(claimed, path.stat().st_size, path.name)
-
-
-def _times(file: h5py.File, layers: list[_Layer], path: Path) -> tuple[datetime, ...]:
-    """The nominal time of the file; the end times where it holds several."""
-    if len(layers) == 1:
-        return (_time(look_up("what", "date", file), look_up("what", "time", file), path),)
-    times = tuple(_time(a.what("enddate"), a.what("endtime"), path) for a in layers)
-    check_order(times, path.name)
-    return times
-
-
-def _time(date: Any, clock: Any, path: Path) -> datetime:
-    try:
-        return datetime.strptime(f"{text(date)}{text(clock)}", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ContractViolation(
-            f"ODIM_H5 times must be YYYYMMDD and HHMMSS, but {path.name} has"
-            f" {short(text(date))!r} and"
-            f" {short(text(clock))!r}.",
-            rule="time-units",
-        ) from error
 
 
 def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
