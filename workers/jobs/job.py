@@ -50,6 +50,8 @@ class JobRequest:
         lost_generation: The generation whose forecast is gone, so that another one is to be made.
         stream: The stream whose frames are the input, up to the reference time; empty: the input
             is in the archive as ``input_sha``.
+        frame_received: When the newest frame of a stream came; another time means that it was sent
+            again.
         account: Whose turns the job takes: the name of the API key, or an address.
         weight: The share of the workers that the account has, relative to the shares of others.
     """
@@ -66,6 +68,7 @@ class JobRequest:
     body_sha: str = ""
     lost_generation: int = 0
     stream: str = ""
+    frame_received: datetime | None = None
     account: str = ""
     weight: float = 1.0
 
@@ -89,16 +92,17 @@ class JobRequest:
 
     def to_json(self) -> str:
         """The part of the request that a worker needs, as stored in the job hash."""
-        return json.dumps(
-            {
-                "input_sha": self.input_sha,
-                "forecast_reference_time": self.forecast_reference_time.isoformat(),
-                "model": [self.model_name, self.model_version],
-                "shape": self.shape,
-                "product": self.product,
-                "stream": self.stream,
-            }
-        )
+        request: dict[str, Any] = {
+            "input_sha": self.input_sha,
+            "forecast_reference_time": self.forecast_reference_time.isoformat(),
+            "model": [self.model_name, self.model_version],
+            "shape": self.shape,
+            "product": self.product,
+            "stream": self.stream,
+        }
+        if self.frame_received:
+            request["frame_received"] = self.frame_received.isoformat()
+        return json.dumps(request)
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ class Job:
     product: str
     created: datetime
     stream: str = ""
+    frame_received: datetime | None = None
     account: str = ""
     callers: frozenset[str] = frozenset()
     alone: bool = False
@@ -179,6 +184,7 @@ class Job:
             shape=tuple(request["shape"]),
             product=request["product"],
             stream=request.get("stream", ""),
+            frame_received=_iso_time(request.get("frame_received")),
             account=values.get("account", ""),
             callers=frozenset(
                 name[len(HOLDER_FIELD) :] for name in values if name.startswith(HOLDER_FIELD)
@@ -256,6 +262,10 @@ class WorkerInfo:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromtimestamp(float(text), UTC) if text else None
+
+
+def _iso_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _error(text: str | None) -> JobError | None:

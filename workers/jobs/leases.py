@@ -24,14 +24,23 @@ class JobLeases:
         self._lost: set[str] = set()
         self.closed = False
         self._lock = threading.Lock()
+        self._claiming = threading.Lock()
 
     def new_claim(self) -> str:
         """A new, unique claim: a worker that runs a job twice makes two claims."""
         return f"{self.incarnation}:{next(self._numbers)}"
 
+    @contextmanager
+    def claiming(self) -> Iterator[bool]:
+        """Claim a job and hold it in the context, if true; false: the worker stops."""
+        with self._claiming:
+            yield not self.closed
+
     def close(self) -> None:
-        """Claim no other job: the worker stops."""
+        """Claim no other job: the worker stops; returns when every claim is held."""
         self.closed = True
+        with self._claiming:
+            pass
 
     @contextmanager
     def hold(self, claim: str, job_id: str) -> Iterator[None]:

@@ -57,10 +57,7 @@ def graceful_stop(
 def give_all_back(jobs: JobStore, leases: JobLeases) -> None:
     """Put every claimed job back into the queue, claim no other, and say goodbye."""
     leases.close()
-    given: set[str] = set()
-    while new := {c: job for c, job in leases.claims().items() if c not in given}:
-        for claim, job_id in new.items():
-            log.info("Job %s is given back: the worker stops.", job_id)
-            jobs.give_back(job_id, claim)
-        given.update(new)
+    for claim, job_id in leases.claims().items():
+        log.info("Job %s is given back: the worker stops.", job_id)
+        jobs.give_back(job_id, claim)
     jobs.say_goodbye(leases.incarnation)

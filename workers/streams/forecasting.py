@@ -14,7 +14,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.extrapolation.motion import estimate_motion, extrapolate
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast_stream
-from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.formats.stream_frame import FrameHeader, StreamFrame
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
 from echocast.model.registry.registry import RegistryReader, Roles
@@ -68,10 +68,13 @@ class Forecasting:
             QueueFull: Too many jobs wait; the next sweep requests it again.
         """
         origin = self._stores.streams.origin(stream.name)
-        if origin is None or not self.missing_nowcasts(stream, TimeSpan(time, time)):
+        frame = self._stores.frames.header(stream.name, time)
+        if origin is None or frame is None:
+            return
+        if not self.missing_nowcasts(stream, TimeSpan(time, time)):
             return
         roles = self._registry.roles()
-        request = self._named(_request(stream, time, origin.grid.shape), roles.champion)
+        request = self._named(_request(stream, frame, origin.grid.shape), roles.champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
             self._stores.set_aside(stream.name, time, why)
@@ -97,22 +100,16 @@ class Forecasting:
         return replace(request, model_name=name, model_version=version, shape=shape)
 
     def _is_poison(self, request: JobRequest) -> bool:
-        """Whether the nowcast ended its workers, and its newest frame did not come since then."""
+        """Whether the nowcast ended its workers, and its newest frame was not sent again."""
         job = self._jobs.get(request.job_id)
         if job is None or job.error is None or job.error.type != POISON:
             return False
-        return not self._is_older_than_frame(request, job)
+        return job.frame_received == request.frame_received
 
     def _submit(self, request: JobRequest) -> None:
         job = self._jobs.get(request.job_id)
-        if job is None or job.status in ENDED_WITHOUT or self._is_older_than_frame(request, job):
+        if job is None or job.status in ENDED_WITHOUT or _is_of_an_earlier_frame(job, request):
             self._jobs.submit(request)
-
-    def _is_older_than_frame(self, request: JobRequest, job: Job) -> bool:
-        """Whether a nowcast failed before its newest frame came as it is now."""
-        header = self._stores.frames.header(request.stream, request.forecast_reference_time)
-        failed = job.finished if job.status == "failed" else None
-        return header is not None and failed is not None and header.received > failed
 
     def inputs(self, job: Job, input_frames: int, leads: int) -> JobInput:
         """The frames of a stream's job as they are now.
@@ -181,8 +178,14 @@ class Forecasting:
         return (MODEL, CANARY) if same else (MODEL,)
 
 
-def _request(stream: Stream, reference: datetime, shape: tuple[int, int]) -> JobRequest:
+def _is_of_an_earlier_frame(job: Job, request: JobRequest) -> bool:
+    """Whether a nowcast failed that was requested before its newest frame was sent again."""
+    return job.status == "failed" and job.frame_received != request.frame_received
+
+
+def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobRequest:
     """A job whose identity is the stream and the time: late frames make no second forecast."""
+    reference = frame.time
     return JobRequest(
         input_sha=hashlib.sha256(f"{stream.name}\n{reference.isoformat()}".encode()).hexdigest(),
         forecast_reference_time=reference,
@@ -190,6 +193,7 @@ def _request(stream: Stream, reference: datetime, shape: tuple[int, int]) -> Job
         model_version="",
         shape=(0, *shape),
         stream=stream.name,
+        frame_received=frame.received,
     )
 
 

@@ -39,8 +39,9 @@ class Attempts:
         self._maximum = maximum
         self._in_progress: set[str] = set()
         self._lock = threading.Lock()
-        self._begin = engine.script(load_scripts(__package__)["begin_frame"])
-        self._end = engine.script(load_scripts(__package__)["end_frame"])
+        scripts = load_scripts("echocast.workers.jobs")  # they need the workers' signs of life
+        self._begin = engine.script(scripts["begin_frame"])
+        self._end = engine.script(scripts["end_frame"])
 
     def begin(self, frame: str, incarnation: str) -> Attempt:
         """Say that this worker begins with a frame; whether it may."""

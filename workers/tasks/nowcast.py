@@ -62,13 +62,16 @@ def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run |
 def _claim(context: WorkerContext, job: Job, message: str, room: ExitStack) -> _Run | None:
     """The claimed job, where it is still its turn."""
     now = context.jobs.next_waiting(message)
-    if context.leases.closed or now is None or (now.id, now.alone) != (job.id, job.alone):
+    if now is None or (now.id, now.alone) != (job.id, job.alone):
         return None
     claim = context.leases.new_claim()
-    claimed = context.jobs.claim(job.id, claim, context.leases.incarnation, alone=job.alone)
-    if isinstance(claimed, str):
-        return None
-    room.enter_context(context.leases.hold(claim, job.id))
+    with context.leases.claiming() as may_claim:
+        if not may_claim:
+            return None
+        claimed = context.jobs.claim(job.id, claim, context.leases.incarnation, alone=job.alone)
+        if isinstance(claimed, str):
+            return None
+        room.enter_context(context.leases.hold(claim, job.id))
     return _Run(context, claimed, claim, alone=job.alone)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.streams.poison import Attempt, Attempts
 from tests.workers.conftest import World
 from tests.workers.jobs.test_jobs import ME, claimed, request
 
 HOUR, DAY = 3600.0, 86400.0
+READ_OURS = "redis.call('MGET', 'test:seconds', 'test:microseconds')"
 START = 1_800_000_000.0
 
 
@@ -22,13 +25,15 @@ class Clock:
 
     def __init__(self, store: JobStore) -> None:
         self.redis = store.engine.redis
-        read_ours = "redis.call('MGET', 'test:seconds', 'test:microseconds')"
+        self._plain_script = store.engine.script
         for name, text in load_scripts("echocast.workers.jobs").items():
-            store._scripts[name] = store.engine.script(
-                text.replace("redis.call('TIME')", read_ours)
-            )
+            store._scripts[name] = self.script(text)
         self.seconds = START
         self.passes(0)
+
+    def script(self, text: str) -> Callable[..., Any]:
+        """A script that reads this clock."""
+        return self._plain_script(text.replace("redis.call('TIME')", READ_OURS))
 
     def passes(self, seconds: float) -> None:
         self.seconds += seconds
@@ -102,6 +107,21 @@ def test_a_claim_right_after_a_jump_does_not_expire_the_job(world: World, clock:
     _, waiting = started(world)
     clock.passes(HOUR)
     assert world.jobs.claim(waiting, "x:1", "x", alone=False).id == waiting
+
+
+@pytest.mark.parametrize("jump", [HOUR, 10 * DAY, -DAY, -HOUR])
+def test_after_a_jump_a_frame_is_its_workers_while_that_one_lives(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(world.jobs.engine, "script", clock.script)
+        first, other = (Attempts(world.jobs.engine, 3) for _ in range(2))
+    beat(world)
+    assert first.begin("radar/a", ME) is Attempt.BEGUN
+    clock.passes(jump)
+    assert other.begin("radar/a", "other") is Attempt.BUSY
+    clock.passes(16)
+    assert other.begin("radar/a", "other") is Attempt.BEGUN
 
 
 def test_an_engine_whose_clock_went_back_lets_leases_lapse(world: World) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from echocast.workers.jobs.job import Job
+from echocast.workers.jobs.job import Job, JobError
 from echocast.workers.streams.forecast_store import description_path
+from echocast.workers.streams.forecasting import POISON
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing, frame_of
 from echocast.workers.streams.reindex import recounted, reindex
@@ -35,8 +38,12 @@ class Stage:
         stream, _ = self.processing.stores.streams.declare(Stream("radar", 5))
         self.processing.stores.streams.set_origin(stream, Origin(GRID, 0))
 
-    def put(self, slot: int, seed: int = 1, *, late: bool = False) -> None:
+    def put(
+        self, slot: int, seed: int = 1, *, late: bool = False, received: datetime | None = None
+    ) -> None:
         frame = stream_frame(slot, seed, late=late)
+        if received:
+            frame = replace(frame, header=replace(frame.header, received=received))
         self.processing.stores.frames.put("radar", frame, replace=True)
 
     def on_frame(self, slot: int) -> None:
@@ -117,6 +124,29 @@ def test_a_failed_nowcast_is_not_ordered_again_but_an_expired_one_is(stage: Stag
         ["accepted", "failed"],
         ["failed", "queued"],
     )
+
+
+@pytest.mark.parametrize("error", [JobError("frame-count", "It is gone."), JobError(POISON, "No.")])
+def test_a_frame_that_comes_again_before_its_nowcast_fails_gets_another(
+    stage: Stage, error: JobError
+) -> None:
+    """It is set aside while its nowcast runs, which never gets to know the frame sent again."""
+    stage.put(0)
+    stage.on_frame(0)
+    (job,) = stage.jobs()
+    claims = stage.world.claims
+    claims.claim(job.id, "me:1", "me", alone=False)
+    stage.processing.stores.set_aside("radar", START, "It was deadly.")
+    stage.put(0, received=datetime.now(UTC))
+    stage.on_frame(0)
+    assert claims.finish(job, "me:1", "failed", error=error.__dict__) == "finished"
+    stage.on_frame(0)
+    (again,) = stage.jobs()
+    assert (again.status, again.generation) == ("queued", 2)
+    claims.claim(job.id, "me:2", "me", alone=False)
+    assert claims.finish(again, "me:2", "failed", error=error.__dict__) == "finished"
+    stage.on_frame(0)
+    assert [one.generation for one in stage.jobs()] == [2], "no third one for the same frame"
 
 
 def test_a_real_worker_forecasts_scores_and_sweeps(stage: Stage) -> None:

@@ -1,4 +1,4 @@
--- What the scripts of jobs share; comes before each of them. Keys: see store.py.
+-- What the scripts of jobs and frames share; comes before each of them. Keys: see store.py.
 local WAITING, RUNNING, VERIFYING = 'echocast:waiting', 'echocast:running', 'echocast:verifying'
 -- ORDER: waiting jobs by turn, lowest first; TURNS: account -> start of its next turn; TURN: the
 -- turn that was claimed last. Start-time fair queueing (Goyal et al. 1996): an account whose jobs

@@ -1,4 +1,4 @@
 -- A frame of a stream is processed or set aside: its attempts are forgotten.
 local frame = ARGV[1]
 
-redis.call('HDEL', 'echocast:frames', frame)
+redis.call('HDEL', FRAMES, frame)

@@ -4,14 +4,11 @@ local incarnation = ARGV[2]
 local maximum_attempts = tonumber(ARGV[3])
 local ttl = ARGV[4]
 
-local FRAMES = 'echocast:frames'
-local t = redis.call('TIME')
-local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
 local known = redis.call('HGET', FRAMES, frame) or '0 '
 local attempts, holder = string.match(known, '^(%d+) (.*)$')
-local beat = redis.call('HGET', 'echocast:workers', holder)
+local beat = redis.call('HGET', WORKERS, holder)
 if holder == incarnation then return 'begun' end
-if beat and tonumber(string.match(beat, '^%S+')) >= now then return 'busy' end
+if beat and tonumber(string.match(beat, '^%S+')) >= clock() then return 'busy' end
 if tonumber(attempts) >= maximum_attempts then return 'poison' end
 redis.call('HSET', FRAMES, frame, (attempts + 1) .. ' ' .. incarnation)
 redis.call('EXPIRE', FRAMES, ttl)

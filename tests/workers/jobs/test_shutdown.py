@@ -1,0 +1,88 @@
+"""A worker that stops gives every job back that it has, whatever it is about with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.shutdown import give_all_back
+from echocast.workers.runtime.semaphore import FairSemaphore
+from echocast.workers.tasks.nowcast import _claim_next
+from tests.workers.conftest import PATIENCE_SECONDS, World, until
+from tests.workers.jobs.test_jobs import ME, request
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def context(world: World) -> SimpleNamespace:
+    """What a worker needs to claim a job."""
+    return SimpleNamespace(
+        jobs=world.claims,
+        leases=JobLeases(ME),
+        job_slots=FairSemaphore(1),
+        pixel_budget=FairSemaphore(10**9),
+        choosing=threading.Lock(),
+    )
+
+
+def test_a_job_that_is_just_being_claimed_is_given_back(
+    world: World,
+    context: SimpleNamespace,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The engine says that it is ours, but the worker does not know it yet."""
+    job = world.jobs.submit(request()).job
+    claimed, answered = threading.Event(), threading.Event()
+    claim: Callable[..., Any] = world.claims.claim
+
+    def claim_with_a_late_answer(*arguments: Any, **named: Any) -> Any:
+        answer = claim(*arguments, **named)
+        claimed.set()
+        assert answered.wait(PATIENCE_SECONDS)
+        return answer
+
+    monkeypatch.setattr(world.claims, "claim", claim_with_a_late_answer)
+    with ExitStack() as room:
+        claiming = pool.submit(_claim_next, context, job.id, room)
+        assert claimed.wait(PATIENCE_SECONDS)
+        stopping = pool.submit(give_all_back, world.claims, context.leases)
+        until(lambda: context.leases.closed)
+        answered.set()
+        for done in (claiming, stopping):
+            done.result(PATIENCE_SECONDS)
+        now = world.jobs.get(job.id)
+    assert now is not None
+    assert (now.status, now.attempts) == ("queued", 0)
+
+
+def test_a_worker_that_stops_claims_no_job(world: World, context: SimpleNamespace) -> None:
+    job = world.jobs.submit(request()).job
+    choose: Callable[..., Any] = context.jobs.next_waiting
+
+    class StopsMeanwhile:
+        claim = context.jobs.claim
+
+        def next_waiting(self, message: str) -> Any:
+            chosen = choose(message)
+            give_all_back(world.claims, context.leases)
+            return chosen
+
+    context.jobs = StopsMeanwhile()
+    with ExitStack() as room:
+        assert _claim_next(context, job.id, room) is None
+    now = world.jobs.get(job.id)
+    assert now is not None
+    assert (now.status, now.attempts) == ("queued", 0)
