@@ -121,6 +121,7 @@ class ForecastStream:
         forecast_reference_time: As in the parts.
         model: As in the parts.
         quality: As in the parts.
+        institution: Who makes the forecast; empty: not stated.
     """
 
     parts: Iterator[Forecast]
@@ -129,6 +130,7 @@ class ForecastStream:
     forecast_reference_time: datetime
     model: ModelIdentity
     quality: Mapping[str, str]
+    institution: str = ""
 
     @property
     def lead_minutes(self) -> list[float]:

@@ -25,6 +25,8 @@ class WorkerSettings(BaseSettings):
 
     data_dir: Path = Path("echocast-data")
     """Folder of the archive (``store``) and of the embedded engine (``engine``)."""
+    institution: str = Field(default="", max_length=200)
+    """Who runs this service: stands as ``institution`` in every forecast file."""
     umask: str = Field(default="077", pattern="^[0-7]{1,4}$")
     """Permissions that nobody gets on files of the service, in octal: 077 keeps them to its user,
     027 lets its group read. Folders of ``data_dir`` lose them when a process starts."""

@@ -92,6 +92,7 @@ def running_context(
         job_slots=FairSemaphore(settings.worker_concurrency),
         pixel_budget=FairSemaphore(settings.pixels_in_work),
         metrics=metrics,
+        institution=settings.institution,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
     )
     remove_abandoned(context.archive.scratch_root)

@@ -30,6 +30,7 @@ def nowcast_command(
     output: Annotated[Path, typer.Option(help="Forecast NetCDF to write.")],
     reference_time: Annotated[str | None, typer.Option(help="ISO 8601; default: newest.")] = None,
     variable: Annotated[str | None, typer.Option(help="Reflectivity variable's name.")] = None,
+    institution: Annotated[str, typer.Option(help="Who makes the forecast.")] = "",
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     device: Device = "cpu",
@@ -45,5 +46,12 @@ def nowcast_command(
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model), device)
-    summary = nowcast_files(nowcaster, files, output, variable=variable, reference_time=reference)
+    summary = nowcast_files(
+        nowcaster,
+        files,
+        output,
+        variable=variable,
+        reference_time=reference,
+        institution=institution,
+    )
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def nowcast_files(
     *,
     variable: str | None = None,
     reference_time: datetime | None = None,
+    institution: str = "",
 ) -> dict[str, Any]:
     """Forecast from the newest frames of files, and verify by what they hold of later ones.
 
@@ -35,6 +37,7 @@ def nowcast_files(
         output: The new file.
         variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
         reference_time: The newest frame at or before it is the last one used; None: of all.
+        institution: Who makes the forecast; empty: not stated.
 
     Returns:
         Plain JSON values: file, reference time, model, lead times in minutes, and the scores, None
@@ -52,7 +55,7 @@ def nowcast_files(
     del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        write_forecast_stream(forecast, unfinished)
+        write_forecast_stream(replace(forecast, institution=institution), unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)

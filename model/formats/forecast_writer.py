@@ -7,18 +7,15 @@ are NetCDF-4, compressed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast import __version__
 from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import (
     CONVENTIONS,
@@ -29,6 +26,7 @@ from echocast.model.formats.cf_layout import (
     write_scalar_time,
     write_times,
 )
+from echocast.model.formats.forecast_attributes import global_attributes
 from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.formats.netcdf_access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import FloatArray, Frames
@@ -59,7 +57,6 @@ MORE_ATTRIBUTES = {
         " dry stays dry."
     },
 }
-EXTRAPOLATION = "optical flow (DIS) and semi-Lagrangian advection of the newest input frame"
 
 
 def write_frames(frames: Frames, path: Path) -> None:
@@ -109,6 +106,7 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     last, pack = np.full(first.frames.grid.shape, np.nan, np.float32), _packing(first)
     small = last.size <= SMALL_PIXELS
     with new_classic_netcdf(path) if small else open_netcdf(path, "w") as dataset:
+        dataset.setncatts(global_attributes(first, forecast))
         _create(dataset, first, forecast)
         done, everything = 0, chain([first], _unlocked_parts(forecast.parts))
         del first  # its fields may be large
@@ -131,8 +129,7 @@ def _unlocked_parts(parts: Iterator[Forecast]) -> Iterator[Forecast]:
 
 
 def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ForecastStream) -> None:
-    """Everything but the fields."""
-    dataset.setncatts(_global_attributes(part))
+    """Coordinates, and variables whose values follow."""
     write_times(dataset, forecast.valid_times)
     write_grid(dataset, part.frames.grid)
     write_scalar_time(dataset, "forecast_reference_time", part.forecast_reference_time)
@@ -203,28 +200,3 @@ def _create_exceedance(dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float]
     }
     axes = ("threshold", "time", "y", "x")
     create_packed(dataset, "exceedance_probability", axes, attributes)
-
-
-def _global_attributes(forecast: Forecast) -> dict[str, Any]:
-    given = forecast.frames.attributes
-    model = forecast.model
-    software = f"Echocast {__version__}"
-    reference = forecast.forecast_reference_time.isoformat()
-    return {
-        "Conventions": CONVENTIONS,
-        "title": "Precipitation nowcast: radar reflectivity",
-        "institution": given.get("institution", "not stated by the input"),
-        "source": f"{model.name} {model.version} on {given.get('source', 'radar reflectivity')}",
-        "history": f"{reference}: nowcast by {software}",
-        "references": "https://arxiv.org/abs/1811.07490",
-        "comment": "Missing pixels are those no radar echo could be followed to.",
-        "software": software,
-        "input_sha256": forecast.input_sha256,
-        "input_attributes": json.dumps(dict(given), sort_keys=True),
-        "model_name": model.name,
-        "model_version": model.version,
-        "model_weights_sha256": model.weights_sha256,
-        "product": forecast.product,
-        "extrapolation_method": EXTRAPOLATION,
-        "quality": json.dumps(dict(forecast.quality), sort_keys=True),
-    }

@@ -23,8 +23,9 @@ from echocast.model.extrapolation.motion import (
 )
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.frames import Frames
-from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.inference.preprocessing import Prepared
+from echocast.model.inference.quality import quality
 from echocast.model.network.config import NetworkConfig
 from echocast.model.products import ExceedanceDecision, blend_with_extrapolation, csi_optimal
 from echocast.model.quantisation import PACKING, floor_as_written, rounded_dbz
@@ -92,7 +93,7 @@ class Postprocessor:
             prepared.newest.grid,
             prepared.newest.times[-1],
             self.identity,
-            _quality(prepared),
+            quality(prepared, self.config),
         )
 
     def _parts(
@@ -212,7 +213,7 @@ class Postprocessor:
             input_sha256=prepared.input_sha256,
             exceedance_thresholds_dbz=thresholds,
             exceedance_probability=probability.swapaxes(0, 1) if thresholds else None,
-            quality=_quality(prepared),
+            quality=quality(prepared, self.config),
         )
 
 
@@ -226,11 +227,3 @@ def _known_share(valid: NDArray[np.bool_], at: Trajectory) -> FloatArray:
     share = observed_share(valid, at)
     share[~valid | (share < LEAST_OBSERVED_SHARE)] = np.nan
     return share
-
-
-def _quality(prepared: Prepared) -> dict[str, str]:
-    """What a reader should know before trusting the forecast."""
-    notes = dict(prepared.newest.notes)
-    if prepared.newest.grid.pixel_size_km is None:
-        notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
-    return notes

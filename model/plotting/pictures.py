@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -33,6 +34,7 @@ __all__ = ["forecast_loop", "forecast_png"]
 MOST_COLUMNS = 5
 MOST_PIXELS = 500  # along the longer side of a map
 TITLE_DBZ = 30.0
+LETTERS_PER_INCH = 14  # of the notes, at least
 KM = {"m": 1e-3, "km": 1.0}
 
 
@@ -207,6 +209,8 @@ def _words(figure: Figure, forecast: Forecast, verification: Verification | None
     about = f"{forecast.model.name} {forecast.model.version}; times UTC; grey: no data"
     figure.text(0.18 / width, 1 - 0.56 / height, about, fontsize=9, color="0.35")
     figure.text(0.18 / width, 0.2 / height, caption(verification), fontsize=9)
+    notes = shorten(" ".join(forecast.quality.values()), int(LETTERS_PER_INCH * width))
+    figure.text(0.18 / width, 0.43 / height, notes, fontsize=9, color="#9a3412")
 
 
 def caption(verification: Verification | None) -> str:

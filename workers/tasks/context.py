@@ -28,6 +28,7 @@ class WorkerContext:
         job_slots: One for each job at work; a job that must run alone takes all.
         pixel_budget: Pixels x frames of the jobs at work.
         metrics: Counts what happens.
+        institution: Who makes the forecasts; empty: not stated.
         streams: Input and output of the jobs of streams.
         choosing: Belongs to the thread that chooses the next job.
     """
@@ -40,5 +41,6 @@ class WorkerContext:
     job_slots: FairSemaphore
     pixel_budget: FairSemaphore
     metrics: WorkerMetrics
+    institution: str
     streams: StreamProcessing
     choosing: threading.Lock = field(default_factory=threading.Lock)

@@ -86,7 +86,7 @@ class _Run:
     def to_the_end(self) -> None:
         """The task boundary: the job gets its terminal state, or another attempt."""
         try:
-            self._succeed(self._forecast())
+            self._succeed(replace(self._forecast(), institution=self.context.institution))
         except EngineUnavailable:
             raise  # nothing can be stored; the lease lapses and the job runs again
         except ClaimLost:
