@@ -148,7 +148,7 @@ def _about(dataset: netCDF4.Dataset) -> _About:
     reflectivity = dataset.variables["reflectivity"]
     return _About(
         tuple(read_times(dataset.variables["time"], "time")),
-        read_grid(dataset, reflectivity, ("y", "x")),
+        read_grid(dataset, reflectivity, ("y", "x"))[0],
         float(reflectivity.getncattr("no_rain_value")),
         read_scalar_time(dataset.variables["forecast_reference_time"]),
         {name: dataset.getncattr(name) for name in dataset.ncattrs()},

@@ -14,9 +14,9 @@ from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.grid_checks import UNITS, checked_grid
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
-from echocast.model.formats.projection_text import check_mapping, parsed_crs
 from echocast.model.formats.projections import cf_attributes, completed
 from echocast.model.grid import GEOLOCATION, FloatArray, Grid
+from echocast.model.projection_text import check_mapping, parsed_crs
 
 
 def read_grid(
@@ -24,7 +24,7 @@ def read_grid(
     variable: Variable,
     dimensions: tuple[str, str],
     window: tuple[slice, slice] = (slice(None), slice(None)),
-) -> Grid:
+) -> tuple[Grid, dict[str, str]]:
     """The grid of a variable's (y, x) dimensions, cut to a window.
 
     Args:
@@ -34,14 +34,15 @@ def read_grid(
         window: Rows and columns to read.
 
     Returns:
-        The grid; plain pixels where the file has no coordinates.
+        The grid, plain pixels where the file has no coordinates; and notes, see
+        :class:`echocast.model.frames.Frames`.
 
     Raises:
         ContractViolation: Unknown units, or coordinates that make no grid.
     """
     grid = _axes_grid(dataset, variable, dimensions, window)
     latitude, longitude = _geolocation(dataset, variable, dimensions, window)
-    return replace(grid, latitude=latitude, longitude=longitude)
+    return replace(grid, latitude=latitude, longitude=longitude), {}
 
 
 def _axes_grid(

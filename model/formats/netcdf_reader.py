@@ -84,9 +84,9 @@ def read_netcdf(
         claimed = int(np.prod(shape)) * field.variable.dtype.itemsize
         limits.check_claim(claimed, path.stat().st_size, f"Variable {short(field.variable.name)!r}")
         times = find_times(dataset, field.variable, axes, path.name)[window[0]]
-        grid = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
+        grid, place = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
         values, floor = _reflectivity(_read(field.variable, axes, window), field)
-        return Frames(values, times, grid, floor, provenance(dataset, field))
+        return Frames(values, times, grid, floor, provenance(dataset, field), place)
 
 
 def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:

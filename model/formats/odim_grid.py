@@ -10,14 +10,16 @@ import numpy as np
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.odim_tree import look_up, number, text
-from echocast.model.formats.projection_text import parsed_crs
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid
+from echocast.model.projection_text import parsed_crs
 
 CORNERS = ("UL", "LR")
 
 
-def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], where: str) -> Grid:
+def odim_grid(
+    file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], where: str
+) -> tuple[Grid, dict[str, str]]:
     """Pixel centres in the file's projection, row 0 the northernmost.
 
     Corners are the outer corners of the corner pixels (ODIM_H5 2.1 and later say so, and the
@@ -30,7 +32,8 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
         where: Names the file in messages.
 
     Returns:
-        The grid; plain pixels where the file gives neither projection nor corners.
+        The grid, plain pixels where the file gives neither projection nor corners; and notes, see
+        :class:`echocast.model.frames.Frames`.
 
     Raises:
         ContractViolation: The projection is unknown, or corners and pixel size disagree.
@@ -38,7 +41,7 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
     projdef = look_up("where", "projdef", dataset, file)
     corners = [_corner(file, dataset, corner) for corner in CORNERS]
     if projdef is None or None in corners:
-        return Grid.of_pixels(shape[0], shape[1])
+        return Grid.of_pixels(shape[0], shape[1]), {}
     crs = parsed_crs(text(projdef))
     (x0, y0), (x1, y1) = _projected(crs, [corner for corner in corners if corner is not None])
     if not np.isfinite([x0, y0, x1, y1]).all() or x1 <= x0 or y1 >= y0:
@@ -50,7 +53,7 @@ def odim_grid(file: h5py.File, dataset: h5py.Group, shape: tuple[int, ...], wher
     x = x0 + (np.arange(shape[1]) + 0.5) * _side(file, dataset, "xscale", x1 - x0, shape[1], where)
     y = y0 - (np.arange(shape[0]) + 0.5) * _side(file, dataset, "yscale", y0 - y1, shape[0], where)
     units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    return checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where)
+    return checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where), {}
 
 
 def _corner(file: h5py.File, dataset: h5py.Group, corner: str) -> tuple[float, float] | None:

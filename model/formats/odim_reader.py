@@ -70,10 +70,10 @@ def read_odim(
         layers = _layers(file, variable, path)
         _check_sizes(layers, contract or InputContract(), path)
         times = layer_times(file, [layer.what for layer in layers], path.name)
-        grid = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
+        grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
         values = np.stack([_reflectivity(layer, path) for layer in layers])
         lowest = np.fmin.reduce(values, axis=None, initial=np.float32(NO_RAIN_DBZ))
-        return Frames(values, times, grid, float(lowest), _provenance(file, layers[0]))
+        return Frames(values, times, grid, float(lowest), _provenance(file, layers[0]), place)
 
 
 def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:

@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.projection_text import MOST_TEXT, check_mapping
+from echocast.model.projection_text import MOST_TEXT, check_mapping
 
 if TYPE_CHECKING:
     from pyproj import CRS

@@ -167,7 +167,7 @@ def _nearest_of_all(
 def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, float]:
     from pyproj import Transformer
 
-    from echocast.model.formats.projection_text import mapping_crs
+    from echocast.model.projection_text import mapping_crs
 
     projected = grid.crs and grid.crs.get("grid_mapping_name") != "latitude_longitude"
     if grid.units == "degree" and not projected:

@@ -15,12 +15,12 @@ import pytest
 from pyproj import CRS
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.projection_text import check_mapping, mapping_crs, parsed_crs
 from echocast.model.formats.projections import cf_attributes, declared_mapping
 from echocast.model.formats.readers import read_frames
+from echocast.model.projection_text import check_mapping, mapping_crs, parsed_crs
 from tests.model.formats.radar_files import PROJECTIONS, odim_file, raw_netcdf
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 REAL = {  # as composites of weather services declare them
     **PROJECTIONS,
     "OPERA": "+proj=laea +lat_0=55.0 +lon_0=10.0 +x_0=1950000.0 +y_0=-2100000.0 +units=m"
@@ -65,7 +65,7 @@ NAMES = ("geographic_crs_name", "horizontal_datum_name", "reference_ellipsoid_na
 LISTING = """
 import json, sys
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.projection_text import mapping_crs, parsed_crs
+from echocast.model.projection_text import mapping_crs, parsed_crs
 texts, names = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 asked = [(parsed_crs, text) for text in texts]
 for text in texts:
@@ -157,4 +157,4 @@ def test_proj_has_one_door() -> None:
         for path in (ROOT / floor).rglob("*.py")
         if re.search(r"\bCRS(\.from_\w+)?\(|\bProj\(", path.read_text())
     ]
-    assert doors == ["model/formats/projection_text.py"]
+    assert doors == ["model/projection_text.py"]
