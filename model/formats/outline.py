@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.formats.projection_text import mapping_crs
 from echocast.model.grid import KM_PER_UNIT, Grid
+from echocast.model.projection_text import mapping_crs
 
 Degrees = NDArray[np.float64]
 
