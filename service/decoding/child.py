@@ -13,6 +13,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from echocast.model.errors import EchocastError, InputError
@@ -28,10 +29,19 @@ WARM = {
     "render": ("echocast.model.formats.forecast_writer", "echocast.model.plotting.pictures"),
 }
 
+# The NetCDF library reads settings of its own and of AWS, keys included, from the user's home and
+# from the working folder. Matplotlib keeps its list of fonts in the home.
+ENVIRONMENT = {
+    "NCRCENV_IGNORE": "1",
+    "MPLCONFIGDIR": str(Path("~/.cache/matplotlib").expanduser()),
+    "HOME": os.devnull,
+}
+
 
 def main() -> None:
     """Answer requests until standard input ends."""
     role, memory_bytes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    os.environ.update(ENVIRONMENT)
     limit_process(memory_bytes)
     logging.basicConfig(format=f"%(asctime)s {role} %(levelname)s %(message)s")
     filter_tracebacks()

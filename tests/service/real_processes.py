@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -64,11 +64,14 @@ def place(models: Path, **settings: str) -> Iterator[Place]:
         yield Place(directory, {**inherited, **QUICK, **own, **given})
 
 
-def start(module: str, where: Place, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+def start(
+    module: str, where: Place, *arguments: str, under: Sequence[str] = (), **settings: str
+) -> subprocess.Popen[bytes]:
+    """A process of the service, run by the command ``under`` where there is one."""
     given = {f"ECHOCAST_{name.upper()}": value for name, value in settings.items()}
     with (where.data / f"{module}.log").open("ab") as log:
         return subprocess.Popen(
-            command(module, *arguments),
+            [*under, *command(module, *arguments)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -96,9 +99,10 @@ def _pings(where: Place) -> bool:
 
 
 @contextmanager
-def gateway(where: Place, **settings: str) -> Iterator[Gateway]:
+def gateway(where: Place, *, under: Sequence[str] = (), **settings: str) -> Iterator[Gateway]:
     port = int(settings.pop("port", "0")) or free_port("127.0.0.1")
-    process = start("echocast.service.processes.gateway", where, port=str(port), **settings)
+    module = "echocast.service.processes.gateway"
+    process = start(module, where, under=under, port=str(port), **settings)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
