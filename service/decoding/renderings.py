@@ -16,7 +16,7 @@ from echocast.model.formats.forecast_reader import read_exceedance, read_expecte
 from echocast.model.formats.forecast_writer import read_forecast
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.verification.forecast_scores import Verification
-from echocast.workers.archive.frames_file import read_stored
+from echocast.workers.archive.frames_file import map_stored
 
 Request = Mapping[str, Any]
 DECIMALS = 2  # forecasts are stored to .01 dBZ
@@ -115,12 +115,12 @@ def _forecast(request: Request) -> Forecast:
 
 def _inputs(request: Request) -> Frames | None:
     path = request.get("inputs")
-    return read_stored(Path(path), mapped=True) if path else None
+    return map_stored(Path(path)) if path else None
 
 
 def _observed(request: Request) -> Frames | None:
     """All observations together; of one time the last that came."""
-    parts = [read_stored(Path(path), mapped=True) for path in request.get("observed", ())]
+    parts = [map_stored(Path(path)) for path in request.get("observed", ())]
     return Frames.overlaid(parts) if parts else None
 
 

@@ -154,15 +154,15 @@ class Archive:
         return sha
 
     def load_frames(self, sha: str) -> Frames:
-        """The frames of that name.
+        """The frames of that name, checked against it.
 
         Raises:
             NotInArchive: There are none.
-            ArchiveDamaged: They can't be read.
+            ArchiveDamaged: They are others than were stored, or none.
         """
         values = self._existing(sha)
         try:
-            return read_stored(values)
+            return read_stored(values, sha)
         except ArchiveError as error:
             DAMAGE.report(INPUT, str(values), str(error))
             raise ArchiveDamaged(f"The stored input is damaged: {error}") from error

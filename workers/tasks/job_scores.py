@@ -13,7 +13,7 @@ from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.frames import Frames, Grid
 from echocast.model.verification.forecast_scores import verify_forecast_stream
 from echocast.workers.archive.archive import Archive
-from echocast.workers.archive.frames_file import read_stored
+from echocast.workers.archive.frames_file import map_stored
 from echocast.workers.errors import ArchiveError
 from echocast.workers.jobs.job import Job, JobError
 
@@ -47,7 +47,7 @@ def _observations(
     problem = None
     for sha in shas:
         try:
-            frames = read_stored(archive.frames_file(sha), mapped=True)
+            frames = map_stored(archive.checked_frames_file(sha))
         except ArchiveError as error:
             problem = JobError("observations-missing", str(error))
             continue

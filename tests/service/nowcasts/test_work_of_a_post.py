@@ -88,6 +88,6 @@ def test_the_frames_of_a_post_are_hashed_once_and_validated_once_by_each_process
         done = context.jobs.get(job.id)
     assert done is not None
     assert (done.status, done.verified) == ("succeeded", 1)
-    assert counts["hashed"] == 2, "the worker knows the hash from the job"
+    assert counts["hashed"] == 4, "the worker checks what it reads, and knows the hash then"
     assert by_gateway <= 1
     assert counts["validated"] <= 3, "upload, input and observations"

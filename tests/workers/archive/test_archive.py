@@ -15,10 +15,10 @@ import pytest
 from echocast.model.atomic_files import FileDigest
 from echocast.model.frames import Frames
 from echocast.workers.archive.archive import Archive, forecast_path
-from echocast.workers.archive.damage import DAMAGE, recorded_digest
+from echocast.workers.archive.damage import recorded_digest
 from echocast.workers.archive.retention import remove_oldest
 from echocast.workers.archive.scratch import LOCK
-from echocast.workers.errors import ArchiveDamaged, ArchiveError, DiskFull, NotInArchive
+from echocast.workers.errors import ArchiveError, DiskFull, NotInArchive
 from echocast.workers.jobs.job import Job
 from tests.workers.storms import storm
 
@@ -156,66 +156,6 @@ def test_a_forecast_appears_whole_or_not_at_all(archive: Archive) -> None:
     assert [path.name for path in archive.scratch.iterdir()] == [LOCK]
     relative = archive.put_forecast(job(), lambda path: path.write_bytes(b"whole"))
     assert archive.path(relative).read_bytes() == b"whole"
-
-
-def damaged_files(kind: str) -> float:
-    return DAMAGE.counter.labels(kind)._value.get()
-
-
-def flip(path: Path, at: int = -1) -> None:
-    """One bit is another one."""
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(content)
-
-
-DAMAGES = {
-    "flipped": flip,
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1]),
-    "empty": lambda path: path.write_bytes(b""),
-    "grown": lambda path: path.write_bytes(path.read_bytes() + b"0"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_forecast_is_gone_and_reported_once(
-    archive: Archive, damage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    relative = archive.put_forecast(job(), lambda path: path.write_bytes(b"whole"))
-    assert archive.holds(relative)
-    before = damaged_files("forecast")
-    DAMAGES[damage](archive.root / relative)
-    for _ in range(2):
-        assert not archive.holds(relative)
-        with pytest.raises(ArchiveDamaged, match="Send the same frames again"):
-            archive.path(relative)
-    assert damaged_files("forecast") == before + 1
-    assert caplog.text.count("The archive is damaged (forecast)") == 1
-    assert archive.put_forecast(job(), lambda path: path.write_bytes(b"whole")) == relative
-    assert archive.path(relative).read_bytes() == b"whole"
-
-
-def test_a_forecast_of_an_earlier_version_is_read_unchecked(archive: Archive) -> None:
-    relative = "forecasts/adhoc/2026/07/01/20260701T235500Z_radar-1_0123abcd.nc"
-    (archive.root / relative).parent.mkdir(parents=True)
-    (archive.root / relative).write_bytes(b"anything")
-    assert archive.path(relative).read_bytes() == b"anything"
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".json"])
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_frames_are_replaced_when_they_are_sent_again(
-    archive: Archive, damage: str, suffix: str
-) -> None:
-    sha = archive.put_frames(storm())
-    assert archive.checked_frames_file(sha)
-    DAMAGES[damage](archive.frames_file(sha).with_suffix(suffix))
-    if suffix == ".npy":
-        with pytest.raises(ArchiveDamaged):
-            archive.checked_frames_file(sha)
-    assert archive.put_frames(storm()) == sha
-    assert archive.checked_frames_file(sha)
-    assert equal(archive.load_frames(sha), storm())
 
 
 def test_scores_are_replaced_whole(archive: Archive) -> None:
