@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+ASKED_BYTES = 2**20  # HDF5 writes as much as there is room for before it fails
+
 
 @dataclass(frozen=True)
 class FileDigest:
@@ -47,6 +49,38 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     if (stored := path.read_bytes()) != content:
         wrong = "differ" if len(stored) == len(content) else f"are {len(stored)} when read back"
         raise OSError(errno.EIO, f"The {len(content)} bytes that were written {wrong}", str(path))
+
+
+@contextmanager
+def disk_asked(path: Path) -> Iterator[None]:
+    """A library writes a file in the context; where it fails, the disk says whether it is full.
+
+    HDF5 and NumPy report a full disk without the system's error number. So the disk is asked for
+    room for a little more of the file. The file is emptied then: HDF5 may leave it open, and with
+    it the space that it takes.
+
+    Raises:
+        OSError: Of the disk, with its number, e.g. ENOSPC.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if (getattr(error, "errno", None) or 0) <= 0:  # NetCDF has negative numbers of its own
+            _ask_for_room(path, error)
+        raise
+
+
+def _ask_for_room(path: Path, error: Exception) -> None:
+    try:
+        with path.open("ab", buffering=0) as file:
+            rest = memoryview(os.urandom(ASKED_BYTES))
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+    except OSError as of_disk:
+        raise of_disk from error
+    finally:
+        os.truncate(path, 0)
 
 
 def flush(path: Path) -> None:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import resource
 from typing import Final
 
@@ -102,9 +101,8 @@ class UnknownStream(NotInArchive):
     """No stream was declared under that name."""
 
 
-DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 FILE_HANDLE_ERRORS: Final = (errno.EMFILE, errno.ENFILE)
-SHORT_WRITE: Final = re.compile(r"\d+ requested and \d+ written|[Nn]ot enough free space")  # numpy
 
 
 def shortage_of(error: BaseException) -> Shortage | None:
@@ -123,8 +121,6 @@ def _shortage(error: BaseException) -> Shortage | None:
     number = error.errno if isinstance(error, OSError) else None
     if number in DISK_ERRORS:
         return DiskFull(f"The disk can't be written to: {os.strerror(number or 0)}.")
-    if isinstance(error, OSError) and number is None and SHORT_WRITE.search(str(error)):
-        return DiskFull(f"The disk can't be written to: {error}.")
     if number in FILE_HANDLE_ERRORS:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return NoFileHandles(f"Too many files are open; this process may open {limit}.")

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import h5py
 import netCDF4
 
-from echocast.model.atomic_files import write_whole
+from echocast.model.atomic_files import disk_asked, write_whole
 from echocast.model.errors import InputTooLarge, UnreadableInput, short
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
@@ -33,13 +33,16 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
             a whole.
     """
     with _LOCK:
-        with netCDF4.Dataset(str(path), mode) as dataset:
-            if mode == "r":
-                _check_whole(dataset, path)
-            yield dataset
         if mode == "w":
-            with h5py.File(path):  # HDF5 refuses one that is shorter than it says
-                pass
+            with disk_asked(path):
+                with netCDF4.Dataset(str(path), mode) as dataset:
+                    yield dataset
+                with h5py.File(path):  # HDF5 refuses one that is shorter than it says
+                    pass
+        else:
+            with netCDF4.Dataset(str(path), mode) as dataset:
+                _check_whole(dataset, path)
+                yield dataset
 
 
 @contextmanager

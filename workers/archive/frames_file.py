@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from echocast.model.atomic_files import disk_asked
 from echocast.model.errors import InputError
 from echocast.model.frames import Frames, content_sha256
 from echocast.model.grid import FloatArray
@@ -32,8 +33,13 @@ def description_of(values: Path) -> Path:
 
 
 def write_stored(frames: Frames, values: Path) -> None:
-    """Store frames in a pair of files."""
-    np.save(values, np.ascontiguousarray(frames.reflectivity_dbz))
+    """Store frames in a pair of files.
+
+    Raises:
+        OSError: They can't be written.
+    """
+    with disk_asked(values):
+        np.save(values, np.ascontiguousarray(frames.reflectivity_dbz))
     description_of(values).write_text(json.dumps(frames.description()))
 
 

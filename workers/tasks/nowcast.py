@@ -17,7 +17,6 @@ from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.workers.errors import (
     ClaimLost,
     DeadlinePassed,
-    DiskFull,
     EngineUnavailable,
     OutOfMemory,
     Shortage,
@@ -94,21 +93,10 @@ class _Run:
         except DeadlinePassed as error:
             self._end("expired", error=JobError("deadline", str(error)).__dict__)
         except Exception as error:
-            if shortage := self._shortage_behind(error):
+            if shortage := shortage_of(error):
                 self._try_later(shortage)
             else:
                 self._fail(self._failure(error))
-
-    def _shortage_behind(self, error: Exception) -> Shortage | None:
-        """What this worker lacked; the NetCDF library gives a full disk names of its own."""
-        if shortage := shortage_of(error):
-            return shortage
-        if isinstance(error, OSError | RuntimeError):
-            try:
-                self.context.archive.check_space()
-            except DiskFull as full:
-                return full
-        return None
 
     def _try_later(self, shortage: Shortage) -> None:
         """Another attempt may succeed, here or elsewhere; after the last one the job fails."""

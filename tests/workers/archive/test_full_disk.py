@@ -4,8 +4,10 @@ import errno
 import io
 import os
 import resource
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from echocast.model.formats.forecast_writer import read_forecast, write_forecast_stream
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
+from echocast.workers.errors import DiskFull, shortage_of
 from tests.workers.archive.test_archive import job
 from tests.workers.conftest import World
 from tests.workers.fake_nowcaster import FakeNowcaster, FakePrepared
@@ -56,11 +59,56 @@ def test_a_forecast_that_does_not_fit_is_an_error_and_leaves_nothing(
 
     write(tmp_path / "whole.nc")
     size = int(share * (tmp_path / "whole.nc").stat().st_size)
-    with files_at_most(size), pytest.raises((OSError, RuntimeError)):
+    with files_at_most(size), pytest.raises(OSError, match="File too large") as failure:
         archive.put_forecast(job(), write)
+    assert isinstance(shortage_of(failure.value), DiskFull)
     assert stored(archive) == []
     again = archive.put_forecast(job(), write)
     assert len(read_forecast(archive.path(again)).frames) == 10
+
+
+def test_frames_that_do_not_fit_are_an_error_of_the_disk(archive: Archive) -> None:
+    """NumPy gives no number for a short write."""
+    with files_at_most(4096), pytest.raises(OSError, match="File too large") as failure:
+        archive.put_frames(storm(size=64))
+    assert isinstance(shortage_of(failure.value), DiskFull)
+    assert stored(archive) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk of our own can be mounted here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.parametrize("side", [100, 160, 400])
+def test_a_full_disk_is_named_whichever_library_writes_and_is_as_free_as_before(
+    side: int, small_disk: Path
+) -> None:
+    archive = Archive(small_disk, free_space_floor_bytes=0)
+    archive.scratch  # noqa: B018
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(archive.free_bytes() - 64 * 2**10))
+    archive.check_space = lambda: None  # type: ignore[method-assign]  # it was free a moment ago
+    before = archive.free_bytes()
+    for act in (
+        lambda: archive.put_forecast(job(), partial(write_forecast, side=side)),
+        lambda: archive.put_frames(storm(size=max(side, 160))),
+    ):
+        with pytest.raises(OSError, match="No space left") as failure:
+            act()
+        assert isinstance(shortage_of(failure.value), DiskFull)
+        assert before - archive.free_bytes() <= 2**13
+    filler.unlink()
+    assert archive.put_frames(storm())
 
 
 class FullAtClose(io.FileIO):
@@ -121,14 +169,15 @@ def test_an_error_of_fsync_is_an_error(archive: Archive, monkeypatch: pytest.Mon
     assert stored(archive) == []
 
 
-def test_no_job_succeeds_whose_forecast_did_not_fit(world: World) -> None:
+@pytest.mark.parametrize("side", [16, 160])
+def test_no_job_succeeds_whose_forecast_did_not_fit(world: World, side: int) -> None:
     worker = world.start_worker()
     with files_at_most(2048, worker.pid):
-        sent = [world.submit(storm(seed)).job for seed in range(3)]
+        sent = [world.submit(storm(seed, size=side)).job for seed in range(3)]
         ends = [world.end_of(job.id) for job in sent]
-    assert "succeeded" not in [end.status for end in ends]
+    assert [(end.status, end.error.type) for end in ends] == [("failed", "disk-full")] * 3
     assert not list((world.archive.root / "forecasts").rglob("*.nc"))
-    again = [world.submit(storm(seed)) for seed in range(3)]
+    again = [world.submit(storm(seed, size=side)) for seed in range(3)]
     assert all(one.created for one in again)
     for one in again:
         end = world.end_of(one.job.id)
