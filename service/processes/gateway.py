@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -43,6 +44,9 @@ def serve(settings: ServiceSettings) -> None:
         StartRefused: The address is in use, or open to everybody without keys.
         AnotherStore: The engine's jobs have their files in another archive than ours.
     """
+    # uvicorn sends itself the signal again once it has stopped; by default that ends the process at
+    # once, without what is done at its end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     set_switch_interval()
     check_store(settings)
     app = create_app(settings)

@@ -18,6 +18,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from echocast.workers.engine.url import broker_url, connection_options
+from echocast.workers.jobs.broker import Broker
 
 NOWCAST: Final = "echocast.nowcast"
 VERIFY: Final = "echocast.verify"
@@ -36,7 +37,7 @@ def celery_app(redis_url: str) -> Celery:
     Args:
         redis_url: Address of the engine: redis://, rediss://, unix:// or redis+socket://.
     """
-    app = Celery("echocast", broker=broker_url(redis_url), set_as_current=False)
+    app = Celery("echocast", broker=broker_url(redis_url), set_as_current=False, amqp=Broker)
     app.conf.update(
         task_queues=[Queue(name) for name in TASKS],  # type: ignore[no-untyped-call]
         task_routes={name: {"queue": name} for name in TASKS},

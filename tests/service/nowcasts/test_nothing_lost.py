@@ -101,9 +101,11 @@ def test_of_a_killed_gateway_nothing_stays(models: Path) -> None:
             left = set(scratch.glob("gateway-*"))
             assert left
             eventually(lambda: not any(alive(pid) for pid in children))
-        with gateway(where):
+        with gateway(where) as gate:
             assert not left & set(scratch.glob("gateway-*"))
-        assert not list(scratch.glob("gateway-*"))
+            assert gate.client.put("/streams/radar", json={"step_minutes": 5}).status_code == 201
+            assert len(list(scratch.iterdir())) == 2  # its own, and its archive's
+        assert not list(scratch.iterdir())
 
 
 def alive(pid: int) -> bool:

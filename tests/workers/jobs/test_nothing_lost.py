@@ -3,11 +3,15 @@
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from pathlib import Path
 
-from echocast.workers.jobs.queue import NOWCAST
+import pytest
+
+from echocast.workers.engine.embedded import EmbeddedEngine
+from echocast.workers.jobs.queue import NOWCAST, celery_app
 from echocast.workers.jobs.store import DONE_CHANNEL
 from tests.workers.conftest import World, kill, until
 from tests.workers.storms import storm
@@ -177,3 +181,21 @@ def test_a_worker_that_stood_still_too_long_loses_its_job_and_does_no_harm(world
         time.sleep(0.5)
     assert endings.heard == [(job.id, "succeeded")]
     assert first.poll() is None
+
+
+def test_a_message_that_cannot_be_given_back_is_written_nowhere(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection ends together with the engine; the job still waits, and is done."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    job = world.submit(storm(0)).job
+    connection = celery_app(world.settings.engine_url).connection_for_read()
+    channel = connection.channel()
+    assert channel.basic_get(NOWCAST)
+    world.engine.stop()
+    channel.qos.restore_unacked_once()
+    connection.release()
+    assert list(tmp_path.iterdir()) == []
+    with EmbeddedEngine(world.settings.engine_directory):
+        world.start_worker()
+        assert world.end_of(job.id).status == "succeeded"
