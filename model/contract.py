@@ -25,8 +25,8 @@ class InputContract:
         maximum_frames: Most frames of one request, observations included.
         maximum_pixels: Most pixels of all frames of one request together.
         maximum_missing_share: Largest share of a frame that may be missing, 0..1.
-        minimum_dbz: Values below are taken for wrong units.
-        maximum_dbz: Values above are taken for wrong units.
+        minimum_dbz: Values below are no reflectivity: clear air gives -64 dBZ in 16-bit products.
+        maximum_dbz: Values above are no reflectivity.
         step_tolerance: How much a step may differ from the median step, as a share of it.
         future_tolerance_s: How far in the future the newest frame may be, in seconds.
     """
@@ -37,7 +37,7 @@ class InputContract:
     maximum_frames: int = 2000
     maximum_pixels: int = 400_000_000
     maximum_missing_share: float = 0.9
-    minimum_dbz: float = -40.0
+    minimum_dbz: float = -70.0
     maximum_dbz: float = 95.0
     step_tolerance: float = 0.1
     future_tolerance_s: float = 60.0
@@ -151,7 +151,8 @@ def _check_range(frames: Frames, contract: InputContract) -> None:
             t, y, x = (int(index[0]) for index in np.nonzero(values == worst))
             raise ContractViolation(
                 f"Reflectivity must lie in {contract.minimum_dbz:g}..{contract.maximum_dbz:g} dBZ,"
-                f" but frame {t} holds {worst:g} dBZ at row {y}, column {x}; wrong units?",
+                f" but frame {t} holds {worst:g} dBZ at row {y}, column {x}; wrong units?"
+                " A code for missing values must be declared, or be NaN or null.",
                 rule="range",
             )
 

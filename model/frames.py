@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from echocast.model.errors import ContractViolation
 from echocast.model.grid import FloatArray, Grid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256", "joined_notes"]
+__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256", "joined_notes", "unmasked"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Frames:
     """Radar images in time order, observed or forecast.
 
     Args:
-        reflectivity_dbz: float32 (time, y, x) in dBZ; NaN where missing. Made read-only.
+        reflectivity_dbz: float32 (time, y, x) in dBZ; NaN or masked where missing. Made read-only.
         times: What each frame depicts (valid time); timezone-aware UTC, strictly increasing.
         grid: Where the pixels are.
         no_rain_dbz: The product's floor: value of "measured, no echo", in dBZ.
@@ -76,7 +76,7 @@ class Frames:
 
     def _check_description(self) -> None:
         """Make the values read-only; check shape and times."""
-        values = np.asarray(self.reflectivity_dbz, dtype=np.float32)
+        values = unmasked(self.reflectivity_dbz)
         if values is self.reflectivity_dbz and values.flags.writeable:
             values = values.view()
         values.flags.writeable = False
@@ -128,14 +128,14 @@ class Frames:
         """Frames of an array that knows neither its place nor its time.
 
         Args:
-            reflectivity_dbz: (time, height, width) in dBZ, NaN where missing.
+            reflectivity_dbz: (time, height, width) in dBZ, NaN or masked where missing.
             step_minutes: Time between frames.
             km_per_pixel: Side of a pixel.
 
         Raises:
             ContractViolation: Not three axes, an infinity, or a step or pixel that is not positive.
         """
-        values = np.asarray(reflectivity_dbz, dtype=np.float32)
+        values = unmasked(reflectivity_dbz)
         if values.ndim != 3:
             raise ContractViolation(
                 f"Frames must have the shape (time, y, x), not {values.shape}.", rule="shape"
@@ -245,6 +245,18 @@ def _described(
         {str(k): str(v) for k, v in description["attributes"].items()},
         {str(k): str(v) for k, v in description.get("notes", {}).items()},
     )
+
+
+def unmasked(values: ArrayLike) -> FloatArray:
+    """Values as float32 with NaN where they are missing: NaN already, or masked (``numpy.ma``).
+
+    What lies beneath a mask is no measurement. Plain float32 arrays are not copied.
+    """
+    if type(values) is np.ndarray:
+        return np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # a fill value beneath the mask
+        masked = np.ma.asarray(values, dtype=np.float32)
+    return np.asarray(masked.filled(np.nan), dtype=np.float32)
 
 
 def joined_notes(notes: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -213,11 +213,12 @@ def predict(
     """Forecast plain arrays with the shipped default model, for evaluation scripts.
 
     Where rain of a lead time would have come from beyond the grid the forecast is unknown;
-    those pixels get the newest observation, in ``expected`` half-way to its mean.
+    those pixels get the newest observation, in ``expected`` half-way to its mean, and 0 where
+    that is missing.
 
     Args:
         frames: (time, height, width) in dBZ, oldest first, at least ten, the newest of which count;
-            0 where dry or missing.
+            0 where dry, NaN or masked (``numpy.ma``) where missing; integers are dBZ too.
         step_minutes: Time between frames.
         km_per_pixel: Side of a pixel.
         product: ``expected`` (least squared error), ``csi_optimal`` (best critical success index)
@@ -236,7 +237,7 @@ def predict(
     nowcaster = _shipped()
     observed, _ = split(observed, nowcaster.input_frames, InputContract())
     forecast = nowcaster.nowcast(observed)
-    newest = np.clip(observed.reflectivity_dbz[-1], 0, None)
+    newest = np.nan_to_num(np.clip(observed.reflectivity_dbz[-1], 0, None), nan=0.0)
     guess = (newest + newest.mean()) / 2 if product == "expected" else newest
     values = np.clip(_chosen(forecast, product).reflectivity_dbz, 0, None)
     return np.where(np.isnan(values), guess, values)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ModelError
-from echocast.model.grid import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.quantisation import floor_as_written, packed_dbz
 
 JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its threshold
@@ -167,12 +167,13 @@ def sharp(expected_dbz: FloatArray, newest_dbz: FloatArray) -> FloatArray:
     """One frame with the intensities of another, in the order of its own.
 
     Args:
-        expected_dbz: (height, width) in dBZ, NaN where missing.
+        expected_dbz: (height, width) in dBZ, NaN or masked where missing.
         newest_dbz: Like ``expected_dbz``: the newest observed frame.
 
     Returns:
         (height, width) in dBZ; missing where ``expected_dbz`` is.
     """
+    expected_dbz, newest_dbz = unmasked(expected_dbz), unmasked(newest_dbz)
     result = expected_dbz.copy()
     known = np.isfinite(expected_dbz)
     intensities = np.sort(newest_dbz[np.isfinite(newest_dbz)])

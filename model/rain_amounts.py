@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.reflectivity import ZR
 
 HIGHEST_DBZ = 55.0  # the last class ends here; above it radars see hail
@@ -39,14 +39,17 @@ def expected_rain_rate(
     threshold the rate is that of the expected reflectivity, at most that of the threshold.
 
     Args:
-        expected_dbz: Any shape, NaN where missing.
-        exceedance_probability: (threshold, *shape), not increasing with the threshold.
+        expected_dbz: Any shape, NaN or masked where missing.
+        exceedance_probability: (threshold, *shape), not increasing with the threshold; missing
+            as in ``expected_dbz``.
         thresholds_dbz: Increasing, below 55 dBZ.
         zr: Relation of reflectivity and rain rate.
 
     Returns:
         In mm/h, shaped like ``expected_dbz``, NaN where missing.
     """
+    if np.ma.isMaskedArray(exceedance_probability):
+        exceedance_probability = unmasked(exceedance_probability)
     bounds = zr.rain_rate_mm_h([*thresholds_dbz, HIGHEST_DBZ])
     means = np.diff(bounds) / np.diff(np.log(bounds))
     faint = np.minimum(zr.rain_rate_mm_h(expected_dbz, no_rain_dbz=0), bounds[0])

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 
 ECHO_FLOOR_DBZ = 5.0  # fainter is no echo: it neither grows nor is forecast
+HIGHEST_RATE_MM_H = 2280.0  # 38 mm in a minute, Barot (Guadeloupe), 1970: the most ever reported;
+# the WMO's record is 31.2 mm (Unionville, Maryland, 1956)
 NO_RAIN_DBZ = -32.0  # floor where a product does not declare one: about 0.0005 mm/h
 
 
@@ -61,27 +63,27 @@ class ZR:
             ) from error
 
     def reflectivity_dbz(
-        self, rain_rate_mm_h: ArrayLike, *, no_rain_dbz: float = NO_RAIN_DBZ
+        self,
+        rain_rate_mm_h: ArrayLike,
+        *,
+        no_rain_dbz: float = NO_RAIN_DBZ,
+        where: str = "the input",
     ) -> FloatArray:
         """10 log10(a R^b); rates too small for the floor, zero among them, give the floor.
 
         Args:
-            rain_rate_mm_h: Rain rate in mm/h, any shape; NaN stays NaN.
+            rain_rate_mm_h: Rain rate in mm/h, any shape; NaN and what is masked become NaN.
             no_rain_dbz: The floor, in dBZ.
+            where: Names the rates in messages.
 
         Returns:
             float32 in dBZ, same shape.
 
         Raises:
-            ContractViolation: A rate is negative.
+            ContractViolation: A rate is negative, or greater than rain was ever reported.
         """
-        rate = np.asarray(rain_rate_mm_h, dtype=np.float32)
-        if (rate < 0).any():
-            raise ContractViolation(
-                f"Rain rates must not be negative, but one is {np.nanmin(rate):g} mm/h; declare"
-                " missing values as _FillValue or null.",
-                rule="range",
-            )
+        rate = unmasked(rain_rate_mm_h)
+        _check_rates(rate, where)
         with np.errstate(divide="ignore"):
             dbz = np.float32(10 * self.b) * np.log10(rate) + np.float32(10 * np.log10(self.a))
         return np.asarray(np.maximum(dbz, np.float32(no_rain_dbz)), dtype=np.float32)
@@ -92,12 +94,25 @@ class ZR:
         """(10^(dBZ/10) / a)^(1/b); at or below the floor it does not rain.
 
         Args:
-            reflectivity_dbz: In dBZ, any shape; NaN stays NaN.
+            reflectivity_dbz: In dBZ, any shape; NaN and what is masked become NaN.
             no_rain_dbz: The floor, in dBZ.
 
         Returns:
             float32 in mm/h, same shape.
         """
-        dbz = np.asarray(reflectivity_dbz, dtype=np.float32)
+        dbz = unmasked(reflectivity_dbz)
         rate = (10 ** (dbz / np.float32(10)) / np.float32(self.a)) ** np.float32(1 / self.b)
         return np.asarray(np.where(dbz <= no_rain_dbz, np.float32(0), rate), dtype=np.float32)
+
+
+def _check_rates(rate: FloatArray, where: str) -> None:
+    lowest = np.fmin.reduce(rate, axis=None, initial=np.float32(0))
+    highest = np.fmax.reduce(rate, axis=None, initial=np.float32(0))
+    for worst in (lowest, highest):
+        if not 0 <= worst <= HIGHEST_RATE_MM_H and (worst < 0 or np.isfinite(worst)):
+            raise ContractViolation(
+                f"Rain rates must lie in 0..{HIGHEST_RATE_MM_H:g} mm/h (38 mm in a minute is the"
+                f" most ever reported), but in {where} one is {worst:g} mm/h; declare missing"
+                " values as _FillValue (NetCDF), nodata (ODIM_H5) or null (JSON).",
+                rule="range",
+            )

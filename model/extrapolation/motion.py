@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.grid import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 
 FLOW_PAIRS = 3  # newest frame pairs whose flows are averaged
 SMOOTHING_PIXELS = 15.0  # Gaussian that spreads the motion of rain over its surroundings
@@ -55,13 +55,13 @@ def estimate_motion(frames_dbz: FloatArray, pixel_km: float | None = None) -> Mo
     """Motion of the rain at the newest frame.
 
     Args:
-        frames_dbz: (time, height, width) in dBZ, oldest first, NaN where missing.
+        frames_dbz: (time, height, width) in dBZ, oldest first, NaN or masked where missing.
         pixel_km: Side of a pixel; None: unknown, or of no importance.
 
     Returns:
         One velocity for every pixel; zero where no rain ever was near.
     """
-    newest = frames_dbz[-FLOW_PAIRS - 1 :]
+    newest = unmasked(frames_dbz[-FLOW_PAIRS - 1 :])
     height, width = newest.shape[1:]
     pixels = 1 if pixel_km is None else round(FINEST_KM / pixel_km)
     pixels = min(pixels, min(height, width) // SMALLEST_SIDE_FOR_FLOW)
@@ -236,12 +236,12 @@ def extrapolate(newest_dbz: FloatArray, motion: Motion, steps: int) -> FloatArra
     """The newest frame carried along the motion.
 
     Args:
-        newest_dbz: (height, width) in dBZ, NaN where missing.
+        newest_dbz: (height, width) in dBZ, NaN or masked where missing.
         motion: Steady motion field.
         steps: Frames to extrapolate.
 
     Returns:
         (steps, height, width) in dBZ, NaN where the rain would come from beyond the view.
     """
-    path = trajectories(motion)
+    path, newest_dbz = trajectories(motion), unmasked(newest_dbz)
     return np.stack([carry(newest_dbz, next(path)) for _ in range(steps)])

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.grid import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 
 SCALES_PIXELS = (1, 2, 4, 8, 16, 32, 64)  # widths of the Gaussians between the bands
 FINE_PIXELS = 4  # wider Gaussians are computed on means of so many pixels that they are this wide
@@ -31,7 +31,7 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
 
     Args:
         aligned_dbz: (time, height, width) in dBZ, three frames or more, carried to the newest time
-            along the motion; dry as 0, NaN where missing, which counts as dry here.
+            along the motion; dry as 0, NaN or masked where missing, which counts as dry here.
         steps: Frames to forecast.
         process: How the bands go on, one of ``PROCESSES``.
 
@@ -39,7 +39,7 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
         (steps, height, width) in dBZ, from 0.
     """
     most, fewest, coefficients = PROCESSES[process]
-    last = aligned_dbz[-most:]
+    last = unmasked(aligned_dbz[-most:])
     count, valid = _common_pixels(np.isfinite(last), fewest)
     rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
     forecast = np.zeros((steps, *valid.shape), np.float32)

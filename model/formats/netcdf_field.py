@@ -54,7 +54,7 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     """
     variable = _search(dataset, where) if name is None else _named(dataset, name, where)
     _check_numeric(variable, where)
-    check_packing(variable, where)
+    check_packing(variable, where, by_library=False)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
     return RadarField(

@@ -13,9 +13,10 @@ from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
-from echocast.model.formats.netcdf_codes import valid_limits, with_floor
+from echocast.model.formats.netcdf_codes import DECLARE, FieldCodes
 from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
+from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -85,8 +86,11 @@ def read_netcdf(
         limits.check_claim(claimed, path.stat().st_size, f"Variable {short(field.variable.name)!r}")
         times = find_times(dataset, field.variable, axes, path.name)[window[0]]
         grid, place = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
-        values, floor = _reflectivity(_read(field.variable, axes, window), field)
-        return Frames(values, times, grid, floor, provenance(dataset, field), place)
+        codes = FieldCodes(field, path.name)
+        values = _read(field.variable, axes, window, codes)
+        notes = {**place, **codes.check()}
+        values, floor = _reflectivity(values, field, codes, path.name)
+        return Frames(values, times, grid, floor, provenance(dataset, field), notes)
 
 
 def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
@@ -134,7 +138,9 @@ def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int
         return axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))
 
 
-def _read(variable: Variable, axes: Axes, window: tuple[slice, ...]) -> FloatArray:
+def _read(
+    variable: Variable, axes: Axes, window: tuple[slice, ...], codes: FieldCodes
+) -> FloatArray:
     """Unpacked float32 (time, y, x), NaN where missing; read in blocks to spare memory."""
     shape = axes.shape(variable, window)
     values = np.empty(shape, np.float32)
@@ -143,22 +149,23 @@ def _read(variable: Variable, axes: Axes, window: tuple[slice, ...]) -> FloatArr
     for start in range(0, len(frames), block):
         part = frames[start : start + block]
         chosen = slice(part.start, None if part.stop < 0 else part.stop, part.step)
-        read = np.ma.asarray(variable[axes.index(variable, (chosen, *window[1:]))])
-        filled = np.ma.filled(np.ma.asarray(read, dtype=np.float32), np.nan)
-        values[start : start + block] = axes.arranged(variable, filled)
+        stored = np.asarray(variable[axes.index(variable, (chosen, *window[1:]))])
+        values[start : start + block] = axes.arranged(variable, codes.values(stored))
     return values
 
 
-def _reflectivity(values: FloatArray, field: RadarField) -> tuple[FloatArray, float]:
+def _reflectivity(
+    values: FloatArray, field: RadarField, codes: FieldCodes, where: str
+) -> tuple[FloatArray, float]:
     """Values in dBZ, and the floor of the product in dBZ."""
     if field.mm_h_per_unit is not None:
         rates = values * np.float32(field.mm_h_per_unit)
-        return ZR.of_attributes(field.attributes).reflectivity_dbz(rates), NO_RAIN_DBZ
-    declared = field.attributes.get("no_rain_value")
-    if declared is None:
-        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
-        return values, float(lowest) if np.isfinite(lowest) else 0.0
-    return with_floor(values, declared, valid_limits(field.variable))
+        values = ZR.of_attributes(field.attributes).reflectivity_dbz(rates, where=where)
+        check_strongest(values, where, DECLARE)
+        return values, NO_RAIN_DBZ
+    lowest = check_reflectivity(values, where, DECLARE)
+    floor = codes.floor()
+    return values, min(lowest, 0.0) if floor is None else floor
 
 
 def provenance(dataset: netCDF4.Dataset, field: RadarField) -> dict[str, str]:

@@ -10,13 +10,27 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.odim_tree import number
+from echocast.model.formats.stored_codes import (
+    Code,
+    Stored,
+    as_stored,
+    code_of,
+    disguised,
+    ends,
+    occurrences,
+)
 from echocast.model.frames import FloatArray
+
+DECLARE = "nodata (missing) or undetect (dry) in its what group"
 
 
 def decoded(
     data: h5py.Dataset, what: Callable[[str], Any], dry_value: float, where: str
 ) -> FloatArray:
     """value = raw * gain + offset, in the unit of the quantity.
+
+    Codes are compared in the type of the data (:mod:`.stored_codes`). NaN is missing, unless
+    ``undetect`` is NaN.
 
     Args:
         data: The raw values (y, x).
@@ -28,24 +42,63 @@ def decoded(
         float32 (y, x), NaN where missing.
 
     Raises:
-        ContractViolation: ``gain`` or ``offset`` is missing, or an attribute is no number.
+        ContractViolation: ``gain`` or ``offset`` is missing, an attribute is no number, one code
+            means missing and dry, or a value looks like a code that nobody declared.
     """
     raw = data[...]
-    given = {name: what(name) for name in ("gain", "offset", "nodata", "undetect")}
-    numbers = {name: number(v, name) for name, v in given.items() if v is not None}
-    for name in ("gain", "offset"):
-        if name not in numbers:
-            raise ContractViolation(
-                f"ODIM_H5 data need the attribute {name!r}, but {where} has none.",
-                rule="odim-attribute",
-            )
-    values: FloatArray = (raw * numbers["gain"] + numbers["offset"]).astype(np.float32)
-    _mark(values, raw, numbers.get("undetect"), dry_value)
-    _mark(values, raw, numbers.get("nodata"), np.nan)
+    gain, offset = (_factor(what(name), name, raw.dtype, where) for name in ("gain", "offset"))
+    undetect, nodata = (code_of(what(name), name) for name in ("undetect", "nodata"))
+    dry, missing = occurrences(raw, undetect), occurrences(raw, nodata)
+    _check_apart(dry, missing, nodata, where)
+    _check_declared(raw, nodata, undetect, where)
+    values: FloatArray = (raw * gain + offset).astype(np.float32)
+    np.copyto(values, dry_value, where=dry)
+    np.copyto(values, np.nan, where=missing)
     return values
 
 
-def _mark(values: FloatArray, raw: Any, code: Any, meaning: float) -> None:
-    """Give the pixels that hold a code its meaning; a code that is None or NaN needs none."""
-    if code is not None:
-        values[raw == code] = meaning
+def _factor(value: Any, name: str, dtype: np.dtype[Any], where: str) -> float:
+    """``gain`` or ``offset``; floating-point data without them are values as they stand."""
+    if value is None and dtype.kind != "f":
+        raise ContractViolation(
+            f"ODIM_H5 data need the attribute {name!r}, but {where} has none.",
+            rule="odim-attribute",
+        )
+    factor = float(name == "gain") if value is None else number(value, name)
+    if not np.isfinite(factor) or (name == "gain" and factor == 0):
+        raise ContractViolation(
+            f"The attribute {name!r} must be a finite number, and gain not 0, but that of {where}"
+            f" is {factor:g}.",
+            rule="packing",
+        )
+    return factor
+
+
+def _check_apart(dry: Stored, missing: Stored, nodata: Code | None, where: str) -> None:
+    if both := np.count_nonzero(dry & missing):
+        raise ContractViolation(
+            f"nodata and undetect of {where} are both {nodata}, so that {both} pixels are missing"
+            " and dry at once; write two codes, or leave out the one that does not occur.",
+            rule="contradicting-codes",
+        )
+
+
+def _check_declared(raw: Stored, nodata: Code | None, undetect: Code | None, where: str) -> None:
+    """Integers at the end of their type may be missing or the most rain; only ``nodata`` tells.
+
+    Raises:
+        ContractViolation: No ``nodata`` that the type can hold, and the data hold such a value; or
+            they hold what a code became that the type cannot hold.
+    """
+    suspects = [v for code in (nodata, undetect) for v in disguised(code, raw.dtype)]
+    if nodata is None or as_stored(nodata, raw.dtype) is None:
+        suspects += ends(raw.dtype)
+    dry = None if undetect is None else as_stored(undetect, raw.dtype)
+    for value in suspects:
+        if value != dry and (pixels := np.count_nonzero(raw == value)):
+            raise ContractViolation(
+                f"{where} has nodata {nodata} and undetect {undetect}, but its {raw.dtype} data"
+                f" hold {value} in {pixels} pixels: missing, dry or the strongest rain? Set nodata"
+                " and undetect to the codes as they are stored.",
+                rule="undeclared-code",
+            )

@@ -17,10 +17,11 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.odim_codes import decoded
+from echocast.model.formats.odim_codes import DECLARE, decoded
 from echocast.model.formats.odim_grid import odim_grid
 from echocast.model.formats.odim_times import layer_times
 from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
+from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -57,7 +58,8 @@ def read_odim(
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
-        Reflectivity in dBZ; ``undetect`` is the floor, ``nodata`` is missing.
+        Reflectivity in dBZ; ``undetect`` and weaker echoes than -32 dBZ are the floor, -32;
+        ``nodata`` is missing.
 
     Raises:
         UnreadableInput: The file is damaged.
@@ -72,8 +74,7 @@ def read_odim(
         times = layer_times(file, [layer.what for layer in layers], path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
         values = np.stack([_reflectivity(layer, path) for layer in layers])
-        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(NO_RAIN_DBZ))
-        return Frames(values, times, grid, float(lowest), _provenance(file, layers[0]), place)
+        return Frames(values, times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), place)
 
 
 def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
@@ -147,10 +148,15 @@ def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> N
 
 
 def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
-    """Values in dBZ (y, x); rain rates through Z-R."""
-    is_rate = text(layer.what("quantity")) == "RATE"
-    values = decoded(layer.values, layer.what, 0.0 if is_rate else NO_RAIN_DBZ, path.name)
-    return ZR.of_attributes(_zr(layer)).reflectivity_dbz(values) if is_rate else values
+    """Values in dBZ (y, x), -32 where dry; rain rates through Z-R."""
+    if text(layer.what("quantity")) == "RATE":
+        rates = decoded(layer.values, layer.what, 0.0, path.name)
+        values = ZR.of_attributes(_zr(layer)).reflectivity_dbz(rates, where=path.name)
+        check_strongest(values, path.name, DECLARE)
+        return values
+    values = decoded(layer.values, layer.what, NO_RAIN_DBZ, path.name)
+    check_reflectivity(values, path.name, DECLARE)
+    return np.maximum(values, np.float32(NO_RAIN_DBZ), out=values)
 
 
 def _zr(layer: _Layer) -> dict[str, Any]:

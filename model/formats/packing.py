@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ COUNTS = {  # of numbers that each attribute holds (CF sections 2.5.1 and 8.1); 
 MUST_BE_FINITE = ("scale_factor", "add_offset")
 
 
-def check_packing(variable: Variable, where: str) -> None:
+def check_packing(variable: Variable, where: str, *, by_library: bool = True) -> None:
     """Check what a NetCDF variable says of its packing and its missing values.
 
     Args:
         variable: Of numbers.
         where: Names the file in messages.
+        by_library: The NetCDF library will unpack it, which passes over text that spells a number.
 
     Raises:
         ContractViolation: An attribute is no number, or not as many as there must be.
@@ -35,17 +37,19 @@ def check_packing(variable: Variable, where: str) -> None:
     place = f"{short(variable.name)!r} of {where}"
     for name in sorted(given & set(COUNTS)):
         numbers = checked_numbers(variable.getncattr(name), COUNTS[name], f"{name} of {place}")
+        if by_library and np.asarray(variable.getncattr(name)).dtype.kind not in "iuf":
+            raise _refusal(f"{name} of {place}", "a number, not text", variable.getncattr(name))
         if name in MUST_BE_FINITE and not np.isfinite(numbers).all():
             raise _refusal(f"{name} of {place}", "a finite number", numbers)
-    if "scale_factor" in given and variable.getncattr("scale_factor") == 0:
-        raise _refusal(f"scale_factor of {place}", "a number other than 0", 0)
-    if "_Unsigned" in given and variable.getncattr("_Unsigned") not in ("true", "false"):
-        unsigned = variable.getncattr("_Unsigned")
+        if name == "scale_factor" and not numbers.any():
+            raise _refusal(f"{name} of {place}", "a number other than 0", 0)
+    unsigned = variable.getncattr("_Unsigned") if "_Unsigned" in given else "false"
+    if str(unsigned).strip().lower() not in ("true", "false"):
         raise _refusal(f"_Unsigned of {place}", "the text true or false", unsigned)
 
 
 def checked_numbers(value: Any, count: int, where: str) -> np.ndarray[Any, np.dtype[Any]]:
-    """An attribute of numbers.
+    """An attribute of numbers, each in its own type; text that spells a number is one.
 
     Args:
         value: As a library read it.
@@ -56,10 +60,21 @@ def checked_numbers(value: Any, count: int, where: str) -> np.ndarray[Any, np.dt
         ContractViolation: It is of another type, or there are more or fewer.
     """
     numbers = np.asarray(value)
+    if numbers.dtype.kind in "SUO":
+        numbers = _spelled(numbers)
     if numbers.dtype.kind not in "iuf" or (count and numbers.size != count):
         words = {0: "numbers", 1: "one number", 2: "two numbers"}
         raise _refusal(where, words[count], value)
     return numbers
+
+
+def _spelled(texts: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Texts as the numbers that they spell, whole ones as integers; else as they are."""
+    plain = [t.decode("ascii", "replace") if isinstance(t, bytes) else t for t in texts.flat]
+    for number in (int, float):
+        with suppress(ValueError, TypeError, OverflowError):
+            return np.array([number(text.strip("\0 ")) for text in plain])
+    return texts
 
 
 def _refusal(where: str, expected: str, value: object) -> ContractViolation:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, Grid
+from echocast.model.frames import FloatArray, Grid, unmasked
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
@@ -51,7 +51,8 @@ def colour_map() -> ListedColormap:
 
 
 def painted(reflectivity_dbz: FloatArray) -> NDArray[np.uint8]:
-    """A field (y, x) in dBZ as 8-bit RGB (y, x, 3)."""
+    """A field (y, x) in dBZ, NaN or masked where missing, as 8-bit RGB (y, x, 3)."""
+    reflectivity_dbz = unmasked(reflectivity_dbz)
     table = np.concatenate([colour_table(), [DRY, MISSING]])
     scaled = reflectivity_dbz / np.float32(HIGHEST_DBZ) * STEPS
     index = np.clip(np.nan_to_num(scaled), 0, STEPS - 1).astype(np.intp)

@@ -43,8 +43,13 @@ class ContingencyTable:
         Args:
             forecast: Where it was forecast.
             observed: Where it was observed.
-            valid: Which pixels count; None: all.
+            valid: Which pixels count; None: all but those that are masked (``numpy.ma``).
         """
+        fields = (forecast, observed, True if valid is None else valid)
+        if any(np.ma.isMaskedArray(field) for field in fields):
+            visible = [~np.ma.getmaskarray(np.asanyarray(field)) for field in fields]
+            everything = visible[0] & visible[1] & visible[2] & np.ma.getdata(fields[2])
+            return cls.of_events(np.ma.getdata(forecast), np.ma.getdata(observed), everything)
         if valid is not None:
             table = cls.of_events(forecast & valid, observed & valid)
             left_out = valid.size - int(np.count_nonzero(valid))

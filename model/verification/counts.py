@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.verification.contingency import ContingencyTable
 
 Ints = NDArray[np.int64]
@@ -140,9 +140,10 @@ def events(values_dbz: FloatArray, thresholds_dbz: Sequence[float]) -> list[NDAr
     """Where reflectivity reaches each threshold; missing pixels reach none.
 
     Args:
-        values_dbz: In dBZ, any shape, NaN where missing.
+        values_dbz: In dBZ, any shape, NaN or masked where missing.
         thresholds_dbz: Thresholds.
     """
+    values_dbz = unmasked(values_dbz)
     with np.errstate(invalid="ignore"):
         return [values_dbz >= threshold for threshold in thresholds_dbz]
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.calibration import ExceedanceCounts
 from echocast.model.verification.contingency import ContingencyTable, defined
@@ -61,12 +61,12 @@ class StartCounts:
         """Count the forecasts of one start time.
 
         Args:
-            methods: Each (lead, height, width) in dBZ, NaN where unknown.
+            methods: Each (lead, height, width) in dBZ, NaN or masked where unknown.
             observed: The same shape.
             pixel_km: Side of a pixel.
         """
         parts = [
-            _count_lead([values[lead] for values in methods], truth, pixel_km)
+            _count_lead([unmasked(values[lead]) for values in methods], unmasked(truth), pixel_km)
             for lead, truth in enumerate(observed)
         ]
         counts, squares, fractions = zip(*parts, strict=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from echocast.model.extrapolation.area_matched import decoded_events
 from echocast.model.formats.forecast_lead import ForecastLead
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
@@ -42,12 +42,13 @@ def count(
 
     Args:
         lead: The forecast of the frame's time.
-        observed_dbz: The frame, (height, width) in dBZ, NaN where missing.
+        observed_dbz: The frame, (height, width) in dBZ, NaN or masked where missing.
         roles: As what the forecast counts; with ``model`` come its references, and with
             ``challenger`` decoded extrapolation under a name of its own.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel; None: 1 km.
     """
+    observed_dbz = unmasked(observed_dbz)
     valid = np.isfinite(observed_dbz)
     for values in (lead.reflectivity_dbz, lead.extrapolation_dbz, lead.persistence_dbz):
         valid &= np.isfinite(values)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.verification.counts import Counts
 
 OBSERVED = "observed"  # in place of the id of a forecast
@@ -22,7 +22,8 @@ SMALLEST_SHARE = 1e-4  # an empty class counts as this share
 
 
 def describe(observed_dbz: FloatArray) -> Counts:
-    """Counts of a frame, (height, width) in dBZ, NaN where missing."""
+    """Counts of a frame, (height, width) in dBZ, NaN or masked where missing."""
+    observed_dbz = unmasked(observed_dbz)
     valid = int(np.count_nonzero(np.isfinite(observed_dbz)))
     with np.errstate(invalid="ignore"):
         at_least = [int(np.count_nonzero(observed_dbz >= edge)) for edge in EDGES_DBZ]

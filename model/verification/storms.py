@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import cv2
 import numpy as np
 
-from echocast.model.frames import FloatArray
+from echocast.model.frames import FloatArray, unmasked
 from echocast.model.verification.counts import STORMS, STREAM_THRESHOLDS_DBZ, Counts
 
 SMALLEST_KM2 = 10.0
@@ -23,7 +23,7 @@ def storms(observed_dbz: FloatArray, pixel_km: float) -> Counts:
     """Number of storms in a frame at each threshold.
 
     Args:
-        observed_dbz: (height, width) in dBZ, NaN where missing.
+        observed_dbz: (height, width) in dBZ, NaN or masked where missing.
         pixel_km: Side of a pixel.
     """
     return {
@@ -38,13 +38,13 @@ def regions(
     """Number of connected regions (eight neighbours) in a frame that reach a threshold.
 
     Args:
-        observed_dbz: (height, width) in dBZ, NaN where missing.
+        observed_dbz: (height, width) in dBZ, NaN or masked where missing.
         threshold_dbz: What their pixels reach.
         smallest_km2: Smaller ones are not counted.
         pixel_km: Side of a pixel.
     """
     with np.errstate(invalid="ignore"):
-        reached = (observed_dbz >= threshold_dbz).astype(np.uint8)
+        reached = (unmasked(observed_dbz) >= threshold_dbz).astype(np.uint8)
     _, _, statistics, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
     areas = statistics[1:, cv2.CC_STAT_AREA] * pixel_km**2  # the first is what is not reached
     return int(np.count_nonzero(areas >= smallest_km2))

@@ -422,17 +422,17 @@ def test_a_forecast_is_not_taken_for_what_a_radar_observed(tmp_path):
 
 PACKED = {"scale_factor": 0.5, "add_offset": -32.0, "_FillValue": 255}
 WRONG_PACKING = [
-    ("scale_factor", "0.5"),
+    ("scale_factor", "half"),
     ("scale_factor", np.full(5, 0.5)),
     ("scale_factor", 0.0),
     ("scale_factor", np.nan),
-    ("add_offset", "-32"),
+    ("add_offset", "-32 dBZ"),
     ("add_offset", np.zeros(2)),
     ("add_offset", np.inf),
-    ("_FillValue", "255"),
+    ("_FillValue", "none"),
     ("_FillValue", np.array([255, 254], "u1")),
     ("missing_value", "none"),
-    ("valid_min", "0"),
+    ("valid_min", "zero"),
     ("valid_range", np.array([0], "u1")),
     ("_Unsigned", "perhaps"),
     ("_Unsigned", 1),
@@ -463,5 +463,5 @@ def test_packing_in_a_classic_file_is_checked_as_well(tmp_path):
         time.units = "minutes since 2026-07-01 12:00:00"
         time[:] = 0
         field = dataset.createVariable("field", "i2", ("time", "y", "x"))
-        field.setncatts({"units": "dBZ", "scale_factor": "0.5"})
+        field.setncatts({"units": "dBZ", "scale_factor": "half"})
     assert rule_of(read_frames, [tmp_path / "c.nc"]) == "packing"

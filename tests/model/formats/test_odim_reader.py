@@ -181,7 +181,7 @@ def test_a_truncated_file_is_unreadable(tmp_path):
         read_frames([path])
 
 
-@pytest.mark.parametrize("value", ["0.5", np.bytes_("0.5"), np.full(5, 0.5), np.zeros(0)])
+@pytest.mark.parametrize("value", ["half", np.bytes_("a.5"), np.full(5, 0.5), np.zeros(0)])
 @pytest.mark.parametrize("name", ["gain", "offset", "nodata", "undetect"])
 def test_packing_of_another_type_is_refused(tmp_path, name, value):
     path = odim_file(tmp_path / "a.h5", RAW)
@@ -192,4 +192,4 @@ def test_packing_of_another_type_is_refused(tmp_path, name, value):
 
 @pytest.mark.parametrize("name", ["UL_lon", "LR_lat", "xscale"])
 def test_places_that_are_no_numbers_are_refused(tmp_path, name):
-    assert rule_of(odim_file(tmp_path / "a.h5", RAW, **{name: np.bytes_("5")})) == "packing"
+    assert rule_of(odim_file(tmp_path / "a.h5", RAW, **{name: np.bytes_("5 km")})) == "packing"
