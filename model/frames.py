@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from echocast.model.errors import ContractViolation
 from echocast.model.grid import FloatArray, Grid
+from echocast.model.grid_difference import grid_difference, grid_note
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -173,6 +174,26 @@ class Frames:
     def with_values(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
         """Other values and times on the same grid, with the same floor and provenance."""
         return replace(self, reflectivity_dbz=reflectivity_dbz, times=tuple(times))
+
+    def on_grid(self, grid: Grid, rule: str) -> Frames:
+        """These frames on another grid, from which theirs differs by at most one pixel.
+
+        Args:
+            grid: Where they are put; a note says so where it is not quite theirs.
+            rule: What a refusal begins with, e.g. "All files must be on one grid".
+
+        Raises:
+            ContractViolation: The grids differ by more.
+        """
+        if not grid.near(self.grid):
+            raise ContractViolation(
+                f"{rule}, but {grid_difference(grid, self.grid)}. Frames of another grid need a"
+                " forecast or a stream of their own.",
+                rule="grid",
+            )
+        notes = joined_notes([self.notes, grid_note(grid, self.grid)])
+        known = (self.reflectivity_dbz, self.times, grid, self.no_rain_dbz, self.attributes)
+        return Frames.trusted(*known, notes)
 
     def derived(self, reflectivity_dbz: FloatArray, times: Sequence[datetime]) -> Frames:
         """As :meth:`with_values`, of values that cannot be infinite; see :meth:`trusted`."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from echocast.model.earth import METRES, Earth, distance_km, earth_of, same_text
+
 KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 km
 KM_PER_UNIT = {"m": 1e-3, "km": 1.0}
 GEOLOCATION = ("latitude", "longitude")
 SAME_DEGREES = 1e-3  # about 100 m
+SAME_PIXELS = 0.01  # rounding of coordinates, and the last digits of an earth radius
 DEFAULT_PIXEL_KM = 1.0  # where a grid does not say
-
 FloatArray = NDArray[np.float32]
+Places = NDArray[np.float64]  # latitude and longitude, shape (2, ...)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +83,84 @@ class Grid:
         known = areas[np.isfinite(areas)]
         return float(np.sqrt(np.median(known)) * KM_PER_DEGREE) if known.size else None
 
+    @cached_property
+    def earth(self) -> Earth | None:
+        """The way between coordinates and the earth; None where coordinates do not tell."""
+        return earth_of(self.crs, self.units)
+
     def same_as(self, other: Grid) -> bool:
         """True where both grids put every pixel at the same place, as far as both tell."""
-        return (
-            self.shape == other.shape
-            and self.units == other.units
-            and np.allclose(self.y, other.y, rtol=1e-6, atol=1e-6)
-            and np.allclose(self.x, other.x, rtol=1e-6, atol=1e-6)
-            and _agree(self.latitude, other.latitude)
-            and _agree(self.longitude, other.longitude)
-        )
+        return self.displacement(other) <= SAME_PIXELS
+
+    def near(self, other: Grid) -> bool:
+        """True where no pixel lies more than one pixel from the same one of the other grid."""
+        return self.displacement(other) <= 1 + SAME_PIXELS
+
+    def displacement(self, other: Grid) -> float:
+        """How many pixels the same pixel of both grids lies apart at most, as far as both tell.
+
+        Returns:
+            0 where every pixel is at the same place, however the projection is written; infinity
+            where shapes differ, or the places that projections give.
+        """
+        if self is other:
+            return 0.0
+        if self.shape != other.shape:
+            return np.inf
+        return max(self._plane_displacement(other), self._geolocation_displacement(other))
+
+    def _plane_displacement(self, other: Grid) -> float:
+        """The same by coordinates and projection."""
+        if self.has_plane_of(other):
+            scale = METRES.get(other.units, 1.0) / METRES.get(self.units, 1.0)
+            along_x = _apart(self.x, other.x * scale)
+            if along_x > SAME_PIXELS and self.earth is not None and self.earth.turn is not None:
+                turns = round(float(self.x.mean() - other.x.mean() * scale) / self.earth.turn)
+                along_x = _apart(self.x, other.x * scale + turns * self.earth.turn)
+            return max(_apart(self.y, other.y * scale), along_x)
+        return 0.0 if self._is_at(other._places()) else np.inf
+
+    def _geolocation_displacement(self, other: Grid) -> float:
+        """The same by the latitude and longitude of each pixel, where both have them."""
+        mine, theirs = self._geolocation(), other._geolocation()
+        if mine is None or theirs is None or _agree(mine, theirs):
+            return 0.0
+        if not np.array_equal(np.isnan(mine), np.isnan(theirs)):
+            return np.inf
+        side = self.pixel_size_km
+        return _furthest_km(mine, theirs) / side if side else np.inf
+
+    def _geolocation(self) -> Places | None:
+        if self.latitude is None or self.longitude is None:
+            return None
+        return np.stack([self.latitude, self.longitude]).astype(np.float64)
+
+    def furthest_km(self, other: Grid) -> float:
+        """How far the same pixel of both grids lies apart at most; infinity where unknown."""
+        return _furthest_km(self._places(), other._places())
+
+    def has_plane_of(self, other: Grid) -> bool:
+        """True where coordinates mean the same in both grids, as far as both tell."""
+        if self.units != other.units and not {self.units, other.units} <= set(METRES):
+            return False
+        if same_text(self.crs, other.crs) or (
+            self.units in METRES and not (self.crs and other.crs)
+        ):
+            return True
+        in_their_words = replace(self, crs=other.crs)
+        return self._is_at(in_their_words._places())
+
+    def _places(self) -> Places | None:
+        """Latitude and longitude of a few pixels, spread from corner to corner."""
+        if self.earth is None:
+            return None
+        few = (np.unique(np.linspace(0, n - 1, 5).round().astype(int)) for n in self.shape)
+        rows, columns = few
+        y, x = np.meshgrid(self.y[rows], self.x[columns], indexing="ij")
+        return np.stack(self.earth.degrees(y, x))
+
+    def _is_at(self, theirs: Places | None) -> bool:
+        return _furthest_km(self._places(), theirs) <= SAME_PIXELS * (self.pixel_size_km or 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal grid back."""
@@ -115,8 +187,19 @@ class Grid:
         return cls(y=y, x=x, units=str(value["units"]), crs=dict(value["crs"]), **degrees)
 
 
-def _agree(ours: FloatArray | None, theirs: FloatArray | None) -> bool:
-    """True where two sets of degrees are the same, or one is not known."""
+def _furthest_km(ours: Places | None, theirs: Places | None) -> float:
     if ours is None or theirs is None:
-        return True
+        return np.inf
+    apart = distance_km(ours, theirs)
+    return float(np.nanmax(apart)) if np.isfinite(apart).any() else np.inf
+
+
+def _apart(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """How far two axes differ at most, in pixels."""
+    side = abs(float(ours[-1] - ours[0])) / max(1, len(ours) - 1) or 1.0
+    return float(np.max(np.abs(ours - theirs), initial=0.0)) / side
+
+
+def _agree(ours: Places, theirs: Places) -> bool:
+    """True where two sets of degrees are the same."""
     return np.allclose(ours, theirs, rtol=0, atol=SAME_DEGREES, equal_nan=True)

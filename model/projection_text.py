@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 MOST_TEXT = 10_000
+SMALLEST_EARTH_M = 1e4  # no earth is so small: its radius is in kilometres
+EARTH_AXES = ("semi_major_axis", "semi_minor_axis", "radius")
+WKT_NAMES = ("crs_wkt", "spatial_ref")  # attributes of a grid mapping
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,6 +38,15 @@ KEYS = _words(
     " no_rot no_uoff over wktext type approx tilt azi R_A"
 )
 VALUE = re.compile(r"[\w.,'\"+-]{1,200}", re.ASCII)
+# What programs write to say that nothing is shifted: web mercator by GDAL (WKT 1) and by PROJ.
+NO_SHIFT = re.compile(r'(?:\+| using )nadgrids=@null(?=\s|"|$)')
+PROJ4_AT_END = re.compile(
+    r'EXTENSION\[\s*"PROJ4"\s*,\s*"([^"]*)"\s*\](?:\s*,\s*AUTHORITY\[[^\]]*\])?\s*\]\s*\Z'
+)
+UNSHIFTED = re.compile(
+    r'\s*BOUNDCRS\[\s*SOURCECRS\[(.*)\]\s*,\s*TARGETCRS\[.*PARAMETERFILE\["[^"]*"\s*,\s*"@null"',
+    re.DOTALL,
+)
 KEYWORDS = _words(
     "ABRIDGEDTRANSFORMATION ANCHOR ANCHOREPOCH ANGLEUNIT AREA AUTHORITY AXIS AXISMAXVALUE"
     " AXISMINVALUE BASEGEODCRS BASEGEOGCRS BBOX BEARING BOUNDCRS CITATION COMPD_CS COMPOUNDCRS"
@@ -76,13 +88,15 @@ def parsed_crs(text: str) -> CRS:
     from pyproj.exceptions import CRSError
 
     check_projection(text)
+    text = _unwrapped(text)
     try:
         code = CODE.fullmatch(text.strip())
-        return CRS.from_epsg(int(code["number"])) if code else CRS.from_user_input(text)
+        crs = CRS.from_epsg(int(code["number"])) if code else CRS.from_user_input(text)
     except CRSError as error:
         raise ContractViolation(
             f"The projection {short(text)!r} is not one that PROJ knows.", rule="grid"
         ) from error
+    return (crs.source_crs or crs) if crs.is_bound and "@null" in text else crs
 
 
 def mapping_crs(attributes: Mapping[str, Any]) -> CRS:
@@ -95,7 +109,7 @@ def mapping_crs(attributes: Mapping[str, Any]) -> CRS:
     from pyproj.exceptions import CRSError
 
     check_mapping(attributes)
-    if wkt := attributes.get("crs_wkt") or attributes.get("spatial_ref"):
+    if wkt := next((attributes[name] for name in WKT_NAMES if attributes.get(name)), None):
         return parsed_crs(str(wkt))
     known = {k: v for k, v in attributes.items() if k in READ_TEXTS or not isinstance(v, str)}
     try:
@@ -108,6 +122,36 @@ def mapping_crs(attributes: Mapping[str, Any]) -> CRS:
         ) from error
 
 
+def with_earth_in_metres(crs: CRS) -> tuple[CRS, dict[str, str]]:
+    """A projection whose earth is in kilometres as one in metres with axes in kilometres.
+
+    PROJ reads all lengths as metres, but some agencies write ``+a=6378.14``; then their false
+    origin and their coordinates are in kilometres as well.
+
+    Returns:
+        The projection, the same where its earth is in metres, and a note where it was not.
+    """
+    from pyproj import CRS
+
+    if crs.ellipsoid is None or crs.ellipsoid.semi_major_metre >= SMALLEST_EARTH_M:
+        return crs, {}
+    sentence = "The earth of the projection is given in kilometres, so its coordinates are too."
+    return CRS.from_json_dict(_kilometres(crs.to_json_dict())), {"place": sentence}
+
+
+def _kilometres(projjson: Any) -> Any:
+    """PROJJSON whose lengths were in kilometres: the earth in metres, all else in kilometres."""
+    if isinstance(projjson, list):
+        return [_kilometres(item) for item in projjson]
+    if not isinstance(projjson, dict):
+        return projjson
+    changed = {name: _kilometres(value) for name, value in projjson.items()}
+    if changed.get("unit") == "metre":
+        changed["unit"] = {"type": "LinearUnit", "name": "kilometre", "conversion_factor": 1000}
+    earth = {name: 1000 * changed[name] for name in EARTH_AXES if name in changed}
+    return {**changed, **earth}
+
+
 def check_mapping(attributes: Mapping[str, Any]) -> None:
     """Check that no text among grid-mapping attributes could make PROJ open a file.
 
@@ -115,10 +159,10 @@ def check_mapping(attributes: Mapping[str, Any]) -> None:
         ContractViolation: One could.
     """
     for name, value in attributes.items():
-        if name in ("crs_wkt", "spatial_ref") or name.startswith("proj4"):
+        if name in WKT_NAMES or name.startswith("proj4"):
             check_projection(str(value))
         elif name in READ_TEXTS and (
-            len(str(value)) > MOST_TEXT or NAMES_A_FILE.search(str(value))
+            len(str(value)) > MOST_TEXT or NAMES_A_FILE.search(NO_SHIFT.sub("", str(value)))
         ):
             raise _refusal(value, f"its {name} could be that of a file")
 
@@ -131,17 +175,19 @@ def check_projection(text: str) -> None:
     """
     if len(text) > MOST_TEXT:
         raise _refusal(text, f"it is longer than {MOST_TEXT} characters")
+    text = NO_SHIFT.sub("", _unwrapped(text))
     if WKT.match(text):
         _check_wkt(text)
     elif "=" in text:
-        _check_settings(_plain(text))
+        _check_settings(text)
     elif not CODE.fullmatch(text.strip()):
         raise _refusal(text, "it is neither +proj=..., nor WKT, nor EPSG: and a number")
 
 
-def _plain(text: str) -> str:
-    """Without ``+nadgrids=@null``, which programs write to say that there is no grid."""
-    return re.sub(r"\+nadgrids=@null(?=\s|$)", "", text)
+def _unwrapped(text: str) -> str:
+    """The projection in a WKT that says beside it that nothing is shifted; else the text."""
+    match = PROJ4_AT_END.search(text) or UNSHIFTED.match(text)
+    return match[1] if match else text
 
 
 def _check_settings(text: str) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import h5py
 import numpy as np
 
+from echocast.model.earth import to_plane, turn_of
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.odim_corners import DIAGONALS, Box, Point
 from echocast.model.formats.odim_tree import look_up, number, text
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.frames import Grid
-from echocast.model.projection_text import parsed_crs
+from echocast.model.frames import Grid, joined_notes
+from echocast.model.grid import KM_PER_DEGREE
+from echocast.model.projection_text import parsed_crs, with_earth_in_metres
 
-CORNERS = ("UL", "LR")
+ROUND_EARTH = 0.1  # share by which a degree may differ from that, in a pixel's middle latitude
 
 
 def odim_grid(
@@ -23,7 +26,7 @@ def odim_grid(
     """Pixel centres in the file's projection, row 0 the northernmost.
 
     Corners are the outer corners of the corner pixels (ODIM_H5 2.1 and later say so, and the
-    OPERA files of 2.0 agree).
+    OPERA files of 2.0 agree), in degrees of WGS 84. Two opposite ones are enough.
 
     Args:
         file: The open file.
@@ -38,58 +41,66 @@ def odim_grid(
     Raises:
         ContractViolation: The projection is unknown, or corners and pixel size disagree.
     """
-    projdef = look_up("where", "projdef", dataset, file)
-    corners = [_corner(file, dataset, corner) for corner in CORNERS]
-    if projdef is None or None in corners:
+    attributes = _Where(file, dataset, where)
+    projdef, degrees = look_up("where", "projdef", dataset, file), attributes.corners()
+    if projdef is None or not any(set(pair) <= set(degrees) for pair in DIAGONALS):
         return Grid.of_pixels(shape[0], shape[1]), {}
-    crs = parsed_crs(text(projdef))
-    (x0, y0), (x1, y1) = _projected(crs, [corner for corner in corners if corner is not None])
-    if not np.isfinite([x0, y0, x1, y1]).all() or x1 <= x0 or y1 >= y0:
+    crs, earth_note = with_earth_in_metres(parsed_crs(text(projdef)))
+    plane = to_plane(crs)
+    corners = {n: plane.transform(*c) if plane else c for n, c in degrees.items()}
+    box = Box.of_corners(corners, turn_of(crs, plane), where)
+    along_x, along_y = _metres_per_degree(box) if crs.is_geographic else (None, None)
+    dx, x_note = attributes.side("xscale", box.east - box.west, shape[1], along_x)
+    dy, y_note = attributes.side("yscale", box.north - box.south, shape[0], along_y)
+    x = box.west + (np.arange(shape[1]) + 0.5) * dx
+    y = box.north - (np.arange(shape[0]) + 0.5) * dy
+    units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
+    grid = checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where)
+    corner_note = box.check(corners, (dx, dy), where)
+    return grid, joined_notes([earth_note, x_note, y_note, corner_note])
+
+
+def _metres_per_degree(box: Box) -> tuple[float, float]:
+    """Metres in a degree along x and y, in the middle of a box in degrees."""
+    middle = np.deg2rad((box.north + box.south) / 2)
+    return 1000 * KM_PER_DEGREE * float(np.cos(middle)), 1000 * KM_PER_DEGREE
+
+
+@dataclass(frozen=True)
+class _Where:
+    """What the groups ``where`` of a file say in numbers."""
+
+    file: h5py.File
+    dataset: h5py.Group
+    name: str
+
+    def number(self, attribute: str) -> float | None:
+        """An attribute; None where the file has none."""
+        value = look_up("where", attribute, self.dataset, self.file)
+        return None if value is None else number(value, attribute)
+
+    def corners(self) -> dict[str, Point]:
+        """(longitude, latitude) of the corners that the file has, by their names."""
+        names = [name for diagonal in DIAGONALS for name in diagonal]
+        degrees = {n: (self.number(f"{n}_lon"), self.number(f"{n}_lat")) for n in names}
+        return {n: (x, y) for n, (x, y) in degrees.items() if x is not None and y is not None}
+
+    def side(
+        self, name: str, span: float, count: int, metres: float | None
+    ) -> tuple[float, dict[str, str]]:
+        """Side of a pixel: as stated, where that agrees with the corners to within one pixel."""
+        from_corners, stated = span / count, self.number(name)
+        if stated is None:
+            return from_corners, {}
+        if abs(stated * count - span) <= abs(stated):
+            return stated, {}
+        if abs(stated / 1000 * count - span) <= abs(stated / 1000):
+            return stated / 1000, {}  # in metres, as ODIM wants, in a projection in kilometres
+        if metres is not None and abs(stated / (from_corners * metres) - 1) <= ROUND_EARTH:
+            sentence = "The pixel size of a grid in degrees is stated in metres; the corners count."
+            return from_corners, {"place": sentence}
         raise ContractViolation(
-            f"The corners of {where} must span a grid from north-west to south-east, but in its"
-            f" projection they lie at ({x0:g}, {y0:g}) and ({x1:g}, {y1:g}).",
+            f"Corners and pixel size of {self.name} disagree: {count} pixels of {name}"
+            f" {stated:g} are not {span:g}.",
             rule="grid",
         )
-    x = x0 + (np.arange(shape[1]) + 0.5) * _side(file, dataset, "xscale", x1 - x0, shape[1], where)
-    y = y0 - (np.arange(shape[0]) + 0.5) * _side(file, dataset, "yscale", y0 - y1, shape[0], where)
-    units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    return checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where), {}
-
-
-def _corner(file: h5py.File, dataset: h5py.Group, corner: str) -> tuple[float, float] | None:
-    """(longitude, latitude) of a corner, where the file has it."""
-    names = (f"{corner}_lon", f"{corner}_lat")
-    longitude, latitude = (look_up("where", name, dataset, file) for name in names)
-    if longitude is None or latitude is None:
-        return None
-    return number(longitude, names[0]), number(latitude, names[1])
-
-
-def _projected(crs: Any, corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Corners in the units of the projection, (x, y)."""
-    from pyproj import Transformer
-
-    if crs.is_geographic:
-        return corners
-    to_plane = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
-    return [to_plane.transform(*corner) for corner in corners]
-
-
-def _side(
-    file: h5py.File, dataset: h5py.Group, name: str, span: float, count: int, where: str
-) -> float:
-    """Side of a pixel: as stated, where that agrees with the corners to within one pixel."""
-    from_corners = span / count
-    stated = look_up("where", name, dataset, file)
-    if stated is None:
-        return from_corners
-    side = number(stated, name)
-    if abs(side * count - span) <= abs(side):
-        return side
-    if abs(side / 1000 * count - span) <= abs(side / 1000):
-        return side / 1000  # stated in metres, as ODIM wants, in a projection in kilometres
-    raise ContractViolation(
-        f"Corners and pixel size of {where} disagree: {count} pixels of {name} {side:g} are not"
-        f" {span:g}.",
-        rule="grid",
-    )

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.grid import KM_PER_UNIT, Grid
-from echocast.model.projection_text import mapping_crs
+from echocast.model.grid import Grid
 
 Degrees = NDArray[np.float64]
 
@@ -44,29 +43,14 @@ def _within(degrees_east: float) -> float:
 def _edge_degrees(grid: Grid) -> tuple[Degrees, Degrees] | None:
     """Latitude and longitude of the pixel centres along the edge, without jumps."""
     if grid.latitude is not None and grid.longitude is not None:
-        return _edge(grid.latitude), np.unwrap(_edge(grid.longitude), period=360)
-    if grid.units == "1" or not (grid.crs or grid.units == "degree"):
+        north, east = _edge(grid.latitude), _edge(grid.longitude)
+    elif grid.earth is not None:
+        y, x = (_edge(part) for part in np.meshgrid(grid.y, grid.x, indexing="ij"))
+        north, east = grid.earth.degrees(y, x)
+    else:
         return None
-    y, x = (_edge(part) for part in np.meshgrid(grid.y, grid.x, indexing="ij"))
-    if grid.units == "degree" and not _is_projected(grid):
-        return y, x
-    return _unprojected(grid, y, x)
-
-
-def _is_projected(grid: Grid) -> bool:
-    return bool(grid.crs) and grid.crs.get("grid_mapping_name") != "latitude_longitude"
-
-
-def _unprojected(grid: Grid, y: Degrees, x: Degrees) -> tuple[Degrees, Degrees]:
-    from pyproj import Proj
-
-    crs = mapping_crs(grid.crs)
-    unit = crs.axis_info[0].unit_conversion_factor if grid.units in KM_PER_UNIT else 1.0
-    scale = 1000 * KM_PER_UNIT[grid.units] / unit if grid.units in KM_PER_UNIT else 1.0
-    east, north = Proj(crs)(x * scale, y * scale, inverse=True)  # the datum moves it by metres
-    return np.where(np.isfinite(north), north, np.nan), np.unwrap(
-        np.where(np.isfinite(east), east, np.nan), period=360
-    )
+    north, east = (np.where(np.isfinite(part), part, np.nan) for part in (north, east))
+    return north, np.unwrap(east, period=360)
 
 
 def _edge(values: NDArray[Any]) -> Degrees:

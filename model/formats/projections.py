@@ -8,13 +8,13 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.projection_text import MOST_TEXT, check_mapping
+from echocast.model.projection_text import MOST_TEXT, WKT_NAMES, check_mapping, mapping_crs
 
 if TYPE_CHECKING:
     from pyproj import CRS
 
 ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-WKT = ("crs_wkt", "spatial_ref")
+TURNED_POLE = "PROJ ob_tran o_proj=longlat"  # method of +proj=ob_tran
 NAMES = (  # CF conventions 1.11, appendix F
     "albers_conical_equal_area",
     "azimuthal_equidistant",
@@ -50,7 +50,7 @@ def declared_mapping(crs: Any) -> dict[str, Any]:
     attributes = {str(name): _attribute(name, value) for name, value in crs.items()}
     check_mapping(attributes)
     name = attributes.get("grid_mapping_name")
-    if name not in NAMES and (name is not None or (crs and not any(k in crs for k in WKT))):
+    if name not in NAMES and (name is not None or (crs and not any(k in crs for k in WKT_NAMES))):
         raise ContractViolation(
             f"The grid's crs must have a grid_mapping_name that CF knows ({', '.join(NAMES)}), or"
             f" crs_wkt alone, but has {short(name)!r}.",
@@ -86,9 +86,29 @@ def cf_attributes(crs: CRS) -> dict[str, Any]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        attributes = crs.to_cf()
+        attributes = _with_cf_pole(crs).to_cf()
     return completed(
         {name: list(v) if isinstance(v, tuple) else v for name, v in attributes.items()}
+    )
+
+
+def _with_cf_pole(crs: CRS) -> CRS:
+    """A turned pole that was written for PROJ (``ob_tran``), in the words of CF; else the same."""
+    operation, earth = crs.coordinate_operation, crs.ellipsoid
+    if operation is None or operation.method_name != TURNED_POLE or earth is None:
+        return crs
+    turned = {parameter.name: parameter.value for parameter in operation.params}
+    if set(turned) - {"o_lat_p", "o_lon_p", "lon_0"}:
+        return crs
+    return mapping_crs(
+        {
+            "semi_major_axis": earth.semi_major_metre,
+            "inverse_flattening": earth.inverse_flattening,
+            "grid_mapping_name": "rotated_latitude_longitude",
+            "grid_north_pole_latitude": float(turned.get("o_lat_p", 90)),
+            "grid_north_pole_longitude": float(turned.get("lon_0", 0)) - 180,
+            "north_pole_grid_longitude": float(turned.get("o_lon_p", 0)),
+        }
     )
 
 

@@ -141,8 +141,7 @@ def merge(parts: Sequence[Frames]) -> Frames:
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
-    for part in parts:
-        _check_same_grid(first, part)
+    parts = [first, *(_on_grid_of(first, part) for part in parts[1:])]
     chosen = _chosen(parts)
     agreed = set(first.attributes.items()).intersection(*(p.attributes.items() for p in parts))
     return Frames(
@@ -155,14 +154,10 @@ def merge(parts: Sequence[Frames]) -> Frames:
     )
 
 
-def _check_same_grid(first: Frames, part: Frames) -> None:
-    if not first.grid.same_as(part.grid):
-        raise ContractViolation(
-            f"All files must be on one grid, but that of {part.times[0].isoformat()}"
-            f" ({part.grid.shape}, {part.grid.units}) differs from that of"
-            f" {first.times[0].isoformat()} ({first.grid.shape}, {first.grid.units}).",
-            rule="grid",
-        )
+def _on_grid_of(first: Frames, part: Frames) -> Frames:
+    ours, theirs = first.times[0].isoformat(), part.times[0].isoformat()
+    rule = f"All files must be on one grid (that of {theirs} on that of {ours})"
+    return part.on_grid(first.grid, rule)
 
 
 def _chosen(parts: Sequence[Frames]) -> list[tuple[Frames, int]]:

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.contract import InputContract, check_frames, split
-from echocast.model.errors import ContractViolation
 from echocast.model.frames import Frames, Grid
-from echocast.model.grid_difference import grid_difference
 from echocast.service.decoding.match_observations import split_by_fit
 from echocast.workers.archive.frames_file import FRAMES_FILE, write_stored
 
@@ -46,21 +44,13 @@ def decode_observations(request: Request) -> dict[str, Any]:
     inputs = json.loads(Path(request["description"]).read_text())
     frames = _read(request)
     check_frames(frames, InputContract())
-    _check_grid(frames, Grid.from_json(inputs["grid"]))
+    grid = Grid.from_json(inputs["grid"])
+    frames = frames.on_grid(grid, "Observations must be on the grid of the forecast")
     fitting, ignored = split_by_fit(frames, inputs["times"], request["leads"])
     return {
         "observations": _store(fitting, Path(request["directory"]) / "observations"),
         "ignored_times": [time.isoformat() for time in ignored],
     }
-
-
-def _check_grid(frames: Frames, grid: Grid) -> None:
-    if not frames.grid.same_as(grid):
-        raise ContractViolation(
-            "Observations must be on the grid of the forecast, but"
-            f" {grid_difference(grid, frames.grid)}.",
-            rule="grid",
-        )
 
 
 def render_forecast(request: Request) -> dict[str, Any]:

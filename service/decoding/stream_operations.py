@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from echocast.model.contract import InputContract, check_frames
+from echocast.model.earth import distance_km
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.stream_frame import pack_counts
-from echocast.model.frames import Frames
+from echocast.model.frames import Frames, Grid
 from echocast.workers.archive.frames_file import description_of
 
 Request = Mapping[str, Any]
-EARTH_KM = 6371.0  # mean radius
 TOLERANCE = 0.1  # of a step, between the time in the path and the time in the file
 
 
@@ -121,7 +121,7 @@ def forecast_at(request: Request) -> dict[str, Any]:
     }
 
 
-def grid_pixel(grid: Any, latitude: float, longitude: float) -> tuple[int, int]:
+def grid_pixel(grid: Grid, latitude: float, longitude: float) -> tuple[int, int]:
     """Row and column of the pixel that a place lies in.
 
     By the grid's projection; without one, by the latitude and longitude of each pixel.
@@ -129,11 +129,17 @@ def grid_pixel(grid: Any, latitude: float, longitude: float) -> tuple[int, int]:
     Raises:
         ContractViolation: The grid does not say where it is, or the place is outside of it.
     """
-    if grid.latitude is not None and not _is_projected(grid):
+    if grid.earth is not None:
+        y, x = grid.earth.coordinates(latitude, longitude, float(grid.x.mean()))
+        row, column = _nearest(grid.y, y), _nearest(grid.x, x)
+    elif grid.latitude is not None:
         row, column = _nearest_of_all(grid, latitude, longitude)
     else:
-        y, x = _coordinates(grid, latitude, longitude)
-        row, column = _nearest(grid.y, y), _nearest(grid.x, x)
+        raise ContractViolation(
+            "The stream's grid does not say where on earth it is: it has neither a projection nor"
+            " the latitude and longitude of each pixel.",
+            rule="place",
+        )
     if row is None or column is None:
         raise ContractViolation(
             f"Latitude {latitude:g}, longitude {longitude:g} is outside the stream's grid.",
@@ -142,48 +148,19 @@ def grid_pixel(grid: Any, latitude: float, longitude: float) -> tuple[int, int]:
     return row, column
 
 
-def _is_projected(grid: Any) -> bool:
-    return grid.units == "degree" or (grid.units != "1" and bool(grid.crs))
-
-
 def _nearest_of_all(
-    grid: Any, latitude: float, longitude: float
+    grid: Grid, latitude: float, longitude: float
 ) -> tuple[int, int] | tuple[None, None]:
-    """The pixel whose centre is nearest; none further away than a pixel's side.
-
-    Distances are those of the chord (haversine), which also hold across the date line.
-    """
-    north, east = np.deg2rad(grid.latitude), np.deg2rad(grid.longitude)
-    here_north, here_east = np.deg2rad(latitude), np.deg2rad(longitude)
-    chord = np.sin((north - here_north) / 2) ** 2
-    chord += np.cos(north) * np.cos(here_north) * np.sin((east - here_east) / 2) ** 2
-    if not np.isfinite(chord).any() or grid.pixel_size_km is None:
+    """The pixel whose centre is nearest; none further away than a pixel's side."""
+    if grid.latitude is None or grid.longitude is None or grid.pixel_size_km is None:
         return None, None
-    row, column = (int(i) for i in np.unravel_index(np.nanargmin(chord), chord.shape))
-    distance_km = 2 * EARTH_KM * float(np.arcsin(np.sqrt(min(chord[row, column], 1.0))))
-    return (row, column) if distance_km <= grid.pixel_size_km else (None, None)
-
-
-def _coordinates(grid: Any, latitude: float, longitude: float) -> tuple[float, float]:
-    from pyproj import Transformer
-
-    from echocast.model.projection_text import mapping_crs
-
-    projected = grid.crs and grid.crs.get("grid_mapping_name") != "latitude_longitude"
-    if grid.units == "degree" and not projected:
-        turns = round((float(grid.x.mean()) - longitude) / 360)
-        return latitude, longitude + 360 * turns
-    if not _is_projected(grid):
-        raise ContractViolation(
-            "The stream's grid does not say where on earth it is: it has neither a projection nor"
-            " the latitude and longitude of each pixel.",
-            rule="place",
-        )
-    crs = mapping_crs(grid.crs)
-    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(longitude, latitude)
-    scale = 1000.0 if grid.units == "km" else 1.0
-    unit = crs.axis_info[0].unit_conversion_factor if grid.units in ("m", "km") else 1.0
-    return float(y) * unit / scale, float(x) * unit / scale
+    places = np.stack([grid.latitude, grid.longitude]).astype(np.float64)
+    here = np.array([latitude, longitude]).reshape(2, 1, 1)
+    apart = distance_km(places, here)
+    if not np.isfinite(apart).any():
+        return None, None
+    row, column = (int(i) for i in np.unravel_index(np.nanargmin(apart), apart.shape))
+    return (row, column) if apart[row, column] <= grid.pixel_size_km else (None, None)
 
 
 def _nearest(centres: Any, value: float) -> int | None:

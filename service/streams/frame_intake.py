@@ -10,7 +10,8 @@ from pathlib import Path
 
 from echocast.model.errors import InputError
 from echocast.model.formats.stream_frame import PackedFrame
-from echocast.model.frames import Grid
+from echocast.model.frames import Grid, joined_notes
+from echocast.model.grid_difference import grid_note
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.stream_operations import packed_frame
 from echocast.service.decoding.uploads import Upload
@@ -78,6 +79,7 @@ class FrameIntake:
         origin = Origin.of_frame(grid, time, stream.step)
         origin = self.stores.streams.set_origin(stream, origin)
         place = origin.place(time, stream.step)
+        notes = {str(k): str(v) for k, v in description.get("notes", {}).items()}
         newest = self.stores.frames.newest_time(stream.name)
         frame = PackedFrame.of(
             place,
@@ -87,7 +89,7 @@ class FrameIntake:
             datetime.now(UTC),
             late=newest is not None and newest > place,
             attributes={str(k): str(v) for k, v in description["attributes"].items()},
-            notes={str(k): str(v) for k, v in description.get("notes", {}).items()},
+            notes=joined_notes([notes, grid_note(origin.grid, grid)]),
         )
         self.stores.files.check_space()
         outcome = self.stores.frames.put(stream.name, frame, replace=replace)

@@ -41,7 +41,7 @@ class StreamStore:
         earlier = self.stream(stream.name)
         valid = earlier.redeclared(stream)
         origin = self.origin(stream.name)
-        if origin and valid.grid and not origin.grid.same_as(valid.grid):
+        if origin and valid.grid and not origin.grid.near(valid.grid):
             raise StreamConflict(
                 f"Declarations of the stream {stream.name!r} must be on the grid of its frames,"
                 f" but {grid_difference(origin.grid, valid.grid)}."
@@ -82,11 +82,11 @@ class StreamStore:
         """
         declared = stream.grid or origin.grid
         first = self.origin(stream.name)
-        if first is None and declared.same_as(origin.grid):
+        if first is None and declared.near(origin.grid):
             self._files.create(origin_path(stream.name), encoded(origin.to_json()))
             first = self.origin(stream.name)
         grid = first.grid if first else declared
-        if first is None or not grid.same_as(origin.grid):
+        if first is None or not grid.near(origin.grid):
             raise ContractViolation(
                 f"Frames of the stream {stream.name!r} must be on its grid, but"
                 f" {grid_difference(grid, origin.grid)}.",

@@ -1,0 +1,153 @@
+"""Where on earth the coordinates of a grid lie, and which coordinates a place on earth has.
+
+Degrees are those of WGS 84, as the corners of ODIM_H5 files (specification 2.4, section 4.2) and
+requests give them. A datum that PROJ can shift is shifted. The degrees of one that it cannot, such
+as a sphere, count as they are: so do the programs that make radar composites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echocast.model.errors import ContractViolation
+from echocast.model.projection_text import WKT_NAMES, mapping_crs
+
+if TYPE_CHECKING:
+    from pyproj import CRS, Transformer
+
+EARTH_KM = 6371.0  # mean radius
+TURN_DEGREES = 360.0
+METRES = {"m": 1.0, "km": 1000.0}
+NOT_SHIFTED = ("unknown", "undefined", "world geodetic system 1984")  # datums, as they begin
+FALSE_ORIGIN = ("false_easting", "false_northing")
+CYLINDRICAL = ("Mercator", "Popular Visualisation", "Equidistant Cylindrical", "Lambert Cylind")
+SPAN = 1000.0  # units of the plane, from which the length of its equator is worked out
+
+Degrees = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Earth:
+    """The way between the coordinates of a grid and the earth.
+
+    Args:
+        projection: From longitude and latitude to the plane; None: the coordinates are degrees.
+        unit: What a coordinate is multiplied with to be one of the projection.
+        turn: How far along x the same place comes again; None: never.
+    """
+
+    projection: Transformer | None
+    unit: float
+    turn: float | None
+
+    def degrees(self, y: Any, x: Any) -> tuple[Degrees, Degrees]:
+        """Latitude and longitude of coordinates, not finite where they lie off the earth."""
+        if self.projection is None:
+            return np.asarray(y, float), np.asarray(x, float)
+        plane = (np.asarray(x, float) * self.unit, np.asarray(y, float) * self.unit)
+        east, north = self.projection.transform(*plane, direction="INVERSE")
+        return np.asarray(north), np.asarray(east)
+
+    def coordinates(self, latitude: float, longitude: float, near_x: float) -> tuple[float, float]:
+        """y and x of a place, on the turn that lies nearest to ``near_x``."""
+        y, x = latitude, longitude
+        if self.projection is not None:
+            x, y = (v / self.unit for v in self.projection.transform(longitude, latitude))
+        if self.turn is not None and np.isfinite(x):
+            x += self.turn * round((near_x - x) / self.turn)
+        return float(y), float(x)
+
+
+def earth_of(mapping: Mapping[str, Any], units: str) -> Earth | None:
+    """The way to the earth of coordinates with a grid mapping; None where they do not tell.
+
+    Args:
+        mapping: CF grid-mapping attributes, may be empty.
+        units: ``m``, ``km``, ``degree`` or ``1``.
+    """
+    if units == "1" or not (mapping or units == "degree"):
+        return None
+    try:
+        crs = mapping_crs(in_metres(mapping, units)) if mapping else None
+    except ContractViolation:  # stored before projections were checked, or unknown to PROJ
+        return None
+    if units == "degree":
+        angular = crs is not None and crs.is_geographic
+        return Earth(to_plane(crs) if angular and crs else None, 1.0, TURN_DEGREES)
+    if crs is None or crs.is_geographic or not crs.axis_info:
+        return None
+    unit = METRES[units] / crs.axis_info[0].unit_conversion_factor
+    plane = to_plane(crs)
+    turn = turn_of(crs, plane)
+    return Earth(plane, unit, turn / unit if turn else None)
+
+
+def same_text(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two grid mappings are written in the same words, so that PROJ need not be asked."""
+    return ours == theirs or any(ours.get(n) and ours[n] == theirs.get(n) for n in WKT_NAMES)
+
+
+def in_metres(mapping: Mapping[str, Any], units: str) -> dict[str, Any]:
+    """A grid mapping as PROJ reads it: false origins in metres, where CF has the axes' units."""
+    if units != "km" or any(mapping.get(name) for name in WKT_NAMES):
+        return dict(mapping)
+    false = {name: mapping[name] for name in FALSE_ORIGIN if name in mapping}
+    return {**mapping, **{k: v * METRES[units] for k, v in false.items() if _is_number(v)}}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def to_plane(crs: CRS) -> Transformer | None:
+    """From longitude and latitude to a projection; None where they are its coordinates."""
+    from pyproj import Transformer
+
+    base = crs.source_crs if crs.is_derived and crs.source_crs else crs.geodetic_crs
+    if _is_shifted(crs, base):
+        return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    if crs.is_geographic and not crs.is_derived:
+        return None
+    return Transformer.from_crs(base, crs, always_xy=True)
+
+
+def _is_shifted(crs: CRS, base: CRS | None) -> bool:
+    """Whether PROJ knows a datum that differs from WGS 84."""
+    name = base.datum.name if base is not None and base.datum is not None else "unknown"
+    return crs.is_bound or not name.lower().startswith(NOT_SHIFTED)
+
+
+def turn_of(crs: CRS, plane: Transformer | None) -> float | None:
+    """How far along x, in its own units, the same place comes again; None: never.
+
+    Args:
+        crs: A projection.
+        plane: What :func:`to_plane` made of it.
+    """
+    if crs.is_geographic:
+        return TURN_DEGREES
+    method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
+    if plane is None or not method.startswith(CYLINDRICAL):
+        return None
+    (west, east), _ = plane.transform([0.0, SPAN], [0.0, 0.0], direction="INVERSE")
+    return float(SPAN * TURN_DEGREES / ((east - west) % TURN_DEGREES))
+
+
+def distance_km(ours: Degrees, theirs: Degrees) -> Degrees:
+    """Great-circle distance of places (haversine formula).
+
+    Args:
+        ours: Latitude and longitude, shape (2, ...).
+        theirs: The same of the other places.
+    """
+    (north, east), (other_north, other_east) = np.deg2rad(ours), np.deg2rad(theirs)
+    with np.errstate(invalid="ignore"):  # places that are off the earth have no distance: NaN
+        chord = np.sin((north - other_north) / 2) ** 2
+        chord = chord + np.cos(north) * np.cos(other_north) * np.sin((east - other_east) / 2) ** 2
+        distance: Degrees = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(chord, 1)))
+    return distance
