@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_time import is_time, read_times
+from echocast.model.formats.netcdf_time import is_time
 from echocast.model.frames import FloatArray
 
 Y_NAMES = ("projection_y_coordinate", "latitude", "grid_latitude")
@@ -113,13 +112,13 @@ def _is_along(
     )
 
 
-def find_times(
+def time_coordinate(
     dataset: netCDF4.Dataset, variable: Variable, axes: Axes, where: str
-) -> tuple[datetime, ...]:
-    """The valid times of all frames of a field, UTC.
+) -> Variable:
+    """The variable that holds the times of a field's frames.
 
     Raises:
-        ContractViolation: There are none, or they are not times that strictly increase.
+        ContractViolation: There is none.
     """
     dimensions = () if axes.time is None else (axes.time,)
     candidates = [v for v in dataset.variables.values() if v.dimensions == dimensions]
@@ -133,4 +132,4 @@ def find_times(
             f" coordinate.",
             rule="time-missing",
         )
-    return read_times(chosen, f"{short(chosen.name)!r} of {where}")
+    return chosen

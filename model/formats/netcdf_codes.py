@@ -15,6 +15,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.intervals import Factor
 from echocast.model.formats.netcdf_field import RadarField
 from echocast.model.formats.netcdf_limits import Bounds, ValidLimits
 from echocast.model.formats.netcdf_packing import Packing, numbers_of
@@ -63,16 +64,17 @@ class FieldCodes:
 
     Args:
         field: The field; the library no longer masks or scales its variable.
+        factor: What turns its values into mm/h; of reflectivity 1.
         where: Names the file in messages.
     """
 
-    def __init__(self, field: RadarField, where: str) -> None:
+    def __init__(self, field: RadarField, factor: Factor, where: str) -> None:
         field.variable.set_auto_maskandscale(False)
         given = {name: field.variable.getncattr(name) for name in field.variable.ncattrs()}
         self._where = f"{short(field.variable.name)!r} of {where}"
-        self._is_rate = field.mm_h_per_unit is not None
-        factor = field.mm_h_per_unit or 1.0
-        self._plausible = (0.0, HIGHEST_RATE_MM_H / factor) if self._is_rate else _possible_dbz()
+        self._is_rate = field.unit.kind != "reflectivity"
+        highest = HIGHEST_RATE_MM_H / float(np.min(factor))
+        self._plausible = (0.0, highest) if self._is_rate else _possible_dbz()
         self._packing = Packing.of(given, field.variable.dtype)
         self._is_signed = str(given.get("_Unsigned", "")).strip().lower() == "false"
         self.limits = ValidLimits.of(given, self._packing, self._where)

@@ -12,7 +12,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
-from echocast.model.formats.units import MM_H, SPEEDS, mm_h_per_unit
+from echocast.model.formats.units import ACCEPTED, RadarUnit, is_dbz, radar_unit, refused_unit
 
 REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
 RATE_NAMES = (
@@ -20,6 +20,12 @@ RATE_NAMES = (
     "lwe_precipitation_rate",
     "precipitation_flux",
     "rainfall_flux",
+)
+AMOUNT_NAMES = (
+    "rainfall_amount",
+    "precipitation_amount",
+    "lwe_thickness_of_precipitation_amount",
+    "thickness_of_rainfall_amount",
 )
 
 
@@ -29,19 +35,34 @@ class RadarField:
 
     Args:
         variable: The NetCDF variable.
-        mm_h_per_unit: Factor that turns rain rates into mm/h; None for reflectivity in dBZ.
+        unit: What its values are: reflectivity, a rain rate or an amount of rain.
         attributes: Attributes of the file, overlaid by those of the variable.
     """
 
     variable: Variable
-    mm_h_per_unit: float | None
+    unit: RadarUnit
     attributes: Mapping[str, Any]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """How its unit was read, where a reader might not expect it."""
+        name = _text(self.variable, "standard_name")
+        kinds = {REFLECTIVITY_NAME: "reflectivity"}
+        kinds |= dict.fromkeys(RATE_NAMES, "rate") | dict.fromkeys(AMOUNT_NAMES, "amount")
+        notes = [self.unit.note] if self.unit.note else []
+        if (kind := self.unit.kind) != kinds.get(name, kind):
+            units = _text(self.variable, "units")
+            notes.append(
+                f"The standard name {name!r} and the units {short(units)!r} disagree; the values"
+                f" were read as {'' if kind == 'reflectivity' else 'rain '}{kind}."
+            )
+        return {"units": " ".join(notes)} if notes else {}
 
 
 def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarField:
     """The radar field of a file.
 
-    Searched in this order: reflectivity by standard name, by units; rain rate by standard name, by
+    Searched in this order: reflectivity, rain rate, amount of rain; each by standard name, then by
     units. The first kind that occurs decides, and must occur once.
 
     Args:
@@ -57,9 +78,15 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     check_packing(variable, where, by_library=False)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
-    return RadarField(
-        variable, mm_h_per_unit(_text(variable, "units"), short(variable.name), where), attributes
-    )
+    return RadarField(variable, _unit(variable, where), attributes)
+
+
+def _unit(variable: Variable, where: str) -> RadarUnit:
+    units, name = _text(variable, "units"), _text(variable, "standard_name")
+    unit = radar_unit(units, is_reflectivity=name == REFLECTIVITY_NAME)
+    if unit is None:
+        raise refused_unit(units, short(variable.name), where)
+    return unit
 
 
 def _named(dataset: netCDF4.Dataset, name: str, where: str) -> Variable:
@@ -75,9 +102,11 @@ def _search(dataset: netCDF4.Dataset, where: str) -> Variable:
     fields = [v for v in dataset.variables.values() if len(v.dimensions) >= 2]
     kinds: tuple[Callable[[Variable], bool], ...] = (
         lambda v: _text(v, "standard_name") == REFLECTIVITY_NAME,
-        lambda v: _text(v, "units").lower() == "dbz",
+        lambda v: is_dbz(_text(v, "units")),
         lambda v: _text(v, "standard_name") in RATE_NAMES,
-        lambda v: _text(v, "units").lower() in set(MM_H) - SPEEDS,
+        lambda v: _is_rain(v, "rate"),
+        lambda v: _text(v, "standard_name") in AMOUNT_NAMES,
+        lambda v: _is_rain(v, "amount"),
     )
     for kind in kinds:
         matching = [variable for variable in fields if kind(variable)]
@@ -97,16 +126,20 @@ def _no_radar_field(fields: list[Variable], where: str) -> ContractViolation:
     bare = [variable.name for variable in fields if not _text(variable, "units")]
     if bare:
         return ContractViolation(
-            f"The radar field must declare its units (dBZ or mm/h), but {where} has none that does;"
+            f"The radar field must declare its units ({ACCEPTED}), but {where} has none that does;"
             f" without units: {short(', '.join(bare))}.",
             rule="units-missing",
         )
     units = ", ".join(f"{v.name} [{_text(v, 'units')}]" for v in fields) or "no field at all"
     return ContractViolation(
-        f"{where} has no variable of reflectivity in dBZ or rain rate in mm/h; it has"
-        f" {short(units)}.",
+        f"{where} has no variable in {ACCEPTED}; it has {short(units)}.",
         rule="variable-missing",
     )
+
+
+def _is_rain(variable: Variable, kind: str) -> bool:
+    unit = radar_unit(_text(variable, "units"))
+    return unit is not None and unit.kind == kind and unit.of_rain
 
 
 def _check_numeric(variable: Variable, where: str) -> None:

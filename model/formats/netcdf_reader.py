@@ -11,11 +11,13 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
-from echocast.model.formats.netcdf_axes import Axes, find_axes, find_times
+from echocast.model.formats.netcdf_axes import Axes, find_axes, time_coordinate
 from echocast.model.formats.netcdf_codes import DECLARE, FieldCodes
 from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
+from echocast.model.formats.netcdf_interval import frame_times
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -78,19 +80,26 @@ def read_netcdf(
         )
         if time_slice is None and choose is not None:
             limits.check_size((axes.frames(field.variable), 1, 1), where)
-            time_slice = choose(find_times(dataset, field.variable, axes, path.name))
+            time_slice = choose(_times(dataset, field, axes, path.name).times)
         window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
         shape = axes.shape(field.variable, window)
         limits.check_size(shape, where)
         claimed = int(np.prod(shape)) * field.variable.dtype.itemsize
         limits.check_claim(claimed, path.stat().st_size, f"Variable {short(field.variable.name)!r}")
-        times = find_times(dataset, field.variable, axes, path.name)[window[0]]
+        times = _times(dataset, field, axes, path.name)
         grid, place = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
-        codes = FieldCodes(field, path.name)
+        factor = times.factor(field.unit, window[0])
+        codes = FieldCodes(field, factor, path.name)
         values = _read(field.variable, axes, window, codes)
-        notes = {**place, **codes.check()}
-        values, floor = _reflectivity(values, field, codes, path.name)
-        return Frames(values, times, grid, floor, provenance(dataset, field), notes)
+        notes = {**field.notes, **times.notes, **place, **codes.check()}
+        values, floor = _reflectivity(values, field, codes, factor, path.name)
+        chosen = times.times[window[0]]
+        return Frames(values, chosen, grid, floor, provenance(dataset, field), notes)
+
+
+def _times(dataset: netCDF4.Dataset, field: RadarField, axes: Axes, where: str) -> FrameTimes:
+    clock = time_coordinate(dataset, field.variable, axes, where)
+    return frame_times(dataset, clock, field.variable, field.unit, where)
 
 
 def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
@@ -121,8 +130,8 @@ def netcdf_header(path: Path, variable: str | None = None) -> tuple[tuple[dateti
         field = find_field(dataset, variable, path.name)
         axes = find_axes(dataset, field.variable, path.name)
         InputContract().check_size((axes.frames(field.variable), 1, 1), path.name)
-        times = find_times(dataset, field.variable, axes, path.name)
-        return times, "dBZ" if field.mm_h_per_unit is None else "mm/h"
+        times = _times(dataset, field, axes, path.name).times
+        return times, "dBZ" if field.unit.kind == "reflectivity" else "mm/h"
 
 
 def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
@@ -155,12 +164,12 @@ def _read(
 
 
 def _reflectivity(
-    values: FloatArray, field: RadarField, codes: FieldCodes, where: str
+    values: FloatArray, field: RadarField, codes: FieldCodes, factor: Factor, where: str
 ) -> tuple[FloatArray, float]:
-    """Values in dBZ, and the floor of the product in dBZ."""
-    if field.mm_h_per_unit is not None:
-        rates = values * np.float32(field.mm_h_per_unit)
-        values = ZR.of_attributes(field.attributes).reflectivity_dbz(rates, where=where)
+    """Values in dBZ, and the floor of the product in dBZ; a factor turns rain into mm/h."""
+    if field.unit.kind != "reflectivity":
+        relation = ZR.of_attributes(field.attributes)
+        values = relation.reflectivity_dbz(values * factor, where=where)
         check_strongest(values, where, DECLARE)
         return values, NO_RAIN_DBZ
     lowest = check_reflectivity(values, where, DECLARE)

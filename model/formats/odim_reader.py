@@ -22,10 +22,12 @@ from echocast.model.formats.odim_grid import odim_grid
 from echocast.model.formats.odim_times import layer_times
 from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
+from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
-QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE")  # the first that a file has is read
+QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE", "ACRR")  # the first of a file is read
+UNITS = {"RATE": RadarUnit("rate"), "ACRR": RadarUnit("amount")}  # mm/h and mm, others are in dBZ
 
 __all__ = ["is_odim", "read_odim"]
 
@@ -46,15 +48,21 @@ class _Layer:
         """An attribute of the nearest ``what`` group, None where there is none."""
         return look_up("what", name, self.data, self.dataset)
 
+    @property
+    def unit(self) -> RadarUnit:
+        """What its values are."""
+        return UNITS.get(text(self.what("quantity")), RadarUnit("reflectivity"))
+
 
 def read_odim(
     path: Path, *, variable: str | None = None, contract: InputContract | None = None
 ) -> Frames:
-    """Read a composite of reflectivity or rain rate.
+    """Read a composite of reflectivity, rain rate or rain amount.
 
     Args:
         path: The file.
-        variable: Quantity to read, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h.
+        variable: Quantity to read, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h, else
+            ``ACRR``, amounts in mm.
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
@@ -71,10 +79,14 @@ def read_odim(
         _check_composite(file, path)
         layers = _layers(file, variable, path)
         _check_sizes(layers, contract or InputContract(), path)
-        times = layer_times(file, [layer.what for layer in layers], path.name)
+        times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
-        values = np.stack([_reflectivity(layer, path) for layer in layers])
-        return Frames(values, times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), place)
+        factors = np.broadcast_to(times.factor(layers[0].unit, slice(None)), (len(layers), 1, 1))
+        values = np.stack(
+            [_reflectivity(*pair, path) for pair in zip(layers, factors, strict=True)]
+        )
+        notes = {**times.notes, **place}
+        return Frames(values, times.times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), notes)
 
 
 def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
@@ -82,12 +94,13 @@ def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime
 
     Args:
         path: The file.
-        variable: Quantity, e.g. ``DBZH``; None: reflectivity, else ``RATE``.
+        variable: Quantity, e.g. ``DBZH``; None: reflectivity, else rain.
     """
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         layers = _layers(file, variable, path)
-        units = "mm/h" if text(layers[0].what("quantity")) == "RATE" else "dBZ"
-        return layer_times(file, [layer.what for layer in layers], path.name), units
+        unit = layers[0].unit
+        times = layer_times(file, [layer.what for layer in layers], unit, path.name)
+        return times.times, "dBZ" if unit.kind == "reflectivity" else "mm/h"
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:
@@ -120,7 +133,7 @@ def _layers(file: h5py.File, variable: str | None, path: Path) -> list[_Layer]:
         )
     if quantity not in QUANTITIES:
         raise ContractViolation(
-            f"The quantity must be reflectivity or rain rate ({', '.join(QUANTITIES)}), not"
+            f"The quantity must be reflectivity or rain ({', '.join(QUANTITIES)}), not"
             f" {short(quantity)!r} of {path.name}.",
             rule="units",
         )
@@ -147,10 +160,10 @@ def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> N
     contract.check_claim(claimed, path.stat().st_size, path.name)
 
 
-def _reflectivity(layer: _Layer, path: Path) -> FloatArray:
-    """Values in dBZ (y, x), -32 where dry; rain rates through Z-R."""
-    if text(layer.what("quantity")) == "RATE":
-        rates = decoded(layer.values, layer.what, 0.0, path.name)
+def _reflectivity(layer: _Layer, factor: FloatArray, path: Path) -> FloatArray:
+    """Values in dBZ (y, x), -32 where dry; rain, which a factor turns into mm/h, through Z-R."""
+    if layer.unit.kind != "reflectivity":
+        rates = decoded(layer.values, layer.what, 0.0, path.name) * factor
         values = ZR.of_attributes(_zr(layer)).reflectivity_dbz(rates, where=path.name)
         check_strongest(values, path.name, DECLARE)
         return values
@@ -173,6 +186,6 @@ def _provenance(file: h5py.File, layer: _Layer) -> dict[str, str]:
     source = text(look_up("what", "source", file))
     relation = ZR.of_attributes(_zr(layer))
     attributes = {"source": f"weather radar composite {source}", "original_quantity": quantity}
-    if quantity.endswith("RATE"):
+    if layer.unit.kind != "reflectivity":
         attributes |= {"zr_a": str(relation.a), "zr_b": str(relation.b)}
     return attributes
