@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ CHOSEN = {
     "$__rate_interval": "20s",
 }
 IDS = re.compile(r'"[0-9a-f]{16,}"')
+
+
+@pytest.fixture(scope="module")
+def watch(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """A replay that a real Prometheus saw, one for all tests; scraping ends with this file."""
+    with watched_replay(models, tmp_path_factory.mktemp("prometheus")) as watched:
+        yield watched
 
 
 @pytest.mark.parametrize("panel", PANELS)
