@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("echocast", "model", "workers", "service", "pyproject.toml", "README.md", "LICENSE")
 BUILD_SDIST = "import sys, setuptools.build_meta as build; build.build_sdist(sys.argv[1])"
@@ -151,7 +153,7 @@ def test_the_linter_refuses_the_bare_names() -> None:
         input=BARE_NAMES,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         cwd=ROOT,
     )
     assert done.returncode == 1

@@ -14,6 +14,7 @@ import pytest
 
 from echocast.workers.engine.embedded import engine_binary
 from tests.deploy.namespaces import Host
+from tests.patience import PATIENCE_SECONDS
 
 VALKEY = Path(__file__).parents[2] / "deploy" / "valkey"
 PASSWORD = "a-password-of-the-test"
@@ -55,7 +56,7 @@ def make_certificates(folder: Path, *names: str) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("ENGINE OVER TLS NOT TESTED: no openssl to make certificates with")
     script = ["sh", str(VALKEY / "certificates.sh"), str(folder), *names]
-    subprocess.run(script, check=True, timeout=30)
+    subprocess.run(script, check=True, timeout=PATIENCE_SECONDS)
 
 
 def engine_with_tls() -> str | None:
@@ -69,5 +70,7 @@ def engine_with_tls() -> str | None:
 def _speaks_tls(binary: str) -> bool:
     """Without a certificate every engine refuses; one that speaks TLS asks for it."""
     options = ["--port", "0", "--tls-port", "6379", "--save", ""]
-    refused = subprocess.run([binary, *options], capture_output=True, text=True, timeout=10)
+    refused = subprocess.run(
+        [binary, *options], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     return "tls-cert-file" in refused.stdout + refused.stderr

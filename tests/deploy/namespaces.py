@@ -16,6 +16,7 @@ from typing import IO, TypeVar
 import pytest
 
 from echocast.service.processes.readiness import stop_process
+from tests.patience import PATIENCE_SECONDS
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 SUBNET = "10.213.47"  # lies in the namespaces only, so that it meets nobody else's
@@ -123,7 +124,9 @@ def ip(*arguments: str) -> str:
     """What the system's ``ip`` says."""
     program = shutil.which("ip") or "/usr/sbin/ip"
     command = [program, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    ).stdout
 
 
 def enter(name: str) -> None:

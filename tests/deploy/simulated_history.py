@@ -186,7 +186,7 @@ def prometheus_with_history(
     try:
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
-            eventually(lambda: client.get("/-/ready").status_code == 200, 60)
+            eventually(lambda: client.get("/-/ready").status_code == 200)
             yield client, end
     finally:
         stop_process(process)

@@ -29,6 +29,7 @@ from tests.deploy.compose_file import (
     load,
     variables,
 )
+from tests.patience import PATIENCE_SECONDS
 
 SECRETS = {
     "ENGINE_PASSWORD": "0123abc",
@@ -58,7 +59,7 @@ def test_files_obey_the_compose_specification(path: Path, tmp_path: Path) -> Non
 def schema_accepts(path: Path) -> bool:
     arguments = ["--builtin-schema", "vendor.compose-spec", str(path)]
     command = [sys.executable, "-m", "check_jsonschema", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS).returncode == 0
 
 
 @pytest.mark.parametrize("name", SECRETS)

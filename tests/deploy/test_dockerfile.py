@@ -19,6 +19,7 @@ import typer.main
 
 from echocast.service.cli.main import app
 from tests.deploy.compose_file import ROOT
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import other_storm, post
 from tests.service.real_processes import Place, engine, eventually, gateway, place, pretend_worker
 
@@ -54,7 +55,7 @@ def test_the_linter_has_nothing_to_say() -> None:
     if hadolint is None:
         pytest.skip("DOCKERFILE NOT LINTED: there is no hadolint for this machine")
     linted = subprocess.run(
-        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60
+        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert (linted.returncode, linted.stdout) == (0, "")
 
@@ -90,12 +91,14 @@ def test_a_health_check_tells_what_answers_from_what_does_not() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         ends = [
-            subprocess.run([sys.executable, *command, f"{url}{path}"], timeout=60).returncode
+            subprocess.run(
+                [sys.executable, *command, f"{url}{path}"], timeout=PATIENCE_SECONDS
+            ).returncode
             for path in ("/healthz", "/missing")
         ]
         server.shutdown()
     assert ends == [0, 1]
-    assert subprocess.run([sys.executable, *command, url], timeout=60).returncode == 1
+    assert subprocess.run([sys.executable, *command, url], timeout=PATIENCE_SECONDS).returncode == 1
 
 
 class Answering(BaseHTTPRequestHandler):

@@ -18,6 +18,7 @@ import pytest
 from echocast.service.processes.readiness import stop_process, wait_until
 from tests.deploy.engine_host import engine
 from tests.deploy.namespaces import Host, hosts
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, other_storm
 from tests.service.real_processes import QUICK
 from tests.service.real_processes import eventually as soon
@@ -44,7 +45,7 @@ class Site:
         command = [sys.executable, "-m", "echocast.service.cli.main", "gateway"]
         host, log = self.hosts["gateway"], self.folder / "gateway.log"
         with host.running(command, self.environment, log) as process:
-            host.call(lambda: wait_until(f"{self.url}/healthz", process, 30))
+            host.call(lambda: wait_until(f"{self.url}/healthz", process, PATIENCE_SECONDS))
             yield
 
     @contextmanager

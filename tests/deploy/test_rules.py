@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.prometheus_files import PROMETHEUS, RUNBOOK, program, rule_tests, rules
+from tests.patience import PATIENCE_SECONDS
 
 RULES = rules()
 NAMES = [rule["alert"] for rule in RULES]
@@ -38,7 +39,7 @@ def promtool(*arguments: str | Path) -> None:
         cwd=PROMETHEUS,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import engine_binary
 from echocast.workers.retraining.requests import request_retraining
 from tests.deploy.engine_host import PASSWORD, VALKEY, make_certificates
+from tests.patience import PATIENCE_SECONDS
 from tests.service.real_processes import eventually
 
 
@@ -77,7 +78,10 @@ def test_writes_are_safe_and_nothing_is_evicted() -> None:
 def test_no_engine_without_a_password(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "ENGINE_RUN": str(tmp_path)}
     refused = subprocess.run(
-        ["sh", str(VALKEY / "start.sh")], env=environment, capture_output=True, timeout=30
+        ["sh", str(VALKEY / "start.sh")],
+        env=environment,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert refused.returncode != 0
     assert b"ENGINE_PASSWORD is not set" in refused.stderr
@@ -86,7 +90,7 @@ def test_no_engine_without_a_password(tmp_path: Path) -> None:
 def test_certificates_name_the_engine_and_are_renewed_by_the_same_authority(tmp_path: Path) -> None:
     def verified(*how: str) -> bool:
         command = ["openssl", "verify", "-CAfile", "ca.crt", *how, "engine.crt"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=30)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE_SECONDS)
         return done.returncode == 0
 
     make_certificates(tmp_path, "DNS:engine.example.org", "IP:10.0.0.5")

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 HEAVY = "{'torch', 'netCDF4', 'h5py', 'xarray', 'cv2', 'matplotlib'}"
 LIGHT = ["contract", "verification.forecast_scores", "forecast", "quantisation"]
 LIGHT += ["registry.registry", "network.config", "formats.json_reader"]
@@ -15,7 +17,9 @@ def test_what_a_gateway_may_import_stays_light(module):
     heavy = "{'torch', 'cv2', 'matplotlib', 'xarray'}" if module == "formats.json_reader" else HEAVY
     loaded = f"', '.join({heavy} & set(sys.modules))"
     check = f"import sys, echocast.model.{module}; sys.exit({loaded})"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert done.stderr.strip() == ""
 
 
@@ -25,4 +29,4 @@ def test_what_a_gateway_may_import_stays_light(module):
 )
 def test_reading_and_drawing_need_no_torch(module):
     check = f"import sys, echocast.model.{module}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", check], timeout=PATIENCE_SECONDS).returncode == 0

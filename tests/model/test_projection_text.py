@@ -19,6 +19,7 @@ from echocast.model.formats.projections import cf_attributes, declared_mapping
 from echocast.model.formats.readers import read_frames
 from echocast.model.projection_text import check_mapping, mapping_crs, parsed_crs
 from tests.model.formats.radar_files import PROJECTIONS, odim_file, raw_netcdf
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 REAL = {  # as composites of weather services declare them
@@ -143,7 +144,7 @@ def test_no_such_text_opens_a_file(tmp_path: Path) -> None:
         env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert child.returncode == 0, child.stderr
     assert child.stdout == ""

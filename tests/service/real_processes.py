@@ -21,6 +21,7 @@ from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
+from tests.patience import PATIENCE_SECONDS
 
 QUICK = {
     "ECHOCAST_LEASE_SECONDS": "2",
@@ -30,7 +31,6 @@ QUICK = {
     "ECHOCAST_THREADS": "1",
     "ECHOCAST_DRAIN_SECONDS": "0.1",
 }
-PATIENCE_SECONDS = 120.0  # what comes does so much sooner; but machines may be busy
 
 
 @dataclass(frozen=True)

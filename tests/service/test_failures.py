@@ -19,9 +19,9 @@ from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import DiskFull
 from echocast.workers.runtime.repeated_tracebacks import RepeatedTracebacks
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf, other_storm, post
 from tests.service.real_processes import (
-    PATIENCE_SECONDS,
     Place,
     engine,
     gateway,

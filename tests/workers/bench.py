@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from echocast.workers.inference.batcher import Batcher, BatchItem, BatchLimits
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class FakeModel:
         names = [parcel.name for parcel in batch]
         self.launches.append(names)
         self.busy.set()
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE_SECONDS)
         if "bad" in names:
             raise ValueError("This batch is bad.")
         if len(names) > self.memory:
@@ -86,7 +87,11 @@ class Bench:
         self.network.busy.wait()
 
     def item(self, parcel: Parcel, **fields: object) -> BatchItem:
-        usual = {"alone": False, "deadline": time.monotonic() + 60, "is_lost": lambda: False}
+        usual = {
+            "alone": False,
+            "deadline": time.monotonic() + 10 * PATIENCE_SECONDS,
+            "is_lost": lambda: False,
+        }
         return BatchItem(self.network, parcel, **{**usual, **fields})
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from echocast.workers.engine.url import embedded_url
 from echocast.workers.jobs.job import Job, Submission
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.storms import request
 from tests.workers.streams.stream_bench import Bench
 
@@ -37,7 +38,6 @@ QUICK = {
     "worker_concurrency": 4,
     "free_space_floor_bytes": 0,
 }
-PATIENCE_SECONDS = 120.0  # what comes does so much sooner; but machines may be busy
 
 
 def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:

@@ -13,6 +13,7 @@ from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.workers.__main__ import device_name
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
 from tests.workers.storms import storm
 
@@ -51,7 +52,7 @@ def test_a_real_network_answers(world: World, models: Path) -> None:
     assert job.model.name == "fake"
     assert job.verification["sample"]["frames"] == 10
     worker.terminate()
-    _, errors = worker.communicate(timeout=20)
+    _, errors = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0
     assert b"Traceback" not in errors
 
@@ -59,7 +60,7 @@ def test_a_real_network_answers(world: World, models: Path) -> None:
 def test_a_missing_champion_is_one_sentence(world: World, tmp_path: Path) -> None:
     (tmp_path / "aliases.json").write_text('{"champion": "nobody/1"}')
     worker = start(world, tmp_path)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 1
     assert b"There is no model 'champion'" in errors
     assert b"Traceback" not in errors

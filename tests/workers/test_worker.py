@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.store import DONE_CHANNEL
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, free_port, name_models, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
@@ -204,7 +204,7 @@ def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: Worl
     until(lambda: world.jobs.get(jobs[0].id).status in ("running", "succeeded"))
     assert not world.jobs.engine.redis.keys("unacked*")  # no second list of what was taken
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE_SECONDS) == 0
     assert world.jobs.alive_workers() == []
     statuses = [world.jobs.get(job.id).status for job in jobs]
     assert set(statuses) == {"succeeded", "queued"}
@@ -219,7 +219,7 @@ def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world
         worker = world.start_worker()
         world.running(job.id)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(20) == 0
+        assert worker.wait(PATIENCE_SECONDS) == 0
         assert world.jobs.alive_workers() == []
         stopped = world.jobs.get(job.id)
         assert (stopped.status, stopped.attempts) == ("queued", 0)
@@ -228,13 +228,11 @@ def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world
 def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World) -> None:
     first = served.submit(storm(110, mood="slow:1.0")).job
     served.running(first.id)
-    second = served.submit(storm(111, mood="slow:30")).job
+    second = served.submit(storm(111, mood="hang")).job
     served.running(second.id)
     assert served.jobs.release(second.id).status == "cancelled"
     third = served.submit(storm(112)).job
-    started = time.monotonic()
     assert served.end_of(third.id).status == "succeeded"
-    assert time.monotonic() - started < 10
     assert served.jobs.get(second.id).status == "cancelled"
 
 
@@ -326,7 +324,7 @@ def test_who_waits_for_the_engine_says_so_and_goes_on(module: str, begun: str) -
             with EmbeddedEngine(Path(name) / "engine"):
                 assert next(line for line in waiting.stderr if begun in line)
                 waiting.terminate()
-                waiting.communicate(timeout=30)
+                waiting.communicate(timeout=PATIENCE_SECONDS)
         finally:
             waiting.kill()
             waiting.wait()

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from echocast.model.__main__ import COMMANDS
 from echocast.service.cli.main import OFFLINE
 from echocast.service.cli.main import app as echocast
+from tests.patience import PATIENCE_SECONDS
 
 MODULES = """
 import json, sys
@@ -26,7 +27,10 @@ FOREIGN = ("echocast.model.retraining", "echocast.model.plotting", "torch", "mat
 def loaded_by(*arguments):
     """Exit status, output and modules of the model's command line after some arguments."""
     done = subprocess.run(
-        [sys.executable, "-c", MODULES, *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", MODULES, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     status, modules = json.loads(done.stderr.splitlines()[-1])
     return status, done.stdout + done.stderr, modules

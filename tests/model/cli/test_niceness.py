@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from echocast.model.cli.niceness import SESSION
+from tests.patience import PATIENCE_SECONDS
 
 PROGRAM = """
 import os
@@ -24,7 +25,12 @@ def niceness(*, leads: bool) -> tuple[int, str]:
     """
     command = ["nice", "-n", "1", sys.executable, "-c", PROGRAM]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, start_new_session=leads, timeout=60
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=leads,
+        timeout=PATIENCE_SECONDS,
     )
     process, session = done.stdout.split("\n", 1)
     return int(process), last(session)

@@ -39,6 +39,7 @@ from tests.model.formats.radar_files import (
     projected_grid,
     small_storm,
 )
+from tests.patience import PATIENCE_SECONDS
 
 ROWS, COLUMNS = np.indices((24, 20)).astype(np.float32)
 CURVED = replace(
@@ -213,7 +214,9 @@ def test_others_may_use_the_library_while_a_lead_is_made(forecast, tmp_path):
     def parts() -> Iterator[Forecast]:
         for lead in range(len(times)):
             with ThreadPoolExecutor() as others:
-                others.submit(write_forecast, forecast, tmp_path / "other.nc").result(30)
+                others.submit(write_forecast, forecast, tmp_path / "other.nc").result(
+                    PATIENCE_SECONDS
+                )
             yield cut(forecast, slice(lead, lead + 1))
 
     write_forecast_stream(replace(forecast.stream(), parts=parts()), tmp_path / "forecast.nc")

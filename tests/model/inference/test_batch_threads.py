@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from echocast.model.inference.batch_threads import map_in_threads
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_part_that_fails_is_told_once_the_others_have_ended():
         if "a" in items:
             failing.set()
             raise RuntimeError("a is bad")
-        assert failing.wait(60)
+        assert failing.wait(PATIENCE_SECONDS)
         time.sleep(0.1)
         ended.append(items)
         return items

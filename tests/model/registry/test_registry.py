@@ -25,6 +25,7 @@ from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import SHIPPED, Registry
 from echocast.model.registry.storage import ABANDONED_SECONDS, Folder
+from tests.patience import PATIENCE_SECONDS
 
 ME = {"who": "me", "why": "It is better."}
 
@@ -318,7 +319,7 @@ def python(program: str, *arguments: object) -> "subprocess.Popen[str]":
 
 def test_several_writers_write_one_after_the_other(registry, shipped):
     writers = [python(WRITER, registry.root, shipped, role) for role in ("a", "b", "c")]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(PATIENCE_SECONDS) for writer in writers] == [0, 0, 0]
     for writer in writers:
         writer.stdout.close()
     history = registry.reader.history()

@@ -14,6 +14,7 @@ from echocast.service.auth.keys import Key, KeyRing, load_keys, new_key
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.errors import MissingKey, MissingScope, RateExceeded, StartRefused
 from echocast.service.settings import ServiceSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.real_processes import Gateway, engine, gateway, place, pretend_worker
 
@@ -119,7 +120,7 @@ def test_a_public_address_without_keys_is_refused() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 1
     assert "refused" in done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.streams.stream_feed import frame_bytes
 
 SCIENCE = {"torch", "numba", "cv2", "scipy", "matplotlib"}
@@ -77,7 +78,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 def loaded(folder: Path, *arguments: str) -> set[str]:
     """What the command had imported when it ended."""
     with start(folder, *arguments) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
     return set(json.loads((folder / "modules.json").read_text()))
 
@@ -104,9 +105,9 @@ def test_watch_loads_neither_network_nor_server(
     sent = threading.Event()
     monkeypatch.setattr(Service, "on_frame", sent.set)
     with start(tmp_path, "watch", *arguments) as process:
-        assert sent.wait(60)
+        assert sent.wait(PATIENCE_SECONDS)
         process.terminate()
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, errors
     modules = set(json.loads((tmp_path / "modules.json").read_text()))
     assert not modules & (SCIENCE | SERVER | OURS)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from echocast import __version__
 from echocast.service.cli.main import app
+from tests.patience import PATIENCE_SECONDS
 from tests.service.streams.stream_feed import frame_bytes
 
 CLI = [sys.executable, "-m", "echocast.service.cli.main"]
@@ -26,7 +27,8 @@ def test_who_ends_the_command_ends_its_work(tmp_path: Path) -> None:
         assert running.stderr is not None
         assert b"2000" in running.stderr.readline()
         running.terminate()
-        running.communicate(timeout=30)  # the pipes end when no process holds them any more
+        # The pipes end when no process holds them any more.
+        running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode != 0
 
 

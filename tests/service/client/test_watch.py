@@ -22,6 +22,7 @@ from echocast.service.client.ledger import Ledger
 from echocast.service.client.watch import Watcher
 from echocast.service.processes.listening import free_port
 from tests.model.formats.radar_files import odim_file, raw_netcdf
+from tests.patience import PATIENCE_SECONDS
 from tests.service.real_processes import eventually, gateway, place
 from tests.service.streams.stream_feed import frame_bytes, frames, time_of
 
@@ -192,7 +193,7 @@ def test_files_are_fed_as_they_appear(door: Any, watch: Watch, directory: Path) 
             eventually(lambda slot=slot: newest(door, watch) == time_of(slot))
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -238,7 +239,7 @@ def test_the_second_command_says_so_in_one_sentence(directory: Path, tmp_path: P
         env={**os.environ, "ECHOCAST_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     ledger.close()

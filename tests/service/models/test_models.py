@@ -20,6 +20,7 @@ import pytest
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.auth.keys import new_key
 from echocast.service.cli.main import main
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, WAIT, is_problem, netcdf
 from tests.service.real_processes import (
     Gateway,
@@ -253,7 +254,11 @@ def test_the_command_line_finds_the_models_of_a_data_directory(tmp_path: Path) -
         (["models", "--history", "--data", str(tmp_path / "ours")], "start"),
     ):
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, timeout=60, env=there
+            [*command, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            env=there,
         )
         assert known in done.stdout + done.stderr
     assert (tmp_path / "ours" / "models" / "history").exists()

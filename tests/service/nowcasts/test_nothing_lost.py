@@ -55,9 +55,7 @@ def test_a_killed_worker_loses_nothing(models: Path) -> None:
             first.kill()
             first.wait()
         with worker(where):
-            eventually(
-                lambda: all(outcome(gate.client, p)["status"] == "succeeded" for p in paths), 60
-            )
+            eventually(lambda: all(outcome(gate.client, p)["status"] == "succeeded" for p in paths))
 
 
 def test_a_killed_engine_loses_nothing_and_waiters_go_on(models: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.workers.errors import EngineUnavailable
+from tests.patience import PATIENCE_SECONDS
 
 
 class Reading:
@@ -39,7 +40,7 @@ def until(reading: Reading, seconds: float, *messages: str) -> str:
 
 
 def test_a_waiter_hears_that_its_job_is_done() -> None:
-    assert until(Reading("running", "done"), 30, '{"id": "job"}') == "done"
+    assert until(Reading("running", "done"), PATIENCE_SECONDS, '{"id": "job"}') == "done"
 
 
 def test_a_waiter_that_hears_nothing_gets_the_state_as_it_is() -> None:
@@ -48,15 +49,18 @@ def test_a_waiter_that_hears_nothing_gets_the_state_as_it_is() -> None:
 
 def test_a_waiter_outlasts_an_engine_that_is_away() -> None:
     away = EngineUnavailable("The engine does not answer.")
-    assert until(Reading(away, away, "running", "done"), 30, "back", "back", "back") == "done"
+    assert (
+        until(Reading(away, away, "running", "done"), PATIENCE_SECONDS, "back", "back", "back")
+        == "done"
+    )
 
 
 def test_nobody_waits_when_the_service_stops() -> None:
-    assert until(Reading("running", "running"), 30, "stop") == "running"
+    assert until(Reading("running", "running"), PATIENCE_SECONDS, "stop") == "running"
     waiting = Waiting("redis://nowhere", "done")
     waiting.stop()
-    never = waiting.until("job", Reading("running"), lambda _: False, 30)
-    assert asyncio.run(asyncio.wait_for(never, 5)) == "running"
+    never = waiting.until("job", Reading("running"), lambda _: False, PATIENCE_SECONDS)
+    assert asyncio.run(asyncio.wait_for(never, PATIENCE_SECONDS)) == "running"
 
 
 def test_a_waiter_is_told_where_the_engine_stays_away() -> None:

@@ -17,9 +17,10 @@ import httpx
 
 from echocast.service.processes.listening import bound_socket, free_port
 from echocast.service.processes.readiness import stop_process, wait_until
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.nowcasts.test_nothing_lost import alive
-from tests.service.real_processes import PATIENCE_SECONDS, Gateway, Place, eventually, place, start
+from tests.service.real_processes import Gateway, Place, eventually, place, start
 
 CLI = [sys.executable, "-m", "echocast.service.cli.main"]
 HEAVY = ("torch", "netCDF4", "h5py", "xarray", "cv2", "matplotlib")
@@ -189,7 +190,9 @@ def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
     module = "echocast.service.processes.listening"
     code = f"from {module} import free_port; free_port('127.0.0.1', 70000)"
     python = [sys.executable, "-c", code]
-    done = subprocess.run(python, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        python, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert "StartRefused: No 70000 free TCP ports in a row" in done.stderr.splitlines()[-1]
 
 

@@ -20,6 +20,7 @@ from echocast.service.client.feed import Feeder, one_by_one
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
 from echocast.workers.streams.reindex import reindex_all
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import is_problem, netcdf, post
 from tests.service.real_processes import (
     Place,
@@ -122,7 +123,7 @@ def killed_now_and_then(
 
     killer = threading.Thread(target=kill)
     try:
-        wait_until(f"http://127.0.0.1:{gate_port}/readyz", running["gateway"], 90)
+        wait_until(f"http://127.0.0.1:{gate_port}/readyz", running["gateway"], PATIENCE_SECONDS)
         killer.start()
         yield killed
     finally:
@@ -189,7 +190,7 @@ def test_a_replay_from_the_command_line_fills_a_whole_service(
         log = where.data / "up.log"
         with running_service(where.data, port, log, settings) as process:
             url = f"http://127.0.0.1:{port}"
-            wait_until(f"{url}/readyz", process, 90)
+            wait_until(f"{url}/readyz", process, PATIENCE_SECONDS)
             command = ["replay", str(tmp_path / "archive.nc"), "--stream", "radar", "--url", url]
             first = CliRunner().invoke(app, [*command, "--json"])
             assert first.exit_code == 0, (first.output, log.read_text())

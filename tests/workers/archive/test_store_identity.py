@@ -10,6 +10,7 @@ import pytest
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import STORE_KEY, check_same_store, check_same_streams
 from echocast.workers.errors import AnotherStore
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World
 
 
@@ -49,7 +50,7 @@ def test_who_has_another_archive_or_other_streams_refuses_to_start(
         "OMP_NUM_THREADS": "1",
     }
     refused = subprocess.run(
-        [sys.executable, "-m", module], env=settings, capture_output=True, timeout=60
+        [sys.executable, "-m", module], env=settings, capture_output=True, timeout=PATIENCE_SECONDS
     )
     assert refused.returncode != 0
     (sentence,) = [line for line in refused.stderr.decode().splitlines() if line]

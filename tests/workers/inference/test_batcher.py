@@ -11,8 +11,11 @@ import pytest
 from echocast.model.errors import is_out_of_memory
 from echocast.workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
 from echocast.workers.inference.batcher import BatchItem
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.bench import Bench, FakeModel, Parcel
 from tests.workers.conftest import until
+
+FOR_EVER = 10 * PATIENCE_SECONDS  # who lingers so long is not waited for
 
 
 @pytest.fixture
@@ -32,12 +35,9 @@ def parcels(names: str, **fields: object) -> list[Parcel]:
 
 
 def test_a_lone_job_runs_at_once(bench) -> None:
-    made = bench(linger_seconds=1.0)
+    made = bench(linger_seconds=FOR_EVER)
     made.network.gate.set()
-    started = time.monotonic()
-    result = made.send(Parcel("a"))[0].result(5)
-    assert result.prediction == "A"
-    assert time.monotonic() - started < 0.5
+    assert made.send(Parcel("a"))[0].result(PATIENCE_SECONDS).prediction == "A"
 
 
 def test_nothing_of_a_launch_is_kept_while_the_next_one_is_waited_for(bench) -> None:
@@ -46,9 +46,9 @@ def test_nothing_of_a_launch_is_kept_while_the_next_one_is_waited_for(bench) -> 
     parcel = Parcel("a")
     known = weakref.ref(parcel)
     (answer,) = made.send(parcel)
-    assert answer.result(5).prediction == "A"
+    assert answer.result(PATIENCE_SECONDS).prediction == "A"
     del parcel, answer
-    until(lambda: known() is None, 5)
+    until(lambda: known() is None)
 
 
 def test_the_guard_of_a_launch_hears_of_its_steps(bench) -> None:
@@ -56,7 +56,7 @@ def test_the_guard_of_a_launch_hears_of_its_steps(bench) -> None:
     made.occupy()
     made.send(*parcels("ab"))
     made.network.gate.set()
-    until(lambda: made.steps == [1, 1], 5)
+    until(lambda: made.steps == [1, 1])
 
 
 def test_what_waits_goes_together(bench) -> None:
@@ -64,19 +64,19 @@ def test_what_waits_goes_together(bench) -> None:
     made.occupy()
     answers = made.send(*parcels("abc"))
     made.network.gate.set()
-    assert [answer.result(5).prediction for answer in answers] == ["A", "B", "C"]
+    assert [answer.result(PATIENCE_SECONDS).prediction for answer in answers] == ["A", "B", "C"]
     assert made.network.launches == [["first"], ["a", "b", "c"]]
     assert made.listener.launches == [1, 3]
     assert answers[0].result().wait_seconds > 0
 
 
 def test_it_lingers_only_for_jobs_that_are_being_prepared(bench) -> None:
-    made = bench(linger_seconds=0.5)
+    made = bench(linger_seconds=FOR_EVER)
     made.network.gate.set()
     prepared = threading.Event()
 
     def slowly() -> BatchItem:
-        prepared.wait(5)
+        prepared.wait(PATIENCE_SECONDS)
         return made.item(Parcel("late"))
 
     late = made.pool.submit(made.batcher.run, slowly)
@@ -85,21 +85,21 @@ def test_it_lingers_only_for_jobs_that_are_being_prepared(bench) -> None:
     early = made.pool.submit(made.batcher.run, lambda: made.item(Parcel("early")))
     time.sleep(0.05)
     prepared.set()
-    assert early.result(5).prediction == "EARLY"
-    assert late.result(5).prediction == "LATE"
+    assert early.result(PATIENCE_SECONDS).prediction == "EARLY"
+    assert late.result(PATIENCE_SECONDS).prediction == "LATE"
     assert made.network.launches == [["early", "late"]]
 
 
 def test_a_full_batch_does_not_linger(bench) -> None:
-    made = bench(linger_seconds=5, items=1)
+    made = bench(linger_seconds=FOR_EVER, items=1)
     made.network.gate.set()
     hold = threading.Event()
-    slow = made.pool.submit(made.batcher.run, lambda: hold.wait(10) and made.item(Parcel("slow")))
-    started = time.monotonic()
-    made.pool.submit(made.batcher.run, lambda: made.item(Parcel("a"))).result(5)
-    assert time.monotonic() - started < 2
+    slow = made.pool.submit(
+        made.batcher.run, lambda: hold.wait(PATIENCE_SECONDS) and made.item(Parcel("slow"))
+    )
+    made.pool.submit(made.batcher.run, lambda: made.item(Parcel("a"))).result(PATIENCE_SECONDS)
     hold.set()
-    slow.result(5)
+    slow.result(PATIENCE_SECONDS)
 
 
 def test_other_shapes_wait_for_their_own_launch(bench) -> None:
@@ -119,12 +119,15 @@ def test_other_networks_wait_for_their_own_launch(bench) -> None:
     mine = made.send(Parcel("a"))
     theirs = made.pool.submit(
         made.batcher.run,
-        lambda: BatchItem(other, Parcel("b"), False, time.monotonic() + 60, lambda: False),
+        lambda: BatchItem(other, Parcel("b"), False, time.monotonic() + FOR_EVER, lambda: False),
     )
     while len(made.batcher._waiting) < 2:
         time.sleep(0.001)
     made.network.gate.set()
-    assert (mine[0].result(5).prediction, theirs.result(5).prediction) == ("A", "B")
+    assert (
+        mine[0].result(PATIENCE_SECONDS).prediction,
+        theirs.result(PATIENCE_SECONDS).prediction,
+    ) == ("A", "B")
     assert other.launches == [["b"]]
 
 
@@ -165,8 +168,8 @@ def test_a_bad_item_fails_alone(bench) -> None:
     answers = made.send(Parcel("a"), Parcel("b"), Parcel("bad"), Parcel("c"), Parcel("d"))
     made.network.gate.set()
     with pytest.raises(ValueError, match="bad"):
-        answers[2].result(5)
-    good = [answer.result(5).prediction for answer in answers[:2] + answers[3:]]
+        answers[2].result(PATIENCE_SECONDS)
+    good = [answer.result(PATIENCE_SECONDS).prediction for answer in answers[:2] + answers[3:]]
     assert good == ["A", "B", "C", "D"]
     assert made.listener.splits
 
@@ -176,7 +179,7 @@ def test_out_of_memory_halves_until_it_fits(bench) -> None:
     made.occupy()
     answers = made.send(*parcels("abcdefgh"))
     made.network.gate.set()
-    assert [answer.result(5).prediction for answer in answers] == list("ABCDEFGH")
+    assert [answer.result(PATIENCE_SECONDS).prediction for answer in answers] == list("ABCDEFGH")
     assert [len(launch) for launch in made.network.launches[1:]] == [8, 4, 2, 2, 4, 2, 2]
     assert all(is_out_of_memory(error) for error in made.listener.splits)
 
@@ -185,7 +188,7 @@ def test_what_does_not_fit_alone_is_named(bench) -> None:
     made = bench(FakeModel(memory=0))
     made.network.gate.set()
     with pytest.raises(OutOfMemory, match="memory of the device"):
-        made.send(Parcel("a"))[0].result(5)
+        made.send(Parcel("a"))[0].result(PATIENCE_SECONDS)
 
 
 def test_lost_and_late_jobs_are_dropped(bench) -> None:
@@ -196,15 +199,15 @@ def test_lost_and_late_jobs_are_dropped(bench) -> None:
     live = made.send(Parcel("a"))[0]
     made.network.gate.set()
     with pytest.raises(ClaimLost):
-        lost.result(5)
+        lost.result(PATIENCE_SECONDS)
     with pytest.raises(DeadlinePassed):
-        late.result(5)
-    assert live.result(5).prediction == "A"
+        late.result(PATIENCE_SECONDS)
+    assert live.result(PATIENCE_SECONDS).prediction == "A"
     assert made.network.launches == [["first"], ["a"]]
 
 
 def test_a_preparation_that_fails_leaves_nobody_waiting(bench) -> None:
-    made = bench(linger_seconds=1.0)
+    made = bench(linger_seconds=FOR_EVER)
     made.network.gate.set()
 
     def fail() -> BatchItem:
@@ -212,9 +215,7 @@ def test_a_preparation_that_fails_leaves_nobody_waiting(bench) -> None:
 
     with pytest.raises(ValueError, match="no frames"):
         made.batcher.run(fail)
-    started = time.monotonic()
-    assert made.send(Parcel("a"))[0].result(5).prediction == "A"
-    assert time.monotonic() - started < 0.5
+    assert made.send(Parcel("a"))[0].result(PATIENCE_SECONDS).prediction == "A"
 
 
 def test_a_network_that_returns_too_few_predictions_fails_the_job(bench) -> None:
@@ -222,7 +223,7 @@ def test_a_network_that_returns_too_few_predictions_fails_the_job(bench) -> None
     made.network.predict = lambda batch, progress: []
     made.network.gate.set()
     with pytest.raises(ValueError, match="zip"):
-        made.send(Parcel("a"))[0].result(5)
+        made.send(Parcel("a"))[0].result(PATIENCE_SECONDS)
 
 
 def test_stopping_runs_what_waits(bench) -> None:
@@ -231,4 +232,4 @@ def test_stopping_runs_what_waits(bench) -> None:
     answers = made.send(*parcels("ab"))
     made.network.gate.set()
     made.batcher.stop()
-    assert [answer.result(5).prediction for answer in answers] == ["A", "B"]
+    assert [answer.result(PATIENCE_SECONDS).prediction for answer in answers] == ["A", "B"]

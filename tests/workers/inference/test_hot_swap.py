@@ -26,6 +26,7 @@ from echocast.model.registry.registry import Registry
 from echocast.model.registry.storage import Folder
 from echocast.workers.jobs.job import Job
 from tests.leaks import belonging_to
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import REAL, World, free_port, kill, name_models, until, worlds
 from tests.workers.storms import storm
 
@@ -98,7 +99,7 @@ class Stage:
 
     def metric(self, metric: str, **labels: str) -> float:
         url = f"http://127.0.0.1:{self.world.settings.worker_metrics_port}/metrics"
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         samples = itertools.chain.from_iterable(family.samples for family in families)
         return sum(s.value for s in samples if s.name == metric and s.labels == labels)
@@ -279,6 +280,6 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_swap_loses_nothing(world: Wo
     jobs = [world.submit(storm(n), model_version=v).job for n, v in enumerate(versions)]
     kill(worker)
     world.start_worker()
-    ended = [world.end_of(job.id, 60) for job in jobs]
+    ended = [world.end_of(job.id) for job in jobs]
     assert [job.status for job in ended] == ["succeeded"] * 4
     assert [job.model.version for job in ended] == list(versions)

@@ -9,6 +9,7 @@ import pytest
 from echocast.model.errors import CheckpointError
 from echocast.model.forecast import ModelIdentity
 from echocast.workers.inference.model_cache import MOST_LOADED, RETRY_SECONDS, ModelCache
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.fake_nowcaster import FakeNowcaster
 
 
@@ -116,15 +117,15 @@ def test_nobody_waits_for_a_network_that_others_want_loaded(loader: Loader) -> N
     def slow(reference: str) -> FakeNowcaster:
         if reference == "fake/2":
             loading.set()
-            assert loaded.wait(20)
+            assert loaded.wait(PATIENCE_SECONDS)
         return FakeNowcaster(identity(reference))
 
     cache = ModelCache(slow, ["fake/1"])
     swap = threading.Thread(target=cache.set_champion, args=["fake/2"])
     swap.start()
-    assert loading.wait(20)
+    assert loading.wait(PATIENCE_SECONDS)
     assert cache.get(identity("fake/1")).identity.version == "1"
     assert cache.champion == "fake/1"
     loaded.set()
-    swap.join(20)
+    swap.join(PATIENCE_SECONDS)
     assert cache.champion == "fake/2"

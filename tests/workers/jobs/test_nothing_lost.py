@@ -13,6 +13,7 @@ import pytest
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.jobs.queue import NOWCAST, celery_app
 from echocast.workers.jobs.store import DONE_CHANNEL
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, kill, until
 from tests.workers.storms import storm
 
@@ -150,10 +151,10 @@ def test_a_hung_launch_ends_the_worker_and_another_takes_the_job(make_world) -> 
     world = make_world(launch_timeout_seconds=0.5, maximum_attempts=2)
     hung = world.start_worker()
     job = world.submit(storm(mood="hang")).job
-    assert hung.wait(10) != 0
+    assert hung.wait(PATIENCE_SECONDS) != 0
     other = world.start_worker()
     innocent = world.submit(storm(1)).job
-    assert other.wait(10) != 0
+    assert other.wait(PATIENCE_SECONDS) != 0
     world.start_worker()
     ended = world.end_of(job.id)
     assert (ended.status, ended.error.type) == ("failed", "poison")

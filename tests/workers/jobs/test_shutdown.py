@@ -15,7 +15,8 @@ from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.shutdown import give_all_back
 from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.tasks.nowcast import _claim_next
-from tests.workers.conftest import PATIENCE_SECONDS, World, until
+from tests.patience import PATIENCE_SECONDS
+from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, request
 
 

@@ -16,6 +16,7 @@ from echocast.workers.jobs.janitor import Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic, elected
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, claimed, request
 
@@ -27,7 +28,7 @@ def heartbeat(world: World, leases: JobLeases, **fields: object) -> Heartbeat:
 
 
 def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[..., World]) -> None:
-    world = make_world(lease_seconds=0.4)
+    world = make_world(lease_seconds=1.0)
     world.claims._leases_may_lapse = lambda: True
     leases = JobLeases(ME)
     job = claimed(world, request())
@@ -35,7 +36,7 @@ def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[.
     with leases.hold(f"{ME}:1", job.id):
         beats.start()
         assert [worker.incarnation for worker in world.jobs.alive_workers()] == [ME]
-        time.sleep(0.8)
+        time.sleep(1.5)  # longer than a lease
         assert world.claims.sweep(60).lapsed == 0
     until(lambda: world.claims.sweep(60).lapsed)
     beats.stop()
@@ -194,10 +195,10 @@ def test_a_hung_launch_ends_the_process_even_while_it_holds_the_interpreter() ->
         "with hang_guard(60): pass\n"
         "with hang_guard(0.3): re.match('(a+)+$', 'a' * 64 + 'b')\n"
     )
-    started = time.monotonic()
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=PATIENCE_SECONDS
+    )
     assert ended.returncode != 0
-    assert time.monotonic() - started < 10
     assert b"Timeout" in ended.stderr
     assert b"re.match" in ended.stderr or b"<string>" in ended.stderr
 

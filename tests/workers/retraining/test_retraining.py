@@ -25,6 +25,7 @@ from echocast.workers.retraining.requests import (
     request_retraining,
 )
 from echocast.workers.retraining.trainer import Trainer, retrain_command, run_trainer
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, kill, until, worlds
 from tests.workers.storms import storm
 from tests.workers.trainer_with_fake import fake_command
@@ -179,7 +180,7 @@ def test_a_trainer_that_is_told_to_stop_ends_its_child_and_the_attempt_does_not_
     pid = int(until(child.read_text))
     leads = os.getsid(pid) == pid
     stopped.stop()
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert leads, "a session whose priority is its own"
@@ -198,7 +199,7 @@ def test_a_trainer_that_loses_its_lock_ends_its_child(world: World, requests: Re
     child = until(lambda: [path for path in begun(world) if path not in before])[0]
     world.jobs.engine.redis.delete("echocast:retraining:lock")
     successor = requests.acquire("b", 0, 30)
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     assert outcome == ["lost"]
     assert successor
     assert requests.renew(successor, 30)
@@ -222,13 +223,11 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
     before = begun(world)
     killed = start(world, "tests.workers.trainer_with_fake")
     request_retraining(world.jobs.engine, "x")
-    first = until(lambda: [path for path in begun(world) if path not in before], 60)[0]
+    first = until(lambda: [path for path in begun(world) if path not in before])[0]
     kill(killed)
     other = start(world, "tests.workers.trainer_with_fake")
     try:
-        second = until(lambda: [path for path in begun(world) if path not in (*before, first)], 60)[
-            0
-        ]
+        second = until(lambda: [path for path in begun(world) if path not in (*before, first)])[0]
         assert second.parent == first.parent, "the same work folder"
         allow(world, requests)
         until(lambda: requests.pending() is None)
@@ -236,7 +235,7 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
         assert (second.parent / second.name.replace("began", "ended")).exists()
     finally:
         other.send_signal(signal.SIGTERM)
-        assert other.wait(30) == 0
+        assert other.wait(PATIENCE_SECONDS) == 0
 
 
 def test_what_a_child_is_started_with_is_understood(world: World, tmp_path: Path):
@@ -255,7 +254,7 @@ def test_what_a_child_is_started_with_is_understood(world: World, tmp_path: Path
     output = child.stderr.read()
     child.stdin.close()
     child.stderr.close()
-    assert child.wait(60) == 1
+    assert child.wait(PATIENCE_SECONDS) == 1
     assert "holds no frames of any stream" in output.splitlines()[-1]
 
 
@@ -264,7 +263,7 @@ def test_a_child_ends_when_its_parent_does(world: World):
     child = subprocess.Popen(retrain_command(world.settings, request, lock), stdin=subprocess.PIPE)
     assert child.stdin
     child.stdin.close()
-    assert child.wait(60) != 0
+    assert child.wait(PATIENCE_SECONDS) != 0
 
 
 def test_a_configuration_that_is_none_is_refused_at_the_start(world: World):
@@ -319,4 +318,4 @@ def test_two_beats_ask_as_often_as_one(world: World, requests: RetrainingRequest
     finally:
         for beat in beats:
             beat.send_signal(signal.SIGTERM)
-        assert [beat.wait(30) for beat in beats] == [0, 0]
+        assert [beat.wait(PATIENCE_SECONDS) for beat in beats] == [0, 0]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.runtime.semaphore import FairSemaphore
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_who_takes_the_whole_room_is_alone_and_is_not_overtaken() -> None:
@@ -74,7 +75,7 @@ def test_never_more_inside_than_fits_and_everybody_gets_in(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
     assert visits == len(amounts)
     assert peak <= capacity
     assert inside == 0

@@ -1,0 +1,48 @@
+"""Waits have one patience: what is enough on an idle machine is too short on a busy one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.patience import PATIENCE_SECONDS
+
+TESTS = Path(__file__).parent
+METHODS = {"wait", "wait_for", "join", "result", "communicate", "end_of", "urlopen"}
+FUNCTIONS = {"until", "eventually", "wait_until"}
+PROCESSES = {"run", "check_output"}  # only by their timeouts: they have other numbers
+BRIEFEST_SECONDS = 1.0  # below, a number is how often to look, and nothing fails of it
+
+
+def bounds(call: ast.Call) -> Iterator[ast.expr]:
+    """What bounds a wait, where a call is one."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if name in METHODS | FUNCTIONS:
+        yield from call.args
+    if name in METHODS | FUNCTIONS | PROCESSES:
+        yield from (word.value for word in call.keywords if word.arg in ("timeout", "seconds"))
+
+
+def impatient(source: str) -> list[int]:
+    """Lines of waits that a number of their own ends before others would end."""
+    return [
+        bound.lineno
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call)
+        for bound in bounds(call)
+        if isinstance(bound, ast.Constant) and isinstance(bound.value, int | float)
+        if BRIEFEST_SECONDS <= bound.value < PATIENCE_SECONDS
+    ]
+
+
+def test_no_wait_has_a_short_bound_of_its_own() -> None:
+    paths = sorted(TESTS.rglob("*.py"))
+    lines = {str(path.relative_to(TESTS)): impatient(path.read_text()) for path in paths}
+    assert not {path: numbers for path, numbers in lines.items() if numbers}
+
+
+def test_what_a_short_bound_is() -> None:
+    assert impatient("child.wait(30)\nuntil(ready, 5)\nrun(command, timeout=60)") == [1, 2, 3]
+    assert not impatient("child.wait(PATIENCE_SECONDS)\nstop.wait(0.2)\nrun(x, timeout=250)")
+    assert not impatient("until(lambda: acquire('b', 0, 30))\nb' '.join(parts)\nrun(3)")
