@@ -190,7 +190,7 @@ def _write_times(file: netCDF4.Dataset, draw: Generator, times: list[datetime]) 
 
 def _order(draw: Generator, place: _Place) -> str:
     """The order of the dimensions; the usual one where nothing tells them apart."""
-    return picked(draw, "tyx", "tyx", "txy", "yxt", "xyt") if place.is_told else "tyx"
+    return picked(draw, "tyx", "tyx", "txy", "yxt", "xyt") if place.names_dimensions else "tyx"
 
 
 class _Place:
@@ -223,7 +223,7 @@ class _Place:
         return place
 
     @property
-    def is_told(self) -> bool:
+    def names_dimensions(self) -> bool:
         """Whether the file says which dimension is which."""
         if self.kind == "none":
             return False
