@@ -19,6 +19,8 @@ from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.dependencies import Resources
 from echocast.service.http import problems
+from echocast.service.http.json_body import describe
+from echocast.service.http.openapi_problems import ANYWHERE, refusals
 from echocast.service.http.query_parameters import check_parameters
 from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.exposition import StreamExposition
@@ -31,12 +33,14 @@ from echocast.service.middleware.head import AnswerHead
 from echocast.service.middleware.request_id import RequestId
 from echocast.service.middleware.same_origin import SameOrigin
 from echocast.service.models.catalogue import Catalogue
+from echocast.service.models.schemas import PromotionRequest
 from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.service.routes import forecast, models, nowcast, streams, system, verification
 from echocast.service.settings import ServiceSettings
+from echocast.service.streams.schemas import StreamDeclaration
 from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.scratch import Scratch
@@ -80,10 +84,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         version=__version__,
         lifespan=partial(running, settings, keys, metrics, nowcasts, renderers),
         dependencies=[Depends(check_parameters)],
+        responses=refusals(*ANYWHERE),
     )
     problems.install(app, settings.retry_after_seconds)
     for router in ROUTERS:
         app.include_router(router)
+    describe(app, PromotionRequest, StreamDeclaration)
     add_middleware(app, settings, metrics, open_to_all=not keys)
     return app
 

@@ -18,6 +18,7 @@ from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import MissingScope
+from echocast.service.http.json_body import Body, receive_json
 from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
 from echocast.service.metrics.exposition import StreamExposition
@@ -177,6 +178,20 @@ async def get_upload(
                 files_limit=resources.settings.upload_files_limit,
             )
         yield upload
+
+
+def sent(model: type[Body]) -> Callable[..., Awaitable[Body]]:
+    """A dependency that reads a JSON body; it stands behind the one that checks the key."""
+
+    async def read(request: Request, resources: AppResources) -> Body:
+        return await receive_json(
+            request.stream(),
+            request.headers.get("content-type"),
+            model,
+            resources.settings.upload_timeout_seconds,
+        )
+
+    return read
 
 
 async def require_worker(nowcasts: Annotated[Nowcasts, Depends(get_nowcasts)]) -> None:

@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from echocast.model.contract import InputContract
-from echocast.model.errors import ContractViolation, UnreadableInput, short
+from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.json_grid import json_grid
+from echocast.model.formats.json_object import json_object
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -42,7 +41,7 @@ def read_json(data: bytes) -> Frames:
         InputTooLarge: There are too many frames or pixels.
         ContractViolation: The body breaks a rule.
     """
-    body = _parsed(data)
+    body = json_object(data)
     _check_fields(body)
     values = _values(body["frames"])
     reflectivity, floor, attributes = _reflectivity(values, body)
@@ -51,37 +50,6 @@ def read_json(data: bytes) -> Frames:
     if body.get("grid") is not None:
         grid = json_grid(body["grid"])
     return Frames(reflectivity, _times(body["times"]), grid, floor, attributes)
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableInput(f"The body is not JSON: {short(error)}.") from error
-    if not isinstance(body, dict):
-        raise ContractViolation(
-            f"The body must be a JSON object, not {type(body).__name__}.", rule="json-shape"
-        )
-    return body
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which every name occurs once: readers differ in which of two they take."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ContractViolation(
-            f"Every name in a JSON object must occur once, but {short(twice)!r} occurs twice.",
-            rule="json-duplicate",
-        )
-    return members
-
-
-def _refuse_constant(name: str) -> float:
-    rule = "missing values are null" if name == "NaN" else "values are finite"
-    raise ContractViolation(
-        f"JSON has no {name}, but the body holds it; {rule}.", rule="infinite-value"
-    )
 
 
 def _check_fields(body: Mapping[str, Any]) -> None:

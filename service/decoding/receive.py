@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from starlette.requests import ClientDisconnect
-
 from echocast.service.decoding.multipart import MultipartFiles
 from echocast.service.decoding.uploads import Upload
-from echocast.service.errors import BodyTooSlow, MalformedBody
+from echocast.service.errors import MalformedBody
+from echocast.service.http.arrival import arriving
 from echocast.service.http.media_types import JSON_TYPES, MULTIPART_TYPE, media_type
 
 
@@ -32,15 +30,11 @@ async def receive_upload(
     kind, boundary = media_type(content_type)
     upload = Upload("json" if kind in JSON_TYPES else "grid", directory)
     try:
-        async with asyncio.timeout(seconds):
+        async with arriving(seconds):
             if kind == MULTIPART_TYPE:
                 await _receive_multipart(stream, boundary, upload, files_limit)
             else:
                 await _receive_plain(stream, upload)
-    except ClientDisconnect as error:
-        raise MalformedBody("The connection broke while the body arrived.") from error
-    except TimeoutError as error:
-        raise BodyTooSlow(f"The body did not arrive within {seconds:g} seconds.") from error
     finally:
         upload.close()
     return upload

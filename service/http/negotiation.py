@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
 
-from echocast.service.http.formats import FORMATS, Format, requested_format
+from echocast.service.http.formats import (
+    FORMATS,
+    OTHER_NAMES,
+    PRODUCTS,
+    Format,
+    requested_format,
+)
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.schemas import ForecastFrames
 
@@ -19,14 +25,20 @@ KnownEtag = Annotated[str, Header(description="ETag of what the caller has.")]
 
 async def get_format(
     format_name: Annotated[
-        str | None, Query(alias="format", description=f"One of {', '.join(FORMATS)}.")
+        str | None,
+        Query(
+            alias="format",
+            description="The format of the forecast.",
+            json_schema_extra={"enum": [*FORMATS, *OTHER_NAMES]},
+        ),
     ] = None,
     accept: Accept = None,
     product: Annotated[
         str | None,
         Query(
             description="What json, npz, png and webp show: expected (least squared error) or sharp"
-            " (intensities of the newest frame, for looking at); by default where to warn."
+            " (intensities of the newest frame, for looking at); by default where to warn.",
+            json_schema_extra={"enum": [*PRODUCTS]},
         ),
     ] = None,
 ) -> Format:

@@ -9,6 +9,7 @@ from echocast.service.http.media_types import GRID_TYPES, MULTIPART_TYPE
 
 SIDE = 16
 STEP = timedelta(minutes=5)
+MOST_FRAMES = 2000
 START = datetime(2025, 7, 1, 12, tzinfo=UTC)
 
 
@@ -31,32 +32,36 @@ def _dbz(dy: int, dx: int) -> int:
     return max(0, 45 - 3 * (dy * dy + dx * dx))
 
 
-FRAMES_SCHEMA = {
+SIDE_LIMITS = {"minItems": 16, "maxItems": 8192}
+ROW = {"type": "array", **SIDE_LIMITS, "items": {"type": ["number", "null"]}}
+FRAME = {"type": "array", **SIDE_LIMITS, "items": ROW}
+RELATION = {
     "type": "object",
-    "required": ["frames", "times", "units"],
+    "description": "Z = a R^b, by which mm/h become dBZ; 200 and 1.6 unless given.",
+    "required": ["a", "b"],
+    "properties": {name: {"type": "number", "exclusiveMinimum": 0} for name in ("a", "b")},
     "additionalProperties": False,
-    "properties": {
+}
+
+
+def frames_schema(least: int, most: int = MOST_FRAMES) -> dict[str, Any]:
+    """The JSON body of a request that sends so many frames."""
+    number = {"minItems": least, "maxItems": most}
+    properties = {
         "frames": {
             "type": "array",
-            "description": "(time, y, x); null is missing, never dry. 16..8192 pixels a side.",
-            "items": {
-                "type": "array",
-                "items": {"type": "array", "items": {"type": ["number", "null"]}},
-            },
+            "description": "(time, y, x); null is missing, never dry.",
+            **number,
+            "items": FRAME,
         },
         "times": {
             "type": "array",
             "description": "When each frame is valid, strictly increasing, one constant step.",
+            **number,
             "items": {"type": "string", "format": "date-time"},
         },
         "units": {"type": "string", "description": "dBZ (-40..95) or mm/h.", "examples": ["dBZ"]},
-        "zr": {
-            "type": "object",
-            "description": "Z = a R^b, by which mm/h become dBZ; 200 and 1.6 unless given.",
-            "required": ["a", "b"],
-            "properties": {"a": {"type": "number"}, "b": {"type": "number"}},
-            "additionalProperties": False,
-        },
+        "zr": RELATION,
         "no_rain_dbz": {
             "type": "number",
             "description": "Value of dry pixels, for dBZ; the lowest value sent unless given.",
@@ -64,8 +69,15 @@ FRAMES_SCHEMA = {
             "maximum": 95,
         },
         "grid": {"type": "object", "description": "Pixel centres y, x; units; crs. Optional."},
-    },
-}
+    }
+    return {
+        "type": "object",
+        "required": ["frames", "times", "units"],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
 FILE = {"type": "string", "format": "binary"}
 FILES_SCHEMA = {
     "type": "object",
@@ -74,13 +86,13 @@ FILES_SCHEMA = {
 }
 
 
-def _body(example: dict[str, Any]) -> dict[str, Any]:
-    json_body = {"schema": FRAMES_SCHEMA, "example": example}
-    content: dict[str, Any] = {"application/json": json_body}
+def _body(example: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": schema, "example": example}}
     content |= {media_type: {"schema": FILE} for media_type in GRID_TYPES}
     content |= {MULTIPART_TYPE: {"schema": FILES_SCHEMA}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-NOWCAST_BODY = _body(shower(10))
-OBSERVATIONS_BODY = _body(shower(2, first=10))
+NOWCAST_BODY = _body(shower(10), frames_schema(2))
+OBSERVATIONS_BODY = _body(shower(2, first=10), frames_schema(1))
+FRAME_BODY = _body(shower(1), frames_schema(1, 1))

@@ -29,6 +29,7 @@ from echocast.model.errors import (
     short,
 )
 from echocast.service import errors
+from echocast.service.http.allowed_methods import allowed_methods
 from echocast.service.http.request_id import current_id
 from echocast.workers.errors import (
     AnotherStore,
@@ -184,9 +185,16 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
-    kind = Kind(error.status_code, slug, phrase, error.headers or {})
+    kind = Kind(error.status_code, slug, phrase, _headers(request, error))
     detail = f"{request.method} {short(request.url.path)!r} is answered by: {error.detail}."
     return problem(kind, detail=detail)
+
+
+def _headers(request: Request, error: HTTPException) -> Mapping[str, str]:
+    """Headers of an HTTP error; which methods a path has, whatever route refused this one."""
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+        return error.headers or {}
+    return {"Allow": ", ".join(sorted(allowed_methods(request)))}
 
 
 def _detail(error: Exception, kind: Kind) -> str:

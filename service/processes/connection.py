@@ -21,6 +21,7 @@ from echocast.service.errors import (
     TooManyConnections,
 )
 from echocast.service.http.problems import problem_of
+from echocast.service.http.request_id import HEADER, current_id, usable_id
 
 LINGER_SECONDS = 2.0  # for who still sends, so that the answer is not lost by a reset
 
@@ -166,8 +167,12 @@ class Connection(HttpToolsProtocol):
 
 
 def _answer(error: ServiceError) -> bytes:
-    """A whole response, after which the connection closes."""
+    """A whole response, after which the connection closes; its id is ours, as no head was read."""
+    request_id = usable_id("")
+    token = current_id.set(request_id)
     response = problem_of(error)
-    headers = [*response.raw_headers, (b"connection", b"close")]
+    current_id.reset(token)
+    named = (HEADER.encode(), request_id.encode())
+    headers = [*response.raw_headers, named, (b"connection", b"close")]
     lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)])

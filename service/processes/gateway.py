@@ -22,6 +22,7 @@ from echocast.service.errors import StartRefused
 from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
+from echocast.service.processes.repeated_warnings import RepeatedWarnings
 from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
@@ -131,6 +132,7 @@ def main() -> None:
     """
     logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel("WARNING")
+    logging.getLogger("uvicorn.error").addFilter(RepeatedWarnings())
     filter_tracebacks()
     try:
         settings = ServiceSettings()

@@ -15,7 +15,7 @@ router = APIRouter(tags=["forecast"])
     "/nowcast/{job_id}/forecast",
     dependencies=[Reader],
     response_class=Response,
-    responses=forecast_answers(401, 404, 406, 409, 410, 422, 429, 503),
+    responses=forecast_answers(401, 404, 406, 409, 410, 429),
 )
 async def show_forecast(
     job_id: str,

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from echocast.service.auth.keys import Key
-from echocast.service.dependencies import AppNowcasts, Reader, ReferenceTime, require
+from echocast.service.dependencies import AppNowcasts, Reader, ReferenceTime, require, sent
+from echocast.service.http.json_body import described
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.models.schemas import HistoryView, ModelHistory, ModelList, PromotionRequest
 
@@ -22,16 +23,17 @@ async def get_admin(key: Annotated[Key | None, Depends(require("admin"))]) -> st
 
 
 Admin = Annotated[str, Depends(get_admin)]
+Reason = Annotated[PromotionRequest, Depends(sent(PromotionRequest))]
 
 
-@router.get("/models", dependencies=[Reader], responses=refusals(401, 503))
+@router.get("/models", dependencies=[Reader], responses=refusals(401))
 async def list_models(nowcasts: AppNowcasts) -> ModelList:
     """The models, their roles, how many workers have each loaded, and what was done last."""
     workers = await nowcasts.presence.look()
     return await asyncio.to_thread(nowcasts.catalogue.view, workers)
 
 
-@router.get("/models/history", dependencies=[Reader], responses=refusals(401, 404, 422))
+@router.get("/models/history", dependencies=[Reader], responses=refusals(401, 404))
 async def show_history(
     nowcasts: AppNowcasts,
     at: Annotated[
@@ -44,16 +46,22 @@ async def show_history(
 
 
 @router.post(
-    "/models/{name}/{version}/promote", responses=refusals(401, 403, 404, 409, 422, 500, 507)
+    "/models/{name}/{version}/promote",
+    responses=refusals(401, 403, 404, 409, 415),
+    openapi_extra=described(PromotionRequest),
 )
 async def promote_model(
-    name: str, version: str, body: PromotionRequest, nowcasts: AppNowcasts, who: Admin
+    name: str, version: str, nowcasts: AppNowcasts, who: Admin, body: Reason
 ) -> HistoryView:
     """Let a version serve. Workers load it beside the one that serves, try it, and change over."""
     return await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
 
 
-@router.post("/models/rollback", responses=refusals(401, 403, 409, 422, 500, 507))
-async def roll_back(body: PromotionRequest, nowcasts: AppNowcasts, who: Admin) -> HistoryView:
+@router.post(
+    "/models/rollback",
+    responses=refusals(401, 403, 409, 415),
+    openapi_extra=described(PromotionRequest),
+)
+async def roll_back(nowcasts: AppNowcasts, who: Admin, body: Reason) -> HistoryView:
     """Let the previous champion serve again; next time, the one before that."""
     return await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)

@@ -33,7 +33,7 @@ router = APIRouter(tags=["nowcast"])
     response_model=JobAccepted,
     responses={
         200: {"model": JobView, "description": "Finished within the preferred wait."},
-        **refusals(400, 401, 403, 408, 413, 415, 422, 429, 503, 507),
+        **refusals(401, 403, 415, 429),
     },
     openapi_extra=NOWCAST_BODY,
     dependencies=Accepting,
@@ -56,14 +56,14 @@ async def submit_nowcast(
     "/nowcast/{job_id}",
     response_model=JobView,
     dependencies=[Reader],
-    responses=refusals(401, 404, 503),
+    responses=refusals(401, 404),
 )
 async def show_nowcast(job_id: str, nowcasts: AppNowcasts) -> JSONResponse:
     """One nowcast as it stands."""
     return JSONResponse(job_body(await nowcasts.job(job_id)))
 
 
-@router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404, 503))
+@router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404))
 async def cancel_nowcast(job_id: str, nowcasts: AppNowcasts, caller: Caller) -> JSONResponse:
     """Cancel a nowcast, unless another request needs it too or it has ended. A key of scope admin
     cancels it in any case."""

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import JSONResponse, Response
 
+from echocast.model.verification.counts import METHODS
 from echocast.service.dependencies import (
     AppResources,
     Reader,
@@ -16,9 +17,11 @@ from echocast.service.dependencies import (
     Submitter,
     count_submission,
     restore_plus,
+    sent,
 )
+from echocast.service.http.json_body import described
 from echocast.service.http.negotiation import Accept, KnownEtag, RequestedFormat, forecast_answers
-from echocast.service.http.openapi_examples import NOWCAST_BODY
+from echocast.service.http.openapi_examples import FRAME_BODY
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.schemas import (
@@ -31,7 +34,7 @@ from echocast.service.streams.schemas import (
     StreamView,
 )
 from echocast.service.streams.streams import Streams
-from echocast.service.streams.verification_formats import in_format, requested_format
+from echocast.service.streams.verification_formats import MEDIA_TYPES, in_format, requested_format
 
 router = APIRouter(tags=["streams"])
 
@@ -41,12 +44,14 @@ async def get_streams(resources: AppResources) -> Streams:
     return resources.streams
 
 
+Declaration = Annotated[StreamDeclaration, Depends(sent(StreamDeclaration))]
 AppStreams = Annotated[Streams, Depends(get_streams)]
 Time = Annotated[
     AwareDatetime,
     BeforeValidator(restore_plus),
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
 ]
+Method = Annotated[str, Field(json_schema_extra={"enum": [*METHODS]})]
 From = Annotated[Time | None, Query(alias="from", description="Earliest time, ISO 8601.")]
 Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8601.")]
 
@@ -54,10 +59,11 @@ Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8
 @router.put(
     "/streams/{name}",
     response_model=StreamView,
-    responses={201: {"model": StreamView}, **refusals(401, 403, 409, 422, 507)},
+    responses={201: {"model": StreamView}, **refusals(401, 403, 409, 415)},
+    openapi_extra=described(StreamDeclaration),
 )
 async def declare_stream(
-    name: str, body: StreamDeclaration, streams: AppStreams, _: Submitter
+    name: str, streams: AppStreams, _: Submitter, body: Declaration
 ) -> JSONResponse:
     """Declare a stream; retention and nowcasting may change later, the rest may not."""
     view, new = await streams.declare(name, body)
@@ -81,9 +87,9 @@ async def show_stream(name: str, streams: AppStreams) -> StreamView:
     response_model=FrameView,
     responses={
         201: {"model": FrameView, "description": "A new frame."},
-        **refusals(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 507),
+        **refusals(401, 403, 404, 409, 415, 429),
     },
-    openapi_extra=NOWCAST_BODY,
+    openapi_extra=FRAME_BODY,
     dependencies=[Depends(count_submission)],
 )
 async def put_frame(
@@ -107,7 +113,7 @@ async def put_frame(
     "/streams/{name}/latest",
     dependencies=[Reader],
     response_class=Response,
-    responses=forecast_answers(401, 404, 406, 410, 422, 429, 503),
+    responses=forecast_answers(401, 404, 406, 410, 429),
 )
 async def show_latest(
     name: str,
@@ -119,9 +125,7 @@ async def show_latest(
     return await streams.latest.serve(name, form, if_none_match)
 
 
-@router.get(
-    "/streams/{name}/point", dependencies=[Reader], responses=refusals(401, 404, 410, 422, 429, 503)
-)
+@router.get("/streams/{name}/point", dependencies=[Reader], responses=refusals(401, 404, 410, 429))
 async def show_point(
     name: str,
     streams: AppStreams,
@@ -132,7 +136,7 @@ async def show_point(
     return await streams.point(name, latitude, longitude)
 
 
-@router.get("/streams/{name}/nowcasts", dependencies=[Reader], responses=refusals(401, 404, 422))
+@router.get("/streams/{name}/nowcasts", dependencies=[Reader], responses=refusals(401, 404))
 async def list_nowcasts(
     name: str, streams: AppStreams, first: From = None, last: Until = None
 ) -> NowcastList:
@@ -146,7 +150,7 @@ async def list_nowcasts(
     response_model=StreamVerification,
     responses={
         200: {"content": {"text/csv": {}, "image/png": {}}},
-        **refusals(401, 404, 406, 422, 429, 503),
+        **refusals(401, 404, 406, 429),
     },
 )
 async def show_verification(
@@ -154,9 +158,14 @@ async def show_verification(
     streams: AppStreams,
     first: From = None,
     last: Until = None,
-    method: Annotated[list[str] | None, Query(description="Only these methods.")] = None,
+    method: Annotated[list[Method] | None, Query(description="Only these methods.")] = None,
     format_name: Annotated[
-        str | None, Query(alias="format", description="json, csv or png.")
+        str | None,
+        Query(
+            alias="format",
+            description="The format of the scores.",
+            json_schema_extra={"enum": [*MEDIA_TYPES]},
+        ),
     ] = None,
     accept: Accept = None,
 ) -> Response:
@@ -166,7 +175,7 @@ async def show_verification(
     return await in_format(view, form, streams)
 
 
-@router.get("/streams/{name}/drift", dependencies=[Reader], responses=refusals(401, 404, 503))
+@router.get("/streams/{name}/drift", dependencies=[Reader], responses=refusals(401, 404))
 async def show_drift(name: str, streams: AppStreams) -> StreamDrift:
     """Whether the model got worse, the radar or season changed, or only the weather is hard."""
     return await streams.drift(name)

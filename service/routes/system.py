@@ -27,13 +27,18 @@ async def show_health() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses=refusals(503, 507))
+@router.get("/readyz")
 async def show_readiness(nowcasts: AppNowcasts) -> Readiness:
     """Engine, workers, model and disk space are there; 503 or 507 with the reason else."""
     return await check_ready(nowcasts)
 
 
-@router.get("/metrics", dependencies=[Reader], response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    dependencies=[Reader],
+    response_class=PlainTextResponse,
+    responses=refusals(401),
+)
 async def show_metrics(resources: AppResources) -> Response:
     """Metrics for Prometheus."""
     text = await scrape(resources.metrics, resources.exposition, resources.settings)

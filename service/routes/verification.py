@@ -34,7 +34,7 @@ router = APIRouter(tags=["verification"])
     response_model=ObservationScores,
     responses={
         202: {"model": ObservationsAccepted, "description": "Accepted, but not scored yet."},
-        **refusals(400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 503, 507),
+        **refusals(401, 403, 404, 409, 410, 415, 429),
     },
     openapi_extra=OBSERVATIONS_BODY,
     dependencies=[Depends(count_submission)],
@@ -60,7 +60,7 @@ async def add_observations(
 @router.get(
     "/nowcast/{job_id}/verification",
     dependencies=[Reader],
-    responses=refusals(401, 404, 409, 503),
+    responses=refusals(401, 404, 409),
 )
 async def show_verification(job_id: str, nowcasts: AppNowcasts) -> VerificationScores:
     """Scores so far; zero counts and null scores where there are no observations."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,13 @@ from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.frames import Grid
 from echocast.service.http.schemas import Answer, Scores
-from echocast.workers.streams.stream import Stream
+from echocast.workers.streams.stream import (
+    LONGEST_GAP_MINUTES,
+    LONGEST_RETENTION_DAYS,
+    LONGEST_STEP_MINUTES,
+    UNITS,
+    Stream,
+)
 
 
 class GridBody(BaseModel):
@@ -36,22 +42,27 @@ class GridBody(BaseModel):
         return checked_grid(y, x, self.units, crs, "the declaration")
 
 
+def described(default: Any = ..., **schema: Any) -> Any:
+    """A field whose rule is checked, by a better message, where a stream is made of it."""
+    return Field(default, json_schema_extra=schema)
+
+
 class StreamDeclaration(BaseModel):
     """What is declared of a stream."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
 
-    step_minutes: float
+    step_minutes: float = described(exclusiveMinimum=0, maximum=LONGEST_STEP_MINUTES)
     """Time between frames, in minutes."""
-    units: str = "dBZ"
+    units: str = described("dBZ", enum=[*UNITS])
     """Of the frames as they are sent: ``dBZ`` or ``mm/h``."""
     grid: GridBody | None = None
     """Where the pixels are; left out: the grid of the first frame."""
-    retention_days: float = 30.0
+    retention_days: float = described(30.0, minimum=1, maximum=LONGEST_RETENTION_DAYS)
     """Frames and forecasts are removed when they are so much older than the newest frame."""
     auto_nowcast: bool = True
     """Whether a forecast is made from every new frame."""
-    maximum_gap_minutes: float = 15.0
+    maximum_gap_minutes: float = described(15.0, minimum=0, maximum=LONGEST_GAP_MINUTES)
     """Longest time between two frames that is bridged; one missing frame always is."""
 
     def stream(self, name: str) -> Stream:

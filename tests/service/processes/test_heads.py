@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -54,6 +55,7 @@ def is_problem(answer: bytes, status: int, slug: str) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(f"HTTP/1.1 {status} ".encode()), answer[:300]
     assert b"content-type: application/problem+json" in head.lower()
+    assert re.search(rb"\r\nx-request-id: [0-9a-f]{32}(\r\n|$)", head)
     problem = json.loads(body)
     assert problem["status"] == status
     assert problem["type"] == f"urn:echocast:problem:{slug}"
@@ -146,6 +148,8 @@ def test_connections_have_a_number(models: Path) -> None:
             answer = all_of(stack.enter_context(connected(gate)))
             is_problem(answer, 503, "too-many-connections")
             assert b"retry-after: " in answer.lower()
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert f"x-request-id: {json.loads(body)['request_id']}".encode() in head
         eventually(lambda: gate.client.get("/healthz").status_code == 200)
 
 
@@ -171,6 +175,14 @@ def test_an_address_has_its_share_of_them(models: Path) -> None:
 )
 def test_what_is_no_http_is_told_so(gate: Gateway, request_bytes: bytes) -> None:
     is_problem(sent(gate, request_bytes), 400, "malformed-request")
+
+
+def test_a_flood_of_what_is_no_http_fills_no_log(models: Path) -> None:
+    with place(models) as where, gateway(where) as gate:
+        for _ in range(20):
+            is_problem(sent(gate, b"junk\r\n\r\n"), 400, "malformed-request")
+        log = (where.data / "echocast.service.processes.gateway.log").read_text()
+        assert log.count("Invalid HTTP request") == 1
 
 
 def test_a_websocket_is_answered_plainly(gate: Gateway) -> None:

@@ -1,0 +1,170 @@
+"""A walk of openapi.json: answers to what it describes, and to what is near, are as described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from echocast.service.app import ROUTERS
+from echocast.service.http.openapi_examples import shower
+from echocast.service.http.problems import TABLE
+from tests.service.bodies import JSON, is_problem, netcdf, post_json
+from tests.service.real_processes import Gateway
+
+METHODS = ("get", "put", "post", "delete")
+TIME = "2025-07-01T12:00:00Z"
+ODD = ("", "0.5", "nonsense", "x" * 300, "\x00", "é", "-1", "1e999", TIME)
+BODIES = (b"", b"{}", b"[]", b"null", b"\xff", b'{"a": 1, "a": 2}', b"[" * 3000, b"{")
+PATHS = {
+    path
+    for router in ROUTERS
+    for route in router.routes
+    if getattr(route, "include_in_schema", False) and (path := getattr(route, "path", ""))
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, as the service describes it."""
+
+    method: str
+    path: str
+    described: dict[str, Any]
+    components: dict[str, Any]
+
+    def parameters(self, place: str) -> list[dict[str, Any]]:
+        return [p for p in self.described.get("parameters", ()) if p["in"] == place]
+
+    def bodies(self) -> Iterator[tuple[str, bytes]]:
+        """Media types and bodies: the documented ones, and those that are none."""
+        content = self.described.get("requestBody", {}).get("content", {})
+        for media_type, meaning in content.items():
+            good = [json.dumps(meaning["example"]).encode()] if "example" in meaning else []
+            for body in (*good, *BODIES, netcdf() if "netcdf" in media_type else b"x"):
+                yield media_type, body
+        if content:
+            yield "text/plain", b"x"
+            yield "application/json; charset=nonsense", b"{}"
+
+    def check(self, answer: httpx.Response) -> None:
+        """Status, media type and content of an answer are among the described ones."""
+        what = (self.method, str(answer.url), answer.status_code, answer.text[:500])
+        assert str(answer.status_code) in self.described["responses"], what
+        content = self.described["responses"][str(answer.status_code)].get("content", {})
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        assert media_type in content or not answer.content, what
+        if media_type.endswith("json"):
+            schema = {**content[media_type]["schema"], "components": self.components}
+            Draft202012Validator(schema).validate(answer.json())
+        assert answer.status_code not in (500, 507), what
+        if answer.status_code >= 500:
+            assert answer.json()["type"].endswith((":queue-full", ":engine-unreachable")), what
+
+
+@pytest.fixture(scope="module")
+def description(door: Gateway) -> dict[str, Any]:
+    answer = door.client.get("/openapi.json")
+    answer.raise_for_status()
+    return dict(answer.json())
+
+
+@pytest.fixture(scope="module")
+def names(door: Gateway) -> dict[str, str]:
+    """A value of each parameter of a path that exists."""
+    door.client.put("/streams/walked", json={"step_minutes": 5}).raise_for_status()
+    job = post_json(door.client, json.dumps(shower(10))).json()
+    return {"name": "walked", "time": TIME, "job_id": job["id"], "version": "1"}
+
+
+def operations(description: dict[str, Any], path: str) -> list[Operation]:
+    described, components = description["paths"][path], description["components"]
+    return [Operation(m, path, described[m], components) for m in METHODS if m in described]
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_what_is_described_is_answered_as_described(
+    door: Gateway, description: dict[str, Any], names: dict[str, str], path: str
+) -> None:
+    target = path.format(**names)
+    for operation in operations(description, path):
+        if operation.method == "get":
+            operation.check(door.client.get(target))
+        for media_type, body in operation.bodies():
+            headers = {"Content-Type": media_type}
+            operation.check(
+                door.client.request(operation.method, target, content=body, headers=headers)
+            )
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_odd_parameters_are_answered_as_described(
+    door: Gateway, description: dict[str, Any], names: dict[str, str], path: str
+) -> None:
+    for operation in operations(description, path):
+        target = path.format(**names)
+        for parameter in operation.parameters("query"):
+            for value in (*parameter["schema"].get("enum", ()), *ODD):
+                params = {parameter["name"]: value}
+                answer = door.client.request(operation.method, target, params=params)
+                operation.check(answer)
+        operation.check(door.client.request(operation.method, target, params={"unknown": "1"}))
+        for parameter in operation.parameters("path"):
+            for value in ("x", "0.5", "%00", "..%5c", "A" * 300):
+                odd = path.format(**{**names, parameter["name"]: value})
+                operation.check(door.client.request(operation.method, odd))
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_other_methods_are_refused_with_all_that_are_allowed(
+    door: Gateway, description: dict[str, Any], names: dict[str, str], path: str
+) -> None:
+    described = {operation.method.upper() for operation in operations(description, path)}
+    allowed = described | ({"HEAD"} if "GET" in described else set())
+    for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"} - allowed:
+        answer = door.client.request(method, path.format(**names))
+        is_problem(answer, 405, "method-not-allowed")
+        assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_every_status_of_a_problem_is_described_somewhere(description: dict[str, Any]) -> None:
+    described = {
+        status
+        for path in description["paths"].values()
+        for operation in path.values()
+        for status in operation["responses"]
+    }
+    assert {str(kind.status) for kind in TABLE.values()} <= described
+
+
+def test_values_of_a_list_are_named(description: dict[str, Any]) -> None:
+    """Callers need not guess: formats, products, methods, units, numbers of frames."""
+
+    def schema(path: str, name: str) -> dict[str, Any]:
+        parameters = description["paths"][path]["get"]["parameters"]
+        return next(dict(p["schema"]) for p in parameters if p["name"] == name)
+
+    assert "webp" in schema("/nowcast/{job_id}/forecast", "format")["enum"]
+    assert "sharp" in schema("/streams/{name}/latest", "product")["enum"]
+    assert "csv" in schema("/streams/{name}/verification", "format")["enum"]
+    methods = schema("/streams/{name}/verification", "method")["anyOf"][0]["items"]
+    assert "extrapolation" in methods["enum"]
+    body = description["paths"]["/nowcast"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"]["frames"]["minItems"] == 2
+    stream = description["components"]["schemas"]["StreamDeclaration"]["properties"]
+    assert stream["units"]["enum"] == ["dBZ", "mm/h"]
+    assert stream["step_minutes"]["exclusiveMinimum"] == 0
+
+
+def test_the_examples_are_accepted(door: Gateway, names: dict[str, str]) -> None:
+    frame = door.client.put(
+        f"/streams/{names['name']}/frames/{TIME}?replace=true",
+        content=json.dumps(shower(1)),
+        headers=JSON,
+    )
+    assert frame.status_code in (200, 201), frame.text
