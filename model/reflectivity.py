@@ -15,6 +15,7 @@ from echocast.model.frames import FloatArray, unmasked
 ECHO_FLOOR_DBZ = 5.0  # fainter is no echo: it neither grows nor is forecast
 HIGHEST_RATE_MM_H = 2280.0  # 38 mm in a minute, Barot (Guadeloupe), 1970: the most ever reported;
 # the WMO's record is 31.2 mm (Unionville, Maryland, 1956)
+ROUNDING_MM_H = 0.01  # negative rates that are smaller come of packing or interpolation
 NO_RAIN_DBZ = -32.0  # floor where a product does not declare one: about 0.0005 mm/h
 
 
@@ -80,10 +81,12 @@ class ZR:
             float32 in dBZ, same shape.
 
         Raises:
-            ContractViolation: A rate is negative, or greater than rain was ever reported.
+            ContractViolation: A rate is negative beyond rounding, or greater than rain was ever
+            reported.
         """
         rate = unmasked(rain_rate_mm_h)
-        _check_rates(rate, where)
+        if _lowest(rate, where) < 0:
+            rate = np.maximum(rate, np.float32(0))
         with np.errstate(divide="ignore"):
             dbz = np.float32(10 * self.b) * np.log10(rate) + np.float32(10 * np.log10(self.a))
         return np.asarray(np.maximum(dbz, np.float32(no_rain_dbz)), dtype=np.float32)
@@ -105,14 +108,20 @@ class ZR:
         return np.asarray(np.where(dbz <= no_rain_dbz, np.float32(0), rate), dtype=np.float32)
 
 
-def _check_rates(rate: FloatArray, where: str) -> None:
+def _lowest(rate: FloatArray, where: str) -> float:
+    """The lowest rate, at most 0.
+
+    Raises:
+        ContractViolation: Rain cannot be so.
+    """
     lowest = np.fmin.reduce(rate, axis=None, initial=np.float32(0))
     highest = np.fmax.reduce(rate, axis=None, initial=np.float32(0))
     for worst in (lowest, highest):
-        if not 0 <= worst <= HIGHEST_RATE_MM_H and (worst < 0 or np.isfinite(worst)):
+        if worst < -ROUNDING_MM_H or HIGHEST_RATE_MM_H < worst < np.inf:
             raise ContractViolation(
                 f"Rain rates must lie in 0..{HIGHEST_RATE_MM_H:g} mm/h (38 mm in a minute is the"
                 f" most ever reported), but in {where} one is {worst:g} mm/h; declare missing"
                 " values as _FillValue (NetCDF), nodata (ODIM_H5) or null (JSON).",
                 rule="range",
             )
+    return float(lowest)

@@ -33,6 +33,7 @@ from echocast.model.reflectivity import HIGHEST_RATE_MM_H, NO_RAIN_DBZ
 
 DECLARE = "_FillValue (missing) or no_rain_value (dry) of the variable"
 DRY_LOOKING_DBZ = (-40.0, 10.0)
+DRY_SHARE = 0.25  # as many of the measured pixels hold one lowest value: that is the dry one
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
 
 
@@ -57,6 +58,23 @@ class _MissingCode:
         mask = occurrences(raw, self.written if is_real and not self.unpacked else self.code)
         self.pixels += int(np.count_nonzero(mask))
         return mask
+
+
+@dataclass
+class _Lowest:
+    """The lowest of the values that were measured, and how many pixels hold it."""
+
+    value: float = np.inf
+    pixels: int = 0
+    measured: int = 0
+
+    def count(self, values: FloatArray) -> None:
+        """Take a part of the values into account, NaN where missing."""
+        lowest = float(np.fmin.reduce(values, axis=None, initial=np.float32(np.inf)))
+        if lowest < self.value:
+            self.value, self.pixels = lowest, 0
+        self.pixels += int(np.count_nonzero(values == np.float32(self.value)))
+        self.measured += int(np.count_nonzero(~np.isnan(values)))
 
 
 class FieldCodes:
@@ -84,7 +102,7 @@ class FieldCodes:
         self._missing, self._overruled = self._dry_wins(declared)
         if not numbers_of(given, "_FillValue"):
             self._missing += _default_fill(field, self._packing)
-        self._lowest = np.inf
+        self._lowest = _Lowest()
 
     def _dry_codes(self) -> list[Code]:
         """What dry pixels hold, in the type of the data: what is declared, and of rates 0."""
@@ -119,7 +137,7 @@ class FieldCodes:
         self._mark_dry(values, raw)
         np.copyto(values, np.nan, where=missing)
         if len(self._missing) > 1:
-            self._lowest = np.fmin.reduce(values, axis=None, initial=np.float32(self._lowest))
+            self._lowest.count(values)
         return values
 
     def _mark_dry(self, values: FloatArray, raw: Stored) -> None:
@@ -192,17 +210,18 @@ class FieldCodes:
                 )
 
     def _check_dry_looking(self) -> None:
-        """One of two codes of missing pixels is a weak echo, and no value is below it."""
+        """One of two codes of missing pixels is a weak echo below all values, none of them dry."""
         met = [m for m in self._missing if m.pixels and m.code is not None]
         if self._is_rate or self._dry is not None or len({m.code for m in met}) < 2:
             return
         values = {m: float(self._packing.unpacked(np.asarray(m.code))) for m in met}
         weak = [m for m in met if _within(values[m], DRY_LOOKING_DBZ)]
-        if len(weak) == 1 and values[weak[0]] < self._lowest:
+        below_all = len(weak) == 1 and values[weak[0]] < self._lowest.value
+        if below_all and self._lowest.pixels < DRY_SHARE * self._lowest.measured:
             raise ContractViolation(
                 f"{self._where} declares {values[weak[0]]:g} dBZ missing beside another code, but"
-                " no value is lower, so that it may mean dry; declare it as no_rain_value if it"
-                " does, else use one code for all missing pixels.",
+                " no pixels are lower or dry, so that it may mean dry; declare it as no_rain_value"
+                " if it does, else use one code for all missing pixels.",
                 rule="contradicting-codes",
             )
 

@@ -52,7 +52,8 @@ class Truth:
 def rates_as_dbz(rates: Values, a: float = 200.0, b: float = 1.6) -> Values:
     """Rates in mm/h by Z = a R^b; dry is the floor."""
     with np.errstate(divide="ignore"):
-        return np.maximum(10 * np.log10(a) + 10 * b * np.log10(rates), FLOOR_DBZ)
+        decibels = 10 * np.log10(np.maximum(rates, 0))  # packing leaves -1e-15 of 0
+        return np.maximum(10 * np.log10(a) + b * decibels, FLOOR_DBZ)
 
 
 def drawn_rain(draw: Generator, shape: tuple[int, int, int], *, rates: bool) -> Values:

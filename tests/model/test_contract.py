@@ -97,6 +97,12 @@ def test_values_of_another_unit_are_refused(value):
     assert f"frame 3 holds {value:g} dBZ at row 7, column 5; wrong units?" in str(error)
 
 
+@pytest.mark.parametrize("value", [-45.0, -64.0, -70.0])
+def test_clear_air_is_a_valid_input(value):
+    inputs, _ = split(made(10, value=value), 10, CONTRACT, now=NOW)
+    assert (inputs.reflectivity_dbz == value).all()
+
+
 def test_a_small_grid_is_refused():
     error = refusal(made(10, side=8))
     assert error.rule == "grid-size"

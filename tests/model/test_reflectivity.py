@@ -35,6 +35,22 @@ def test_negative_rates_are_refused():
     assert caught.value.rule == "range"
 
 
+def test_negative_rates_of_rounding_are_dry():
+    dbz = ZR().reflectivity_dbz([-3.6e-15, -0.004, 0.0, np.nan])
+    np.testing.assert_array_equal(dbz, [-32, -32, -32, np.nan])
+
+
+@pytest.mark.parametrize("rate", [2280.5, 9999.0, 1e20])
+def test_rates_above_what_rain_can_be_are_refused(rate):
+    with pytest.raises(ContractViolation, match="38 mm in a minute") as caught:
+        ZR().reflectivity_dbz([1.0, rate])
+    assert caught.value.rule == "range"
+
+
+def test_infinite_rates_are_left_to_frames():
+    assert np.isinf(ZR().reflectivity_dbz([1.0, np.inf])[1])
+
+
 @pytest.mark.parametrize("pair", [(0, 1.6), (200, -1), (float("nan"), 1), (200, float("inf"))])
 def test_a_relation_needs_positive_numbers(pair):
     with pytest.raises(ContractViolation, match="positive numbers"):

@@ -292,6 +292,22 @@ def test_dry_wins_over_missing_where_another_code_is_missing(
     assert "a.nc" not in frames.notes["codes"]
 
 
+def test_a_weak_code_below_dry_pixels_is_missing(tmp_path):
+    """Counts 0 and 255 are missing, 1 is dry."""
+    stored = np.where(HOLE, np.where(EVERY_OTHER, 255, 0), COUNTS + 1)
+    packing = {**HALVES, "add_offset": -32.5, "missing_value": np.uint8(0)}
+    check(read_frames([field(tmp_path / "a.nc", stored, "u1", packing, fill=255)]), DBZ)
+
+
+def test_packed_rates_whose_zero_is_rounded_are_dry(tmp_path):
+    packing = {"scale_factor": 0.01, "add_offset": 0.35}
+    stored = holed(np.rint((RATES - packing["add_offset"]) / packing["scale_factor"]), 32767)
+    zero = np.rint(-packing["add_offset"] / packing["scale_factor"])
+    assert zero * packing["scale_factor"] + packing["add_offset"] < 0
+    path = field(tmp_path / "a.nc", stored, "i2", packing, units="mm/h", fill=np.int16(32767))
+    check(read_frames([path]), DBZ, atol=0.4)
+
+
 def test_a_missing_value_read_in_the_units_of_the_field_is_a_note(tmp_path):
     dtype, stored, attributes, fill = MISSING["a value in dBZ"]
     frames = read_frames([field(tmp_path / "a.nc", stored, dtype, attributes, fill=fill)])
