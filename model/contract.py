@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from echocast.model.errors import ContractViolation, InputTooLarge
-from echocast.model.frames import Frames
+from echocast.model.frames import Frames, joined_notes
+from echocast.model.rhythm import even_places, even_step
 
 COMPRESSION_LIMIT = 2000  # deflate reaches 1032 : 1
 PLAUSIBLE_BYTES = 256 * 2**20  # any file may claim this much
@@ -27,7 +28,8 @@ class InputContract:
         maximum_missing_share: Largest share of a frame that may be missing, 0..1.
         minimum_dbz: Values below are no reflectivity: clear air gives -64 dBZ in 16-bit products.
         maximum_dbz: Values above are no reflectivity.
-        step_tolerance: How much a step may differ from the median step, as a share of it.
+        step_tolerance: How much a step may differ from the median step, or a time from its place in
+            an even rhythm, as a share of the step.
         future_tolerance_s: How far in the future the newest frame may be, in seconds.
     """
 
@@ -100,10 +102,9 @@ def split(
     check_frames(frames, contract, now)
     known = frames if reference_time is None else frames.up_to(reference_time)
     _check_count(known, input_frames, reference_time)
-    inputs = known[-input_frames:]
-    _check_step(inputs, contract)
+    later = frames.after(known.times[-1])
+    inputs = _even(known[-input_frames:], contract)
     _check_missing(inputs, contract)
-    later = frames.after(inputs.times[-1])
     return inputs, later if len(later) else None
 
 
@@ -166,17 +167,34 @@ def _check_count(known: Frames, input_frames: int, reference_time: datetime | No
         )
 
 
-def _check_step(inputs: Frames, contract: InputContract) -> None:
+def _even(inputs: Frames, contract: InputContract) -> Frames:
+    """The input in even steps: times that jitter as a stream's may are read as its even rhythm."""
     step = inputs.step.total_seconds()
     gaps = np.diff([time.timestamp() for time in inputs.times])
     worst = int(np.argmax(np.abs(gaps - step)))
-    if abs(gaps[worst] - step) > contract.step_tolerance * step:
+    if abs(gaps[worst] - step) <= contract.step_tolerance * step:
+        return inputs
+    even = even_step(inputs.times, contract.step_tolerance * inputs.step)
+    places = even_places(inputs.times, even, contract.step_tolerance * even)
+    if places is None:
         raise ContractViolation(
             f"The input frames must be evenly spaced, but {gaps[worst] / 60:g} minutes lie between"
             f" {inputs.times[worst].isoformat()} and {inputs.times[worst + 1].isoformat()} where"
             f" the usual step is {step / 60:g} minutes.",
             rule="step",
         )
+    return _moved(inputs, places)
+
+
+def _moved(inputs: Frames, places: tuple[datetime, ...]) -> Frames:
+    off = max(abs(place - time) for place, time in zip(places, inputs.times, strict=True))
+    note = (
+        f"The times jitter by up to {off.total_seconds():.3g} seconds; they were read as every"
+        f" {(places[1] - places[0]) / timedelta(minutes=1):g} minutes up to"
+        f" {places[-1].isoformat()}."
+    )
+    notes = joined_notes([inputs.notes, {"time": note}])
+    return replace(inputs.derived(inputs.reflectivity_dbz, places), notes=notes)
 
 
 def _check_missing(inputs: Frames, contract: InputContract) -> None:

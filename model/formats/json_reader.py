@@ -1,10 +1,11 @@
 """The JSON body of ``POST /nowcast``: frames as nested lists.
 
-    {"frames": [[[dBZ or null]]], "times": ["2026-07-01T12:00:00Z", ...], "units": "dBZ" or "mm/h",
+    {"frames": [[[dBZ or null]]], "times": ["2026-07-01T12:00:00Z", ...], "units": "dBZ",
      "zr": {"a": 200, "b": 1.6}, "no_rain_dbz": -32,
      "grid": {"y": [...], "x": [...], "units": "m", "crs": {...}}}
 
-``zr`` (the Z-R relation of rain rates), ``no_rain_dbz`` (the value of dry pixels, for dBZ only) and
+``units`` may also be those of a rain rate (mm/h) or of an amount over an interval (mm/5min).
+``zr`` (the Z-R relation of rain), ``no_rain_dbz`` (the value of dry pixels, for dBZ only) and
 ``grid`` are optional.
 """
 
@@ -18,8 +19,10 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.intervals import Factor, FrameTimes, with_amounts
 from echocast.model.formats.json_grid import json_grid
 from echocast.model.formats.json_object import json_object
+from echocast.model.formats.units import ACCEPTED, RadarUnit, radar_unit, refused_unit
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -44,12 +47,30 @@ def read_json(data: bytes) -> Frames:
     body = json_object(data)
     _check_fields(body)
     values = _values(body["frames"])
-    reflectivity, floor, attributes = _reflectivity(values, body)
+    unit = json_unit(body)
+    times = FrameTimes(_times(body["times"]))
+    if unit.kind != "reflectivity":
+        times = with_amounts(times, unit, "The body")
+    factor = times.factor(unit, slice(None))
+    reflectivity, floor, attributes = _reflectivity(values, body, unit, factor)
     height, width = values.shape[1:]
     grid = Grid.of_pixels(height, width)
     if body.get("grid") is not None:
         grid = json_grid(body["grid"])
-    return Frames(reflectivity, _times(body["times"]), grid, floor, attributes)
+    notes = {**times.notes, **({"units": unit.note} if unit.note else {})}
+    return Frames(reflectivity, times.times, grid, floor, attributes, notes)
+
+
+def json_unit(body: Mapping[str, Any]) -> RadarUnit:
+    """What the values of a body are.
+
+    Raises:
+        ContractViolation: Its units are none of reflectivity or rain.
+    """
+    unit = radar_unit(str(body["units"]))
+    if unit is None:
+        raise refused_unit(str(body["units"]), "frames", "the body")
+    return unit
 
 
 def _check_fields(body: Mapping[str, Any]) -> None:
@@ -65,7 +86,7 @@ def _check_fields(body: Mapping[str, Any]) -> None:
             )
     if body.get("units") is None:
         raise ContractViolation(
-            'The body must declare "units": "dBZ" or "mm/h"; it declares none.',
+            f'The body must declare "units" ({ACCEPTED}); it declares none.',
             rule="units-missing",
         )
 
@@ -147,24 +168,19 @@ def _time(value: Any, index: int) -> datetime:
 
 
 def _reflectivity(
-    values: FloatArray, body: Mapping[str, Any]
+    values: FloatArray, body: Mapping[str, Any], unit: RadarUnit, factor: Factor
 ) -> tuple[FloatArray, float, dict[str, str]]:
     """Values in dBZ, the floor in dBZ, and the Z-R relation as attributes."""
-    units = str(body["units"])
     relation = _zr(body.get("zr"))
     attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
-    if units.lower() == "dbz":
+    if unit.kind == "reflectivity":
         return values, _floor(values, body.get("no_rain_dbz")), attributes if "zr" in body else {}
-    if units.lower().replace(" ", "") not in ("mm/h", "mmh-1"):
-        raise ContractViolation(
-            f"Units must be dBZ or mm/h, but the body declares {short(units)!r}.", rule="units"
-        )
     if body.get("no_rain_dbz") is not None:
         raise ContractViolation(
             'The field "no_rain_dbz" goes with dBZ; a dry rain rate is 0 mm/h.',
             rule="no-rain-value",
         )
-    return relation.reflectivity_dbz(values), NO_RAIN_DBZ, attributes
+    return relation.reflectivity_dbz(values * factor), NO_RAIN_DBZ, attributes
 
 
 def _floor(values: FloatArray, declared: Any) -> float:

@@ -13,7 +13,7 @@ import netCDF4
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import FrameTimes, Interval, at_the_end, with_amounts
 from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_time import check_order, is_time, read_times, resolution_note
+from echocast.model.formats.netcdf_time import as_stored_meant, check_order, is_time, read_times
 from echocast.model.formats.units import RadarUnit
 
 START_NAME = "start_time"  # beside valid_time, as the Australian Bureau of Meteorology writes it
@@ -39,8 +39,7 @@ def frame_times(
             amounts is too long or unknown.
     """
     place = f"{short(clock.name)!r} of {where}"
-    stamps = read_times(clock, place)
-    coarse = resolution_note(clock, stamps, place)
+    stamps, coarse = as_stored_meant(clock, read_times(clock, place), place)
     times = FrameTimes(stamps)
     if unit.kind != "reflectivity":
         times = _of_rain(dataset, clock, stamps, field, unit, where)

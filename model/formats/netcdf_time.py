@@ -13,6 +13,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
+from echocast.model.rhythm import even_places, even_step
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 WIDEST_ZONE = timedelta(hours=14)
@@ -76,11 +77,21 @@ def read_scalar_time(variable: Variable) -> datetime:
     return read_times(variable, variable.name)[0]
 
 
-def resolution_note(variable: Variable, times: tuple[datetime, ...], where: str) -> str:
-    """What to know of floating-point times that are stored coarsely; nothing of others.
+def as_stored_meant(
+    variable: Variable, times: tuple[datetime, ...], where: str
+) -> tuple[tuple[datetime, ...], str]:
+    """Floating-point times that are stored coarsely, at the even places that were meant.
+
+    Args:
+        variable: Whose times they are.
+        times: As read.
+        where: Names the variable and its file in messages.
+
+    Returns:
+        The times, and what to know of them; nothing of times that are right to half a second.
 
     Raises:
-        ContractViolation: They are further from the true times than 10 % of a step.
+        ContractViolation: They may be further from the true times than 10 % of a step.
     """
     error = _rounding_seconds(variable, times)
     gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
@@ -92,7 +103,15 @@ def resolution_note(variable: Variable, times: tuple[datetime, ...], where: str)
             f" only, at a step of {step:g}. Store them as float64 or as integers.",
             rule="time-coarse",
         )
-    return f"The times are stored to {error:.2g} seconds only." if error > NOTICED_S else ""
+    if error <= NOTICED_S:
+        return times, ""
+    note = f"The times are stored to {error:.2g} seconds only"
+    near = timedelta(seconds=error + 1e-3)  # they are rounded to the millisecond
+    even = even_step(times, near) if gaps else None
+    meant = even_places(times, even, near) if even else None
+    if even is None or meant is None:
+        return times, f"{note}."
+    return meant, f"{note}; they were read as every {even / timedelta(minutes=1):g} minutes."
 
 
 def _rounding_seconds(variable: Variable, times: tuple[datetime, ...]) -> float:

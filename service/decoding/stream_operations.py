@@ -13,6 +13,7 @@ import numpy as np
 from echocast.model.contract import InputContract, check_frames
 from echocast.model.earth import distance_km
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.json_reader import json_unit
 from echocast.model.formats.stream_frame import pack_counts
 from echocast.model.frames import Frames, Grid
 from echocast.workers.archive.frames_file import description_of
@@ -70,16 +71,18 @@ def _check_units(request: Request) -> None:
     sent = _units(request)
     if sent != request["units"]:
         raise ContractViolation(
-            f"The stream is declared in {request['units']}, but the frame is in {sent}.",
+            f"The stream is declared in {request['units']}, but the frame is in {sent}; send it"
+            f" to a stream that is declared in {sent}.",
             rule="units",
         )
 
 
 def _units(request: Request) -> str:
-    """``dBZ`` or ``mm/h``, as a readable upload has it."""
+    """``dBZ``, or ``mm/h`` for rain rates and amounts in any unit, as a readable upload has it."""
     path = Path(request["paths"][0])
     if request["kind"] == "json":
-        return "dBZ" if str(json.loads(path.read_bytes())["units"]).lower() == "dbz" else "mm/h"
+        unit = json_unit(json.loads(path.read_bytes()))
+        return "dBZ" if unit.kind == "reflectivity" else "mm/h"
     from echocast.model.formats.readers import read_header
 
     return read_header(path, request["variable"])[1]

@@ -6,6 +6,7 @@ import pytest
 from echocast.model.contract import InputContract, check_frames, split
 from echocast.model.errors import ContractViolation, InputTooLarge
 from echocast.model.frames import Frames, Grid
+from echocast.workers.streams.stream import Origin
 
 CONTRACT = InputContract()
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -61,6 +62,41 @@ def test_uneven_times_are_refused_where_they_are_uneven():
 
 def test_a_tenth_of_a_step_of_jitter_is_even_enough():
     split(made(minutes=[0, 5, 10.4, 15, 20, 25, 30, 35, 40, 45]), 10, CONTRACT, now=NOW)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("step_minutes", [2, 5, 6, 10, 15])
+def test_jitter_that_a_stream_accepts_is_read_as_its_places(seed: int, step_minutes: int):
+    """Times up to a tenth of a step from their places, as a stream would put them there."""
+    step = timedelta(minutes=step_minutes)
+    jitter = np.random.default_rng(seed).uniform(-0.099, 0.099, 12) * step_minutes
+    jitter[[3, 4]] = [0.099 * step_minutes, -0.099 * step_minutes]  # gaps of 0.8 and 1.1 steps
+    frames = made(minutes=list(np.arange(12) * step_minutes + jitter))
+    origin = Origin.of_frame(frames.grid, frames.times[0], step)
+    places = tuple(origin.place(time, step) for time in frames.times)
+    reference = frames.times[9]
+    inputs, observed = split(frames, 10, CONTRACT, reference, NOW)
+    assert inputs.times == places[:10]
+    assert inputs.step == step
+    assert inputs.reflectivity_dbz is not None
+    np.testing.assert_array_equal(inputs.reflectivity_dbz, frames.reflectivity_dbz[:10])
+    assert f"read as every {step_minutes} minutes" in inputs.notes["time"]
+    assert observed is not None
+    assert observed.times == frames.times[10:]
+
+
+def test_a_rhythm_beside_whole_steps_is_one():
+    minutes = [2.2, 7.6, 12, 17.4, 22, 27.1, 32.4, 37, 42.5, 46.6]  # every five, from 12:02:05
+    inputs, _ = split(made(minutes=minutes), 10, CONTRACT, now=NOW)
+    assert inputs.step == timedelta(minutes=5)
+    assert "jitter by up to" in inputs.notes["time"]
+
+
+def test_even_times_are_left_alone():
+    frames = made(minutes=[0, 5, 10.4, 15, 20, 25, 30, 35, 40, 45])
+    inputs, _ = split(frames, 10, CONTRACT, now=NOW)
+    assert inputs.times == frames.times
+    assert inputs.notes == {}
 
 
 def test_gaps_before_the_input_and_among_observations_do_not_matter():

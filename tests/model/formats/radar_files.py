@@ -157,6 +157,17 @@ def odim_file(
     return path
 
 
+def odim_span(path: Path, start: str | None, end: str | None, day: str = "20260701") -> Path:
+    """An ODIM_H5 file, with the start and the end (HHMMSS) of its data."""
+    with h5py.File(path, "a") as file:
+        what = file.require_group("dataset1/what")
+        for name, clock in (("start", start), ("end", end)):
+            if clock is not None:
+                what.attrs[f"{name}date"] = np.bytes_(day)
+                what.attrs[f"{name}time"] = np.bytes_(clock)
+    return path
+
+
 def corners(shape: tuple[int, ...], side: float = 2000.0) -> dict[str, float]:
     """Outer corners, in degrees, of a grid whose north-west corner is the origin."""
     from pyproj import CRS, Transformer

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from echocast.model.formats.netcdf_reader import read_netcdf
 from echocast.model.formats.odim_reader import read_odim
 from echocast.model.formats.readers import read_frames, read_header
 from echocast.model.reflectivity import ZR
-from tests.model.formats.radar_files import odim_file, raw_netcdf
+from tests.model.formats.radar_files import odim_file, odim_span, raw_netcdf
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,12 +44,7 @@ def odim(folder, quantity, start, end, *, nominal="120500", name="odim.h5"):
     path = odim_file(
         folder / name, raw, quantity=quantity, gain=0.5, offset=0.0, time=nominal, what_in="dataset"
     )
-    with h5py.File(path, "a") as file:
-        for key, value in (("start", start), ("end", end)):
-            if value is not None:
-                file["dataset1/what"].attrs[f"{key}date"] = np.bytes_(b"20260701")
-                file["dataset1/what"].attrs[f"{key}time"] = np.bytes_(value.encode())
-    return path
+    return odim_span(path, start, end)
 
 
 @pytest.mark.parametrize("minutes", [1, 2, 5, 10, 15])

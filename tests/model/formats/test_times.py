@@ -131,14 +131,23 @@ def test_floats_too_coarse_for_the_step_are_refused(tmp_path, units: str, since:
     assert caught.value.rule == "time-coarse"
 
 
-def test_floats_that_are_coarse_but_fine_enough_have_a_note(tmp_path) -> None:
+def test_floats_that_are_coarse_but_fine_enough_are_read_as_they_were_meant(tmp_path) -> None:
     days = (NOON - datetime(2026, 1, 1, tzinfo=UTC)) / timedelta(days=1)
     values = np.float32(days + np.arange(3) * 5 / 1440)
+    assert float(values[1]) != days + 5 / 1440
     frames = read_netcdf(written(tmp_path, "days since 2026-01-01", values, "f4"))
+    assert frames.times == tuple(NOON + k * timedelta(minutes=5) for k in range(3))
     half_a_digit = np.spacing(values[-1]) / 2 * 86400  # 0.66 s
-    assert frames.notes["time"] == f"The times are stored to {half_a_digit:.2g} seconds only."
-    right = cf_units.Unit("days since 2026-01-01").convert(float(values[0]), cf_units.Unit(EPOCH))
+    words = f"The times are stored to {half_a_digit:.2g} seconds only"
+    assert frames.notes["time"] == f"{words}; they were read as every 5 minutes."
+
+
+def test_one_coarse_time_is_read_as_it_is(tmp_path) -> None:
+    value = np.float32(181.51)
+    frames = read_netcdf(written(tmp_path, "days since 2026-01-01", [value], "f4"))
+    right = cf_units.Unit("days since 2026-01-01").convert(float(value), cf_units.Unit(EPOCH))
     assert frames.times[0].timestamp() == pytest.approx(right, abs=1e-3)
+    assert frames.notes["time"] == "The times are stored to 0.66 seconds only."
 
 
 @pytest.mark.parametrize("dtype", ["f8", "i4", "i8"])
