@@ -139,6 +139,16 @@ class Grid:
         """How far the same pixel of both grids lies apart at most; infinity where unknown."""
         return _furthest_km(self._places(), other._places())
 
+    def contradiction_km(self) -> float:
+        """How far latitude and longitude lie from where coordinates put pixels; 0: unknown."""
+        known = self._geolocation() if self.crs or self.units == "degree" else None
+        places = self._places() if known is not None else None
+        if known is None or places is None:
+            return 0.0
+        rows, columns = self._few()
+        apart = distance_km(known[:, rows][:, :, columns], places)
+        return float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
+
     def has_plane_of(self, other: Grid) -> bool:
         """True where coordinates mean the same in both grids, as far as both tell."""
         if self.units != other.units and not {self.units, other.units} <= set(METRES):
@@ -154,10 +164,14 @@ class Grid:
         """Latitude and longitude of a few pixels, spread from corner to corner."""
         if self.earth is None:
             return None
-        few = (np.unique(np.linspace(0, n - 1, 5).round().astype(int)) for n in self.shape)
-        rows, columns = few
+        rows, columns = self._few()
         y, x = np.meshgrid(self.y[rows], self.x[columns], indexing="ij")
         return np.stack(self.earth.degrees(y, x))
+
+    def _few(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of a few pixels, from corner to corner."""
+        rows, columns = (np.unique(np.linspace(0, n - 1, 5).round()) for n in self.shape)
+        return rows.astype(np.intp), columns.astype(np.intp)
 
     def _is_at(self, theirs: Places | None) -> bool:
         return _furthest_km(self._places(), theirs) <= SAME_PIXELS * (self.pixel_size_km or 0.0)

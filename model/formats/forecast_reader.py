@@ -14,7 +14,7 @@ import numpy as np
 
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
-from echocast.model.formats.netcdf_grid import read_grid
+from echocast.model.formats.netcdf_grid import written_grid
 from echocast.model.formats.netcdf_time import read_scalar_time, read_times
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
@@ -148,7 +148,7 @@ def _about(dataset: netCDF4.Dataset) -> _About:
     reflectivity = dataset.variables["reflectivity"]
     return _About(
         tuple(read_times(dataset.variables["time"], "time")),
-        read_grid(dataset, reflectivity, ("y", "x"))[0],
+        written_grid(dataset, reflectivity),
         float(reflectivity.getncattr("no_rain_value")),
         read_scalar_time(dataset.variables["forecast_reference_time"]),
         {name: dataset.getncattr(name) for name in dataset.ncattrs()},

@@ -12,11 +12,16 @@ from echocast.model.errors import ContractViolation, short
 from echocast.model.frames import Grid
 
 SPACING_TOLERANCE = 0.05  # share of a pixel's side
+DEGREES_NORTH = frozenset(
+    ("degrees_north", "degree_north", "degrees_n", "degree_n", "degreesn", "degreen")
+)
+DEGREES_EAST = frozenset(
+    ("degrees_east", "degree_east", "degrees_e", "degree_e", "degreese", "degreee")
+)
 UNITS = {
     **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), "m"),
     **dict.fromkeys(("km", "kilometre", "kilometer", "kilometres", "kilometers"), "km"),
-    **dict.fromkeys(("degree", "degrees", "degrees_north", "degrees_east"), "degree"),
-    **dict.fromkeys(("degree_north", "degree_east", "degrees_n", "degrees_e"), "degree"),
+    **dict.fromkeys(("degree", "degrees", "deg", *DEGREES_NORTH, *DEGREES_EAST), "degree"),
     **dict.fromkeys(("1", ""), "1"),
 }
 
@@ -28,7 +33,7 @@ def checked_grid(
     crs: Mapping[str, Any],
     where: str,
 ) -> Grid:
-    """A grid whose coordinates are finite, monotonic and evenly spaced.
+    """A grid whose coordinates are finite, monotonic and evenly spaced, over the date line too.
 
     Args:
         y: Pixel centres along rows, shape (height,).
@@ -47,9 +52,28 @@ def checked_grid(
             f" {short(units)!r}.",
             rule="grid-units",
         )
+    if known == "degree":
+        x = _unwrapped(x)
+        _check_latitudes(y, crs, where)
     for name, values in (("y", y), ("x", x)):
         _check_spacing(values, f"{name} of {where}")
     return Grid(y=y, x=x, units=known, crs=crs)
+
+
+def _unwrapped(longitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes that run on over the date line, where those of the file jump there."""
+    jumps = np.isfinite(longitudes).all() and (np.abs(np.diff(longitudes)) > 180).any()
+    return np.unwrap(longitudes, period=360) if jumps else longitudes
+
+
+def _check_latitudes(y: NDArray[np.float64], crs: Mapping[str, Any], where: str) -> None:
+    furthest = float(np.max(np.abs(y), initial=0.0))
+    if furthest > 90 and crs.get("grid_mapping_name") in (None, "latitude_longitude"):
+        raise ContractViolation(
+            f"Latitudes must lie in -90..90 degrees, but y of {where} reaches {furthest:g}; say by"
+            " degrees_north and degrees_east which axis is which.",
+            rule="grid",
+        )
 
 
 def _check_spacing(values: NDArray[np.float64], where: str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.netcdf_grid import named
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.frames import Grid
@@ -17,14 +18,15 @@ from echocast.model.frames import Grid
 FIELDS = {"y", "x", "units", "crs"}
 
 
-def json_grid(value: Any) -> Grid:
+def json_grid(value: Any) -> tuple[Grid, dict[str, str]]:
     """The grid ``{"y": [...], "x": [...], "units": "m", "crs": {...}}``; ``crs`` may be left out.
 
     Args:
         value: What the body has under ``grid``.
 
     Returns:
-        The grid, whose ``crs`` a NetCDF file can hold.
+        The grid, whose ``crs`` a NetCDF file can hold; and notes, see
+        :class:`echocast.model.frames.Frames`.
 
     Raises:
         ContractViolation: It is not of that form, or its coordinates make no grid.
@@ -36,7 +38,8 @@ def json_grid(value: Any) -> Grid:
         )
     y, x = (_coordinates(value[name], name) for name in ("y", "x"))
     crs = named(declared_mapping(value.get("crs")))
-    return checked_grid(y, x, str(value["units"])[:40], crs, "the body's grid")
+    units, crs, notes = in_true_units(y, x, str(value["units"])[:40], crs)
+    return checked_grid(y, x, units, crs, "the body's grid"), notes
 
 
 def _coordinates(values: Any, name: str) -> NDArray[np.float64]:

@@ -54,10 +54,10 @@ def read_json(data: bytes) -> Frames:
     factor = times.factor(unit, slice(None))
     reflectivity, floor, attributes = _reflectivity(values, body, unit, factor)
     height, width = values.shape[1:]
-    grid = Grid.of_pixels(height, width)
+    grid, place = Grid.of_pixels(height, width), dict[str, str]()
     if body.get("grid") is not None:
-        grid = json_grid(body["grid"])
-    notes = {**times.notes, **({"units": unit.note} if unit.note else {})}
+        grid, place = json_grid(body["grid"])
+    notes = {**place, **times.notes, **({"units": unit.note} if unit.note else {})}
     return Frames(reflectivity, times.times, grid, floor, attributes, notes)
 
 

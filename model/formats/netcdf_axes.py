@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf_directions import WORDS, direction
 from echocast.model.formats.netcdf_time import is_time
 from echocast.model.frames import FloatArray
-
-Y_NAMES = ("projection_y_coordinate", "latitude", "grid_latitude")
-X_NAMES = ("projection_x_coordinate", "longitude", "grid_longitude")
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,13 @@ class Axes:
         time: Dimension of the frames; None for one frame with a scalar time.
         y: Dimension along rows.
         x: Dimension along columns.
+        notes: See :class:`echocast.model.frames.Frames`.
     """
 
     time: str | None
     y: str
     x: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def frames(self, variable: Variable) -> int:
         """How many frames the variable holds."""
@@ -65,7 +65,7 @@ class Axes:
 
 
 def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
-    """Tell the axes of a field apart by axis, standard name or units, else by their order.
+    """Tell the axes of a field apart, see :func:`.direction`; else by their order.
 
     Args:
         dataset: An open file.
@@ -73,7 +73,8 @@ def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
         where: Names the file in messages.
 
     Raises:
-        ContractViolation: The field is not (time, y, x) or (y, x).
+        ContractViolation: The field is not (time, y, x) or (y, x), in any order, or its
+            coordinates contradict each other.
     """
     dimensions = list(variable.dimensions)
     times = [d for d in dimensions if _is_time_dimension(dataset, d)]
@@ -81,7 +82,9 @@ def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
     if len(rest) > 2:
         rest = [d for d in rest if len(dataset.dimensions[d]) > 1]
     if len(rest) == 3 and not times:
-        times, rest = rest[:1], rest[1:]
+        unnamed = [d for d in rest if direction(dataset, d, where) is None]
+        times = unnamed if len(unnamed) == 1 else rest[:1]
+        rest = [d for d in rest if d not in times]
     if len(rest) != 2 or len(times) > 1 or len(set(dimensions)) < len(dimensions):
         raise ContractViolation(
             f"The radar field must have the dimensions (time, y, x), but"
@@ -89,27 +92,32 @@ def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
             f" {where} has {short(variable.dimensions)} with lengths {short(variable.shape)}.",
             rule="shape",
         )
-    y, x = rest
-    if _is_along(dataset, y, "X", X_NAMES) or _is_along(dataset, x, "Y", Y_NAMES):
-        y, x = x, y
-    return Axes(times[0] if times else None, y, x)
+    return _axes(dataset, times[0] if times else None, (rest[0], rest[1]), where)
+
+
+def _axes(dataset: netCDF4.Dataset, time: str | None, plane: tuple[str, str], where: str) -> Axes:
+    """The axes, with y and x by their directions."""
+    first, second = (direction(dataset, dimension, where) for dimension in plane)
+    if first is not None and first == second:
+        raise ContractViolation(
+            f"One dimension must run north and one east, but by their coordinates both"
+            f" {short(plane[0])!r} and {short(plane[1])!r} of {where} run {WORDS[first]}; correct"
+            " axis, standard_name or units of one.",
+            rule="axes",
+        )
+    y, x = plane[::-1] if first == "X" or second == "Y" else plane
+    notes = {}
+    if first is None and second is None:
+        notes["place"] = (
+            f"Nothing says which way the dimensions {short(y)!r} and {short(x)!r} run; rows run"
+            " along the first, columns along the second."
+        )
+    return Axes(time, y, x, notes)
 
 
 def _is_time_dimension(dataset: netCDF4.Dataset, name: str) -> bool:
     variable = dataset.variables.get(name)
     return name.lower() in ("time", "t") or (variable is not None and is_time(variable))
-
-
-def _is_along(
-    dataset: netCDF4.Dataset, name: str, axis: str, standard_names: Sequence[str]
-) -> bool:
-    variable = dataset.variables.get(name)
-    if variable is None:
-        return False
-    return (
-        getattr(variable, "axis", "") == axis
-        or getattr(variable, "standard_name", "") in standard_names
-    )
 
 
 def time_coordinate(

@@ -11,6 +11,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.geolocation import check_agreement
 from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, time_coordinate
@@ -19,7 +20,7 @@ from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.formats.netcdf_interval import frame_times
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import FloatArray, Frames, joined_notes
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 FrameChooser = Callable[[Sequence[datetime]], slice]
@@ -88,10 +89,11 @@ def read_netcdf(
         limits.check_claim(claimed, path.stat().st_size, f"Variable {short(field.variable.name)!r}")
         times = _times(dataset, field, axes, path.name)
         grid, place = read_grid(dataset, field.variable, (axes.y, axes.x), window[1:])
+        check_agreement(grid, path.name)
         factor = times.factor(field.unit, window[0])
         codes = FieldCodes(field, factor, path.name)
         values = _read(field.variable, axes, window, codes)
-        notes = {**field.notes, **times.notes, **place, **codes.check()}
+        notes = joined_notes([field.notes, times.notes, axes.notes, place, codes.check()])
         values, floor = _reflectivity(values, field, codes, factor, path.name)
         chosen = times.times[window[0]]
         return Frames(values, chosen, grid, floor, provenance(dataset, field), notes)

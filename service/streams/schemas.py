@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.frames import Grid
 from echocast.service.http.schemas import Answer, Scores
@@ -39,7 +40,8 @@ class GridBody(BaseModel):
         """
         crs = declared_mapping(self.crs)
         y, x = np.asarray(self.y, dtype=float), np.asarray(self.x, dtype=float)
-        return checked_grid(y, x, self.units, crs, "the declaration")
+        units, crs, _ = in_true_units(y, x, self.units, crs)
+        return checked_grid(y, x, units, crs, "the declaration")
 
 
 def described(default: Any = ..., **schema: Any) -> Any:
