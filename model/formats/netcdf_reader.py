@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 
 from echocast.model.contract import InputContract
-from echocast.model.errors import ContractViolation, short
+from echocast.model.errors import short
 from echocast.model.formats.geolocation import check_agreement
 from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
@@ -19,6 +19,7 @@ from echocast.model.formats.netcdf_codes import DECLARE, FieldCodes
 from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.formats.netcdf_interval import frame_times
+from echocast.model.formats.observed import check_observed_netcdf
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames, joined_notes
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
@@ -26,7 +27,6 @@ from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 FrameChooser = Callable[[Sequence[datetime]], slice]
 
 WHOLE = slice(None)
-MOST_LEADS = 10_000  # a list of lead times that claims more is not read
 BLOCK_PIXELS = 4_000_000  # values unpacked at a time
 PROVENANCE = (
     "title",
@@ -73,7 +73,7 @@ def read_netcdf(
     """
     with damage_is_unreadable(path), open_netcdf(path) as dataset:
         field = find_field(dataset, variable, path.name)
-        _check_observed(dataset, path.name)
+        check_observed_netcdf(dataset, path.name)
         axes = find_axes(dataset, field.variable, path.name)
         limits, where = (
             contract or InputContract(),
@@ -102,23 +102,6 @@ def read_netcdf(
 def _times(dataset: netCDF4.Dataset, field: RadarField, axes: Axes, where: str) -> FrameTimes:
     clock = time_coordinate(dataset, field.variable, axes, where)
     return frame_times(dataset, clock, field.variable, field.unit, where)
-
-
-def _check_observed(dataset: netCDF4.Dataset, name: str) -> None:
-    """Raise where the file is a forecast: no forecasts of forecasts, and no training on them.
-
-    Raises:
-        ContractViolation: It has a CF forecast period that is not all zero.
-    """
-    for variable in dataset.variables.values():
-        if getattr(variable, "standard_name", None) != "forecast_period":
-            continue
-        if variable.size > MOST_LEADS or np.any(variable[:]):
-            raise ContractViolation(
-                f"{name} is a forecast (its {short(variable.name)} is not zero), not what a radar"
-                " observed.",
-                rule="not-observed",
-            )
 
 
 def netcdf_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:

@@ -17,6 +17,7 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.netcdf_access import damage_is_unreadable
+from echocast.model.formats.observed import check_observed_odim
 from echocast.model.formats.odim_codes import DECLARE, decoded
 from echocast.model.formats.odim_grid import odim_grid
 from echocast.model.formats.odim_times import layer_times
@@ -78,6 +79,8 @@ def read_odim(
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         _check_composite(file, path)
         layers = _layers(file, variable, path)
+        for layer in layers:
+            check_observed_odim((layer.data, layer.dataset, file), path.name)
         _check_sizes(layers, contract or InputContract(), path)
         times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)

@@ -10,10 +10,19 @@ import numpy as np
 
 from echocast.model.formats.packing import checked_numbers
 
+PADDING = " \0\t\r\n"
+
 
 def is_odim(file: h5py.File) -> bool:
-    """True where an HDF5 file says that it is ODIM_H5."""
-    return text(file.attrs.get("Conventions", "")).startswith("ODIM_H5")
+    """True where an HDF5 file says that it is ODIM_H5, or has its tree without saying so."""
+    conventions = text(file.attrs.get("Conventions", ""))
+    return conventions.startswith("ODIM_H5") or (not conventions and _has_tree(file))
+
+
+def _has_tree(file: h5py.File) -> bool:
+    """``what`` with an object, and a numbered data set: nothing else is written so."""
+    what = file.get("what")
+    return isinstance(what, h5py.Group) and "object" in what.attrs and "dataset1" in file
 
 
 def numbered(group: h5py.Group, stem: str) -> list[h5py.Group]:
@@ -42,7 +51,17 @@ def number(value: Any, name: str) -> float:
 
 
 def text(value: Any) -> str:
-    """A string attribute, however HDF5 stored it."""
-    if isinstance(value, np.ndarray):
-        value = value.flat[0] if value.size else ""
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    """A string attribute, however HDF5 stored it, without what it is padded with."""
+    written = _single(value)
+    if written is not None:
+        return written
+    return str(value.flat[0] if isinstance(value, np.ndarray) and value.size else value)
+
+
+def _single(value: Any) -> str | None:
+    """The one text of an attribute; None where it is something else."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value.strip(PADDING) if isinstance(value, str) else None
