@@ -119,10 +119,18 @@ def _search(dataset: netCDF4.Dataset, where: str) -> Variable:
                 f" use.",
                 rule="variable-ambiguous",
             )
-    raise _no_radar_field(fields, where)
+    raise _no_radar_field(dataset, fields, where)
 
 
-def _no_radar_field(fields: list[Variable], where: str) -> ContractViolation:
+def _no_radar_field(
+    dataset: netCDF4.Dataset, fields: list[Variable], where: str
+) -> ContractViolation:
+    if not fields and (group := _group_with_fields(dataset)):
+        return ContractViolation(
+            f"The fields of {where} lie in the group {short(group)!r}, but only the root group is"
+            " read. Write its variables, with their coordinates, into a file of their own.",
+            rule="variable-missing",
+        )
     bare = [variable.name for variable in fields if not _text(variable, "units")]
     if bare:
         return ContractViolation(
@@ -156,6 +164,17 @@ def _check_numeric(variable: Variable, where: str) -> None:
 
 def _text(variable: Variable, attribute: str) -> str:
     return str(getattr(variable, attribute, "")).strip()
+
+
+def _group_with_fields(dataset: netCDF4.Dataset) -> str:
+    """Path of the first group that has a field; empty where none has."""
+    groups = list(dataset.groups.values())
+    while groups:
+        group = groups.pop(0)
+        if any(len(variable.dimensions) >= 2 for variable in group.variables.values()):
+            return str(group.path).strip("/")
+        groups.extend(group.groups.values())
+    return ""
 
 
 def _names(dataset: netCDF4.Dataset) -> str:

@@ -226,6 +226,6 @@ def check_order(times: tuple[datetime, ...], where: str) -> None:
             raise ContractViolation(
                 f"Times in one file must strictly increase, but time {index} of {where}"
                 f" ({times[index].isoformat()}) does not come after"
-                f" {times[index - 1].isoformat()}.",
+                f" {times[index - 1].isoformat()}. Write the frames in the order of their times.",
                 rule="time-order",
             )

@@ -6,7 +6,6 @@ of ``what`` and ``where`` are looked for from the data up to the root, as the ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,39 +19,14 @@ from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.observed import check_observed_odim
 from echocast.model.formats.odim_codes import DECLARE, decoded
 from echocast.model.formats.odim_grid import odim_grid
+from echocast.model.formats.odim_layers import Layer, odim_layers
 from echocast.model.formats.odim_times import layer_times
-from echocast.model.formats.odim_tree import is_odim, look_up, numbered, text
+from echocast.model.formats.odim_tree import is_odim, look_up, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
-from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
-QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE", "ACRR")  # the first of a file is read
-UNITS = {"RATE": RadarUnit("rate"), "ACRR": RadarUnit("amount")}  # mm/h and mm, others are in dBZ
-
 __all__ = ["is_odim", "read_odim"]
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One quantity at one time: the groups datasetN and dataM of the file."""
-
-    dataset: h5py.Group
-    data: h5py.Group
-
-    @property
-    def values(self) -> h5py.Dataset:
-        """The raw values, shape (y, x)."""
-        return self.data["data"]
-
-    def what(self, name: str) -> Any:
-        """An attribute of the nearest ``what`` group, None where there is none."""
-        return look_up("what", name, self.data, self.dataset)
-
-    @property
-    def unit(self) -> RadarUnit:
-        """What its values are."""
-        return UNITS.get(text(self.what("quantity")), RadarUnit("reflectivity"))
 
 
 def read_odim(
@@ -62,8 +36,8 @@ def read_odim(
 
     Args:
         path: The file.
-        variable: Quantity to read, e.g. ``DBZH``; None: reflectivity, else ``RATE`` in mm/h, else
-            ``ACRR``, amounts in mm.
+        variable: Quantity to read, e.g. ``DBZH``, or the group of one field, e.g.
+            ``dataset2/data1``; None: reflectivity, else ``RATE`` in mm/h, else ``ACRR``, in mm.
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
@@ -78,7 +52,7 @@ def read_odim(
     """
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         _check_composite(file, path)
-        layers = _layers(file, variable, path)
+        layers = odim_layers(file, variable, path.name)
         for layer in layers:
             check_observed_odim((layer.data, layer.dataset, file), path.name)
         _check_sizes(layers, contract or InputContract(), path)
@@ -97,10 +71,10 @@ def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime
 
     Args:
         path: The file.
-        variable: Quantity, e.g. ``DBZH``; None: reflectivity, else rain.
+        variable: Quantity or group, as of :func:`read_odim`; None: reflectivity, else rain.
     """
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
-        layers = _layers(file, variable, path)
+        layers = odim_layers(file, variable, path.name)
         unit = layers[0].unit
         times = layer_times(file, [layer.what for layer in layers], unit, path.name)
         return times.times, "dBZ" if unit.kind == "reflectivity" else "mm/h"
@@ -116,34 +90,7 @@ def _check_composite(file: h5py.File, path: Path) -> None:
         )
 
 
-def _layers(file: h5py.File, variable: str | None, path: Path) -> list[_Layer]:
-    """The layers of one quantity, in file order."""
-    layers = [
-        _Layer(dataset, data)
-        for dataset in numbered(file, "dataset")
-        for data in numbered(dataset, "data")
-        if isinstance(data.get("data"), h5py.Dataset)
-    ]
-    present = {text(layer.what("quantity")) for layer in layers}
-    candidates = [variable] if variable else QUANTITIES
-    quantity = next((name for name in candidates if name in present), None)
-    if quantity is None:
-        raise ContractViolation(
-            f"{path.name} must hold {short(variable) if variable else ' or '.join(QUANTITIES)},"
-            f" but it holds"
-            f" {short(', '.join(sorted(map(str, present))) or 'nothing')}.",
-            rule="variable-missing",
-        )
-    if quantity not in QUANTITIES:
-        raise ContractViolation(
-            f"The quantity must be reflectivity or rain ({', '.join(QUANTITIES)}), not"
-            f" {short(quantity)!r} of {path.name}.",
-            rule="units",
-        )
-    return [layer for layer in layers if text(layer.what("quantity")) == quantity]
-
-
-def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> None:
+def _check_sizes(layers: list[Layer], contract: InputContract, path: Path) -> None:
     shapes = {layer.values.shape for layer in layers}
     shape = layers[0].values.shape
     if len(shapes) > 1 or len(shape) != 2:
@@ -163,7 +110,7 @@ def _check_sizes(layers: list[_Layer], contract: InputContract, path: Path) -> N
     contract.check_claim(claimed, path.stat().st_size, path.name)
 
 
-def _reflectivity(layer: _Layer, factor: FloatArray, path: Path) -> FloatArray:
+def _reflectivity(layer: Layer, factor: FloatArray, path: Path) -> FloatArray:
     """Values in dBZ (y, x), -32 where dry; rain, which a factor turns into mm/h, through Z-R."""
     if layer.unit.kind != "reflectivity":
         rates = decoded(layer.values, layer.what, 0.0, path.name) * factor
@@ -175,7 +122,7 @@ def _reflectivity(layer: _Layer, factor: FloatArray, path: Path) -> FloatArray:
     return np.maximum(values, np.float32(NO_RAIN_DBZ), out=values)
 
 
-def _zr(layer: _Layer) -> dict[str, Any]:
+def _zr(layer: Layer) -> dict[str, Any]:
     """The Z-R relation of ``how``, where the file states it."""
     pair = {
         f"zr_{n}": look_up("how", f"zr_{n}", layer.data, layer.dataset, layer.dataset.parent)
@@ -184,7 +131,7 @@ def _zr(layer: _Layer) -> dict[str, Any]:
     return {name: value for name, value in pair.items() if value is not None}
 
 
-def _provenance(file: h5py.File, layer: _Layer) -> dict[str, str]:
+def _provenance(file: h5py.File, layer: Layer) -> dict[str, str]:
     quantity = f"ODIM_H5 {text(layer.what('quantity'))}"
     source = text(look_up("what", "source", file))
     relation = ZR.of_attributes(_zr(layer))

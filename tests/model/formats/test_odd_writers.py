@@ -113,3 +113,74 @@ def test_leads_of_a_netcdf_file_make_it_a_forecast(name: str, tmp_path: Path) ->
     with netCDF4.Dataset(path, "a") as dataset:
         dataset[name][:] = 0
     assert len(read_frames([path])) == 2  # an analysis
+
+
+def layered(path: Path, ends: list[str], heights: list[float]) -> Path:
+    """A composite of several data sets; the values of each are those of RAW plus its number."""
+    odim_file(path, RAW)
+    with h5py.File(path, "a") as file:
+        for number, (end, height) in enumerate(zip(ends, heights, strict=True), 1):
+            if number > 1:
+                file.copy(file["dataset1"], f"dataset{number}")
+                file[f"dataset{number}/data1/data"][...] = RAW + number - 1
+            what = file[f"dataset{number}"].require_group("what")
+            words = {"product": "PCAPPI", "enddate": "20260701", "endtime": end}
+            what.attrs.update({k: np.bytes_(v) for k, v in words.items()})
+            what.attrs["prodpar"] = height
+    return path
+
+
+def test_data_sets_with_the_newest_first_are_put_in_order(tmp_path: Path) -> None:
+    frames = read_frames([layered(tmp_path / "odd.h5", ["120500", "120000"], [0, 0])])
+    assert [f"{time:%H:%M}" for time in frames.times] == ["12:00", "12:05"]
+    np.testing.assert_allclose(frames.reflectivity_dbz[0], (RAW + 1) * 0.5 - 32)
+    np.testing.assert_allclose(frames.reflectivity_dbz[1], RAW * 0.5 - 32)
+
+
+def test_of_several_heights_the_sender_names_one(tmp_path: Path) -> None:
+    path = layered(tmp_path / "heights.h5", ["120000", "120000"], [1000, 3000])
+    with pytest.raises(ContractViolation, match=r"dataset2/data1 \(PCAPPI 3000\)") as caught:
+        read_frames([path])
+    assert caught.value.rule == "variable-ambiguous"
+    chosen = read_frames([path], variable="dataset2/data1")
+    np.testing.assert_allclose(chosen.reflectivity_dbz[0], (RAW + 1) * 0.5 - 32)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_floats_without_gain_and_offset_are_values(dtype: str, tmp_path: Path) -> None:
+    path = odim_file(tmp_path / "floats.h5", RAW.astype(dtype) / 4)
+    with h5py.File(path, "a") as file:
+        what = file["dataset1/data1/what"].attrs
+        what.update({"nodata": -9999.0, "undetect": -8888.0})
+        del what["gain"], what["offset"]
+    np.testing.assert_allclose(read_frames([path]).reflectivity_dbz[0], RAW / 4)
+
+
+def test_counts_without_gain_are_refused(tmp_path: Path) -> None:
+    path = odim_file(tmp_path / "counts.h5", RAW)
+    with h5py.File(path, "a") as file:
+        del file["dataset1/data1/what"].attrs["gain"]
+    with pytest.raises(ContractViolation, match="gain"):
+        read_frames([path])
+
+
+def test_a_netcdf_file_with_the_newest_frame_first_is_refused(tmp_path: Path) -> None:
+    values = small_storm(4).reflectivity_dbz
+    turned = raw_netcdf(tmp_path / "turned.nc", values[::-1], times=np.arange(4)[::-1] * 5.0)
+    with pytest.raises(ContractViolation, match=r"in the order of their times") as caught:
+        read_frames([turned])
+    assert caught.value.rule == "time-order"
+
+
+def test_a_field_in_a_group_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "grouped.nc"
+    with netCDF4.Dataset(path, "w") as dataset:
+        group = dataset.createGroup("radar").createGroup("product")
+        for name, size in (("time", 2), ("y", 20), ("x", 20)):
+            group.createDimension(name, size)
+        group.createVariable("rain", "f4", ("time", "y", "x")).units = "dBZ"
+    with pytest.raises(
+        ContractViolation, match=r"group 'radar/product', but only the root"
+    ) as caught:
+        read_frames([path])
+    assert caught.value.rule == "variable-missing"

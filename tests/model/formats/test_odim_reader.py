@@ -150,11 +150,6 @@ def test_many_times_in_one_file(tmp_path):
     assert (frames.reflectivity_dbz[1] == 18).all()
 
 
-def test_times_in_one_file_must_increase(tmp_path):
-    path = second_dataset(odim_file(tmp_path / "a.h5", RAW), ("121500", "120000"))
-    assert rule_of(path) == "time-order"
-
-
 def test_shapes_in_one_file_must_agree(tmp_path):
     path = second_dataset(odim_file(tmp_path / "a.h5", RAW), ("120000", "121500"), (5, 6))
     assert rule_of(path) == "shape"
