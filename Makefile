@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 # Tools that look at what is installed, and so are not among it.
 TOOLS := .venv-tools
 FRAMES ?=
-# Processes that test side by side, a file each; 0: one after another, in this one.
-TESTERS ?= 2
+# Processes that test side by side, a file each; 0: one after another, in this one. Tests of services
+# mostly wait, so three keep two cores busy.
+TESTERS ?= 3
 SHELL := /bin/bash
 # Of pip's several hundred lines: every twentieth package that is fetched, and the long steps.
 PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packages fetched, now " $$2 } \

@@ -9,7 +9,10 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # those there are wait briefly, then sleep
 
-pytest_plugins = ["tests.leaks", "tests.skips"]
+pytest_plugins = ["tests.leaks", "tests.skips", "tests.both_ends"]
+
+TESTS = Path(__file__).parent
+END = {"deploy": 0, "service": 0, "workers": 0, "model": 2}  # by room; the others between
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +25,5 @@ def radar_folder() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts services comes first: short tests of the model fill up the end."""
-    items.sort(key=lambda item: "model" in item.path.parts)
+    """Services at one end, networks at the other: where both ends meet, short files remain."""
+    items.sort(key=lambda item: END.get(item.path.relative_to(TESTS).parts[0], 1))
