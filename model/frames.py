@@ -115,7 +115,7 @@ class Frames:
                 y, x = (int(index[0]) for index in np.nonzero(infinite))
                 raise ContractViolation(
                     f"Reflectivity must be finite or missing, but frame {t} holds an infinity"
-                    f" at row {y}, column {x}.",
+                    f" at row {y}, column {x}; where it is 10 log10(0), give the floor.",
                     rule="infinite-value",
                 )
 

@@ -22,10 +22,12 @@ from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import Factor, FrameTimes, with_amounts
 from echocast.model.formats.json_grid import json_grid
 from echocast.model.formats.json_object import json_object
+from echocast.model.formats.plausible import check_floor, check_reflectivity, check_strongest
 from echocast.model.formats.units import ACCEPTED, RadarUnit, radar_unit, refused_unit
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
+DECLARE = 'null (missing), or "no_rain_dbz" (dry)'
 FIELDS = {"frames", "times", "units", "zr", "no_rain_dbz", "grid"}
 NUMBERS = {int, float, type(None)}
 
@@ -174,20 +176,23 @@ def _reflectivity(
     relation = _zr(body.get("zr"))
     attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
     if unit.kind == "reflectivity":
-        return values, _floor(values, body.get("no_rain_dbz")), attributes if "zr" in body else {}
+        lowest = check_reflectivity(values, "the body", DECLARE)
+        floor = _floor(lowest, body.get("no_rain_dbz"))
+        return values, floor, attributes if "zr" in body else {}
     if body.get("no_rain_dbz") is not None:
         raise ContractViolation(
             'The field "no_rain_dbz" goes with dBZ; a dry rain rate is 0 mm/h.',
             rule="no-rain-value",
         )
-    return relation.reflectivity_dbz(values * factor), NO_RAIN_DBZ, attributes
+    reflectivity = relation.reflectivity_dbz(values * factor, where="the body")
+    check_strongest(reflectivity, "the body", DECLARE)
+    return reflectivity, NO_RAIN_DBZ, attributes
 
 
-def _floor(values: FloatArray, declared: Any) -> float:
-    """The value of dry pixels in dBZ: as declared, else the lowest there is."""
+def _floor(lowest: float, declared: Any) -> float:
+    """The value of dry pixels in dBZ: as declared, else the lowest there is, at most 0."""
     if declared is None:
-        lowest = np.fmin.reduce(values, axis=None, initial=np.float32(0))
-        return float(lowest) if np.isfinite(lowest) else 0.0
+        return min(lowest, 0.0) if np.isfinite(lowest) else 0.0
     limits = InputContract()
     allowed = f"{limits.minimum_dbz:g}..{limits.maximum_dbz:g}"
     if type(declared) not in (int, float) or not (
@@ -197,7 +202,9 @@ def _floor(values: FloatArray, declared: Any) -> float:
             f'The field "no_rain_dbz" must be a number in {allowed} dBZ, not {short(declared)!r}.',
             rule="no-rain-value",
         )
-    return float(np.float32(declared))
+    floor = float(np.float32(declared))
+    check_floor(floor, lowest, "the body", "no_rain_dbz")
+    return floor
 
 
 def _zr(value: Any) -> ZR:

@@ -7,6 +7,7 @@ not used: they pass over what is of another type than the data.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,7 @@ class FieldCodes:
         self._is_signed = str(given.get("_Unsigned", "")).strip().lower() == "false"
         self.limits = ValidLimits.of(given, self._packing, self._where)
         self._dry = _no_rain_value(field.attributes, self._where)
+        self._undetect = next(iter(numbers_of(given, "_Undetect")), None)
         declared = _missing_codes(given, self._packing)
         self._names_none = not declared and self.limits is None
         self._missing, self._overruled = self._dry_wins(declared)
@@ -105,9 +107,13 @@ class FieldCodes:
         self._lowest = _Lowest()
 
     def _dry_codes(self) -> list[Code]:
-        """What dry pixels hold, in the type of the data: what is declared, and of rates 0."""
+        """What dry pixels hold, in the type of the data: what is declared, and of rates 0.
+
+        ``_Undetect`` is ODIM's code, as stored; wradlib and xradar hand it on.
+        """
         values = [self._dry, np.float64(0) if self._is_rate else None]
         codes = [self._packing.stored(value) for value in values if value is not None]
+        codes.append(self._undetect)
         stored = [as_stored(code, self._packing.dtype) for code in codes if code is not None]
         return [code for code in stored if code is not None]
 
@@ -142,10 +148,10 @@ class FieldCodes:
 
     def _mark_dry(self, values: FloatArray, raw: Stored) -> None:
         """A dry value that nothing can have is a code: it becomes the floor."""
-        if self._dry is None or _within(float(self._dry), self._plausible):
-            return
         floor = 0.0 if self._is_rate else NO_RAIN_DBZ
-        values[occurrences(raw, self._packing.stored(self._dry))] = floor
+        for code in self._dry_codes():
+            if not _within(float(self._packing.unpacked(np.asarray(code))), self._plausible):
+                values[occurrences(raw, code)] = floor
 
     def _check_undeclared(self, raw: Stored, missing: Mask) -> None:
         """Refuse what may be a code that the attributes do not name, or not rightly."""
@@ -212,7 +218,7 @@ class FieldCodes:
     def _check_dry_looking(self) -> None:
         """One of two codes of missing pixels is a weak echo below all values, none of them dry."""
         met = [m for m in self._missing if m.pixels and m.code is not None]
-        if self._is_rate or self._dry is not None or len({m.code for m in met}) < 2:
+        if self._is_rate or self._dry_codes() or len({m.code for m in met}) < 2:
             return
         values = {m: float(self._packing.unpacked(np.asarray(m.code))) for m in met}
         weak = [m for m in met if _within(values[m], DRY_LOOKING_DBZ)]
@@ -257,14 +263,17 @@ class FieldCodes:
 
 
 def _no_rain_value(attributes: Mapping[str, Any], where: str) -> Code | None:
-    try:
-        return next(iter(numbers_of(attributes, "no_rain_value", 1)), None)
-    except ContractViolation as error:
-        raise ContractViolation(
-            f"The attribute no_rain_value must be a number, not"
-            f" {short(attributes['no_rain_value'])!r} as in {where}.",
-            rule="no-rain-value",
-        ) from error
+    if "no_rain_value" not in attributes:
+        return None
+    with suppress(ContractViolation):
+        (code,) = numbers_of(attributes, "no_rain_value", 1)
+        if not np.isnan(code):
+            return code
+    raise ContractViolation(
+        f"The attribute no_rain_value must be a number, not"
+        f" {short(attributes['no_rain_value'])!r} as in {where}.",
+        rule="no-rain-value",
+    )
 
 
 def _missing_codes(given: Mapping[str, Any], packing: Packing) -> list[_MissingCode]:

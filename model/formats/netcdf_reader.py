@@ -20,7 +20,7 @@ from echocast.model.formats.netcdf_field import RadarField, find_field
 from echocast.model.formats.netcdf_grid import read_grid
 from echocast.model.formats.netcdf_interval import frame_times
 from echocast.model.formats.observed import check_observed_netcdf
-from echocast.model.formats.plausible import check_reflectivity, check_strongest
+from echocast.model.formats.plausible import check_floor, check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames, joined_notes
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -159,7 +159,10 @@ def _reflectivity(
         return values, NO_RAIN_DBZ
     lowest = check_reflectivity(values, where, DECLARE)
     floor = codes.floor()
-    return values, min(lowest, 0.0) if floor is None else floor
+    if floor is None:
+        return values, min(lowest, 0.0) if np.isfinite(lowest) else 0.0
+    check_floor(floor, lowest, where, "no_rain_value")
+    return values, floor
 
 
 def provenance(dataset: netCDF4.Dataset, field: RadarField) -> dict[str, str]:

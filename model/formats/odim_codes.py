@@ -51,7 +51,9 @@ def decoded(
     dry, missing = occurrences(raw, undetect), occurrences(raw, nodata)
     _check_apart(dry, missing, nodata, where)
     _check_declared(raw, nodata, undetect, where)
-    values: FloatArray = (raw * gain + offset).astype(np.float32)
+    unpacked = raw * gain
+    unpacked += offset
+    values: FloatArray = unpacked.astype(np.float32)
     np.copyto(values, dry_value, where=dry)
     np.copyto(values, np.nan, where=missing)
     return values
@@ -96,9 +98,11 @@ def _check_declared(raw: Stored, nodata: Code | None, undetect: Code | None, whe
     dry = None if undetect is None else as_stored(undetect, raw.dtype)
     for value in suspects:
         if value != dry and (pixels := np.count_nonzero(raw == value)):
+            declared = f"nodata {'not given' if nodata is None else nodata}"
+            declared += f", undetect {'not given' if undetect is None else undetect}"
             raise ContractViolation(
-                f"{where} has nodata {nodata} and undetect {undetect}, but its {raw.dtype} data"
-                f" hold {value} in {pixels} pixels: missing, dry or the strongest rain? Set nodata"
-                " and undetect to the codes as they are stored.",
+                f"{where} ({declared}) has {raw.dtype} data that hold {value} in {pixels} pixels:"
+                " missing, dry or the strongest rain? Set nodata and undetect to the codes as they"
+                " are stored.",
                 rule="undeclared-code",
             )

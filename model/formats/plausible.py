@@ -9,6 +9,7 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation
 from echocast.model.frames import FloatArray
+from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 
 STRONG_DBZ = 50.0  # a code that is weaker than this cannot be told from rain
 GAP_DBZ = 10.0  # rain is continuous: on 36 event files the strongest value stood at most 7 dB alone
@@ -70,6 +71,26 @@ def check_strongest(values_dbz: FloatArray, where: str, declare: str) -> float:
                 rule="undeclared-code",
             )
     return float(highest)
+
+
+def check_floor(floor_dbz: float, lowest_dbz: float, where: str, name: str) -> None:
+    """Refuse a declared floor that is an echo, and that weaker echoes contradict.
+
+    Args:
+        floor_dbz: The declared value of dry pixels; all at or below it would count as dry.
+        lowest_dbz: The lowest value.
+        where: Names the file in messages.
+        name: Of the declaration, in messages.
+
+    Raises:
+        ContractViolation: Rain would be read as dry.
+    """
+    if max(lowest_dbz, ECHO_FLOOR_DBZ) < floor_dbz:
+        raise ContractViolation(
+            f"{name} of {where} is {floor_dbz:g} dBZ, but there are weaker values, down to"
+            f" {lowest_dbz:g} dBZ, which would be read as dry; declare the value of dry pixels.",
+            rule="no-rain-value",
+        )
 
 
 def _leads_up(values: FloatArray, highest: np.floating[Any]) -> bool:

@@ -180,3 +180,40 @@ def test_a_relation_of_other_things_than_numbers_is_refused(number):
 @pytest.mark.parametrize("time", [0.5, 1782907200, "1782907200", True, None])
 def test_times_are_no_numbers(time):
     assert rule_of(body(times=[time])) == "time-units"
+
+
+def holed(code, units, top=40.0):
+    """Two frames of rain with a hole that holds a code."""
+    rain = np.linspace(0, top, 400).reshape(20, 20).tolist()
+    frames = [[[code] * 4 + row[4:] for row in rain] for _ in TIMES]
+    return body(frames=frames, units=units)
+
+
+@pytest.mark.parametrize(
+    ("code", "units", "rule"),
+    [
+        *((code, "dBZ", "range") for code in (-999, -99.9, 95.5, 255, 9999)),
+        (72, "dBZ", "undeclared-code"),
+        *((code, "mm/h", "range") for code in (-1, -999.9, 9999, 3276.7)),
+        (999.9, "mm/h", "undeclared-code"),
+    ],
+)
+def test_codes_for_missing_are_refused_and_null_is_named(code, units, rule):
+    assert rule_of(holed(code, units)) == rule
+    with pytest.raises(ContractViolation, match="null"):
+        read_json(holed(code, units))
+    assert read_json(holed(None, units)).missing.sum() == 160
+
+
+def test_clear_air_is_dry():
+    assert read_json(holed(-64, "dBZ")).no_rain_dbz == -64
+    assert read_json(body(no_rain_dbz=-64)).no_rain_dbz == -64
+
+
+def test_a_floor_above_weaker_echoes_would_make_rain_dry():
+    assert rule_of(body(no_rain_dbz=20)) == "no-rain-value"
+
+
+def test_frames_of_null_alone_have_a_finite_floor():
+    nothing = [[[None, None], [None, None]]] * 2
+    assert read_json(body(frames=nothing)).no_rain_dbz == 0

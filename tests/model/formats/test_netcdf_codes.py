@@ -422,6 +422,43 @@ def test_the_dry_value_is_compared_as_stored(tmp_path, dtype, code, packing):
     assert (frames.reflectivity_dbz[DRY] == np.float32(frames.no_rain_dbz)).all()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "packing", "codes"),
+    [("u1", HALVES, (255, 0)), ("f4", {}, (-9999.0, -8888.0)), ("f8", {}, (np.nan, -8888000.0))],
+)
+def test_the_undetect_of_odim_is_dry_where_other_tools_hand_it_on(tmp_path, dtype, packing, codes):
+    stored = holed(COUNTS if packing else np.where(DRY, codes[1], DBZ), codes[0])
+    given = {**packing, "_Undetect": float(codes[1])}
+    check(read_frames([field(tmp_path / "a.nc", stored, dtype, given, fill=codes[0])]), DBZ)
+    field(tmp_path / "a.nc", holed(stored, codes[1]), dtype, given, fill=codes[1])
+    assert refused(tmp_path / "a.nc") == "contradicting-codes"
+
+
+def test_minus_infinity_that_is_declared_dry_is_dry(tmp_path):
+    """As 10 log10(0) leaves it."""
+    values = np.where(DRY, -np.inf, DBZ)
+    path = field(tmp_path / "a.nc", values, "f4", {"no_rain_value": -np.inf})
+    check(read_frames([path]), DBZ, np.zeros(SHAPE, bool), atol=1e-4)
+    path = field(tmp_path / "a.nc", values, "f4", {})
+    with pytest.raises(ContractViolation, match=r"10 log10\(0\)"):
+        read_frames([path])
+
+
+@pytest.mark.parametrize("units", ["dBZ", "mm/h"])
+@pytest.mark.parametrize("value", [np.nan, "none", np.array([0.0, 1.0])])
+def test_a_dry_value_must_be_a_number(tmp_path, units, value):
+    path = field(tmp_path / "a.nc", np.full(SHAPE, 7), "f4", {"no_rain_value": value}, units=units)
+    assert refused(path) == "no-rain-value"
+
+
+def test_a_floor_above_weaker_echoes_would_make_rain_dry(tmp_path):
+    path = field(tmp_path / "a.nc", DBZ, "f4", {"no_rain_value": 30.0})
+    assert refused(path) == "no-rain-value"
+    values = np.where(DRY, 12, np.maximum(DBZ, 12))
+    path = field(tmp_path / "a.nc", values, "f4", {"no_rain_value": 12.0})
+    assert read_frames([path]).no_rain_dbz == 12
+
+
 def test_a_dry_code_of_rates_is_dry(tmp_path):
     values = np.where(DRY, -1, RATES)
     path = field(tmp_path / "a.nc", values, "f4", {"no_rain_value": -1.0}, units="mm/h")
