@@ -99,7 +99,7 @@ def _degrees(grid: Grid) -> tuple[Values, Values] | None:
     x, y = np.meshgrid(grid.x, grid.y)
     if grid.units == "degree":
         return y, x
-    crs = _crs(dict(grid.crs))
+    crs = _crs(dict(grid.crs), km=grid.units == "km")
     metres = crs.axis_info[0].unit_conversion_factor
     scale = {"m": 1.0, "km": 1000.0}[grid.units] / metres
     to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
@@ -107,6 +107,12 @@ def _degrees(grid: Grid) -> tuple[Values, Values] | None:
     return north, east
 
 
-def _crs(attributes: dict[str, Any]) -> CRS:
+def _crs(attributes: dict[str, Any], *, km: bool) -> CRS:
+    """The projection in metres; CF gives the false origin in the unit of the coordinates."""
     wkt = attributes.get("crs_wkt") or attributes.get("spatial_ref")
-    return CRS.from_wkt(wkt) if wkt else CRS.from_cf(attributes)
+    if wkt:
+        return CRS.from_wkt(wkt)
+    for name in ("false_easting", "false_northing"):
+        if km and name in attributes:
+            attributes[name] *= 1000
+    return CRS.from_cf(attributes)
