@@ -1,13 +1,11 @@
 """Processes that test side by side begin at both ends of the list of files."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.patience import PATIENCE_SECONDS
+from tests.test_leaks import environment
 
-ROOT = Path(__file__).parent.parent
 FILES = ("test_a.py", "test_b.py", "test_c.py", "test_d.py")
 PROGRAM = """
 import os, pathlib
@@ -26,7 +24,7 @@ def test_the_first_process_takes_the_first_file_and_the_second_the_last(tmp_path
     subprocess.run(
         [sys.executable, "-m", "pytest", *words, "--dist", "loadfile", "-c", "none.ini", *FILES],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env=environment(),
         timeout=PATIENCE_SECONDS,
         check=True,
     )

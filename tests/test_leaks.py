@@ -89,7 +89,9 @@ def outcomes(folder, program):
 
 
 def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    """Of a run with no options but its own."""
+    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **ours}
 
 
 @pytest.fixture(scope="module")

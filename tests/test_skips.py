@@ -1,13 +1,12 @@
 """The last line of a run, with and without processes that test side by side."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.test_leaks import environment
+
 SKIPPING = """
 import pytest
 
@@ -29,7 +28,7 @@ def last_lines(folder, program, *options):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "test_small.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         timeout=120,
