@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, Grid, unmasked
+from echocast.model.frames import FloatArray, unmasked
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
@@ -60,15 +60,3 @@ def painted(reflectivity_dbz: FloatArray) -> NDArray[np.uint8]:
     index[np.isnan(reflectivity_dbz)] = STEPS + 1
     colours: NDArray[np.uint8] = np.rint(table * 255).astype(np.uint8)
     return np.asarray(colours[index])
-
-
-def north_up(values: FloatArray, grid: Grid) -> FloatArray:
-    """A field (..., y, x) turned so that north is at the top and east at the right.
-
-    Plain pixels have no north: row 0 stays at the top.
-    """
-    if grid.units == "1":
-        return values
-    rows = -1 if grid.y[0] < grid.y[-1] else 1
-    columns = -1 if grid.x[0] > grid.x[-1] else 1
-    return values[..., ::rows, ::columns]

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from echocast.model.forecast import Forecast
 from echocast.model.frames import FloatArray, Frames
-from echocast.model.plotting.colours import HIGHEST_DBZ, TICKS_DBZ, north_up, painted
+from echocast.model.plotting.colours import HIGHEST_DBZ, TICKS_DBZ, painted
+from echocast.model.plotting.north import north_up
 
 SIDE = 480  # pixels along the longer side of a map
 HEAD = 52

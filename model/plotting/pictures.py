@@ -19,10 +19,10 @@ from echocast.model.plotting.colours import (
     LOWEST_DBZ,
     TICKS_DBZ,
     colour_map,
-    north_up,
     painted,
 )
 from echocast.model.plotting.loop import forecast_loop
+from echocast.model.plotting.north import north_up, turn_to_north
 from echocast.model.verification.forecast_scores import Verification
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _sheet(grid: Grid, rows: int, columns: int) -> tuple[Figure, Axes, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height, width = grid.shape
+    height, width = grid.shape[::-1] if turn_to_north(grid).transposed else grid.shape
     aspect = float(np.clip(height / width, 0.4, 2.2))
     side = 2.6 if aspect <= 1.2 else 3.1 / aspect
     size = ((columns + 1) * (side + 0.1) + 2.0, rows * (side * aspect + 0.12) + 1.65)
@@ -137,6 +137,7 @@ def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None
     _draw(panel, north_up(newest, grid))
     panel.images[0].set_extent(_extent(grid))
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")
+    panel.locator_params(axis="x", nbins=4)
     panel.tick_params(labelbottom=True, labelleft=True, length=2, labelsize=7)
     panel.set_xlabel(unit, fontsize=8, labelpad=1)
     panel.set_title(f"{_clock(forecast.forecast_reference_time)}  last observed", fontsize=9, pad=4)
@@ -176,11 +177,11 @@ def _draw(panel: Axes, values: FloatArray) -> None:
 
 def _extent(grid: Grid) -> tuple[float, float, float, float]:
     """Left, right, bottom, top in km, degrees or pixels, north at the top."""
-    scale = KM.get(grid.units, 1.0)
-    x, y = _edges(grid.x * scale), _edges(grid.y * scale)
-    if grid.units == "1":
-        return x[0], x[1], y[1], y[0]
-    return min(x), max(x), min(y), max(y)
+    turn, scale = turn_to_north(grid), KM.get(grid.units, 1.0)
+    across, down = (grid.y, grid.x) if turn.transposed else (grid.x, grid.y)
+    left, right = _edges(across * scale)[:: turn.columns]
+    top, bottom = _edges(down * scale)[:: turn.rows]
+    return left, right, bottom, top
 
 
 def _edges(centres: Any) -> tuple[float, float]:
