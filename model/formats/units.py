@@ -161,10 +161,9 @@ def _of_dimension(quantity: Any) -> RadarUnit | None:
 
 
 def _quantity(text: str) -> Any:
-    """Text as pint reads it, after what UDUNITS writes differently; None where it is no unit."""
-    spelled = re.sub(r"(?<=[A-Za-zµμ)])(?<![0-9.][eE])(?=[-+]?[0-9])", "**", text)
-    spelled = re.sub(r"\.(?=[A-Za-zµμ])|(?<=[A-Za-zµμ])(?=\()", " ", spelled.replace("^", "**"))
-    if len(text) > LONGEST_UNIT or not _CHARACTERS.fullmatch(text) or _grows(spelled):
+    """Text as pint reads it, where UDUNITS means the same; None where it is no unit."""
+    spelled = _spelled(text)
+    if len(text) > LONGEST_UNIT or not _CHARACTERS.fullmatch(text) or _is_formula(spelled):
         return None
     try:
         quantity = _registry().parse_expression(spelled)
@@ -175,11 +174,18 @@ def _quantity(text: str) -> Any:
     return quantity if hasattr(quantity, "unit_items") else None
 
 
-def _grows(spelled: str) -> bool:
-    """Whether powers of powers would make a number of millions of digits."""
-    powers = spelled.count("**")
-    large = r"\*\*\s*[-+]?\s*(?:[0-9.]{3}|\(|[0-9.]+\s*\)*\s*\*\*)"
-    return powers > MOST_POWERS or bool(re.search(large, spelled))
+def _spelled(text: str) -> str:
+    """m2, h-1 and m^2 as powers, and points after letters as products."""
+    powers = re.sub(r"\s*(?:\*\*|\^)\s*", "**", text)
+    powers = re.sub(r"(?<=[A-Za-zµμ)])(?<![0-9.][eE])(?=[-+]?[0-9])", "**", powers)
+    return re.sub(r"(?<=[A-Za-zµμ])\.|\.(?=[A-Za-zµμ])|(?<=[A-Za-zµμ])(?=\()", " ", powers)
+
+
+def _is_formula(spelled: str) -> bool:
+    """Sums, which no unit is, and powers of powers: numbers of millions of digits."""
+    sums = r"(?<!\*\*)(?<![0-9.][eE])[-+]"
+    large = r"\*\*[-+]?(?:[0-9.]{3}|\(|[0-9.]+\s*\)*\s*\*\*)"
+    return spelled.count("**") > MOST_POWERS or bool(re.search(f"{sums}|{large}", spelled))
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 log = logging.getLogger("echocast.decode")
 
 WARM = {
-    "decode": ("echocast.model.formats.readers", "echocast.model.contract"),
+    "decode": ("echocast.model.formats.readers", "echocast.model.contract", "pint"),
     "render": ("echocast.model.formats.forecast_writer", "echocast.model.plotting.pictures"),
 }
 

@@ -79,3 +79,17 @@ def test_original_opera_files_equal_the_converted_event(
     assert frames.grid.same_as(converted.grid)
     np.testing.assert_array_equal(frames.missing, converted.missing)
     np.testing.assert_allclose(frames.reflectivity_dbz, converted.reflectivity_dbz, atol=tolerance)
+
+
+def test_original_amounts_equal_the_converted_event(radar_folder: Path):
+    """Amounts over ten minutes, read as rates; the event was converted by others."""
+    originals = sorted((radar_folder.parent / "radar-raw" / "bom-netcdf").glob("*.nc"))
+    frames = read_frames(originals)
+    assert len(frames) == len(originals) > 1
+    event = read_netcdf(radar_folder / "bom-brisbane_20201031.nc")
+    first = event.times.index(frames.times[0])
+    converted = event[first : first + len(frames)]
+    assert frames.times == converted.times
+    assert "over 10 minutes" in frames.notes["interval"]
+    np.testing.assert_array_equal(frames.missing, converted.missing)
+    np.testing.assert_allclose(frames.reflectivity_dbz, converted.reflectivity_dbz, atol=0.0051)

@@ -220,6 +220,23 @@ def test_a_start_time_beside_the_valid_time(tmp_path) -> None:
     np.testing.assert_allclose(frames.reflectivity_dbz, dbz(12.0), atol=1e-4)
 
 
+def test_a_scalar_time_with_bounds(tmp_path) -> None:
+    path = tmp_path / "one.nc"
+    with netCDF4.Dataset(path, "w") as dataset:
+        for name, size in (("y", 16), ("x", 16), ("nv", 2)):
+            dataset.createDimension(name, size)
+        clock = dataset.createVariable("time", "f8")
+        clock.setncatts({"units": "minutes since 2026-07-01 14:00 +2:00", "bounds": "edges"})
+        clock[...] = 0
+        dataset.createVariable("edges", "f8", ("nv",))[:] = [5, 0]  # the wrong way round
+        rain = dataset.createVariable("rain", "f4", ("y", "x"))
+        rain.units = "mm"
+        rain[:] = 2.0
+    frames = read_netcdf(path)
+    assert frames.times == (NOON + 5 * MINUTE,)
+    np.testing.assert_allclose(frames.reflectivity_dbz, dbz(24.0), atol=1e-4)
+
+
 def test_rates_are_preferred_to_amounts(tmp_path) -> None:
     path = netcdf(tmp_path, units="mm")
     with netCDF4.Dataset(path, "a") as dataset:
