@@ -19,6 +19,7 @@ from echocast.model.cli.options import command_line, run
 
 COMMANDS = {  # and the module of model/cli/ of each
     "nowcast": "nowcast",
+    "check": "check",
     "windows": "windows",
     "train": "training",
     "untrained": "checkpoints",

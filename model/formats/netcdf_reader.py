@@ -12,6 +12,7 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import short
 from echocast.model.formats.geolocation import check_agreement
+from echocast.model.formats.header import FileHeader
 from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.formats.netcdf_axes import Axes, find_axes, time_coordinate
@@ -104,8 +105,8 @@ def _times(dataset: netCDF4.Dataset, field: RadarField, axes: Axes, where: str) 
     return frame_times(dataset, clock, field.variable, field.unit, where)
 
 
-def netcdf_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
-    """When the frames of a file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+def netcdf_header(path: Path, variable: str | None = None) -> FileHeader:
+    """What a file holds; no value is read.
 
     Args:
         path: The file.
@@ -116,7 +117,9 @@ def netcdf_header(path: Path, variable: str | None = None) -> tuple[tuple[dateti
         axes = find_axes(dataset, field.variable, path.name)
         InputContract().check_size((axes.frames(field.variable), 1, 1), path.name)
         times = _times(dataset, field, axes, path.name).times
-        return times, "dBZ" if field.unit.kind == "reflectivity" else "mm/h"
+        units = "dBZ" if field.unit.kind == "reflectivity" else "mm/h"
+        stated = str(getattr(field.variable, "units", ""))
+        return FileHeader(times, units, "CF NetCDF", short(field.variable.name), short(stated))
 
 
 def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:

@@ -6,7 +6,6 @@ of ``what`` and ``where`` are looked for from the data up to the root, as the ve
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
+from echocast.model.formats.header import FileHeader
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.observed import check_observed_odim
 from echocast.model.formats.odim_codes import DECLARE, decoded
@@ -66,8 +66,8 @@ def read_odim(
         return Frames(values, times.times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), notes)
 
 
-def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
-    """When the frames of a file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+def odim_header(path: Path, variable: str | None = None) -> FileHeader:
+    """What a file holds; no value is read.
 
     Args:
         path: The file.
@@ -77,7 +77,10 @@ def odim_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime
         layers = odim_layers(file, variable, path.name)
         unit = layers[0].unit
         times = layer_times(file, [layer.what for layer in layers], unit, path.name)
-        return times.times, "dBZ" if unit.kind == "reflectivity" else "mm/h"
+        units = "dBZ" if unit.kind == "reflectivity" else "mm/h"
+        stated = "mm" if unit.kind == "amount" else units  # by the quantity, as ODIM has it
+        name = f"{layers[0].quantity} ({layers[0].name})"
+        return FileHeader(times.times, units, "ODIM_H5 composite", short(name), stated)
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnreadableInput
 from echocast.model.formats.hdf5_safety import SIGNATURE, check_self_contained
+from echocast.model.formats.header import FileHeader
 from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.netcdf_access import damage_is_unreadable
 from echocast.model.formats.netcdf_reader import FrameChooser, netcdf_header, read_netcdf
@@ -87,8 +88,8 @@ def _read(
     return frames if choose is None else frames[choose(frames.times)]
 
 
-def read_header(path: Path, variable: str | None = None) -> tuple[tuple[datetime, ...], str]:
-    """When the frames of a radar file are valid, and ``dBZ`` or ``mm/h``; no value is read.
+def read_header(path: Path, variable: str | None = None) -> FileHeader:
+    """What a radar file holds; no value is read.
 
     Args:
         path: A CF NetCDF file or an ODIM_H5 composite.

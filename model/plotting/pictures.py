@@ -69,7 +69,7 @@ def forecast_png(
     figure, newest, axes = _sheet(forecast.frames.grid, len(rows), len(leads))
     _draw_newest(newest, forecast, inputs)
     _draw_rows(axes, rows, [_lead_title(forecast, lead) for lead in leads])
-    _colour_bar(figure)
+    colour_bar(figure)
     _words(figure, forecast, verification)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
@@ -134,13 +134,18 @@ def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None
     grid = forecast.frames.grid
     known = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
     newest = known if inputs is None else inputs.reflectivity_dbz[-1]
-    _draw(panel, north_up(newest, grid))
-    panel.images[0].set_extent(_extent(grid))
+    draw_map(panel, north_up(newest, grid))
+    panel.images[0].set_extent(map_extent(grid))
+    label_axes(panel, grid)
+    panel.set_title(f"{_clock(forecast.forecast_reference_time)}  last observed", fontsize=9, pad=4)
+
+
+def label_axes(panel: Axes, grid: Grid) -> None:
+    """Numbers along the axes of a map, in km, degrees or pixels."""
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")
     panel.locator_params(axis="x", nbins=4)
     panel.tick_params(labelbottom=True, labelleft=True, length=2, labelsize=7)
     panel.set_xlabel(unit, fontsize=8, labelpad=1)
-    panel.set_title(f"{_clock(forecast.forecast_reference_time)}  last observed", fontsize=9, pad=4)
 
 
 def _draw_rows(axes: Any, rows: list[_Row], titles: list[str]) -> None:
@@ -150,7 +155,7 @@ def _draw_rows(axes: Any, rows: list[_Row], titles: list[str]) -> None:
             if values is None:
                 panel.text(0.5, 0.5, "not observed", ha="center", fontsize=8, color="0.5")
             else:
-                _draw(panel, values)
+                draw_map(panel, values)
         line[0].set_ylabel(row.label, fontsize=10, weight="bold")
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title, fontsize=9, pad=4)
@@ -164,7 +169,7 @@ def _clock(time: datetime) -> str:
     return f"{time:%H:%M}"
 
 
-def _draw(panel: Axes, values: FloatArray) -> None:
+def draw_map(panel: Axes, values: FloatArray) -> None:
     """A map whose colours, not values, are averaged where there are more pixels than dots."""
     colours = painted(values)
     shrink = MOST_PIXELS / max(values.shape)
@@ -175,7 +180,7 @@ def _draw(panel: Axes, values: FloatArray) -> None:
     panel.imshow(colours, interpolation="antialiased", aspect="auto")
 
 
-def _extent(grid: Grid) -> tuple[float, float, float, float]:
+def map_extent(grid: Grid) -> tuple[float, float, float, float]:
     """Left, right, bottom, top in km, degrees or pixels, north at the top."""
     turn, scale = turn_to_north(grid), KM.get(grid.units, 1.0)
     across, down = (grid.y, grid.x) if turn.transposed else (grid.x, grid.y)
@@ -190,7 +195,8 @@ def _edges(centres: Any) -> tuple[float, float]:
     return float(centres[0]) - half, float(centres[-1]) + half
 
 
-def _colour_bar(figure: Figure) -> None:
+def colour_bar(figure: Figure) -> None:
+    """The palette at the right edge."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -106,6 +106,22 @@ def nowcast(
 
 
 @app.command()
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
+    ],
+    variable: Annotated[str | None, typer.Option(help="The field; default: found.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the newest frame into this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what Echocast reads in radar files: values, times, place, and what was decided."""
+    arguments = ["check", *map(str, files)]
+    arguments += ["--variable", variable] if variable else []
+    arguments += ["--png", str(png)] if png else []
+    run_model([*arguments, "--json"] if as_json else arguments)
+
+
+@app.command()
 def demo(
     files: Annotated[list[Path] | None, typer.Argument(help="Your own radar files.")] = None,
     output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),

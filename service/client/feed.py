@@ -80,9 +80,9 @@ class Feeder:
         """
         from echocast.model.formats.readers import read_header
 
-        times, units_of_file = read_header(path)
-        if len(times) == 1 and units_of_file == units:
-            return [self._put(times[0], path.read_bytes())]
+        header = read_header(path)
+        if len(header.times) == 1 and header.units == units:
+            return [self._put(header.times[0], path.read_bytes())]
         return [self.send(frame) for frame in one_by_one(frames_of([path]))]
 
     def _put(self, time: datetime, content: bytes, *, replace: bool = False) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _units(request: Request) -> str:
         return "dBZ" if unit.kind == "reflectivity" else "mm/h"
     from echocast.model.formats.readers import read_header
 
-    return read_header(path, request["variable"])[1]
+    return read_header(path, request["variable"]).units
 
 
 def forecast_at(request: Request) -> dict[str, Any]:
