@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from echocast.model.frames import Frames
-from echocast.model.plotting.colours import north_up
+from echocast.model.plotting.north import north_up
 from echocast.model.plotting.pictures import colour_bar, draw_map, label_axes, map_extent
 
 INCHES = 7.0  # the longer side of the map
