@@ -40,7 +40,7 @@ def layer_times(file: h5py.File, layers: Sequence[What], unit: RadarUnit, where:
         ContractViolation: A time is none, they do not strictly increase, the data begin after the
             nominal time, or amounts are over an interval that is too long or unknown.
     """
-    intervals = [_interval(what, where) for what in layers]
+    intervals = [_interval(what, unit, where) for what in layers]
     known = [interval for interval in intervals if interval is not None]
     if len(layers) == 1:
         times = _single(file, intervals[0], unit, where)
@@ -76,12 +76,20 @@ def _single(file: h5py.File, interval: Interval | None, unit: RadarUnit, where: 
     return replace(stamped, notes={"time": note})
 
 
-def _interval(what: What, where: str) -> Interval | None:
-    """Start and end of a layer's data; None where one of them is not there."""
+def _interval(what: What, unit: RadarUnit, where: str) -> Interval | None:
+    """Start and end of a layer's data; None where one of them is not there.
+
+    Of reflectivity, which is a moment's, also where they are no times.
+    """
     given = [what(name) for name in ("startdate", "starttime", "enddate", "endtime")]
     if any(value is None for value in given):
         return None
-    start, end = _time(given[0], given[1], where), _time(given[2], given[3], where)
+    try:
+        start, end = _time(given[0], given[1], where), _time(given[2], given[3], where)
+    except ContractViolation:
+        if unit.kind == "reflectivity":
+            return None
+        raise
     return (start, end) if start < end else None
 
 

@@ -157,13 +157,13 @@ def odim_file(
     return path
 
 
-def odim_span(path: Path, start: str | None, end: str | None, day: str = "20260701") -> Path:
-    """An ODIM_H5 file, with the start and the end (HHMMSS) of its data."""
+def odim_span(path: Path, start: str | None, end: str | None, *, group: str = "dataset1") -> Path:
+    """An ODIM_H5 file, with the start and the end (HHMMSS) of its data on the day of the file."""
     with h5py.File(path, "a") as file:
-        what = file.require_group("dataset1/what")
+        what = file.require_group(f"{group}/what")
         for name, clock in (("start", start), ("end", end)):
             if clock is not None:
-                what.attrs[f"{name}date"] = np.bytes_(day)
+                what.attrs[f"{name}date"] = np.bytes_("20260701")
                 what.attrs[f"{name}time"] = np.bytes_(clock)
     return path
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import h5py
 import netCDF4
 import numpy as np
 import pytest
@@ -289,6 +290,26 @@ def test_reflectivity_keeps_its_nominal_time(tmp_path) -> None:
     frames = read_odim(odim(tmp_path, "DBZH", "120500", "121000"))
     assert frames.times == (NOON + 5 * MINUTE,)
     assert frames.notes == {}
+
+
+def test_an_interval_of_words_concerns_rain_only(tmp_path) -> None:
+    assert read_odim(odim(tmp_path, "DBZH", "noon", "120500")).times == (NOON + 5 * MINUTE,)
+    with pytest.raises(ContractViolation, match="'noon'") as caught:
+        read_odim(odim(tmp_path, "RATE", "noon", "120500"))
+    assert caught.value.rule == "time-units"
+
+
+def test_several_amounts_in_one_odim_file(tmp_path) -> None:
+    path = odim(tmp_path, "ACRR", "120000", "120500")
+    with h5py.File(path, "a") as file:
+        file.copy("dataset1", "dataset2")
+    odim_span(path, "120500", "121500", group="dataset2")
+    frames = read_odim(path)
+    assert frames.times == (NOON + 5 * MINUTE, NOON + 15 * MINUTE)
+    right = dbz(np.array([24.0, 12.0]))[:, None, None]
+    np.testing.assert_allclose(
+        frames.reflectivity_dbz, np.broadcast_to(right, (2, 16, 16)), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("quantity", ["RATE", "ACRR", "DBZH"])
