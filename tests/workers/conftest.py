@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -109,6 +109,11 @@ class World:
     def running(self, job_id: str) -> Job:
         return until(lambda: (job := self.jobs.get(job_id)) and job.status == "running" and job)
 
+    def all_running(self, jobs: Iterable[Job]) -> None:
+        """Return when a worker has each of them."""
+        for job in jobs:
+            self.running(job.id)
+
     def close(self) -> None:
         for worker in self.workers:
             if worker.poll() is None:
@@ -148,6 +153,12 @@ def make_world() -> Iterator[Callable[..., World]]:
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """The network goes on with a job of the mood ``until:<gate>`` when the gate is there."""
+    return tmp_path / "gate"
 
 
 @pytest.fixture(scope="module")

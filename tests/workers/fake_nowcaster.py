@@ -3,8 +3,9 @@
 ``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
 returns, ``raise`` fails, ``short:<what>`` fails for want of files, disk or memory,
 ``short-once:<path>`` only where the path is missing, ``slow:<seconds>`` takes its time,
-``steps:<seconds>`` does and reports ten steps, ``parts:<seconds>`` takes its time for each lead,
-``greedy`` runs out of memory in company, ``hungry`` even alone.
+``until:<path>`` goes on once the path is there, ``steps:<seconds>`` takes its time and reports ten
+steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of memory in company,
+``hungry`` even alone.
 """
 
 import errno
@@ -110,6 +111,8 @@ def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None
         time.sleep(600)
     if verb == "slow":
         time.sleep(float(argument))
+    while verb == "until" and not Path(argument).exists():
+        time.sleep(0.01)
     for _ in range(STEPS if verb == "steps" else 0):
         time.sleep(float(argument))
         progress()

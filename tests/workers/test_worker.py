@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -106,10 +107,13 @@ def test_many_who_bring_observations_at_once_do_not_poison_the_job(served: World
     assert scored.verification["sample"]["frames"] == 10
 
 
-def test_observations_that_come_while_the_job_runs_are_scored_with_it(served: World) -> None:
-    job = served.submit(storm(50, mood="slow:0.6")).job
+def test_observations_that_come_while_the_job_runs_are_scored_with_it(
+    served: World, gate: Path
+) -> None:
+    job = served.submit(storm(50, mood=f"until:{gate}")).job
     running = served.running(job.id)
     served.jobs.add_observations(job.id, served.archive.put_frames(storm(50, frames=2, first=10)))
+    gate.touch()
     ended = served.end_of(job.id)
     assert (ended.verified, ended.started) == (1, running.started)
     assert ended.verification["sample"]["frames"] == 2
@@ -170,14 +174,19 @@ def test_a_full_disk_fails_the_job_in_words(make_world) -> None:
     assert "must stay free" in job.error.message
 
 
-def test_jobs_that_wait_go_into_one_launch(make_world) -> None:
+def test_jobs_that_wait_go_into_one_launch(make_world, gate: Path) -> None:
     world = make_world(
-        worker_concurrency=8, batch_items=8, worker_metrics_port=(port := free_port())
+        worker_concurrency=8,
+        batch_items=8,
+        linger_seconds=1.0,
+        worker_metrics_port=(port := free_port()),
     )
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:0.6")).job
+    first = world.submit(storm(0, mood=f"until:{gate}")).job
     world.running(first.id)
     others = [world.submit(storm(seed)).job for seed in range(1, 7)]
+    world.all_running(others)
+    gate.touch()
     assert {world.end_of(job.id).status for job in (first, *others)} == {"succeeded"}
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         text = answer.read().decode()
@@ -187,23 +196,29 @@ def test_jobs_that_wait_go_into_one_launch(make_world) -> None:
     assert "_created" not in text
 
 
-def test_a_bad_item_and_a_greedy_one_cost_their_batch_nothing(make_world) -> None:
-    world = make_world(worker_concurrency=8, batch_items=8)
+def test_a_bad_item_and_a_greedy_one_cost_their_batch_nothing(make_world, gate: Path) -> None:
+    world = make_world(worker_concurrency=8, batch_items=8, linger_seconds=1.0)
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:0.6")).job
-    world.running(first.id)
+    world.running(world.submit(storm(0, mood=f"until:{gate}")).job.id)
     moods = ["", "raise", "", "greedy", ""]
     jobs = [world.submit(storm(1 + n, mood=mood)).job for n, mood in enumerate(moods)]
+    world.all_running(jobs)
+    gate.touch()
     ends = [world.end_of(job.id).status for job in jobs]
     assert ends == ["succeeded", "failed", "succeeded", "succeeded", "succeeded"]
 
 
-def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: World) -> None:
+def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(
+    make_world, gate: Path
+) -> None:
+    world = make_world(stop_grace_seconds=PATIENCE_SECONDS)
     worker = world.start_worker()
-    jobs = [world.submit(storm(n, mood="slow:0.1")).job for n in range(16)]
-    until(lambda: world.jobs.get(jobs[0].id).status in ("running", "succeeded"))
+    jobs = [world.submit(storm(n, mood=f"until:{gate}")).job for n in range(16)]
+    world.running(jobs[0].id)
     assert not world.jobs.engine.redis.keys("unacked*")  # no second list of what was taken
     worker.send_signal(signal.SIGTERM)
+    time.sleep(0.5)  # it hears of the signal before it could go on
+    gate.touch()
     assert worker.wait(PATIENCE_SECONDS) == 0
     assert world.jobs.alive_workers() == []
     statuses = [world.jobs.get(job.id).status for job in jobs]
@@ -214,7 +229,7 @@ def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(world: Worl
 
 def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world) -> None:
     world = make_world(stop_grace_seconds=0.1)
-    job = world.submit(storm(mood="slow:60")).job
+    job = world.submit(storm(mood="hang")).job
     for _ in range(4):  # more often than a job may cost a worker
         worker = world.start_worker()
         world.running(job.id)
@@ -225,20 +240,20 @@ def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world
         assert (stopped.status, stopped.attempts) == ("queued", 0)
 
 
-def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World) -> None:
-    first = served.submit(storm(110, mood="slow:1.0")).job
-    served.running(first.id)
+def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World, gate: Path) -> None:
+    served.running(served.submit(storm(110, mood=f"until:{gate}")).job.id)
     second = served.submit(storm(111, mood="hang")).job
     served.running(second.id)
     assert served.jobs.release(second.id).status == "cancelled"
     third = served.submit(storm(112)).job
+    gate.touch()
     assert served.end_of(third.id).status == "succeeded"
     assert served.jobs.get(second.id).status == "cancelled"
 
 
 def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World) -> None:
     world.start_worker()
-    job = world.submit(storm(0, mood="parts:0.5")).job
+    job = world.submit(storm(0, mood="parts:1.0")).job
     written = until(lambda: list(world.archive.scratch_root.rglob("*.nc")))
     assert world.jobs.release(job.id).status == "cancelled"
     until(lambda: not any(path.exists() for path in written))
@@ -246,27 +261,28 @@ def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World
     assert world.end_of(world.submit(storm(1)).job.id).status == "succeeded"
 
 
-def test_a_job_that_waits_beyond_its_deadline_expires(make_world) -> None:
+def test_a_job_that_waits_beyond_its_deadline_expires(make_world, gate: Path) -> None:
     world = make_world(worker_concurrency=1, batch_items=1)
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:3")).job
+    first = world.submit(storm(0, mood=f"until:{gate}")).job
     world.running(first.id)
     world.jobs.policy = replace(world.jobs.policy, deadline_seconds=0.5)  # of the second alone
-    second = world.submit(storm(1)).job
+    late = world.end_of(world.submit(storm(1)).job.id)
+    gate.touch()
     assert world.end_of(first.id).status == "succeeded"
-    late = world.end_of(second.id)
     assert (late.status, late.error.type) == ("expired", "deadline")
 
 
-def test_a_job_that_waits_for_room_is_not_claimed_and_expires(make_world) -> None:
+def test_a_job_that_waits_for_room_is_not_claimed_and_expires(make_world, gate: Path) -> None:
     large = storm().reflectivity_dbz.size
     world = make_world(job_deadline_seconds=2.0, pixels_in_work=large, unclaimed_seconds=0.1)
     world.start_worker()
-    first = world.submit(storm(0, mood="slow:4")).job
+    first = world.submit(storm(0, mood=f"until:{gate}")).job
     world.running(first.id)
     others = [world.submit(storm(seed)).job for seed in range(1, 3)]
     ends = [world.end_of(job.id) for job in others]
     assert [(end.status, end.attempts, end.started) for end in ends] == [("expired", 0, None)] * 2
+    gate.touch()
     assert world.end_of(first.id).status == "succeeded"
     assert world.end_of(world.submit(storm(9)).job.id).status == "succeeded"
 

@@ -46,12 +46,13 @@ class Endings:
         self._subscription.close()
 
 
-def test_a_job_whose_worker_is_killed_runs_again_and_ends_once(world: World) -> None:
+def test_a_job_whose_worker_is_killed_runs_again_and_ends_once(world: World, gate: Path) -> None:
     worker = world.start_worker()
     with Endings(world) as endings:
-        job = world.submit(storm(mood="slow:1.0")).job
+        job = world.submit(storm(mood=f"until:{gate}")).job
         world.running(job.id)
         kill(worker)
+        gate.touch()
         world.start_worker()
         ended = world.end_of(job.id)
     assert (ended.status, ended.attempts) == ("succeeded", 2)
@@ -59,12 +60,13 @@ def test_a_job_whose_worker_is_killed_runs_again_and_ends_once(world: World) -> 
     assert endings.heard == [(job.id, "succeeded")]
 
 
-def test_another_worker_takes_over_when_one_is_killed(world: World) -> None:
+def test_another_worker_takes_over_when_one_is_killed(world: World, gate: Path) -> None:
     doomed = world.start_worker()
-    jobs = [world.submit(storm(0, mood="slow:0.8")).job]
+    jobs = [world.submit(storm(0, mood=f"until:{gate}")).job]
     world.running(jobs[0].id)
     world.start_worker()
     kill(doomed)
+    gate.touch()
     jobs += [world.submit(storm(n)).job for n in range(1, 5)]
     assert {world.end_of(job.id).status for job in jobs} == {"succeeded"}
 
@@ -162,21 +164,24 @@ def test_a_hung_launch_ends_the_worker_and_another_takes_the_job(make_world) -> 
 
 
 def test_a_slow_launch_is_no_hung_one(make_world) -> None:
-    world = make_world(launch_timeout_seconds=1.0)
+    world = make_world(launch_timeout_seconds=3.0)
     worker = world.start_worker()
-    ended = world.end_of(world.submit(storm(mood="steps:0.2")).job.id)
+    ended = world.end_of(world.submit(storm(mood="steps:0.4")).job.id)
     assert (ended.status, ended.attempts) == ("succeeded", 1)
     assert worker.poll() is None
 
 
-def test_a_worker_that_stood_still_too_long_loses_its_job_and_does_no_harm(world: World) -> None:
+def test_a_worker_that_stood_still_too_long_loses_its_job_and_does_no_harm(
+    world: World, gate: Path
+) -> None:
     first = world.start_worker()
     with Endings(world) as endings:
-        job = world.submit(storm(mood="slow:1.5")).job
+        job = world.submit(storm(mood=f"until:{gate}")).job
         world.running(job.id)
         first.send_signal(signal.SIGSTOP)
         world.start_worker()
         until(lambda: world.jobs.get(job.id).attempts == 2)
+        gate.touch()
         first.send_signal(signal.SIGCONT)
         assert world.end_of(job.id).status == "succeeded"
         time.sleep(0.5)
