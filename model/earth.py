@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation
+from echocast.model.errors import ContractViolation, short
 from echocast.model.projection_text import WKT_NAMES, mapping_crs
 
 if TYPE_CHECKING:
@@ -72,14 +72,18 @@ def earth_of(mapping: Mapping[str, Any], units: str) -> Earth | None:
     """
     if units == "1" or not (mapping or units == "degree"):
         return None
+    if not mapping:
+        return Earth(None, 1.0, TURN_DEGREES)
     try:
-        crs = mapping_crs(in_metres(mapping, units)) if mapping else None
-    except ContractViolation:  # stored before projections were checked, or unknown to PROJ
+        return _earth_of(mapping_crs(in_metres(mapping, units)), units)
+    except ContractViolation:  # unknown to PROJ, no map, or of another planet
         return None
+
+
+def _earth_of(crs: CRS, units: str) -> Earth | None:
     if units == "degree":
-        angular = crs is not None and crs.is_geographic
-        return Earth(to_plane(crs) if angular and crs else None, 1.0, TURN_DEGREES)
-    if crs is None or crs.is_geographic or not crs.axis_info:
+        return Earth(to_plane(crs) if crs.is_geographic else None, 1.0, TURN_DEGREES)
+    if not crs.is_projected or not crs.axis_info:
         return None
     unit = METRES[units] / crs.axis_info[0].unit_conversion_factor
     plane = to_plane(crs)
@@ -105,21 +109,33 @@ def _is_number(value: Any) -> bool:
 
 
 def to_plane(crs: CRS) -> Transformer | None:
-    """From longitude and latitude to a projection; None where they are its coordinates."""
+    """From longitude and latitude to a projection; None where they are its coordinates.
+
+    Raises:
+        ContractViolation: It is no map of the earth.
+    """
     from pyproj import Transformer
+    from pyproj.exceptions import ProjError
 
     base = crs.source_crs if crs.is_derived and crs.source_crs else crs.geodetic_crs
-    if _is_shifted(crs, base):
-        return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    if crs.is_geographic and not crs.is_derived:
+    shifted = _is_shifted(crs, base)
+    if crs.is_geographic and not (shifted or crs.is_derived):
         return None
-    return Transformer.from_crs(base, crs, always_xy=True)
+    try:
+        return Transformer.from_crs("EPSG:4326" if shifted else base, crs, always_xy=True)
+    except ProjError as error:
+        raise ContractViolation(
+            f"A projection must be a map of the earth, but PROJ finds no way from longitude and"
+            f" latitude to {short(crs.name)!r}.",
+            rule="grid",
+        ) from error
 
 
 def _is_shifted(crs: CRS, base: CRS | None) -> bool:
-    """Whether PROJ knows a datum that differs from WGS 84."""
+    """Whether PROJ knows a datum that differs from WGS 84, or degrees do not begin at Greenwich."""
     name = base.datum.name if base is not None and base.datum is not None else "unknown"
-    return crs.is_bound or not name.lower().startswith(NOT_SHIFTED)
+    elsewhere = crs.prime_meridian is not None and crs.prime_meridian.longitude != 0
+    return crs.is_bound or elsewhere or not name.lower().startswith(NOT_SHIFTED)
 
 
 def turn_of(crs: CRS, plane: Transformer | None) -> float | None:

@@ -9,6 +9,7 @@ from echocast.model.earth import earth_of
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
 from tests.model.formats.radar_files import odim_file
+from tests.model.test_earth import MARS
 
 RAW = np.full((4, 6), 100, "u1")
 LAEA = "+proj=laea +lat_0=55 +lon_0=10 +x_0=1950000 +y_0=-2100000 +ellps=WGS84 +units=m"
@@ -160,4 +161,12 @@ def test_two_projections_in_one_request_are_refused(tmp_path):
     )
     with pytest.raises(ContractViolation, match="projection is another") as refusal:
         read_frames([first, second])
+    assert refusal.value.rule == "grid"
+
+
+@pytest.mark.parametrize("projdef", ["EPSG:5709", "EPSG:4978", MARS])
+def test_a_projection_that_is_no_map_of_the_earth_is_refused(tmp_path, projdef):
+    path = composite(tmp_path, projdef, corners(LAEA, 1886e3, -2052e3, 2e3, 2e3), 2e3, 2e3)
+    with pytest.raises(ContractViolation) as refusal:
+        read_frames([path])
     assert refusal.value.rule == "grid"
