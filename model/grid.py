@@ -93,8 +93,12 @@ class Grid:
         return self.displacement(other) <= SAME_PIXELS
 
     def near(self, other: Grid) -> bool:
-        """True where no pixel lies more than one pixel from the same one of the other grid."""
-        return self.displacement(other) <= 1 + SAME_PIXELS
+        """True where no pixel lies more than one pixel from the same one of the other grid.
+
+        Numbers of pixels are no places that could be a little off: they must be the same.
+        """
+        most = SAME_PIXELS if self.units == "1" and self.latitude is None else 1 + SAME_PIXELS
+        return self.displacement(other) <= most
 
     def displacement(self, other: Grid) -> float:
         """How many pixels the same pixel of both grids lies apart at most, as far as both tell.

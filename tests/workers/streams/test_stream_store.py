@@ -10,6 +10,7 @@ import pytest
 from echocast.model.errors import ContractViolation, UnreadableInput
 from echocast.model.formats.stream_frame import StreamFrame, read_header
 from echocast.model.frames import Grid
+from echocast.model.synthetic.storms import CRS
 from echocast.model.verification.frame_statistics import describe, percentile_dbz, stability_index
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
@@ -74,6 +75,22 @@ def test_the_first_frame_settles_grid_and_rhythm(stores: StreamStores) -> None:
         stores.streams.set_origin(stream, Origin(moved, 0))
     with pytest.raises(StreamConflict, match=r"their y\[0\] is 1, not 0"):
         stores.streams.declare(Stream("radar", 5, grid=moved))
+
+
+def test_frames_of_a_stream_lie_on_one_projection_to_one_pixel(stores: StreamStores) -> None:
+    meridian = {**CRS, "longitude_of_projection_origin": 10.0}
+    first = Grid(1000 * GRID.y, 1000 * GRID.x, "m", CRS)
+    stream, _ = stores.streams.declare(Stream("radar", 5))
+    stores.streams.set_origin(stream, Origin(first, 0))
+    beside = Origin(replace(first, y=first.y + 800), 0)
+    assert stores.streams.set_origin(stream, beside).grid.same_as(first)
+    with pytest.raises(ContractViolation, match=r"their y\[0\] is 1100, not 0"):
+        stores.streams.set_origin(stream, Origin(replace(first, y=first.y + 1100), 0))
+    other = replace(first, crs=meridian)
+    with pytest.raises(ContractViolation, match=r"projection is another: .* 143 km away"):
+        stores.streams.set_origin(stream, Origin(other, 0))
+    with pytest.raises(StreamConflict, match="projection is another"):
+        stores.streams.declare(replace(stream, grid=other))
 
 
 def test_places_are_whole_seconds_as_names_of_files_are(stores: StreamStores) -> None:
