@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from echocast.model.cli.options import Json, RadarFiles, command_line
-from echocast.model.formats.inspection import read_and_inspected
 from echocast.model.registry.reader import RegistryReader
 from echocast.model.registry.registry import SHIPPED
 
@@ -25,6 +24,8 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Say what Echocast reads in FILES: values, times, place, and what was decided."""
+    from echocast.model.formats.inspection import read_and_inspected
+
     needed = RegistryReader(SHIPPED).network().input_frames
     frames, report = read_and_inspected(files, needed, variable)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))
