@@ -243,11 +243,13 @@ def test_too_many_waiting_are_turned_away(good: Path, tmp_path: Path) -> None:
     with_pool(work, backlog=2)
 
 
-def test_the_child_has_no_secrets(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_has_no_secrets(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ECHOCAST_KEYS", "secret")
 
     async def work(pool: Pool) -> None:
-        await asyncio.sleep(0.3)
+        await pool.ask(request(good, tmp_path / "1"))
         (child,) = pool.children
         environment = Path(f"/proc/{child.process.pid}/environ").read_bytes()
         assert b"ECHOCAST" not in environment

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from echocast.workers.runtime.semaphore import FairSemaphore
 from tests.patience import PATIENCE_SECONDS
+from tests.workers.conftest import until
 
 
 def test_who_takes_the_whole_room_is_alone_and_is_not_overtaken() -> None:
@@ -27,10 +28,10 @@ def test_who_takes_the_whole_room_is_alone_and_is_not_overtaken() -> None:
     threads = [threading.Thread(target=first)]
     threads[0].start()
     entered.wait()
-    for amount, name in ((3, "alone"), (1, "after")):
+    for place, (amount, name) in enumerate(((3, "alone"), (1, "after")), start=1):
         threads.append(threading.Thread(target=take, args=(amount, name)))
         threads[-1].start()
-        time.sleep(0.05)
+        until(lambda place=place: len(semaphore._queue) == place)
     assert order == []
     leave.set()
     for thread in threads:
