@@ -34,7 +34,7 @@ from echocast.model.reflectivity import HIGHEST_RATE_MM_H, NO_RAIN_DBZ
 
 DECLARE = "_FillValue (missing) or no_rain_value (dry) of the variable"
 DRY_LOOKING_DBZ = (-40.0, 10.0)
-DRY_SHARE = 0.25  # as many of the measured pixels hold one lowest value: that is the dry one
+DRY_SHARE = 0.1  # as many of the measured pixels hold one lowest value: that is the dry one
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
 
 

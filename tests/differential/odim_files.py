@@ -56,17 +56,18 @@ def odim_files(path: Path, draw: Generator) -> Truth:
 def _coding(draw: Generator, quantity: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Attributes of ``what``, and the stored numbers that mean missing and dry."""
     dtype = picked(draw, "u1", "u2", "i2", "f4", "f8")
+    rate = quantity == "RATE"
+    codes: dict[str, Any] = {"dtype": dtype, "dry": 0.0 if rate else -32.0}
     if dtype[0] == "f":
         nodata = picked(draw, -9999000.0, np.nan, 1e20, -999.9)
         undetect = picked(draw, -8888000.0, -99.9)
         stored = np.dtype(dtype).type
-        codes = {"dtype": dtype, "nodata": stored(nodata), "undetect": stored(undetect)}
+        codes |= {"nodata": stored(nodata), "undetect": stored(undetect)}
         return {"gain": 1.0, "offset": 0.0, "nodata": nodata, "undetect": undetect}, codes
-    rate = quantity == "RATE"
     gain = {"u1": 0.7 if rate else 0.5}.get(dtype, 0.01)
     offset = 0.0 if rate else -32.0
     nodata, undetect = picked(draw, (float(np.iinfo(dtype).max), 0.0), (0.0, 1.0))
-    codes = {"dtype": dtype, "nodata": nodata, "undetect": undetect}
+    codes |= {"nodata": nodata, "undetect": undetect}
     return {"gain": gain, "offset": offset, "nodata": nodata, "undetect": undetect}, codes
 
 
@@ -81,7 +82,7 @@ def _stored(
     raw = plain.astype(dtype)
     values = raw.astype(np.float64) * coding["gain"] + coding["offset"]
     dry = rain <= rain.min()
-    raw[dry], values[dry] = codes["undetect"], -32.0 if coding["offset"] or rain.min() < 0 else 0.0
+    raw[dry], values[dry] = codes["undetect"], codes["dry"]
     gone = draw.random(rain.shape) < 0.08
     raw[gone], values[gone] = codes["nodata"], np.nan
     return raw, values

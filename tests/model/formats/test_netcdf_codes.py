@@ -19,6 +19,7 @@ CELL = 48 - 3.0 * ((Y - 10) ** 2 + (X - 9) ** 2)
 DBZ = np.where(CELL > 5, CELL, -32.0) + np.zeros(SHAPE)
 DRY = DBZ == -32
 RATES = np.where(DRY, 0.0, (10 ** (DBZ / 10) / 200) ** (1 / 1.6))
+SLOPE = np.where(Y < 12, np.linspace(6, 48, Y.size).reshape(Y.shape), -32) + np.zeros(SHAPE)
 COUNTS = np.rint((DBZ + 32) / 0.5).astype(int)
 HALVES = {"scale_factor": 0.5, "add_offset": -32.0}
 HUNDREDTHS = {"scale_factor": 0.01, "add_offset": 0.0}
@@ -249,13 +250,13 @@ CONTRADICTIONS = {
     "dry declared missing": ("f4", DBZ, {"no_rain_value": -32.0}, np.float32(-32)),
     "a weak echo missing beside a fill": (
         "f4",
-        holed(DBZ, -9999),
+        holed(SLOPE, -9999),
         {"missing_value": np.float32(-32)},
         np.float32(-9999),
     ),
     "weak counts missing beside a fill": (
         "u1",
-        holed(COUNTS, 255),
+        holed(np.rint((SLOPE + 32) / 0.5), 255),
         {**HALVES, "missing_value": np.uint8(0)},
         255,
     ),
