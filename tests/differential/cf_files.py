@@ -30,7 +30,19 @@ UNITS = {  # spelling, standard name, mm/h of one unit; None: dBZ
     "kg m-2 s-1": ("rainfall_flux", 3600.0),
     "m s-1": ("rainfall_rate", 3.6e6),
     "mm s-1": ("lwe_precipitation_rate", 3600.0),
+    "mm.h-1": ("rainfall_rate", 1.0),
+    "kg/(m2 h)": ("precipitation_flux", 1.0),
+    "l m-2 min-1": ("lwe_precipitation_rate", 60.0),
+    "1e-3 m h-1": ("lwe_precipitation_rate", 1.0),
+    "mm/day": ("lwe_precipitation_rate", 1 / 24),
 }
+AMOUNTS = {  # spelling, standard name, mm of one unit
+    "mm": ("rainfall_amount", 1.0),
+    "kg m-2": ("precipitation_amount", 1.0),
+    "0.01 mm": ("rainfall_amount", 0.01),
+    "m": ("lwe_thickness_of_precipitation_amount", 1000.0),
+}
+NAMED_ONLY = ("m s-1", "1e-3 m h-1", "kg m-2", "m")  # without a standard name perhaps not of rain
 DATES = (  # of midnight UTC of a day, in the ways that CF allows
     "{0:%Y-%m-%d} 00:00:00",
     "{0:%Y-%m-%dT00:00:00Z}",
@@ -40,8 +52,12 @@ DATES = (  # of midnight UTC of a day, in the ways that CF allows
     "{0:%Y-%m-%d} 02:00:00 +02:00",
     "{0:%Y-%m-%d} 05:30:00 5:30",
     "{1:%Y-%m-%d} 18:00:00 -6:00",
+    "{1:%Y-%m-%d} 20:30:00-0330",
+    "{0:%Y-%m-%d} 2 +2",
+    "{0:%Y%m%d}T000000",
 )
-SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "min": 60, "h": 3600}
+STAMPS = {"end": 0.0, "start": 1.0, "middle": 0.5}  # how far before the end, as a share
 
 
 @dataclass(frozen=True)
@@ -66,17 +82,20 @@ class Coding:
 def cf_file(path: Path, draw: Generator) -> Truth:
     """Write one file; what it means."""
     count, height, width = 3, int(draw.integers(16, 22)), int(draw.integers(23, 30))
-    units = picked(draw, *UNITS)
-    name, factor = UNITS[units]
+    times = drawn_times(draw, count)
+    units = picked(draw, *UNITS, *AMOUNTS)
+    name, factor = {**UNITS, **AMOUNTS}[units]
+    if units in AMOUNTS:
+        factor *= timedelta(hours=1) / (times[1] - times[0])
     rain = drawn_rain(draw, (count, height, width), rates=factor is not None) / (factor or 1.0)
     coding = _coding(draw, float(rain.min()), float(rain.max()))
     raw, values = _stored(draw, coding, rain)
-    times = drawn_times(draw, count)
+    bounded = units in AMOUNTS or (factor is not None and picked(draw, True, False))
     with netCDF4.Dataset(path, "w", format=_format(draw, coding)) as file:
         place = _Place.draw(draw, (height, width))
         order = _order(draw, place)
         place.write(file, draw)
-        clock = _write_times(file, draw, times)
+        clock = _write_times(file, draw, times, bounded=bounded)
         extra = picked(draw, (), (), ("level",))
         if extra:
             file.createDimension("level", 1)
@@ -87,7 +106,7 @@ def cf_file(path: Path, draw: Generator) -> Truth:
         variable.set_auto_maskandscale(False)
         given = {k: v for k, v in coding.attributes.items() if k != "_FillValue"}
         variable.setncatts({**given, "units": units, **place.mapping(file)})
-        if picked(draw, True, False) or units == "m s-1":
+        if picked(draw, True, False) or units in NAMED_ONLY:
             variable.standard_name = name
         arranged = np.transpose(raw, ["tyx".index(axis) for axis in order])
         variable[...] = arranged[(None,) * len(extra)]
@@ -169,12 +188,16 @@ def _stored(draw: Generator, coding: Coding, rain: Values) -> tuple[Any, Values]
     return raw, values
 
 
-def _write_times(file: netCDF4.Dataset, draw: Generator, times: list[datetime]) -> str:
+def _write_times(
+    file: netCDF4.Dataset, draw: Generator, times: list[datetime], *, bounded: bool
+) -> str:
+    """Times, perhaps with bounds that end at them; then the stamps lie anywhere within."""
     file.createDimension("time", len(times))
     unit, dtype = picked(draw, *SECONDS), picked(draw, "f8", "i4", "i8")
+    stamp = picked(draw, *STAMPS) if bounded else "end"
     long_ago = picked(draw, True, False)
     day = times[0].replace(hour=0, minute=0) - timedelta(days=365 if long_ago else 0)
-    if unit in ("hours", "days"):
+    if SECONDS[unit] > 60 or (stamp == "middle" and SECONDS[unit] > 1):
         dtype = "f8"
     if dtype == "i8" and file.data_model not in ("NETCDF4", "NETCDF3_64BIT_DATA"):
         dtype = "i4"
@@ -184,8 +207,15 @@ def _write_times(file: netCDF4.Dataset, draw: Generator, times: list[datetime]) 
         variable.standard_name = "time"
     if picked(draw, True, False):
         variable.calendar = picked(draw, "standard", "gregorian", "proleptic_gregorian")
-    variable[:] = [(time - day).total_seconds() / SECONDS[unit] for time in times]
-    return f"{variable.units} {dtype}"
+    ends = np.array([(time - day).total_seconds() for time in times]) / SECONDS[unit]
+    step = ends[1] - ends[0]
+    variable[:] = ends - STAMPS[stamp] * step
+    if bounded:
+        variable.bounds = "time_bnds"
+        file.createDimension("bnds", 2)
+        bounds = file.createVariable("time_bnds", "f8", ("time", "bnds"))
+        bounds[:] = np.stack([ends - step, ends], axis=1)
+    return f"{variable.units} {dtype} {stamp}"
 
 
 def _order(draw: Generator, place: _Place) -> str:
