@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -57,6 +58,17 @@ def test_no_flipped_bit_of_a_stored_frame_is_read_as_another_frame() -> None:
         assert back.header == frame.header
         np.testing.assert_array_equal(back.reflectivity_dbz, frame.reflectivity_dbz)
     assert read < len(content) / 4, "what is read all the same is the zip file's own bookkeeping"
+
+
+def test_values_of_another_frame_are_not_read() -> None:
+    """The zip file's own checksums are right, so only the hash can say so."""
+    frame, other = (StreamFrame.to_bytes(stream_frame(0, seed=seed)) for seed in (3, 4))
+    mixed = io.BytesIO()
+    with np.load(io.BytesIO(frame)) as one, np.load(io.BytesIO(other)) as two:
+        np.savez_compressed(mixed, header=one["header"], counts=two["counts"])
+    assert read_header(mixed.getvalue()) == read_header(frame)
+    with pytest.raises(UnreadableInput, match="do not have the hash"):
+        StreamFrame.from_bytes(mixed.getvalue())
 
 
 @pytest.mark.parametrize("position", range(0, 2000, 97))
