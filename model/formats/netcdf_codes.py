@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import netCDF4
 import numpy as np
 
 from echocast.model.contract import InputContract
@@ -19,6 +18,7 @@ from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import Factor
 from echocast.model.formats.netcdf_field import RadarField
 from echocast.model.formats.netcdf_limits import Bounds, ValidLimits
+from echocast.model.formats.netcdf_missing import MissingCode, counted, default_fill, missing_codes
 from echocast.model.formats.netcdf_packing import Packing, numbers_of
 from echocast.model.formats.stored_codes import (
     Code,
@@ -36,29 +36,6 @@ DECLARE = "_FillValue (missing) or no_rain_value (dry) of the variable"
 DRY_LOOKING_DBZ = (-40.0, 10.0)
 DRY_SHARE = 0.1  # as many of the measured pixels hold one lowest value: that is the dry one
 ROUNDING_DBZ = 1e-3  # a declared limit and a declared floor are rounded each for itself
-
-
-@dataclass(eq=False)
-class _MissingCode:
-    """A code of missing pixels, as the data store it, and how many pixels hold it.
-
-    Args:
-        written: As the attribute has it.
-        code: In the type of the data; None where that cannot hold it.
-        unpacked: Whether the attribute was read as a value of the field, and not as a stored one.
-    """
-
-    written: Code
-    code: Code | None
-    unpacked: bool = False
-    pixels: int = 0
-
-    def count(self, raw: Stored) -> Mask:
-        """True where data hold the code; adds to its pixels."""
-        is_real = raw.dtype.kind == "f"  # then the written one has its own precision
-        mask = occurrences(raw, self.written if is_real and not self.unpacked else self.code)
-        self.pixels += int(np.count_nonzero(mask))
-        return mask
 
 
 @dataclass
@@ -99,11 +76,11 @@ class FieldCodes:
         self.limits = ValidLimits.of(given, self._packing, self._where)
         self._dry = _no_rain_value(field.attributes, self._where)
         self._undetect = next(iter(numbers_of(given, "_Undetect")), None)
-        declared = _missing_codes(given, self._packing)
+        declared = missing_codes(given, self._packing)
         self._names_none = not declared and self.limits is None
         self._missing, self._overruled = self._dry_wins(declared)
         if not numbers_of(given, "_FillValue"):
-            self._missing += _default_fill(field, self._packing)
+            self._missing += default_fill(field.variable, self._packing)
         self._lowest = _Lowest()
 
     def _dry_codes(self) -> list[Code]:
@@ -117,9 +94,7 @@ class FieldCodes:
         stored = [as_stored(code, self._packing.dtype) for code in codes if code is not None]
         return [code for code in stored if code is not None]
 
-    def _dry_wins(
-        self, declared: list[_MissingCode]
-    ) -> tuple[list[_MissingCode], list[_MissingCode]]:
+    def _dry_wins(self, declared: list[MissingCode]) -> tuple[list[MissingCode], list[MissingCode]]:
         """Codes of missing pixels, and those that are dry, as another one is left for missing."""
         dry = [float(code) for code in self._dry_codes()]
         both = [m for m in declared if m.code is not None and float(m.code) in dry]
@@ -135,8 +110,8 @@ class FieldCodes:
         raw = self._packing.signed_right(stored)  # floats are marked in place
         with np.errstate(over="ignore"):
             values: FloatArray = self._packing.unpacked(raw).astype(np.float32, copy=False)
-        missing = _counted(raw, self._missing)
-        _counted(raw, self._overruled)
+        missing = counted(raw, self._missing)
+        counted(raw, self._overruled)
         self._check_undeclared(raw, missing)
         if self.limits is not None:
             missing |= self.limits.outside(raw, missing)
@@ -274,39 +249,6 @@ def _no_rain_value(attributes: Mapping[str, Any], where: str) -> Code | None:
         f" {short(attributes['no_rain_value'])!r} as in {where}.",
         rule="no-rain-value",
     )
-
-
-def _missing_codes(given: Mapping[str, Any], packing: Packing) -> list[_MissingCode]:
-    """The codes that attributes declare: stored values; of a floating type beside packed integers
-    also values of the field, as some write them."""
-    codes = []
-    for written in (*numbers_of(given, "_FillValue"), *numbers_of(given, "missing_value")):
-        written = packing.signed_right(np.asarray(written))[()]
-        codes.append(_MissingCode(written, as_stored(written, packing.dtype)))
-        if packing.is_packed and written.dtype.kind == "f" and packing.dtype.kind != "f":
-            value = packing.stored(written)
-            if value is not None and value != codes[-1].code:
-                codes.append(_MissingCode(written, value, unpacked=True))
-    return codes
-
-
-def _default_fill(field: RadarField, packing: Packing) -> list[_MissingCode]:
-    """What the library fills unwritten values with; of bytes only where it did fill."""
-    variable = field.variable
-    if packing.reinterpreted:
-        return []
-    if variable.dtype.itemsize == 1 and variable.get_fill_value() is None:
-        return []
-    fill = np.asarray(netCDF4.default_fillvals[variable.dtype.str[1:]], variable.dtype)[()]
-    return [_MissingCode(fill, fill)]
-
-
-def _counted(raw: Stored, codes: list[_MissingCode]) -> Mask:
-    """True where one of the codes is; each counts its pixels."""
-    missing = np.zeros(raw.shape, bool)
-    for code in codes:
-        missing |= code.count(raw)
-    return missing
 
 
 def _possible_dbz() -> Bounds:
