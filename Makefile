@@ -60,9 +60,12 @@ sbom: install $(TOOLS)/.installed
 	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.json $(BIN)/python
 
-# Known advisories about what is pinned; fails where a package could not be looked up.
+# Known advisories about what is pinned; fails where a package could not be looked up: a mirror of
+# PyPI that has packages but no advisories is no source.
 audit: $(TOOLS)/.installed
-	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+	@$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt || { \
+		echo "audit: NOT PASSED. There is an advisory, or a version could not be looked up: see above." \
+		"Advisories come from pypi.org; without it nothing was audited." >&2; exit 1; }
 
 clean:
 	rm -rf demo-output echocast-data .pytest_cache .mypy_cache .ruff_cache build $(TOOLS)

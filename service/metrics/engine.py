@@ -19,7 +19,7 @@ class EngineCollector(Collector):
     """Asks at every scrape; of an engine that is away it says only that.
 
     Args:
-        store: The jobs, and how long a worker's sign of life is good for.
+        store: The jobs, and how long a worker's heartbeat is good for.
         archive: Whose disk is watched.
         free_space_floor_bytes: What must stay free.
     """
@@ -67,10 +67,10 @@ class EngineCollector(Collector):
         lease = self._store.policy.lease_seconds
         ages = sorted(lease - left for left in status.heartbeats_good_for) or [math.nan]
         alive = sum(left >= 0 for left in status.heartbeats_good_for)
-        yield _gauge("workers_alive", "Workers with a sign of life that is still good.", alive)
+        yield _gauge("workers_alive", "Workers with a heartbeat that is still good.", alive)
         family = GaugeMetricFamily(
             "echocast_worker_heartbeat_age_seconds",
-            "Since the last sign of life of the worker heard last, and of the one silent longest.",
+            "Since the last heartbeat of the worker heard last, and of the one silent longest.",
             labels=("worker",),
         )
         family.add_metric(("newest",), ages[0])

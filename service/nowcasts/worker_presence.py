@@ -63,8 +63,8 @@ class WorkerPresence:
     def absence(self) -> str:
         """How long none has been seen, in a sentence."""
         if self.last_alive is None:
-            return "No worker has given a sign of life yet."
-        return f"No worker has given a sign of life for {self._age():.0f} seconds."
+            return "No worker has sent a heartbeat yet."
+        return f"No worker has sent a heartbeat for {self._age():.0f} seconds."
 
     def _age(self) -> float:
         return float("inf") if self.last_alive is None else self.clock() - self.last_alive

@@ -145,7 +145,7 @@ def worker(where: Place, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def pretend_worker(where: Place, seconds: float = 3600) -> None:
-    """The sign of life of a worker that does nothing."""
+    """The heartbeat of a worker that does nothing."""
     policy = replace(where.settings.job_policy, lease_seconds=seconds)
     claims = JobStore(where.settings.engine_url, policy, patience_seconds=3.0)
     here = WorkerInfo("pretended", "here", os.getpid(), "cpu", ("tiny/1",), datetime.now(UTC))
