@@ -143,8 +143,11 @@ def test_missing_pixels_are_those_that_were_written_as_missing(tmp_path, name):
     check(read_frames([path]), DBZ)
 
 
-@pytest.mark.parametrize("name", ["unsigned by name", "unsigned with signed limits"])
-def test_classic_files_have_unsigned_bytes_too(tmp_path, name):
+@pytest.mark.parametrize(
+    "name",
+    ["unsigned by name", "unsigned with signed limits", "unsigned words", "-999.9 as double"],
+)
+def test_classic_files_are_read_alike(tmp_path, name):
     dtype, stored, attributes, fill = MISSING[name]
     path = field(tmp_path / "a.nc", stored, dtype, attributes, fill=fill, form="NETCDF3_CLASSIC")
     check(read_frames([path]), DBZ)
