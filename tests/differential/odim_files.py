@@ -24,7 +24,9 @@ from tests.differential.truth import (
     rates_as_dbz,
 )
 
-QUANTITIES = ("DBZH", "TH", "RATE")
+QUANTITIES = ("DBZH", "TH", "RATE", "ACRR")
+SPAN = timedelta(minutes=2)  # of the data; amounts fell over it
+STAMPS = {"end": 0.0, "start": 1.0, "middle": 0.5}  # how far before the end, as a share
 CORNERS = (("UL", "LR"), ("UL", "UR", "LL", "LR"), ("LL", "UR"))
 
 
@@ -32,7 +34,9 @@ def odim_files(path: Path, draw: Generator) -> Truth:
     """Write three files of one time each; what they mean together."""
     shape = (3, int(draw.integers(16, 22)), int(draw.integers(23, 30)))
     quantity, kind = picked(draw, *QUANTITIES), picked(draw, *PROJECTIONS)
-    rain = drawn_rain(draw, shape, rates=quantity == "RATE")
+    is_rain = quantity in ("RATE", "ACRR")
+    factor = timedelta(hours=1) / SPAN if quantity == "ACRR" else 1.0
+    rain = drawn_rain(draw, shape, rates=is_rain) / factor
     coding, codes = _coding(draw, quantity)
     raw, values = _stored(draw, coding, codes, rain)
     layout = {
@@ -41,13 +45,14 @@ def odim_files(path: Path, draw: Generator) -> Truth:
         "lists": picked(draw, False, False, True),  # attributes as arrays of one
         "bytes": picked(draw, True, False),  # fixed texts, or texts of variable length
         "scale": picked(draw, True, False),
-        "seconds": picked(draw, True, True, False),
+        "clock": picked(draw, "%H%M%S", "%H%M%S", "%H%M", "%H:%M:%S", "%H%M%S.0", "number"),
+        "stamp": picked(draw, *STAMPS) if is_rain else "end",
     }
     times, files = drawn_times(draw, shape[0]), []
     for index, time in enumerate(times):
         files.append(path.with_name(f"{path.stem}-{index}.h5"))
         _write(files[-1], raw[index], quantity, kind, coding, time, layout)
-    dbz = rates_as_dbz(values) if quantity == "RATE" else values
+    dbz = rates_as_dbz(values * factor) if is_rain else values
     crs, x, y = plane(kind, shape[1:])
     choices = {"quantity": quantity, "place": kind, "dtype": str(raw.dtype), **coding, **layout}
     return Truth(files, dbz, times, *degrees(crs, x, y), choices=choices)
@@ -103,14 +108,14 @@ def _write(
             listed = layout["lists"] and not isinstance(value, str)
             group.attrs[name] = np.array([written]) if listed else written
 
-    clock = "%H%M%S" if layout["seconds"] else "%H%M"
+    stamp = time - STAMPS[layout["stamp"]] * SPAN
     with h5py.File(path, "w") as file:
         put(file, {"Conventions": "ODIM_H5/V2_4"})
-        nominal = {"date": f"{time:%Y%m%d}", "time": time.strftime(clock)}
+        nominal = _nominal(stamp, layout["clock"])
         put(file.create_group("what"), {"object": "COMP", "source": "ORG:000", **nominal})
         put(file.create_group("where"), _where(kind, raw.shape, layout))
         dataset = file.create_group("dataset1")
-        started = time - timedelta(minutes=2)
+        started = time - SPAN
         span = {
             "startdate": f"{started:%Y%m%d}",
             "starttime": f"{started:%H%M%S}",
@@ -122,6 +127,14 @@ def _write(
         data["data"] = raw
         holder = data.require_group("what") if layout["holder"] == "data" else dataset["what"]
         put(holder, {"quantity": quantity, **coding})
+
+
+def _nominal(stamp: datetime, clock: str) -> dict[str, Any]:
+    """Date and time as texts, or as numbers, which lose the zero of an early hour."""
+    if clock == "number" and stamp.hour > 0:
+        return {"date": int(f"{stamp:%Y%m%d}"), "time": int(f"{stamp:%H%M%S}")}
+    words = "%H%M%S" if clock == "number" else clock
+    return {"date": f"{stamp:%Y%m%d}", "time": stamp.strftime(words)}
 
 
 def _where(kind: str, shape: tuple[int, int], layout: dict[str, Any]) -> dict[str, Any]:
