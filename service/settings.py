@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
@@ -11,6 +14,9 @@ from echocast.workers.settings import WorkerSettings
 
 KIB = 1024
 MIB = 1024 * KIB
+PREFIX: Final = "ECHOCAST_"
+CLIENTS_KEY: Final = "ECHOCAST_KEY"  # the secret that `echocast watch` and `replay` send
+OF_TESTS: Final = "ECHOCAST_TEST_"
 
 
 class ServiceSettings(WorkerSettings):
@@ -119,3 +125,18 @@ class ServiceSettings(WorkerSettings):
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def unknown_settings(variables: Iterable[str]) -> Iterator[str]:
+    """A sentence for each variable that looks like a setting and is none, with the nearest one.
+
+    Args:
+        variables: Names in the environment.
+    """
+    of_us = {name.upper() for name in variables if name.upper().startswith(PREFIX)}
+    known = {CLIENTS_KEY, *(PREFIX + name.upper() for name in ServiceSettings.model_fields)}
+    for name in sorted(of_us - known):
+        if not name.startswith(OF_TESTS):
+            nearest = get_close_matches(name[len(PREFIX) :], [k[len(PREFIX) :] for k in known], 1)
+            meant = f" Did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+            yield f"There is no setting {name}; it changes nothing.{meant}"

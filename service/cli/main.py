@@ -44,6 +44,7 @@ def up(
     """Run gateway, worker and embedded engine until Ctrl-C."""
     from echocast.service.processes.up import run_service
 
+    _name_unknown_settings()
     settings = _settings(host=host, port=port, data_dir=data, workers=workers)
     run_service(settings, _say, retrains=retrain)
 
@@ -53,6 +54,7 @@ def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Run one gateway against ECHOCAST_REDIS_URL."""
     from echocast.service.processes.gateway import serve
 
+    _name_unknown_settings()
     settings = _settings(host=host, port=port, data_dir=data)
     _say(f"The gateway listens on {settings.host} port {settings.port} (Ctrl-C stops it).")
     serve(settings)
@@ -78,6 +80,7 @@ def beat(data: Data = None) -> None:
 
 def _become(module: str, data: Path | None) -> None:
     """Go on as ``python -m module``."""
+    _name_unknown_settings()
     if data is not None:
         os.environ["ECHOCAST_DATA_DIR"] = str(data)
     run_model([], module)
@@ -225,6 +228,13 @@ def _settings(**given: Any) -> ServiceSettings:
     from echocast.service.settings import ServiceSettings
 
     return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _name_unknown_settings() -> None:
+    from echocast.service.settings import unknown_settings
+
+    for sentence in unknown_settings(os.environ):
+        typer.echo(f"echocast: {sentence}", err=True)
 
 
 def _say(sentence: str) -> None:

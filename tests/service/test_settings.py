@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from echocast.service.settings import ServiceSettings
+from echocast.service.settings import ServiceSettings, unknown_settings
 from echocast.workers.settings import WorkerSettings
 
 DEFAULTS = """
@@ -41,6 +41,7 @@ head_limit_bytes 65536
 head_timeout_seconds 10.0
 host 127.0.0.1
 idempotency_ttl_seconds 86400
+institution
 janitor_seconds 5.0
 job_deadline_seconds 900.0
 job_timeout_seconds 1800.0
@@ -139,3 +140,44 @@ print(json.dumps([str(settings.archive_root), settings.queue_limit]))
     python = [sys.executable, "-c", code]
     done = subprocess.run(python, env=environment, capture_output=True, text=True, check=False)
     assert json.loads(done.stdout or "null") == [str(tmp_path / "store"), 7], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("ECHOCAST_RATE_PER_MINUT", "ECHOCAST_RATE_PER_MINUTE"),
+        ("ECHOCAST_REDIS", "ECHOCAST_REDIS_URL"),
+        ("ECHOCAST_KEYFILE", "ECHOCAST_KEYS_FILE"),
+        ("echocast_dat_dir", "ECHOCAST_DATA_DIR"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_nearest_one(variable: str, nearest: str) -> None:
+    (sentence,) = unknown_settings([variable, "PATH", "ECHOCAST_PORT", "echocast_port"])
+    assert sentence.startswith(f"There is no setting {variable.upper()};")
+    assert sentence.endswith(f"Did you mean {nearest}?")
+
+
+def test_a_setting_like_no_other_is_named_alone_and_known_ones_are_not() -> None:
+    assert [*unknown_settings(["ECHOCAST_XYZZY_QUX_42"])] == [
+        "There is no setting ECHOCAST_XYZZY_QUX_42; it changes nothing."
+    ]
+    known = [f"ECHOCAST_{name.upper()}" for name in NAMES]
+    assert not [*unknown_settings([*known, "ECHOCAST_KEY", "ECHOCAST_TEST_DATA"])]
+
+
+@pytest.mark.parametrize("command", ["up", "gateway", "worker", "trainer", "beat"])
+def test_every_process_names_unknown_settings_at_start(command: str, tmp_path: Path) -> None:
+    """A nonsensical umask ends each before it begins; the names come first."""
+    settings = {"ECHOCAST_DATA_DIRR": "x", "ECHOCAST_UMASK": "9", "ECHOCAST_DATA_DIR": "data"}
+    python = [sys.executable, "-m", "echocast.service.cli.main", command]
+    done = subprocess.run(
+        python,
+        env={**os.environ, **settings},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith("echocast: There is no setting ECHOCAST_DATA_DIRR;")
+    assert done.stderr.count("There is no setting") == 1
