@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +23,9 @@ from echocast.model.formats.netcdf_directions import (
     text,
 )
 from echocast.model.formats.packing import check_packing
-from echocast.model.formats.projections import cf_attributes, completed
+from echocast.model.formats.projections import named
 from echocast.model.frames import joined_notes
 from echocast.model.grid import Grid
-from echocast.model.projection_text import check_mapping, parsed_crs
 
 
 def read_grid(
@@ -139,19 +137,6 @@ def _mapping_name(text: str, axes: tuple[str, str]) -> str:
         if set(axes) <= set(coordinates.split()):
             return str(name)
     return str(pairs[0][0]) if pairs else text.strip()
-
-
-def named(crs: Mapping[str, Any]) -> dict[str, Any]:
-    """A grid mapping with its ``grid_mapping_name``, read from the WKT where it has only that.
-
-    Raises:
-        ContractViolation: A text of it could name a file, or its WKT is none.
-    """
-    wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
-    check_mapping(crs)
-    if "grid_mapping_name" in crs or not wkt:
-        return completed(dict(crs))
-    return {**cf_attributes(parsed_crs(str(wkt))), **crs}
 
 
 def _plain(value: Any) -> Any:

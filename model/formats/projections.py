@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.projection_text import MOST_TEXT, WKT_NAMES, check_mapping, mapping_crs
+from echocast.model.projection_text import (
+    MOST_TEXT,
+    WKT_NAMES,
+    check_mapping,
+    mapping_crs,
+    parsed_crs,
+)
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -57,6 +64,19 @@ def declared_mapping(crs: Any) -> dict[str, Any]:
             rule="grid-mapping",
         )
     return attributes
+
+
+def named(crs: Mapping[str, Any]) -> dict[str, Any]:
+    """A grid mapping with its ``grid_mapping_name``, read from the WKT where it has only that.
+
+    Raises:
+        ContractViolation: A text of it could name a file, or its WKT is none.
+    """
+    wkt = crs.get("crs_wkt") or crs.get("spatial_ref")
+    check_mapping(crs)
+    if "grid_mapping_name" in crs or not wkt:
+        return completed(dict(crs))
+    return {**cf_attributes(parsed_crs(str(wkt))), **crs}
 
 
 def _attribute(name: Any, value: Any) -> Any:
