@@ -12,6 +12,7 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -25,16 +26,19 @@ from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
 from echocast.model.inference.batch_threads import map_in_threads
+from echocast.model.inference.plausible_input import plausible_input
 from echocast.model.inference.postprocessing import Postprocessor, Prediction
 from echocast.model.inference.preprocessing import Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
 from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
 from echocast.model.network.network import SCALE_DBZ, Context, Network
+from echocast.model.plausibility import PLAUSIBILITY
 from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import RegistryReader, read_manifest
 
 __all__ = [
+    "ImplausibleInput",
     "Nowcaster",
     "Prediction",
     "Prepared",
@@ -46,6 +50,10 @@ __all__ = [
 SMALL_PIXELS = 128 * 128  # fewer of a frame are not worth a second thread
 
 Product = Literal["expected", "csi_optimal", "sharp"]
+
+
+class ImplausibleInput(UserWarning):
+    """Frames were replaced because they cannot follow the others."""
 
 
 class Nowcaster:
@@ -112,7 +120,7 @@ class Nowcaster:
         return self.finish(prepared, self.predict([prepared])[0])
 
     def prepare(self, frames: Frames, input_sha256: str | None = None) -> Prepared:
-        """Find the motion, align the frames, scale and pad them.
+        """Replace implausible frames, find the motion, align the frames, scale and pad them.
 
         Args:
             frames: As many as go in.
@@ -121,7 +129,7 @@ class Nowcaster:
         Raises:
             ContractViolation: Not the number of frames that go in.
         """
-        return prepare(frames, self.config, input_sha256)
+        return prepare(plausible_input(frames), self.config, input_sha256 or frames.sha256())
 
     def predict(
         self, batch: Sequence[Prepared], progress: Callable[[], None] = lambda: None
@@ -214,7 +222,8 @@ def predict(
 
     Where rain of a lead time would have come from beyond the grid the forecast is unknown;
     those pixels get the newest observation, in ``expected`` half-way to its mean, and 0 where
-    that is missing.
+    that is missing. Frames that cannot follow the others (empty after wet ones, repeated, a jump)
+    are replaced along the motion, with a warning.
 
     Args:
         frames: (time, height, width) in dBZ, oldest first, at least ten, the newest of which count;
@@ -230,14 +239,20 @@ def predict(
     Raises:
         ContractViolation: Wrong shape, unit or step.
         ValueError: An unknown product.
+
+    Warns:
+        ImplausibleInput: Frames were replaced.
     """
     if product not in get_args(Product):
         raise ValueError(f"The product is one of {get_args(Product)}, not {product!r}.")
     observed = Frames.of_array(frames, step_minutes=step_minutes, km_per_pixel=km_per_pixel)
     nowcaster = _shipped()
     observed, _ = split(observed, nowcaster.input_frames, InputContract())
-    forecast = nowcaster.nowcast(observed)
-    newest = np.nan_to_num(np.clip(observed.reflectivity_dbz[-1], 0, None), nan=0.0)
+    prepared = nowcaster.prepare(observed)
+    forecast = nowcaster.finish(prepared, nowcaster.predict([prepared])[0])
+    if PLAUSIBILITY in forecast.quality:
+        warnings.warn(forecast.quality[PLAUSIBILITY], ImplausibleInput, stacklevel=2)
+    newest = np.nan_to_num(prepared.newest_dbz, nan=0.0)
     guess = (newest + newest.mean()) / 2 if product == "expected" else newest
     values = np.clip(_chosen(forecast, product).reflectivity_dbz, 0, None)
     return np.where(np.isnan(values), guess, values)

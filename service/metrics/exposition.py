@@ -118,7 +118,7 @@ class StreamExposition:
             totals,
             self._sums.corrections(name),
             self._sums.speed(name),
-            self._stores.frames.set_aside_times(name),
+            self._stores.frames.aside.newest(name),
             self._stores.forecasts.compared(name),
         )
         known = self._remembered.get(name)

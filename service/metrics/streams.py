@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from echocast.model.rain_changes import KINDS
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,
@@ -42,6 +43,7 @@ from echocast.workers.streams.stream import Stream
 
 ROLES = (MODEL, CANARY, CHALLENGER, FALLBACK)
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
+DOUBTED = timedelta(hours=1)  # for which implausible frames are shown
 REFERENCE = timedelta(days=30)  # what today's intensities are compared with
 NAN = math.nan
 GAUGES = {
@@ -74,6 +76,7 @@ def families(
     yield from _reliability(stream, totals, leads)
     yield _corrections(stream, sums)
     yield from _inputs(stream, stores, sums)
+    yield _implausible(stream, stores)
     yield from _skill(stream, stores, sums, leads)
 
 
@@ -169,6 +172,21 @@ def _inputs(stream: Stream, stores: StreamStores, sums: CountSums) -> Iterator[M
         value = known.get(name)
         family.add_metric((stream.name,), NAN if value is None else value)
         yield family
+
+
+def _implausible(stream: Stream, stores: StreamStores) -> Metric:
+    """How many frames of the last hour of stream time cannot follow those before them."""
+    family = GaugeMetricFamily(
+        "echocast_stream_implausible_frames",
+        "Frames of an hour that cannot follow those before them and count as missing.",
+        labels=("stream", "kind"),
+    )
+    newest = stores.frames.newest_time(stream.name, implausible=True)
+    doubted = stores.frames.aside.newest(stream.name)
+    kinds = [one.kind for one in doubted if newest and newest - one.time < DOUBTED]
+    for kind in KINDS:
+        family.add_metric((stream.name, kind), kinds.count(kind))
+    return family
 
 
 def _skill(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -13,6 +15,7 @@ from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.frames import Grid
 from echocast.service.http.schemas import Answer, Scores
+from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.stream import (
     LONGEST_GAP_MINUTES,
     LONGEST_RETENTION_DAYS,
@@ -77,6 +80,16 @@ class StreamDeclaration(BaseModel):
         return Stream(name, grid=self.grid.grid() if self.grid else None, **fields)
 
 
+class ImplausibleFrame(Answer):
+    """A frame that cannot follow those before it, and counts as missing."""
+
+    time: datetime
+    kind: str
+    """``vanished``, ``appeared``, ``intensity`` (a jump of it) or ``frozen`` (repeated)."""
+    why: str
+    """What was found, and how much rain can do."""
+
+
 class StreamView(Answer):
     """The state of a stream."""
 
@@ -94,6 +107,9 @@ class StreamView(Answer):
     set_aside: list[datetime]
     """Frames of the newest two days that ended their workers and now count as missing; sent again
     with ``replace=true`` they are tried again."""
+    implausible: list[ImplausibleFrame]
+    """Frames of the newest two days that cannot follow those before them and count as missing; sent
+    again with ``replace=true`` they are believed."""
 
     @classmethod
     def of(
@@ -102,7 +118,7 @@ class StreamView(Answer):
         grid: Grid | None,
         newest: datetime | None,
         latest: datetime | None,
-        set_aside: list[datetime],
+        set_aside: Sequence[SetAside],
     ) -> Self:
         """The view of a stream."""
         fields = {name: value for name, value in stream.__dict__.items() if name != "grid"}
@@ -111,7 +127,8 @@ class StreamView(Answer):
             shape=shape,
             newest_frame=newest,
             latest_forecast=latest,
-            set_aside=set_aside,
+            set_aside=[one.time for one in set_aside if not one.kind],
+            implausible=[ImplausibleFrame(**asdict(one)) for one in set_aside if one.kind],
             **fields,
         )
 

@@ -131,7 +131,7 @@ class Streams:
             origin.grid if origin else stream.grid,
             self.stores.frames.newest_time(name),
             latest.forecast_reference_time if latest else None,
-            self.stores.frames.set_aside_times(name),
+            self.stores.frames.aside.newest(name),
         )
 
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
@@ -202,7 +202,7 @@ class Streams:
     async def _span(
         self, name: str, first: datetime | None, last: datetime | None, longest: timedelta
     ) -> TimeSpan:
-        newest = await asyncio.to_thread(self.stores.frames.newest_time, name)
+        newest = await asyncio.to_thread(self.stores.frames.newest_time, name, implausible=True)
         until = last.astimezone(UTC) if last else newest or datetime.now(UTC)
         since = first.astimezone(UTC) if first else last_day(until).first
         if since > until:

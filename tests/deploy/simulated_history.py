@@ -17,6 +17,7 @@ from prometheus_client.core import Metric
 
 from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import Drift
+from echocast.model.rain_changes import KINDS
 from echocast.model.verification.counts import (
     CANARY,
     CLASSES,
@@ -125,6 +126,8 @@ def _input(blocks: Sequence[Block]) -> Iterator[tuple[Sample, float]]:
         "dbz_stability_index": stability_index(today, reference),
         "dbz_percentile_95": percentile_dbz(today),
     }
+    for kind in KINDS:
+        yield _sample("implausible_frames", {"stream": STREAM, "kind": kind}), 0.0
     for name, value in values.items():
         if value is not None:
             yield _sample(name, {"stream": STREAM}), value

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import ContractViolation
-from echocast.model.nowcaster import predict
+from echocast.model.nowcaster import ImplausibleInput, predict
 from echocast.model.synthetic.storms import storm
+from tests.model.smooth_rain import STEP, rain
 
 STORM = np.clip(np.nan_to_num(storm(5, height=72, width=90).reflectivity_dbz), 0, None)
 
@@ -60,3 +61,37 @@ def test_what_is_refused(frames, options, rule):
 def test_an_unknown_product_is_refused():
     with pytest.raises(ValueError, match="csi_optimal"):
         predict(STORM[:10], step_minutes=6.0, product="best")
+
+
+FAULTS = {
+    "emptied": lambda images: images[-1].fill(0),
+    "half emptied": lambda images: images[-1][:64].fill(0),
+    "10 dB stronger": lambda images: np.add(images[-1], 10, out=images[-1], where=images[-1] > 0),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_newest_image_is_replaced_by_what_the_frames_before_show(fault):
+    images = rain()
+    right = predict(images, step_minutes=STEP)
+    FAULTS[fault](images)
+    with pytest.warns(ImplausibleInput, match="counts as missing"):
+        answer = predict(images, step_minutes=STEP)
+    assert np.isfinite(answer).all()
+    for lead in (0, 4, 9):
+        area, true_area = ((field[lead] >= 20).mean() for field in (answer, right))
+        assert 0.5 * true_area < area < 1.5 * true_area
+        assert (answer[lead] > 5).mean() < 1 / 3
+
+
+def test_one_image_repeated_gives_a_forecast_and_a_warning():
+    with pytest.warns(ImplausibleInput, match="repeats"):
+        answer = predict(np.repeat(rain()[:1], 10, 0), step_minutes=STEP)
+    assert answer[0].max() > 30
+
+
+def test_rain_that_left_a_small_domain_does_not_come_back():
+    images = rain()[:, 36:84, 20:84]
+    images[-1] = 0
+    with pytest.warns(ImplausibleInput, match="The forecast is dry"):
+        assert not predict(images, step_minutes=10).any()

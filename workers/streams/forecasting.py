@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
-import numpy as np
-
 from echocast.model.errors import ContractViolation
-from echocast.model.extrapolation.motion import estimate_motion, extrapolate
-from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
+from echocast.model.forecast import ForecastStream
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import FrameHeader, StreamFrame
-from echocast.model.frames import Frames
-from echocast.model.grid import FloatArray
+from echocast.model.inference.plausible_input import DEGRADED, plausible_input
+from echocast.model.plausibility import PLAUSIBILITY
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.streams.aside_store import SetAside
+from echocast.workers.streams.fallback import fallback_forecast
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.input_frames import ChosenFrames, assemble, choose
 from echocast.workers.streams.paths import TimeSpan
@@ -58,7 +57,7 @@ class Forecasting:
             return []
         issued = self._stores.forecasts.listing(stream.name, span)
         served = {forecast.forecast_reference_time for forecast in issued if forecast.served}
-        headers = self._stores.frames.headers(stream.name, span)
+        headers = self._stores.frames.headers(stream.name, span, implausible=True)
         return [h.time for h in headers if not h.late and h.time not in served]
 
     def request_nowcast(self, stream: Stream, time: datetime) -> None:
@@ -124,25 +123,36 @@ class Forecasting:
         """
         stream = self._stores.streams.stream(job.stream)
         reference = job.forecast_reference_time
-        reach = TimeSpan(reference - input_frames * stream.step - stream.longest_gap, reference)
-        known = {header.time for header in self._stores.frames.headers(stream.name, reach)}
         origin = self._stores.streams.origin(stream.name)
+        known = self._known(stream, reference, input_frames)
+        doubt = self._stores.frames.aside.get(stream.name, reference)
+        doubt = doubt if doubt and doubt.kind else None
         while True:
-            if reference not in known or origin is None:
+            newest = _newest(stream, reference, known) if doubt else reference
+            if (reference not in known and doubt is None) or origin is None:
                 raise ContractViolation(
                     f"The stream {stream.name!r} has no frame of {reference.isoformat()} any more.",
                     rule="frame-count",
                 )
-            choice = choose(stream, reference, known, input_frames)
+            choice = choose(stream, newest, known, input_frames)
             observed = self._loaded(stream.name, choice)
             if len(observed) == len(choice.sources):
                 break
             known -= set(choice.sources) - observed.keys()  # gone or damaged: as if missing
-        frames = assemble(origin.grid, choice, observed)
-        if choice.complete:
+            doubt = None if newest == reference else doubt
+        frames = plausible_input(assemble(origin.grid, choice, observed))
+        if choice.complete and newest == reference and DEGRADED not in frames.notes:
             return JobInput(frames, choice.quality)
-        fallback = fallback_forecast(frames, stream.step, leads, choice.quality)
-        return JobInput(frames, choice.quality, fallback)
+        notes = {**choice.quality, **_replaced(doubt, newest)}
+        fallback = fallback_forecast(frames, stream.step, leads, notes, reference)
+        return JobInput(frames, notes, fallback)
+
+    def _known(self, stream: Stream, reference: datetime, input_frames: int) -> set[datetime]:
+        """Valid times of the frames that a nowcast may be made from."""
+        reach = TimeSpan(
+            reference - (input_frames + 1) * stream.step - 2 * stream.longest_gap, reference
+        )
+        return {header.time for header in self._stores.frames.headers(stream.name, reach)}
 
     def _loaded(self, stream: str, choice: ChosenFrames) -> dict[datetime, StreamFrame]:
         """The sources of a choice that are there."""
@@ -169,7 +179,7 @@ class Forecasting:
 
     def _roles(self, job: Job, forecast: ForecastStream) -> tuple[str, ...]:
         """As what the forecast is scored: without the network it is no model's."""
-        if "degraded" in forecast.quality:
+        if DEGRADED in forecast.quality:
             return (FALLBACK,)
         if job.product in COMPARED:
             return (job.product,)
@@ -197,39 +207,20 @@ def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobR
     )
 
 
-def fallback_forecast(
-    frames: Frames, step: timedelta, leads: int, quality: Mapping[str, str]
-) -> Forecast:
-    """A forecast without the network.
-
-    Args:
-        frames: One frame is repeated; more are extrapolated along their motion.
-        step: Time between frames and between lead times.
-        leads: Lead times to forecast.
-        quality: What a reader should know.
-    """
-    name = "extrapolation" if len(frames) > 1 else "persistence"
-    observed = np.clip(frames.reflectivity_dbz, 0, None)
-    still = np.broadcast_to(observed[-1], (leads, *frames.grid.shape))
-    motion = estimate_motion(observed, frames.grid.pixel_size_km)
-    moved = extrapolate(observed[-1], motion, leads)
-    unknown = np.isnan(moved) | np.isnan(still)
-    extrapolation, persistence = (
-        _timed(frames, step, np.where(unknown, np.nan, values)) for values in (moved, still)
-    )
-    return Forecast(
-        frames=extrapolation if len(frames) > 1 else persistence,
-        extrapolation=extrapolation,
-        persistence=persistence,
-        forecast_reference_time=frames.times[-1],
-        model=ModelIdentity(name, "1", ""),
-        input_sha256=frames.sha256(),
-        quality={**frames.notes, **quality},
-    )
+def _newest(stream: Stream, reference: datetime, known: Collection[datetime]) -> datetime:
+    """The frame before an implausible one that a nowcast starts from; that itself without any."""
+    near = (time for time in known if reference - time <= stream.longest_gap)
+    return max(near, default=reference)
 
 
-def _timed(frames: Frames, step: timedelta, values_dbz: FloatArray) -> Frames:
-    """Values at their valid times; dry pixels get the product's floor."""
-    times = [frames.times[-1] + step * (lead + 1) for lead in range(len(values_dbz))]
-    floored = np.where(values_dbz <= 0, frames.no_rain_dbz, values_dbz).astype(np.float32)
-    return frames.derived(floored, times)
+def _replaced(doubt: SetAside | None, newest: datetime) -> dict[str, str]:
+    """What a reader should know where the newest frame is implausible."""
+    if doubt is None:
+        return {}
+    made = f"extrapolation of the frames up to {newest.isoformat()}"
+    if newest == doubt.time:
+        made = "persistence of an implausible image, without any other that is near enough"
+    return {
+        PLAUSIBILITY: f"The image of {doubt.time.isoformat()} counts as missing. {doubt.why}",
+        DEGRADED: f"Made by {made}.",
+    }

@@ -1,7 +1,7 @@
 """FrameStore: the observed frames of streams as files, one object a frame.
 
-A frame that ended its workers, or that is damaged, is set aside: an object beside it says so, and
-for all who look for frames in a span there is none.
+A frame that ended its workers, that is damaged, or that cannot follow the frames before it, is set
+aside: an object beside it says so, and for all who look for frames in a span there is none.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections import OrderedDict
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
 from echocast.model.frames import FloatArray
+from echocast.model.plausibility import PLAUSIBILITY
 from echocast.workers.archive.damage import DAMAGE, FRAME
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import NotInArchive, StreamConflict
+from echocast.workers.streams.aside_store import AsideStore, SetAside
 from echocast.workers.streams.paths import (
     ASIDE,
     TimeSpan,
@@ -76,11 +77,14 @@ class FrameStore:
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self.aside = AsideStore(files)
         self._remembered = lru_cache(REMEMBERED)(self._read)
         self._decoded = DecodedFrames(DECODED_BYTES)
 
     def put(self, stream: str, frame: StreamFrame | PackedFrame, *, replace: bool) -> str:
         """Store a frame: ``created``, ``same`` or ``replaced``; over a damaged one in any case.
+
+        An implausible frame that is sent again as it was, to replace itself, is believed.
 
         Raises:
             StreamConflict: Another frame is there and must not be replaced.
@@ -99,25 +103,17 @@ class FrameStore:
                     f"The stream {stream!r} has another frame of {time.isoformat()} already;"
                     " send it with replace=true to replace it."
                 )
-            late = earlier.header.late  # its forecast may be due still
-            frame = replace_fields(frame, header=replace_fields(frame.header, late=late))
+            header = replace_fields(frame.header, late=earlier.header.late)  # it may be due still
+            if lifted and earlier.header.sha256 == header.sha256:
+                header = _believed(header, self.aside.get(stream, time))
+            frame = replace_fields(frame, header=header)
         self._files.put(path, frame.to_bytes())
         self._files.delete(aside)
         return "replaced" if replace else "created"
 
-    def set_aside(self, stream: str, time: datetime, why: str) -> None:
-        """Have a frame count as missing until it is replaced; its file stays."""
-        self._files.put(aside_path(stream, time), encoded({"why": why}))
-
     def set_aside_times(self, stream: str) -> list[datetime]:
-        """Which frames of the newest two days were set aside, oldest first."""
-        folders = day_folders(self._files, f"frames/{stream}", newest_first=True)
-        return sorted(
-            time_of(entry.name)
-            for folder in islice(folders, 2)
-            for entry in self._files.listing(folder)
-            if entry.name.endswith(ASIDE)
-        )
+        """Which frames of the newest two days ended their workers or are damaged, oldest first."""
+        return [one.time for one in self.aside.newest(stream) if not one.kind]
 
     def get(self, stream: str, time: datetime) -> StreamFrame | None:
         """The frame of a time, None where there is none or a damaged one."""
@@ -138,19 +134,28 @@ class FrameStore:
         version = self._files.version(path)
         return None if version is None else self._header(path, version)
 
-    def headers(self, stream: str, span: TimeSpan) -> list[FrameHeader]:
-        """The frames of a span that were not set aside, oldest first."""
-        read = (self._header(entry.path, entry.version) for entry in self._in(stream, span))
+    def headers(
+        self, stream: str, span: TimeSpan, *, implausible: bool = False
+    ) -> list[FrameHeader]:
+        """The frames of a span, oldest first.
+
+        Args:
+            stream: Its name.
+            span: Of their times.
+            implausible: Whether also those that are set aside as such; others never are.
+        """
+        entries = self._in(stream, span, implausible=implausible)
+        read = (self._header(entry.path, entry.version) for entry in entries)
         return [header for header in read if header is not None]
 
     def times(self, stream: str, span: TimeSpan) -> list[datetime]:
         """When the frames of a span are valid, oldest first, from their names."""
         return [time_of(entry.name) for entry in self._in(stream, span)]
 
-    def newest_time(self, stream: str) -> datetime | None:
-        """When the newest frame is valid, None before the first."""
+    def newest_time(self, stream: str, *, implausible: bool = False) -> datetime | None:
+        """When the newest frame is valid, of plausible ones or of all; None before the first."""
         for folder in day_folders(self._files, f"frames/{stream}", newest_first=True):
-            if entries := self._frames(folder):
+            if entries := self._frames(folder, implausible=implausible):
                 return time_of(entries[-1].name)
         return None
 
@@ -161,15 +166,22 @@ class FrameStore:
                 return time_of(entries[0].name)
         return None
 
-    def _in(self, stream: str, span: TimeSpan) -> list[Entry]:
-        days = (self._frames(day_folder("frames", stream, day)) for day in span.days())
+    def _in(self, stream: str, span: TimeSpan, *, implausible: bool = False) -> list[Entry]:
+        folders = (day_folder("frames", stream, day) for day in span.days())
+        days = (self._frames(folder, implausible=implausible) for folder in folders)
         return [entry for day in days for entry in day if time_of(entry.name) in span]
 
-    def _frames(self, folder: str) -> list[Entry]:
+    def _frames(self, folder: str, *, implausible: bool = False) -> list[Entry]:
         """The frames of a day that were not set aside, from names alone."""
         entries = self._files.listing(folder)
-        aside = {time_of(entry.name) for entry in entries if entry.name.endswith(ASIDE)}
-        return [e for e in entries if time_of(e.name) not in aside] if aside else entries
+        aside = [entry for entry in entries if entry.name.endswith(ASIDE)]
+        if not aside:
+            return entries
+        no_frames = {time_of(entry.name) for entry in aside}
+        if implausible:
+            no_frames -= {one.time for one in self.aside.read(aside) if one.kind}
+        frames = (entry for entry in entries if entry not in aside)
+        return [entry for entry in frames if time_of(entry.name) not in no_frames]
 
     def _header(self, path: str, version: str) -> FrameHeader | None:
         try:
@@ -203,3 +215,11 @@ class FrameStore:
                 self._files.create(aside, encoded({"why": why}))
             except OSError as failure:
                 log.warning("%s can't be set aside now: %s", path, failure)
+
+
+def _believed(header: FrameHeader, aside: SetAside | None) -> FrameHeader:
+    """The header of a frame that was sent again although it was implausible."""
+    if aside is None or not aside.kind:
+        return header
+    note = f"The image of {aside.time.isoformat()} was sent twice and is believed. {aside.why}"
+    return replace_fields(header, notes={**header.notes, PLAUSIBILITY: note})

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from echocast.model.extrapolation.motion import Motion, Trajectory, carry, estimate_motion
+from echocast.model.extrapolation.bridging import interpolate
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid, joined_notes
 from echocast.model.grid import FloatArray
@@ -105,32 +105,3 @@ def _interpolated(observed: Mapping[datetime, StreamFrame], time: datetime) -> F
     later = min(other for other in observed if other > time)
     share = (time - earlier) / (later - earlier)
     return interpolate(observed[earlier].reflectivity_dbz, observed[later].reflectivity_dbz, share)
-
-
-def interpolate(earlier_dbz: FloatArray, later_dbz: FloatArray, share: float) -> FloatArray:
-    """A frame between two others: both carried along the motion to its time, then weighted.
-
-    Args:
-        earlier_dbz: (height, width) in dBZ, NaN where missing.
-        later_dbz: Likewise.
-        share: Part of the way from the earlier to the later frame, 0..1.
-
-    Returns:
-        (height, width) in dBZ; where one of both is missing, the other.
-    """
-    pair = np.clip(np.stack([earlier_dbz, later_dbz]), 0, None)
-    motion = estimate_motion(pair)
-    forward = carry(pair[0], _moved(motion, -share))
-    backward = carry(pair[1], _moved(motion, 1 - share))
-    mixed = (1 - share) * forward + share * backward
-    filled = np.where(np.isnan(forward), backward, np.where(np.isnan(backward), forward, mixed))
-    return filled.astype(np.float32)
-
-
-def _moved(motion: Motion, steps: float) -> Trajectory:
-    """Points some steps along the motion."""
-    height, width = motion.u.shape
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return Trajectory(
-        (x + steps * motion.u).astype(np.float32), (y + steps * motion.v).astype(np.float32)
-    )

@@ -125,6 +125,7 @@ class StreamProcessing:
     def on_frame(self, name: str, time: datetime) -> None:
         """A frame came or was replaced: forecast from it, and score what it shows."""
         stream = self.stores.streams.stream(name)
+        self.scorer.examination.examine(stream, time)
         self._request_nowcasts(stream, [time])
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
@@ -167,7 +168,7 @@ class StreamProcessing:
         return published
 
     def _sweep(self, name: str) -> int:
-        newest = self.stores.frames.newest_time(name)
+        newest = self.stores.frames.newest_time(name, implausible=True)
         if newest is None:
             return 0
         stream = self.stores.streams.stream(name)

@@ -1,5 +1,7 @@
 """Scorer: counts every issued forecast at every frame at one of its valid times, once.
 
+Frames that cannot follow those before them are set aside first: they show no weather.
+
 What is still to be counted follows from the files, so any worker may count, in any order, at any
 time and again. Counts are written first and added to the engine's sums second; what a killed
 process left undone, the next one finds.
@@ -26,6 +28,7 @@ from echocast.workers.streams.count_store import CountedFrame
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import HASH_LENGTH, CountKey, TimeSpan
+from echocast.workers.streams.plausibility import FrameExamination
 from echocast.workers.streams.stores import StreamStores
 
 LONGEST_LEAD = timedelta(hours=24)
@@ -73,6 +76,7 @@ class Scorer:
     """
 
     def __init__(self, stores: StreamStores, sums: CountSums) -> None:
+        self.examination = FrameExamination(stores)
         self._stores = stores
         self._sums = sums
 
@@ -97,6 +101,8 @@ class Scorer:
     def score_span(self, stream: str, span: TimeSpan) -> int:
         """Count and add what is missing in a span of valid times; how much was missing."""
         pending = self.pending(stream, span)
+        if self._examine(stream, pending):
+            pending = self.pending(stream, span)
         for counts in self._count(stream, pending):
             self._add(stream, counts)
         not_added = pending.valid - self._sums.added_pairs(stream, span)
@@ -104,6 +110,14 @@ class Scorer:
             self._add(stream, counts)
         self._drop_outdated(stream, span, pending)
         return len(pending.missing)
+
+    def _examine(self, stream: str, pending: PendingCounts) -> bool:
+        """Examine the frames that nothing was counted at; whether one of them is set aside."""
+        declared = self._stores.streams.stream(stream)
+        times = sorted({key.valid_time for key in pending.missing})
+        for time in times:
+            self.examination.examine(declared, time)
+        return any(self._stores.frames.aside.get(stream, time) for time in times)
 
     def stored(
         self, pending: PendingCounts, keys: Collection[CountKey]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from echocast.workers.archive.files import Files
+from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.count_store import CountStore
 from echocast.workers.streams.forecast_store import ForecastStore
 from echocast.workers.streams.frame_store import FrameStore
@@ -36,15 +37,16 @@ class StreamStores:
             files, StreamStore(files), FrameStore(files), ForecastStore(files), CountStore(files)
         )
 
-    def set_aside(self, stream: str, time: datetime, why: str) -> None:
+    def set_aside(self, stream: str, time: datetime, why: str, kind: str = "") -> None:
         """Have a frame count as missing, and say so."""
-        self.frames.set_aside(stream, time, why)
+        self.frames.aside.put(stream, SetAside(time, why, kind))
         log.error(
             "The frame of %s of the stream %s is set aside and counts as missing: %s Send it again"
-            " with replace=true to have it tried again.",
+            " with replace=true to have it %s.",
             time.isoformat(),
             stream,
             why,
+            "believed" if kind else "tried again",
         )
 
     def remove_old(self, stream: Stream, newest: datetime) -> int:

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from echocast.model.rain_changes import KINDS
 from echocast.model.registry.registry import RegistryReader
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors
@@ -121,6 +122,24 @@ def test_frames_set_aside_and_storms_are_told(connection: EngineClient, tmp_path
     bench.stores.set_aside("poisoned", START + 5 * STEP, "It was deadly.")
     assert f"{aside} 1.0" in lines_of(exposition)
     assert bench.stores.frames.set_aside_times("poisoned") == [START + 5 * STEP]
+
+
+def test_implausible_frames_of_the_last_hour_are_counted_by_kind(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, connection, "doubted")
+    exposition = exposition_of(bench)
+    for slot in range(20):
+        bench.put(slot, slot)
+    gauge = 'echocast_stream_implausible_frames{kind="%s",stream="doubted"} %s.0'
+    before = lines_of(exposition)
+    assert {gauge % (kind, 0) for kind in KINDS} <= set(before)
+    for slot, kind in ((2, "frozen"), (15, "frozen"), (18, "vanished"), (19, "frozen")):
+        bench.stores.set_aside("doubted", START + slot * STEP, "It cannot be.", kind)
+    after = set(lines_of(exposition))
+    counts = {"vanished": 1, "appeared": 0, "intensity": 0, "frozen": 2}
+    assert {gauge % pair for pair in counts.items()} <= after
+    assert 'echocast_stream_set_aside_frames{stream="doubted"} 0.0' in after
 
 
 def test_a_challenger_is_methods_from_its_first_forecast_on(

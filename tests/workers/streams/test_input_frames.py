@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from echocast.model.grid import FloatArray
-from echocast.workers.streams.forecasting import fallback_forecast
-from echocast.workers.streams.input_frames import assemble, choose, interpolate
+from echocast.workers.streams.fallback import fallback_forecast
+from echocast.workers.streams.input_frames import assemble, choose
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
@@ -83,31 +82,6 @@ def test_frames_are_loaded_in_order_with_the_bridged_ones_between() -> None:
             values = frames[time].reflectivity_dbz
             np.testing.assert_array_equal(assembled.reflectivity_dbz[index], values)
     assert assembled.no_rain_dbz == -32
-
-
-def blob(column: float) -> FloatArray:
-    y, x = np.mgrid[:64, :96]
-    field = 55 - ((y - 32) ** 2 + (x - column) ** 2) / 12
-    return np.clip(field, 0, None).astype(np.float32)
-
-
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_moving_cell_is_interpolated_where_it_was(share: float) -> None:
-    between = interpolate(blob(40), blob(48), share)
-    truth = blob(40 + 8 * share)
-    mean = (1 - share) * blob(40) + share * blob(48)
-    assert np.abs(between - truth).mean() < 0.4 * np.abs(mean - truth).mean()
-    assert between.max() == pytest.approx(55, abs=2)
-
-
-def test_interpolation_takes_the_other_frame_where_one_is_missing() -> None:
-    earlier, later = blob(40), blob(40)
-    earlier[:, :20] = np.nan
-    later[:, 80:] = np.nan
-    between = interpolate(earlier, later, 0.5)
-    assert np.isfinite(between).all()
-    both = np.full((64, 96), np.nan, np.float32)
-    assert np.isnan(interpolate(both, both, 0.5)).all()
 
 
 def test_without_the_network_a_lonely_frame_stays_and_several_move_on() -> None:

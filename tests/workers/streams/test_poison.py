@@ -124,7 +124,7 @@ def test_a_frame_whose_nowcast_kills_three_workers_is_set_aside(
 ) -> None:
     stage = make_stage("tests.workers.worker_with_fake")
     for slot in range(9):
-        stage.stores.frames.put("radar", stream_frame(slot, 1, late=True), replace=True)
+        stage.stores.frames.put("radar", stream_frame(slot, 10 + slot, late=True), replace=True)
     stage.send(frame(9, rain(1), fake="kill"))
     stage.until(stage.aside)
     assert stage.aside() == [START + 9 * STEP]

@@ -39,9 +39,14 @@ class Stage:
         self.processing.stores.streams.set_origin(stream, Origin(GRID, 0))
 
     def put(
-        self, slot: int, seed: int = 1, *, late: bool = False, received: datetime | None = None
+        self,
+        slot: int,
+        seed: int | None = None,
+        *,
+        late: bool = False,
+        received: datetime | None = None,
     ) -> None:
-        frame = stream_frame(slot, seed, late=late)
+        frame = stream_frame(slot, slot if seed is None else seed, late=late)
         if received:
             frame = replace(frame, header=replace(frame.header, received=received))
         self.processing.stores.frames.put("radar", frame, replace=True)
