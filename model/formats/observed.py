@@ -8,10 +8,11 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.odim_tree import look_up, text
+from echocast.model.formats.odim_tree import text
 
 MOST_LEADS = 10_000  # a list of lead times that claims more is not read
 LEADS = ("forecast_period", "forecast_lead_time", "lead_time", "leadtime")
+WORDS = {"simulated", *LEADS}
 FALSE = ("", "0", "0.0", "false", "no", "none")
 
 
@@ -48,11 +49,13 @@ def check_observed_odim(groups: tuple[h5py.Group, ...], where: str) -> None:
     Raises:
         ContractViolation: It does.
     """
-    for name in ("simulated", *LEADS):
-        for kind in ("how", "what"):
-            value = look_up(kind, name, *groups)
-            if value is not None and text(value).lower() not in FALSE:
-                raise _forecast(where, f"its {kind}/{name} is {short(text(value))}")
+    nearest: dict[str, object] = {}
+    for holder in (group.get(kind) for kind in ("how", "what") for group in groups):
+        for name in WORDS.intersection(() if holder is None else holder.attrs):
+            nearest.setdefault(f"{holder.name.rpartition('/')[2]}/{name}", holder.attrs[name])
+    for name, value in nearest.items():
+        if text(value).lower() not in FALSE:
+            raise _forecast(where, f"its {name} is {short(text(value))}")
 
 
 def _forecast(where: str, why: str) -> ContractViolation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,7 +13,7 @@ from echocast.model.earth import to_plane, turn_of
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.odim_corners import DIAGONALS, Box, Point
-from echocast.model.formats.odim_tree import look_up, number, text
+from echocast.model.formats.odim_tree import nearest_attributes, number, text
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid import KM_PER_DEGREE
@@ -41,8 +43,8 @@ def odim_grid(
     Raises:
         ContractViolation: The projection is unknown, or corners and pixel size disagree.
     """
-    attributes = _Where(file, dataset, where)
-    projdef, degrees = look_up("where", "projdef", dataset, file), attributes.corners()
+    attributes = _Where(nearest_attributes("where", dataset, file), where)
+    projdef, degrees = attributes.given.get("projdef"), attributes.corners()
     if projdef is None or not any(set(pair) <= set(degrees) for pair in DIAGONALS):
         return Grid.of_pixels(shape[0], shape[1]), {}
     crs, earth_note = with_earth_in_metres(parsed_crs(text(projdef)))
@@ -70,13 +72,12 @@ def _metres_per_degree(box: Box) -> tuple[float, float]:
 class _Where:
     """What the groups ``where`` of a file say in numbers."""
 
-    file: h5py.File
-    dataset: h5py.Group
+    given: Mapping[str, Any]
     name: str
 
     def number(self, attribute: str) -> float | None:
         """An attribute; None where the file has none."""
-        value = look_up("where", attribute, self.dataset, self.file)
+        value = self.given.get(attribute)
         return None if value is None else number(value, attribute)
 
     def corners(self) -> dict[str, Point]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import h5py
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.odim_tree import look_up, numbered, text
+from echocast.model.formats.odim_tree import nearest_attributes, numbered, text
 from echocast.model.formats.units import RadarUnit
 
 QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE", "ACRR")  # the first of a file is read
@@ -36,7 +37,11 @@ class Layer:
 
     def what(self, name: str) -> Any:
         """An attribute of the nearest ``what`` group, None where there is none."""
-        return look_up("what", name, self.data, self.dataset)
+        return self._what.get(name)
+
+    @cached_property
+    def _what(self) -> dict[str, Any]:
+        return nearest_attributes("what", self.data, self.dataset)
 
     @property
     def quantity(self) -> str:
@@ -50,8 +55,8 @@ class Layer:
 
     @property
     def end(self) -> tuple[str, str]:
-        """Date and clock of the end of its data, as they are written."""
-        return text(self.what("enddate")), text(self.what("endtime"))
+        """Date and clock of the end of its data, in words that sort as the times do."""
+        return text(self.what("enddate")), text(self.what("endtime")).rjust(6, "0")
 
 
 def odim_layers(file: h5py.File, variable: str | None, where: str) -> list[Layer]:

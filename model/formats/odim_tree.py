@@ -41,6 +41,15 @@ def look_up(kind: str, name: str, *groups: h5py.Group) -> Any:
     return None
 
 
+def nearest_attributes(kind: str, *groups: h5py.Group) -> dict[str, Any]:
+    """All attributes of the subgroups ``kind`` of some groups; the first group's count."""
+    attributes: dict[str, Any] = {}
+    for group in reversed(groups):
+        holder = group.get(kind)
+        attributes |= {} if holder is None else dict(holder.attrs)
+    return attributes
+
+
 def number(value: Any, name: str) -> float:
     """An attribute of one number.
 
