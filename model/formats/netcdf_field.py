@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import netCDF4
@@ -12,6 +12,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
+from echocast.model.formats.relation import stated_relation
 from echocast.model.formats.units import ACCEPTED, RadarUnit, is_dbz, radar_unit, refused_unit
 
 REFLECTIVITY_NAME = "equivalent_reflectivity_factor"
@@ -37,15 +38,17 @@ class RadarField:
         variable: The NetCDF variable.
         unit: What its values are: reflectivity, a rain rate or an amount of rain.
         attributes: Attributes of the file, overlaid by those of the variable.
+        relation_notes: How its Z-R relation was read.
     """
 
     variable: Variable
     unit: RadarUnit
     attributes: Mapping[str, Any]
+    relation_notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> dict[str, str]:
-        """How its unit was read, where a reader might not expect it."""
+        """How its unit and its Z-R relation were read, where a reader might not expect it."""
         name = _text(self.variable, "standard_name")
         kinds = {REFLECTIVITY_NAME: "reflectivity"}
         kinds |= dict.fromkeys(RATE_NAMES, "rate") | dict.fromkeys(AMOUNT_NAMES, "amount")
@@ -56,7 +59,7 @@ class RadarField:
                 f"The standard name {name!r} and the units {short(units)!r} disagree; the values"
                 f" were read as {'' if kind == 'reflectivity' else 'rain '}{kind}."
             )
-        return {"units": " ".join(notes)} if notes else {}
+        return {**self.relation_notes, **({"units": " ".join(notes)} if notes else {})}
 
 
 def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarField:
@@ -78,7 +81,9 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     check_packing(variable, where, by_library=False)
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
-    return RadarField(variable, _unit(variable, where), attributes)
+    unit = _unit(variable, where)
+    relation, notes = ({}, {}) if unit.kind == "reflectivity" else stated_relation(attributes)
+    return RadarField(variable, unit, {**attributes, **relation}, notes)
 
 
 def _unit(variable: Variable, where: str) -> RadarUnit:

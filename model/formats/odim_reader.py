@@ -23,6 +23,7 @@ from echocast.model.formats.odim_layers import Layer, odim_layers
 from echocast.model.formats.odim_times import layer_times
 from echocast.model.formats.odim_tree import is_odim, look_up, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
+from echocast.model.formats.relation import stated_relation
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
@@ -62,7 +63,9 @@ def read_odim(
         values = np.stack(
             [_reflectivity(*pair, path) for pair in zip(layers, factors, strict=True)]
         )
-        notes = {**times.notes, **place}
+        is_rain = layers[0].unit.kind != "reflectivity"
+        zr_note = stated_relation(_zr(layers[0]))[1] if is_rain else {}
+        notes = {**times.notes, **place, **zr_note}
         return Frames(values, times.times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), notes)
 
 
