@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from echocast.service.decoding.multipart import MultipartFiles
-from echocast.service.decoding.uploads import Upload
+from echocast.service.decoding.uploads import BODY, Upload
 from echocast.service.errors import MalformedBody
 from echocast.service.http.arrival import arriving
 from echocast.service.http.media_types import JSON_TYPES, MULTIPART_TYPE, media_type
@@ -41,7 +41,7 @@ async def receive_upload(
 
 
 async def _receive_plain(stream: AsyncIterator[bytes], upload: Upload) -> None:
-    file = upload.open("The body")
+    file = upload.open(BODY)
     async for data in stream:
         file.write(data)
     if not file.handle.tell():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+BODY = "the body"  # what is called so where it has no name
+
 
 @dataclass(eq=False)
 class UploadedFile:
@@ -64,7 +66,7 @@ class Upload:
         """A message in which the caller's file names stand instead of ours."""
         for file in self.files:
             message = message.replace(str(file.path), file.name).replace(file.path.name, file.name)
-        return message
+        return f"T{message[1:]}" if message.startswith(BODY) else message
 
 
 def _file_sha256(path: Path) -> str:
