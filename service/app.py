@@ -12,7 +12,8 @@ from fastapi_offline import FastAPIOffline
 
 from echocast import __version__
 from echocast.model.registry.registry import Registry
-from echocast.service.auth.keys import KeyRing, load_keys
+from echocast.service.auth.audit import AuditLog
+from echocast.service.auth.key_ring import KeyRing, load_keys
 from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
@@ -163,6 +164,7 @@ async def running(
         ForecastFiles(nowcasts.archive, renderings),
         of_streams,
         exposition,
+        AuditLog(settings.audit_directory, settings.audit_limit_bytes),
     )
     async with AsyncExitStack() as stack:
         for close in (nowcasts.store.close, of_streams.close, scratch.close):

@@ -13,7 +13,9 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.model.errors import short
 from echocast.service.auth.account import Account, current_account
-from echocast.service.auth.keys import Key, KeyRing
+from echocast.service.auth.audit import AuditLog, RequestAudit
+from echocast.service.auth.key_ring import KeyRing
+from echocast.service.auth.keys import Key
 from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
 from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.uploads import Upload
@@ -33,8 +35,11 @@ from echocast.workers.errors import UnknownStream
 PLAIN_NUMBER = re.compile(r"\s*[+-]?[\d._]+([eE][+-]?\d+)?\s*")
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 ONE_STREAM = "/streams/{name}"
-bearer = HTTPBearer(auto_error=False, description="An API key, where the service has any.")
-header_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+HOW_TO_SEND = (
+    "An API key, where the service has any: `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+)
+bearer = HTTPBearer(auto_error=False, description=HOW_TO_SEND)
+header_key = APIKeyHeader(name="X-API-Key", auto_error=False, description=HOW_TO_SEND)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Resources:
     forecast_files: ForecastFiles
     streams: Streams
     exposition: StreamExposition
+    audit: AuditLog
 
 
 async def get_resources(request: Request) -> Resources:
@@ -60,6 +66,11 @@ async def get_resources(request: Request) -> Resources:
 
 
 AppResources = Annotated[Resources, Depends(get_resources)]
+
+
+def address_of(request: Request) -> str:
+    """The address of the client, or of the proxy before us."""
+    return request.client.host if request.client else "unknown"
 
 
 def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
@@ -72,8 +83,7 @@ def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
         key: Annotated[str | None, Depends(header_key)],
     ) -> Key | None:
         known = resources.keys.check(credentials.credentials if credentials else key, scope)
-        address = request.client.host if request.client else "unknown"
-        current_account.set(Account.of(known, address))
+        current_account.set(Account.of(known, address_of(request)))
         check_stream(request, known)
         return known
 
@@ -107,6 +117,14 @@ async def get_caller(key: Submitter) -> str:
 
 
 Caller = Annotated[str, Depends(get_caller)]
+
+
+async def get_audit(request: Request, resources: AppResources) -> RequestAudit:
+    """Where to note what this request changes."""
+    return RequestAudit(resources.audit, address_of(request))
+
+
+Audit = Annotated[RequestAudit, Depends(get_audit)]
 
 
 async def count_submission(resources: AppResources, _: Submitter) -> None:

@@ -39,10 +39,15 @@ class ServiceSettings(WorkerSettings):
     """API keys, separated by ``;``, each ``<sha256 hex> <scope> <name> [options]``; scope is read,
     submit or admin, and each includes those before it. Options: ``jobs=own`` shows the key only
     the nowcasts that its caller asked for, ``streams=a,b`` only these streams, ``weight=2`` gives
-    it twice the share of the workers that a key has by default."""
+    it twice the share of the workers that a key has by default, from ``expires=2027-01-31`` on it
+    is refused."""
 
     keys_file: Path | None = None
-    """File with one key per line, written as in ``keys``; ``#`` starts a comment."""
+    """File with one key per line, written as in ``keys``; ``#`` starts a comment. It is read again
+    when it changes."""
+
+    audit_limit_bytes: int = Field(default=10 * MIB, ge=1000)
+    """Size of the audit log from which on the next file begins, in bytes; ten files remain."""
 
     head_limit_bytes: int = Field(default=64 * KIB, ge=1000)
     """Largest head (request line and headers) of a request, in bytes."""
@@ -109,6 +114,11 @@ class ServiceSettings(WorkerSettings):
 
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
+
+    @property
+    def audit_directory(self) -> Path:
+        """Folder of the audit log."""
+        return self.data_dir / "audit"
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from echocast.workers.engine.url import embedded_url
 if TYPE_CHECKING:
     from echocast.workers.jobs.job import JobPolicy
 
-OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies")  # in ``data_dir``
+OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies", "audit")  # in ``data_dir``
 
 
 class WorkerSettings(BaseSettings):

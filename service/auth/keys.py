@@ -1,32 +1,34 @@
 """API keys: who may do what.
 
 A key is stored as its SHA-256 only. Scopes are ordered: ``read`` < ``submit`` < ``admin``; each
-includes those before it. Options after the name bind a key or give it a larger share.
+includes those before it. Options after the name bind a key, give it a larger share or an end.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from echocast.service.errors import MissingKey, MissingScope, StartRefused
+from echocast.model.errors import short
+from echocast.service.errors import StartRefused
 
 if TYPE_CHECKING:
-    from echocast.service.settings import ServiceSettings
     from echocast.workers.jobs.job import Job
 
 SCOPES = ("read", "submit", "admin")
 MOST_WEIGHT = 100
 SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-OPTION = re.compile("(jobs|streams|weight)=")
-WRITTEN = "'<sha256 hex> <read|submit|admin> <name> [jobs=own] [streams=a,b] [weight=2]'"
+OPTIONS = ("jobs", "streams", "weight", "expires")
+OPTION = re.compile("[a-z]+=")
+LONGEST_NAME = 100
+WRITTEN = (
+    "'<sha256 hex> <read|submit|admin> <name> [jobs=own] [streams=a,b] [weight=2]"
+    " [expires=2027-01-31]'"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Key:
         own_jobs: Whether it sees only jobs that its caller asked for.
         streams: Names of the streams that it may use; None: all.
         weight: Its share of what all callers want, relative to the shares of others.
+        expires: From when on it opens nothing; None: never.
     """
 
     sha256: str
@@ -48,6 +51,7 @@ class Key:
     own_jobs: bool = False
     streams: frozenset[str] | None = None
     weight: float = 1.0
+    expires: datetime | None = None
 
     @classmethod
     def parse(cls, line: str) -> Key:
@@ -70,6 +74,11 @@ class Key:
             raise StartRefused(
                 "Keys are separated by ';' (in a file: by lines), but one's name holds another."
             )
+        if unknown := [option for option in options if option not in OPTIONS]:
+            raise StartRefused(
+                f"The key {short(name)!r} has the option {short(unknown[0])!r}, but options are"
+                f" {', '.join(OPTIONS)}; names have no '='."
+            )
         streams = options.get("streams")
         return cls(
             sha256.lower(),
@@ -78,6 +87,7 @@ class Key:
             own_jobs=_own_jobs(options.get("jobs", "all")),
             streams=None if streams is None else frozenset(filter(None, streams.split(","))),
             weight=_weight(options.get("weight", "1")),
+            expires=_time(options["expires"]) if "expires" in options else None,
         )
 
     def sees(self, job: Job) -> bool:
@@ -89,6 +99,10 @@ class Key:
     def may_use(self, stream: str) -> bool:
         """True where this key is bound to no streams, or to this one among others."""
         return self.streams is None or stream in self.streams
+
+    def has_expired(self, now: datetime) -> bool:
+        """True from the time on at which it expires."""
+        return self.expires is not None and now >= self.expires
 
     def covers(self, scope: str) -> bool:
         """True where this key includes ``scope``."""
@@ -114,70 +128,33 @@ def _weight(text: str) -> float:
     return weight
 
 
-class KeyRing:
-    """All keys of a gateway. An empty ring lets everybody in (loopback only)."""
-
-    def __init__(self, keys: Iterable[Key] = ()) -> None:
-        self.keys = tuple(keys)
-
-    def __bool__(self) -> bool:
-        return bool(self.keys)
-
-    def check(self, secret: str | None, scope: str) -> Key | None:
-        """The key behind ``secret``, or None on an open ring.
-
-        Raises:
-            MissingKey: The secret is absent or unknown.
-            MissingScope: The key does not cover ``scope``.
-        """
-        if not self.keys:
-            return None
-        key = self._find(secret)
-        if key is None:
-            raise MissingKey("This service needs an API key, and none that it knows was sent.")
-        if not key.covers(scope):
-            raise MissingScope(f"This needs the scope '{scope}', but the key has '{key.scope}'.")
-        return key
-
-    def _find(self, secret: str | None) -> Key | None:
-        offered = hashlib.sha256((secret or "").encode()).hexdigest()
-        match = None
-        for key in self.keys:  # all of them, so that the time it takes reveals nothing
-            if hmac.compare_digest(key.sha256, offered):
-                match = key
-        return match
-
-
-def load_keys(settings: ServiceSettings) -> KeyRing:
-    """The keys that the settings name.
-
-    Raises:
-        StartRefused: A key is malformed, the file is unreadable, or there are none although the
-            address can be reached from elsewhere.
-    """
-    lines = settings.keys.split(";")
-    if settings.keys_file is not None:
-        lines += _read_lines(settings)
-    meant = (line.partition("#")[0].strip() for line in lines)
-    ring = KeyRing(Key.parse(line) for line in meant if line)
-    if not ring and not settings.is_loopback:
-        raise StartRefused(
-            f"Listening on {settings.host} without API keys is refused: everybody could submit."
-            " Set ECHOCAST_KEYS or ECHOCAST_KEYS_FILE ('echocast key' makes a key),"
-            " or listen on 127.0.0.1."
-        )
-    return ring
-
-
-def _read_lines(settings: ServiceSettings) -> list[str]:
-    assert settings.keys_file is not None
+def _time(text: str) -> datetime:
     try:
-        return settings.keys_file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(f"The key file {settings.keys_file} cannot be read: {error}.") from error
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise StartRefused(
+            f"A key's option 'expires' is a date or time in ISO 8601, not {short(text)!r}."
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def new_key(scope: str, name: str) -> tuple[str, str]:
-    """A fresh secret and the line to store for it."""
+    """A fresh secret and the line to store for it.
+
+    Args:
+        scope: One of ``SCOPES``.
+        name: Of the owner; options may follow it.
+
+    Raises:
+        StartRefused: The line would not be read back as this key.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME or {*name} & {*";#"}:
+        raise StartRefused(
+            f"A key's name has 1 to {LONGEST_NAME} printable characters without ';' and '#', which"
+            f" separate keys and begin comments; {short(name)!r} has not."
+        )
     secret = "echocast_" + secrets.token_urlsafe(32)
-    return secret, f"{hashlib.sha256(secret.encode()).hexdigest()} {scope} {name}"
+    line = f"{hashlib.sha256(secret.encode()).hexdigest()} {scope} {name}"
+    if Key.parse(line).name == line[:8]:
+        raise StartRefused(f"A key needs a name before its options, but {short(name)!r} has none.")
+    return secret, line

@@ -15,7 +15,7 @@ import typer
 
 from echocast import __version__
 from echocast.model.errors import EchocastError
-from echocast.service.cli import archive, models, streams
+from echocast.service.cli import archive, keys, models, streams
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
@@ -150,18 +150,7 @@ def benchmark(
     run_benchmark(as_json, preset, workers)
 
 
-@app.command()
-def key(
-    scope: Annotated[str, typer.Argument(help="read, submit or admin.")],
-    name: Annotated[str, typer.Argument(help="Name of the key's owner.")] = "unnamed",
-) -> None:
-    """Make an API key: line 1 is for the caller, line 2 goes into ECHOCAST_KEYS, after a `;`."""
-    from echocast.service.auth.keys import Key, new_key
-
-    secret, line = new_key(scope, name)
-    Key.parse(line)
-    typer.echo(f"{secret}\n{line}")
-
+app.add_typer(keys.app, name="key")
 
 OFFLINE = {
     "windows": "Cut training windows from radar files.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.errors import RegistryError
+from echocast.service.cli.keys import audit_command, user_name
 
 if TYPE_CHECKING:
     from echocast.model.registry.registry import HistoryEntry, Registry
@@ -70,15 +69,18 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Let a model serve; workers change over by themselves."""
-    registry, who = _changeable(data), _who()
+    registry, who = _changeable(data), user_name()
     entry = registry.promote(model, who=who, why=why, expected=expected)
+    audit_command(data, "promote-model", why=why, changed=entry.facts["changed"])
     _print_entry(entry, registry, as_json)
 
 
 def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
     """Let the previous champion serve again; next time, the one before that."""
-    registry, who = _changeable(data), _who()
-    _print_entry(registry.rollback(who=who, why=why, expected=expected), registry, as_json)
+    registry, who = _changeable(data), user_name()
+    entry = registry.rollback(who=who, why=why, expected=expected)
+    audit_command(data, "roll-back-model", why=why, changed=entry.facts["changed"])
+    _print_entry(entry, registry, as_json)
 
 
 def sentence(entry: HistoryEntry, root: Path) -> str:
@@ -115,7 +117,7 @@ def _verdict(facts: Mapping[str, Any], root: Path) -> Iterator[str]:
 
 def _changeable(data: Path | None) -> Registry:
     registry = _registry(data)
-    registry.take_over(_who())
+    registry.take_over(user_name())
     return registry
 
 
@@ -129,13 +131,6 @@ def _registry(data: Path | None) -> Registry:
 
     settings = WorkerSettings() if data is None else WorkerSettings(data_dir=data)
     return Registry(settings.models_root)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"user {os.getuid()}"
 
 
 def _time(text: str) -> datetime:

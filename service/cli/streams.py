@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Stream = Annotated[str, typer.Option("--stream", help="Name of the stream.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File with the API key to send (default: the one in ECHOCAST_KEY)."),
+]
 Url = Annotated[str | None, typer.Option(help="Base URL of the service (default: this machine).")]
 FORECAST_SECONDS = 300.0
 
@@ -41,6 +45,7 @@ def watch(
         float | None, typer.Option(help="Step of a stream that is not declared yet.")
     ] = None,
     url: Url = None,
+    key_file: KeyFile = None,
     quiet_seconds: Annotated[
         float, typer.Option("--settle-seconds", help="A file is read once unchanged for so long.")
     ] = 1.0,
@@ -53,7 +58,7 @@ def watch(
 
     stop, settings = threading.Event(), ServiceSettings()
     ledger = Ledger(settings.data_dir / "watch", directory, stream)
-    with closing(ledger), _client(settings, url) as client:
+    with closing(ledger), _client(settings, url, key_file) as client:
         feeder = Feeder(client, stream, say=_say)
         while (units := _declared(feeder, step_minutes)) is None:
             pass
@@ -83,6 +88,7 @@ def replay(
         ),
     ] = 0.0,
     url: Url = None,
+    key_file: KeyFile = None,
     as_json: Json = False,
 ) -> None:
     """Feed an archive into a stream as if it were live; an undeclared stream is declared."""
@@ -90,7 +96,7 @@ def replay(
     from echocast.service.settings import ServiceSettings
 
     frames = frames_of(files)
-    with _client(ServiceSettings(), url) as client:
+    with _client(ServiceSettings(), url, key_file) as client:
         feeder = Feeder(client, stream, say=_say)
         feeder.declare(round(frames.step.total_seconds()) / 60)
         started, outcomes, missing = time.monotonic(), list[str](), 0
@@ -139,12 +145,13 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _client(settings: ServiceSettings, url: str | None) -> httpx.Client:
+def _client(settings: ServiceSettings, url: str | None, key_file: Path | None) -> httpx.Client:
     import httpx
 
+    from echocast.service.client.secret import client_secret
     from echocast.service.processes.listening import url_of
 
-    key = os.environ.get("ECHOCAST_KEY", "")
+    key = client_secret(key_file, os.environ)
     return httpx.Client(
         base_url=url or url_of(settings.host, settings.port),
         headers={"Authorization": f"Bearer {key}"} if key else {},

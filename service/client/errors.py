@@ -17,6 +17,10 @@ class AlreadyWatched(FeedError):
     """Another process watches the same directory for the same stream."""
 
 
+class KeyUnusable(FeedError):
+    """The API key that a command should send can't be sent."""
+
+
 class FrameRefused(FeedError):
     """The service does not take a frame, and will not take it later.
 

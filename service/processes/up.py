@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from echocast.model.retraining.config import config_of
-from echocast.service.auth.keys import load_keys
+from echocast.service.auth.key_ring import load_keys
 from echocast.service.errors import StartRefused
 from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from echocast.service.auth.audit import MACHINE
 from echocast.service.auth.keys import Key
-from echocast.service.dependencies import AppNowcasts, Reader, ReferenceTime, require, sent
+from echocast.service.dependencies import AppNowcasts, Audit, Reader, ReferenceTime, require, sent
 from echocast.service.http.json_body import described
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.models.schemas import HistoryView, ModelHistory, ModelList, PromotionRequest
 
 router = APIRouter(tags=["models"])
-MACHINE = "this machine"  # who asks where the service has no keys
 
 
 async def get_admin(key: Annotated[Key | None, Depends(require("admin"))]) -> str:
@@ -51,10 +51,12 @@ async def show_history(
     openapi_extra=described(PromotionRequest),
 )
 async def promote_model(
-    name: str, version: str, nowcasts: AppNowcasts, who: Admin, body: Reason
+    name: str, version: str, nowcasts: AppNowcasts, who: Admin, body: Reason, audit: Audit
 ) -> HistoryView:
     """Let a version serve. Workers load it beside the one that serves, try it, and change over."""
-    return await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
+    entry = await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
+    await audit.note("promote-model", why=entry.why, changed=entry.facts["changed"])
+    return entry
 
 
 @router.post(
@@ -62,6 +64,8 @@ async def promote_model(
     responses=refusals(401, 403, 409, 415),
     openapi_extra=described(PromotionRequest),
 )
-async def roll_back(nowcasts: AppNowcasts, who: Admin, body: Reason) -> HistoryView:
+async def roll_back(nowcasts: AppNowcasts, who: Admin, body: Reason, audit: Audit) -> HistoryView:
     """Let the previous champion serve again; next time, the one before that."""
-    return await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)
+    entry = await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)
+    await audit.note("roll-back-model", why=entry.why, changed=entry.facts["changed"])
+    return entry

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from echocast.service.dependencies import (
     Accepting,
     AppNowcasts,
+    Audit,
     Caller,
     Options,
     Reader,
@@ -64,7 +65,11 @@ async def show_nowcast(job_id: str, nowcasts: AppNowcasts) -> JSONResponse:
 
 
 @router.delete("/nowcast/{job_id}", response_model=JobView, responses=refusals(401, 403, 404))
-async def cancel_nowcast(job_id: str, nowcasts: AppNowcasts, caller: Caller) -> JSONResponse:
+async def cancel_nowcast(
+    job_id: str, nowcasts: AppNowcasts, caller: Caller, audit: Audit
+) -> JSONResponse:
     """Cancel a nowcast, unless another request needs it too or it has ended. A key of scope admin
     cancels it in any case."""
-    return JSONResponse(job_body(await nowcasts.release(job_id, caller)))
+    job = await nowcasts.release(job_id, caller)
+    await audit.note("cancel-nowcast", nowcast=job.id, status=job.status)
+    return JSONResponse(job_body(job))

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from echocast.model.verification.counts import METHODS
 from echocast.service.dependencies import (
     AppResources,
+    Audit,
     Reader,
     SentUpload,
     Submitter,
@@ -63,10 +64,12 @@ Until = Annotated[Time | None, Query(alias="to", description="Latest time, ISO 8
     openapi_extra=described(StreamDeclaration),
 )
 async def declare_stream(
-    name: str, streams: AppStreams, _: Submitter, body: Declaration
+    name: str, streams: AppStreams, _: Submitter, body: Declaration, audit: Audit
 ) -> JSONResponse:
     """Declare a stream; retention and nowcasting may change later, the rest may not."""
     view, new = await streams.declare(name, body)
+    declared = body.model_dump(mode="json", exclude_unset=True)
+    await audit.note("declare-stream", stream=name, new=new, declared=declared)
     return JSONResponse(view.model_dump(mode="json"), 201 if new else 200)
 
 

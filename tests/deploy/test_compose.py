@@ -14,7 +14,7 @@ import pytest
 import typer.main
 import yaml
 
-from echocast.service.auth.keys import load_keys
+from echocast.service.auth.key_ring import load_keys
 from echocast.service.cli.main import app
 from echocast.service.settings import ServiceSettings
 from echocast.workers.settings import WorkerSettings

@@ -19,6 +19,7 @@ adhoc_limit_bytes 21474836480
 adhoc_look_seconds 60.0
 address_connection_limit 800
 allowed_hosts
+audit_limit_bytes 10485760
 batch_cost None
 batch_items 16
 body_limit_bytes 268435456

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from echocast.service.auth.keys import Key, KeyRing, load_keys, new_key
+from echocast.service.auth.key_ring import KeyRing, load_keys
+from echocast.service.auth.keys import Key, new_key
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.errors import MissingKey, MissingScope, RateExceeded, StartRefused
 from echocast.service.settings import ServiceSettings
@@ -39,6 +40,8 @@ def test_without_a_key_only_health_answers(locked: Gateway) -> None:
     for path in ("/models", "/metrics", "/nowcast/x", "/nowcast/x/forecast"):
         answer = locked.client.get(path)
         is_problem(answer, 401, "missing-key")
+        for way in ("Authorization: Bearer", "X-API-Key", "ECHOCAST_KEY", "--key-file"):
+            assert way in answer.json()["detail"]
         assert answer.headers["www-authenticate"].startswith("Bearer")
     assert locked.client.get("/healthz").status_code == 200
     assert locked.client.get("/readyz").status_code == 200
@@ -48,10 +51,16 @@ def test_wrong_keys_are_refused(locked: Gateway) -> None:
     wrong: list[Any] = [
         {"X-API-Key": "guess"},
         {"X-API-Key": b"\xff\xfe"},
-        {"Authorization": "Basic eDp5"},
+        {"Authorization": "Bearer guess"},
     ]
     for headers in wrong:
-        is_problem(locked.client.get("/models", headers=headers), 401, "missing-key")
+        answer = locked.client.get("/models", headers=headers)
+        is_problem(answer, 401, "missing-key")
+        assert "none of this service's" in answer.json()["detail"]
+        assert "guess" not in answer.text
+    basic = locked.client.get("/models", headers={"Authorization": "Basic eDp5"})
+    is_problem(basic, 401, "missing-key")
+    assert "none was sent" in basic.json()["detail"]
 
 
 def test_both_headers_carry_a_key(locked: Gateway) -> None:
@@ -200,10 +209,28 @@ def test_options_follow_the_name(
     assert (key.own_jobs, key.streams, key.weight) == (own_jobs, streams, weight)
 
 
-@pytest.mark.parametrize("option", ["jobs=mine", "weight=0", "weight=x", "weight=1e9"])
+@pytest.mark.parametrize(
+    "option",
+    ["jobs=mine", "weight=0", "weight=x", "weight=1e9", "expires=soon", "job=own", "stream=north"],
+)
 def test_an_option_that_means_nothing_is_refused(option: str) -> None:
     with pytest.raises(StartRefused, match=option.partition("=")[0]):
         Key.parse(f"{'0' * 64} read me {option}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a;b", "a # b", "a\nb", "a\0b", "\udc80", "x" * 101, "jobs=own", "a=b", "f" * 64],
+)
+def test_a_name_that_could_not_be_stored_is_refused(name: str) -> None:
+    with pytest.raises(StartRefused):
+        new_key("read", name)
+
+
+@pytest.mark.parametrize("name", ["Müller, radar room", "天気", "a b  c", "x" * 100])
+def test_any_other_name_is_read_back(name: str) -> None:
+    (key,) = load_keys(ServiceSettings(keys=new_key("read", name)[1])).keys
+    assert key.name == " ".join(name.split())
 
 
 BOUND = {

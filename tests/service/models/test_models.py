@@ -182,6 +182,11 @@ def test_the_next_nowcast_is_answered_by_the_promoted_model(home: tuple[Place, G
     assert [line.split()[2] for line in story] == ["promote", "rollback"]
     assert "champion: tiny/1 -> tiny/2" in story[0]
     assert "It is better." in story[0]
+    audit = (where.data / "audit" / "audit.jsonl").read_text().splitlines()
+    by_command, by_request = map(json.loads, audit)
+    assert (by_command["what"], by_command["why"]) == ("promote-model", "It is better.")
+    assert (by_request["what"], by_request["who"]) == ("roll-back-model", "this machine")
+    assert by_request["changed"]["champion"] == {"from": "tiny/2", "to": "tiny/1"}
 
 
 def echocast(where: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
