@@ -55,3 +55,5 @@ def nowcast_command(
         institution=institution,
     )
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")
+    for sentence in summary["quality"].values():
+        typer.echo(sentence, err=True)

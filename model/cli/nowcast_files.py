@@ -40,8 +40,8 @@ def nowcast_files(
         institution: Who makes the forecast; empty: not stated.
 
     Returns:
-        Plain JSON values: file, reference time, model, lead times in minutes, and the scores, None
-        where there is no later frame.
+        Plain JSON values: file, reference time, model, lead times in minutes, notes on the
+        input, and the scores, None where there is no later frame.
 
     Raises:
         InputError: A file can't be read, or its frames break the input contract.
@@ -71,5 +71,6 @@ def nowcast_files(
         "forecast_reference_time": started.isoformat(),
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "lead_minutes": forecast.lead_minutes,
+        "quality": dict(forecast.quality),
         "verification": scores,
     }

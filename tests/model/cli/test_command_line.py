@@ -20,7 +20,9 @@ from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
 from echocast.model.synthetic.storms import storm
+from tests.model.smooth_rain import SIDE, STEP, rain
 
+TIMES = storm(2, frames=10, step_minutes=STEP).times
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 
 
@@ -83,6 +85,22 @@ def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
     assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 10
     with xr.open_dataset(output) as forecast:
         assert forecast.reflectivity.shape == (10, 48, 40)
+
+
+def test_an_empty_newest_image_is_said_beside_the_forecast(models, tmp_path):
+    values = rain()
+    values[-1] = 0
+    path, output = tmp_path / "event.nc", tmp_path / "forecast.nc"
+    write_frames(storm(2, height=SIDE, width=SIDE).with_values(values, TIMES), path)
+    command = ["nowcast", path, "--output", output, "--models-dir", models]
+    result = CliRunner().invoke(app, [str(argument) for argument in command])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"Wrote {output}.\n"
+    assert f"The image of {TIMES[-1].isoformat()} counts as missing." in result.stderr
+    answer = json.loads(run(*command, "--json"))
+    assert {"plausibility", "degraded"} <= answer["quality"].keys()
+    with xr.open_dataset(output) as forecast:
+        assert 0 < (forecast.reflectivity[0] >= 20).mean() < 1 / 3
 
 
 def test_an_error_is_one_sentence_without_a_traceback(models, tmp_path):
