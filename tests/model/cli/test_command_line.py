@@ -87,7 +87,7 @@ def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
         assert forecast.reflectivity.shape == (10, 48, 40)
 
 
-def test_an_empty_newest_image_is_said_beside_the_forecast(models, tmp_path):
+def test_notes_on_an_empty_newest_image_stand_beside_the_forecast(models, tmp_path):
     values = rain()
     values[-1] = 0
     path, output = tmp_path / "event.nc", tmp_path / "forecast.nc"
