@@ -24,7 +24,7 @@ import numpy as np
 from echocast.model.formats.readers import read_frames, read_header
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
-from echocast.model.rain_changes import Blocks, blocks, blocks_in_reach, changes, repeats
+from echocast.model.sequence.rain_changes import Blocks, blocks, blocks_in_reach, changes, repeats
 
 TOGETHER_PIXELS = 20_000_000  # of frames that are read at once
 LAGS = (1, 2, 3)

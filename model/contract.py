@@ -9,7 +9,7 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation, InputTooLarge
 from echocast.model.frames import Frames, joined_notes
-from echocast.model.rhythm import even_places, even_step
+from echocast.model.sequence.rhythm import even_places, even_step
 
 COMPRESSION_LIMIT = 2000  # deflate reaches 1032 : 1
 PLAUSIBLE_BYTES = 256 * 2**20  # any file may claim this much

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.earth import METRES, Earth, distance_km, earth_of, same_text
+from echocast.model.place.earth import METRES, Earth, distance_km, earth_of, same_text
 
 KM_PER_DEGREE = 111.195  # one degree of a great circle, mean Earth radius 6371 km
 KM_PER_UNIT = {"m": 1e-3, "km": 1.0}

@@ -32,10 +32,10 @@ from echocast.model.inference.preprocessing import Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
 from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
 from echocast.model.network.network import SCALE_DBZ, Context, Network
-from echocast.model.plausibility import PLAUSIBILITY
 from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import RegistryReader, read_manifest
+from echocast.model.sequence.plausibility import PLAUSIBILITY
 
 __all__ = [
     "ImplausibleInput",

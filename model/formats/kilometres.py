@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.earth import FALSE_ORIGIN
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import joined_notes
-from echocast.model.projection_text import (
+from echocast.model.place.earth import FALSE_ORIGIN
+from echocast.model.place.projection_text import (
     SMALLEST_EARTH_M,
     WKT_NAMES,
     parsed_crs,

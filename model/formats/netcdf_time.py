@@ -13,7 +13,7 @@ import numpy as np
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf_access import Variable
 from echocast.model.formats.packing import check_packing
-from echocast.model.rhythm import even_places, even_step
+from echocast.model.sequence.rhythm import even_places, even_step
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 WIDEST_ZONE = timedelta(hours=14)

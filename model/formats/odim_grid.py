@@ -9,7 +9,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from echocast.model.earth import to_plane, turn_of
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.odim_corners import DIAGONALS, Box, Point
@@ -17,7 +16,8 @@ from echocast.model.formats.odim_tree import nearest_attributes, number, text
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid import KM_PER_DEGREE
-from echocast.model.projection_text import parsed_crs, with_earth_in_metres
+from echocast.model.place.earth import to_plane, turn_of
+from echocast.model.place.projection_text import parsed_crs, with_earth_in_metres
 
 ROUND_EARTH = 0.1  # share by which a degree may differ from that, in a pixel's middle latitude
 

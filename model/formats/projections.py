@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.projection_text import (
+from echocast.model.place.projection_text import (
     MOST_TEXT,
     WKT_NAMES,
     check_mapping,

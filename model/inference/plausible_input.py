@@ -9,9 +9,9 @@ import numpy as np
 from echocast.model.extrapolation.bridging import bridged
 from echocast.model.frames import Frames, joined_notes
 from echocast.model.grid import FloatArray
-from echocast.model.plausibility import PLAUSIBILITY, Examination, examine
-from echocast.model.rain_changes import FROZEN_PIXELS, WET_DBZ
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ
+from echocast.model.sequence.plausibility import PLAUSIBILITY, Examination, examine
+from echocast.model.sequence.rain_changes import FROZEN_PIXELS, WET_DBZ
 
 DEGRADED = "degraded"
 

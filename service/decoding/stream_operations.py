@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from echocast.model.contract import InputContract, check_frames
-from echocast.model.earth import distance_km
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.json_reader import json_unit
 from echocast.model.formats.stream_frame import pack_counts
 from echocast.model.frames import Frames, Grid
+from echocast.model.place.earth import distance_km
 from echocast.workers.archive.frames_file import description_of
 
 Request = Mapping[str, Any]

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from echocast.model.rain_changes import KINDS
+from echocast.model.sequence.rain_changes import KINDS
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CANARY,

@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 
 from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import Drift
-from echocast.model.rain_changes import KINDS
+from echocast.model.sequence.rain_changes import KINDS
 from echocast.model.verification.counts import (
     CANARY,
     CLASSES,

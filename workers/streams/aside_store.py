@@ -29,8 +29,8 @@ class SetAside:
     Args:
         time: Of the frame, UTC.
         why: In a sentence or two.
-        kind: How it is implausible, see :mod:`echocast.model.rain_changes`; empty where it ended
-            its workers or is damaged.
+        kind: How it is implausible, see :mod:`echocast.model.sequence.rain_changes`; empty where it
+            ended its workers or is damaged.
     """
 
     time: datetime

@@ -13,8 +13,8 @@ from echocast.model.forecast import ForecastStream
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import FrameHeader, StreamFrame
 from echocast.model.inference.plausible_input import DEGRADED, plausible_input
-from echocast.model.plausibility import PLAUSIBILITY
 from echocast.model.registry.registry import RegistryReader, Roles
+from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput

@@ -16,7 +16,7 @@ from functools import lru_cache
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
 from echocast.model.frames import FloatArray
-from echocast.model.plausibility import PLAUSIBILITY
+from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.workers.archive.damage import DAMAGE, FRAME
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import NotInArchive, StreamConflict

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from echocast.model.frames import Frames
-from echocast.model.plausibility import PLAUSIBILITY, examine
+from echocast.model.sequence.plausibility import PLAUSIBILITY, examine
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from pyproj import CRS, Transformer
 
-from echocast.model.earth import earth_of
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
+from echocast.model.place.earth import earth_of
 from tests.model.formats.radar_files import odim_file
 from tests.model.test_earth import MARS
 

@@ -10,8 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from echocast.model.rain_changes import KINDS
 from echocast.model.registry.registry import RegistryReader
+from echocast.model.sequence.rain_changes import KINDS
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.workers.engine.client import EngineClient

@@ -10,9 +10,9 @@ from pyproj import Transformer
 
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid
+from echocast.model.place.projection_text import parsed_crs
 from echocast.model.plotting.colours import painted
 from echocast.model.plotting.pictures import forecast_loop, forecast_png
-from echocast.model.projection_text import parsed_crs
 from echocast.service.decoding.stream_operations import grid_pixel
 from tests.model.formats.radar_files import forecast_of, small_storm
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.projection_text import WKT_NAMES, mapping_crs
+from echocast.model.place.projection_text import WKT_NAMES, mapping_crs
 
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer

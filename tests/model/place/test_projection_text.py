@@ -17,7 +17,7 @@ from pyproj import CRS
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.projections import cf_attributes, declared_mapping
 from echocast.model.formats.readers import read_frames
-from echocast.model.projection_text import check_mapping, mapping_crs, parsed_crs
+from echocast.model.place.projection_text import check_mapping, mapping_crs, parsed_crs
 from tests.model.formats.radar_files import PROJECTIONS, odim_file, raw_netcdf
 from tests.patience import PATIENCE_SECONDS
 
@@ -66,7 +66,7 @@ NAMES = ("geographic_crs_name", "horizontal_datum_name", "reference_ellipsoid_na
 LISTING = """
 import json, sys
 from echocast.model.errors import ContractViolation
-from echocast.model.projection_text import mapping_crs, parsed_crs
+from echocast.model.place.projection_text import mapping_crs, parsed_crs
 texts, names = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 asked = [(parsed_crs, text) for text in texts]
 for text in texts:
@@ -158,4 +158,4 @@ def test_proj_has_one_door() -> None:
         for path in (ROOT / floor).rglob("*.py")
         if re.search(r"\bCRS(\.from_\w+)?\(|\bProj\(", path.read_text())
     ]
-    assert doors == ["model/projection_text.py"]
+    assert doors == ["model/place/projection_text.py"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from echocast.model.earth import distance_km, earth_of
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.projection_text import parsed_crs
+from echocast.model.place.earth import distance_km, earth_of
+from echocast.model.place.projection_text import parsed_crs
 
 PLACES = {  # projection, units, metres in a unit of it, latitude, longitude
     "EPSG:2193": ("m", 1, -41.0, 174.0),

@@ -2,8 +2,8 @@
 
 An image that is empty after wet ones, whose echoes come out of nowhere or change their strength at
 once, or that repeats another in every pixel, was made by a fault: of a radar, a composite, a
-transfer. What rain does is in :mod:`echocast.model.rain_changes`; here the most images are sought
-that can follow each other.
+transfer. What rain does is in :mod:`echocast.model.sequence.rain_changes`; here the most images
+are sought that can follow each other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM
-from echocast.model.rain_changes import (
+from echocast.model.sequence.rain_changes import (
     FROZEN,
     Blocks,
     Kind,

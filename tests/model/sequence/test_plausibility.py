@@ -7,7 +7,7 @@ import pytest
 
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
-from echocast.model.plausibility import examine
+from echocast.model.sequence.plausibility import examine
 from echocast.model.synthetic.storms import storm
 from tests.model.smooth_rain import SIDE, STEP, rain
 

@@ -1,0 +1,1 @@
+"""Where coordinates lie on earth: projections and degrees."""

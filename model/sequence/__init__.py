@@ -1,0 +1,1 @@
+"""What frames show together: the rhythm of their times, and what rain can do between them."""
