@@ -15,7 +15,7 @@ def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
     with (
         place(models) as where,
         engine(where),
-        gateway(where, worker_tolerance_seconds="2") as gate,
+        gateway(where, worker_tolerance_seconds="8") as gate,
     ):
         pretend_worker(where, seconds=0.7)
         assert post(gate.client, storms[0]).status_code == 202
