@@ -31,6 +31,7 @@ from echocast.service.metrics.retraining import RetrainingCollector
 from echocast.service.middleware.allowed_hosts import AllowedHosts
 from echocast.service.middleware.body_limit import BodyLimit
 from echocast.service.middleware.head import AnswerHead
+from echocast.service.middleware.log_answers import LogAnswers
 from echocast.service.middleware.request_id import RequestId
 from echocast.service.middleware.same_origin import SameOrigin
 from echocast.service.models.catalogue import Catalogue
@@ -184,6 +185,7 @@ def add_middleware(
         app.add_middleware(SameOrigin)
         app.add_middleware(AllowedHosts, names=settings.host_names)
     app.add_middleware(RequestId, retry_after_seconds=settings.retry_after_seconds)
+    app.add_middleware(LogAnswers, all_answers=settings.access_log)
     app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(AnswerHead)
 

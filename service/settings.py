@@ -46,6 +46,9 @@ class ServiceSettings(WorkerSettings):
     """File with one key per line, written as in ``keys``; ``#`` starts a comment. It is read again
     when it changes."""
 
+    access_log: bool = False
+    """Whether every answer has a line in the log; refusals always have one."""
+
     audit_limit_bytes: int = Field(default=10 * MIB, ge=1000)
     """Size of the audit log from which on the next file begins, in bytes; ten files remain."""
 

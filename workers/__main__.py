@@ -27,9 +27,9 @@ from echocast.workers.worker import run_worker
 
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
-    configure_logging()
     set_switch_interval()
     settings = WorkerSettings()
+    configure_logging("worker", settings.log, settings.log_level)
     settings = settings.model_copy(update={"device": device_name(settings.device)})
     configure_threads(settings)
     keep_private(settings.umask, settings.own_folders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +30,10 @@ class WorkerSettings(BaseSettings):
     umask: str = Field(default="077", pattern="^[0-7]{1,4}$")
     """Permissions that nobody gets on files of the service, in octal: 077 keeps them to its user,
     027 lets its group read. Folders of ``data_dir`` lose them when a process starts."""
+    log: Literal["text", "json"] = "text"
+    """Form of log lines: ``text`` for people, ``json`` for machines, one object a line."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Level from which on messages of Echocast are logged; those of libraries from WARNING on."""
     redis_url: str | None = None
     """redis://, rediss://, unix:// or redis+socket:// address; unset: the embedded engine."""
     models_dir: Path | None = None

@@ -19,8 +19,8 @@ from typing import Any, TextIO
 from echocast.model.errors import EchocastError, InputError
 from echocast.service.decoding import operations
 from echocast.workers.errors import OutOfMemory, shortage_of
+from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.memory import resident_bytes
-from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 
 log = logging.getLogger("echocast.decode")
 
@@ -43,8 +43,7 @@ def main() -> None:
     role, memory_bytes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     os.environ.update(ENVIRONMENT)
     limit_process(memory_bytes)
-    logging.basicConfig(format=f"%(asctime)s {role} %(levelname)s %(message)s")
-    filter_tracebacks()
+    log_to_stderr(role, os.environ.get("ECHOCAST_LOG", "text"), "WARNING")
     answers = _own_standard_output()
     for name in WARM[role]:
         importlib.import_module(name)

@@ -15,6 +15,7 @@ from typing import Any
 
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
 PASSED_ON = (
+    "ECHOCAST_LOG",
     "PATH",
     "HOME",
     "LANG",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -120,6 +121,8 @@ TABLE: dict[type[Exception], Kind] = {
     ArchiveError: Kind(500, "archive-damaged", "The archive cannot give what it should"),
 }
 LASTING = (500, 507)  # ours, and not over in a moment
+current_problem: ContextVar[tuple[str, str]] = ContextVar("current_problem", default=("", ""))
+"""Slug and detail of the problem that answers the request; empty where none does."""
 INTERNAL = Kind(500, "internal", "Something went wrong on our side")
 
 
@@ -151,6 +154,7 @@ def problem(kind: Kind, **members: Any) -> JSONResponse:
     """A problem+json answer with extension members; the request's id where the fault is ours."""
     if kind.status >= 500 and (request_id := current_id.get()):
         members["request_id"] = request_id
+    current_problem.set((kind.slug, str(members.get("detail", ""))))
     body = {"type": TYPE_PREFIX + kind.slug, "title": kind.title, "status": kind.status, **members}
     return JSONResponse(body, kind.status, dict(kind.headers), MEDIA_TYPE)
 

@@ -16,6 +16,7 @@ from echocast.service.auth.account import current_account
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import ForecastNotReady, UnknownJob
+from echocast.service.http.request_id import current_id
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
@@ -82,6 +83,7 @@ class Nowcasts:
             weight=account.weight,
             idempotency_key=options.idempotency_key,
             body_sha=body_sha,
+            request_id=current_id.get(),
         )
         return await asyncio.to_thread(self._submit_job, request)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.errors import EngineError, EngineRefused
+from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.settings import WorkerSettings
 
@@ -18,8 +18,8 @@ def main() -> None:
 
     Only a wrong configuration ends it for good; whatever else ends it, it is started again.
     """
-    logging.basicConfig(level="INFO", format="%(asctime)s engine %(levelname)s %(message)s")
     settings = WorkerSettings()
+    log_to_stderr("engine", settings.log, settings.log_level)
     keep_private(settings.umask, settings.own_folders)
     engine = EmbeddedEngine(settings.engine_directory)
     for number in (signal.SIGINT, signal.SIGTERM):

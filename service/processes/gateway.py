@@ -28,8 +28,8 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
+from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.privacy import keep_private
-from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
@@ -130,12 +130,10 @@ def main() -> None:
 
     Only a wrong configuration ends the gateway for good; else it is started again.
     """
-    logging.basicConfig(level="INFO", format="%(asctime)s gateway %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel("WARNING")
     logging.getLogger("uvicorn.error").addFilter(RepeatedWarnings())
-    filter_tracebacks()
     try:
         settings = ServiceSettings()
+        log_to_stderr("gateway", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         serve(settings)
     except (EchocastError, ValidationError) as error:

@@ -17,6 +17,7 @@ from echocast.workers.settings import WorkerSettings
 DEFAULTS = """
 adhoc_limit_bytes 21474836480
 adhoc_look_seconds 60.0
+access_log False
 address_connection_limit 800
 allowed_hosts
 audit_limit_bytes 10485760
@@ -53,6 +54,8 @@ launch_timeout_seconds 300.0
 lease_renewal_seconds 5.0
 lease_seconds 15.0
 linger_seconds 0.005
+log text
+log_level INFO
 maximum_attempts 3
 models_dir None
 models_watch_seconds 2.0
@@ -106,6 +109,7 @@ def test_each_variable_has_its_name_and_default(name: str, monkeypatch: pytest.M
     assert str(getattr(ServiceSettings(), name)) == NAMES[name]
     kind = type(getattr(ServiceSettings(), name))
     text = {bool: "true", int: "1000", float: "0.5"}.get(kind, "7")
+    text = {"log": "json", "log_level": "ERROR"}.get(name, text)
     text = "268435457" if name in ("decode_memory_bytes", "render_memory_bytes") else text
     monkeypatch.setenv(variable, text)
     assert str(getattr(ServiceSettings(), name)) == text.replace("true", "True")

@@ -29,5 +29,5 @@ def fake_command(settings, request, lock):
 
 if __name__ == "__main__":
     trainer.retrain_command = fake_command
-    configure_logging()
+    configure_logging("trainer")
     sys.exit(trainer.run_trainer(WorkerSettings()))

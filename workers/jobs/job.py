@@ -54,6 +54,7 @@ class JobRequest:
             again.
         account: Whose turns the job takes: the name of the API key, or an address.
         weight: The share of the workers that the account has, relative to the shares of others.
+        request_id: Of the HTTP request that made the job, for logs.
     """
 
     input_sha: str
@@ -71,6 +72,7 @@ class JobRequest:
     frame_received: datetime | None = None
     account: str = ""
     weight: float = 1.0
+    request_id: str = ""
 
     @property
     def job_id(self) -> str:
@@ -100,6 +102,8 @@ class JobRequest:
             "product": self.product,
             "stream": self.stream,
         }
+        if self.request_id:
+            request["request_id"] = self.request_id
         if self.frame_received:
             request["frame_received"] = self.frame_received.isoformat()
         return json.dumps(request)
@@ -141,6 +145,7 @@ class Job:
     stream: str = ""
     frame_received: datetime | None = None
     account: str = ""
+    request_id: str = ""
     callers: frozenset[str] = frozenset()
     alone: bool = False
     started: datetime | None = None
@@ -186,6 +191,7 @@ class Job:
             stream=request.get("stream", ""),
             frame_received=_iso_time(request.get("frame_received")),
             account=values.get("account", ""),
+            request_id=request.get("request_id", ""),
             callers=frozenset(
                 name[len(HOLDER_FIELD) :] for name in values if name.startswith(HOLDER_FIELD)
             ),

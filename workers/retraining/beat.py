@@ -78,9 +78,9 @@ def run_beat(settings: WorkerSettings) -> None:
 
 def main() -> int:
     """Run beat; errors are one sentence on standard error."""
-    configure_logging()
     try:
         settings = WorkerSettings()
+        configure_logging("beat", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         run_beat(settings)
     except EchocastError as error:

@@ -242,10 +242,10 @@ def _run_or_end(trainer: Trainer) -> None:
 
 def main() -> int:
     """Run a trainer; errors are one sentence on standard error."""
-    configure_logging()
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
         settings = WorkerSettings()
+        configure_logging("trainer", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         return run_trainer(settings)
     except EchocastError as error:

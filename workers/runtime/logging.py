@@ -1,20 +1,18 @@
-"""Logging of the worker processes."""
+"""Logging of the processes that run Celery."""
 
 from __future__ import annotations
 
-import logging
 import warnings
 
 from celery.platforms import SecurityWarning
 
-from echocast.workers.runtime.repeated_tracebacks import filter_tracebacks
+from echocast.workers.runtime.log_lines import log_to_stderr
 
 
-def configure_logging() -> None:
-    """Our own messages from INFO up, those of libraries from WARNING up, to standard error."""
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle; JSON only
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("echocast").setLevel(logging.INFO)
-    filter_tracebacks()
+def configure_logging(role: str, form: str = "text", level: str = "INFO") -> None:
+    """Log to standard error, without Celery's warnings about root and pickle: we send JSON only.
+
+    The arguments are those of :func:`log_to_stderr`.
+    """
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    log_to_stderr(role, form, level)

@@ -1,0 +1,80 @@
+"""One line in the log for each refusal, and for every answer where that is asked for."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from echocast.service.auth.account import NOBODY, current_account
+from echocast.service.http.problems import current_problem
+from echocast.service.http.request_id import current_id
+
+FIRST_REFUSAL = 400
+log = logging.getLogger("echocast.requests")
+
+
+class LogAnswers:
+    """ASGI middleware that logs who asked for what, why it was refused, and how long it took.
+
+    The query is left out: it may hold what is nobody's business.
+
+    Args:
+        app: What answers.
+        all_answers: Whether answers that are no refusals have a line, too.
+    """
+
+    def __init__(self, app: ASGIApp, *, all_answers: bool) -> None:
+        self.app = app
+        self.all_answers = all_answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log how it was answered."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        # Requests of one connection may share a context.
+        current_account.set(NOBODY)
+        current_problem.set(("", ""))
+        status, started = 500, time.perf_counter()
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        finally:
+            if self.all_answers or status >= FIRST_REFUSAL:
+                _log_line(scope, status, time.perf_counter() - started)
+
+
+def _log_line(scope: Scope, status: int, seconds: float) -> None:
+    slug, detail = current_problem.get() if status >= FIRST_REFUSAL else ("", "")
+    address = scope["client"][0] if scope.get("client") else "unknown"
+    facts = {
+        "method": scope["method"],
+        "path": scope["path"][:200],
+        "status": status,
+        "problem": slug,
+        "detail": detail,
+        "request_id": current_id.get(),
+        "who": current_account.get().name or "nobody",
+        "address": address,
+        "seconds": round(seconds, 6),
+    }
+    log.info(
+        "%s %.200r is answered by %d%s (request %s, for %s at %s, %.3f s)",
+        scope["method"],
+        scope["path"],
+        status,
+        f" {slug}: {detail}" if slug else "",
+        facts["request_id"],
+        facts["who"],
+        address,
+        seconds,
+        extra={"facts": facts},
+    )

@@ -1,0 +1,65 @@
+"""One line for each refusal and each job's end, with who, what, why and how long; no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from echocast.service.auth.keys import new_key
+from tests.service.bodies import NETCDF, WAIT, netcdf
+from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
+
+SECRET, LINE = new_key("admin", "flood office")
+STRAY = new_key("read", "stray")[0]
+MODULES = ("echocast.service.processes.gateway", "echocast.workers")
+
+
+def lines(where: Place, module: str) -> list[dict[str, Any]]:
+    text = (where.data / f"{module}.log").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_refusals_and_ends_of_jobs_are_logged_without_secrets(models: Path) -> None:
+    with (
+        place(models, keys=LINE, log="json") as where,
+        engine(where),
+        worker(where),
+        gateway(where) as gate,
+    ):
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
+        key = {"X-API-Key": SECRET}
+        for number, (path, headers) in enumerate(
+            (
+                ("/models", {"X-API-Key": STRAY}),
+                ("/models", {"Authorization": f"Basic {STRAY}"}),
+                (f"/models?key={STRAY}", key),
+                (f"/nowcast/{STRAY}", key),
+                (f"/{STRAY}", key),
+                ("/streams/none", key),
+            )
+        ):
+            gate.client.get(path, headers={**headers, "X-Request-ID": f"mine-{number}"})
+        sent = {**NETCDF, **WAIT, **key, "X-Request-ID": "of-the-job"}
+        job = gate.client.post("/nowcast", content=netcdf(), headers=sent).json()
+        assert job["status"] == "succeeded"
+        text = gate.client.get("/metrics", headers=key).text
+        logs = "".join((where.data / f"{module}.log").read_text() for module in MODULES)
+        for secret in (SECRET, STRAY):
+            assert secret not in text
+            assert secret not in logs
+        refusals = {
+            line["request_id"]: line for line in lines(where, MODULES[0]) if "status" in line
+        }
+        (end,) = [line for line in lines(where, MODULES[1]) if line.get("job") == job["id"]]
+    assert {f"mine-{number}" for number in range(6)} < {*refusals}
+    assert "of-the-job" not in refusals  # answered, and access lines are off
+    assert (refusals["mine-0"]["problem"], refusals["mine-0"]["who"]) == ("missing-key", "nobody")
+    last = refusals["mine-5"]
+    assert (last["status"], last["problem"], last["who"]) == (404, "unknown-stream", "flood office")
+    assert (last["path"], last["address"]) == ("/streams/none", "127.0.0.1")
+    assert "no stream" in last["detail"]
+    assert last["seconds"] > 0
+    assert (end["request_id"], end["who"]) == ("of-the-job", "flood office")
+    assert (end["status"], end["error"]) == ("succeeded", None)
+    assert end["timings"]["total"] > 0
