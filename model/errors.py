@@ -11,6 +11,7 @@
         │   └── UnknownModel    there is no model of that name, version or role
         └── RegistryError       the registry can't be written, or is damaged
             ├── RegistryConflict    what it holds forbids it, or another one is writing
+            │   └── RegistryChanged it is not as it was read before
             └── RegistryFull        its disk is full
 
 HTTP status codes are given to these classes in one table of the service, nowhere else.
@@ -90,6 +91,10 @@ class RegistryError(ModelError):
 
 class RegistryConflict(RegistryError):
     """What the registry holds forbids it, or another process is writing to it."""
+
+
+class RegistryChanged(RegistryConflict):
+    """The history has another version than the one that was read before."""
 
 
 class RegistryFull(RegistryError):

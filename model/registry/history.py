@@ -89,13 +89,22 @@ class History:
         name = next(self._changes(f"{time.astimezone(UTC):{STAMP}}"), None)
         return None if name is None else self._read(name)
 
+    def version(self) -> str:
+        """What differs once anything was done: the stamp of the newest entry; ``0`` before one."""
+        names = self._names()
+        return names[-1].partition("_")[0] if names else "0"
+
     def counts(self) -> dict[str, int]:
         """How many entries there are of each kind."""
         kinds = [_what(name) for name in self._names()]
         return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
-    def append(self, what: str, who: str, why: str, **more: Any) -> HistoryEntry:
+    def append(
+        self, what: str, who: str, why: str, *, dry_run: bool = False, **more: Any
+    ) -> HistoryEntry:
         """Write an entry, later than all others; for a writer that holds the folder's lock.
+
+        In a dry run nothing is written; the entry is the one that would have been.
 
         Raises:
             RegistryError: There can't be such a kind of entry, or a fact of it is no JSON.
@@ -109,7 +118,8 @@ class History:
             content = json.dumps(entry.to_json(), indent=2, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
             raise RegistryError(f"The entry {what!r} can't be written as JSON: {error}.") from None
-        self._folder.write(f"{FOLDER}/{entry.file_name}", content.encode())
+        if not dry_run:
+            self._folder.write(f"{FOLDER}/{entry.file_name}", content.encode())
         return entry
 
     def _next_time(self) -> datetime:

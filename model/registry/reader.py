@@ -124,6 +124,10 @@ class RegistryReader:
         """All that was done, oldest first; damaged entries are left out and logged."""
         return self._history.entries()
 
+    def version(self) -> str:
+        """Of the history: another one after each entry."""
+        return self._history.version()
+
     def history_counts(self) -> dict[str, int]:
         """How many entries of each kind the history has."""
         return self._history.counts()

@@ -13,11 +13,17 @@ appears. Where that file is damaged, the change before it holds, and the log say
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from echocast.model.errors import ModelError, RegistryConflict, RegistryError
+from echocast.model.errors import (
+    ModelError,
+    RegistryChanged,
+    RegistryConflict,
+    RegistryError,
+    short,
+)
 from echocast.model.registry import roles
 from echocast.model.registry.history import (
     ALIAS,
@@ -132,6 +138,8 @@ class Registry:
         why: str,
         scores: Mapping[str, Any] | None = None,
         expected: str | None = None,
+        version: str | None = None,
+        dry_run: bool = False,
     ) -> HistoryEntry:
         """Let a model serve; the champion becomes the previous one.
 
@@ -141,15 +149,18 @@ class Registry:
             why: In a sentence.
             scores: What the decision rests on.
             expected: The champion that this replaces; None: whichever it is.
+            version: Of the history that the decision rests on; None: whichever it is.
+            dry_run: Whether only to check, and give the entry that would be written.
 
         Raises:
             UnknownModel: There is no such model.
             RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryChanged: The history has another version.
             RegistryError: The root can't be written.
         """
-        with self._replacing(CHAMPION, expected) as aliases:
+        with self._replacing(CHAMPION, expected, version, dry_run=dry_run) as aliases:
             after = roles.promoted(aliases, self.reader.reference(reference))
-            return self._change(PROMOTE, who, why, after, scores)
+            return self._change(PROMOTE, who, why, after, scores, dry_run=dry_run)
 
     def rollback(
         self,
@@ -209,13 +220,23 @@ class Registry:
             return self._history.append(what, who, why, facts=dict(facts))
 
     @contextmanager
-    def _replacing(self, role: str, expected: str | None) -> Iterator[Mapping[str, str]]:
+    def _replacing(
+        self, role: str, expected: str | None, version: str | None = None, *, dry_run: bool = False
+    ) -> Iterator[Mapping[str, str]]:
         """A context in which no other process writes; gives the roles, if one is as expected.
+
+        A dry run writes nothing, and waits for nobody.
 
         Raises:
             RegistryConflict: Another model than the expected one has the role.
+            RegistryChanged: The history has another version than the expected one.
         """
-        with self._folder.writing():
+        with nullcontext() if dry_run else self._folder.writing():
+            if version is not None and version != (now := self.reader.version()):
+                raise RegistryChanged(
+                    f"The history of the models has the version {now} now, not {short(version)}:"
+                    " something was done since. Read it again, then decide."
+                )
             aliases = self.reader.roles().by_role
             roles.check_expected(aliases, role, expected)
             yield aliases
@@ -227,8 +248,10 @@ class Registry:
         why: str,
         aliases: Mapping[str, str],
         scores: Mapping[str, Any] | None = None,
+        *,
+        dry_run: bool = False,
     ) -> HistoryEntry:
-        """Let other roles hold, by one new entry."""
+        """Let other roles hold, by one new entry; in a dry run only check that they could."""
         own = self.reader.own_roles()
         before = own.by_role if own else {}
         changed = {
@@ -238,12 +261,14 @@ class Registry:
         }
         if CHAMPION in changed:
             self._check_can_serve(aliases[CHAMPION])
-        for model in set(aliases.values()):  # the next version of Echocast may lack a shipped one
+        for model in (
+            set(aliases.values()) if not dry_run else ()
+        ):  # the next version of Echocast may lack a shipped one
             if (self.shipped / model).exists() and not (self.root / model).exists():
                 self._folder.adopt_copy(self.shipped / model, model)
         facts = {"changed": changed}
         return self._history.append(
-            what, who, why, facts=facts, scores=scores, aliases=dict(aliases)
+            what, who, why, facts=facts, scores=scores, aliases=dict(aliases), dry_run=dry_run
         )
 
     def _check_can_serve(self, model: str) -> None:

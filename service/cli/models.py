@@ -65,13 +65,17 @@ def promote(
     model: Annotated[str, typer.Argument(help="name/version, or an alias such as challenger.")],
     why: Why,
     expected: Expected = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check, and print what would be written.")
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Let a model serve; workers change over by themselves."""
-    registry, who = _changeable(data), user_name()
-    entry = registry.promote(model, who=who, why=why, expected=expected)
-    audit_command(data, "promote-model", why=why, changed=entry.facts["changed"])
+    registry, who = _registry(data) if dry_run else _changeable(data), user_name()
+    entry = registry.promote(model, who=who, why=why, expected=expected, dry_run=dry_run)
+    if not dry_run:
+        audit_command(data, "promote-model", why=why, changed=entry.facts["changed"])
     _print_entry(entry, registry, as_json)
 
 

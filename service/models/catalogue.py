@@ -50,11 +50,13 @@ class Catalogue:
 
     def view(self, workers: Iterable[WorkerInfo]) -> ModelList:
         """All models, with how many workers have each loaded, and what was done last."""
+        version = self.registry.reader.version()  # first: what follows is as new, or newer
         loaded = Counter(model for worker in workers for model in worker.models)
         return ModelList(
             models=[_view(card, loaded) for card in self.registry.reader.models()],
             aliases=dict(self.registry.reader.roles().by_role),
             history=_newest(self.registry.reader.history(), NEWEST),
+            version=version,
         )
 
     def history(self, at: datetime | None, limit: int) -> ModelHistory:
@@ -63,29 +65,36 @@ class Catalogue:
         Raises:
             UnknownModel: The history begins later than that time.
         """
+        version = self.registry.reader.version()
         entries = self.registry.reader.history()
         if at is None:
-            return ModelHistory(entries=_newest(entries, limit))
+            return ModelHistory(entries=_newest(entries, limit), version=version)
         name, _, version = self.registry.reader.serving_at(at).partition("/")
         return ModelHistory(
             serving=Serving(name=name, version=version, at=at),
             entries=_newest([entry for entry in entries if entry.time <= at], limit),
+            version=version,
         )
 
-    def promote(self, name: str, version: str, request: PromotionRequest, who: str) -> HistoryView:
-        """Let a version serve.
+    def promote(
+        self, model: str, request: PromotionRequest, who: str, if_match: str | None, dry_run: bool
+    ) -> HistoryView:
+        """Let a version serve, or only check that it could.
 
         Raises:
             UnknownModel: There is no such version.
             RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryChanged: The history has another version.
             RegistryError: The registry can't be written.
         """
         entry = self.registry.promote(
-            f"{name}/{version}",
+            model,
             who=who,
             why=request.why,
             scores=request.scores,
             expected=request.expected,
+            version=if_match,
+            dry_run=dry_run,
         )
         return history_view(entry)
 

@@ -56,6 +56,8 @@ class ModelList(Answer):
     """Role -> ``name/version``."""
     history: list[HistoryView]
     """What was done last, newest first; all of it is at ``/models/history``."""
+    version: str
+    """Of the history, another one after each entry; for ``If-Match`` of a promotion."""
 
 
 class Serving(ModelName):
@@ -70,6 +72,8 @@ class ModelHistory(Answer):
     serving: Serving | None = None
     """The champion at the time that was asked for; null where none was."""
     entries: list[HistoryView]
+    version: str
+    """Of the whole history, another one after each entry; for ``If-Match`` of a promotion."""
 
 
 class PromotionRequest(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 
 from echocast.service.auth.audit import MACHINE
 from echocast.service.auth.keys import Key
@@ -23,6 +23,14 @@ async def get_admin(key: Annotated[Key | None, Depends(require("admin"))]) -> st
 
 
 Admin = Annotated[str, Depends(get_admin)]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="`version` of the history that the decision rests on, in quotes; 412 where"
+        " something was done since.",
+    ),
+]
 Reason = Annotated[PromotionRequest, Depends(sent(PromotionRequest))]
 
 
@@ -47,16 +55,33 @@ async def show_history(
 
 @router.post(
     "/models/{name}/{version}/promote",
-    responses=refusals(401, 403, 404, 409, 415),
+    responses=refusals(401, 403, 404, 409, 412, 415),
     openapi_extra=described(PromotionRequest),
 )
 async def promote_model(
-    name: str, version: str, nowcasts: AppNowcasts, who: Admin, body: Reason, audit: Audit
+    name: str,
+    version: str,
+    nowcasts: AppNowcasts,
+    who: Admin,
+    body: Reason,
+    audit: Audit,
+    dry_run: Annotated[bool, Query(description="Only check; nothing changes.")] = False,
+    if_match: IfMatch = None,
 ) -> HistoryView:
-    """Let a version serve. Workers load it beside the one that serves, try it, and change over."""
-    entry = await asyncio.to_thread(nowcasts.catalogue.promote, name, version, body, who)
-    await audit.note("promote-model", why=entry.why, changed=entry.facts["changed"])
+    """Let a version serve. Workers load it beside the one that serves, try it, and change over.
+
+    With `dry_run=true` the answer is the entry that would be written, or the refusal.
+    """
+    promote, model = nowcasts.catalogue.promote, f"{name}/{version}"
+    entry = await asyncio.to_thread(promote, model, body, who, _version(if_match), dry_run)
+    if not dry_run:
+        await audit.note("promote-model", why=entry.why, changed=entry.facts["changed"])
     return entry
+
+
+def _version(if_match: str | None) -> str | None:
+    """The version of the history that ``If-Match`` names; None where it names none, or any."""
+    return None if if_match in (None, "*") else (if_match or "").strip().strip('"')
 
 
 @router.post(

@@ -143,6 +143,41 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert listed["history"] == []
 
 
+def test_a_dry_run_says_what_would_be_and_changes_nothing(unchanged: Gateway) -> None:
+    def tried(version: str) -> Any:
+        path = f"/models/tiny/{version}/promote?dry_run=true"
+        return unchanged.client.post(path, json=WHY, headers=bearer("admin"))
+
+    entry = tried("2").json()
+    assert entry["aliases"]["champion"] == "tiny/2"
+    assert entry["facts"]["changed"]["champion"] == {"from": "tiny/1", "to": "tiny/2"}
+    is_problem(tried("1"), 409, "registry-conflict")
+    is_problem(tried("3"), 409, "registry-conflict")
+    listed = unchanged.client.get("/models", headers=bearer("read")).json()
+    assert (listed["aliases"], listed["history"]) == ({"champion": "tiny/1"}, [])
+    assert listed["version"] == "0"
+
+
+def test_a_promotion_may_rest_on_one_version_of_the_history(locked: Gateway) -> None:
+    client, admin = locked.client, bearer("admin")
+
+    def version() -> str:
+        return str(client.get("/models/history", headers=admin).json()["version"])
+
+    def promote(model: str, match: str) -> Any:
+        headers = {**admin, "If-Match": match}
+        return client.post(f"/models/tiny/{model}/promote", json=WHY, headers=headers)
+
+    first = version()
+    assert client.get("/models", headers=admin).json()["version"] == first
+    assert promote("2", f'"{first}"').status_code == 200
+    assert version() > first
+    for stale in (f'"{first}"', "nonsense", ""):
+        is_problem(promote("1", stale), 412, "registry-changed")
+    assert promote("1", f'"{version()}"').status_code == 200
+    assert promote("2", "*").status_code == 200
+
+
 def test_a_damaged_model_is_not_promoted(unchanged: Gateway) -> None:
     answer = unchanged.client.post("/models/tiny/3/promote", json=WHY, headers=bearer("admin"))
     is_problem(answer, 409, "registry-conflict")
@@ -211,6 +246,9 @@ def test_the_command_line_shows_models_and_what_served(two_models: Path) -> None
         assert "tiny/1" in echocast(where, "models").stdout
         listed = json.loads(echocast(where, "models", "--json").stdout)
         assert listed["aliases"] == {"champion": "tiny/1"}
+        tried = echocast(where, "promote", "tiny/2", "--why", "It is better.", "--dry-run")
+        assert "champion: tiny/1 -> tiny/2" in tried.stdout
+        assert "tiny/2" not in echocast(where, "models", "--history").stdout
         echocast(where, "promote", "tiny/2", "--why", "It is better.")
         now = datetime.now(UTC).isoformat()
         assert echocast(where, "models", "--at", now).stdout == "tiny/2\n"
