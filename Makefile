@@ -67,5 +67,6 @@ audit: $(TOOLS)/.installed
 		echo "audit: NOT PASSED. There is an advisory, or a version could not be looked up: see above." \
 		"Advisories come from pypi.org; without it nothing was audited." >&2; exit 1; }
 
+# What can be made again without data: never frames, forecasts or models.
 clean:
-	rm -rf demo-output echocast-data .pytest_cache .mypy_cache .ruff_cache build $(TOOLS)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache build $(TOOLS)

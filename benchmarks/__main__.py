@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from benchmarks import disk as of_disk
 from benchmarks import domain as of_domain
 from benchmarks import network as of_network
 from benchmarks import reach as of_reach
@@ -131,6 +132,25 @@ def streams_command(as_json: Json = False) -> None:
     from benchmarks.streams import run_stream_benchmark
 
     run_stream_benchmark(as_json)
+
+
+@app.command("disk")
+def disk_command(
+    side: Annotated[list[int] | None, typer.Option(help="Only square grids of that side.")] = None,
+    output: Output = None,
+    models_dir: ModelsDir = SHIPPED,
+    model: ModelName = "champion",
+    as_json: Json = False,
+) -> None:
+    """Disk that a stream of five minutes takes in a day, and memory of a forecast, by grid."""
+    directory = RegistryReader(models_dir).resolve(model)
+    shapes = [(n, n) for n in side] if side else of_disk.SHAPES
+    table, rows = TableFile(output, f"{describe()}", of_disk.COLUMNS), list[dict[str, Any]]()
+    with progress() as bar:
+        for shape in bar.track(shapes):
+            rows.append(of_disk.measure(directory, shape))
+            table.add(of_disk.cells(rows[-1]))
+    typer.echo(json.dumps({"machine": describe(), "rows": rows}) if as_json else table)
 
 
 @app.command("reach")

@@ -180,6 +180,11 @@ def _elected_upkeep(
         ("sweep", context.streams.sweep, settings.stream_sweep_seconds),
         ("comparison of live scores", shadow.decide, settings.shadow_look_seconds),
         ("removal of old nowcasts", retention, settings.adhoc_look_seconds),
+        (
+            "removal of streams' old files",
+            context.streams.retention.apply,
+            settings.stream_retention_seconds,
+        ),
     ):
         yield elected(name, act, is_elected, seconds)
 

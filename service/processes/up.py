@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from echocast.model.retraining.config import config_of
 from echocast.service.auth.key_ring import load_keys
@@ -13,7 +14,10 @@ from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
+from echocast.workers.archive.object_files import stream_files
 from echocast.workers.runtime.threads import usable_cpus
+from echocast.workers.streams.disk_use import DiskUse
+from echocast.workers.streams.stores import StreamStores
 
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "echocast.service.processes.engine")
@@ -52,7 +56,15 @@ def run_service(
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
-    _tend_until_signal(supervisor, url_of(settings.host, port), say)
+    _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
+
+
+def disk_lines(settings: ServiceSettings) -> list[str]:
+    """What each stream takes of the disk, in a sentence."""
+    stores = StreamStores.of(stream_files(settings))
+    streams = [stores.streams.stream(name) for name in stores.streams.names()]
+    default_gb = settings.stream_retention_gb
+    return [f"{one.name}: {DiskUse.of(stores, one, default_gb).summary}" for one in streams]
 
 
 def shared_settings(settings: ServiceSettings, port: int, metrics_port: int) -> dict[str, str]:
@@ -117,7 +129,12 @@ def first_metrics_port(settings: ServiceSettings) -> int:
     return first
 
 
-def _tend_until_signal(supervisor: Supervisor, url: str, say: Callable[[str], None]) -> None:
+def _tend_until_signal(
+    supervisor: Supervisor,
+    url: str,
+    say: Callable[[str], None],
+    disk: Callable[[], list[str]],
+) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -129,6 +146,8 @@ def _tend_until_signal(supervisor: Supervisor, url: str, say: Callable[[str], No
             supervisor.tend()
             if not ready and (ready := answers(f"{url}/readyz")):
                 say(f"Ready. API: {url}/docs   Health: {url}/readyz   Metrics: {url}/metrics")
+                for line in disk():
+                    say(f"Disk of stream {line}")
     finally:
         supervisor.stop()
         say("Stopped.")

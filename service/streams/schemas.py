@@ -16,7 +16,9 @@ from echocast.model.formats.projections import declared_mapping
 from echocast.model.frames import Grid
 from echocast.service.http.schemas import Answer, Scores
 from echocast.workers.streams.aside_store import SetAside
+from echocast.workers.streams.disk_use import DiskUse
 from echocast.workers.streams.stream import (
+    LARGEST_RETENTION_GB,
     LONGEST_GAP_MINUTES,
     LONGEST_RETENTION_DAYS,
     LONGEST_STEP_MINUTES,
@@ -69,6 +71,9 @@ class StreamDeclaration(BaseModel):
     """Whether a forecast is made from every new frame."""
     maximum_gap_minutes: float = described(15.0, minimum=0, maximum=LONGEST_GAP_MINUTES)
     """Longest time between two frames that is bridged; one missing frame always is."""
+    retention_gb: float | None = described(None, exclusiveMinimum=0, maximum=LARGEST_RETENTION_GB)
+    """GB (10^9 bytes) of frames and forecasts, beyond which the oldest are removed; left out or
+    null: as much as the service allows each stream (``ECHOCAST_STREAM_RETENTION_GB``)."""
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -90,6 +95,30 @@ class ImplausibleFrame(Answer):
     """What was found, and how much rain can do."""
 
 
+class DiskView(Answer):
+    """What frames and forecasts of a stream take of the disk; GB are 10^9 bytes."""
+
+    gb: float
+    gb_a_day: float | None
+    """By the newest files; before there are any, by the grid as if it rained everywhere."""
+    limit_gb: float
+    """Beyond which the oldest are removed."""
+    days_left: float | None
+    """Until the first are removed: by age, by the limit, or as the disk is full."""
+    summary: str
+
+    @classmethod
+    def of(cls, use: DiskUse) -> Self:
+        """The view of what a stream takes."""
+        return cls(
+            gb=use.gb,
+            gb_a_day=use.gb_a_day,
+            limit_gb=use.limit_gb,
+            days_left=use.days_left,
+            summary=use.summary,
+        )
+
+
 class StreamView(Answer):
     """The state of a stream."""
 
@@ -99,6 +128,8 @@ class StreamView(Answer):
     retention_days: float
     auto_nowcast: bool
     maximum_gap_minutes: float
+    retention_gb: float | None
+    """As declared; null: as much as the service allows each stream, see ``disk``."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
     newest_frame: datetime | None
@@ -110,6 +141,8 @@ class StreamView(Answer):
     implausible: list[ImplausibleFrame]
     """Frames of the newest two days that cannot follow those before them and count as missing; sent
     again with ``replace=true`` they are believed."""
+    disk: DiskView | None = None
+    """Not in lists."""
 
     @classmethod
     def of(
@@ -119,6 +152,7 @@ class StreamView(Answer):
         newest: datetime | None,
         latest: datetime | None,
         set_aside: Sequence[SetAside],
+        disk: DiskView | None,
     ) -> Self:
         """The view of a stream."""
         fields = {name: value for name, value in stream.__dict__.items() if name != "grid"}
@@ -129,6 +163,7 @@ class StreamView(Answer):
             latest_forecast=latest,
             set_aside=[one.time for one in set_aside if not one.kind],
             implausible=[ImplausibleFrame(**asdict(one)) for one in set_aside if one.kind],
+            disk=disk,
             **fields,
         )
 

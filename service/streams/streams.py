@@ -18,6 +18,7 @@ from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.schemas import (
+    DiskView,
     NowcastList,
     NowcastView,
     PointForecast,
@@ -33,6 +34,7 @@ from echocast.workers.jobs.queue import Publisher
 from echocast.workers.jobs.store import REQUEST_PATIENCE_SECONDS
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
+from echocast.workers.streams.disk_use import DiskUse
 from echocast.workers.streams.drift import drift_state
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan
@@ -56,6 +58,7 @@ class Streams:
         sums: The engine's sums.
         engine: The connection they use.
         floors: Sizes below which a sample is small.
+        default_gb: GB that a stream may take which declares no limit.
     """
 
     stores: StreamStores
@@ -66,6 +69,7 @@ class Streams:
     sums: CountSums
     engine: EngineClient
     floors: SampleFloors
+    default_gb: float
 
     @classmethod
     def from_settings(
@@ -85,6 +89,7 @@ class Streams:
             sums=sums,
             engine=engine,
             floors=floors,
+            default_gb=settings.stream_retention_gb,
         )
 
     async def declare(self, name: str, body: StreamDeclaration) -> tuple[StreamView, bool]:
@@ -110,7 +115,7 @@ class Streams:
         Raises:
             UnknownStream: There is none.
         """
-        return await asyncio.to_thread(self._view, name)
+        return await asyncio.to_thread(self._view, name, with_disk=True)
 
     async def everything(self) -> StreamList:
         """All streams that the caller's key may use."""
@@ -122,7 +127,7 @@ class Streams:
 
         return StreamList(streams=await asyncio.to_thread(views))
 
-    def _view(self, name: str) -> StreamView:
+    def _view(self, name: str, *, with_disk: bool = False) -> StreamView:
         stream = self.stores.streams.stream(name)
         origin = self.stores.streams.origin(name)
         latest = self.stores.forecasts.latest(name)
@@ -132,6 +137,7 @@ class Streams:
             self.stores.frames.newest_time(name),
             latest.forecast_reference_time if latest else None,
             self.stores.frames.aside.newest(name),
+            DiskView.of(DiskUse.of(self.stores, stream, self.default_gb)) if with_disk else None,
         )
 
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
@@ -160,7 +166,7 @@ class Streams:
         await self.stream(name)
         span = await self._span(name, first, last, LONGEST_LISTING)
         forecasts = await asyncio.to_thread(self.stores.forecasts.listing, name, span)
-        views = [_nowcast(issued) for issued in forecasts if issued.served]
+        views = [_nowcast(issued) for issued in forecasts if issued.served and issued.path]
         return NowcastList(stream=name, nowcasts=views)
 
     async def verification(

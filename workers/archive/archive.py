@@ -120,9 +120,13 @@ class Archive:
         if os.statvfs(self.root).f_flag & os.ST_RDONLY:
             raise DiskFull("The archive's disk can only be read: it is mounted read-only.")
 
+    def spare_bytes(self) -> int:
+        """Bytes that may be written while twice as much is free as must stay free."""
+        return self.free_bytes() - 2 * self._free_space_floor
+
     def bytes_to_free(self) -> int:
-        """Bytes to remove so that twice as much is free as must stay free, and work goes on."""
-        return max(0, 2 * self._free_space_floor - self.free_bytes())
+        """Bytes to remove so that there are spare ones, and work goes on."""
+        return max(0, -self.spare_bytes())
 
     def put_frames(self, frames: Frames) -> str:
         """Store frames under the hash of their content, which is returned.

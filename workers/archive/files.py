@@ -26,10 +26,17 @@ class Entry:
     Args:
         path: Below the root, with ``/``.
         version: Changes when the content does.
+        size: In bytes.
     """
 
     path: str
     version: str
+    size: int = 0
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Path and version: what tells contents apart."""
+        return self.path, self.version
 
     @property
     def name(self) -> str:
@@ -45,6 +52,12 @@ class Files(Protocol):
 
         Raises:
             DiskFull: Less space is free than must stay free.
+        """
+
+    def spare_bytes(self) -> int | None:
+        """Bytes that may be written until old files must go; negative: so many must go now.
+
+        None where nothing limits what is stored.
         """
 
     def put(self, path: str, content: bytes) -> None:
@@ -112,6 +125,10 @@ class LocalFiles:
         """See :class:`Files`."""
         self._archive.check_space()
 
+    def spare_bytes(self) -> int | None:
+        """See :class:`Files`."""
+        return self._archive.spare_bytes()
+
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""
         self.add(lambda local: write_whole(local, content), lambda _: path)
@@ -163,9 +180,9 @@ class LocalFiles:
         try:
             with os.scandir(self._root / folder) as items:
                 entries = [
-                    Entry(f"{folder}/{item.name}", _version(item.stat()))
+                    Entry(f"{folder}/{item.name}", _version(status), status.st_size)
                     for item in items
-                    if item.is_file()
+                    if item.is_file() and (status := item.stat())
                 ]
         except FileNotFoundError:
             return []

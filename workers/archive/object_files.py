@@ -57,6 +57,10 @@ class ObjectFiles:
     def check_space(self) -> None:
         """A store has no end."""
 
+    def spare_bytes(self) -> int | None:
+        """See :class:`.files.Files`; a store grows."""
+        return None
+
     def put(self, path: str, content: bytes) -> None:
         """See :class:`.files.Files`."""
         self._fs.pipe_file(self._place(path), content)
@@ -87,7 +91,7 @@ class ObjectFiles:
     def listing(self, folder: str) -> list[Entry]:
         """See :class:`.files.Files`."""
         entries = [
-            Entry(f"{folder}/{item['name'].rpartition('/')[2]}", _version(item))
+            Entry(f"{folder}/{item['name'].rpartition('/')[2]}", _version(item), item["size"])
             for item in self._list(folder)
             if item["type"] == "file"
         ]

@@ -7,6 +7,7 @@ The files are the truth. Each is a whole object that is written once:
                                       <time>.aside            it ended its workers
 <root>/forecasts/<name>/<yyyy>/<mm>/<dd>/<time>.json          an issued forecast, and its file:
                                          <time>_<model>_<id>_<try>.nc
+                                         (removed early, if nothing but scores need it)
 <root>/counts/<name>/<yyyy>/<mm>/<dd>/<time>_<frame>.<digest>.json
                                                               counts of all forecasts at one frame
 

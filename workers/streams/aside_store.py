@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -68,7 +68,7 @@ class AsideStore:
 
     def read(self, entries: Iterable[Entry]) -> list[SetAside]:
         """What some objects say, oldest first."""
-        asides = (self._remembered(*astuple(entry)) for entry in entries)
+        asides = (self._remembered(*entry.place) for entry in entries)
         return sorted((one for one in asides if one), key=lambda one: one.time)
 
     def _read(self, path: str, _version: str) -> SetAside | None:

@@ -24,7 +24,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -163,9 +163,14 @@ class CountStore:
         for day in span.days():
             self._files.remove_folder(earlier_folder(stream, day))
 
-    def drop(self, frame: CountedFrame) -> None:
-        """Remove the counts at a frame that was replaced."""
-        self._delete(frame)
+    def drop(self, stream: str, frame: CountedFrame, but: Collection[str] = ()) -> None:
+        """Remove the counts at a frame that was replaced, but for those of some forecasts."""
+        path = ""
+        if staying := self.counts(frame, but):
+            content = encoded(staying)
+            path = counts_path(stream, frame.valid_time, frame.frame_sha, content)
+            self._files.put(path, content)
+        self._delete(frame, but=path)
 
     def days(self, stream: str) -> list[datetime]:
         """Every UTC day that has counts, in order."""
@@ -198,7 +203,7 @@ class CountStore:
 
     def _forecasts_in(self, one: CountsObject) -> tuple[str, ...]:
         try:
-            return (one.forecast,) if one.forecast else self._forecasts(*astuple(one.entry))
+            return (one.forecast,) if one.forecast else self._forecasts(*one.entry.place)
         except NotInArchive:
             return ()
 

@@ -45,7 +45,8 @@ class IssuedForecast:
         roles: As what it is scored: ``model``, ``canary``, ``challenger``, ``fallback``.
         quality: Notes for the reader: bridged frames, degradation.
         issued: When, by the clock of the worker, UTC.
-        path: Its NetCDF file in the archive; the name says its size and SHA-256.
+        path: Its NetCDF file in the archive; the name says its size and SHA-256. Empty: the file
+            was removed on purpose, and what was counted of it stands.
     """
 
     id: str
@@ -120,6 +121,21 @@ class ForecastStore:
             self._files.delete(issued.path)
         return earlier
 
+    def remove_file(self, issued: IssuedForecast) -> None:
+        """Remove a forecast's file; the description stays and says that there is none any more.
+
+        A process that ends in between leaves a file that :meth:`remove_leftovers` removes.
+        """
+        self._files.put(description_path(issued), encoded(replace(issued, path="").to_json()))
+        self._files.delete(issued.path)
+
+    def remove_leftovers(self, folder: str) -> None:
+        """Remove the files of forecasts of a day whose descriptions say that they have none."""
+        removed = {issued.id for issued in self.on_day(folder) if not issued.path}
+        for entry in self._files.listing(folder) if removed else ():
+            if entry.name.endswith(".nc") and entry.name.split("_")[2] in removed:
+                self._files.delete(entry.path)
+
     def listing(self, stream: str, span: TimeSpan) -> list[IssuedForecast]:
         """Forecasts whose reference times lie in a span, oldest first."""
         read = (
@@ -137,10 +153,15 @@ class ForecastStore:
     def newest_first(self, stream: str) -> Iterator[IssuedForecast]:
         """The served forecasts of a stream."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
-            for entry in reversed(self._descriptions(folder)):
-                issued = self._remembered(entry.path, entry.version)
-                if issued and issued.served:
+            for issued in reversed(self.on_day(folder)):
+                if issued.served and issued.path:
                     yield issued
+
+    def on_day(self, folder: str) -> list[IssuedForecast]:
+        """Forecasts of a day's folder, oldest first."""
+        entries = self._descriptions(folder)
+        read = (self._remembered(entry.path, entry.version) for entry in entries)
+        return [issued for issued in read if issued is not None]
 
     def compared(self, stream: str) -> set[str]:
         """Roles that forecast beside what is served, on the newest day with forecasts."""

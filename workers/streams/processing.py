@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final, Self
 
@@ -29,6 +29,7 @@ from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
 from echocast.workers.streams.poison import Attempt, Attempts
+from echocast.workers.streams.retention import SCORED_FOR, Retention
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.shadow import ShadowPolicy
 from echocast.workers.streams.stores import StreamStores
@@ -36,7 +37,6 @@ from echocast.workers.streams.stream import Stream
 
 WET_DBZ: Final = 10.0
 COARSER: Final = 2  # times coarser than a forecast: enough for a mean, at a quarter of the cost
-SWEPT: Final = timedelta(days=2)  # how far back from the newest frame undone work is looked for
 MOST_PUBLISHED = 100  # frames that a sweep publishes again
 log = logging.getLogger("echocast.streams")
 
@@ -55,6 +55,7 @@ class StreamProcessing:
         publisher: Sends messages to workers.
         jobs: Takes the nowcasts.
         attempts: Says which frames end their workers.
+        retention: Removes what is too old or too much.
     """
 
     stores: StreamStores
@@ -66,6 +67,7 @@ class StreamProcessing:
     publisher: Publisher
     jobs: JobStore
     attempts: Attempts
+    retention: Retention
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings, patience_seconds: float) -> Self:
@@ -80,10 +82,11 @@ class StreamProcessing:
         engine = EngineClient(settings.engine_url, patience_seconds)
         sums = CountSums(engine)
         registry = RegistryReader(settings.models_root)
+        scorer = Scorer(stores, sums)
         retrain = partial(request_retraining, engine) if settings.retrain_on_drift else None
         return cls(
             stores=stores,
-            scorer=Scorer(stores, sums),
+            scorer=scorer,
             forecasting=Forecasting(stores, jobs, registry, ShadowPolicy.of(settings)),
             sums=sums,
             drift=DriftWatch(stores, sums, engine, retrain),
@@ -91,6 +94,7 @@ class StreamProcessing:
             publisher=Publisher(settings.engine_url),
             jobs=jobs,
             attempts=Attempts(engine, settings.maximum_attempts),
+            retention=Retention(stores, scorer, settings.stream_retention_gb),
         )
 
     def close(self) -> None:
@@ -151,7 +155,7 @@ class StreamProcessing:
         return issued.path
 
     def sweep(self) -> int:
-        """Publish frames with undone work again and remove old files; how many were published.
+        """Publish frames with undone work again; how many were published.
 
         Nothing is published while messages wait: they may be about just that work.
         """
@@ -172,7 +176,7 @@ class StreamProcessing:
         if newest is None:
             return 0
         stream = self.stores.streams.stream(name)
-        span = TimeSpan(newest - SWEPT, newest)
+        span = TimeSpan(newest - SCORED_FOR, newest)
         pending = self.scorer.pending(name, span)
         undone = pending.expected.keys() - self.sums.added_pairs(name, span)
         undone |= {*pending.missing, *pending.outdated}
@@ -180,7 +184,6 @@ class StreamProcessing:
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
         self._request_nowcasts(stream, self.forecasting.missing_nowcasts(stream, span))
-        self.stores.remove_old(stream, newest)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:

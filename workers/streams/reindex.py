@@ -81,9 +81,15 @@ def recounted(stores: StreamStores, scorer: Scorer, stream: str) -> Totals:
 
 
 def recount(stores: StreamStores, scorer: Scorer, stream: str) -> Iterator[tuple[CountKey, Counts]]:
-    """Every forecast at every frame that is there, with counts made anew."""
+    """Every forecast at every frame that is there, with counts made anew.
+
+    Where a forecast's file was removed on purpose, its stored counts are what there is.
+    """
     for span in whole_days(stores, stream):
-        for counts in scorer.count(stream, scorer.pending(stream, span).expected):
+        pending = scorer.pending(stream, span)
+        for counts in scorer.count(stream, pending.expected):
+            yield from counts.items()
+        for counts in scorer.stored(pending, pending.standing):
             yield from counts.items()
 
 

@@ -40,7 +40,8 @@ class PendingCounts:
     """What a stream's files say there is to count in a span of valid times.
 
     Args:
-        expected: Every forecast at every frame, with the forecast; None for the frame itself.
+        expected: Every forecast at every frame, with the forecast; None for the frame itself. Of a
+            forecast without a file: what was counted, also at a frame that was replaced since.
         frames: Frames that have counts, some of them replaced since.
         counted: What was counted at those.
     """
@@ -59,6 +60,16 @@ class PendingCounts:
         """What was counted at frames as they are, or at frames that were removed since."""
         times = {key.valid_time for key in self.expected}
         return {k for k in self.counted if k in self.expected or k.valid_time not in times}
+
+    @property
+    def standing(self) -> set[CountKey]:
+        """What was counted of forecasts without a file: nothing can count it again."""
+        return {key for key in self.expected if self.stands(key)}
+
+    def stands(self, key: CountKey) -> bool:
+        """Whether it was counted of a forecast without a file."""
+        issued = self.expected.get(key)
+        return issued is not None and not issued.path
 
     @property
     def outdated(self) -> set[CountKey]:
@@ -89,14 +100,20 @@ class Scorer:
         expected: dict[CountKey, IssuedForecast | None] = {
             CountKey(time, OBSERVED, sha): None for time, sha in frames.items()
         }
+        counted = self._stores.counts.frames(stream, span)
+        keys = frozenset(key for frame in counted for key in self._stores.counts.keys(frame))
         reach = TimeSpan(span.first - LONGEST_LEAD, span.last)
+        removed = {}
         for issued in self._stores.forecasts.listing(stream, reach):
+            if not issued.path:
+                removed[issued.id] = issued
+                continue
             for time in issued.valid_times:
                 if time in frames:
                     expected[CountKey(time, issued.id, frames[time])] = issued
-        counted = self._stores.counts.frames(stream, span)
-        keys = (key for frame in counted for key in self._stores.counts.keys(frame))
-        return PendingCounts(expected, counted, frozenset(keys))
+        for key in _standing(keys, removed, frames):
+            expected[key] = removed[key.forecast_id]
+        return PendingCounts(expected, counted, keys)
 
     def score_span(self, stream: str, span: TimeSpan) -> int:
         """Count and add what is missing in a span of valid times; how much was missing."""
@@ -104,10 +121,10 @@ class Scorer:
         if self._examine(stream, pending):
             pending = self.pending(stream, span)
         for counts in self._count(stream, pending):
-            self._add(stream, counts)
+            self._add(stream, counts, pending)
         not_added = pending.valid - self._sums.added_pairs(stream, span)
         for counts in self.stored(pending, not_added):
-            self._add(stream, counts)
+            self._add(stream, counts, pending)
         self._drop_outdated(stream, span, pending)
         return len(pending.missing)
 
@@ -171,14 +188,14 @@ class Scorer:
             counts = {**counts, **storms(frame.reflectivity_dbz, pixel_km)}
         return with_lead(counts, 0)
 
-    def _add(self, stream: str, counts: Mapping[CountKey, Counts]) -> None:
+    def _add(self, stream: str, counts: Mapping[CountKey, Counts], pending: PendingCounts) -> None:
         """Add counts to the sums, in place of those of frames that were replaced.
 
         A process that still has a replaced frame adds nothing.
         """
         for key, one in counts.items():
             earlier: tuple[str, Counts] | None = None
-            while not self._is_replaced(stream, key):
+            while pending.stands(key) or not self._is_replaced(stream, key):
                 frame_sha = self._sums.add(stream, key, one, earlier)
                 if frame_sha is None:
                     break
@@ -196,9 +213,21 @@ class Scorer:
         added = self._sums.added_pairs(stream, span) & pending.expected.keys()
         replaced = {(key.valid_time, key.forecast_id) for key in added}
         for frame in pending.frames:
-            keys = self._stores.counts.keys(frame) & pending.outdated
+            here = self._stores.counts.keys(frame)
+            keys = here & pending.outdated
             if keys and all((key.valid_time, key.forecast_id) in replaced for key in keys):
-                self._stores.counts.drop(frame)
+                standing = {key.forecast_id for key in here if pending.stands(key)}
+                self._stores.counts.drop(stream, frame, but=standing)
+
+
+def _standing(
+    counted: Collection[CountKey], removed: Collection[str], frames: Mapping[datetime, str]
+) -> Iterator[CountKey]:
+    """Of some forecasts one key for each frame they were counted at: the frame as it is, if any."""
+    keys = [key for key in counted if key.forecast_id in removed and key.valid_time in frames]
+    at = {(key.valid_time, key.forecast_id): key for key in sorted(keys)}
+    at |= {(k.valid_time, k.forecast_id): k for k in keys if k.frame_sha == frames[k.valid_time]}
+    yield from at.values()
 
 
 def _of_forecast(

@@ -150,7 +150,7 @@ def _read_forecast(local: Path) -> None:
 
 def _read_description(files: Files, path: str) -> None:
     issued = IssuedForecast.from_json(json.loads(files.get(path)))
-    if files.version(issued.path) is None and files.version(path) is not None:
+    if issued.path and files.version(issued.path) is None and files.version(path) is not None:
         raise ValueError(f"The forecast's file {issued.path} is not there.")
 
 

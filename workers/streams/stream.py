@@ -17,6 +17,7 @@ UNITS = ("dBZ", "mm/h")
 STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as a share of the step
 LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
+LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
 
 
@@ -30,6 +31,8 @@ class Stream:
         units: Of the frames as they are sent: ``dBZ`` or ``mm/h``.
         grid: Where the pixels are; None: the grid of the first frame.
         retention_days: Frames and forecasts this much older than the newest frame are removed.
+        retention_gb: GB (10^9 bytes) of frames and forecasts, beyond which the oldest are removed;
+            None: as much as the service allows each stream.
         auto_nowcast: Whether every new frame is forecast from.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
@@ -45,6 +48,7 @@ class Stream:
     retention_days: float = 30.0
     auto_nowcast: bool = True
     maximum_gap_minutes: float = 15.0
+    retention_gb: float | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -62,6 +66,12 @@ class Stream:
             raise ContractViolation(
                 f"A stream must be kept for 1 to {LONGEST_RETENTION_DAYS:g} days, not"
                 f" {self.retention_days:g}.",
+                rule="retention",
+            )
+        if self.retention_gb is not None and not 0 < self.retention_gb <= LARGEST_RETENTION_GB:
+            raise ContractViolation(
+                f"A stream may take more than 0 and at most {LARGEST_RETENTION_GB:g} GB, not"
+                f" {self.retention_gb:g}.",
                 rule="retention",
             )
         if not 0 <= self.maximum_gap_minutes <= LONGEST_GAP_MINUTES:
@@ -109,7 +119,10 @@ class Stream:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal stream back."""
-        return {**self.__dict__, "grid": self.grid.to_json() if self.grid else None}
+        value = {**self.__dict__, "grid": self.grid.to_json() if self.grid else None}
+        if self.retention_gb is None:
+            del value["retention_gb"]  # earlier versions know none
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

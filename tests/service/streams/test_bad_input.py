@@ -42,6 +42,15 @@ def test_a_stream_is_declared_once(door: Any) -> None:
     assert client.get("/streams/once").json()["auto_nowcast"] is False
 
 
+def test_a_declaration_is_answered_with_what_it_takes_of_the_disk(door: Any) -> None:
+    client, side = door.client, {"y": list(range(700)), "x": list(range(700)), "units": "1"}
+    disk = declare(client, "composite", grid=side, retention_gb=10).json()["disk"]
+    assert (disk["gb"], disk["limit_gb"]) == (0, 10)
+    assert disk["gb_a_day"] == pytest.approx(700 * 700 * 65.6 * 288 / 1e9)
+    assert disk["summary"].startswith("About 9.3 GB a day; ")
+    assert client.get("/streams/composite").json()["disk"]["limit_gb"] == 10
+
+
 def test_another_grid_is_no_second_declaration(stream: tuple[httpx.Client, str]) -> None:
     client, name = stream
     other = {"y": list(range(20)), "x": list(range(20)), "units": "1"}
@@ -57,6 +66,8 @@ def test_another_grid_is_no_second_declaration(stream: tuple[httpx.Client, str])
         ({"units": "inches"}, "units"),
         ({"retention_days": 0}, "retention"),
         ({"retention_days": 1e12}, "retention"),
+        ({"retention_gb": 0}, "retention"),
+        ({"retention_gb": 1e12}, "retention"),
         ({"maximum_gap_minutes": 1e12}, "gap"),
         ({"grid": {"y": [0] * 16, "x": list(range(16))}}, "grid-spacing"),
     ],

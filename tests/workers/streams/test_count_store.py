@@ -211,7 +211,7 @@ def write_as_before(bench: Bench) -> None:
             name = f"{stamp(frame.valid_time)}_{forecast}_{frame.frame_sha}.json"
             path = f"verification/radar/{frame.valid_time:%Y-%m-%d}/{name}"
             bench.stores.files.put(path, encoded(one))
-        bench.stores.counts.drop(frame)
+        bench.stores.counts.drop("radar", frame)
 
 
 def test_an_older_archive_is_read_on_and_reindex_rewrites_it(bench: Bench, tmp_path: Path) -> None:

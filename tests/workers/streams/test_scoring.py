@@ -71,11 +71,12 @@ def test_a_replaced_frame_changes_the_counts_but_never_the_totals(bench: Bench) 
 def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
-    counted = list(bench.scorer._count("radar", bench.scorer.pending("radar", ALL)))
+    pending = bench.scorer.pending("radar", ALL)
+    counted = list(bench.scorer._count("radar", pending))
     assert counted
     bench.put(1, seed=6)
     for counts in counted:
-        bench.scorer._add("radar", counts)
+        bench.scorer._add("radar", counts, pending)
     assert bench.sums.over("radar", ALL) == {}
     bench.score()
     assert bench.agrees()
@@ -89,7 +90,7 @@ def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Benc
     before = bench.sums.over("radar", ALL)
     pending = bench.scorer.pending("radar", ALL)
     for counts in bench.scorer.stored(pending, pending.valid):
-        bench.scorer._add("radar", counts)
+        bench.scorer._add("radar", counts, pending)
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert bench.sums.corrections("radar") == 0
 
@@ -146,7 +147,7 @@ def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     changed = bench.stores.counts.counts(frame)
     forecast = next(name for name in changed if name != "observed")
     changed[forecast] = {**changed[forecast], "5|model|30": [1, 2, 3, 4]}
-    bench.stores.counts.drop(frame)
+    bench.stores.counts.drop("radar", frame)
     bench.stores.counts.put("radar", frame.valid_time, frame.frame_sha, changed)
     assert differing(bench.stores, bench.scorer, "radar") == 1
 

@@ -1,0 +1,154 @@
+"""Retention of streams: files that nothing needs any more go, before a disk is full.
+
+1. Forecasts that are made for comparison only lose their file once every frame that can verify them
+   has been counted: their counts are what stays.
+2. Days of frames, forecasts and counts go when they are too old.
+3. Where frames and forecasts of a stream take more than they may, files of forecasts go, the oldest
+   first; then frames, as trainings need those longer. The newest stay: the inputs of the next
+   forecast, and forecasts that wait for their frames.
+4. Where the disk is nearly full all the same, the largest stream gives what is missing.
+
+Every step follows from the files alone, so a process may end at any point.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+
+from echocast.model.errors import EchocastError
+from echocast.workers.archive.files import Entry, Files
+from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
+from echocast.workers.streams.scoring import Scorer
+from echocast.workers.streams.stores import StreamStores
+from echocast.workers.streams.stream import Stream
+
+GB = 10**9  # bytes
+SCORED_FOR = timedelta(days=2)  # how far back from the newest frame undone work is looked for
+NEWEST_STEPS = 24  # files of so many steps stay in any case
+log = logging.getLogger("echocast.streams")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Removes what is too old or too much; one process at a time.
+
+    Args:
+        stores: The files.
+        scorer: Knows what was counted.
+        default_gb: GB of frames and forecasts of a stream that declares no limit.
+    """
+
+    stores: StreamStores
+    scorer: Scorer
+    default_gb: float
+
+    def apply(self) -> None:
+        """Do all steps for all streams; a stream that can't be read keeps no other from it."""
+        sizes: dict[str, int] = {}
+        for name in self.stores.streams.names():
+            try:
+                sizes[name] = self._of_stream(name)
+            except EchocastError as error:
+                log.error("Nothing more of the stream %s can be removed: %s", name, error)
+        spare = self.stores.files.spare_bytes() or 0
+        if spare < 0 and sizes:
+            largest = max(sizes, key=lambda name: sizes[name])
+            self._remove(self.stores.streams.stream(largest), -spare)
+
+    def _of_stream(self, name: str) -> int:
+        """Bytes of a stream's frames and forecasts that stay."""
+        newest = self.stores.frames.newest_time(name)
+        if newest is None:
+            return 0
+        stream = self.stores.streams.stream(name)
+        self.remove_compared(name, newest)
+        self.stores.remove_old(stream, newest)
+        size = stored_bytes(self.stores.files, name)
+        return size - self._remove(stream, size - limit_bytes(stream, self.default_gb))
+
+    def remove_compared(self, name: str, newest: datetime) -> int:
+        """Remove files of canary and challenger that nothing needs any more; how many."""
+        pending = self.scorer.pending(name, TimeSpan(newest - SCORED_FOR, newest))
+        current = pending.counted & pending.expected.keys()
+        counted = {(key.valid_time, key.forecast_id) for key in current}
+        waits = {key.forecast_id for key in pending.outdated}
+        removed = 0
+        for issued in self._compared(name):
+            pairs = {(time, issued.id) for time in issued.valid_times}
+            is_counted = pairs <= counted and issued.id not in waits
+            if is_counted or issued.valid_times[-1] < newest - SCORED_FOR:
+                self.stores.forecasts.remove_file(issued)
+                removed += 1
+        for folder in day_folders(self.stores.files, f"forecasts/{name}"):
+            self.stores.forecasts.remove_leftovers(folder)
+        return removed
+
+    def _compared(self, name: str) -> Iterator[IssuedForecast]:
+        """Forecasts with files that are made for comparison only."""
+        for folder in day_folders(self.stores.files, f"forecasts/{name}"):
+            for issued in self.stores.forecasts.on_day(folder):
+                if issued.path and not issued.served:
+                    yield issued
+
+    def _remove(self, stream: Stream, excess: int) -> int:
+        """Remove at least so many bytes, if there are so many that may go; how many went."""
+        newest = self.stores.frames.newest_time(stream.name)
+        if excess <= 0 or newest is None:
+            return 0
+        before = newest - NEWEST_STEPS * stream.step - stream.longest_gap
+        gone = 0
+        for size in chain(
+            self._remove_forecasts(stream.name, before), self._remove_frames(stream.name, before)
+        ):
+            gone += size
+            if gone >= excess:
+                break
+        if gone:
+            megabytes = gone // 10**6
+            log.info("Removed %d MB of the stream %s, the oldest first.", megabytes, stream.name)
+        return gone
+
+    def _remove_forecasts(self, name: str, before: datetime) -> Iterator[int]:
+        """Remove files of forecasts one by one, also those that no forecast has; their sizes."""
+        forecasts, files = self.stores.forecasts, self.stores.files
+        for folder in day_folders(files, f"forecasts/{name}"):
+            issued = {one.path: one for one in forecasts.on_day(folder)}
+            for entry in _before(files.listing(folder), before, ".nc"):
+                if entry.path in issued:
+                    forecasts.remove_file(issued[entry.path])
+                else:
+                    files.delete(entry.path)
+                yield entry.size
+
+    def _remove_frames(self, name: str, before: datetime) -> Iterator[int]:
+        """Remove frames one by one; their sizes."""
+        files = self.stores.files
+        for folder in day_folders(files, f"frames/{name}"):
+            for entry in _before(files.listing(folder), before):
+                files.delete(entry.path)
+                yield entry.size
+            files.remove_folder(folder)
+
+
+def limit_bytes(stream: Stream, default_gb: float) -> int:
+    """Bytes that frames and forecasts of a stream may take."""
+    return round(GB * (stream.retention_gb or default_gb))
+
+
+def stored_bytes(files: Files, stream: str) -> int:
+    """Bytes of a stream's frames and forecasts."""
+    roots = (f"frames/{stream}", f"forecasts/{stream}")
+    folders = (folder for root in roots for folder in day_folders(files, root))
+    return sum(entry.size for folder in folders for entry in files.listing(folder))
+
+
+def _before(entries: Sequence[Entry], time: datetime, suffix: str = "") -> Iterator[Entry]:
+    """Files that are older than a time, oldest first."""
+    for entry in entries:
+        if entry.name.endswith(suffix) and time_of(entry.name) < time:
+            yield entry
