@@ -27,6 +27,7 @@ from tests.chaos.blows import Attack
 from tests.chaos.callers import LARGE, SMALL, Caller, ask_for_nowcasts, feed
 from tests.chaos.damage import OF_COUNTS, OF_FRAMES
 from tests.chaos.disk import MIB, NO_DISK, enter_own_mounts
+from tests.chaos.greedy import faults_of
 from tests.chaos.inspection import Inspection
 from tests.chaos.ledger import Ledger
 from tests.chaos.report import Report
@@ -74,13 +75,16 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
         if service.runs:
             inspection.look()
         inspection.look_at_rest(service.stop())
-        faults = [*attack.faults, *inspection.faults, *broken]
+        starved = faults_of(attack.waited) if attack.done["greedy caller"] else []
+        faults = [*attack.faults, *starved, *inspection.faults, *broken]
         if faults:
             unreadable = shutil.ignore_patterns("*.sock")
             shutil.copytree(
                 service.place.data, options.report / "data", ignore=unreadable, dirs_exist_ok=True
             )
-    order = {f"small job {n} beside a greedy caller": x for n, x in enumerate(attack.overtaken, 1)}
+    order = {
+        f"small job {n} beside a greedy caller": str(x) for n, x in enumerate(attack.waited, 1)
+    }
     figures = {**inspection.figures, **order}
     seconds = time.monotonic() - started
     answers = dict(sorted(ledger.answers.items()))

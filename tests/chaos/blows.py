@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from tests.chaos.callers import SMALL, STORMS, Caller, send_frame, stamp
 from tests.chaos.damage import Damage, Damaged
 from tests.chaos.disk import MIB, NO_DISK, SmallDisk
-from tests.chaos.greedy import starve
+from tests.chaos.greedy import SMALL_JOBS, Waited, judged, starve
 from tests.chaos.ledger import Ledger
 from tests.chaos.schedule import Blow
 from tests.chaos.service import Service, send
@@ -43,7 +43,7 @@ class Attack:
         self.damage = Damage(service.store, chance)
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
-        self.overtaken: list[str] = []
+        self.waited: list[Waited] = []
         self.kills = 0
 
     def strike(self, blow: Blow) -> None:
@@ -192,7 +192,8 @@ class Attack:
         """A greedy caller and a small one; nothing else happens meanwhile."""
         self.service.await_ready()
         self.service.await_processes("worker", 2)
-        outcome = starve(self.service, self.ledger, self.chance)
-        self.overtaken += outcome.lines
-        self.faults += outcome.faults
+        small, large = starve(self.service, self.ledger, self.chance)
+        if missing := SMALL_JOBS - len(small):
+            self.faults.append(f"{missing} small jobs beside a greedy caller were not done.")
+        self.waited += judged(small, large)
         self.done["greedy caller"] += 1

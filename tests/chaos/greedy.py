@@ -1,8 +1,8 @@
 """A greedy caller, with junk and many large jobs, beside a caller with small ones.
 
 What is measured is an order, not a time: how many of the greedy caller's jobs were begun, and
-ended, before a small one that came while they waited. Jobs that were begun already do not count:
-those that lost their worker, or their lease on a busy machine, are begun again, before all others.
+ended, before a small one that came while they waited. Only jobs that were begun once tell: one that
+lost its worker, or its lease on a busy machine, is begun again, before all others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.chaos.callers import LARGE, SMALL, STORMS, Caller
@@ -22,48 +23,58 @@ from tests.service.bodies import NETCDF, netcdf
 
 LARGE_JOBS = 20
 SMALL_JOBS = 3
+GREEDY_CALLERS = 8  # that send large jobs at once
 JUNK_CALLERS = 4
 LONGEST_SECONDS = 240.0
+LOOK_SECONDS = 0.1
 MOST_BEGUN = 4  # two workers may each choose before, and while, it comes
 MOST_ENDED = LARGE_JOBS // 2
 Job = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Starved:
-    """What came of it: lines for the report, and faults."""
+class Waited:
+    """What happened to a small job.
 
-    lines: list[str]
-    faults: list[str]
+    Args:
+        waiting: Large jobs that waited when it came.
+        begun: How many of these were begun before it.
+        ended: How many of these ended before it.
+    """
+
+    waiting: int
+    begun: int
+    ended: int
+
+    @property
+    def starved(self) -> bool:
+        """Whether more went before it than its turn explains."""
+        return self.begun > MOST_BEGUN or self.ended > MOST_ENDED
+
+    def __str__(self) -> str:
+        return f"{self.begun} begun and {self.ended} ended before it, of {self.waiting} that waited"
 
 
-def starve(service: Service, ledger: Ledger, chance: random.Random) -> Starved:
-    """Let one caller be greedy, and see when another one's jobs are done."""
+def starve(service: Service, ledger: Ledger, chance: random.Random) -> tuple[list[Job], list[Job]]:
+    """Let one caller be greedy beside another; the small and the large jobs that ended."""
     stop = threading.Event()
     greedy, small = (Caller(service, ledger, name) for name in ("greedy", "small"))
-    with ThreadPoolExecutor(JUNK_CALLERS) as pool:
+    with ThreadPoolExecutor(GREEDY_CALLERS) as pool:
+        seeds = [STORMS + chance.randrange(10**6) for _ in range(LARGE_JOBS + SMALL_JOBS)]
+        large = list(pool.map(partial(_send, greedy, "large", LARGE), seeds[SMALL_JOBS:]))
         junk = [pool.submit(_send_junk, service, ledger, stop) for _ in range(JUNK_CALLERS)]
         try:
-            large = [_send(greedy, "large", LARGE, chance) for _ in range(LARGE_JOBS)]
-            jobs = list[tuple[Job | None, set[str]]]()
-            for _ in range(SMALL_JOBS):
-                waiting = {one for one in large if one and not _has_begun(greedy.look(one))}
-                job = _send(small, "small", SMALL, chance)
-                jobs.append((_until_done(small, job), waiting))
+            few = [_send(small, "small", SMALL, seed) for seed in seeds[:SMALL_JOBS]]
+            ended = _until_done(small, few)
         finally:
             stop.set()
         for future in junk:
             future.result()
-    return _judged(jobs, {job: _until_done(greedy, job) for job in large if job})
+    return ended, _until_done(greedy, large)
 
 
-def _has_begun(job: Job | None) -> bool:
-    return job is None or "started" in job
-
-
-def _send(caller: Caller, action: str, side: int, chance: random.Random) -> str | None:
-    """The id of a new job that was accepted."""
-    seed = STORMS + chance.randrange(10**6)  # nobody else asks for this storm
+def _send(caller: Caller, action: str, side: int, seed: int) -> str | None:
+    """The id of a new job that was accepted; nobody else asks for this storm."""
     body = netcdf(seed=seed, frames=10, side=side)
     answer = caller.ask(action, "POST", "/nowcast", content=body, headers=NETCDF)
     if answer is None or answer.status_code not in (200, 202):
@@ -79,33 +90,35 @@ def _send_junk(service: Service, ledger: Ledger, stop: threading.Event) -> None:
         caller.ask("junk", "POST", "/nowcast", content=b"junk", headers=NETCDF)
 
 
-def _until_done(caller: Caller, job: str | None) -> Job | None:
-    """The job once it has ended; None where it did not in time, or was never accepted."""
+def _until_done(caller: Caller, jobs: Sequence[str | None]) -> list[Job]:
+    """Those of the accepted jobs that ended in time, as they ended."""
     end = time.monotonic() + LONGEST_SECONDS
-    while job and time.monotonic() < end:
-        view = caller.look(job)
-        if view and view["status"] in TERMINAL:
-            return view
-        time.sleep(0.1)
-    return None
+    ended: dict[str, Job] = {}
+    while (left := set(filter(None, jobs)) - ended.keys()) and time.monotonic() < end:
+        views = (caller.look(job) for job in left)
+        ended |= {view["id"]: view for view in views if view and view["status"] in TERMINAL}
+        time.sleep(LOOK_SECONDS)
+    return list(ended.values())
 
 
-def _judged(
-    jobs: Sequence[tuple[Job | None, set[str]]], large: Mapping[str, Job | None]
-) -> Starved:
-    lines, faults = list[str](), list[str]()
-    for job, waiting in jobs:
-        others = [other for one in waiting if (other := large[one])]
-        begun, ended = (_before(others, job or {}, name) for name in ("started", "finished"))
-        lines.append(f"{begun} begun and {ended} ended before it, of {len(waiting)} that waited")
-        if job is None:
-            faults.append("A small job was not done.")
-        elif begun > MOST_BEGUN or ended > MOST_ENDED:
-            faults.append(f"A small job was starved: {lines[-1]}.")
-    return Starved(lines, faults)
+def judged(small: Sequence[Job], large: Sequence[Job]) -> list[Waited]:
+    """What happened to each small job that was begun once."""
+    once = [job for job in large if job["attempts"] == 1]
+    return [_waited(job, once) for job in small if job["attempts"] == 1]
 
 
-def _before(others: Sequence[Job], job: Job, name: str) -> int:
-    """How many others have that time after the job came, and before its own such time."""
-    came, own = job.get("created", ""), job.get(name, "")
-    return sum(came < other.get(name, "") < own for other in others)
+def _waited(job: Job, large: Sequence[Job]) -> Waited:
+    came = job["created"]
+    waiting = [other for other in large if other["created"] < came < other["started"]]
+    begun, ended = (
+        sum(other[name] < job[name] for other in waiting) for name in ("started", "finished")
+    )
+    return Waited(len(waiting), begun, ended)
+
+
+def faults_of(waited: Sequence[Waited]) -> list[str]:
+    """Small jobs that were starved; and that nothing was to be seen, as none had to wait."""
+    faults = [f"A small job was starved: {one}." for one in waited if one.starved]
+    if not any(one.waiting for one in waited):
+        faults.append("Nothing ever waited beside the greedy caller: no order was seen.")
+    return faults

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.engine.url import embedded_url
 from tests.chaos.damage import HOW, OF_FRAMES, Damage
+from tests.chaos.greedy import LARGE_JOBS, MOST_BEGUN, faults_of, judged
 from tests.chaos.ledger import Ledger
 from tests.chaos.recount import recount
 from tests.chaos.schedule import KILLS_FOR_ONE, schedule
@@ -129,6 +131,35 @@ def test_the_ledger_notices_wrong_answers_and_two_ends() -> None:
     assert ledger.ends == {("a", "1"): {"succeeded 2"}}
     ledger.on_job({**view, "status": "failed"})
     assert len(ledger.ends["a", "1"]) == 2
+
+
+def job(created: int, started: int, finished: int, attempts: int = 1) -> dict[str, Any]:
+    times = {"created": created, "started": started, "finished": finished}
+    return {"attempts": attempts, **{name: f"{time:03d}" for name, time in times.items()}}
+
+
+def test_a_small_job_that_waits_for_large_ones_is_starved() -> None:
+    large = [job(n, 50 + n, 60 + n) for n in range(LARGE_JOBS)]
+    in_turn, last = judged([job(30, 50, 51), job(30, 90, 91)], large)
+    assert (in_turn.waiting, in_turn.begun, in_turn.ended) == (LARGE_JOBS, 0, 0)
+    assert (last.waiting, last.begun, last.ended) == (LARGE_JOBS, LARGE_JOBS, LARGE_JOBS)
+    assert not in_turn.starved
+    assert last.starved
+    assert len(faults_of([in_turn, last])) == 1
+    assert judged([job(30, 51 + MOST_BEGUN, 52 + MOST_BEGUN)], large)[0].starved
+
+
+def test_jobs_that_were_begun_twice_tell_no_order() -> None:
+    """They are begun again before all others."""
+    large = [job(0, 50, 51, attempts=2) for _ in range(LARGE_JOBS)]
+    assert judged([job(30, 90, 91, attempts=2)], large) == []
+    assert judged([job(30, 90, 91)], large)[0].waiting == 0
+
+
+def test_a_run_in_which_nothing_waited_shows_no_order() -> None:
+    begun_before = [job(n, 20, 60) for n in range(LARGE_JOBS)]
+    assert len(faults_of(judged([job(30, 31, 32)], begun_before))) == 1
+    assert len(faults_of([])) == 1
 
 
 def test_a_schedule_has_all_kinds_and_so_many_kills() -> None:
