@@ -10,7 +10,7 @@ from itertools import combinations
 ROLES = ("worker", "gateway", "valkey", "engine", "decoder")
 PAIRS = (*combinations(ROLES, 2), ("worker", "worker"))
 # Kills for one other fault of a kind: what takes long comes rarely, in a short run not at all.
-KILLS_FOR_ONE = {"stop": 10, "terminate": 12, "full": 12, "damage": 3, "greedy": 50}
+KILLS_FOR_ONE = {"stop": 10, "terminate": 12, "full": 12, "damage": 3, "greedy": 20}
 
 
 @dataclass(frozen=True)

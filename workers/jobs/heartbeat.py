@@ -53,10 +53,12 @@ class Heartbeat(Periodic):
         self._jobs.say_goodbye(self._leases.incarnation)
 
     def beat(self) -> None:
-        """One sign of life with the renewal of every lease."""
+        """One sign of life with the renewal of every lease; none after the goodbye."""
         if claims := self._leases.claims():
             self._leases.mark_lost(self._jobs.renew(claims))
-        self._jobs.beat(self._describe())
+        with self._leases.open() as goes_on:
+            if goes_on:
+                self._jobs.beat(self._describe())
 
     def _watch(self) -> None:
         if self._leases.longest_seconds() > self._job_timeout:

@@ -24,22 +24,22 @@ class JobLeases:
         self._lost: set[str] = set()
         self.closed = False
         self._lock = threading.Lock()
-        self._claiming = threading.Lock()
+        self._opening = threading.Lock()
 
     def new_claim(self) -> str:
         """A new, unique claim: a worker that runs a job twice makes two claims."""
         return f"{self.incarnation}:{next(self._numbers)}"
 
     @contextmanager
-    def claiming(self) -> Iterator[bool]:
-        """Claim a job and hold it in the context, if true; false: the worker stops."""
-        with self._claiming:
+    def open(self) -> Iterator[bool]:
+        """In the context, if true: claim a job and hold it, or beat; false: the worker stops."""
+        with self._opening:
             yield not self.closed
 
     def close(self) -> None:
-        """Claim no other job: the worker stops; returns when every claim is held."""
+        """The worker stops; returns when every claim is held and no beat is on its way."""
         self.closed = True
-        with self._claiming:
+        with self._opening:
             pass
 
     @contextmanager

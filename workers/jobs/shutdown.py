@@ -55,7 +55,7 @@ def graceful_stop(
 
 
 def give_all_back(jobs: JobStore, leases: JobLeases) -> None:
-    """Put every claimed job back into the queue, claim no other, and say goodbye."""
+    """Put all that was claimed, to run or to score, back into the queue, and say goodbye."""
     leases.close()
     for claim, job_id in leases.claims().items():
         log.info("Job %s is given back: the worker stops.", job_id)

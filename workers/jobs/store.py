@@ -206,9 +206,10 @@ class JobStore:
         return "lost" if outcome == "lost" else "finished"
 
     def give_back(self, job_id: str, claim: str) -> None:
-        """Put a claimed job back into the queue; the attempt does not count."""
-        if self._run("give_back", job_id, claim):
-            self.publisher.publish(NOWCAST, job_id)
+        """Let others run or score a claimed job; the attempt does not count."""
+        outcome = self._run("give_back", job_id, claim)
+        if task := {"queued": NOWCAST, "unscored": VERIFY}.get(outcome):
+            self.publisher.publish(task, job_id)
 
     def try_later(
         self, job_id: str, claim: str, *, alone: bool

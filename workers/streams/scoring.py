@@ -116,17 +116,19 @@ class Scorer:
         return PendingCounts(expected, counted, keys)
 
     def score_span(self, stream: str, span: TimeSpan) -> int:
-        """Count and add what is missing in a span of valid times; how much was missing."""
+        """Count and add what is missing in a span of valid times; how much could be counted."""
         pending = self.pending(stream, span)
         if self._examine(stream, pending):
             pending = self.pending(stream, span)
+        counted = 0
         for counts in self._count(stream, pending):
             self._add(stream, counts, pending)
+            counted += len(counts)
         not_added = pending.valid - self._sums.added_pairs(stream, span)
         for counts in self.stored(pending, not_added):
             self._add(stream, counts, pending)
         self._drop_outdated(stream, span, pending)
-        return len(pending.missing)
+        return counted
 
     def _examine(self, stream: str, pending: PendingCounts) -> bool:
         """Examine the frames that nothing was counted at; whether one of them is set aside."""

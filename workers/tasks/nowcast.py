@@ -64,7 +64,7 @@ def _claim(context: WorkerContext, job: Job, message: str, room: ExitStack) -> _
     if now is None or (now.id, now.alone) != (job.id, job.alone):
         return None
     claim = context.leases.new_claim()
-    with context.leases.claiming() as may_claim:
+    with context.leases.open() as may_claim:
         if not may_claim:
             return None
         claimed = context.jobs.claim(job.id, claim, context.leases.incarnation, alone=job.alone)

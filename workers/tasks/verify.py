@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 
 from echocast.model.errors import EchocastError
 from echocast.workers.errors import EngineUnavailable, shortage_of
@@ -15,11 +16,20 @@ log = logging.getLogger("echocast.verify")
 
 def verify_late(context: WorkerContext, job_id: str) -> None:
     """Score until no further observations come meanwhile; one scorer per job at a time."""
-    claim = context.leases.new_claim()
-    with context.job_slots.take(1):
-        job: Job | str | None = context.jobs.begin_verification(job_id, claim)
+    with context.job_slots.take(1), ExitStack() as scored:
+        claim = context.leases.new_claim()
+        job: Job | str | None = _begin(context, job_id, claim, scored)
         while isinstance(job, Job):
             job = _score_once(context, job, claim)
+
+
+def _begin(context: WorkerContext, job_id: str, claim: str, scored: ExitStack) -> Job | None:
+    """The job, where it is to be scored here; it is given back if the worker stops meanwhile."""
+    with context.leases.open() as may_begin:
+        job = context.jobs.begin_verification(job_id, claim) if may_begin else None
+        if job:
+            scored.enter_context(context.leases.hold(claim, job_id))
+    return job
 
 
 def _score_once(context: WorkerContext, job: Job, claim: str) -> Job | str | None:

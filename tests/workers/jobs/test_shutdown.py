@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.shutdown import give_all_back
 from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.tasks.nowcast import _claim_next
+from echocast.workers.tasks.verify import verify_late
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
-from tests.workers.jobs.test_jobs import ME, request
+from tests.workers.jobs.test_jobs import ME, OBSERVED, claimed, request
+from tests.workers.jobs.test_watching import heartbeat
 
 
 @pytest.fixture
@@ -67,6 +70,60 @@ def test_a_job_that_is_just_being_claimed_is_given_back(
         now = world.jobs.get(job.id)
     assert now is not None
     assert (now.status, now.attempts) == ("queued", 0)
+
+
+def test_a_worker_that_stopped_shows_no_sign_of_life(world: World) -> None:
+    """Neither by a beat that comes later, nor by one that was on its way."""
+    leases = JobLeases(ME)
+    beats = heartbeat(world, leases)
+    beats.beat()
+    give_all_back(world.claims, leases)
+    beats.beat()
+    assert world.jobs.alive_workers() == []
+
+
+def test_a_sign_of_life_on_its_way_comes_before_the_goodbye(
+    world: World, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = JobLeases(ME)
+    on_its_way, arrives = threading.Event(), threading.Event()
+    beat: Callable[..., Any] = world.claims.beat
+
+    def late(*arguments: Any) -> None:
+        on_its_way.set()
+        assert arrives.wait(PATIENCE_SECONDS)
+        beat(*arguments)
+
+    monkeypatch.setattr(world.claims, "beat", late)
+    beating = pool.submit(heartbeat(world, leases).beat)
+    assert on_its_way.wait(PATIENCE_SECONDS)
+    stopping = pool.submit(give_all_back, world.claims, leases)
+    until(lambda: leases.closed)
+    arrives.set()
+    for done in (beating, stopping):
+        done.result(PATIENCE_SECONDS)
+    assert world.jobs.alive_workers() == []
+
+
+def test_a_worker_that_stops_lets_others_score(
+    world: World, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and the attempt does not count."""
+    job = claimed(world, request())
+    world.claims.finish(job, f"{ME}:1", "succeeded", result={"forecast_path": "a.nc"})
+    world.jobs.add_observations(job.id, OBSERVED)
+    context.archive = None
+
+    def stops(*_: object) -> None:
+        give_all_back(world.claims, context.leases)
+        raise EngineUnavailable("The process ends here.")
+
+    monkeypatch.setattr("echocast.workers.tasks.verify.score", stops)
+    with pytest.raises(EngineUnavailable):
+        verify_late(context, job.id)
+    verify_late(context, job.id)  # a message that came meanwhile: it scores no more
+    assert world.claims.engine.redis.hget(f"echocast:job:{job.id}", "verification_attempts") == "0"
+    assert world.claims.begin_verification(job.id, "other:1")
 
 
 def test_a_worker_that_stops_claims_no_job(world: World, context: SimpleNamespace) -> None:

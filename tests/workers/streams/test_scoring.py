@@ -138,6 +138,17 @@ def test_sums_come_back_from_files_when_the_engine_forgot_everything(bench: Benc
     assert (outcome.frames, outcome.forecasts, outcome.counted) == (4, 4, 0)
 
 
+def test_pairs_of_a_damaged_forecast_are_not_said_to_be_counted(bench: Bench) -> None:
+    issued = bench.issue(0)
+    bench.issue(1)
+    for slot in range(3):
+        bench.put(slot, seed=slot)
+    bench.stores.forecasts.local_file(issued).write_bytes(b"")
+    outcome = reindex(bench.stores, bench.scorer, bench.sums, "radar")
+    assert outcome.counted == outcome.pairs == 3 + 1  # the frames, and the second forecast
+    assert reindex(bench.stores, bench.scorer, bench.sums, "radar").counted == 0
+
+
 def test_a_recount_finds_counts_that_were_tampered_with(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
