@@ -37,7 +37,7 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
             with disk_asked(path):
                 with netCDF4.Dataset(str(path), mode) as dataset:
                     yield dataset
-                with h5py.File(path):  # HDF5 refuses one that is shorter than it says
+                with h5py.File(path, locking=False):  # refused where shorter than it says
                     pass
         else:
             with netCDF4.Dataset(str(path), mode) as dataset:
