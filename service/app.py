@@ -147,7 +147,7 @@ async def running(
 ) -> AsyncIterator[None]:
     """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
     await asyncio.to_thread(open_registry, settings.models_root, "gateway")
-    scratch = Scratch(nowcasts.archive.scratch_root, "gateway")
+    scratch = Scratch(nowcasts.archive.files.scratch_root, "gateway")
     limit = RateLimit(settings.renderings_per_minute, "renderings")
     renderings = RenderingCache(renderers, limit, scratch)
     of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings)

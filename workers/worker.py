@@ -95,7 +95,7 @@ def running_context(
         institution=settings.institution,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
     )
-    remove_abandoned(context.archive.scratch_root)
+    remove_abandoned(context.archive.files.scratch_root)
     watch = ChampionWatch(registry, context.models, metrics)
     watch.update()
     threads: tuple[Batcher | Periodic, ...] = (

@@ -43,7 +43,7 @@ class EngineCollector(Collector):
             yield from self._workers(status)
 
     def _free(self) -> float:
-        return self._archive.free_bytes()
+        return self._archive.files.free_bytes()
 
     def _engine(self, status: QueueStatus) -> Iterator[Metric]:
         yield _gauge("queue_jobs", "Jobs that wait.", status.waiting)

@@ -43,7 +43,7 @@ class ForecastFiles:
         )
 
     async def _file(self, job: Job, form: Format, relative: str) -> FileInFormat:
-        source = await asyncio.to_thread(self.archive.path, relative)
+        source = await asyncio.to_thread(self.archive.files.local, relative)
         if form.name == "netcdf":
             return source, None
         request: dict[str, Any] = {"forecast": str(source)}

@@ -21,7 +21,7 @@ async def check_ready(nowcasts: Nowcasts) -> Readiness:
     """
     if nowcasts.waiting.stopping:
         raise Stopping("The service was asked to stop; it answers what it has begun.")
-    await asyncio.to_thread(nowcasts.archive.check_space)
+    await asyncio.to_thread(nowcasts.archive.files.check_space)
     workers = await nowcasts.presence.look()
     if not workers:
         raise NoWorker(nowcasts.presence.absence())

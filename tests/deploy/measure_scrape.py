@@ -31,7 +31,6 @@ from echocast.model.verification.counts import (
     with_lead,
 )
 from echocast.model.verification.frame_statistics import describe
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
@@ -59,9 +58,7 @@ def main() -> None:
 
 def fill(where: Place) -> None:
     """A day of frames and counts for every stream."""
-    stores = StreamStores.of(
-        LocalFiles(Archive(where.settings.archive_root, free_space_floor_bytes=0))
-    )
+    stores = StreamStores.of(LocalFiles(where.settings.archive_root, free_space_floor_bytes=0))
     connection = EngineClient(where.settings.engine_url, 5)
     sums = CountSums(connection)
     newest = datetime.now(UTC).replace(second=0, microsecond=0)

@@ -130,11 +130,11 @@ def test_a_disk_that_can_only_be_read_takes_nothing(
         f_flag = os.ST_RDONLY
 
     archive = Archive(tmp_path, free_space_floor_bytes=0)
-    archive.check_space()
+    archive.files.check_space()
     monkeypatch.setattr(os, "statvfs", lambda _: ReadOnly)
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2**40}))
     with pytest.raises(DiskFull, match="read-only"):
-        archive.check_space()
+        archive.files.check_space()
 
 
 def test_what_a_caller_wrote_is_no_shortage() -> None:

@@ -53,7 +53,7 @@ def test_a_job_ends_with_a_forecast_file_and_its_timings(served: World) -> None:
     parts = sum(seconds for phase, seconds in job.timings.items() if phase != "total")
     assert parts <= job.timings["total"] < parts + 1
     assert job.verification is None
-    forecast = read_forecast(served.archive.path(job.forecast_path))
+    forecast = read_forecast(served.archive.files.local(job.forecast_path))
     np.testing.assert_allclose(
         forecast.frames.reflectivity_dbz[0], frames.reflectivity_dbz[-1], atol=0.006
     )
@@ -70,9 +70,9 @@ def test_observations_of_the_request_are_scored_before_the_job_has_succeeded(
     assert job.verified == 1
     assert not job.awaits_verification
     assert "verify" in job.timings
-    as_written = read_forecast(served.archive.path(job.forecast_path))
+    as_written = read_forecast(served.archive.files.local(job.forecast_path))
     assert job.verification == verify(as_written, observed).to_json()
-    stored = served.archive.path(f"verification/adhoc/2026-07-01/{job.id}.json")
+    stored = served.archive.files.local(f"verification/adhoc/2026-07-01/{job.id}.json")
     assert json.loads(stored.read_text()) == job.verification
 
 
@@ -93,7 +93,7 @@ def test_late_observations_are_scored_together_with_the_earlier_ones(served: Wor
         np.concatenate([early.reflectivity_dbz, late.reflectivity_dbz]),
         [*early.times, *late.times],
     )
-    forecast = read_forecast(served.archive.path(job.forecast_path))
+    forecast = read_forecast(served.archive.files.local(job.forecast_path))
     assert scored.verification == verify(forecast, both).to_json()
 
 
@@ -312,7 +312,7 @@ def test_old_nowcasts_are_removed_when_there_are_too_many(make_world) -> None:
     world = make_world(adhoc_limit_bytes=0, adhoc_look_seconds=0.2)
     world.start_worker()
     sent = world.submit(storm(0))
-    path = world.archive.path(world.end_of(sent.job.id).forecast_path)
+    path = world.archive.files.local(world.end_of(sent.job.id).forecast_path)
     os.utime(path, (0, 0))
     until(lambda: not path.exists())
     assert world.archive.load_frames(sent.job.input_sha)  # young

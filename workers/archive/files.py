@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from echocast.model.atomic_files import FileDigest, flush, scratch_file, write_whole
-from echocast.workers.archive.archive import Archive
-from echocast.workers.errors import NotInArchive
+from echocast.model.atomic_files import (
+    FileDigest,
+    flush,
+    move_into_place,
+    scratch_file,
+    write_whole,
+)
+from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
+from echocast.workers.archive.scratch import Scratch
+from echocast.workers.errors import DiskFull, NotInArchive
+
+DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
+LEAST_FREE_BYTES = 2**20  # with any floor
 
 REMEMBERED_FOLDERS = 256  # listings
 STABLE_NS = 2_000_000_000  # a folder that changed later than that is listed anew
@@ -109,25 +120,57 @@ class Files(Protocol):
 
 
 class LocalFiles:
-    """Objects as files of an archive on a local or shared disk.
+    """Objects as files on a local or shared disk.
 
     Args:
-        archive: Gives the root, and how much space must stay free.
+        root: The folder; made when first written to.
+        free_space_floor_bytes: Free space below which nothing more is accepted.
     """
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        self._root = archive.root
+    def __init__(
+        self, root: Path, *, free_space_floor_bytes: int = DEFAULT_FREE_SPACE_FLOOR
+    ) -> None:
+        self.root = root
+        self._free_space_floor = free_space_floor_bytes
+        self._verdicts = Verdicts()
+        self._scratch: Scratch | None = None
         self._listed: dict[str, tuple[int, list[Entry]]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def scratch_root(self) -> Path:
+        """Where processes have their folders for half-written files."""
+        return self.root / "scratch"
+
+    @property
+    def scratch(self) -> Path:
+        """This object's own folder for half-written files, on the same file system."""
+        with self._lock:
+            if self._scratch is None or not self._scratch.path.is_dir():
+                self._scratch = Scratch(self.scratch_root, "archive")
+            return self._scratch.path
+
+    def free_bytes(self) -> int:
+        """Free space on the disk."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).free
+
+    def bytes_to_free(self) -> int:
+        """Bytes to remove so that there are spare ones, and work goes on."""
+        return max(0, -self.spare_bytes())
+
     def check_space(self) -> None:
         """See :class:`Files`."""
-        self._archive.check_space()
+        free = self.free_bytes()
+        floor = max(self._free_space_floor, LEAST_FREE_BYTES)
+        if free < floor:
+            raise DiskFull(f"The archive's disk has {free} bytes left, but {floor} must stay free.")
+        if os.statvfs(self.root).f_flag & os.ST_RDONLY:
+            raise DiskFull("The archive's disk can only be read: it is mounted read-only.")
 
-    def spare_bytes(self) -> int | None:
+    def spare_bytes(self) -> int:
         """See :class:`Files`."""
-        return self._archive.spare_bytes()
+        return self.free_bytes() - 2 * self._free_space_floor
 
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""
@@ -135,11 +178,11 @@ class LocalFiles:
 
     def create(self, path: str, content: bytes) -> bool:
         """See :class:`Files`."""
-        place = self._root / path
+        place = self.root / path
         if place.exists():
             return False
         place.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_file(self._archive.scratch, place.suffix) as local:
+        with scratch_file(self.scratch, place.suffix) as local:
             write_whole(local, content)
             try:
                 os.link(local, place)  # fails where another process was first
@@ -151,21 +194,21 @@ class LocalFiles:
     def get(self, path: str) -> bytes:
         """See :class:`Files`."""
         try:
-            return (self._root / path).read_bytes()
+            return (self.root / path).read_bytes()
         except FileNotFoundError:
             raise NotInArchive(f"The archive holds no {path!r}.") from None
 
     def version(self, path: str) -> str | None:
         """See :class:`Files`."""
         try:
-            return _version((self._root / path).stat())
+            return _version((self.root / path).stat())
         except FileNotFoundError:
             return None
 
     def listing(self, folder: str) -> list[Entry]:
         """See :class:`Files`."""
         try:
-            changed = (self._root / folder).stat().st_mtime_ns
+            changed = (self.root / folder).stat().st_mtime_ns
         except FileNotFoundError:
             return []
         known = self._listed.get(folder)
@@ -178,7 +221,7 @@ class LocalFiles:
 
     def _entries(self, folder: str) -> list[Entry]:
         try:
-            with os.scandir(self._root / folder) as items:
+            with os.scandir(self.root / folder) as items:
                 entries = [
                     Entry(f"{folder}/{item.name}", _version(status), status.st_size)
                     for item in items
@@ -197,29 +240,37 @@ class LocalFiles:
     def folders(self, folder: str) -> list[str]:
         """See :class:`Files`."""
         try:
-            with os.scandir(self._root / folder) as items:
+            with os.scandir(self.root / folder) as items:
                 return sorted(item.name for item in items if item.is_dir())
         except FileNotFoundError:
             return []
 
     def delete(self, path: str) -> None:
         """See :class:`Files`."""
-        (self._root / path).unlink(missing_ok=True)
+        (self.root / path).unlink(missing_ok=True)
 
     def remove_folder(self, folder: str) -> None:
         """See :class:`Files`."""
         with suppress(OSError):
-            (self._root / folder).rmdir()
+            (self.root / folder).rmdir()
 
     def add(
         self, write: Callable[[Path], object], name: Callable[[FileDigest], str], suffix: str = ""
     ) -> str:
         """See :class:`Files`."""
-        return self._archive.add(write, name, suffix)
+        with scratch_file(self.scratch, suffix) as local:
+            write(local)
+            flush(local)
+            path = name(FileDigest.of(local))
+            move_into_place(local, self.root / path)
+        return path
 
     def local(self, path: str) -> Path:
         """See :class:`Files`."""
-        return self._archive.path(path)
+        place = self.root / path
+        if not place.resolve().is_relative_to(self.root.resolve()) or not place.is_file():
+            raise NotInArchive(f"The archive holds no {path!r}.")
+        return self._verdicts.check(place, FORECAST, difference_from_name)
 
 
 def _version(status: os.stat_result) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.atomic_files import FileDigest, scratch_file, write_whole
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
 from echocast.workers.archive.files import Entry, Files, LocalFiles
 from echocast.workers.errors import ArchiveDamaged, ArchiveError, NotInArchive
@@ -32,9 +31,7 @@ def stream_files(settings: WorkerSettings) -> Files:
     """
     if settings.streams_url:
         return ObjectFiles(settings.streams_url, settings.data_dir / "copies")
-    return LocalFiles(
-        Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
-    )
+    return LocalFiles(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
 
 
 class ObjectFiles:

@@ -40,7 +40,7 @@ def remove_oldest(archive: Archive, limit_bytes: int, young_seconds: float = YOU
         young_seconds: Files modified in the last so many seconds stay in any case.
     """
     entries = sorted(_entries(archive.root))
-    excess = max(sum(entry.size for entry in entries) - limit_bytes, archive.bytes_to_free())
+    excess = max(sum(entry.size for entry in entries) - limit_bytes, archive.files.bytes_to_free())
     young, removed = time.time() - young_seconds, 0
     for entry in entries:
         if excess <= 0 or entry.modified > young:

@@ -20,7 +20,7 @@ from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.damage import recorded_digest
-from echocast.workers.archive.files import Files, LocalFiles
+from echocast.workers.archive.files import Files
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.errors import ArchiveDamaged, NotInArchive
 from echocast.workers.settings import WorkerSettings
@@ -76,7 +76,7 @@ class Scrub:
 
     def __init__(self, settings: WorkerSettings, *, restart: bool = False) -> None:
         self._archive = Archive(settings.archive_root)
-        self._stores: dict[str, Files] = {"archive": LocalFiles(self._archive)}
+        self._stores: dict[str, Files] = {"archive": self._archive.files}
         if settings.streams_url:
             self._stores["streams"] = stream_files(settings)
         self._path = settings.data_dir / STATE_FILE

@@ -32,7 +32,7 @@ def score(archive: Archive, job: Job, forecast_path: str) -> tuple[dict[str, Any
         NotInArchive: There is no such file.
         InputError: The file is damaged.
     """
-    forecast = read_methods(archive.path(forecast_path))
+    forecast = read_methods(archive.files.local(forecast_path))
     observed, problem = _observations(archive, job.observation_shas, forecast.grid)
     scores = verify_forecast_stream(forecast, observed).to_json()
     archive.put_verification(job, scores)

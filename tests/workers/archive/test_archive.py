@@ -69,7 +69,7 @@ def test_the_same_frames_are_stored_once(archive: Archive) -> None:
     written = place.stat().st_ino
     assert archive.put_frames(storm()) == first
     assert place.stat().st_ino == written
-    assert [path.name for path in archive.scratch.iterdir()] == [LOCK]
+    assert [path.name for path in archive.files.scratch.iterdir()] == [LOCK]
 
 
 def test_frames_of_a_decoding_child_are_adopted_by_renaming(
@@ -126,7 +126,7 @@ def test_unknown_frames_are_not_in_the_archive(archive: Archive, sha: str) -> No
 def test_a_full_disk_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     archive = Archive(tmp_path, free_space_floor_bytes=1 << 60)
     for act in (
-        archive.check_space,
+        archive.files.check_space,
         lambda: archive.put_frames(storm()),
         lambda: archive.adopt_frames(tmp_path),
         lambda: archive.put_forecast(job(), lambda path: None),
@@ -153,15 +153,15 @@ def test_a_forecast_appears_whole_or_not_at_all(archive: Archive) -> None:
     with pytest.raises(RuntimeError):
         archive.put_forecast(job(), fail)
     assert not (archive.root / "forecasts").exists()
-    assert [path.name for path in archive.scratch.iterdir()] == [LOCK]
+    assert [path.name for path in archive.files.scratch.iterdir()] == [LOCK]
     relative = archive.put_forecast(job(), lambda path: path.write_bytes(b"whole"))
-    assert archive.path(relative).read_bytes() == b"whole"
+    assert archive.files.local(relative).read_bytes() == b"whole"
 
 
 def test_scores_are_replaced_whole(archive: Archive) -> None:
     for count in (1, 2):
         relative = archive.put_verification(job(), {"count": count})
-        assert json.loads(archive.path(relative).read_text()) == {"count": count}
+        assert json.loads(archive.files.local(relative).read_text()) == {"count": count}
     assert relative == "verification/adhoc/2026-07-01/0123abcd.json"
 
 
@@ -169,10 +169,10 @@ def test_scores_are_replaced_whole(archive: Archive) -> None:
 def test_paths_outside_or_absent_are_not_in_the_archive(
     archive: Archive, relative: str, tmp_path: Path
 ) -> None:
-    archive.scratch  # noqa: B018
+    archive.files.scratch  # noqa: B018
     (tmp_path / "secret").write_text("x")
     with pytest.raises(NotInArchive):
-        archive.path(relative)
+        archive.files.local(relative)
 
 
 def test_times_of_the_job_are_utc() -> None:

@@ -52,18 +52,18 @@ def test_a_damaged_forecast_is_gone_and_reported_once(
     for _ in range(2):
         assert not archive.holds(relative)
         with pytest.raises(ArchiveDamaged, match="Send the same frames again"):
-            archive.path(relative)
+            archive.files.local(relative)
     assert damaged_files("forecast") == before + 1
     assert caplog.text.count("The archive is damaged (forecast)") == 1
     assert archive.put_forecast(job(), lambda path: path.write_bytes(b"whole")) == relative
-    assert archive.path(relative).read_bytes() == b"whole"
+    assert archive.files.local(relative).read_bytes() == b"whole"
 
 
 def test_a_forecast_of_an_earlier_version_is_read_unchecked(archive: Archive) -> None:
     relative = "forecasts/adhoc/2026/07/01/20260701T235500Z_radar-1_0123abcd.nc"
     (archive.root / relative).parent.mkdir(parents=True)
     (archive.root / relative).write_bytes(b"anything")
-    assert archive.path(relative).read_bytes() == b"anything"
+    assert archive.files.local(relative).read_bytes() == b"anything"
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".json"])

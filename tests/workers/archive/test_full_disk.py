@@ -15,7 +15,6 @@ import pytest
 
 from echocast.model.formats.forecast_writer import read_forecast, write_forecast_stream
 from echocast.workers.archive.archive import Archive
-from echocast.workers.archive.files import LocalFiles
 from echocast.workers.errors import DiskFull, shortage_of
 from tests.workers.archive.test_archive import job
 from tests.workers.conftest import World
@@ -64,7 +63,7 @@ def test_a_forecast_that_does_not_fit_is_an_error_and_leaves_nothing(
     assert isinstance(shortage_of(failure.value), DiskFull)
     assert stored(archive) == []
     again = archive.put_forecast(job(), write)
-    assert len(read_forecast(archive.path(again)).frames) == 10
+    assert len(read_forecast(archive.files.local(again)).frames) == 10
 
 
 def test_frames_that_do_not_fit_are_an_error_of_the_disk(archive: Archive) -> None:
@@ -94,11 +93,11 @@ def test_a_full_disk_is_named_whichever_library_writes_and_is_as_free_as_before(
     side: int, small_disk: Path
 ) -> None:
     archive = Archive(small_disk, free_space_floor_bytes=0)
-    archive.scratch  # noqa: B018
+    archive.files.scratch  # noqa: B018
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(archive.free_bytes() - 64 * 2**10))
-    archive.check_space = lambda: None  # type: ignore[method-assign]  # it was free a moment ago
-    before = archive.free_bytes()
+    filler.write_bytes(bytes(archive.files.free_bytes() - 64 * 2**10))
+    archive.files.check_space = lambda: None  # type: ignore[method-assign]  # it was free a moment ago
+    before = archive.files.free_bytes()
     for act in (
         lambda: archive.put_forecast(job(), partial(write_forecast, side=side)),
         lambda: archive.put_frames(storm(size=max(side, 160))),
@@ -106,7 +105,7 @@ def test_a_full_disk_is_named_whichever_library_writes_and_is_as_free_as_before(
         with pytest.raises(OSError, match="No space left") as failure:
             act()
         assert isinstance(shortage_of(failure.value), DiskFull)
-        assert before - archive.free_bytes() <= 2**13
+        assert before - archive.files.free_bytes() <= 2**13
     filler.unlink()
     assert archive.put_frames(storm())
 
@@ -133,7 +132,7 @@ class WritesHalf(io.FileIO):
 def test_an_error_at_close_and_bytes_that_are_not_there_are_noticed(
     archive: Archive, lying: type[io.FileIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = LocalFiles(archive)
+    files = archive.files
     plain = Path.open
 
     def opened(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
@@ -156,7 +155,7 @@ def test_an_error_of_fsync_is_an_error(archive: Archive, monkeypatch: pytest.Mon
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    files = LocalFiles(archive)
+    files = archive.files
     monkeypatch.setattr(os, "fsync", full)
     for act in (
         lambda: archive.put_frames(storm()),
@@ -182,4 +181,4 @@ def test_no_job_succeeds_whose_forecast_did_not_fit(world: World, side: int) -> 
     for one in again:
         end = world.end_of(one.job.id)
         assert end.status == "succeeded"
-        assert len(read_forecast(world.archive.path(end.forecast_path)).frames) == 10
+        assert len(read_forecast(world.archive.files.local(end.forecast_path)).frames) == 10

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import Files, LocalFiles
 from echocast.workers.archive.object_files import ObjectFiles
 from echocast.workers.engine.client import EngineClient
@@ -53,7 +52,7 @@ def bucket() -> Iterator[str]:
 @pytest.fixture(params=["disk", "store"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     if request.param == "disk":
-        return LocalFiles(Archive(tmp_path, free_space_floor_bytes=0))
+        return LocalFiles(tmp_path, free_space_floor_bytes=0)
     url = request.getfixturevalue("bucket")
     return ObjectFiles(f"{url}/{tmp_path.name}", tmp_path / "copies")
 
@@ -98,7 +97,7 @@ def test_listings_see_what_others_do(files: Files) -> None:
 def test_a_listing_that_is_remembered_notices_every_change(tmp_path: Path) -> None:
     import os
 
-    files = LocalFiles(Archive(tmp_path, free_space_floor_bytes=0))
+    files = LocalFiles(tmp_path, free_space_floor_bytes=0)
     files.put("a/one.json", b"1")
     os.utime(tmp_path / "a", (1e9, 1e9))
     assert len(files.listing("a")) == 1
@@ -131,7 +130,7 @@ def test_a_write_that_fails_leaves_nothing(files: Files) -> None:
 
 
 def test_a_disk_below_its_floor_takes_nothing_more(tmp_path: Path) -> None:
-    files = LocalFiles(Archive(tmp_path, free_space_floor_bytes=2**60))
+    files = LocalFiles(tmp_path, free_space_floor_bytes=2**60)
     with pytest.raises(DiskFull):
         files.check_space()
 

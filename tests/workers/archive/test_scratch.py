@@ -25,7 +25,7 @@ import sys, time
 from pathlib import Path
 from echocast.workers.archive.archive import Archive
 archive = Archive(Path(sys.argv[1]), free_space_floor_bytes=0)
-(archive.scratch / "half.nc").write_bytes(b"half")
+(archive.files.scratch / "half.nc").write_bytes(b"half")
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -61,7 +61,7 @@ def test_scratch_of_the_dead_goes_and_that_of_the_living_stays(tmp_path: Path) -
         for process in (dead, alive):
             assert process.stdout
             process.stdout.close()
-    Archive(tmp_path).scratch  # noqa: B018  # whoever comes next removes it too
+    Archive(tmp_path).files.scratch  # noqa: B018  # whoever comes next removes it too
     assert halves(tmp_path) == []
 
 
@@ -93,7 +93,7 @@ def test_a_folder_is_gone_with_its_owner(tmp_path: Path) -> None:
     scratch.close()
     assert not path.exists()
     archive = Archive(tmp_path)
-    path = archive.scratch
+    path = archive.files.scratch
     del archive
     assert not path.exists()
 
@@ -122,7 +122,7 @@ def test_a_starting_worker_removes_what_a_killed_one_left(world: World) -> None:
     world.submit(storm(0, mood="parts:5"))
 
     def half_written() -> list[Path]:
-        return list(world.archive.scratch_root.rglob("*.nc"))
+        return list(world.archive.files.scratch_root.rglob("*.nc"))
 
     (left,) = until(half_written)
     kill(worker)

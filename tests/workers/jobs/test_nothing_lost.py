@@ -56,7 +56,7 @@ def test_a_job_whose_worker_is_killed_runs_again_and_ends_once(world: World, gat
         world.start_worker()
         ended = world.end_of(job.id)
     assert (ended.status, ended.attempts) == ("succeeded", 2)
-    assert world.archive.path(ended.forecast_path)
+    assert world.archive.files.local(ended.forecast_path)
     assert endings.heard == [(job.id, "succeeded")]
 
 

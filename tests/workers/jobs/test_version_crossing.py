@@ -179,7 +179,7 @@ def test_a_worker_goes_on_with_what_the_version_before_left(
         after = world.end_of(job_id)
         assert after.status == "succeeded"
         assert after.attempts == {"queued": 1, "running": 2, "succeeded": 1}[job.status]
-        assert world.archive.path(after.forecast_path)
+        assert world.archive.files.local(after.forecast_path)
     until(lambda: not any(world.jobs.get(job_id).awaits_verification for job_id in before))
     pending = RetrainingRequests(world.jobs.engine).pending()
     assert pending
@@ -205,7 +205,7 @@ def test_an_archive_of_the_version_before_is_read(make_world: Callable[..., Worl
     assert loaded.times == frames.times
     (path,) = (BEFORE / "store").rglob("*.nc")
     relative = str(path.relative_to(BEFORE / "store"))
-    forecast = read_methods(world.archive.path(relative))
+    forecast = read_methods(world.archive.files.local(relative))
     assert forecast.grid.same_as(frames.grid)
     world.start_worker()
     made_again = world.end_of(world.submit(frames).job.id).forecast_path

@@ -14,7 +14,6 @@ from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid
 from echocast.model.grid import FloatArray
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
@@ -50,7 +49,7 @@ class Bench:
 
     def __init__(self, root: Path, engine: EngineClient, name: str = "radar") -> None:
         self.name = name
-        self.stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+        self.stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
         self.sums = CountSums(engine)
         self.scorer = Scorer(self.stores, self.sums)
         self.stream, _ = self.stores.streams.declare(Stream(name, 5))

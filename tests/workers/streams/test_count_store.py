@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from echocast.service.cli.main import app
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.count_store import CountStore
 from echocast.workers.streams.paths import TimeSpan, encoded, frame_path, stamp
@@ -26,7 +25,7 @@ HOUR = TimeSpan(START, START + STEP)
 
 
 def store(root: Path) -> CountStore:
-    return CountStore(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+    return CountStore(LocalFiles(root, free_space_floor_bytes=0))
 
 
 def counts(forecast: str) -> dict[str, dict[str, list[int]]]:

@@ -15,7 +15,6 @@ from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import Registry
 from echocast.model.verification.live_comparison import ComparisonFloor
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, candidate_of
@@ -53,7 +52,7 @@ class Past:
     """What a stream issued, with the counts as a scorer left them."""
 
     def __init__(self, root: Path) -> None:
-        self.stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+        self.stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
         stream, _ = self.stores.streams.declare(Stream("radar", 5))
         self.stores.streams.set_origin(stream, Origin(GRID, 0.0))
 

@@ -12,7 +12,6 @@ from echocast.model.formats.stream_frame import StreamFrame, read_header
 from echocast.model.frames import Grid
 from echocast.model.synthetic.storms import CRS
 from echocast.model.verification.frame_statistics import describe, percentile_dbz, stability_index
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import StreamConflict, UnknownStream
@@ -28,7 +27,7 @@ NOBODY = EngineClient("redis://127.0.0.1:1/0", 0)  # an engine that is never ask
 
 @pytest.fixture
 def stores(tmp_path: Path) -> StreamStores:
-    return StreamStores.of(LocalFiles(Archive(tmp_path, free_space_floor_bytes=0)))
+    return StreamStores.of(LocalFiles(tmp_path, free_space_floor_bytes=0))
 
 
 def test_a_declaration_comes_back_as_it_was(stores: StreamStores) -> None:
