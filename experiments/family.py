@@ -171,12 +171,15 @@ class Judge:
         return result
 
     def _decided(self) -> dict[str, Any]:
-        """Cuts that the other events chose, per threshold pooled over the events."""
-        cuts, thresholds = leave_one_out(self.probabilities), RADAR_SMALL.exceedance_thresholds_dbz
+        """Probability thresholds of the other events, per threshold pooled over the events."""
+        chosen, thresholds = (
+            leave_one_out(self.probabilities),
+            RADAR_SMALL.exceedance_thresholds_dbz,
+        )
         return {
             f"{t:g}": sum(
                 (
-                    counts.table(k, round(cuts[event][k] * BINS))
+                    counts.table(k, round(chosen[event][k] * BINS))
                     for event, counts in self.probabilities.items()
                 ),
                 ContingencyTable(),

@@ -63,7 +63,7 @@ class Stage:
     """How one stage trains.
 
     Args:
-        minutes: Of training; cutting windows comes before.
+        minutes: Of training; extracting windows comes before.
         batch: Windows a step.
         peak_rate: Of its one-cycle schedule; each stage takes .7 of the one before.
     """
@@ -109,7 +109,7 @@ def stage(
     device: str = "cuda",
     windows: Annotated[Path, typer.Option(help="Where windows are put.")] = WINDOWS,
 ) -> None:
-    """Cut windows, measure a few steps, train for so long, write the averaged weights."""
+    """Extract windows, measure a few steps, train for so long, write the averaged weights."""
     if device == "cuda" and not torch.cuda.is_available():
         typer.echo("There is no GPU here.")
         raise typer.Exit
@@ -159,7 +159,7 @@ def write_checkpoint(weights: Path, output: Path) -> None:
 
 
 def _windows(packed: Path, folder: Path, seed: int) -> WindowStore:
-    """The windows of all packed sequences and of our own storms, cut by all cores."""
+    """The windows of all packed sequences and of our own storms, extracted by all cores."""
     if not (folder / "windows.json").exists():
         plan = json.loads(PLAN.read_text())
         jobs = [
@@ -172,13 +172,15 @@ def _windows(packed: Path, folder: Path, seed: int) -> WindowStore:
             ]
         windows: list[Window] = []
         with ProcessPoolExecutor(usable_cpus()) as pool, progress() as bar:
-            for part in bar.track(pool.map(_cut, jobs), total=len(jobs), description="windows"):
+            for part in bar.track(
+                pool.map(_extracted, jobs), total=len(jobs), description="windows"
+            ):
                 windows += part
         WindowStore.save(folder, windows)
     return WindowStore.load(folder)
 
 
-def _cut(job: tuple[dict[str, Any], Path | None, int]) -> list[Window]:
+def _extracted(job: tuple[dict[str, Any], Path | None, int]) -> list[Window]:
     """The windows of one packed sequence, or of one synthetic storm."""
     source, path, seed = job
     rng = np.random.default_rng(seed)

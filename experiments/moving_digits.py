@@ -116,7 +116,7 @@ def window(video: FloatArray, event: str = "digits") -> tuple[Bytes, WindowInfo]
 
     Args:
         video: (20, 64, 64), 0 to 1.
-        event: What the window is said to be cut from.
+        event: What the window is said to be extracted from.
     """
     counts = np.zeros((LENGTH, *video.shape[1:]), np.uint8)
     counts[: len(video)] = to_counts(video * np.float32(SCALE_DBZ))

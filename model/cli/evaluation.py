@@ -83,8 +83,10 @@ def calibrate_command(
         tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
     weights = calibration.choose_weights(tried)
     events = calibration.with_weights(tried, weights)
-    cuts = calibration.choose_probability_thresholds(list(events.values()))
-    decision = ExceedanceDecision(cuts, weights, calibration.EARLY_FACTOR).to_manifest()
+    probability_thresholds = calibration.choose_probability_thresholds(list(events.values()))
+    decision = ExceedanceDecision(
+        probability_thresholds, weights, calibration.EARLY_FACTOR
+    ).to_manifest()
     amend(directory, {**decision, "cuts_chosen_on": sorted(events)})
     acceptance.describe(directory)
     leave = calibration.leave_one_out(events) if len(events) > 1 else {}

@@ -83,7 +83,7 @@ def limited(name: str, text: str) -> Any:
 
 
 def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None:
-    """Refuse windows that a network can't learn from, by how they were cut, or warn of them.
+    """Refuse windows that a network can't learn from, by how they were extracted, or warn of them.
 
     Raises:
         ModelError: Rain moves in some, and the network sees it standing still; or they hold other
@@ -95,14 +95,14 @@ def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None
     others = {info.coordinates for store in stores for info in store.infos} - {network.coordinates}
     if "eulerian" in others:
         raise ModelError(
-            "This network sees the rain standing still, but some of these windows were cut with"
-            " --coordinates eulerian; cut them aligned along the motion, as they are by default."
+            "This network sees the rain standing still, but some of these windows were extracted"
+            " with --coordinates eulerian; extract them aligned along the motion, as by default."
         )
     if "lagrangian" in others:
         typer.echo(
             "This network will see the rain move, but these windows stand still, aligned along the"
             " motion: fit to compare networks, not to forecast with. `echocast windows"
-            " --coordinates eulerian` cuts others."
+            " --coordinates eulerian` extracts others."
         )
 
 

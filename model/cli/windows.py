@@ -29,7 +29,7 @@ def windows_command(
     ] = 0.0,
     seed: int = 20261121,
 ) -> None:
-    """Cut training windows from radar files."""
+    """Extract training windows from radar files."""
     from echocast.model.training.window_plan import gather
     from echocast.model.training.windows import CropConfig, WindowStore
 

@@ -26,7 +26,7 @@ from echocast.model.training.windows import (
     WindowInfo,
     WindowStore,
     clean,
-    cut_crops,
+    extract_crops,
 )
 
 
@@ -52,7 +52,7 @@ def collect(
     windows: Path,
     bar: Progress,
 ) -> dict[str, Any]:
-    """Survey the archive, split its events, and cut the training windows.
+    """Survey the archive, split its events, and extract the training windows.
 
     Args:
         archive: The frames.
@@ -132,12 +132,12 @@ def _cut_all(
     task = bar.add_task("windows", total=len(parts.training))
     windows = list[TrainingWindow]()
     for event in parts.training:
-        windows += _cut(archive, event, config, network, (size, room), random)
+        windows += _extracted(archive, event, config, network, (size, room), random)
         bar.advance(task)
     return windows
 
 
-def _cut(
+def _extracted(
     archive: FrameArchive,
     event: Event,
     config: RetrainingConfig,
@@ -153,7 +153,7 @@ def _cut(
     windows = list[TrainingWindow]()
     for before, after in event_cases(archive, event, inputs, outputs, config.stride):
         frames = clean(np.concatenate([before.reflectivity_dbz, after.reflectivity_dbz]))
-        crops = cut_crops(frames, inputs, config.crops, size, random, crop)
+        crops = extract_crops(frames, inputs, config.crops, size, random, crop)
         windows += [(counts, info) for counts in crops]
     if len(windows) <= room:
         return windows

@@ -137,15 +137,17 @@ def calibrate(
     for name, cases in bar.track(events, description="calibration"):
         counts[name] = _counts(nowcaster, cases(), champions)
     known = [count for count in counts.values() if count is not None]
-    cuts = chosen_cuts(known, champions.probability_thresholds) if known else ()
-    if cuts:
-        decision = replace(champions, probability_thresholds=cuts).to_manifest()
+    thresholds = (
+        chosen_probability_thresholds(known, champions.probability_thresholds) if known else ()
+    )
+    if thresholds:
+        decision = replace(champions, probability_thresholds=thresholds).to_manifest()
         checkpoint.amend(output, {**decision, "cuts_chosen_on": sorted(counts)})
     try:
         acceptance.describe(output, device)
     except ModelError as error:
-        return {"cuts": cuts, "failure": str(error)}
-    return {"cuts": cuts, "failure": ""}
+        return {"cuts": thresholds, "failure": str(error)}
+    return {"cuts": thresholds, "failure": ""}
 
 
 def _counts(
@@ -162,7 +164,7 @@ def _counts(
     return total
 
 
-def chosen_cuts(
+def chosen_probability_thresholds(
     events: Sequence[ExceedanceCounts], champions: Sequence[float]
 ) -> tuple[float, ...]:
     """Probability thresholds that events choose; the champion's where events have too few pixels.

@@ -88,7 +88,7 @@ def check_bases(stores: Iterable[WindowStore], network: NetworkConfig) -> None:
     if bases and network.base != "newest":
         raise ModelError(
             f"This network adds to the base {network.base!r}, but some of these windows hold"
-            f" {', '.join(sorted(bases))}; cut them again."
+            f" {', '.join(sorted(bases))}; extract them again."
         )
 
 

@@ -27,7 +27,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
 from echocast.model.synthetic.storms import storm
-from echocast.model.training.windows import ALIGNED, CropConfig, WindowInfo, clean, cut_crops
+from echocast.model.training.windows import ALIGNED, CropConfig, WindowInfo, clean, extract_crops
 
 CROP = 96
 WET_DBZ = 25.0
@@ -89,7 +89,7 @@ def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
 
 
 def _check_steps(frames: Frames, source: Source) -> None:
-    """Demand that a file has the steps of the plan, and no gap, also where no cut begins."""
+    """Demand that a file has the steps of the plan, and no gap, also where nothing is extracted."""
     for entry in source["cuts"]:
         step = timedelta(minutes=entry["step_minutes"] / entry["stride"])
         for before, now in pairwise(frames.times):
@@ -97,7 +97,7 @@ def _check_steps(frames: Frames, source: Source) -> None:
                 raise ContractViolation(
                     f"The plan says {step.total_seconds() / 60:g} minutes between frames, but in"
                     f" {source['file']} {(now - before).total_seconds() / 60:g} lie before"
-                    f" {now.isoformat()}; cut a file with gaps into files without, and plan one"
+                    f" {now.isoformat()}; split a file with gaps into files without, and plan one"
                     " of another step by itself.",
                     rule="step",
                 )
@@ -110,12 +110,12 @@ def _windows(
     rng: np.random.Generator,
     crop: CropConfig,
 ) -> Iterator[Window]:
-    """The crops of one cut of one sequence."""
+    """The crops of one entry of `cuts` of one sequence."""
     inputs, outputs, stride = entry["inputs"], entry["outputs"], entry["stride"]
     span = (inputs + outputs) * stride
     facts = entry["event"], entry["step_minutes"], source["pixel_km"], inputs, outputs
     info = WindowInfo(*facts, crop.coordinates, crop.base)
     for start in range(*entry["starts"]):
         frames = sequence[start : start + span : stride]
-        for counts in cut_crops(frames, inputs, entry["count"], CROP, rng, crop):
+        for counts in extract_crops(frames, inputs, entry["count"], CROP, rng, crop):
             yield counts, info

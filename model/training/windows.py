@@ -1,12 +1,12 @@
-"""Training windows: short sequences of crops, cut from events where it rains.
+"""Training windows: short sequences of crops, extracted from events where it rains.
 
 A window is the input of a network and the answer that it should give. For a Lagrangian one: the
 input frames carried forward along the motion to the reference time, the later frames carried back
 to it, and then the base of each later frame, scale-damped extrapolation of the whole field that the
-crop was cut from.
-For an Eulerian one: the frames as they are, and the bases carried out along the motion. A window is
-cut from one event at one reference time. Windows are stored as bytes, 0.3 dBZ a count, 255 for
-missing, so that many fit in memory; a JSON file beside them says what each one is.
+crop was extracted from. For an Eulerian one: the frames as they are, and the bases carried out
+along the motion. A window is extracted from one event at one reference time. Windows are stored as
+bytes, 0.3 dBZ a count, 255 for missing, so that many fit in memory; a JSON file beside them says
+what each one is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class WindowInfo:
     """What a stored window is.
 
     Args:
-        event: Name of the event it was cut from.
+        event: Name of the event it was extracted from.
         step_minutes: Time between its frames.
         pixel_km: Side of its pixels.
         inputs: Input frames; they end at index ``inputs - 1``.
@@ -61,7 +61,7 @@ class WindowInfo:
 
 @dataclass(frozen=True)
 class CropConfig:
-    """How crops lie in the frames that they are cut from.
+    """How crops lie in the frames that they are extracted from.
 
     Args:
         coordinates: ``lagrangian``: frames are aligned along the motion; ``eulerian``: as they are.
@@ -180,7 +180,7 @@ def crop_weights(moved_dbz: FloatArray, size: int, stride: int) -> NDArray[np.fl
     return root
 
 
-def cut_crops(
+def extract_crops(
     frames_dbz: FloatArray,
     inputs: int,
     count: int,
@@ -263,17 +263,19 @@ class WindowStore:
         """The windows that :meth:`save` wrote.
 
         Raises:
-            ModelError: There are none, or they were cut by another version, without the bases.
+            ModelError: There are none, or another version extracted them, without the bases.
         """
         if not (directory / "windows.json").exists():
-            raise ModelError(f"There are no windows in {directory}; `echocast windows` cuts some.")
+            raise ModelError(
+                f"There are no windows in {directory}; `echocast windows` extracts some."
+            )
         infos = [
             WindowInfo(**{"base": "damped", **info})
             for info in json.loads((directory / "windows.json").read_text())
         ]
         counts = np.load(directory / "windows.npy", mmap_mode="r", allow_pickle=False)
         if counts.shape[1] != LENGTH:
-            raise ModelError(f"The windows in {directory} hold no bases; cut them again.")
+            raise ModelError(f"The windows in {directory} hold no bases; extract them again.")
         return cls(counts, infos)
 
     @classmethod

@@ -153,7 +153,7 @@ def benchmark(
 app.add_typer(keys.app, name="key")
 
 OFFLINE = {
-    "windows": "Cut training windows from radar files.",
+    "windows": "Extract training windows from radar files.",
     "train": "Train a network; the same command again goes on where it stopped.",
     "join": "Make one checkpoint of a recurrent network and a control.",
     "rebase": "Put a network on another base forecast, without training it.",

@@ -159,10 +159,12 @@ def test_with_cuts_the_default_product_says_yes_where_the_probability_reaches_th
 
 
 def test_weights_of_extrapolation_move_decisions_to_it_and_probabilities_stay(frames):
-    model, cuts = nowcaster(), (0.5, 0.4, 0.3, 0.3, 0.2, 0.2)
-    leaning = ExceedanceDecision(cuts, (1.0,) * 6)
+    model, probabilities = nowcaster(), (0.5, 0.4, 0.3, 0.3, 0.2, 0.2)
+    leaning = ExceedanceDecision(probabilities, (1.0,) * 6)
     forecast = Nowcaster(model._network, IDENTITY, decision=leaning).nowcast(frames)
-    without = Nowcaster(model._network, IDENTITY, decision=ExceedanceDecision(cuts)).nowcast(frames)
+    without = Nowcaster(
+        model._network, IDENTITY, decision=ExceedanceDecision(probabilities)
+    ).nowcast(frames)
     np.testing.assert_array_equal(forecast.exceedance_probability, without.exceedance_probability)
     moved = forecast.frames.reflectivity_dbz != without.frames.reflectivity_dbz
     extrapolation = forecast.extrapolation.reflectivity_dbz

@@ -15,12 +15,14 @@ from echocast.model.products import (
 )
 
 THRESHOLDS = (20.0, 30.0, 40.0)
-CUTS = (0.5, 0.3, 0.2)
+PROBABILITIES = (0.5, 0.3, 0.2)
 
 
 def decide(expected, *probabilities):
     chances = np.array(probabilities, np.float32)[:, None]
-    return float(csi_optimal(np.array([expected], np.float32), chances, THRESHOLDS, CUTS)[0])
+    return float(
+        csi_optimal(np.array([expected], np.float32), chances, THRESHOLDS, PROBABILITIES)[0]
+    )
 
 
 def test_a_probability_at_the_cut_raises_the_pixel_into_the_band():
@@ -44,17 +46,17 @@ def test_every_decision_equals_the_nested_cut_on_random_fields():
     rng = np.random.default_rng(3)
     expected = rng.uniform(0, 60, (50, 60)).astype(np.float32)
     chances = rng.uniform(0, 1, (3, 50, 60)).astype(np.float32)
-    decided = csi_optimal(expected, chances, THRESHOLDS, CUTS)
+    decided = csi_optimal(expected, chances, THRESHOLDS, PROBABILITIES)
     yes = np.ones(expected.shape, bool)
-    for threshold, cut, chance in zip(THRESHOLDS, CUTS, chances, strict=True):
-        yes &= chance >= cut
+    for threshold, probability, chance in zip(THRESHOLDS, PROBABILITIES, chances, strict=True):
+        yes &= chance >= probability
         assert np.array_equal(decided >= threshold, yes)
 
 
 def test_missing_stays_missing_in_every_product():
     field = np.array([[np.nan, 30.0], [20.0, 10.0]], np.float32)
     chances = np.full((3, 2, 2), 0.9, np.float32)
-    assert np.isnan(csi_optimal(field, chances, THRESHOLDS, CUTS)[0, 0])
+    assert np.isnan(csi_optimal(field, chances, THRESHOLDS, PROBABILITIES)[0, 0])
     assert np.isnan(sharp(field, np.full((2, 2), 5, np.float32))[0, 0])
 
 

@@ -15,7 +15,7 @@ from echocast.model.network.network import SCALE_DBZ, Context, Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
 from echocast.model.synthetic.storms import storm
-from echocast.model.training.windows import WindowInfo, WindowStore, clean, cut_crops
+from echocast.model.training.windows import WindowInfo, WindowStore, clean, extract_crops
 
 TINY = replace(RADAR_CONTROL, hidden_channels=4)
 INPUTS, LEADS = 4, 3
@@ -91,7 +91,7 @@ def test_a_control_is_trained_released_and_serves_like_any_network(tmp_path, mon
     monkeypatch.setitem(PRESETS, "radar-control", TINY)
     frames = clean(storm(1, frames=16, height=96, width=96).reflectivity_dbz)
     info = WindowInfo("storm", 6.0, 1.0, 8, 8)
-    crops = cut_crops(frames, 8, 6, 32, np.random.default_rng(1))
+    crops = extract_crops(frames, 8, 6, 32, np.random.default_rng(1))
     WindowStore.save(tmp_path / "windows", [(counts, info) for counts in crops])
     run, released = str(tmp_path / "run"), tmp_path / "control" / "1"
     settings = ["--preset", "radar-control", "--steps", "3", "--batch", "2", "--threads", "1"]

@@ -92,7 +92,7 @@ def test_the_training_is_logged_beside_its_checkpoint(retrained):
     assert [e.value for e in logged] == pytest.approx([loss for _, loss in losses], rel=1e-4)
 
 
-def test_held_out_events_neither_teach_nor_choose_the_cuts(retrained):
+def test_held_out_events_neither_teach_nor_choose_probability_thresholds(retrained):
     work = retrained[0] / "work"
     collected = json.loads((work / "collect.json").read_text())
     split, taught = collected["split"], collected["windows"]

@@ -19,7 +19,7 @@ from echocast.model.training.windows import (
     WindowStore,
     aligned,
     clean,
-    cut_crops,
+    extract_crops,
     from_counts,
     to_counts,
 )
@@ -33,7 +33,7 @@ def sequence(seed=5, side=128):
 
 
 def crops(frames, crop, seed=2):
-    return list(cut_crops(frames, INPUTS, 3, SIZE, np.random.default_rng(seed), crop))
+    return list(extract_crops(frames, INPUTS, 3, SIZE, np.random.default_rng(seed), crop))
 
 
 def test_eulerian_crops_lie_where_the_aligned_ones_do_and_frames_stay_as_they_were():

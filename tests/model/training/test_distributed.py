@@ -20,7 +20,13 @@ from echocast.model.training.prefetch import Loader
 from echocast.model.training.run import Run, trained_in
 from echocast.model.training.sampler import Sampler
 from echocast.model.training.step import outcome
-from echocast.model.training.windows import MISSING_COUNT, WindowInfo, WindowStore, clean, cut_crops
+from echocast.model.training.windows import (
+    MISSING_COUNT,
+    WindowInfo,
+    WindowStore,
+    clean,
+    extract_crops,
+)
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, layers=2, exceedance_thresholds_dbz=(20.0, 30.0))
 DOUBLE = TrainingConfig(TINY, steps=4, batch=4, seed=4)
@@ -55,7 +61,7 @@ def store(tmp_path_factory):
     for seed, hidden in ((1, 0), (2, 20)):
         frames = clean(storm(seed, frames=9, height=96, width=96).reflectivity_dbz)
         info = WindowInfo(f"storm{seed}", 6.0, 1.0, 5, 4)
-        for counts in cut_crops(frames, 5, 4, 32, rng):
+        for counts in extract_crops(frames, 5, 4, 32, rng):
             counts[:, :hidden] = MISSING_COUNT
             windows.append((counts, info))
     return WindowStore.save(tmp_path_factory.mktemp("windows"), windows)

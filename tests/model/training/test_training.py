@@ -24,7 +24,7 @@ from echocast.model.training.windows import (
     WindowStore,
     aligned,
     clean,
-    cut_crops,
+    extract_crops,
     from_counts,
     to_counts,
 )
@@ -67,7 +67,7 @@ def test_counts_keep_dry_and_missing_apart():
 
 def test_a_dry_event_gives_no_windows():
     dry = np.zeros((12, 64, 64), np.float32)
-    assert list(cut_crops(dry, 6, 5, 32, np.random.default_rng(0))) == []
+    assert list(extract_crops(dry, 6, 5, 32, np.random.default_rng(0))) == []
 
 
 def test_batches_hold_windows_of_one_length_and_depend_on_the_step_alone(store):
@@ -94,7 +94,7 @@ def test_batches_drawn_ahead_are_the_same_in_the_same_order(store):
 
 def test_a_base_is_that_of_the_whole_field_not_of_the_crop():
     frames = clean(storm(5, frames=8, height=128, width=128).reflectivity_dbz)
-    (counts,) = cut_crops(frames, 5, 1, 32, np.random.default_rng(0))
+    (counts,) = extract_crops(frames, 5, 1, 32, np.random.default_rng(0))
     assert counts.shape == (11, 32, 32)
     whole = to_counts(damped(aligned(frames, 5)[:5], 3))
     shares = [
@@ -109,7 +109,7 @@ def test_a_base_is_that_of_the_whole_field_not_of_the_crop():
 def test_windows_without_bases_are_refused(tmp_path):
     np.save(tmp_path / "windows.npy", np.zeros((1, 20, 32, 32), np.uint8))
     (tmp_path / "windows.json").write_text("[]")
-    with pytest.raises(ModelError, match="cut them again"):
+    with pytest.raises(ModelError, match="extract them again"):
         WindowStore.load(tmp_path)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from echocast.model.synthetic.storms import storm
-from echocast.model.training.windows import WindowInfo, WindowStore, clean, cut_crops
+from echocast.model.training.windows import WindowInfo, WindowStore, clean, extract_crops
 
 
 def stored(folder: Path) -> WindowStore:
@@ -14,5 +14,5 @@ def stored(folder: Path) -> WindowStore:
     for seed, inputs, outputs in ((1, 6, 6), (2, 5, 3)):
         frames = clean(storm(seed, frames=inputs + outputs, height=96, width=96).reflectivity_dbz)
         info = WindowInfo(f"storm{seed}", 6.0, 1.0, inputs, outputs)
-        windows += [(counts, info) for counts in cut_crops(frames, inputs, 4, 32, rng)]
+        windows += [(counts, info) for counts in extract_crops(frames, inputs, 4, 32, rng)]
     return WindowStore.save(folder, windows)

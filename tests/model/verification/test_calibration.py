@@ -1,4 +1,4 @@
-"""Cuts are where CSI is best, few, bounded in bias, and judged on events that did not choose."""
+"""Probability thresholds are where CSI is best, few, and judged on events that did not choose."""
 
 from dataclasses import replace
 
@@ -38,9 +38,9 @@ def unrelated(counts):
 
 def test_the_best_cut_of_reliable_probabilities_is_csi_over_one_plus_csi():
     counts = counts_of(np.random.default_rng(1))
-    cut = choose_probability_thresholds([counts])[0]
-    best = counts.table(0, round(cut * BINS)).critical_success_index
-    assert cut == pytest.approx(best / (1 + best), abs=0.04)
+    probability = choose_probability_thresholds([counts])[0]
+    best = counts.table(0, round(probability * BINS)).critical_success_index
+    assert probability == pytest.approx(best / (1 + best), abs=0.04)
 
 
 def test_no_other_cut_has_a_better_csi():
@@ -52,14 +52,14 @@ def test_no_other_cut_has_a_better_csi():
 
 def test_the_bias_is_bounded():
     counts = counts_of(np.random.default_rng(3), base_rate=0.02)
-    cut = choose_probability_thresholds([counts], largest_bias=1.2)[0]
-    assert counts.table(0, round(cut * BINS)).frequency_bias <= 1.2
+    probability = choose_probability_thresholds([counts], largest_bias=1.2)[0]
+    assert counts.table(0, round(probability * BINS)).frequency_bias <= 1.2
 
 
 def test_a_threshold_nobody_saw_takes_the_cut_below_it():
     counts = counts_of(np.random.default_rng(4))
-    cuts = choose_probability_thresholds([counts])
-    assert cuts[1] == cuts[0]
+    probabilities = choose_probability_thresholds([counts])
+    assert probabilities[1] == probabilities[0]
     assert too_rare([counts, counts]) == {40.0: 0}
 
 
@@ -125,12 +125,12 @@ def test_one_event_alone_chooses_no_weight():
 def test_counting_for_a_decision_counts_what_is_decided_by():
     forecast, observed = forecast_of(small_storm(coverage_radius_km=11), probabilities=True)
     as_is = ExceedanceCounts.of(forecast, observed)
-    weights, cuts = (0.1,) * 3, (0.4, 0.2, 0.1)
+    weights, probabilities = (0.1,) * 3, (0.4, 0.2, 0.1)
     known = ~observed.missing & np.isfinite(forecast.exceedance_probability[0])
     for decision in (
-        ExceedanceDecision(cuts, weights),
-        ExceedanceDecision(cuts, (), 1.0),
-        ExceedanceDecision(cuts, weights, 2),
+        ExceedanceDecision(probabilities, weights),
+        ExceedanceDecision(probabilities, (), 1.0),
+        ExceedanceDecision(probabilities, weights, 2),
     ):
         counts = ExceedanceCounts.of(forecast, observed, decision)
         assert (as_is.counts.sum((1, 2)) == counts.counts.sum((1, 2))).all()
@@ -141,7 +141,7 @@ def test_counting_for_a_decision_counts_what_is_decided_by():
             forecast.exceedance_thresholds_dbz,
             decision.extrapolation_weights,
         )
-        for k, cut in enumerate(cuts):
+        for k, probability in enumerate(probabilities):
             at = np.array(
                 [
                     decision.probability_thresholds_at(minutes)[k]
@@ -149,5 +149,5 @@ def test_counting_for_a_decision_counts_what_is_decided_by():
                 ]
             )
             yes = (leaning[k] >= at[:, None, None] - 1e-4) & known
-            table = counts.table(k, round(cut * BINS))
+            table = counts.table(k, round(probability * BINS))
             assert table.hits + table.false_alarms == pytest.approx(yes.sum(), abs=3)

@@ -112,8 +112,8 @@ def calibration() -> Any:
     }
     weights = choose_weights(tried)
     events = with_weights(tried, weights)
-    cuts = choose_probability_thresholds(list(events.values()))
-    return {"weights": weights, "cuts": cuts, "without": leave_one_out(events)}
+    chosen = choose_probability_thresholds(list(events.values()))
+    return {"weights": weights, "cuts": chosen, "without": leave_one_out(events)}
 
 
 def live() -> Any:
