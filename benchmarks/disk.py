@@ -23,7 +23,6 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import CANARY, MODEL
 from echocast.model.verification.frame_statistics import OBSERVED
-from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
@@ -79,7 +78,7 @@ def _measured(directory: Path, shape: tuple[int, int]) -> dict[str, Any]:
     frames = storm(1, frames=count, height=shape[0], width=shape[1], step_minutes=STEP_MINUTES)
     with tempfile.TemporaryDirectory(prefix="ec-") as name:
         root = Path(name)
-        stores = StreamStores.of(LocalFiles(Archive(root, free_space_floor_bytes=0)))
+        stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
         stream, _ = stores.streams.declare(Stream(STREAM, STEP_MINUTES))
         stores.streams.set_origin(stream, Origin(frames.grid, 0.0))
         _store(stores, frames)

@@ -202,11 +202,13 @@ def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
         run("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
         run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG="{steps: 5}"),
         run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG='{"steps": -5}'),
-        run("key", "everything"),
     ):
         assert done.returncode == 1
         assert done.stderr.startswith("echocast: ")
         assert "Traceback" not in done.stderr
+    unknown = run("key", "everything")
+    assert unknown.returncode == 2  # not a command
+    assert "Traceback" not in unknown.stderr
 
 
 def test_version_and_key() -> None:

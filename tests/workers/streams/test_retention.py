@@ -178,7 +178,7 @@ def test_a_removal_that_was_killed_goes_on(bench: Bench) -> None:
     for number in range(6):
         killed_after(bench, number, retention(bench, 1e-9).apply)
     retention(bench, 1e-9).apply()
-    files = list((bench.stores.files._root / "forecasts").rglob("*.nc"))  # type: ignore[attr-defined]
+    files = list((bench.stores.files.root / "forecasts").rglob("*.nc"))
     listed = bench.stores.forecasts.listing("radar", TimeSpan(START, START + slots * STEP))
     assert len(files) == sum(bool(one.path) for one in listed) == NEWEST_STEPS + 4
     assert len(listed) == slots
