@@ -35,6 +35,19 @@ def _dbz(dy: int, dx: int) -> int:
 SIDE_LIMITS = {"minItems": 16, "maxItems": 8192}
 ROW = {"type": "array", **SIDE_LIMITS, "items": {"type": ["number", "null"]}}
 FRAME = {"type": "array", **SIDE_LIMITS, "items": ROW}
+COORDINATES = {"type": "array", **SIDE_LIMITS, "items": {"type": "number"}}
+GRID = {
+    "type": "object",
+    "description": "Pixel centres y, x in units (m, km, degrees); crs by CF attributes. Optional.",
+    "required": ["y", "x", "units"],
+    "properties": {
+        "y": COORDINATES,
+        "x": COORDINATES,
+        "units": {"type": "string"},
+        "crs": {"type": ["object", "null"]},
+    },
+    "additionalProperties": False,
+}
 RELATION = {
     "type": "object",
     "description": "Z = a R^b, by which mm/h become dBZ; 200 and 1.6 unless given.",
@@ -68,7 +81,7 @@ def frames_schema(least: int, most: int = MOST_FRAMES) -> dict[str, Any]:
             "minimum": -40,
             "maximum": 95,
         },
-        "grid": {"type": "object", "description": "Pixel centres y, x; units; crs. Optional."},
+        "grid": GRID,
     }
     return {
         "type": "object",

@@ -168,3 +168,21 @@ def test_the_examples_are_accepted(door: Gateway, names: dict[str, str]) -> None
         headers=JSON,
     )
     assert frame.status_code in (200, 201), frame.text
+
+
+def test_what_makes_no_grid_makes_none_by_the_schema(
+    door: Gateway, description: dict[str, Any]
+) -> None:
+    described = description["paths"]["/nowcast"]["post"]["requestBody"]["content"]
+    schema = Draft202012Validator(described["application/json"]["schema"])
+    pixels = list(range(0, 16000, 1000))
+    good = {"y": pixels, "x": pixels, "units": "m"}
+    bad = ({}, {"y": pixels, "x": pixels}, {**good, "z": 1}, {**good, "x": ["0"] * 16})
+    for grid in bad:
+        body = {**shower(10), "grid": grid}
+        assert not schema.is_valid(body)
+        is_problem(post_json(door.client, json.dumps(body)), 422, "contract-violation", "grid")
+    for grid in (good, {**good, "crs": None}, {**good, "crs": {}}):
+        body = {**shower(10), "grid": grid}
+        schema.validate(body)
+        assert post_json(door.client, json.dumps(body)).status_code in (202, 429, 503)
