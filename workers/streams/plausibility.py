@@ -41,11 +41,11 @@ class FrameExamination:
         frames = self._until(stream, time)
         if frames is None:
             return
-        examination = examine(frames, stream.longest_gap)
-        for index, doubt in examination.doubts.items():
-            when = frames.times[index]
-            if index > examination.believed[0] and not self._stores.frames.aside.get(name, when):
-                self._stores.set_aside(name, when, doubt.text, doubt.kind)
+        examination, newest = examine(frames, stream.longest_gap), len(frames) - 1
+        doubt = examination.doubts.get(newest)  # of this frame alone: others may be counted already
+        if doubt and newest > examination.believed[0]:
+            if not self._stores.frames.aside.get(name, time):
+                self._stores.set_aside(name, time, doubt.text, doubt.kind)
 
     def _until(self, stream: Stream, time: datetime) -> Frames | None:
         """A frame and those before it, implausible ones too; None where it is the first or gone."""

@@ -133,7 +133,8 @@ class Scorer:
     def _examine(self, stream: str, pending: PendingCounts) -> bool:
         """Examine the frames that nothing was counted at; whether one of them is set aside."""
         declared = self._stores.streams.stream(stream)
-        times = sorted({key.valid_time for key in pending.missing})
+        counted = {key.valid_time for key in pending.counted}
+        times = sorted({key.valid_time for key in pending.missing} - counted)
         for time in times:
             self.examination.examine(declared, time)
         return any(self._stores.frames.aside.get(stream, time) for time in times)
