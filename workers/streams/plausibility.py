@@ -43,9 +43,10 @@ class FrameExamination:
             return
         examination, newest = examine(frames, stream.longest_gap), len(frames) - 1
         doubt = examination.doubts.get(newest)  # of this frame alone: others may be counted already
-        if doubt and newest > examination.believed[0]:
-            if not self._stores.frames.aside.get(name, time):
-                self._stores.set_aside(name, time, doubt.text, doubt.kind)
+        if newest <= examination.believed[0] or self._stores.frames.aside.get(name, time):
+            return
+        if doubt:
+            self._stores.set_aside(name, time, doubt.text, doubt.kind)
 
     def _until(self, stream: Stream, time: datetime) -> Frames | None:
         """A frame and those before it, implausible ones too; None where it is the first or gone."""

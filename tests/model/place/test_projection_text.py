@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import netCDF4
 import numpy as np
@@ -21,7 +22,7 @@ from echocast.model.place.projection_text import check_mapping, mapping_crs, par
 from tests.model.formats.radar_files import PROJECTIONS, odim_file, raw_netcdf
 from tests.patience import PATIENCE_SECONDS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REAL = {  # as composites of weather services declare them
     **PROJECTIONS,
     "OPERA": "+proj=laea +lat_0=55.0 +lon_0=10.0 +x_0=1950000.0 +y_0=-2100000.0 +units=m"
@@ -159,3 +160,20 @@ def test_proj_has_one_door() -> None:
         if re.search(r"\bCRS(\.from_\w+)?\(|\bProj\(", path.read_text())
     ]
     assert doors == ["model/place/projection_text.py"]
+
+
+def test_a_grid_mapping_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Mock(side_effect=CRS.from_cf)
+    monkeypatch.setattr(CRS, "from_cf", search)
+    mapping = {
+        "grid_mapping_name": "lambert_conformal_conic",
+        "standard_parallel": np.array([31.5, 47.25]),
+        "longitude_of_central_meridian": np.float32(4.125),
+        "latitude_of_projection_origin": 39.0,
+        "earth_radius": 6371229.0,
+    }
+    crs = [mapping_crs(mapping), mapping_crs(dict(reversed(mapping.items())))]
+    assert search.call_count == 1
+    assert crs[0] == crs[1]
+    mapping_crs({**mapping, "earth_radius": 6370997.0})
+    assert search.call_count == 2
