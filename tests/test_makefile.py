@@ -17,5 +17,5 @@ def test_clean_leaves_data_alone(tmp_path: Path) -> None:
     for name in (*DATA, *CACHES):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").write_text("rain")
-    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
     assert [name for name in (*DATA, *CACHES) if (tmp_path / name).exists()] == [*DATA]

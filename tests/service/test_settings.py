@@ -98,6 +98,8 @@ worker_metrics_host 127.0.0.1
 worker_metrics_port 0
 worker_tolerance_seconds 60.0
 workers 1
+stream_retention_gb 10.0
+stream_retention_seconds 300.0
 """
 NAMES = dict((*line.split(maxsplit=1), "")[:2] for line in DEFAULTS.split("\n") if line)
 

@@ -28,6 +28,8 @@ from tests.workers.conftest import World, free_port, name_models, until, worlds
 from tests.workers.fake_nowcaster import load_fake
 from tests.workers.storms import STEP, request, storm
 
+NOTICED_SECONDS = 2.0  # leases are renewed every 0.2 s here
+
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[World]:
@@ -246,6 +248,7 @@ def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World, gate:
     served.running(second.id)
     assert served.jobs.release(second.id).status == "cancelled"
     third = served.submit(storm(112)).job
+    time.sleep(NOTICED_SECONDS)  # the worker learns of it when it renews its leases
     gate.touch()
     assert served.end_of(third.id).status == "succeeded"
     assert served.jobs.get(second.id).status == "cancelled"
@@ -254,7 +257,7 @@ def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World, gate:
 def test_a_job_that_is_cancelled_while_it_is_written_leaves_no_file(world: World) -> None:
     world.start_worker()
     job = world.submit(storm(0, mood="parts:1.0")).job
-    written = until(lambda: list(world.archive.scratch_root.rglob("*.nc")))
+    written = until(lambda: list(world.archive.files.scratch_root.rglob("*.nc")))
     assert world.jobs.release(job.id).status == "cancelled"
     until(lambda: not any(path.exists() for path in written))
     assert not list(world.archive.root.glob("forecasts/**/*.nc"))

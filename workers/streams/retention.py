@@ -18,14 +18,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from echocast.model.errors import EchocastError
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
-from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
+
+if TYPE_CHECKING:  # the gateway asks how much is stored, and loads no reader of radar files
+    from echocast.workers.streams.scoring import Scorer
 
 GB = 10**9  # bytes
 SCORED_FOR = timedelta(days=2)  # how far back from the newest frame undone work is looked for

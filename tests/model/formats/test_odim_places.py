@@ -9,7 +9,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
 from echocast.model.place.earth import earth_of
 from tests.model.formats.radar_files import odim_file
-from tests.model.test_earth import MARS
+from tests.model.place.test_earth import MARS
 
 RAW = np.full((4, 6), 100, "u1")
 LAEA = "+proj=laea +lat_0=55 +lon_0=10 +x_0=1950000 +y_0=-2100000 +ellps=WGS84 +units=m"
