@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from echocast.service.app import ROUTERS
 from echocast.service.http.openapi_examples import shower
 from echocast.service.http.problems import TABLE
 from tests.service.bodies import JSON, is_problem, netcdf, post_json
-from tests.service.real_processes import Gateway
+from tests.service.real_processes import Gateway, engine, gateway, place, pretend_worker
 
 METHODS = ("get", "put", "post", "delete")
 TIME = "2025-07-01T12:00:00Z"
@@ -65,6 +66,16 @@ class Operation:
         assert answer.status_code not in (500, 507), what
         if answer.status_code >= 500:
             assert answer.json()["type"].endswith((":queue-full", ":engine-unreachable")), what
+
+
+@pytest.fixture(scope="module")
+def door(models: Path) -> Iterator[Gateway]:
+    """A gateway of its own: jobs that are accepted here would fill another's queue."""
+    limits = {"body_limit_bytes": "4000000", "decode_timeout_seconds": "20"}
+    with place(models, **limits) as where, engine(where):
+        pretend_worker(where)
+        with gateway(where) as gate:
+            yield gate
 
 
 @pytest.fixture(scope="module")
