@@ -142,8 +142,10 @@ def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None
 
 def label_axes(panel: Axes, grid: Grid) -> None:
     """Numbers along the axes of a map, in km, degrees or pixels."""
+    from matplotlib.ticker import MaxNLocator
+
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")
-    panel.locator_params(axis="x", nbins=4)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=4))  # locator_params would widen the view
     panel.tick_params(labelbottom=True, labelleft=True, length=2, labelsize=7)
     panel.set_xlabel(unit, fontsize=8, labelpad=1)
 
