@@ -7,15 +7,17 @@ as a sphere, count as they are: so do the programs that make radar composites.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.place.projection_text import WKT_NAMES, mapping_crs
+from echocast.model.place.projection_text import WKT_NAMES, mapping_crs, mapping_text
 
 if TYPE_CHECKING:
     from pyproj import CRS, Transformer
@@ -75,12 +77,15 @@ def earth_of(mapping: Mapping[str, Any], units: str) -> Earth | None:
     if not mapping:
         return Earth(None, 1.0, TURN_DEGREES)
     try:
-        return _earth_of(mapping_crs(in_metres(mapping, units)), units)
+        return _earth_of(mapping_text(in_metres(mapping, units)), units)
     except ContractViolation:  # unknown to PROJ, no map, or of another planet
         return None
 
 
-def _earth_of(crs: CRS, units: str) -> Earth | None:
+@lru_cache(maxsize=64)
+def _earth_of(mapping: str, units: str) -> Earth | None:
+    """Every job has a grid of its own, but few grid mappings; PROJ's search costs up to .1 s."""
+    crs = mapping_crs(json.loads(mapping))
     if units == "degree":
         return Earth(to_plane(crs) if crs.is_geographic else None, 1.0, TURN_DEGREES)
     if not crs.is_projected or not crs.axis_info:

@@ -114,7 +114,7 @@ def mapping_crs(attributes: Mapping[str, Any]) -> CRS:
         return parsed_crs(str(wkt))
     known = {k: v for k, v in attributes.items() if k in READ_TEXTS or not isinstance(v, str)}
     try:
-        return _of_cf(json.dumps(known, sort_keys=True, default=_plain))
+        return _of_cf(mapping_text(known))
     except (CRSError, KeyError, TypeError, ValueError) as error:
         raise ContractViolation(
             f"The grid mapping {short(attributes.get('grid_mapping_name'))!r} is not one that PROJ"
@@ -129,6 +129,11 @@ def _of_cf(mapping: str) -> CRS:
     from pyproj import CRS
 
     return CRS.from_cf(json.loads(mapping))
+
+
+def mapping_text(mapping: Mapping[str, Any]) -> str:
+    """Grid-mapping attributes as JSON: equal mappings have equal texts, in whatever order."""
+    return json.dumps(mapping, sort_keys=True, default=_plain)
 
 
 def _plain(value: Any) -> Any:

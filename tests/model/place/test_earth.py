@@ -1,10 +1,13 @@
 """Coordinates to places on earth and back, as pyproj's own transformation gives them."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from pyproj import Transformer
 
 from echocast.model.formats.projections import cf_attributes
+from echocast.model.place import earth
 from echocast.model.place.earth import distance_km, earth_of
 from echocast.model.place.projection_text import parsed_crs
 
@@ -63,3 +66,19 @@ def test_coordinates_without_a_map_of_the_earth_tell_no_place(mapping, units):
 def test_a_degree_of_a_great_circle_is_111_km():
     here, there = np.array([[0.0, 89.5], [179.5, 0.0]]), np.array([[0.0, 89.5], [-179.5, 180.0]])
     np.testing.assert_allclose(distance_km(here, there), 111.195, rtol=1e-5)
+
+
+def test_the_way_to_the_earth_is_asked_for_once_a_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every job has a grid of its own, and a forecast's file says where it is."""
+    search = Mock(side_effect=earth.to_plane)
+    monkeypatch.setattr(earth, "to_plane", search)
+    mapping = {
+        "grid_mapping_name": "lambert_azimuthal_equal_area",
+        "latitude_of_projection_origin": 51.625,
+        "longitude_of_projection_origin": 3.875,
+    }
+    ways = [earth.earth_of(given, "m") for given in (mapping, dict(reversed(mapping.items())))]
+    assert ways[0] is ways[1] is not None
+    assert search.call_count == 1
+    assert earth.earth_of(mapping, "km") != ways[0]
+    assert search.call_count == 2
