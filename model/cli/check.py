@@ -24,10 +24,12 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Say what Echocast reads in FILES: values, times, place, and what was decided."""
-    from echocast.model.formats.inspection import read_and_inspected
+    from echocast.model.formats.inspection import inspected
+    from echocast.model.formats.readers import read_frames
 
     needed = RegistryReader(SHIPPED).network().input_frames
-    frames, report = read_and_inspected(files, needed, variable)
+    frames = read_frames(files, variable=variable)
+    report = inspected(files, frames, needed, variable)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))
     if png is not None:
         from echocast.model.plotting.frame_picture import frame_png

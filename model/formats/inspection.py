@@ -11,7 +11,7 @@ import numpy as np
 from echocast.model.contract import InputContract, split
 from echocast.model.errors import EchocastError
 from echocast.model.formats.outline import outline
-from echocast.model.formats.readers import read_frames, read_header
+from echocast.model.formats.readers import read_header
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ, ZR
@@ -85,17 +85,15 @@ def _values(frames: Frames) -> dict[str, Any]:
     wet = values >= max(ECHO_FLOOR_DBZ, np.nextafter(np.float32(frames.no_rain_dbz), np.inf))
     shares = {"missing": missing.mean(), "dry": (~missing & ~wet).mean(), "wet": wet.mean()}
     echoes = values[wet]
-    strongest = [None if np.isnan(v) else round(float(v), 2) for v in map(_strongest, values)]
+    strongest = [
+        None if np.isnan(v) else round(float(v), 2) for v in np.fmax.reduce(values, (1, 2))
+    ]
     return {
         "shares": {name: round(float(share), 4) for name, share in shares.items()},
         "no_rain_dbz": frames.no_rain_dbz,
         "weakest_echo_dbz": round(float(echoes.min()), 2) if echoes.size else None,
         "strongest_dbz": strongest,
     }
-
-
-def _strongest(frame: Any) -> Any:
-    return np.fmax.reduce(frame, axis=None)
 
 
 def _relation(attributes: Mapping[str, str]) -> dict[str, float]:
@@ -110,15 +108,3 @@ def _verdict(frames: Frames, input_frames: int) -> dict[str, Any]:
     except EchocastError as error:
         return {"accepted": False, "why": str(error), "rule": getattr(error, "rule", None)}
     return {"accepted": True, "why": f"The newest {input_frames} frames make a nowcast."}
-
-
-def read_and_inspected(
-    paths: Sequence[Path], input_frames: int, variable: str | None = None
-) -> tuple[Frames, dict[str, Any]]:
-    """Read files, and what they hold.
-
-    Raises:
-        InputError: They can't be read, or do not fit each other.
-    """
-    frames = read_frames(paths, variable=variable)
-    return frames, inspected(paths, frames, input_frames, variable)

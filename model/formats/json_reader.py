@@ -51,7 +51,7 @@ def read_json(data: bytes) -> Frames:
     values = _values(body["frames"])
     unit = json_unit(body)
     times = FrameTimes(_times(body["times"]))
-    if unit.kind != "reflectivity":
+    if unit.is_rain:
         times = with_amounts(times, unit, "The body")
     factor = times.factor(unit, slice(None))
     reflectivity, floor, attributes = _reflectivity(values, body, unit, factor)
@@ -175,7 +175,7 @@ def _reflectivity(
     """Values in dBZ, the floor in dBZ, and the Z-R relation as attributes."""
     relation = _zr(body.get("zr"))
     attributes = {"zr_a": str(relation.a), "zr_b": str(relation.b)}
-    if unit.kind == "reflectivity":
+    if not unit.is_rain:
         lowest = check_reflectivity(values, "the body", DECLARE)
         floor = _floor(lowest, body.get("no_rain_dbz"))
         return values, floor, attributes if "zr" in body else {}

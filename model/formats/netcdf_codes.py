@@ -68,7 +68,7 @@ class FieldCodes:
         field.variable.set_auto_maskandscale(False)
         given = {name: field.variable.getncattr(name) for name in field.variable.ncattrs()}
         self._where = f"{short(field.variable.name)!r} of {where}"
-        self._is_rate = field.unit.kind != "reflectivity"
+        self._is_rate = field.unit.is_rain
         highest = HIGHEST_RATE_MM_H / float(np.min(factor))
         self._plausible = (0.0, highest) if self._is_rate else _possible_dbz()
         self._packing = Packing.of(given, field.variable.dtype)

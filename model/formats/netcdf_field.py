@@ -82,7 +82,7 @@ def find_field(dataset: netCDF4.Dataset, name: str | None, where: str) -> RadarF
     attributes = {a: dataset.getncattr(a) for a in dataset.ncattrs()}
     attributes.update({a: variable.getncattr(a) for a in variable.ncattrs()})
     unit = _unit(variable, where)
-    relation, notes = ({}, {}) if unit.kind == "reflectivity" else stated_relation(attributes)
+    relation, notes = stated_relation(attributes) if unit.is_rain else ({}, {})
     return RadarField(variable, unit, {**attributes, **relation}, notes)
 
 

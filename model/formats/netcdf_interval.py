@@ -41,7 +41,7 @@ def frame_times(
     place = f"{short(clock.name)!r} of {where}"
     stamps, coarse = as_stored_meant(clock, read_times(clock, place), place)
     times = FrameTimes(stamps)
-    if unit.kind != "reflectivity":
+    if unit.is_rain:
         times = _of_rain(dataset, clock, stamps, field, unit, where)
         check_order(times.times, place)
         times = with_amounts(times, unit, f"{short(field.name)!r} of {where}")

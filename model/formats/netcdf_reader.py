@@ -117,9 +117,9 @@ def netcdf_header(path: Path, variable: str | None = None) -> FileHeader:
         axes = find_axes(dataset, field.variable, path.name)
         InputContract().check_size((axes.frames(field.variable), 1, 1), path.name)
         times = _times(dataset, field, axes, path.name).times
-        units = "dBZ" if field.unit.kind == "reflectivity" else "mm/h"
-        stated = str(getattr(field.variable, "units", ""))
-        return FileHeader(times, units, "CF NetCDF", short(field.variable.name), short(stated))
+        stated = short(str(getattr(field.variable, "units", "")))
+        name = short(field.variable.name)
+        return FileHeader(times, field.unit.of_stream, "CF NetCDF", name, stated)
 
 
 def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
@@ -155,7 +155,7 @@ def _reflectivity(
     values: FloatArray, field: RadarField, codes: FieldCodes, factor: Factor, where: str
 ) -> tuple[FloatArray, float]:
     """Values in dBZ, and the floor of the product in dBZ; a factor turns rain into mm/h."""
-    if field.unit.kind != "reflectivity":
+    if field.unit.is_rain:
         relation = ZR.of_attributes(field.attributes)
         values = relation.reflectivity_dbz(values * factor, where=where)
         check_strongest(values, where, DECLARE)

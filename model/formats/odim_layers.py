@@ -12,6 +12,7 @@ import h5py
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.odim_tree import nearest_attributes, numbered, text
+from echocast.model.formats.relation import NAMES
 from echocast.model.formats.units import RadarUnit
 
 QUANTITIES = ("DBZH", "DBZ", "DBZV", "TH", "TV", "RATE", "ACRR")  # the first of a file is read
@@ -38,6 +39,12 @@ class Layer:
     def what(self, name: str) -> Any:
         """An attribute of the nearest ``what`` group, None where there is none."""
         return self._what.get(name)
+
+    @cached_property
+    def relation(self) -> dict[str, Any]:
+        """``zr_a`` and ``zr_b`` of ``how``, where the file states them."""
+        how = nearest_attributes("how", self.data, self.dataset, self.dataset.parent)
+        return {name: how[name] for name in NAMES if name in how}
 
     @cached_property
     def _what(self) -> dict[str, Any]:

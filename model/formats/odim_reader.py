@@ -7,7 +7,6 @@ of ``what`` and ``where`` are looked for from the data up to the root, as the ve
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -63,8 +62,7 @@ def read_odim(
         values = np.stack(
             [_reflectivity(*pair, path) for pair in zip(layers, factors, strict=True)]
         )
-        is_rain = layers[0].unit.kind != "reflectivity"
-        zr_note = stated_relation(_zr(layers[0]))[1] if is_rain else {}
+        zr_note = stated_relation(layers[0].relation)[1] if layers[0].unit.is_rain else {}
         notes = {**times.notes, **place, **zr_note}
         return Frames(values, times.times, grid, NO_RAIN_DBZ, _provenance(file, layers[0]), notes)
 
@@ -80,10 +78,9 @@ def odim_header(path: Path, variable: str | None = None) -> FileHeader:
         layers = odim_layers(file, variable, path.name)
         unit = layers[0].unit
         times = layer_times(file, [layer.what for layer in layers], unit, path.name)
-        units = "dBZ" if unit.kind == "reflectivity" else "mm/h"
-        stated = "mm" if unit.kind == "amount" else units  # by the quantity, as ODIM has it
+        stated = "mm" if unit.kind == "amount" else unit.of_stream  # by the quantity
         name = f"{layers[0].quantity} ({layers[0].name})"
-        return FileHeader(times.times, units, "ODIM_H5 composite", short(name), stated)
+        return FileHeader(times.times, unit.of_stream, "ODIM_H5 composite", short(name), stated)
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:
@@ -118,9 +115,9 @@ def _check_sizes(layers: list[Layer], contract: InputContract, path: Path) -> No
 
 def _reflectivity(layer: Layer, factor: FloatArray, path: Path) -> FloatArray:
     """Values in dBZ (y, x), -32 where dry; rain, which a factor turns into mm/h, through Z-R."""
-    if layer.unit.kind != "reflectivity":
+    if layer.unit.is_rain:
         rates = decoded(layer.values, layer.what, 0.0, path.name) * factor
-        values = ZR.of_attributes(_zr(layer)).reflectivity_dbz(rates, where=path.name)
+        values = ZR.of_attributes(layer.relation).reflectivity_dbz(rates, where=path.name)
         check_strongest(values, path.name, DECLARE)
         return values
     values = decoded(layer.values, layer.what, NO_RAIN_DBZ, path.name)
@@ -128,20 +125,11 @@ def _reflectivity(layer: Layer, factor: FloatArray, path: Path) -> FloatArray:
     return np.maximum(values, np.float32(NO_RAIN_DBZ), out=values)
 
 
-def _zr(layer: Layer) -> dict[str, Any]:
-    """The Z-R relation of ``how``, where the file states it."""
-    pair = {
-        f"zr_{n}": look_up("how", f"zr_{n}", layer.data, layer.dataset, layer.dataset.parent)
-        for n in "ab"
-    }
-    return {name: value for name, value in pair.items() if value is not None}
-
-
 def _provenance(file: h5py.File, layer: Layer) -> dict[str, str]:
-    quantity = f"ODIM_H5 {text(layer.what('quantity'))}"
+    quantity = f"ODIM_H5 {layer.quantity}"
     source = text(look_up("what", "source", file))
-    relation = ZR.of_attributes(_zr(layer))
+    relation = ZR.of_attributes(layer.relation)
     attributes = {"source": f"weather radar composite {source}", "original_quantity": quantity}
-    if layer.unit.kind != "reflectivity":
+    if layer.unit.is_rain:
         attributes |= {"zr_a": str(relation.a), "zr_b": str(relation.b)}
     return attributes

@@ -48,7 +48,7 @@ def layer_times(file: h5py.File, layers: Sequence[What], unit: RadarUnit, where:
         ends = tuple(_time(what("enddate"), what("endtime"), where) for what in layers)
         check_order(ends, where)
         times = at_the_end(ends, known) if len(known) == len(ends) else FrameTimes(ends)
-    return times if unit.kind == "reflectivity" else with_amounts(times, unit, where)
+    return with_amounts(times, unit, where) if unit.is_rain else times
 
 
 def _single(file: h5py.File, interval: Interval | None, unit: RadarUnit, where: str) -> FrameTimes:
@@ -64,7 +64,7 @@ def _single(file: h5py.File, interval: Interval | None, unit: RadarUnit, where: 
             rule="not-observed",
         )
     stamped = FrameTimes((nominal,), (end - start,))
-    if unit.kind == "reflectivity" or nominal >= end - EQUAL:
+    if not unit.is_rain or nominal >= end - EQUAL:
         return stamped
     middle = start + (end - start) / 2
     if unit.kind == "amount" or min(abs(nominal - start), abs(nominal - middle)) <= EQUAL:
@@ -87,7 +87,7 @@ def _interval(what: What, unit: RadarUnit, where: str) -> Interval | None:
     try:
         start, end = _time(given[0], given[1], where), _time(given[2], given[3], where)
     except ContractViolation:
-        if unit.kind == "reflectivity":
+        if not unit.is_rain:
             return None
         raise
     return (start, end) if start < end else None

@@ -75,6 +75,16 @@ class RadarUnit:
     of_rain: bool = True
     note: str = ""
 
+    @property
+    def is_rain(self) -> bool:
+        """Whether the values are rates or amounts, which become reflectivity by a Z-R relation."""
+        return self.kind != "reflectivity"
+
+    @property
+    def of_stream(self) -> str:
+        """``dBZ`` or ``mm/h``: the units of streams that the values fit."""
+        return "mm/h" if self.is_rain else "dBZ"
+
 
 def is_dbz(text: str) -> bool:
     """Whether a unit is dBZ, in any case and also as dBZe."""

@@ -81,8 +81,7 @@ def _units(request: Request) -> str:
     """``dBZ``, or ``mm/h`` for rain rates and amounts in any unit, as a readable upload has it."""
     path = Path(request["paths"][0])
     if request["kind"] == "json":
-        unit = json_unit(json.loads(path.read_bytes()))
-        return "dBZ" if unit.kind == "reflectivity" else "mm/h"
+        return json_unit(json.loads(path.read_bytes())).of_stream
     from echocast.model.formats.readers import read_header
 
     return read_header(path, request["variable"]).units
