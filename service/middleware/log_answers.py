@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echocast.service.auth.account import NOBODY, current_account
+from echocast.service.http.answer_timer import AnswerTimer
 from echocast.service.http.problems import current_problem
 from echocast.service.http.request_id import current_id
 
@@ -37,19 +37,12 @@ class LogAnswers:
         # Requests of one connection may share a context.
         current_account.set(NOBODY)
         current_problem.set(("", ""))
-        status, started = 500, time.perf_counter()
-
-        async def send_noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        answer = AnswerTimer()
         try:
-            await self.app(scope, receive, send_noted)
+            await self.app(scope, receive, answer.noting(send))
         finally:
-            if self.all_answers or status >= FIRST_REFUSAL:
-                _log_line(scope, status, time.perf_counter() - started)
+            if self.all_answers or answer.status >= FIRST_REFUSAL:
+                _log_line(scope, answer.status, answer.seconds)
 
 
 def _log_line(scope: Scope, status: int, seconds: float) -> None:
