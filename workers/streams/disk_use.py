@@ -8,11 +8,12 @@ from statistics import fmean
 from typing import Final, Self
 
 from echocast.workers.archive.damage import recorded_digest
+from echocast.workers.archive.files import Files
 from echocast.workers.streams.paths import day_folders
-from echocast.workers.streams.retention import GB, limit_bytes, stored_bytes
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
+GB = 10**9  # bytes
 DAY_SECONDS = 86400
 # Before a stream has files, as if it rained everywhere: `python -m benchmarks disk`.
 FRAME_BYTES_A_PIXEL: Final = 1.6
@@ -81,6 +82,18 @@ class DiskUse:
         if self.spare_gb is not None and self.spare_gb < self.limit_gb - self.gb:
             return f"the disk is full {days}"
         return f"full (its limit of {self.limit_gb:.3g} GB) {days}"
+
+
+def limit_bytes(stream: Stream, default_gb: float) -> int:
+    """Bytes that frames and forecasts of a stream may take."""
+    return round(GB * (stream.retention_gb or default_gb))
+
+
+def stored_bytes(files: Files, stream: str) -> int:
+    """Bytes of a stream's frames and forecasts."""
+    roots = (f"frames/{stream}", f"forecasts/{stream}")
+    folders = (folder for root in roots for folder in day_folders(files, root))
+    return sum(entry.size for folder in folders for entry in files.listing(folder))
 
 
 def _bytes_a_step(stores: StreamStores, stream: Stream) -> float | None:

@@ -18,19 +18,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from echocast.model.errors import EchocastError
-from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.files import Entry
+from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
+from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
-if TYPE_CHECKING:  # the gateway asks how much is stored, and loads no reader of radar files
-    from echocast.workers.streams.scoring import Scorer
-
-GB = 10**9  # bytes
 SCORED_FOR = timedelta(days=2)  # how far back from the newest frame undone work is looked for
 NEWEST_STEPS = 24  # files of so many steps stay in any case
 log = logging.getLogger("echocast.streams")
@@ -136,18 +133,6 @@ class Retention:
                 files.delete(entry.path)
                 yield entry.size
             files.remove_folder(folder)
-
-
-def limit_bytes(stream: Stream, default_gb: float) -> int:
-    """Bytes that frames and forecasts of a stream may take."""
-    return round(GB * (stream.retention_gb or default_gb))
-
-
-def stored_bytes(files: Files, stream: str) -> int:
-    """Bytes of a stream's frames and forecasts."""
-    roots = (f"frames/{stream}", f"forecasts/{stream}")
-    folders = (folder for root in roots for folder in day_folders(files, root))
-    return sum(entry.size for folder in folders for entry in files.listing(folder))
 
 
 def _before(entries: Sequence[Entry], time: datetime, suffix: str = "") -> Iterator[Entry]:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.disk_use import DiskUse
+from echocast.workers.streams.disk_use import GB, DiskUse, stored_bytes
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import differing, reindex
-from echocast.workers.streams.retention import GB, NEWEST_STEPS, Retention, stored_bytes
+from echocast.workers.streams.retention import NEWEST_STEPS, Retention
 from echocast.workers.streams.scrub import Scrub
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import ALL, GRID, SIDE, START, STEP, Bench
