@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,12 @@ import httpx
 import pytest
 
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.engine.embedded import EmbeddedEngine
-from echocast.workers.engine.url import embedded_url
 from tests.chaos.damage import HOW, OF_FRAMES, Damage
 from tests.chaos.greedy import LARGE_JOBS, MOST_BEGUN, faults_of, judged
 from tests.chaos.ledger import Ledger
 from tests.chaos.recount import recount
 from tests.chaos.schedule import KILLS_FOR_ONE, schedule
+from tests.workers.conftest import running_engine
 from tests.workers.streams.stream_bench import ALL, Bench
 
 SLOTS = 6
@@ -29,12 +26,8 @@ PAIRS = 3 + 3 + 3 + 2 + 1  # forecasts of three leads, as far as there are frame
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[EngineClient]:
-    root = Path(tempfile.mkdtemp(prefix="ec-"))
-    with EmbeddedEngine(root):
-        client = EngineClient(embedded_url(root), 5)
+    with running_engine() as client:
         yield client
-        client.close()
-    shutil.rmtree(root)
 
 
 @pytest.fixture

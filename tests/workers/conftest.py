@@ -161,15 +161,22 @@ def gate(tmp_path: Path) -> Path:
     return tmp_path / "gate"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EngineClient]:
-    """An engine for all tests of a module."""
+@contextmanager
+def running_engine() -> Iterator[EngineClient]:
+    """An engine in a folder of its own, with a client."""
     root = Path(tempfile.mkdtemp(prefix="ec-"))
     with EmbeddedEngine(root):
         client = EngineClient(embedded_url(root), 5)
         yield client
         client.close()
     shutil.rmtree(root)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[EngineClient]:
+    """An engine for all tests of a module."""
+    with running_engine() as client:
+        yield client
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import damages
+from tests.damages import flip
 from tests.service.bodies import NETCDF, WAIT, is_problem, netcdf
 from tests.service.real_processes import Place
 from tests.service.streams.stream_feed import feed, time_of
@@ -16,18 +18,9 @@ from tests.service.streams.stream_feed import feed, time_of
 FORMATS = ("netcdf", "json", "npz", "png", "webp")
 
 
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "flipped": flip,
+    **damages.DAMAGES,
     "tail zeroed": lambda path: path.write_bytes(path.read_bytes()[:-64] + bytes(64)),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "empty": lambda path: path.write_bytes(b""),
-    "garbage": lambda path: path.write_bytes(b"rain"),
 }
 
 

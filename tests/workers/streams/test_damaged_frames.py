@@ -21,22 +21,9 @@ from echocast.workers.streams.frame_store import FrameStore
 from echocast.workers.streams.paths import frame_path, stamp
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
+from tests.damages import DAMAGES, flip
 from tests.workers.conftest import World, name_models, until
 from tests.workers.streams.stream_bench import ALL, GRID, START, STEP, Bench, stream_frame
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-DAMAGES: dict[str, Callable[[Path], object]] = {
-    "flipped": flip,
-    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "empty": lambda path: path.write_bytes(b""),
-    "garbage": lambda path: path.write_bytes(b"no frame"),
-}
 
 
 def damaged_frames() -> float:

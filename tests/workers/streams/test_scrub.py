@@ -16,6 +16,7 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.scrub import STATE_FILE, Scrub
+from tests.damages import flip, halve
 from tests.workers.archive.test_archive import job
 from tests.workers.fake_nowcaster import FakeNowcaster, FakePrepared
 from tests.workers.storms import storm
@@ -69,16 +70,6 @@ def test_a_whole_archive_has_no_damage(root: Path) -> None:
 
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
-
-
-def halve(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 PLACES = {
