@@ -33,10 +33,10 @@ demo: install
 up: install
 	$(BIN)/echocast up
 
-# Tests of dashboards and alerts need it. As root on Debian its package is installed; elsewhere those
+# Tests of dashboards and alerts need them. As root on Debian they are installed; elsewhere those
 # tests are skipped, and the last line of the run says so.
 prometheus:
-	@command -v prometheus > /dev/null || .ci/install-prometheus
+	@{ command -v prometheus && command -v amtool; } > /dev/null || .ci/install-prometheus
 
 # Bytecode is kept, whatever the environment says: hundreds of processes import the same.
 test: install prometheus

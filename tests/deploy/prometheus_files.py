@@ -14,11 +14,11 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 RUNBOOK = ROOT / "deploy" / "runbook.md"
 
 
-def program(name: str) -> str:
-    """Path of ``prometheus`` or ``promtool``."""
+def program(name: str, package: str = "prometheus") -> str:
+    """Path of a program of one of Debian's packages."""
     path = shutil.which(name)
     if not path:
-        pytest.skip(f"DASHBOARDS AND ALERTS NOT TESTED: there is no {name} (Debian: prometheus)")
+        pytest.skip(f"DASHBOARDS AND ALERTS NOT TESTED: there is no {name} (Debian: {package})")
     return path
 
 
