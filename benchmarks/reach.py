@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from echocast.model.formats.netcdf_reader import read_netcdf
+from echocast.model.formats.netcdf.reader import read_netcdf
 from echocast.model.inference.preprocessing import prepare, reach, reach_pixels
 from echocast.model.inference.tiling import skipped_share
 from echocast.model.network.config import RADAR

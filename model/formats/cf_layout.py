@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import UnsupportedInput
-from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
+from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.quantisation import MISSING_COUNT, PACKING, floor_as_written
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
-from echocast.model.formats.netcdf_grid import written_grid
-from echocast.model.formats.netcdf_time import read_scalar_time, read_times
+from echocast.model.formats.netcdf.grid import written_grid
+from echocast.model.formats.netcdf.times import read_scalar_time, read_times
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 

@@ -28,7 +28,7 @@ from echocast.model.formats.cf_layout import (
 )
 from echocast.model.formats.forecast_attributes import global_attributes
 from echocast.model.formats.forecast_reader import read_forecast
-from echocast.model.formats.netcdf_access import new_classic_netcdf, open_netcdf, unlocked
+from echocast.model.formats.netcdf.access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.quantisation import (
     PROBABILITY_MISSING,

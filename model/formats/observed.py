@@ -7,8 +7,8 @@ import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.odim_tree import text
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.odim.tree import text
 
 MOST_LEADS = 10_000  # a list of lead times that claims more is not read
 LEADS = ("forecast_period", "forecast_lead_time", "lead_time", "leadtime")

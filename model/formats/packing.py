@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf.access import Variable
 
 COUNTS = {  # of numbers that each attribute holds (CF sections 2.5.1 and 8.1); 0: any
     "scale_factor": 1,

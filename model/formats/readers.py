@@ -13,12 +13,12 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnreadableInput
-from echocast.model.formats.hdf5_safety import SIGNATURE, check_self_contained
+from echocast.model.formats.hdf5.safety import SIGNATURE, check_self_contained
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.json_reader import read_json
-from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.netcdf_reader import FrameChooser, netcdf_header, read_netcdf
-from echocast.model.formats.odim_reader import is_odim, odim_header, read_odim
+from echocast.model.formats.netcdf.access import damage_is_unreadable
+from echocast.model.formats.netcdf.reader import FrameChooser, netcdf_header, read_netcdf
+from echocast.model.formats.odim.reader import is_odim, odim_header, read_odim
 from echocast.model.frames import Frames, joined_notes
 
 __all__ = ["between", "merge", "newest", "read_frames", "read_header", "read_json", "read_netcdf"]

@@ -74,7 +74,7 @@ def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
             frames = storm(seed, step_minutes=source["step_minutes"])
             yield clean(frames.reflectivity_dbz)
         return
-    from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
+    from echocast.model.formats.netcdf.reader import netcdf_shape, read_netcdf
 
     path = data / source["file"]
     _, height, width = netcdf_shape(path)

@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast
-from echocast.model.formats.netcdf_reader import netcdf_shape, read_netcdf
+from echocast.model.formats.netcdf.reader import netcdf_shape, read_netcdf
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.nowcaster import Nowcaster

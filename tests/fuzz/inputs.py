@@ -13,9 +13,9 @@ import h5py
 import netCDF4
 import numpy as np
 
+from tests.model.formats.hdf5.test_safety import FITS, LINKS, NUMBERS_OF_ANY_KIND, linked, radar
+from tests.model.formats.netcdf.test_reader import PACKED, WRONG_PACKING
 from tests.model.formats.radar_files import odim_file, raw_netcdf
-from tests.model.formats.test_hdf5_safety import FITS, LINKS, NUMBERS_OF_ANY_KIND, linked, radar
-from tests.model.formats.test_netcdf_reader import PACKED, WRONG_PACKING
 from tests.model.place.test_projection_text import FILES, REAL
 from tests.service.bodies import body
 

@@ -166,7 +166,7 @@ def test_files_that_reach_outside_themselves_are_refused(tmp_path, fill):
 
 
 def test_too_many_objects_are_too_many(tmp_path, monkeypatch):
-    monkeypatch.setattr("echocast.model.formats.hdf5_safety.MOST_OBJECTS", 10)
+    monkeypatch.setattr("echocast.model.formats.hdf5.safety.MOST_OBJECTS", 10)
     path = hdf5(tmp_path / "a.h5", lambda f: [f.create_group(str(n)) for n in range(20)])
     with pytest.raises(InputTooLarge, match="more than 10 HDF5 objects"):
         read_frames([path])

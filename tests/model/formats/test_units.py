@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.netcdf_reader import read_netcdf
+from echocast.model.formats.netcdf.reader import read_netcdf
 from echocast.model.formats.units import radar_unit
 from echocast.model.reflectivity import ZR
 from tests.model.formats.radar_files import raw_netcdf

@@ -12,8 +12,8 @@ import netCDF4
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import FrameTimes, Interval, at_the_end, with_amounts
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_time import as_stored_meant, check_order, is_time, read_times
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.netcdf.times import as_stored_meant, check_order, is_time, read_times
 from echocast.model.formats.units import RadarUnit
 
 START_NAME = "start_time"  # beside valid_time, as the Australian Bureau of Meteorology writes it

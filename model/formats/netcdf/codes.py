@@ -16,10 +16,10 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import Factor
-from echocast.model.formats.netcdf_field import RadarField
-from echocast.model.formats.netcdf_limits import Bounds, ValidLimits
-from echocast.model.formats.netcdf_missing import MissingCode, counted, default_fill, missing_codes
-from echocast.model.formats.netcdf_packing import Packing, numbers_of
+from echocast.model.formats.netcdf.field import RadarField
+from echocast.model.formats.netcdf.limits import Bounds, ValidLimits
+from echocast.model.formats.netcdf.missing import MissingCode, counted, default_fill, missing_codes
+from echocast.model.formats.netcdf.packing import Packing, numbers_of
 from echocast.model.formats.stored_codes import (
     Code,
     Mask,

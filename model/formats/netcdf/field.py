@@ -10,7 +10,7 @@ import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf.access import Variable
 from echocast.model.formats.packing import check_packing
 from echocast.model.formats.relation import stated_relation
 from echocast.model.formats.units import ACCEPTED, RadarUnit, is_dbz, radar_unit, refused_unit

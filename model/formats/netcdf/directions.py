@@ -12,7 +12,7 @@ import netCDF4
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.grid_checks import DEGREES_EAST, DEGREES_NORTH
-from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf.access import Variable
 
 LATITUDES = frozenset(("lat", "lats", "latitude", "latitudes", "nav_lat", "xlat", "nlat"))
 LONGITUDES = frozenset(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.netcdf_packing import ROUNDING_COUNTS, Packing, numbers_of
+from echocast.model.formats.netcdf.packing import ROUNDING_COUNTS, Packing, numbers_of
 from echocast.model.formats.stored_codes import Code, Mask, Stored, ends
 
 Bounds = tuple[float, float]

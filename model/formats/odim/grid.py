@@ -11,8 +11,8 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
-from echocast.model.formats.odim_corners import DIAGONALS, Box, Point
-from echocast.model.formats.odim_tree import nearest_attributes, number, text
+from echocast.model.formats.odim.corners import DIAGONALS, Box, Point
+from echocast.model.formats.odim.tree import nearest_attributes, number, text
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid import KM_PER_DEGREE

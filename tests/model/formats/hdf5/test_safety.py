@@ -148,6 +148,6 @@ def test_an_object_larger_than_its_heap_is_refused(size: int, tmp_path: Path) ->
 def test_heaps_of_too_many_objects_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("echocast.model.formats.hdf5_heaps.MOST_OBJECTS", 2)
+    monkeypatch.setattr("echocast.model.formats.hdf5.heaps.MOST_OBJECTS", 2)
     with pytest.raises(InputTooLarge, match="more than 2 references"):
         read_frames([radar(tmp_path / "a.nc")])

@@ -9,9 +9,9 @@ import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_directions import WORDS, direction
-from echocast.model.formats.netcdf_time import is_time
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.netcdf.directions import WORDS, direction
+from echocast.model.formats.netcdf.times import is_time
 from echocast.model.frames import FloatArray
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
 from echocast.model.formats.header import FileHeader
-from echocast.model.formats.netcdf_access import damage_is_unreadable
+from echocast.model.formats.netcdf.access import damage_is_unreadable
 from echocast.model.formats.observed import check_observed_odim
-from echocast.model.formats.odim_codes import DECLARE, decoded
-from echocast.model.formats.odim_grid import odim_grid
-from echocast.model.formats.odim_layers import Layer, odim_layers
-from echocast.model.formats.odim_times import layer_times
-from echocast.model.formats.odim_tree import is_odim, look_up, text
+from echocast.model.formats.odim.codes import DECLARE, decoded
+from echocast.model.formats.odim.grid import odim_grid
+from echocast.model.formats.odim.layers import Layer, odim_layers
+from echocast.model.formats.odim.times import layer_times
+from echocast.model.formats.odim.tree import is_odim, look_up, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.formats.relation import stated_relation
 from echocast.model.frames import FloatArray, Frames

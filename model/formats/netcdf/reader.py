@@ -11,15 +11,15 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import short
-from echocast.model.formats.geolocation import check_agreement
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.intervals import Factor, FrameTimes
-from echocast.model.formats.netcdf_access import Variable, damage_is_unreadable, open_netcdf
-from echocast.model.formats.netcdf_axes import Axes, find_axes, time_coordinate
-from echocast.model.formats.netcdf_codes import DECLARE, FieldCodes
-from echocast.model.formats.netcdf_field import RadarField, find_field
-from echocast.model.formats.netcdf_grid import read_grid
-from echocast.model.formats.netcdf_interval import frame_times
+from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
+from echocast.model.formats.netcdf.axes import Axes, find_axes, time_coordinate
+from echocast.model.formats.netcdf.codes import DECLARE, FieldCodes
+from echocast.model.formats.netcdf.field import RadarField, find_field
+from echocast.model.formats.netcdf.geolocation import check_agreement
+from echocast.model.formats.netcdf.grid import read_grid
+from echocast.model.formats.netcdf.interval import frame_times
 from echocast.model.formats.observed import check_observed_netcdf
 from echocast.model.formats.plausible import check_floor, check_reflectivity, check_strongest
 from echocast.model.frames import FloatArray, Frames, joined_notes

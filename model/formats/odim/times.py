@@ -13,8 +13,8 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.intervals import EQUAL, FrameTimes, Interval, at_the_end, with_amounts
-from echocast.model.formats.netcdf_time import check_order
-from echocast.model.formats.odim_tree import look_up, text
+from echocast.model.formats.netcdf.times import check_order
+from echocast.model.formats.odim.tree import look_up, text
 from echocast.model.formats.units import RadarUnit
 
 What = Callable[[str], Any]

@@ -11,7 +11,7 @@ import netCDF4
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.netcdf_access import Variable
+from echocast.model.formats.netcdf.access import Variable
 from echocast.model.formats.packing import check_packing
 from echocast.model.sequence.rhythm import even_places, even_step
 

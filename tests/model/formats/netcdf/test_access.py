@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from echocast.model.formats.netcdf_access import open_netcdf
+from echocast.model.formats.netcdf.access import open_netcdf
 
 
 def test_a_process_that_starts_meanwhile_and_shares_the_open_file_spoils_nothing(

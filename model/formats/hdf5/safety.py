@@ -16,9 +16,9 @@ from pathlib import Path
 import h5py
 
 from echocast.model.errors import ContractViolation, InputTooLarge, short
-from echocast.model.formats.hdf5_heaps import check_heaps
-from echocast.model.formats.netcdf_access import damage_is_unreadable
-from echocast.model.formats.reserved_attributes import check_reserved
+from echocast.model.formats.hdf5.heaps import check_heaps
+from echocast.model.formats.hdf5.reserved_attributes import check_reserved
+from echocast.model.formats.netcdf.access import damage_is_unreadable
 
 MOST_OBJECTS = 5000
 MOST_LEVELS = 20  # of groups within groups

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.odim_tree import number
+from echocast.model.formats.odim.tree import number
 from echocast.model.formats.stored_codes import (
     Code,
     Stored,

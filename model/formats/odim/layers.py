@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.odim_tree import nearest_attributes, numbered, text
+from echocast.model.formats.odim.tree import nearest_attributes, numbered, text
 from echocast.model.formats.relation import NAMES
 from echocast.model.formats.units import RadarUnit
 

@@ -9,8 +9,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_packing import Packing, numbers_of
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.netcdf.packing import Packing, numbers_of
 from echocast.model.formats.stored_codes import Code, Mask, Stored, as_stored, occurrences
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.netcdf_reader import read_netcdf
-from echocast.model.formats.odim_reader import read_odim
+from echocast.model.formats.netcdf.reader import read_netcdf
+from echocast.model.formats.odim.reader import read_odim
 from echocast.model.formats.readers import read_header
 from tests.model.formats.radar_files import odim_file, raw_netcdf
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import DEGREES_EAST, DEGREES_NORTH
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_directions import LATITUDES, LONGITUDES, bare, text
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.netcdf.directions import LATITUDES, LONGITUDES, bare, text
 from echocast.model.formats.packing import check_packing
 from echocast.model.grid import FloatArray, Grid
 

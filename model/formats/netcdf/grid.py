@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.geolocation import geolocation
 from echocast.model.formats.grid_checks import UNITS, checked_grid
 from echocast.model.formats.kilometres import in_true_units
-from echocast.model.formats.netcdf_access import Variable
-from echocast.model.formats.netcdf_directions import (
+from echocast.model.formats.netcdf.access import Variable
+from echocast.model.formats.netcdf.directions import (
     LATITUDES,
     LONGITUDES,
     bare,
     coordinate,
     text,
 )
+from echocast.model.formats.netcdf.geolocation import geolocation
 from echocast.model.formats.packing import check_packing
 from echocast.model.formats.projections import named
 from echocast.model.frames import joined_notes

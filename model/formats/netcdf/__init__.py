@@ -1,0 +1,1 @@
+"""CF NetCDF in."""

@@ -1,0 +1,1 @@
+"""ODIM_H5 composites in."""
