@@ -35,7 +35,7 @@ from echocast.service.middleware.log_answers import LogAnswers
 from echocast.service.middleware.request_id import RequestId
 from echocast.service.middleware.same_origin import SameOrigin
 from echocast.service.models.catalogue import Catalogue
-from echocast.service.models.schemas import PromotionRequest
+from echocast.service.models.schemas import PromotionRequest, RollbackRequest
 from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.waiting import Waiting
@@ -91,7 +91,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     problems.install(app, settings.retry_after_seconds)
     for router in ROUTERS:
         app.include_router(router)
-    describe(app, PromotionRequest, StreamDeclaration)
+    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration)
     add_middleware(app, settings, metrics, open_to_all=not keys)
     return app
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from echocast.model.errors import (
     ModelError,
@@ -25,6 +26,7 @@ from echocast.model.errors import (
     short,
 )
 from echocast.model.registry import roles
+from echocast.model.registry.gate import passed_over
 from echocast.model.registry.history import (
     ALIAS,
     CHANGES,
@@ -61,6 +63,7 @@ __all__ = [
     "Roles",
     "read_manifest",
 ]
+NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Registry:
@@ -139,6 +142,7 @@ class Registry:
         scores: Mapping[str, Any] | None = None,
         expected: str | None = None,
         version: str | None = None,
+        despite_gate: bool = False,
         dry_run: bool = False,
     ) -> HistoryEntry:
         """Let a model serve; the champion becomes the previous one.
@@ -150,17 +154,21 @@ class Registry:
             scores: What the decision rests on.
             expected: The champion that this replaces; None: whichever it is.
             version: Of the history that the decision rests on; None: whichever it is.
+            despite_gate: Whether a model may serve that its retraining did not let pass.
             dry_run: Whether only to check, and give the entry that would be written.
 
         Raises:
             UnknownModel: There is no such model.
-            RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryConflict: It serves already or can't serve, did not pass the gate, or another
+                champion was expected.
             RegistryChanged: The history has another version.
             RegistryError: The root can't be written.
         """
         with self._replacing(CHAMPION, expected, version, dry_run=dry_run) as aliases:
-            after = roles.promoted(aliases, self.reader.reference(reference))
-            return self._change(PROMOTE, who, why, after, scores, dry_run=dry_run)
+            card = self.reader.card(reference)
+            after = roles.promoted(aliases, card.reference)
+            facts = passed_over(card.reference, card.manifest, despite=despite_gate)
+            return self._change(PROMOTE, who, why, after, scores, facts, dry_run=dry_run)
 
     def rollback(
         self,
@@ -169,6 +177,7 @@ class Registry:
         why: str,
         scores: Mapping[str, Any] | None = None,
         expected: str | None = None,
+        dry_run: bool = False,
     ) -> HistoryEntry:
         """Let the previous model serve again; next time, the one before that.
 
@@ -179,9 +188,9 @@ class Registry:
                 expected.
             RegistryError: The root can't be written.
         """
-        with self._replacing(CHAMPION, expected) as aliases:
+        with self._replacing(CHAMPION, expected, dry_run=dry_run) as aliases:
             after = roles.rolled_back(aliases, self.reader.history())
-            return self._change(ROLLBACK, who, why, after, scores)
+            return self._change(ROLLBACK, who, why, after, scores, dry_run=dry_run)
 
     def set_alias(
         self,
@@ -248,6 +257,7 @@ class Registry:
         why: str,
         aliases: Mapping[str, str],
         scores: Mapping[str, Any] | None = None,
+        more_facts: Mapping[str, Any] = NO_FACTS,
         *,
         dry_run: bool = False,
     ) -> HistoryEntry:
@@ -261,12 +271,11 @@ class Registry:
         }
         if CHAMPION in changed:
             self._check_can_serve(aliases[CHAMPION])
-        for model in (
-            set(aliases.values()) if not dry_run else ()
-        ):  # the next version of Echocast may lack a shipped one
+        # The next version of Echocast may lack a shipped one.
+        for model in set() if dry_run else set(aliases.values()):
             if (self.shipped / model).exists() and not (self.root / model).exists():
                 self._folder.adopt_copy(self.shipped / model, model)
-        facts = {"changed": changed}
+        facts = {"changed": changed, **more_facts}
         return self._history.append(
             what, who, why, facts=facts, scores=scores, aliases=dict(aliases), dry_run=dry_run
         )

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.errors import RegistryConflict
+from echocast.model.registry.gate import GATE, PASSED, Gate
+from echocast.model.registry.manifest import MANIFEST, amend
 from echocast.model.registry.registry import CHALLENGER, Registry
 from echocast.model.retraining import report
 from echocast.model.retraining.fencing_token import fenced
@@ -45,9 +47,10 @@ def publish(
     paired: Sequence[PairedForecasts],
     checkpoint: Path,
 ) -> dict[str, Any]:
-    """Write the verdict and its report; publish a challenger that won.
+    """Write the verdict and its report; publish the challenger, which serves only if it won.
 
-    All of it can be done again after a kill: what was written stays.
+    One that lost is a version like any other, with the verdict in its manifest. All of it can be
+    done again after a kill: what was written stays.
 
     Args:
         registry: The models.
@@ -68,9 +71,12 @@ def publish(
         registry.take_over(options.who)
         place = f"{REPORTS}/{results.order['id']}"
         report.write(registry.root / place, results, verdict, paired)
-        facts = _facts(results, verdict, f"{place}/index.html")
-        if verdict.outcome == "promote":
-            facts |= _publish_challenger(registry, options, results, verdict, checkpoint)
+        page = f"{place}/index.html"
+        facts = _facts(results, verdict, page)
+        if (checkpoint / MANIFEST).is_file():
+            _publish_version(registry, results.order["challenger"], checkpoint, verdict, page)
+        if verdict.outcome == PASSED:
+            facts |= _appoint_challenger(registry, options, results, verdict)
         if not any(entry.facts.get("id") == facts["id"] for entry in registry.reader.history()):
             registry.record(RETRAIN, who=options.who, why=options.why, facts=facts)
     return facts
@@ -90,18 +96,12 @@ def _facts(results: report.StageResults, verdict: Verdict, page: str) -> dict[st
     }
 
 
-def _publish_challenger(
-    registry: Registry,
-    options: PublishOptions,
-    results: report.StageResults,
-    verdict: Verdict,
-    checkpoint: Path,
+def _appoint_challenger(
+    registry: Registry, options: PublishOptions, results: report.StageResults, verdict: Verdict
 ) -> dict[str, Any]:
-    """Publish the version, make it the challenger, and the champion where that is allowed."""
+    """Make the version the challenger, and the champion where that is allowed."""
     reference, champion = results.order["challenger"], results.order["champion"]
     scores = scores_of(verdict)
-    if not (registry.root / reference).exists():
-        _publish_version(registry, reference, checkpoint, verdict)
     roles = registry.reader.roles()
     if reference not in (roles.challenger, roles.champion):
         registry.set_alias(CHALLENGER, reference, who=options.who, why=verdict.why, scores=scores)
@@ -117,13 +117,17 @@ def _publish_challenger(
 
 
 def _publish_version(
-    registry: Registry, reference: str, checkpoint: Path, verdict: Verdict
+    registry: Registry, reference: str, checkpoint: Path, verdict: Verdict, page: str
 ) -> None:
+    """Publish the version with the verdict on it, unless an earlier life of this process did."""
+    if (registry.root / reference).exists():
+        return
     name, version = reference.split("/")
     staged = registry.stage(name)
     shutil.copytree(checkpoint, staged, dirs_exist_ok=True)
     (staged / "evaluation.json").write_text(json.dumps(verdict.to_json(), indent=1) + "\n")
     (staged / "card.md").write_text(report.card(reference, verdict))
+    amend(staged, {GATE: Gate(verdict.outcome, verdict.why, page).to_json()})
     registry.publish(staged, name, version)
 
 

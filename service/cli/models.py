@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,7 @@ from echocast.model.errors import RegistryError
 from echocast.service.cli.keys import audit_command, user_name
 
 if TYPE_CHECKING:
-    from echocast.model.registry.registry import HistoryEntry, Registry
+    from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Data = Annotated[
@@ -23,6 +23,10 @@ Data = Annotated[
 Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is stored.")]
 Expected = Annotated[
     str | None, typer.Option(help="The champion to replace; refused where another one serves.")
+]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only check, and print what would be written.")
 ]
 
 
@@ -57,7 +61,8 @@ def models(
             {"model": card.reference, "aliases": card.aliases, "manifest": card.manifest}
             for card in cards
         ]
-        lines = [f"{card.reference:32} {', '.join(card.aliases)}".rstrip() for card in cards]
+        entries = registry.reader.history()
+        lines = [line for card in cards for line in _card_lines(card, entries, registry.root)]
         _print({"models": listed, "aliases": dict(registry.reader.roles().by_role)}, lines, as_json)
 
 
@@ -65,26 +70,48 @@ def promote(
     model: Annotated[str, typer.Argument(help="name/version, or an alias such as challenger.")],
     why: Why,
     expected: Expected = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only check, and print what would be written.")
+    despite_gate: Annotated[
+        bool, typer.Option("--despite-gate", help="Also where its retraining did not let it pass.")
     ] = False,
+    dry_run: DryRun = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Let a model serve; workers change over by themselves."""
     registry, who = _registry(data) if dry_run else _changeable(data), user_name()
-    entry = registry.promote(model, who=who, why=why, expected=expected, dry_run=dry_run)
+    entry = registry.promote(
+        model, who=who, why=why, expected=expected, despite_gate=despite_gate, dry_run=dry_run
+    )
     if not dry_run:
-        audit_command(data, "promote-model", why=why, changed=entry.facts["changed"])
+        audit_command(data, "promote-model", why=why, **entry.facts)
     _print_entry(entry, registry, as_json)
 
 
-def rollback(why: Why, expected: Expected = None, data: Data = None, as_json: Json = False) -> None:
+def rollback(
+    why: Why,
+    expected: Expected = None,
+    dry_run: DryRun = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Let the previous champion serve again; next time, the one before that."""
-    registry, who = _changeable(data), user_name()
-    entry = registry.rollback(who=who, why=why, expected=expected)
-    audit_command(data, "roll-back-model", why=why, changed=entry.facts["changed"])
+    registry, who = _registry(data) if dry_run else _changeable(data), user_name()
+    entry = registry.rollback(who=who, why=why, expected=expected, dry_run=dry_run)
+    if not dry_run:
+        audit_command(data, "roll-back-model", why=why, **entry.facts)
     _print_entry(entry, registry, as_json)
+
+
+def _card_lines(card: ModelCard, entries: Sequence[HistoryEntry], root: Path) -> Iterator[str]:
+    """A model and its roles; below it what its retraining decided, and what passed over that."""
+    from echocast.model.registry.gate import Gate, despite_gate
+
+    yield f"{card.reference:32} {', '.join(card.aliases)}".rstrip()
+    if (gate := Gate.of_manifest(card.manifest)) is not None:
+        yield f"    {gate.verdict}: {gate.why}"
+        yield f"    Report: {root / gate.report}"
+    if entry := despite_gate(card.reference, entries):
+        yield f"    Promoted despite the gate by {entry.who}: {entry.why}"
 
 
 def sentence(entry: HistoryEntry, root: Path) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from echocast.model.errors import CheckpointError, UnknownModel
 from echocast.model.network.config import NetworkConfig
+from echocast.model.registry.gate import Gate, despite_gate
 from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
 from echocast.service.models.schemas import (
+    DespiteGate,
+    GateView,
     HistoryView,
     ModelHistory,
     ModelList,
     ModelView,
     PromotionRequest,
+    RollbackRequest,
     Serving,
 )
 from echocast.workers.jobs.job import WorkerInfo
@@ -52,10 +56,11 @@ class Catalogue:
         """All models, with how many workers have each loaded, and what was done last."""
         version = self.registry.reader.version()  # first: what follows is as new, or newer
         loaded = Counter(model for worker in workers for model in worker.models)
+        entries = self.registry.reader.history()
         return ModelList(
-            models=[_view(card, loaded) for card in self.registry.reader.models()],
+            models=[_view(card, loaded, entries) for card in self.registry.reader.models()],
             aliases=dict(self.registry.reader.roles().by_role),
-            history=_newest(self.registry.reader.history(), NEWEST),
+            history=_newest(entries, NEWEST),
             version=version,
         )
 
@@ -83,7 +88,8 @@ class Catalogue:
 
         Raises:
             UnknownModel: There is no such version.
-            RegistryConflict: It serves already or can't serve, or another champion was expected.
+            RegistryConflict: It serves already or can't serve, did not pass the gate, or another
+                champion was expected.
             RegistryChanged: The history has another version.
             RegistryError: The registry can't be written.
         """
@@ -94,19 +100,24 @@ class Catalogue:
             scores=request.scores,
             expected=request.expected,
             version=if_match,
+            despite_gate=request.despite_gate,
             dry_run=dry_run,
         )
         return history_view(entry)
 
-    def rollback(self, request: PromotionRequest, who: str) -> HistoryView:
-        """Let the previous champion serve again.
+    def rollback(self, request: RollbackRequest, who: str, dry_run: bool) -> HistoryView:
+        """Let the previous champion serve again, or only check that it could.
 
         Raises:
             RegistryConflict: There is none, it can't serve, or another champion was expected.
             RegistryError: The registry can't be written.
         """
         entry = self.registry.rollback(
-            who=who, why=request.why, scores=request.scores, expected=request.expected
+            who=who,
+            why=request.why,
+            scores=request.scores,
+            expected=request.expected,
+            dry_run=dry_run,
         )
         return history_view(entry)
 
@@ -120,7 +131,7 @@ def _newest(entries: list[HistoryEntry], count: int) -> list[HistoryView]:
     return [history_view(entry) for entry in entries[::-1][:count]]
 
 
-def _view(card: ModelCard, loaded: Counter[str]) -> ModelView:
+def _view(card: ModelCard, loaded: Counter[str], entries: Sequence[HistoryEntry]) -> ModelView:
     network = card.manifest.get("network", {})
     return ModelView(
         name=card.name,
@@ -131,5 +142,15 @@ def _view(card: ModelCard, loaded: Counter[str]) -> ModelView:
         parameters=card.manifest.get("parameters"),
         equals_extrapolation=bool(card.manifest.get("equals_extrapolation", False)),
         loaded_by=loaded[card.reference],
+        gate=_gate(card, entries),
         manifest=dict(card.manifest),
     )
+
+
+def _gate(card: ModelCard, entries: Sequence[HistoryEntry]) -> GateView | None:
+    gate = Gate.of_manifest(card.manifest)
+    if gate is None:
+        return None
+    past = despite_gate(card.reference, entries)
+    despite = DespiteGate(time=past.time, who=past.who, why=past.why) if past else None
+    return GateView(**gate.to_json(), despite_gate=despite)

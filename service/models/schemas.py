@@ -11,6 +11,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from echocast.service.http.schemas import Answer, ModelName
 
 
+class DespiteGate(Answer):
+    """Why a model serves or served that its retraining did not let pass."""
+
+    time: datetime
+    who: str
+    why: str
+
+
+class GateView(Answer):
+    """The verdict of the retraining that made a model."""
+
+    verdict: str
+    """``promote``, ``reject`` or ``insufficient evidence``."""
+    why: str
+    report: str
+    """Its page, below the folder of the models."""
+    despite_gate: DespiteGate | None
+    """The last promotion that passed over the verdict; null where none did."""
+
+
 class ModelView(Answer):
     """One version of a model."""
 
@@ -28,6 +48,8 @@ class ModelView(Answer):
     """True where the network adds nothing: its forecast is pure extrapolation."""
     loaded_by: int
     """Live workers that have it loaded (count)."""
+    gate: GateView | None
+    """Null for models that no retraining made."""
     manifest: dict[str, object]
 
 
@@ -76,8 +98,8 @@ class ModelHistory(Answer):
     """Of the whole history, another one after each entry; for ``If-Match`` of a promotion."""
 
 
-class PromotionRequest(BaseModel):
-    """Why a model is promoted, or the previous one called back; the API key says by whom."""
+class RollbackRequest(BaseModel):
+    """Why the previous model is called back; the API key says by whom."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -87,3 +109,10 @@ class PromotionRequest(BaseModel):
     """What the decision rests on; stored as it is."""
     expected: str | None = Field(default=None, max_length=200)
     """``name/version`` of the champion that shall go; refused where another one serves."""
+
+
+class PromotionRequest(RollbackRequest):
+    """Why a model is promoted; the API key says by whom."""
+
+    despite_gate: bool = False
+    """Whether it may serve although its retraining did not let it pass."""

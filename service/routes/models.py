@@ -12,7 +12,13 @@ from echocast.service.auth.keys import Key
 from echocast.service.dependencies import AppNowcasts, Audit, Reader, ReferenceTime, require, sent
 from echocast.service.http.json_body import described
 from echocast.service.http.openapi_problems import refusals
-from echocast.service.models.schemas import HistoryView, ModelHistory, ModelList, PromotionRequest
+from echocast.service.models.schemas import (
+    HistoryView,
+    ModelHistory,
+    ModelList,
+    PromotionRequest,
+    RollbackRequest,
+)
 
 router = APIRouter(tags=["models"])
 
@@ -31,7 +37,9 @@ IfMatch = Annotated[
         " something was done since.",
     ),
 ]
-Reason = Annotated[PromotionRequest, Depends(sent(PromotionRequest))]
+Promotion = Annotated[PromotionRequest, Depends(sent(PromotionRequest))]
+Rollback = Annotated[RollbackRequest, Depends(sent(RollbackRequest))]
+DryRun = Annotated[bool, Query(description="Only check; nothing changes.")]
 
 
 @router.get("/models", dependencies=[Reader], responses=refusals(401))
@@ -63,19 +71,20 @@ async def promote_model(
     version: str,
     nowcasts: AppNowcasts,
     who: Admin,
-    body: Reason,
+    body: Promotion,
     audit: Audit,
-    dry_run: Annotated[bool, Query(description="Only check; nothing changes.")] = False,
+    dry_run: DryRun = False,
     if_match: IfMatch = None,
 ) -> HistoryView:
     """Let a version serve. Workers load it beside the one that serves, try it, and change over.
 
-    With `dry_run=true` the answer is the entry that would be written, or the refusal.
+    With `dry_run=true` the answer is the entry that would be written, or the refusal. A model that
+    its retraining did not let pass needs `despite_gate` in the body.
     """
     promote, model = nowcasts.catalogue.promote, f"{name}/{version}"
     entry = await asyncio.to_thread(promote, model, body, who, _version(if_match), dry_run)
     if not dry_run:
-        await audit.note("promote-model", why=entry.why, changed=entry.facts["changed"])
+        await audit.note("promote-model", why=entry.why, **entry.facts)
     return entry
 
 
@@ -87,10 +96,16 @@ def _version(if_match: str | None) -> str | None:
 @router.post(
     "/models/rollback",
     responses=refusals(401, 403, 409, 415),
-    openapi_extra=described(PromotionRequest),
+    openapi_extra=described(RollbackRequest),
 )
-async def roll_back(nowcasts: AppNowcasts, who: Admin, body: Reason, audit: Audit) -> HistoryView:
-    """Let the previous champion serve again; next time, the one before that."""
-    entry = await asyncio.to_thread(nowcasts.catalogue.rollback, body, who)
-    await audit.note("roll-back-model", why=entry.why, changed=entry.facts["changed"])
+async def roll_back(
+    nowcasts: AppNowcasts, who: Admin, body: Rollback, audit: Audit, dry_run: DryRun = False
+) -> HistoryView:
+    """Let the previous champion serve again; next time, the one before that.
+
+    With `dry_run=true` the answer is the entry that would be written, or the refusal.
+    """
+    entry = await asyncio.to_thread(nowcasts.catalogue.rollback, body, who, dry_run)
+    if not dry_run:
+        await audit.note("roll-back-model", why=entry.why, **entry.facts)
     return entry

@@ -142,7 +142,9 @@ def test_a_champion_that_came_in_the_meantime_stays(archive, retrained, tmp_path
     assert "tiny/2" in models.reader.history()[-1].facts["not_promoted_because"]
 
 
-def test_a_planted_worse_challenger_is_rejected_and_not_published(archive, retrained, tmp_path):
+def test_a_planted_worse_challenger_is_rejected_and_serves_only_despite_the_gate(
+    archive, retrained, tmp_path
+):
     models = again(retrained, tmp_path, without=("judge", "publish"), champion=network())
     planted = next((tmp_path / "work").glob("challenger/*/*"))
     save_checkpoint(network(dry_db=12), planted, {"cuts": [0.5, 0.5, 0.5]})
@@ -153,7 +155,17 @@ def test_a_planted_worse_challenger_is_rejected_and_not_published(archive, retra
     }
     assert models.reader.roles().champion == "tiny/1"
     assert models.reader.roles().challenger is None
-    assert models.reader.history()[-1].facts["verdict"] == "reject"
+    facts = models.reader.history()[-1].facts
+    assert facts["verdict"] == "reject"
+    listed = models.reader.card(facts["challenger"])
+    assert listed.aliases == ()
+    gate = {"verdict": "reject", "why": verdict.why, "report": facts["report"]}
+    assert listed.manifest["gate"] == gate
+    with pytest.raises(RegistryConflict, match=r"decided 'reject': .*--despite-gate"):
+        models.promote(listed.reference, who="me", why="It looks fine.")
+    entry = models.promote(listed.reference, who="me", why="A test.", despite_gate=True)
+    assert entry.facts["despite_gate"] == gate
+    assert models.reader.roles().champion == listed.reference
 
 
 def test_a_training_that_diverges_is_rejected(archive, retrained, tmp_path):
@@ -166,7 +178,9 @@ def test_a_training_that_diverges_is_rejected(archive, retrained, tmp_path):
     verdict = retraining(archive, models, tmp_path / "work", peak_rate=1e30).run()
     assert verdict.outcome == "reject"
     assert "loss of step" in verdict.why
-    assert models.reader.history()[-1].facts["verdict"] == "reject"
+    facts = models.reader.history()[-1].facts
+    assert facts["verdict"] == "reject"
+    assert models.reader.directory(facts["challenger"]) is None
 
 
 def test_an_archive_too_short_says_what_is_missing_before_anything_is_trained(tmp_path):

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import pytest
 
+from echocast.model.registry.manifest import amend
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.auth.keys import new_key
 from echocast.service.cli.main import main
@@ -36,6 +37,13 @@ from tests.service.real_processes import (
 SECRETS = {scope: new_key(scope, f"the {scope} key") for scope in ("read", "submit", "admin")}
 KEYS = ";".join(line for _, line in SECRETS.values())
 WHY = {"why": "It was better on last week's rain."}
+
+
+GATE = {
+    "verdict": "reject",
+    "why": "It is not better at 40 dBZ.",
+    "report": "reports/r1/index.html",
+}
 
 
 def bearer(scope: str) -> dict[str, str]:
@@ -156,6 +164,72 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(unchanged: Gateway) ->
     listed = unchanged.client.get("/models", headers=bearer("read")).json()
     assert (listed["aliases"], listed["history"]) == ({"champion": "tiny/1"}, [])
     assert listed["version"] == "0"
+
+
+def test_a_rollback_is_first_tried_like_a_promotion(locked: Gateway) -> None:
+    client, admin = locked.client, bearer("admin")
+
+    def rolled_back(query: str) -> Any:
+        return client.post(f"/models/rollback{query}", json=WHY, headers=admin)
+
+    is_problem(rolled_back("?dry_run=true"), 409, "registry-conflict")
+    client.post("/models/tiny/2/promote", json=WHY, headers=admin)
+    tried = rolled_back("?dry_run=true").json()
+    assert (tried["what"], tried["aliases"]["champion"]) == ("rollback", "tiny/1")
+    assert client.get("/models", headers=admin).json()["aliases"]["champion"] == "tiny/2"
+    assert rolled_back("").json()["aliases"] == tried["aliases"]
+
+
+def rejected(root: Path) -> Path:
+    """Two models, of which a retraining rejected the second."""
+    amend(root / "tiny" / "2", {"gate": GATE})
+    return root
+
+
+def tiny(client: Any) -> dict[str, Any]:
+    """What is listed of each version of the tiny model."""
+    models = client.get("/models").json()["models"]
+    return {model["version"]: model for model in models if model["name"] == "tiny"}
+
+
+def test_a_rejected_model_serves_only_despite_the_gate_and_all_records_say_why(
+    two_models: Path,
+) -> None:
+    path = "/models/tiny/2/promote"
+    with place(rejected(two_models)) as where, engine(where):
+        pretend_worker(where)
+        with gateway(where) as gate:
+            client = gate.client
+            refused = client.post(path, json=WHY)
+            is_problem(refused, 409, "registry-conflict")
+            for words in (GATE["why"], GATE["report"], "--despite-gate", "despite_gate"):
+                assert words in refused.json()["detail"]
+            assert tiny(client)["2"]["gate"] == {**GATE, "despite_gate": None}
+            entry = client.post(path, json={**WHY, "despite_gate": True}).json()
+            listed = tiny(client)
+        audit = json.loads((where.data / "audit" / "audit.jsonl").read_text())
+    assert entry["facts"]["despite_gate"] == GATE
+    assert listed["1"]["gate"] is None
+    assert listed["2"]["gate"]["despite_gate"] == {
+        "time": entry["time"],
+        "who": "this machine",
+        "why": WHY["why"],
+    }
+    assert (audit["why"], audit["despite_gate"]) == (WHY["why"], GATE)
+
+
+def test_the_command_line_shows_the_verdict_and_promotes_despite_it(two_models: Path) -> None:
+    with place(rejected(two_models)) as where:
+        shown = echocast(where, "models").stdout
+        assert f"reject: {GATE['why']}" in shown
+        assert f"Report: {two_models / GATE['report']}" in shown
+        arguments = ("promote", "tiny/2", "--why", "Our own gauges say so.")
+        assert "--despite-gate" in echocast(where, *arguments).stderr
+        assert "champion: tiny/1 -> tiny/2" in echocast(where, *arguments, "--despite-gate").stdout
+        assert "despite the gate by" in echocast(where, "models").stdout
+        tried = echocast(where, "rollback", "--why", "x", "--dry-run").stdout
+        assert "champion: tiny/2 -> tiny/1" in tried
+        assert "tiny/2" in echocast(where, "models", "--at", datetime.now(UTC).isoformat()).stdout
 
 
 def test_a_promotion_may_rest_on_one_version_of_the_history(locked: Gateway) -> None:
