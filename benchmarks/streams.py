@@ -22,7 +22,7 @@ from echocast.service.benchmark.processor_time import processor_seconds
 from echocast.service.client.feed import Feeder, one_by_one
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, wait_until
-from echocast.workers.runtime.threads import usable_cpus
+from echocast.workers.runtime.machine import usable_cpus
 
 HEIGHT, WIDTH = 640, 710
 PENDING = 10

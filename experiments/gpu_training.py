@@ -44,7 +44,7 @@ from echocast.model.training.run import Run
 from echocast.model.training.sampler import Sampler, check_bases
 from echocast.model.training.window_plan import WET_DBZ, Window, sequences, windows_of
 from echocast.model.training.windows import WindowStore, from_counts, to_counts
-from echocast.workers.runtime.threads import usable_cpus
+from echocast.workers.runtime.machine import usable_cpus
 
 PLAN = Path(__file__).with_name("windows.json")
 SYNTHETIC_PLAN = Path(__file__).with_name("windows-synthetic.json")

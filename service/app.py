@@ -74,7 +74,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     keys, metrics = load_keys(settings), GatewayMetrics()
     nowcasts = build_nowcasts(settings, metrics)
     renderers = child_pool(
-        "render", settings.render_processes, settings.render_memory_bytes, settings, metrics
+        "render", settings.render_processes, settings.renderer_bytes, settings, metrics
     )
     register_collectors(metrics, nowcasts, settings)
     app = FastAPIOffline(
@@ -105,9 +105,7 @@ def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcas
         store,
         archive,
         Catalogue(Registry(settings.models_root)),
-        child_pool(
-            "decode", settings.decode_processes, settings.decode_memory_bytes, settings, metrics
-        ),
+        child_pool("decode", settings.decode_processes, settings.decoder_bytes, settings, metrics),
         Waiting(client_url(settings.engine_url), DONE_CHANNEL),
         WorkerPresence(alive_workers, settings.worker_tolerance_seconds),
         metrics.decoded.observe,

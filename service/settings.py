@@ -10,10 +10,13 @@ from typing import Final
 
 from pydantic import Field
 
-from echocast.workers.settings import WorkerSettings
+from echocast.workers.settings import MIB, WorkerSettings
 
 KIB = 1024
-MIB = 1024 * KIB
+GIB = 1024 * MIB
+GATEWAY_BYTES = GIB  # of the gateway itself
+DECODER_BYTES, RENDERER_BYTES = 2560 * MIB, 4096 * MIB
+LEAST_CHILD_BYTES = 512 * MIB
 PREFIX: Final = "ECHOCAST_"
 CLIENTS_KEY: Final = "ECHOCAST_KEY"  # the secret that `echocast watch` and `replay` send
 OF_TESTS: Final = "ECHOCAST_TEST_"
@@ -79,12 +82,14 @@ class ServiceSettings(WorkerSettings):
     render_processes: int = Field(default=1, ge=1)
     """Warm child processes that render forecasts (count)."""
 
-    decode_memory_bytes: int = Field(default=2560 * MIB, ge=256 * MIB)
+    decode_memory_bytes: int | None = Field(default=None, ge=256 * MIB)
     """Address space of one decoding child, in bytes. All children together, and 1 GiB for the
-    gateway itself, must fit into the memory of its container."""
+    gateway itself, must fit into the memory of its container; unset: 2.5 GiB, or less where that
+    would not fit, but 512 MiB."""
 
-    render_memory_bytes: int = Field(default=4096 * MIB, ge=256 * MIB)
-    """Address space of one rendering child, in bytes; it holds whole forecasts."""
+    render_memory_bytes: int | None = Field(default=None, ge=512 * MIB)
+    """Address space of one rendering child, in bytes; it holds whole forecasts. Unset: 4 GiB, or
+    less in the same way."""
 
     decode_timeout_seconds: float = Field(default=120.0, gt=0)
     """Longest wall and CPU time to decode one upload or render one forecast, in seconds."""
@@ -117,6 +122,28 @@ class ServiceSettings(WorkerSettings):
 
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
+
+    @property
+    def decoder_bytes(self) -> int:
+        """Address space of one decoding child."""
+        return self.decode_memory_bytes or self._fitting(DECODER_BYTES)
+
+    @property
+    def renderer_bytes(self) -> int:
+        """Address space of one rendering child."""
+        return self.render_memory_bytes or self._fitting(RENDERER_BYTES)
+
+    def _fitting(self, usual_bytes: int) -> int:
+        """What a child usually has, or its share of what there is for all of them."""
+        usual = self.decode_processes * DECODER_BYTES + self.render_processes * RENDERER_BYTES
+        share = min(1.0, (self.usable_memory_bytes - GATEWAY_BYTES) / usual)
+        return max(LEAST_CHILD_BYTES, int(share * usual_bytes))
+
+    @property
+    def children_bytes(self) -> int:
+        """Address space of all children together."""
+        decoders = self.decode_processes * self.decoder_bytes
+        return decoders + self.render_processes * self.renderer_bytes
 
     @property
     def audit_directory(self) -> Path:

@@ -9,6 +9,7 @@ import os
 # ones (experiments/LOG.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
+import logging
 import sys
 
 import cv2
@@ -19,10 +20,13 @@ from echocast.model.errors import CheckpointError, EchocastError
 from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.machine import machine_share, usable_cpus
 from echocast.workers.runtime.privacy import keep_private
-from echocast.workers.runtime.threads import set_switch_interval, usable_cpus
+from echocast.workers.runtime.threads import set_switch_interval
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
+
+log = logging.getLogger("echocast.worker")
 
 
 def main() -> int:
@@ -33,6 +37,12 @@ def main() -> int:
     settings = settings.model_copy(update={"device": device_name(settings.device)})
     configure_threads(settings)
     keep_private(settings.umask, settings.own_folders)
+    log.info(
+        "The worker uses %s: %d threads of the network, %d pixels x frames at a time.",
+        machine_share(settings.usable_memory_bytes),
+        torch.get_num_threads(),
+        settings.pixel_budget,
+    )
     try:
         return run_worker(settings, load_nowcaster)
     except EchocastError as error:

@@ -9,10 +9,14 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from echocast.workers.engine.url import embedded_url
+from echocast.workers.runtime.machine import usable_bytes
 
 if TYPE_CHECKING:
     from echocast.workers.jobs.job import JobPolicy
 
+MIB = 2**20
+WORKER_BYTES = 512 * MIB  # of a worker without jobs, and of the smallest
+MOST_PIXELS, BYTES_A_PIXEL = 40_000_000, 50
 OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies", "audit")  # in ``data_dir``
 
 
@@ -60,7 +64,11 @@ class WorkerSettings(BaseSettings):
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``: one device per worker process."""
     threads: int | None = Field(default=None, ge=1)
-    """Threads of the network on a CPU; unset: as many as this process may use."""
+    """Threads of the network on a CPU; unset: as many as there are CPUs in the quota of this
+    process's container, and as it may run on."""
+    memory_bytes: int | None = Field(default=None, ge=512 * MIB)
+    """Memory that this process and its children may use, in bytes; unset: that of its container,
+    else of the machine. ``pixels_in_work`` and the limits of the gateway's children follow."""
     engine_wait_seconds: float = Field(default=30.0, ge=0)
     """Seconds a starting worker waits for its engine before it gives up."""
     engine_patience_seconds: float = Field(default=60.0, ge=0)
@@ -103,9 +111,10 @@ class WorkerSettings(BaseSettings):
     """Seconds after which a phase of a job, waiting apart, counts as hung and the worker exits."""
     stop_grace_seconds: float = Field(default=4.0, ge=0)
     """Seconds that running jobs may go on after SIGTERM; then they go back into the queue."""
-    pixels_in_work: int = Field(default=40_000_000, ge=1)
+    pixels_in_work: int | None = Field(default=None, ge=1)
     """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
-    alone. A million holds about 50 MB outside the network."""
+    alone. A million holds about 50 MB outside the network. Unset: 40 000 000, or what fits into
+    ``memory_bytes`` beside 512 MiB of the worker itself."""
 
     streams_url: str | None = None
     """Object store of streams, e.g. ``s3://bucket/prefix``; unset: the archive in ``data_dir``."""
@@ -131,7 +140,7 @@ class WorkerSettings(BaseSettings):
     trainer_device: str = "cpu"
     """Device of trainings; a GPU should be one that serves no forecasts."""
     trainer_threads: int | None = Field(default=None, ge=1)
-    """Threads of a training on a CPU; unset: half as many as there are CPUs."""
+    """Threads of a training on a CPU; unset: half as many as a worker has."""
     trainer_lease_seconds: float = Field(default=60.0, gt=0)
     """Seconds after which a retraining whose trainer fell silent is given to another."""
     trainer_look_seconds: float = Field(default=30.0, gt=0)
@@ -161,6 +170,17 @@ class WorkerSettings(BaseSettings):
     def launch_cost(self) -> int:
         """Most pixels x frames in one launch on this worker's device."""
         return self.batch_cost or (16_000_000 if self.device.startswith("cuda") else 500_000)
+
+    @property
+    def usable_memory_bytes(self) -> int:
+        """Memory of this process and its children."""
+        return self.memory_bytes or usable_bytes()
+
+    @property
+    def pixel_budget(self) -> int:
+        """Most pixels x frames of all jobs in this worker."""
+        fitting = (self.usable_memory_bytes - WORKER_BYTES) // BYTES_A_PIXEL
+        return self.pixels_in_work or max(1, min(MOST_PIXELS, fitting))
 
     @property
     def archive_root(self) -> Path:

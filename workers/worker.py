@@ -90,7 +90,7 @@ def running_context(
         batcher=batcher,
         leases=JobLeases(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
         job_slots=FairSemaphore(settings.worker_concurrency),
-        pixel_budget=FairSemaphore(settings.pixels_in_work),
+        pixel_budget=FairSemaphore(settings.pixel_budget),
         metrics=metrics,
         institution=settings.institution,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),

@@ -52,12 +52,7 @@ def up(
 @app.command()
 def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Run one gateway against ECHOCAST_REDIS_URL."""
-    from echocast.service.processes.gateway import serve
-
-    _name_unknown_settings()
-    settings = _settings(host=host, port=port, data_dir=data)
-    _say(f"The gateway listens on {settings.host} port {settings.port} (Ctrl-C stops it).")
-    serve(settings)
+    _become("echocast.service.processes.gateway", data, host=host, port=port)
 
 
 @app.command()
@@ -78,11 +73,14 @@ def beat(data: Data = None) -> None:
     _become("echocast.workers.retraining.beat", data)
 
 
-def _become(module: str, data: Path | None) -> None:
-    """Go on as ``python -m module``."""
+def _become(
+    module: str, data: Path | None, host: str | None = None, port: int | None = None
+) -> None:
+    """Go on as ``python -m module``, whose settings are those of the environment."""
     _name_unknown_settings()
-    if data is not None:
-        os.environ["ECHOCAST_DATA_DIR"] = str(data)
+    for name, value in (("DATA_DIR", data), ("HOST", host), ("PORT", port)):
+        if value is not None:
+            os.environ[f"ECHOCAST_{name}"] = str(value)
     run_model([], module)
 
 
@@ -232,6 +230,9 @@ def _say(sentence: str) -> None:
 
 def main() -> None:
     """Run a command; an error that we know is one sentence, not a traceback."""
+    from echocast.workers.runtime.threads import limit_libraries
+
+    limit_libraries()
     try:
         app()
     except (EchocastError, OSError) as error:

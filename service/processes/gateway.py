@@ -23,16 +23,18 @@ from echocast.service.processes.connection import ConnectionLimits, connection_c
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.processes.repeated_warnings import RepeatedWarnings
-from echocast.service.settings import ServiceSettings
+from echocast.service.settings import GATEWAY_BYTES, GIB, ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
 from echocast.workers.runtime.log_lines import log_to_stderr
+from echocast.workers.runtime.machine import machine_share
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
+log = logging.getLogger("echocast.gateway")
 GRACE_SECONDS = 5  # for requests after the door is closed
 DRAIN_LOOK_SECONDS = 0.05
 WRONG_CONFIGURATION = (StartRefused, AnotherStore, EngineRefused, ValidationError)
@@ -52,6 +54,8 @@ def serve(settings: ServiceSettings) -> None:
     check_store(settings)
     app = create_app(settings)
     listener = bound_socket(settings.host, settings.port)
+    log.info("The gateway listens on %s port %d.", *listener.getsockname()[:2])
+    log.info("%s", memory_plan(settings))
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -65,6 +69,17 @@ def serve(settings: ServiceSettings) -> None:
     )
     server = DrainingServer(config, lambda: stop_waiting(app), settings.drain_seconds)
     server.run(sockets=[listener])
+
+
+def memory_plan(settings: ServiceSettings) -> str:
+    """Which children may use how much of the memory, and whether they can all do so at once."""
+    room = settings.usable_memory_bytes - GATEWAY_BYTES
+    fits = "" if settings.children_bytes <= room else " If all use it, that is more than there is."
+    return (
+        f"The gateway uses {machine_share(settings.usable_memory_bytes)}:"
+        f" {settings.decode_processes} decoders of at most {settings.decoder_bytes / GIB:.1f} GiB,"
+        f" {settings.render_processes} renderers of {settings.renderer_bytes / GIB:.1f} GiB.{fits}"
+    )
 
 
 class DrainingServer(uvicorn.Server):

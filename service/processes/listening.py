@@ -17,10 +17,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
         StartRefused: The address cannot be bound.
     """
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        with ExitStack() as undone:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = undone.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            undone.pop_all()
     except OSError as error:
         raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
     return listener

@@ -15,10 +15,12 @@ from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.object_files import stream_files
-from echocast.workers.runtime.threads import usable_cpus
+from echocast.workers.runtime.machine import usable_cpus
+from echocast.workers.settings import MIB, WORKER_BYTES
 from echocast.workers.streams.disk_use import DiskUse
 from echocast.workers.streams.stores import StreamStores
 
+MEMORY = "ECHOCAST_MEMORY_BYTES"
 TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "echocast.service.processes.engine")
 GATEWAY = ("gateway", "echocast.service.processes.gateway")
@@ -53,7 +55,8 @@ def run_service(
         metrics_port = first_metrics_port(settings)
     settings.data_dir.mkdir(0o777 & ~int(settings.umask, 8), parents=True, exist_ok=True)
     roles = [] if settings.redis_url else [Role(*ENGINE)]
-    roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY)]
+    gateway_memory = {MEMORY: str(settings.usable_memory_bytes // 2)}  # its children's too
+    roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY, gateway_memory)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
@@ -92,13 +95,29 @@ def check_worker_count(count: int) -> None:
         )
 
 
+def worker_memory_bytes(settings: ServiceSettings) -> int:
+    """What each worker has of the half of the memory that is not the gateway's.
+
+    Raises:
+        StartRefused: It is too little for a worker.
+    """
+    each = settings.usable_memory_bytes // 2 // settings.workers
+    if each < WORKER_BYTES:
+        raise StartRefused(
+            f"{settings.workers} workers would have {each / MIB:.0f} MiB of memory each, and one"
+            f" needs {WORKER_BYTES / MIB:.0f} MiB: start fewer of them, or give more memory."
+        )
+    return each
+
+
 def worker_roles(settings: ServiceSettings, metrics_port: int) -> list[Role]:
     """Workers that share the CPUs; the first has that metrics port (0: none), each the next one.
 
     Raises:
-        StartRefused: There are more than the CPUs could serve.
+        StartRefused: There are more than the CPUs could serve, or the memory.
     """
     check_worker_count(count := settings.workers)
+    memory_bytes = worker_memory_bytes(settings)
     threads = settings.threads or max(1, usable_cpus() // count)
     return [
         Role(
@@ -106,6 +125,7 @@ def worker_roles(settings: ServiceSettings, metrics_port: int) -> list[Role]:
             "echocast.workers",
             {
                 "ECHOCAST_THREADS": str(threads),
+                MEMORY: str(memory_bytes),
                 "ECHOCAST_WORKER_METRICS_PORT": str(metrics_port and metrics_port + number),
             },
         )

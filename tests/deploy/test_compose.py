@@ -142,7 +142,10 @@ def test_services_are_bounded_and_hold_no_rights(name: str) -> None:
 
 
 def test_the_gateways_children_fit_into_its_memory() -> None:
-    """Otherwise hostile uploads that fill their decoders would end the whole gateway."""
+    """Otherwise hostile uploads that fill their decoders would end the whole gateway.
+
+    With the container's memory they have as much as they usually have.
+    """
     gateway = interpolated(SERVICES["gateway"], SECRETS)
     settings = ServiceSettings.model_validate(
         {
@@ -151,11 +154,11 @@ def test_the_gateways_children_fit_into_its_memory() -> None:
             if v
         }
     )
-    children = settings.decode_processes * settings.decode_memory_bytes
-    children += settings.render_processes * settings.render_memory_bytes
     limit = gateway["deploy"]["resources"]["limits"]["memory"]
     assert limit.endswith("g")
-    assert children + GIB <= int(limit[:-1]) * GIB
+    there = settings.model_copy(update={"memory_bytes": int(limit[:-1]) * GIB})
+    assert (there.decoder_bytes, there.renderer_bytes) == (2.5 * GIB, 4 * GIB)
+    assert there.children_bytes + GIB <= int(limit[:-1]) * GIB
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -28,7 +28,7 @@ caller_queue_limit 500
 connection_limit 1000
 data_dir echocast-data
 decode_backlog 64
-decode_memory_bytes 2684354560
+decode_memory_bytes None
 decode_processes 2
 decode_timeout_seconds 120.0
 device auto
@@ -57,14 +57,15 @@ linger_seconds 0.005
 log text
 log_level INFO
 maximum_attempts 3
+memory_bytes None
 models_dir None
 models_watch_seconds 2.0
-pixels_in_work 40000000
+pixels_in_work None
 port 8000
 queue_limit 1000
 rate_per_minute 1200
 redis_url None
-render_memory_bytes 4294967296
+render_memory_bytes None
 render_processes 1
 renderings_per_minute 1200
 retrain_config {}
@@ -112,7 +113,7 @@ def test_each_variable_has_its_name_and_default(name: str, monkeypatch: pytest.M
     kind = type(getattr(ServiceSettings(), name))
     text = {bool: "true", int: "1000", float: "0.5"}.get(kind, "7")
     text = {"log": "json", "log_level": "ERROR"}.get(name, text)
-    text = "268435457" if name in ("decode_memory_bytes", "render_memory_bytes") else text
+    text = "536870913" if name.endswith("memory_bytes") else text
     monkeypatch.setenv(variable, text)
     assert str(getattr(ServiceSettings(), name)) == text.replace("true", "True")
 

@@ -38,6 +38,7 @@ from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.queue import TRAINING, celery_app
 from echocast.workers.retraining.requests import Lock, RetrainingRequest, RetrainingRequests
 from echocast.workers.runtime.logging import configure_logging
+from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.settings import WorkerSettings
@@ -181,7 +182,7 @@ def retrain_command(settings: WorkerSettings, request: RetrainingRequest, lock: 
         "why": request.why,
         "number": lock.number,
         "niceness": NICENESS,
-        "threads": settings.trainer_threads or max(1, (os.cpu_count() or 1) // 2),
+        "threads": settings.trainer_threads or max(1, usable_cpus() // 2),
         "device": settings.trainer_device,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]

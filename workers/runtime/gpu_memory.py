@@ -1,13 +1,13 @@
-"""Memory of the device that runs the network: a GPU's own, or that of the machine."""
+"""Memory of the device that runs the network: a GPU's own, or that of the container."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from echocast.workers.runtime.machine import usable_bytes
 from echocast.workers.runtime.memory import resident_bytes
 
 
@@ -23,7 +23,7 @@ class DeviceMemory(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Two gauges; none where the system does not say."""
-        values = _gpu(self._device) if self._device.startswith("cuda") else _machine()
+        values = _gpu(self._device) if self._device.startswith("cuda") else _container()
         texts = "Used on the device: by all on a GPU, by this worker on a CPU.", "There is."
         for name, text, value in zip(("used", "total"), texts, values, strict=False):
             family = GaugeMetricFamily(
@@ -40,6 +40,6 @@ def _gpu(device: str) -> tuple[float, float]:
     return total - free, total
 
 
-def _machine() -> tuple[float, ...]:
+def _container() -> tuple[float, ...]:
     used = resident_bytes()
-    return (used, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) if used else ()
+    return (used, usable_bytes()) if used else ()

@@ -1,9 +1,12 @@
-"""Threads of a process: the CPUs that they may use, and how often they switch."""
+"""Threads of a process: how many libraries start, and how often they switch."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import MutableMapping
+
+from echocast.workers.runtime.machine import usable_cpus, visible_cpus
 
 # Threads of the network, of files and of OpenCV come back from compiled code many times a forecast
 # and wait this long for the interpreter's lock (Python's own 5 ms): longer than most of what they
@@ -11,10 +14,13 @@ import sys
 SWITCH_INTERVAL_SECONDS = 0.0005
 
 
-def usable_cpus() -> int:
-    """CPUs this process may use; all of them where the system can't say."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+def limit_libraries(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let OpenMP and OpenBLAS start no more threads than a container has CPUs.
+
+    They read the environment when they are loaded, and count the host's CPUs by themselves.
+    """
+    if (cpus := usable_cpus()) < visible_cpus():
+        environment.setdefault("OMP_NUM_THREADS", str(cpus))
 
 
 def set_switch_interval() -> None:

@@ -14,6 +14,7 @@ from echocast.service.auth.key_ring import KeyRing, load_keys
 from echocast.service.auth.keys import Key, new_key
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.errors import MissingKey, MissingScope, RateExceeded, StartRefused
+from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf
@@ -131,7 +132,7 @@ def test_a_public_address_without_keys_is_refused() -> None:
         check=False,
         timeout=PATIENCE_SECONDS,
     )
-    assert done.returncode == 1
+    assert done.returncode == REFUSED
     assert "refused" in done.stderr
     assert "Traceback" not in done.stderr
 

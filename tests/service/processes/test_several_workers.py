@@ -18,7 +18,7 @@ from echocast.service.processes.listening import bound_socket, free_port
 from echocast.service.processes.up import first_metrics_port, worker_roles
 from echocast.service.settings import ServiceSettings
 from echocast.workers.metrics import WorkerMetrics
-from echocast.workers.runtime.threads import usable_cpus
+from echocast.workers.runtime.machine import usable_cpus
 from tests.service.bodies import other_storm, post
 from tests.service.processes.test_up import command_line, descendants, run, service
 from tests.service.real_processes import eventually, place

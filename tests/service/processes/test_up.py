@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from echocast.service.processes.listening import bound_socket, free_port
+from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.processes.readiness import stop_process, wait_until
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, WAIT, netcdf
@@ -152,9 +153,9 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with bound_socket("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
-        for role in ("up", "gateway"):
+        for role, code in (("up", 1), ("gateway", REFUSED)):
             done = run(role, "--port", port, "--data", str(tmp_path))
-            assert done.returncode == 1
+            assert done.returncode == code
             assert done.stderr.splitlines()[-1].startswith("echocast: Cannot listen")
             assert "Traceback" not in done.stderr
 
