@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one child answered, and what it took.
+    """What a child answered to one request, and what it took for all of them.
 
     Args:
         answer: As the decoder answers; empty where it ended without.
@@ -93,32 +93,50 @@ def answer_in_child(request: Mapping[str, Any], folder: Path, limits: Limits = L
         folder: Where the child may write; what it wrote is removed.
         limits: What it may use.
     """
-    where = Path(tempfile.mkdtemp(dir=folder))
+    (answer,) = answers_in_child([request], folder, limits)
+    return answer
+
+
+def answers_in_child(
+    requests: Sequence[Mapping[str, Any]], folder: Path, limits: Limits = Limits()
+) -> list[Answer]:
+    """The same for requests that one child answers one after another."""
     start = _resident_bytes()
-    process = os.fork()
-    if not process:
-        _answer_and_end({**REQUEST, "directory": str(where), **request}, where, limits)
-    _, status, usage = os.wait4(process, 0)
-    try:
-        return Answer(
-            _json(where / "answer.json"),
-            status,
-            _text(where / "printed.txt"),
-            usage.ru_utime + usage.ru_stime,
-            max(0, 1024 * usage.ru_maxrss - start),
-        )
-    finally:
-        shutil.rmtree(where)
+    with _folders(len(requests), folder) as folders:
+        process = os.fork()
+        if not process:
+            _answer_and_end(requests, folders, limits)
+        _, status, usage = os.wait4(process, 0)
+        seconds = usage.ru_utime + usage.ru_stime
+        grown = max(0, 1024 * usage.ru_maxrss - start)
+        return [
+            Answer(
+                _json(where / "answer.json"), status, _text(where / "printed.txt"), seconds, grown
+            )
+            for where in folders
+        ]
 
 
-def _answer_and_end(request: Mapping[str, Any], where: Path, limits: Limits) -> None:
+@contextmanager
+def _folders(count: int, folder: Path) -> Iterator[list[Path]]:
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        made = [Path(name) / str(number) for number in range(count)]
+        for one in made:
+            one.mkdir()
+        yield made
+
+
+def _answer_and_end(
+    requests: Sequence[Mapping[str, Any]], folders: Sequence[Path], limits: Limits
+) -> None:
     """In the child: never returns into what the parent was doing."""
     status = 1
     try:
         _limit(limits)
-        os.dup2(os.open(where / "printed.txt", os.O_CREAT | os.O_WRONLY, 0o600), 2)
-        text = json.dumps(child.answer_to(request))
-        (where / "answer.json").write_text(text)
+        for request, where in zip(requests, folders, strict=True):
+            os.dup2(os.open(where / "printed.txt", os.O_CREAT | os.O_WRONLY, 0o600), 2)
+            text = json.dumps(child.answer_to({**REQUEST, "directory": str(where), **request}))
+            (where / "answer.json").write_text(text)
         status = 0
     finally:
         os._exit(status)

@@ -12,7 +12,7 @@ import pytest
 
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from echocast.model.formats.readers import read_frames
-from tests.fuzz.children import answer_in_child
+from tests.fuzz.children import answer_in_child, answers_in_child
 from tests.model.formats.radar_files import odim_file, raw_netcdf
 
 MIB = 2**20
@@ -105,10 +105,15 @@ def test_groups_within_groups_have_an_end(tmp_path: Path) -> None:
 def test_reserved_attributes_of_another_type_are_refused(
     attribute: str, where: str, tmp_path: Path
 ) -> None:
-    for kind, value in NUMBERS_OF_ANY_KIND.items():
-        with h5py.File(radar(tmp_path / "a.nc"), "a") as file:
+    plain, paths = radar(tmp_path / "a.nc").read_bytes(), []
+    for number, value in enumerate(NUMBERS_OF_ANY_KIND.values()):
+        paths.append(tmp_path / f"{number}.nc")
+        paths[-1].write_bytes(plain)
+        with h5py.File(paths[-1], "a") as file:
             file[where].attrs[attribute] = value
-        answer = answer_in_child({"kind": "grid", "paths": [str(tmp_path / "a.nc")]}, tmp_path)
+    requests = [{"kind": "grid", "paths": [str(path)]} for path in paths]
+    answers = answers_in_child(requests, tmp_path)
+    for kind, answer in zip(NUMBERS_OF_ANY_KIND, answers, strict=True):
         refused = answer.rule == "reserved-attribute"
         assert refused == (kind not in FITS[attribute]), (kind, answer)
         assert answer.ended_well, (kind, answer)
