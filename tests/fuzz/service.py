@@ -19,7 +19,7 @@ from tests.fuzz.children import MIB
 from tests.fuzz.requests import HostileRequest
 from tests.service.bodies import JSON, WAIT
 from tests.service.conftest import registry
-from tests.service.real_processes import engine, eventually, gateway, place, worker
+from tests.service.real_processes import engine_process, eventually, gateway, place, worker
 
 ROOT = Path(__file__).parents[2]
 STREAM = "/streams/hostile"
@@ -120,7 +120,7 @@ def service(folder: Path) -> Iterator[Service]:
     models = registry(folder / "models", kernel=1, layers=2)
     with (
         place(models, **UNLIMITED) as where,
-        engine(where) as engine_process,
+        engine_process(where) as engine,
         worker(where) as worker_process,
         gateway(where, under=under) as gate,
     ):
@@ -128,8 +128,8 @@ def service(folder: Path) -> Iterator[Service]:
         processes = {
             "gateway": gate.process.pid,
             "worker": worker_process.pid,
-            "engine": engine_process.pid,
-            "Valkey": children_of(engine_process.pid)[0],
+            "engine": engine.pid,
+            "Valkey": children_of(engine.pid)[0],
         }
         yield Service(gate.client, processes, prepared(gate.client), trace, where.data, models)
 

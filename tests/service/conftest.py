@@ -14,12 +14,14 @@ from tests.service.real_processes import (
     Gateway,
     Place,
     engine,
+    engine_process,
     eventually,
     gateway,
     place,
     pretend_worker,
     worker,
 )
+from tests.workers.conftest import name_models
 
 
 def registry(root: Path, **changes: Any) -> Path:
@@ -45,12 +47,22 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return registry(tmp_path_factory.mktemp("models"), kernel=1, layers=2)
 
 
+@pytest.fixture(scope="session")
+def named_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of names, for workers with a fake network."""
+    return name_models(tmp_path_factory.mktemp("named"), "fake/1")
+
+
 @pytest.fixture(scope="package")
 def door(models: Path) -> Iterator[Gateway]:
     """Engine and gateway, with a worker that is only pretended: for what is refused."""
     with (
         place(
-            models, queue_limit="3", body_limit_bytes="4000000", decode_timeout_seconds="20"
+            models,
+            queue_limit="3",
+            body_limit_bytes="4000000",
+            decode_timeout_seconds="20",
+            decode_processes="2",
         ) as where,
         engine(where),
     ):
@@ -63,7 +75,7 @@ def door(models: Path) -> Iterator[Gateway]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Engine and worker, whose network has fast steps as the shipped one."""
     models = registry(tmp_path_factory.mktemp("models"))
-    with place(models) as where, engine(where), worker(where):
+    with place(models, decode_processes="2") as where, engine_process(where), worker(where):
         yield where
 
 

@@ -18,11 +18,15 @@ import httpx
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
+from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
 from tests.patience import PATIENCE_SECONDS
 
+# A whole worker, but for a network that repeats the last frame: it starts without torch, four times
+# as fast. For tests that kill many and ask none what it forecasts.
+FAKE_WORKER = "tests.workers.worker_with_fake"
 QUICK = {
     "ECHOCAST_LEASE_SECONDS": "2",
     "ECHOCAST_LEASE_RENEWAL_SECONDS": "0.5",
@@ -30,6 +34,7 @@ QUICK = {
     "ECHOCAST_UNCLAIMED_SECONDS": "1",
     "ECHOCAST_THREADS": "1",
     "ECHOCAST_DRAIN_SECONDS": "0.1",
+    "ECHOCAST_DECODE_PROCESSES": "1",  # each start of a gateway starts them
 }
 
 
@@ -80,7 +85,15 @@ def start(
 
 
 @contextmanager
-def engine(where: Place) -> Iterator[subprocess.Popen[bytes]]:
+def engine(where: Place) -> Iterator[None]:
+    """A real Valkey that this process supervises: it is there ten times sooner."""
+    with EmbeddedEngine(where.settings.engine_directory):
+        yield
+
+
+@contextmanager
+def engine_process(where: Place) -> Iterator[subprocess.Popen[bytes]]:
+    """A Valkey that a process of the service supervises."""
     process = start("echocast.service.processes.engine", where)
     try:
         eventually(lambda: _pings(where))
@@ -136,8 +149,10 @@ class Gateway:
 
 
 @contextmanager
-def worker(where: Place, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = start("echocast.workers", where, **settings)
+def worker(
+    where: Place, module: str = "echocast.workers", **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = start(module, where, **settings)
     try:
         yield process
     finally:

@@ -21,14 +21,7 @@ from echocast.workers.errors import DiskFull
 from echocast.workers.runtime.repeated_tracebacks import RepeatedTracebacks
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf, other_storm, post
-from tests.service.real_processes import (
-    Place,
-    engine,
-    gateway,
-    place,
-    pretend_worker,
-    start,
-)
+from tests.service.real_processes import Place, engine, place, pretend_worker, start
 from tests.service.streams.stream_feed import frame_bytes, time_of
 
 BAD_DISK = "tests.service.gateway_with_bad_disk"
@@ -114,13 +107,6 @@ def test_ids_are_short_and_harmless(client: httpx.Client) -> None:
     assert len(ids) == 7
     assert all(len(name) == 32 for name in ids)
     assert "request_id" not in client.get("/nothing").json()
-
-
-def test_a_full_disk_is_not_ready(where: Place) -> None:
-    with gateway(where, free_space_floor_bytes=str(2**62)) as gate:
-        answer = gate.client.get("/readyz")
-        is_problem(answer, 507, "disk-full")
-        assert "must stay free" in answer.json()["detail"]
 
 
 def test_a_disk_that_can_only_be_read_takes_nothing(

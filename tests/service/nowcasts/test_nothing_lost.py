@@ -12,7 +12,15 @@ import pytest
 
 from echocast.service.processes.readiness import stop_process
 from tests.service.bodies import WAIT, other_storm, post
-from tests.service.real_processes import engine, eventually, gateway, place, start, worker
+from tests.service.real_processes import (
+    FAKE_WORKER,
+    engine,
+    eventually,
+    gateway,
+    place,
+    start,
+    worker,
+)
 
 
 def outcome(client: httpx.Client, path: str) -> dict[str, Any]:
@@ -20,12 +28,12 @@ def outcome(client: httpx.Client, path: str) -> dict[str, Any]:
     return job
 
 
-def test_a_killed_gateway_loses_nothing(models: Path) -> None:
+def test_a_killed_gateway_loses_nothing(named_models: Path) -> None:
     """A client waits for a job that no worker has yet; its gateway is killed."""
     with (
-        place(models) as where,
+        place(named_models) as where,
         engine(where),
-        worker(where) as process,
+        worker(where, FAKE_WORKER) as process,
         gateway(where) as first,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -45,22 +53,27 @@ def test_a_killed_gateway_loses_nothing(models: Path) -> None:
             assert answer.json()["attempts"] == 1
 
 
-def test_a_killed_worker_loses_nothing(models: Path) -> None:
-    with place(models) as where, engine(where), gateway(where) as gate:
-        with worker(where) as first:
+def test_a_killed_worker_loses_nothing(named_models: Path) -> None:
+    with place(named_models) as where, engine(where), gateway(where) as gate:
+        with worker(where, FAKE_WORKER) as first:
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
             paths = [
                 post(gate.client, other_storm(seed)).headers["location"] for seed in range(61, 65)
             ]
             first.kill()
             first.wait()
-        with worker(where):
+        with worker(where, FAKE_WORKER):
             eventually(lambda: all(outcome(gate.client, p)["status"] == "succeeded" for p in paths))
 
 
-def test_a_killed_engine_loses_nothing_and_waiters_go_on(models: Path) -> None:
+def test_a_killed_engine_loses_nothing_and_waiters_go_on(named_models: Path) -> None:
     """Valkey is killed while a client waits; the gateway subscribes again and answers."""
-    with place(models) as where, engine(where), gateway(where) as gate, worker(where) as process:
+    with (
+        place(named_models) as where,
+        engine(where),
+        gateway(where) as gate,
+        worker(where, FAKE_WORKER) as process,
+    ):
         eventually(lambda: gate.client.get("/readyz").status_code == 200)
         with ThreadPoolExecutor(1) as pool:
             process.send_signal(signal.SIGSTOP)
@@ -88,12 +101,12 @@ def test_of_a_killed_gateway_nothing_stays(models: Path) -> None:
         with gateway(where) as gate:
             children: list[int] = []
 
-            def three_children() -> bool:
+            def all_children() -> bool:
                 listed = Path(f"/proc/{gate.process.pid}/task").glob("*/children")
                 children[:] = [int(pid) for path in listed for pid in path.read_text().split()]
-                return len(children) == 3
+                return len(children) == 2  # one decodes, one renders
 
-            eventually(three_children)
+            eventually(all_children)
             gate.process.kill()
             gate.process.wait()
             left = set(scratch.glob("gateway-*"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.real_processes import Gateway, eventually, gateway, place
+from tests.service.real_processes import Gateway, Place, eventually, gateway, place
 
 MIB = 1024 * 1024
 OPENING = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -20,9 +20,18 @@ SLOW_SOCKETS = 100
 
 @pytest.fixture(scope="module")
 def gate(models: Path) -> Iterator[Gateway]:
-    """A gateway without engine, which waits a second for a head."""
-    with place(models) as where, gateway(where, head_timeout_seconds="1") as gate:
+    """A gateway without engine, which waits a second for a head, and for a body."""
+    patience = {"head_timeout_seconds": "1", "upload_timeout_seconds": "1"}
+    with place(models) as where, gateway(where, **patience) as gate:
         yield gate
+
+
+@pytest.fixture(scope="module")
+def narrow(models: Path) -> Iterator[tuple[Place, Gateway]]:
+    """A gateway to which nobody has sent anything, with few connections for each address."""
+    with place(models) as where, gateway(where, address_connection_limit="5") as gate:
+        gate.client.close()
+        yield where, gate
 
 
 def connected(gate: Gateway) -> socket.socket:
@@ -128,13 +137,9 @@ def test_a_connection_that_was_used_ends_too(gate: Gateway, drop: bytes) -> None
         all_of(connection)
 
 
-def test_the_rest_of_a_body_that_nobody_reads_has_its_time(models: Path) -> None:
+def test_the_rest_of_a_body_that_nobody_reads_has_its_time(gate: Gateway) -> None:
     head = b"PUT /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
-    with (
-        place(models) as where,
-        gateway(where, upload_timeout_seconds="1") as gate,
-        connected(gate) as connection,
-    ):
+    with connected(gate) as connection:
         connection.sendall(head + b"a")
         assert connection.recv(65536).startswith(b"HTTP/1.1 405 ")
         all_of(connection)
@@ -153,13 +158,11 @@ def test_connections_have_a_number(models: Path) -> None:
         eventually(lambda: gate.client.get("/healthz").status_code == 200)
 
 
-def test_an_address_has_its_share_of_them(models: Path) -> None:
-    with place(models) as where, gateway(where, address_connection_limit="5") as gate:
-        gate.client.close()
-        with ExitStack() as stack:
-            for _ in range(6):
-                last = stack.enter_context(connected(gate))
-            is_problem(all_of(last), 503, "too-many-connections")
+def test_an_address_has_its_share_of_them(narrow: tuple[Place, Gateway]) -> None:
+    with ExitStack() as stack:
+        for _ in range(6):
+            last = stack.enter_context(connected(narrow[1]))
+        is_problem(all_of(last), 503, "too-many-connections")
 
 
 @pytest.mark.parametrize(
@@ -177,12 +180,12 @@ def test_what_is_no_http_is_told_so(gate: Gateway, request_bytes: bytes) -> None
     is_problem(sent(gate, request_bytes), 400, "malformed-request")
 
 
-def test_a_flood_of_what_is_no_http_fills_no_log(models: Path) -> None:
-    with place(models) as where, gateway(where) as gate:
-        for _ in range(20):
-            is_problem(sent(gate, b"junk\r\n\r\n"), 400, "malformed-request")
-        log = (where.data / "echocast.service.processes.gateway.log").read_text()
-        assert log.count("Invalid HTTP request") == 1
+def test_a_flood_of_what_is_no_http_fills_no_log(narrow: tuple[Place, Gateway]) -> None:
+    where, gate = narrow
+    for _ in range(20):
+        is_problem(sent(gate, b"junk\r\n\r\n"), 400, "malformed-request")
+    log = (where.data / "echocast.service.processes.gateway.log").read_text()
+    assert log.count("Invalid HTTP request") == 1
 
 
 def test_a_websocket_is_answered_plainly(gate: Gateway) -> None:

@@ -23,6 +23,7 @@ from echocast.workers.streams.reindex import reindex_all
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import is_problem, netcdf, post
 from tests.service.real_processes import (
+    FAKE_WORKER,
     Place,
     engine,
     eventually,
@@ -47,11 +48,11 @@ SWEEP = {"stream_sweep_seconds": "1"}
 KILLS = int(os.environ.get("ECHOCAST_TEST_KILLS", "6"))
 
 
-def test_an_engine_may_be_away_and_may_forget_everything(models: Path) -> None:
+def test_an_engine_may_be_away_and_may_forget_everything(named_models: Path) -> None:
     """Frames are taken meanwhile, seen to when it is back, and never sent again."""
-    with place(models, **SWEEP) as where, ExitStack() as stack:
+    with place(named_models, **SWEEP) as where, ExitStack() as stack:
         with engine(where):
-            stack.enter_context(worker(where))
+            stack.enter_context(worker(where, FAKE_WORKER))
             gate = stack.enter_context(gateway(where))
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
             declare(gate.client, "radar")
@@ -90,6 +91,9 @@ def test_a_full_disk_takes_no_frame_and_no_job_and_tears_nothing(models: Path) -
             assert answer.headers["retry-after"]
             assert full.client.get("/streams/radar").json()["newest_frame"] is None
             is_problem(post(full.client, netcdf()), 507, "disk-full")
+            not_ready = full.client.get("/readyz")
+            is_problem(not_ready, 507, "disk-full")
+            assert "must stay free" in not_ready.json()["detail"]
         with gateway(where) as gate:
             assert put(gate.client, "radar", 0).status_code == 201
 
@@ -101,7 +105,7 @@ def killed_now_and_then(
     """Engine, worker and gateway, one of which is killed at random and started again."""
     starters = {
         "valkey": lambda: start("echocast.service.processes.engine", where),
-        "worker": lambda: start("echocast.workers", where),
+        "worker": lambda: start(FAKE_WORKER, where),
         "gateway": lambda: start("echocast.service.processes.gateway", where, port=str(gate_port)),
     }
     running = {name: begin() for name, begin in starters.items()}
@@ -141,12 +145,12 @@ def _kill_valkey(where: Place) -> None:
 
 @pytest.mark.parametrize("seed", [1])
 def test_counts_equal_the_recount_when_everything_is_killed_during_a_replay(
-    models: Path, seed: int
+    named_models: Path, seed: int
 ) -> None:
     """Frames in time order but two that swap, one replaced in the middle; all processes killed."""
     port = free_port("127.0.0.1")
     with (
-        place(models, **SWEEP) as where,
+        place(named_models, **SWEEP) as where,
         killed_now_and_then(where, port, seed, KILLS) as killed,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client,
     ):
