@@ -39,9 +39,10 @@ def dangerous_call(call: ast.Call) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_source_unpickles(path: Path) -> None:
-    assert list(dangers(path.read_text())) == []
+def test_no_source_unpickles() -> None:
+    assert len(SOURCES) > 300
+    by_file = {str(path.relative_to(ROOT)): list(dangers(path.read_text())) for path in SOURCES}
+    assert {path: how for path, how in by_file.items() if how} == {}
 
 
 @pytest.mark.parametrize(

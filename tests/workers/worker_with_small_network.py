@@ -19,7 +19,7 @@ from echocast.workers.worker import run_worker
 
 
 def load(settings: WorkerSettings, reference: str) -> Nowcaster:
-    network = Network(replace(RADAR_SMALL, hidden_channels=4)).eval()
+    network = Network(replace(RADAR_SMALL, hidden_channels=4, layers=2, kernel=1)).eval()
     nowcaster = Nowcaster(
         network, ModelIdentity(*reference.split("/"), "0"), decision=ExceedanceDecision((0.5,) * 6)
     )

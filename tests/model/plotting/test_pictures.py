@@ -89,7 +89,7 @@ def test_a_forecast_of_nothing_but_missing_can_be_drawn():
 
 
 def test_a_large_or_single_forecast_can_be_drawn():
-    forecast, _ = forecast_of(small_storm(height=700, width=1500, frames=4))
+    forecast, _ = forecast_of(small_storm(height=350, width=750, frames=4))
     one = replace(
         forecast,
         frames=forecast.frames[:1],

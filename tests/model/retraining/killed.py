@@ -1,5 +1,6 @@
 """A retraining whose process is killed in the middle of every stage; each time another goes on."""
 
+import importlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from echocast.model.training.windows import WindowStore
 from tests.model.retraining.worlds import retraining
 
 SAVED_AT, KILLED_AT = 15, 20
+# What an optimiser and a picture import at their first use: once, before lives are forked.
+HEAVY = ("torch._dynamo", "matplotlib.backends.backend_agg", "matplotlib.figure")
 
 
 def die(*_: object, **__: object) -> None:
@@ -71,6 +74,8 @@ def life(archive: FrameArchive, folder: Path, death: str) -> int:
 
 def main() -> None:
     torch.set_num_threads(1)
+    for name in HEAVY:
+        importlib.import_module(name)
     archive, folder = FrameArchive(sys.argv[1]), Path(sys.argv[2])
     ends = {stage: life(archive, folder, stage) for stage in DEATHS}
     assert life(archive, folder, "") == 0

@@ -251,9 +251,24 @@ def test_counts_equal_the_recount_after_any_history(engine: EngineClient, histor
         assert bench.sums.over("radar", ALL) == before
 
 
+@pytest.fixture(scope="module")
+def in_time_order(engine: EngineClient) -> dict[str, list[int]]:
+    """The sums of three frames and two forecasts that come one after another."""
+    engine.redis.flushall()
+    with tempfile.TemporaryDirectory(prefix="ec-") as root:
+        bench = Bench(Path(root), engine)
+        for slot in range(4):
+            bench.put(slot, seed=slot) if slot else None
+            bench.issue(slot) if slot < 2 else None
+            bench.score()
+        return bench.sums.over("radar", ALL)
+
+
 @settings(max_examples=30, deadline=None)
 @given(order=st.permutations([("frame", k) for k in range(1, 4)] + [("issue", k) for k in (0, 1)]))
-def test_the_order_of_arrival_does_not_matter(engine: EngineClient, order: Any) -> None:
+def test_the_order_of_arrival_does_not_matter(
+    engine: EngineClient, in_time_order: dict[str, list[int]], order: Any
+) -> None:
     engine.redis.flushall()
     with tempfile.TemporaryDirectory(prefix="ec-") as root:
         bench = Bench(Path(root), engine)
@@ -263,15 +278,4 @@ def test_the_order_of_arrival_does_not_matter(engine: EngineClient, order: Any) 
         sums = bench.sums.over("radar", ALL)
         assert sums["10|forecasts|model"] == [2]
         assert bench.agrees()
-        assert sums == in_time_order(engine)
-
-
-def in_time_order(engine: EngineClient) -> dict[str, list[int]]:
-    engine.redis.flushall()
-    with tempfile.TemporaryDirectory(prefix="ec-") as root:
-        bench = Bench(Path(root), engine)
-        for slot in range(4):
-            bench.put(slot, seed=slot) if slot else None
-            bench.issue(slot) if slot < 2 else None
-            bench.score()
-        return bench.sums.over("radar", ALL)
+        assert sums == in_time_order
