@@ -106,46 +106,51 @@ def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None
         )
 
 
+Family = Annotated[
+    str | None,
+    typer.Option(
+        help=f"In place of the preset's: {', '.join(FAMILIES)}.",
+        callback=one_of("family", FAMILIES),
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="JSON of a training, or some of its fields; they override options."
+    ),
+]
+Shares = Annotated[
+    str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
+]
+SamplingName = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
+        " did, scheduled; the others free-running.",
+        callback=one_of("sampling", SAMPLINGS),
+    ),
+]
+WarmStart = Annotated[
+    Path | None, typer.Option(help="Run or released checkpoint whose weights to start from.")
+]
+
+
 @app.command("train")
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
     preset: Preset = "radar-small",
-    family: Annotated[
-        str | None,
-        typer.Option(
-            help=f"In place of the preset's: {', '.join(FAMILIES)}.",
-            callback=one_of("family", FAMILIES),
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            help="JSON of a training, or some of its fields; they override options.",
-        ),
-    ] = None,
+    family: Family = None,
+    file: ConfigFile = None,
     steps: Annotated[int, limited("steps", "Optimiser steps.")] = 2000,
     batch: Annotated[int, limited("batch", "Windows a step.")] = 6,
     peak_rate: Annotated[float, limited("peak_rate", "Highest learning rate.")] = 2e-3,
     balance: Annotated[float, limited("balance", "Weight heavy rain more.")] = 0.0,
-    shares: Annotated[
-        str, typer.Option(help="JSON: how often each event is drawn.", callback=known_shares)
-    ] = "{}",
-    sampling: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Truth fed in training: {', '.join(SAMPLINGS)}. Default: paper as its authors"
-            " did, scheduled; the others free-running.",
-            callback=one_of("sampling", SAMPLINGS),
-        ),
-    ] = None,
+    shares: Shares = "{}",
+    sampling: SamplingName = None,
     bfloat16: Annotated[bool, typer.Option(help="Convolutions in bfloat16.")] = False,
     until: Annotated[int | None, typer.Option(help="Stop early, at this step.")] = None,
-    warm_start: Annotated[
-        Path | None,
-        typer.Option(help="Run or released checkpoint whose weights to start from."),
-    ] = None,
+    warm_start: WarmStart = None,
     device: Device = "cpu",
     seed: int = 1,
     threads: Threads = 0,
