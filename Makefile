@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 TOOLS := .venv-tools
 FRAMES ?=
 # Processes that test side by side, a file each; 0: one after another, in this one. Tests of services
-# mostly wait, so three keep two cores busy.
-TESTERS ?= 3
+# mostly wait, so four keep two cores busy. Each takes up to 2 GB.
+TESTERS ?= 4
 SHELL := /bin/bash
 # Of pip's several hundred lines: every twentieth package that is fetched, and the long steps.
 PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packages fetched, now " $$2 } \
@@ -25,6 +25,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "Installing Echocast and what it needs into $(VENV)/: some 130 packages, in two to five minutes."
 	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		-c constraints.txt -e '.[test]' | awk '$(PROGRESS)'
+	@echo "Compiling the network's steps, once for all processes: half a minute."
+	@$(BIN)/python -m echocast.model phases --repeats 1 > /dev/null
 	touch $@
 
 demo: install

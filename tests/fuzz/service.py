@@ -34,7 +34,7 @@ PROGRAMS = (
 HARMLESS = re.compile(  # what the loader, Python, OpenSSL and NetCDF look for at their start
     rf"{ROOT}|/dev/null(/\.aws/\w+)?|/dev/urandom|/etc/(ld\.so\.cache|localtime|locale\.alias)"
     r"|/(etc|usr/local)/ssl/openssl\.cnf|/proc/(stat|version_signature|sys/crypto/fips_enabled)"
-    r"|/sys/fs/cgroup/.*cpu[^/]*|.*/lib[\w+.-]*\.so[.\d]*|.*/__editable__[^/]*"
+    r"|/sys/fs/cgroup/.*(cpu|memory)[^/]*|.*/lib[\w+.-]*\.so[.\d]*|.*/__editable__[^/]*"
 )
 UNLIMITED = {
     "rate_per_minute": "0",

@@ -1,0 +1,65 @@
+"""A pytest plugin: a run says how much processor time it took, and which files took most of it.
+
+Processor time, because a clock says little where others work too. That of child processes counts
+for the test that runs meanwhile. Each test has it among its properties in ``--junitxml``, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from echocast.service.benchmark.processor_time import processor_seconds
+
+PROPERTY = "processor_seconds"
+MOST_FILES = 8
+BEGIN = pytest.StashKey[float]()
+
+
+def ours() -> float:
+    """Of this process and its children, in seconds; 0 where the system does not count it."""
+    return processor_seconds(os.getpid()) or 0.0
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Before the test's fixtures."""
+    item.stash[BEGIN] = ours()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """After the test's fixtures have ended; workers of xdist report to a terminal elsewhere."""
+    report = yield
+    if call.when == "teardown":
+        report.user_properties.append((PROPERTY, round(ours() - item.stash[BEGIN], 2)))
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Below pytest's own last line."""
+    yield
+    if terminal := session.config.pluginmanager.get_plugin("terminalreporter"):
+        reports = [report for group in terminal.stats.values() for report in group]
+        terminal.write_line(summary(seconds_by_file(reports)))
+
+
+def seconds_by_file(reports: list[pytest.TestReport]) -> Counter[str]:
+    """Processor time of the tests of each file."""
+    seconds: Counter[str] = Counter()
+    for report in reports:
+        for name, value in getattr(report, "user_properties", ()):
+            if name == PROPERTY:
+                seconds[report.nodeid.partition("::")[0]] += value
+    return seconds
+
+
+def summary(seconds: Counter[str]) -> str:
+    """One line, the file that took most first."""
+    files = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.most_common(MOST_FILES))
+    return f"Processor time {seconds.total() / 60:.1f} min. Most in: {files}"
