@@ -35,7 +35,7 @@ class InputContract:
 
     minimum_side: int = 16
     maximum_side: int = 8192
-    maximum_frame_pixels: int = 32_000_000
+    maximum_frame_pixels: int = 40_000_000
     maximum_frames: int = 2000
     maximum_pixels: int = 400_000_000
     maximum_missing_share: float = 0.9

@@ -191,6 +191,7 @@ async def get_upload(
             upload = await receive_upload(
                 request.stream(),
                 content_type,
+                request.headers.get("content-disposition"),
                 directory,
                 seconds=resources.settings.upload_timeout_seconds,
                 files_limit=resources.settings.upload_files_limit,

@@ -25,8 +25,13 @@ ENDING = ("thread", "child process")  # kinds that may end by themselves
 # Threads that stay by design, for the whole process, by the beginning of their names: the network's
 # pools, and the event loop of fsspec with its default executor.
 PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "asyncio_")
-# Variables that pytest sets for each test, and torch at its first compilation.
-FOREIGN_VARIABLES = ("PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR")
+# Variables that pytest sets for each test, torch at its first compilation, rasterio at its import.
+FOREIGN_VARIABLES = (
+    "PYTEST_CURRENT_TEST",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "GDAL_CURL_CA_BUNDLE",
+    "PROJ_CURL_CA_BUNDLE",
+)
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 SIGNALS = sorted(set(signal.Signals) - set(PYTEST_SIGNALS))

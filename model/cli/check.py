@@ -26,10 +26,12 @@ def check_command(
     """Say what Echocast reads in FILES: values, times, place, and what was decided."""
     from echocast.model.formats.inspection import inspected
     from echocast.model.formats.readers import read_frames
+    from echocast.model.formats.reading import Reading
 
     needed = RegistryReader(SHIPPED).network().input_frames
-    frames = read_frames(files, variable=variable)
-    report = inspected(files, frames, needed, variable)
+    reading = Reading(variable)
+    frames = read_frames(files, reading)
+    report = inspected(files, frames, needed, reading)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))
     if png is not None:
         from echocast.model.plotting.frame_picture import frame_png

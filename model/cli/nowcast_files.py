@@ -13,6 +13,7 @@ from echocast.model.contract import InputContract, check_frames, split
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.readers import between, newest, read_frames
+from echocast.model.formats.reading import Reading
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.verification.forecast_scores import verify_forecast_stream
 
@@ -47,7 +48,7 @@ def nowcast_files(
         InputError: A file can't be read, or its frames break the input contract.
     """
     chosen = newest(nowcaster.input_frames, reference_time)
-    frames = read_frames(files, variable=variable, choose=chosen)
+    frames = read_frames(files, Reading(variable), choose=chosen)
     inputs, _ = split(frames, nowcaster.input_frames, InputContract(), reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
@@ -61,7 +62,7 @@ def nowcast_files(
         unfinished.unlink(missing_ok=True)
     started, ended = forecast.forecast_reference_time, forecast.valid_times[-1]
     later = between(started, ended + 0.1 * forecast.step)
-    observed = read_frames(files, variable=variable, choose=later)
+    observed = read_frames(files, Reading(variable), choose=later)
     scores = None
     if len(observed):
         check_frames(observed, InputContract())

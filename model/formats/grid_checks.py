@@ -26,6 +26,21 @@ UNITS = {
 }
 
 
+def centres(edge: float, side: float, count: int) -> NDArray[np.float64]:
+    """Pixel centres along an axis.
+
+    Args:
+        edge: Outer edge of the first pixel.
+        side: Of a pixel; negative where coordinates fall.
+        count: Pixels.
+
+    Returns:
+        Shape (count,), rounded to a millionth of the unit.
+    """
+    along = edge + (np.arange(count, dtype=np.float64) + 0.5) * side
+    return np.asarray(np.round(along, 6), dtype=np.float64)
+
+
 def checked_grid(
     y: NDArray[np.float64],
     x: NDArray[np.float64],

@@ -12,6 +12,7 @@ from echocast.model.contract import InputContract, split
 from echocast.model.errors import EchocastError
 from echocast.model.formats.outline import outline
 from echocast.model.formats.readers import read_header
+from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ, ZR
@@ -20,7 +21,7 @@ CARRIED = ("institution", "source", "license", "original_quantity")
 
 
 def inspected(
-    paths: Sequence[Path], frames: Frames, input_frames: int, variable: str | None = None
+    paths: Sequence[Path], frames: Frames, input_frames: int, reading: Reading
 ) -> dict[str, Any]:
     """What files hold, as plain JSON values.
 
@@ -28,13 +29,13 @@ def inspected(
         paths: The files.
         frames: What :func:`.readers.read_frames` read from them.
         input_frames: Frames that a nowcast needs.
-        variable: Name of the field, as it was read.
+        reading: As they were read.
 
     Raises:
         InputError: A file can't be read.
     """
     return {
-        "files": [_file(path, variable) for path in paths],
+        "files": [_file(path, reading) for path in paths],
         "frames": len(frames),
         "times": _times(frames),
         "grid": _grid(frames.grid),
@@ -46,8 +47,8 @@ def inspected(
     }
 
 
-def _file(path: Path, variable: str | None) -> dict[str, Any]:
-    header = read_header(path, variable)
+def _file(path: Path, reading: Reading) -> dict[str, Any]:
+    header = read_header(path, reading)
     return {
         "name": path.name,
         "kind": header.kind,

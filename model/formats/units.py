@@ -107,6 +107,24 @@ def radar_unit(text: str, *, is_reflectivity: bool = False) -> RadarUnit | None:
     return _rain_unit(plain)
 
 
+def unit_of_rain(text: str, name: str, where: str, *, is_reflectivity: bool = False) -> RadarUnit:
+    """What a unit string says of a field whose name does not say that it is rain.
+
+    Args:
+        text: As the file writes it.
+        name: Of the field, in messages.
+        where: Names the file.
+        is_reflectivity: As of :func:`radar_unit`.
+
+    Raises:
+        ContractViolation: It is no unit of rain: metres may be a height, metres a second wind.
+    """
+    unit = radar_unit(text, is_reflectivity=is_reflectivity)
+    if unit is None or not unit.of_rain:
+        raise refused_unit(text, name, where)
+    return unit
+
+
 def refused_unit(text: str, name: str, where: str) -> ContractViolation:
     """Why a field of a unit cannot be read.
 

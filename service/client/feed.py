@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from echocast.model.formats.file_names import safe_name
 from echocast.service.client.errors import FrameRefused, ServiceAway
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Feeder:
         """Send a radar file: one of one time byte for byte, others frame by frame.
 
         Args:
-            path: CF NetCDF or ODIM_H5.
+            path: Of any known format.
             units: Of the stream; rain rates are turned into dBZ for a stream in dBZ.
 
         Returns:
@@ -82,16 +83,21 @@ class Feeder:
 
         header = read_header(path)
         if len(header.times) == 1 and header.units == units:
-            return [self._put(header.times[0], path.read_bytes())]
+            return [self._put(header.times[0], path.read_bytes(), name=path.name)]
         return [self.send(frame) for frame in one_by_one(frames_of([path]))]
 
-    def _put(self, time: datetime, content: bytes, *, replace: bool = False) -> dict[str, Any]:
+    def _put(
+        self, time: datetime, content: bytes, *, name: str = "frame.nc", replace: bool = False
+    ) -> dict[str, Any]:
         path = f"/streams/{self.stream}/frames/{time.isoformat()}"
         answer = self._patiently(
             "PUT",
             path.replace("+00:00", "Z"),
             content=content,
-            headers={"Content-Type": "application/octet-stream"},  # known by its content
+            headers={
+                "Content-Type": "application/octet-stream",  # known by its content
+                "Content-Disposition": f'attachment; filename="{safe_name(name)}"',
+            },
             params={"replace": "true"} if replace else {},
         )
         return _checked(answer)
@@ -152,8 +158,9 @@ def frames_of(paths: Sequence[Path], variable: str | None = None) -> Frames:
         InputError: A file is unreadable, or the files do not go together.
     """
     from echocast.model.formats.readers import read_frames
+    from echocast.model.formats.reading import Reading
 
-    return read_frames(paths, variable=variable)
+    return read_frames(paths, Reading(variable))
 
 
 def one_by_one(frames: Frames) -> Iterator[Frames]:

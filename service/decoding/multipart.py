@@ -8,9 +8,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
 from echocast.model.errors import short
+from echocast.model.formats.file_names import safe_name
 from echocast.service.decoding.uploads import Upload, UploadedFile
 from echocast.service.errors import MalformedBody
-from echocast.service.http.media_types import harmless
 
 FIELD = "files"
 HEADER_BYTES_LIMIT = 8192
@@ -102,7 +102,7 @@ class MultipartFiles:
             raise MalformedBody(f"Files are sent in the field '{FIELD}', not in another one.")
         if len(self.upload.files) >= self.files_limit:
             raise MalformedBody(f"At most {self.files_limit} files may be sent at once.")
-        self.file = self.upload.open(harmless(name))
+        self.file = self.upload.open(safe_name(name))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self.file is not None:

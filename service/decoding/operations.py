@@ -95,11 +95,13 @@ OPERATIONS: dict[str, Callable[[Request], dict[str, Any]]] = {
 
 def _read(request: Request) -> Frames:
     from echocast.model.formats.readers import read_frames, read_json
+    from echocast.model.formats.reading import Reading
 
     paths = [Path(path) for path in request["paths"]]
     if request["kind"] == "json":
         return read_json(paths[0].read_bytes())
-    return read_frames(paths, variable=request["variable"])
+    reading = Reading(request["variable"])
+    return read_frames(paths, reading, scratch=Path(request["directory"]))
 
 
 def _store(frames: Frames, directory: Path) -> dict[str, Any]:

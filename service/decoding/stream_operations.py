@@ -83,8 +83,9 @@ def _units(request: Request) -> str:
     if request["kind"] == "json":
         return json_unit(json.loads(path.read_bytes())).of_stream
     from echocast.model.formats.readers import read_header
+    from echocast.model.formats.reading import Reading
 
-    return read_header(path, request["variable"]).units
+    return read_header(path, Reading(request["variable"])).units
 
 
 def forecast_at(request: Request) -> dict[str, Any]:

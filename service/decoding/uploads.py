@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 BODY = "the body"  # what is called so where it has no name
+NAMELESS = "upload-without-name"  # its file
 
 
 @dataclass(eq=False)
@@ -44,8 +45,13 @@ class Upload:
     files: list[UploadedFile] = field(default_factory=list)
 
     def open(self, name: str) -> UploadedFile:
-        """A new file, ready to be written; ``name`` is only shown, never a path."""
-        path = self.directory / f"upload-{len(self.files):04d}"
+        """A new file, ready to be written, in a folder of its own.
+
+        Args:
+            name: Of the caller, made safe: the time of a format that holds none stands in it.
+        """
+        path = self.directory / f"{len(self.files):04d}" / (name if name != BODY else NAMELESS)
+        path.parent.mkdir()
         self.files.append(UploadedFile(path, name))
         return self.files[-1]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from email.message import Message
 
+from echocast.model.formats.file_names import safe_name
 from echocast.service.errors import UnsupportedMediaType
 
 JSON_TYPES = ("application/json",)
@@ -15,10 +15,15 @@ GRID_TYPES = (
     "application/x-hdf5",
     "application/x-hdf",
     "application/vnd.odim-h5",
+    "image/tiff",
+    "application/x-grib2",
+    "application/gzip",
+    "application/zip",
+    "application/x-tar",
+    "application/x-bzip2",
     "application/octet-stream",  # files are known by their content
 )
 MULTIPART_TYPE = "multipart/form-data"
-NAME_LENGTH = 100
 
 
 def media_type(content_type: str | None) -> tuple[str, str]:
@@ -31,14 +36,9 @@ def media_type(content_type: str | None) -> tuple[str, str]:
     message["content-type"] = content_type or ""
     kind = message.get_content_type() if content_type else ""
     if kind not in (*JSON_TYPES, *GRID_TYPES, MULTIPART_TYPE):
-        name = "/".join(map(harmless, kind.split("/"))) if kind else "a body without content type"
+        name = "/".join(map(safe_name, kind.split("/"))) if kind else "a body without content type"
         raise UnsupportedMediaType(
             "Send application/json, application/x-netcdf, application/x-hdf5 or"
             f" multipart/form-data, not {name}."
         )
     return kind, str(message.get_param("boundary", ""))
-
-
-def harmless(name: str) -> str:
-    """A caller's name of a file or type, safe to show in answers and log lines."""
-    return re.sub(r"[^\w.+-]", "_", name, flags=re.ASCII)[-NAME_LENGTH:] or "file"

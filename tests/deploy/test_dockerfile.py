@@ -139,7 +139,8 @@ def test_every_package_is_pinned_a_wheel_and_from_no_named_host() -> None:
 def test_the_gateway_has_every_dependency_but_pytorch() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "deploy" / "gateway-requirements.txt").read_text().splitlines()[1:]
-    everything = [*project["dependencies"], *project["optional-dependencies"]["s3"]]
+    extras = project["optional-dependencies"]
+    everything = [*project["dependencies"], *extras["s3"], *extras["formats"]]
     assert sorted(lines) == sorted(name for name in everything if not name.startswith("torch"))
 
 

@@ -1,6 +1,7 @@
 """Real radar: every event file and original composite of the folder in ECHOCAST_TEST_DATA."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from echocast.model.contract import InputContract, split
 from echocast.model.formats.forecast_writer import read_forecast, write_forecast, write_frames
-from echocast.model.formats.readers import read_frames, read_netcdf
+from echocast.model.formats.readers import between, read_frames, read_netcdf
+from echocast.service.decoding.stream_operations import grid_pixel
 from tests.model.formats.radar_files import forecast_of
 
 pytestmark = pytest.mark.real_radar
@@ -93,3 +95,58 @@ def test_original_amounts_equal_the_converted_event(radar_folder: Path):
     assert "over 10 minutes" in frames.notes["interval"]
     np.testing.assert_array_equal(frames.missing, converted.missing)
     np.testing.assert_allclose(frames.reflectivity_dbz, converted.reflectivity_dbz, atol=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("folder", "event", "tolerance"),
+    [
+        ("knmi-hdf5", "knmi_20100826", 0.0051),
+        ("meteoswiss-gif", "mch_20150515", 1e-4),
+        ("fmi-pgm", "fmi_20170509", 0.0),
+        ("mrms-grib2", "mrms_20190610", 0.2501),  # the event was rounded to half a dB
+    ],
+)
+def test_original_files_of_single_agencies_equal_the_converted_event(
+    radar_folder: Path, folder: str, event: str, tolerance: float
+):
+    originals = sorted((radar_folder.parent / "radar-raw" / folder).iterdir())[:3]
+    frames = read_frames(originals)
+    whole = radar_folder / f"{event}.nc"
+    at = partial(between, frames.times[0] - timedelta(seconds=1))
+    converted = read_netcdf(whole, choose=at(frames.times[-1]))
+    assert frames.times == converted.times
+    assert frames.grid.same_as(converted.grid)
+    np.testing.assert_array_equal(frames.missing, converted.missing)
+    ours, theirs = frames.reflectivity_dbz, converted.reflectivity_dbz
+    echo = (ours >= 5) | (theirs >= 5)
+    assert echo.any()
+    np.testing.assert_allclose(ours[echo], theirs[echo], atol=tolerance)
+
+
+def test_a_geotiff_and_a_pgm_of_one_time_show_the_same_rain(radar_folder: Path):
+    """FMI published both, on two grids: 250 m and 1 km."""
+    raw = radar_folder.parent / "radar-raw"
+    fine = read_frames([next(iter(sorted((raw / "fmi-geotiff").iterdir())))])
+    coarse = read_frames([next(iter(sorted((raw / "fmi-pgm").iterdir())))])
+    assert fine.times == coarse.times
+    differences = []
+    for row in range(300, 900, 7):
+        for column in range(200, 600, 7):
+            value = coarse.reflectivity_dbz[0, row, column]
+            if not value >= 25:  # nor missing
+                continue
+            place = coarse.grid.earth.degrees(coarse.grid.y[row], coarse.grid.x[column])
+            y, x = grid_pixel(fine.grid, *map(float, place))
+            near = fine.reflectivity_dbz[0, y - 4 : y + 5, x - 4 : x + 5]
+            differences.append(np.fmin.reduce(np.abs(near - value), axis=None, initial=99))
+    assert len(differences) > 20
+    assert np.median(differences) <= 0.5
+    assert np.mean(np.array(differences) <= 3) > 0.95
+
+
+def test_original_radolan_is_read_as_its_description_says(radar_folder: Path):
+    path = next((radar_folder.parent / "radar-raw" / "dwd-radolan").iterdir())
+    frames = read_frames([path])
+    assert frames.times == (datetime(2014, 8, 10, 20, 50, tzinfo=UTC),)
+    assert frames.grid.shape == (900, 900)
+    assert 50 < np.nanmax(frames.reflectivity_dbz) < 60

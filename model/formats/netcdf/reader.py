@@ -114,6 +114,7 @@ def netcdf_header(path: Path, variable: str | None = None) -> FileHeader:
     """
     with damage_is_unreadable(path), open_netcdf(path) as dataset:
         field = find_field(dataset, variable, path.name)
+        check_observed_netcdf(dataset, path.name)
         axes = find_axes(dataset, field.variable, path.name)
         InputContract().check_size((axes.frames(field.variable), 1, 1), path.name)
         times = _times(dataset, field, axes, path.name).times

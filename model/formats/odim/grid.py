@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.grid_checks import checked_grid
+from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.odim.corners import DIAGONALS, Box, Point
 from echocast.model.formats.odim.tree import nearest_attributes, number, text
 from echocast.model.formats.projections import cf_attributes
@@ -54,10 +54,9 @@ def odim_grid(
     along_x, along_y = _metres_per_degree(box) if crs.is_geographic else (None, None)
     dx, x_note = attributes.side("xscale", box.east - box.west, shape[1], along_x)
     dy, y_note = attributes.side("yscale", box.north - box.south, shape[0], along_y)
-    x = box.west + (np.arange(shape[1]) + 0.5) * dx
-    y = box.north - (np.arange(shape[0]) + 0.5) * dy
+    y, x = centres(box.north, -dy, shape[0]), centres(box.west, dx, shape[1])
     units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    grid = checked_grid(np.round(y, 6), np.round(x, 6), units, cf_attributes(crs), where)
+    grid = checked_grid(y, x, units, cf_attributes(crs), where)
     corner_note = box.check(corners, (dx, dy), where)
     return grid, joined_notes([earth_note, x_note, y_note, corner_note])
 

@@ -53,8 +53,7 @@ def read_odim(
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         _check_composite(file, path)
         layers = odim_layers(file, variable, path.name)
-        for layer in layers:
-            check_observed_odim((layer.data, layer.dataset, file), path.name)
+        _check_observed(file, layers, path)
         _check_sizes(layers, contract or InputContract(), path)
         times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
@@ -76,11 +75,17 @@ def odim_header(path: Path, variable: str | None = None) -> FileHeader:
     """
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
         layers = odim_layers(file, variable, path.name)
+        _check_observed(file, layers, path)
         unit = layers[0].unit
         times = layer_times(file, [layer.what for layer in layers], unit, path.name)
         stated = "mm" if unit.kind == "amount" else unit.of_stream  # by the quantity
         name = f"{layers[0].quantity} ({layers[0].name})"
         return FileHeader(times.times, unit.of_stream, "ODIM_H5 composite", short(name), stated)
+
+
+def _check_observed(file: h5py.File, layers: list[Layer], path: Path) -> None:
+    for layer in layers:
+        check_observed_odim((layer.data, layer.dataset, file), path.name)
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:

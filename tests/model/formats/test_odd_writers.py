@@ -11,6 +11,7 @@ import pytest
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
 from tests.model.formats.radar_files import odim_file, raw_netcdf, small_storm
 
 RAW = np.arange(24 * 20, dtype=np.uint8).reshape(24, 20) % 200 + 1
@@ -142,7 +143,7 @@ def test_of_several_heights_the_sender_names_one(tmp_path: Path) -> None:
     with pytest.raises(ContractViolation, match=r"dataset2/data1 \(PCAPPI 3000\)") as caught:
         read_frames([path])
     assert caught.value.rule == "variable-ambiguous"
-    chosen = read_frames([path], variable="dataset2/data1")
+    chosen = read_frames([path], Reading("dataset2/data1"))
     np.testing.assert_allclose(chosen.reflectivity_dbz[0], (RAW + 1) * 0.5 - 32)
 
 

@@ -38,7 +38,7 @@ def test_a_refusal_is_one_sentence_with_its_status(tmp_path: Path) -> None:
     command = [*ARCHIVE, str(file), "--stream", "radar", "--output", str(tmp_path / "store")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("echocast: 0.nc must be NetCDF or HDF5")
+    assert done.stderr.splitlines()[-1].startswith("echocast: 0.nc must be NetCDF, HDF5")
     assert "Traceback" not in done.stderr
 
 

@@ -235,7 +235,7 @@ def test_nowcast_without_a_server(models: Path, tmp_path: Path) -> None:
     (tmp_path / "none.nc").write_bytes(b"not radar")
     unreadable = run("nowcast", str(tmp_path / "none.nc"), "-o", str(output))
     assert unreadable.returncode == 1
-    assert unreadable.stderr.startswith("echocast: none.nc must be NetCDF or HDF5")
+    assert unreadable.stderr.startswith("echocast: none.nc must be NetCDF, HDF5")
     assert "Traceback" not in missing.stderr + unreadable.stderr
 
 
