@@ -16,7 +16,7 @@ from echocast.service.benchmark.processor_time import processor_seconds
 
 PROPERTY = "processor_seconds"
 MOST_FILES = 8
-BEGIN = pytest.StashKey[float]()
+UNTIL_NOW = pytest.StashKey[float]()  # when the test before had ended
 
 
 def ours() -> float:
@@ -24,11 +24,9 @@ def ours() -> float:
     return processor_seconds(os.getpid()) or 0.0
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Before the test's fixtures."""
-    item.stash[BEGIN] = ours()
-    return (yield)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before the first test's fixtures."""
+    session.config.stash[UNTIL_NOW] = ours()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,7 +34,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """After the test's fixtures have ended; workers of xdist report to a terminal elsewhere."""
     report = yield
     if call.when == "teardown":
-        report.user_properties.append((PROPERTY, round(ours() - item.stash[BEGIN], 2)))
+        now, stash = ours(), item.config.stash
+        report.user_properties.append((PROPERTY, round(now - stash[UNTIL_NOW], 2)))
+        stash[UNTIL_NOW] = now
     return report
 
 
