@@ -18,14 +18,18 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 
 .PHONY: install prometheus demo test check up clean sbom audit
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed $(VENV)/.kernels
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Echocast and what it needs into $(VENV)/: some 130 packages, in two to five minutes."
 	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		-c constraints.txt -e '.[test]' | awk '$(PROGRESS)'
-	@echo "Compiling the network's steps, once for all processes: half a minute."
+	touch $@
+
+# Once for all processes; else each that starts meanwhile compiles them, in the time of its tests.
+$(VENV)/.kernels: $(VENV)/.installed $(wildcard model/inference/winograd/*.py)
+	@echo "Compiling the network's steps: half a minute."
 	@$(BIN)/python -m echocast.model phases --repeats 1 > /dev/null
 	touch $@
 

@@ -171,7 +171,8 @@ def test_a_planted_worse_challenger_is_rejected_and_serves_only_despite_the_gate
 def test_a_training_that_diverges_is_rejected(archive, retrained, tmp_path):
     stages = ("collect", "train", "calibrate", "judge", "publish")
     models = again(retrained, tmp_path, without=stages)
-    shutil.rmtree(tmp_path / "work" / "run")
+    for made in ("run", "challenger"):
+        shutil.rmtree(tmp_path / "work" / made)
     order = json.loads((tmp_path / "work" / "order.json").read_text())
     order["config"]["peak_rate"] = 1e30
     (tmp_path / "work" / "order.json").write_text(json.dumps(order))
