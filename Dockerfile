@@ -1,7 +1,7 @@
 # Two images from one file:
 #
 #   docker build --target gateway -t echocast-gateway .     # the door: no PyTorch
-#   docker build --target worker  -t echocast-worker .      # the network: worker, trainer, beat
+#   docker build --target worker  -t echocast-worker .      # the network on CPUs: worker, trainer, beat
 #
 # Every package has the version that constraints.txt names. The compiler-free final stages take a
 # finished virtual environment from stages that are thrown away.
@@ -34,17 +34,22 @@ RUN pip install --no-deps --force-reinstall .
 
 
 FROM base AS worker-build
-# Which PyTorch: the address of a package index that has the build you want, of the version in
-# constraints.txt. PyTorch's own install page names one for CPUs and one for each CUDA version.
-# Empty: the default build of pip's own index.
+# Which build of PyTorch, by the names of `uv pip install --torch-backend`: cpu, cu130, rocm7.1, ...
+# uv knows where each is published. Empty: the build of pip's own index, on Linux with CUDA.
+ARG TORCH_BACKEND=cpu
+# Instead of it, the address of a package index of your own that has the build you want.
 ARG TORCH_INDEX=
 WORKDIR /source
 RUN python3 -m venv /opt/echocast
 # The version stands in echocast/; its links lead nowhere yet.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY echocast echocast
-RUN pip install --only-binary :all: --no-deps --constraint constraints.txt \
-      ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
+RUN if [ -n "$TORCH_INDEX" ]; then set -- --index-url "$TORCH_INDEX"; \
+      else set -- ${TORCH_BACKEND:+--torch-backend "$TORCH_BACKEND"}; fi \
+    && python3 -m venv /opt/uv \
+    && /opt/uv/bin/pip install --only-binary :all: --constraint constraints.txt uv \
+    && /opt/uv/bin/uv pip install --only-binary :all: --no-deps --constraint constraints.txt \
+      --no-cache --python /opt/echocast "$@" torch \
     && pip install --only-binary :all: --constraint constraints.txt '.[fast,s3]'
 COPY model model
 COPY workers workers
@@ -54,6 +59,12 @@ RUN pip install --no-deps --force-reinstall .
 
 # An account without rights, one folder to write to; whatever else is written goes to /tmp.
 FROM base AS runtime
+ARG VERSION= REVISION=
+LABEL org.opencontainers.image.title="Echocast" \
+      org.opencontainers.image.description="Precipitation nowcasting: ten radar frames in, the next ten out." \
+      org.opencontainers.image.licenses="BSD-3-Clause" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 ENV ECHOCAST_DATA_DIR=/data \
     MPLCONFIGDIR=/tmp/matplotlib
 RUN groupadd --gid 10001 echocast \

@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus demo test check up clean sbom audit
+.PHONY: install prometheus demo test check up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -53,12 +53,19 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --quiet --offline .github
+	$(BIN)/yamllint --strict .github deploy docker-compose.yml
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive model workers service
 
 $(TOOLS)/.installed: constraints.txt
 	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt cyclonedx-bom pip-audit
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build cyclonedx-bom pip-audit
 	touch $@
+
+# Source and wheel, as they are published.
+dist: $(TOOLS)/.installed
+	rm -rf build/dist
+	$(TOOLS)/bin/python -m build --outdir build/dist
 
 # What is installed, as CycloneDX.
 sbom: install $(TOOLS)/.installed

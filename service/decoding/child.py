@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,19 +30,11 @@ WARM = {
     "render": ("echocast.model.formats.forecast_writer", "echocast.model.plotting.pictures"),
 }
 
-# The NetCDF library reads settings of its own and of AWS, keys included, from the user's home and
-# from the working folder. Matplotlib keeps its list of fonts in the home.
-ENVIRONMENT = {
-    "NCRCENV_IGNORE": "1",
-    "MPLCONFIGDIR": str(Path("~/.cache/matplotlib").expanduser()),
-    "HOME": os.devnull,
-}
-
 
 def main() -> None:
     """Answer requests until standard input ends."""
     role, memory_bytes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    os.environ.update(ENVIRONMENT)
+    hide_home()
     limit_process(memory_bytes)
     log_to_stderr(role, os.environ.get("ECHOCAST_LOG", "text"), "WARNING")
     answers = _own_standard_output()
@@ -53,6 +46,17 @@ def main() -> None:
         answer |= {"answers": count, "resident_bytes": resident_bytes()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def hide_home() -> None:
+    """Leave only Matplotlib's list of fonts in the user's home.
+
+    The NetCDF library reads settings of its own and of AWS, keys included, from there and from the
+    working folder. A container's user need not have a home.
+    """
+    home = os.environ.get("HOME") or tempfile.gettempdir()
+    os.environ.setdefault("MPLCONFIGDIR", str(Path(home, ".cache", "matplotlib")))
+    os.environ |= {"NCRCENV_IGNORE": "1", "HOME": os.devnull}
 
 
 def limit_process(memory_bytes: int) -> None:

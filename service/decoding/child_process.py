@@ -21,6 +21,7 @@ PASSED_ON = (
     "LANG",
     "LC_ALL",
     "TMPDIR",
+    "MPLCONFIGDIR",
     "VIRTUAL_ENV",
     "PYTHONPATH",
     "SSL_CERT_FILE",

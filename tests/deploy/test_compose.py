@@ -46,6 +46,7 @@ FILE = load()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 VOLUMES = FILE["volumes"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("echocast-")]
+SERVERS = [name for name in OURS if name != "watch"]  # which is a client
 
 
 @pytest.mark.parametrize("path", [COMPOSE, SEVERAL_HOSTS], ids=lambda path: path.name)
@@ -75,17 +76,22 @@ def test_no_secret_has_a_default() -> None:
     for variable in [*variables(COMPOSE), *variables(SEVERAL_HOSTS)]:
         assert variable["kind"] == "?" or not secret.search(variable["name"]), variable[0]
     assert not [name for name, value in example().items() if value and secret.search(name)]
-    assert FILE["secrets"] == {"metrics_key": {"environment": "METRICS_KEY"}}
+    assert FILE["secrets"] == {
+        "metrics_key": {"environment": "METRICS_KEY"},
+        "smtp_password": {"environment": "SMTP_PASSWORD"},
+    }
 
 
 def test_the_example_names_what_the_file_asks_for() -> None:
     asked = (
-        {variable["name"] for variable in variables(COMPOSE)} | handed_on(FILE) | {"METRICS_KEY"}
+        {variable["name"] for variable in variables(COMPOSE)}
+        | handed_on(FILE)
+        | {secret["environment"] for secret in FILE["secrets"].values()}
     )
     assert asked == set(example())
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SERVERS)
 def test_every_variable_is_a_setting_and_every_value_is_accepted(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,27 +107,33 @@ def test_every_variable_is_a_setting_and_every_value_is_accepted(
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_is_one_of_the_command_line(name: str) -> None:
-    (command,) = SERVICES[name]["command"]
-    assert command in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    """Its options are parsed as they stand; nothing is run."""
+    command, *options = interpolated(SERVICES[name]["command"], SECRETS)
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert name.removesuffix("-gpu") == command
+    arguments = [str(ROOT) if word == "/incoming" else word for word in options]
+    known[command].make_context(command, arguments, resilient_parsing=False)
 
 
 def test_folders_that_are_mounted_exist_and_volumes_are_declared() -> None:
     for name, service in SERVICES.items():
         for mount in service["volumes"]:
             source = mount.split(":")[0]
+            made = source == "./incoming"  # by deploy/secrets.sh
             known = (ROOT / source).is_dir() if source.startswith("./") else source in VOLUMES
-            assert known, (name, mount)
+            assert made or known, (name, mount)
             assert mount.endswith(":ro") == source.startswith("./")
     assert all("data:/data" in SERVICES[name]["volumes"] for name in OURS)
 
 
-def test_only_the_gateway_may_be_opened_to_others() -> None:
+def test_only_the_gateway_may_be_opened_to_others_by_itself_or_by_caddy() -> None:
     opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert interpolated(opened, {}) == {
         "gateway": ["127.0.0.1:8000:8000"],
         "prometheus": ["127.0.0.1:9090:9090"],
         "grafana": ["127.0.0.1:3000:3000"],
+        "alertmanager": ["127.0.0.1:9093:9093"],
+        "caddy": ["80:80", "443:443", "443:443/udp"],
     }
     assert ServiceSettings().port == 8000
     assert SERVICES["valkey"]["networks"] == ["engine"]
@@ -134,7 +146,8 @@ def test_services_are_bounded_and_hold_no_rights(name: str) -> None:
     assert service["restart"] == "unless-stopped"
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["read_only"] or name == "prometheus"
+    assert service["read_only"] or service["secrets"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "caddy" else [])
     assert service["deploy"]["resources"]["limits"]["memory"]
     assert not service.get("privileged")
     tag = service["image"].partition(":")[2]
@@ -179,7 +192,14 @@ def test_trainers_and_nobody_else_leave_the_cpu_to_others() -> None:
 
 def test_a_gpu_and_a_store_come_only_by_profile() -> None:
     profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
-    assert profiles == {"worker-gpu": ["gpu"], "trainer-gpu": ["gpu"], "minio": ["s3"]}
+    assert profiles == {
+        "worker-gpu": ["gpu"],
+        "trainer-gpu": ["gpu"],
+        "minio": ["s3"],
+        "caddy": ["tls"],
+        "alertmanager": ["alerts"],
+        "watch": ["watch"],
+    }
     devices = {"worker-gpu": "ECHOCAST_DEVICE", "trainer-gpu": "ECHOCAST_TRAINER_DEVICE"}
     for name, setting in devices.items():
         (device,) = SERVICES[name]["deploy"]["resources"]["reservations"]["devices"]
@@ -212,13 +232,13 @@ def test_prometheus_finds_what_it_scrapes() -> None:
 
 def test_several_hosts_share_an_engine_over_tls_and_an_archive() -> None:
     several = load(SEVERAL_HOSTS)
-    assert set(several["services"]) == {*OURS, "valkey"}
+    assert set(several["services"]) == {*SERVERS, "valkey"}
     assert set(several["volumes"]) <= set(VOLUMES)
     given = {"ENGINE_HOST": "far", "CERTIFICATES": "/c", "NFS_HOST": "n", "NFS_PATH": "/p"}
     filled = interpolated(several, {**SECRETS, **given})
     assert filled["services"]["valkey"]["ports"] == ["6379:6379"]
     assert filled["volumes"]["data"]["driver_opts"]["device"] == ":/p"
-    for name in OURS:
+    for name in SERVERS:
         service = filled["services"][name]
         url = service["environment"]["ECHOCAST_REDIS_URL"]
         assert url == "rediss://echocast:0123abc@far:6379/0?ssl_ca_certs=/certificates/ca.crt"

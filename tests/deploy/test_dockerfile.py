@@ -127,13 +127,44 @@ def test_nothing_is_installed_in_an_image_but_copied(image: str) -> None:
 
 def test_every_package_is_pinned_a_wheel_and_from_no_named_host() -> None:
     installs = re.findall(r"pip install.*?(?=&&|$)", "\n".join(LINES), re.MULTILINE)
-    assert len(installs) == 5
+    assert len(installs) == 6
     for install in installs:
         ours = "--no-deps --force-reinstall ." in install
         assert ours or "--only-binary :all:" in install
         assert ours or "--constraint constraints.txt" in install
     assert set(re.findall(r"https?://[^/:\"]+", TEXT)) == {"http://127.0.0.1"}
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in pinned if line.startswith("uv==")]
+
+
+def test_pytorch_is_the_build_for_cpus_where_nothing_else_is_asked_for() -> None:
+    """By a name that uv knows, so that no address of a package index stands here."""
+    assert re.search(r"^ARG TORCH_BACKEND=cpu$", TEXT, re.MULTILINE)
     assert re.search(r"^ARG TORCH_INDEX=$", TEXT, re.MULTILINE)
+    (line,) = [line for line in STAGES["worker-build"][1] if "--torch-backend" in line]
+    choice = line.removeprefix("RUN ").partition(" && ")[0]
+    for backend, index, expected in (
+        ("cpu", "", "--torch-backend cpu"),
+        ("", "", ""),
+        ("cpu", "file:///indexes/ours", "--index-url file:///indexes/ours"),
+    ):
+        done = subprocess.run(
+            ["sh", "-euc", f'{choice} && printf "%s" "$*"'],
+            env={"TORCH_BACKEND": backend, "TORCH_INDEX": index},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == expected
+
+
+def test_images_are_labelled() -> None:
+    labels = {"title", "description", "licenses", "version", "revision"}
+    for image in IMAGES:
+        assert (
+            set(re.findall(r"org\.opencontainers\.image\.(\w+)=", "\n".join(whole(image))))
+            == labels
+        )
 
 
 def test_the_gateway_has_every_dependency_but_pytorch() -> None:

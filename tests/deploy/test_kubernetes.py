@@ -1,0 +1,134 @@
+"""deploy/kustomization.yaml: schemas of Kubernetes, its restricted profile, and our own command."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer.main
+import yaml
+
+from echocast.service.cli.main import app
+from tests.deploy.compose_file import ROOT
+from tests.deploy.test_compose import SERVICES, SETTINGS
+from tests.deploy.test_dockerfile import whole
+from tests.patience import PATIENCE_SECONDS
+
+VERSION = "1.37"
+FOLDER = ROOT / "deploy"
+
+
+@cache
+def rendered() -> list[dict[str, Any]]:
+    """What would be applied."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("KUSTOMIZATION NOT TESTED: there is no kubectl, which renders it")
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(FOLDER)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(*kinds: str) -> dict[str, dict[str, Any]]:
+    return {r["metadata"]["name"]: r for r in rendered() if r["kind"] in kinds}
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Specifications of pods, by the name of what makes them."""
+    made = of_kind("Deployment", "StatefulSet")
+    return {name: one["spec"]["template"]["spec"] for name, one in made.items()}
+
+
+def test_every_field_is_one_of_kubernetes() -> None:
+    for resource in rendered():
+        kubernetes_validate.validate(resource, VERSION, strict=True)
+    wrong = {**of_kind("Deployment")["beat"], "specs": {}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSION, strict=True)
+
+
+def test_pods_obey_the_restricted_profile_which_their_namespace_enforces() -> None:
+    (namespace,) = of_kind("Namespace").values()
+    assert namespace["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    for name, pod in pods().items():
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"], name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+        assert not pod["automountServiceAccountToken"]
+        volumes = [set(volume) - {"name"} for volume in pod.get("volumes", [])]
+        assert all(kind <= {"configMap", "emptyDir", "persistentVolumeClaim"} for kind in volumes)
+        assert container["resources"]["limits"]["memory"]
+        assert container["resources"]["requests"]["cpu"]
+
+
+def test_users_are_those_of_the_images() -> None:
+    users = {name: pod["securityContext"]["runAsUser"] for name, pod in pods().items()}
+    engine = int(SERVICES["valkey"]["user"].split(":")[0])
+    assert users.pop("valkey") == engine
+    assert set(users.values()) == {10001}
+    assert "USER 10001:10001" in whole("gateway")
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker", "trainer", "beat"])
+def test_commands_variables_and_ports_are_ours(name: str) -> None:
+    (container,) = pods()[name]["containers"]
+    assert container["args"] == [name]
+    assert name in typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = {variable["name"] for variable in container["env"]}
+    assert names - {"ENGINE_PASSWORD"} <= SETTINGS
+    assert container["image"].split(":")[0] == SERVICES[name]["image"]
+    mounted = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pods()[name]["volumes"]}
+    for port in container.get("ports", []):
+        assert f"EXPOSE {port['containerPort']}" in whole(SERVICES[name]["image"].split("-")[1])
+
+
+def test_the_engine_is_that_of_compose_and_has_its_settings() -> None:
+    (container,) = pods()["valkey"]["containers"]
+    assert container["image"] == SERVICES["valkey"]["image"]
+    assert container["command"] == SERVICES["valkey"]["entrypoint"]
+    (settings,) = of_kind("ConfigMap").values()
+    for name, text in settings["data"].items():
+        assert text == (FOLDER / "valkey" / name).read_text()
+
+
+def test_who_serves_is_asked_whether_it_is_well() -> None:
+    for name in ("gateway", "worker", "valkey"):
+        (container,) = pods()[name]["containers"]
+        assert {"startupProbe", "livenessProbe"} <= set(container), name
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            port = container.get(probe, {}).get("httpGet", {}).get("port")
+            assert port is None or port in {port["name"] for port in container["ports"]}
+
+
+def test_nobody_reaches_a_pod_but_by_a_policy_and_services_lead_to_pods() -> None:
+    policies = {name: one["spec"] for name, one in of_kind("NetworkPolicy").items()}
+    assert policies.pop("nobody") == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    ports = {
+        label["matchLabels"]["app"]: one["ingress"][0]["ports"]
+        for one in policies.values()
+        if (label := one["podSelector"])
+    }
+    assert set(ports) == {"gateway", "worker", "valkey"}
+    for app_name, allowed in ports.items():
+        (container,) = pods()[app_name]["containers"]
+        assert [port["port"] for port in allowed] == [port["name"] for port in container["ports"]]
+    for name, service in of_kind("Service").items():
+        made = of_kind("Deployment", "StatefulSet")[name]
+        labels = made["spec"]["template"]["metadata"]["labels"]
+        assert service["spec"]["selector"].items() <= labels.items()
