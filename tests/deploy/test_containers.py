@@ -17,6 +17,7 @@ import pytest
 
 from echocast.service.processes.listening import free_port
 from echocast.workers.engine.embedded import engine_binary
+from echocast.workers.settings import OWN_FOLDERS
 from tests.deploy.compose_file import ROOT, interpolated
 from tests.deploy.container import SERVICES, Host
 from tests.deploy.test_dockerfile import health_check, whole
@@ -105,7 +106,9 @@ def test_what_compose_starts_serves_without_rights_and_dropped_files_become_fram
     check_log(host.log("gateway").read_text(), [*operator.values(), *prometheus.values()])
     data = [*(folder / "data").rglob("*")]
     assert {path.stat().st_uid for path in data} == {NOBODY}
-    assert not [path for path in data if path.stat().st_mode & 0o077]
+    own = [folder / "data" / name for name in OWN_FOLDERS if (folder / "data" / name).exists()]
+    assert {"store", "models"} <= {path.name for path in own}
+    assert not [path for path in own if path.stat().st_mode & 0o077]
 
 
 def check_log(text: str, secrets: list[str]) -> None:

@@ -47,9 +47,9 @@ def test_systemd_understands_every_line(instance: Path) -> None:
 
 def test_it_is_sandboxed(instance: Path) -> None:
     text = analyze("security", "--offline=yes", "--no-pager", str(instance))
-    found = re.search(r"exposure level for echocast@up.service: ([\d.]+)", text)
-    assert found
-    assert float(found[1]) <= WORST_EXPOSURE
+    exposure = re.search(r"exposure level for echocast@up.service: ([\d.]+)", text)
+    assert exposure
+    assert float(exposure[1]) <= WORST_EXPOSURE
 
 
 def test_instances_are_commands_and_variables_are_settings() -> None:
