@@ -42,7 +42,7 @@ CALM_SECONDS = 5.0
 def main() -> int:
     """The exit status: 0 where nothing was lost."""
     options = _options()
-    enter_own_mounts()
+    enter_own_mounts("tests.chaos")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     options.report.mkdir(parents=True, exist_ok=True)

@@ -24,13 +24,17 @@ LOOK_SECONDS = 0.05
 NO_DISK = "DISK FULL NOT TESTED: no mount namespace can be made here (unshare --mount)"
 
 
-def enter_own_mounts() -> None:
-    """Go on in a mount namespace of our own, where one can be made; without root, as its root."""
+def enter_own_mounts(module: str) -> None:
+    """Start a module again in a mount namespace of its own, where one can be made.
+
+    Args:
+        module: What runs; without root, as the namespace's root.
+    """
     unshare = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
     if MARK in os.environ or not shutil.which("unshare"):
         return
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
-        command = [*unshare, sys.executable, "-m", "tests.chaos", *sys.argv[1:]]
+        command = [*unshare, sys.executable, "-m", module, *sys.argv[1:]]
         os.execvpe("unshare", command, {**os.environ, MARK: "1"})
 
 
@@ -45,10 +49,10 @@ class SmallDisk:
     def full(self, left_bytes: int) -> Iterator[None]:
         """No more than so many bytes are free; what is freed meanwhile is taken, too."""
         try:
-            self._leave(left_bytes)
+            self.leave(left_bytes)
             yield
         finally:
-            self._resize(self.size_bytes)
+            self.resize(self.size_bytes)
 
     def fill(self, seconds: float, left_bytes: int) -> None:
         """Be full for a while."""
@@ -56,13 +60,14 @@ class SmallDisk:
         with self.full(left_bytes):
             while time.monotonic() < end:
                 time.sleep(LOOK_SECONDS)
-                self._leave(left_bytes)
+                self.leave(left_bytes)
 
-    def _leave(self, left_bytes: int) -> None:
-        self._resize(shutil.disk_usage(self.path).used + left_bytes, check=False)
+    def leave(self, left_bytes: int) -> None:
+        """Become as small as leaves so many bytes free."""
+        self.resize(shutil.disk_usage(self.path).used + left_bytes, check=False)
 
-    def _resize(self, size_bytes: int, *, check: bool = True) -> None:
-        """Others write meanwhile: a size below what they use is refused."""
+    def resize(self, size_bytes: int, *, check: bool = True) -> None:
+        """Have another size. Others write meanwhile: a size below what they use is refused."""
         command = ["mount", "-o", f"remount,size={size_bytes // KIB}k", str(self.path)]
         subprocess.run(command, capture_output=True, check=check)
 

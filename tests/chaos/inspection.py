@@ -81,7 +81,7 @@ class Inspection:
             with suppress(FileNotFoundError):  # counts are replaced by others meanwhile
                 counted = {name: recount(self.service.store, name, self.damage) for name in STREAMS}
                 uncounted = sum(len(result.missing) for result in counted.values())
-                sums = all(not self._difference(name, result) for name, result in counted.items())
+                sums = all(not self.difference(name, result) for name, result in counted.items())
                 if sums and not pending and not uncounted:
                     return counted
                 print(f"  pending: {pending} jobs, {uncounted} pairs", flush=True)
@@ -190,8 +190,8 @@ class Inspection:
             return {}
         return {"scores": {**scores.json(), "corrections": None}, "drift": drift.json()}
 
-    def _difference(self, stream: str, result: Recount) -> str:
-        """How `/verification` differs from the recount; empty: not at all."""
+    def difference(self, stream: str, result: Recount) -> str:
+        """How `/verification` differs from a recount; empty: not at all."""
         methods = self._answers(stream).get("scores", {}).get("methods")
         if methods is None:
             return "nothing is answered"
@@ -222,7 +222,7 @@ class Inspection:
         for stream, result in counted.items():
             if before[stream] != self._answers(stream) or not before[stream]:
                 self.faults.append(f"{stream}: a reindex changed its scores or drift.")
-            if wrong := self._difference(stream, result):
+            if wrong := self.difference(stream, result):
                 self.faults.append(f"{stream}: scores are not those of a recount: {wrong}.")
             if answer.get(stream, {}).get("differing") != 0:
                 self.faults.append(f"reindex of {stream}: {status}, {str(answer)[:500]}.")

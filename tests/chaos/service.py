@@ -70,6 +70,11 @@ class Service:
         return self.place.data / "store"
 
     @property
+    def supervisor(self) -> int:
+        """Id of the process that starts again what died."""
+        return self.process.pid
+
+    @property
     def runs(self) -> bool:
         """Whether `echocast up` itself is there."""
         return self.process.poll() is None
@@ -156,27 +161,45 @@ def attacked(folder: Path, disk_bytes: int) -> Iterator[tuple[Service, SmallDisk
         folder: Of the log, the models and temporary files.
         disk_bytes: Size of the disk.
     """
-    models, temporary = registry(folder / "models", kernel=1, layers=2), folder / "temporary"
-    temporary.mkdir()
-    keys = {name: new_key("admin" if name == "inspector" else "submit", name) for name in CALLERS}
-    own = {"keys": ";".join(line for _, line in keys.values()), **SETTINGS}
-    with place(models, **own) as where, small_disk(where.data, disk_bytes) as disk:
-        where = replace(where, environment={**where.environment, "TMPDIR": str(temporary)})
-        with _up(where, folder / "service.log") as (process, url):
-            secrets = {name: secret for name, (secret, _) in keys.items()}
-            service = Service(where, url, process, secrets, folder / "service.log", temporary)
-            try:
-                yield service, disk
-            finally:
-                service.stop()
+    models = registry(folder / "models", kernel=1, layers=2)
+    with (
+        place(models, **SETTINGS) as where,
+        small_disk(where.data, disk_bytes) as disk,
+        running(where, folder, workers=2) as service,
+    ):
+        yield service, disk
 
 
 @contextmanager
-def _up(where: Place, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def running(where: Place, folder: Path, workers: int) -> Iterator[Service]:
+    """`echocast up` with keys at a place, once it is ready; it is stopped with the context.
+
+    Args:
+        where: Data folder and environment.
+        folder: Of the log and temporary files.
+        workers: How many.
+    """
+    temporary, log = folder / "temporary", folder / "service.log"
+    temporary.mkdir()
+    keys = {name: new_key("admin" if name == "inspector" else "submit", name) for name in CALLERS}
+    own = {"ECHOCAST_KEYS": ";".join(line for _, line in keys.values()), "TMPDIR": str(temporary)}
+    where = replace(where, environment={**where.environment, **own})
+    with _up(where, log, workers) as (process, url):
+        secrets = {name: secret for name, (secret, _) in keys.items()}
+        service = Service(where, url, process, secrets, log, temporary)
+        try:
+            yield service
+        finally:
+            service.stop()
+
+
+@contextmanager
+def _up(where: Place, log: Path, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = free_port("127.0.0.1")
+    arguments = ("--port", str(port), "--workers", str(workers))
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command("echocast.service.cli.main", "up", "--port", str(port), "--workers", "2"),
+            command("echocast.service.cli.main", "up", *arguments),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
