@@ -31,6 +31,7 @@ from echocast.model.training.step import Report
 from echocast.model.training.tensorboard import FOLDER, training_log
 from echocast.model.training.window_plan import gather
 from echocast.model.training.windows import WindowStore
+from tests.model.training import interrupted
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
 
@@ -172,40 +173,16 @@ def logged_losses(run):
     return EventAccumulator(str(run / FOLDER)).Reload().Scalars("loss/total")
 
 
-KILLED = """
-import json, os, signal, sys
-from pathlib import Path
-from echocast.model.training.sampler import Sampler
-from echocast.model.training.config import TrainingConfig
-from echocast.model.training.windows import WindowStore
-from echocast.model.training.prefetch import Loader
-from echocast.model.training.distributed import SINGLE
-from echocast.model.training.loop import train
-from echocast.model.training.run import Run
-from echocast.model.training.tensorboard import training_log
-config, folder = TrainingConfig.from_json(json.loads(sys.argv[1])), Path(sys.argv[3])
-run = Run(config, folder)
-run.resume()
-first, loader = run.step, Loader(Sampler([WindowStore.load(Path(sys.argv[2]))], config))
-with training_log(folder, first, SINGLE) as log:
-    for report in train(run, loader, save_every_seconds=0):
-        log(report, loader.waited_seconds)
-        if not first and report.step == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
 def test_a_process_killed_between_two_checkpoints_goes_on_to_the_same_weights(tmp_path):
     config, windows = replace(CONFIG, sampling=SCHEDULED), tmp_path / "windows"
     loader = Loader(Sampler([stored(windows)], config))
     whole = Run(config, tmp_path / "whole")
     losses = [report.loss for report in train(whole, loader)]
     words = [json.dumps(config.to_json()), str(windows), str(tmp_path / "killed")]
-    ends = [
-        subprocess.run([sys.executable, "-c", KILLED, *words], timeout=200, check=False).returncode
-        for _ in range(2)
-    ]
-    assert ends == [-signal.SIGKILL, 0]
+    command = [sys.executable, "-m", interrupted.__name__, *words]
+    assert subprocess.run(command, timeout=250, check=False).returncode == -signal.SIGKILL
+    assert Run.open(tmp_path / "killed").step < len(losses)
+    interrupted.go_on(config, windows, tmp_path / "killed")
     again = Run.open(tmp_path / "killed")
     for key, value in whole.averaged().state_dict().items():
         torch.testing.assert_close(again.average[key], value)
