@@ -42,7 +42,7 @@ from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.service.routes import forecast, models, nowcast, streams, system, verification
 from echocast.service.settings import ServiceSettings
-from echocast.service.streams.schemas import StreamDeclaration
+from echocast.service.streams.schemas import StreamChange, StreamDeclaration
 from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.scratch import Scratch
@@ -91,7 +91,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     problems.install(app, settings.retry_after_seconds)
     for router in ROUTERS:
         app.include_router(router)
-    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration)
+    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange)
     add_middleware(app, settings, metrics, open_to_all=not keys)
     return app
 
@@ -150,7 +150,11 @@ async def running(
     renderings = RenderingCache(renderers, limit, scratch)
     of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings)
     exposition = StreamExposition(
-        of_streams.stores, of_streams.sums, of_streams.floors, nowcasts.catalogue.registry.reader
+        of_streams.stores,
+        of_streams.sums,
+        of_streams.floors,
+        nowcasts.catalogue.registry.reader,
+        by_lead=settings.metrics_by_lead,
     )
     app.state.resources = Resources(
         settings,

@@ -111,6 +111,19 @@ Reader = Depends(require("read"))
 Submitter = Annotated[Key | None, Depends(require("submit"))]
 
 
+async def require_owner(key: Submitter) -> None:
+    """Refuse a key that is neither an admin's nor bound to the stream.
+
+    Raises:
+        MissingScope: It may use all streams, without being an admin's.
+    """
+    if key is not None and key.streams is None and not key.covers("admin"):
+        raise MissingScope(
+            "To delete a stream a key needs the scope 'admin', or must be bound to the stream"
+            f" (streams=NAME); this one has the scope '{key.scope}' and is bound to none."
+        )
+
+
 async def get_caller(key: Submitter) -> str:
     """Who asks, by the name of the key; empty where there are no keys."""
     return key.name if key else ""

@@ -6,7 +6,8 @@
         ├── RequestRefused         UnknownJob, UnknownParameter, UnknownFormat, NotAcceptable,
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
-        │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed
+        │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed,
+        │                          StreamPaused
         ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost,
         │                          Stopping
         └── StartRefused           the gateway must not start like this
@@ -49,6 +50,10 @@ class RequestRefused(ServiceError):
 
 class UnknownJob(RequestRefused):
     """No job has this id."""
+
+
+class StreamPaused(RequestRefused):
+    """The stream takes no frames until it is resumed."""
 
 
 class UnknownParameter(RequestRefused):

@@ -120,6 +120,10 @@ class ServiceSettings(WorkerSettings):
     uploads_at_a_time: int = Field(default=64, ge=0)
     """Uploads of one key (or address) that may arrive at the same time (count); 0: no limit."""
 
+    metrics_by_lead: bool = False
+    """Whether each lead time of a stream has series of its own at ``/metrics``; else all lead times
+    together have, ten times fewer."""
+
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("echocast", "model", "workers", "service", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = (
+    *("echocast", "model", "workers", "service", "deploy"),
+    *("pyproject.toml", "README.md", "LICENSE"),
+)
 BUILD_SDIST = "import sys, setuptools.build_meta as build; build.build_sdist(sys.argv[1])"
 PREDICT = """
 import sys
@@ -114,7 +118,9 @@ def shipped() -> set[str]:
     inner_files = {
         Path("echocast") / path.relative_to(ROOT) for top in inner for path in files(top)
     }
-    return {*map(str, inner_files), "echocast/__init__.py", "echocast/py.typed"}
+    names = (path.name for path in (ROOT / "deploy" / "prometheus" / "rules").iterdir())
+    rules = {f"echocast/service/metrics/rules/{name}" for name in names}  # behind a link
+    return {*map(str, inner_files), *rules, "echocast/__init__.py", "echocast/py.typed"}
 
 
 def files(folder: Path) -> list[Path]:
@@ -124,6 +130,17 @@ def files(folder: Path) -> list[Path]:
 def test_weights_and_scripts_of_the_engine_are_among_them() -> None:
     endings = {Path(name).suffix for name in shipped()}
     assert {".safetensors", ".lua", ".typed"} <= endings
+
+
+def test_an_installed_wheel_configures_prometheus(installed: Path, crowded: Path) -> None:
+    code = "from echocast.service.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = (sys.executable, "-c", code, "prometheus")
+    text = run(*command, cwd=crowded, env=environment)
+    (path,) = re.findall(r'^rule_files: \["(.+)"\]$', text, re.M)
+    names = sorted(path.name for path in (ROOT / "deploy" / "prometheus" / "rules").iterdir())
+    assert Path(path).is_relative_to(installed.resolve())
+    assert sorted(found.name for found in Path(path).parent.glob(Path(path).name)) == names
 
 
 def test_an_installed_wheel_predicts_beside_modules_of_our_folders_names(

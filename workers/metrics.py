@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
+from echocast import __version__
 from echocast.model.errors import is_out_of_memory
 from echocast.workers.jobs.job import Sweep
 
@@ -20,12 +22,25 @@ SWAPS = ("swapped", "refused")
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 
 
+def build_info(registry: CollectorRegistry | None = None) -> Gauge:
+    """The software that a process runs, as labels of a 1; like that of other exporters."""
+    info = Gauge(
+        "echocast_build_info",
+        "1, with the versions of Echocast and of Python that run.",
+        ("version", "python_version"),
+        registry=registry,
+    )
+    info.labels(__version__, platform.python_version()).set(1)
+    return info
+
+
 class WorkerMetrics:
     """The metrics of one worker, on a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        build_info(self.registry)
         self.jobs = self._counter("jobs", "Jobs this worker ended.", "status")
         self.errors = self._counter("job_errors", "Jobs that failed here, by reason.", "type")
         self.shortages = self._counter(

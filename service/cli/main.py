@@ -85,6 +85,23 @@ def _become(
 
 
 @app.command()
+def prometheus(
+    host: Host = None,
+    port: Port = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File with an API key of scope read, where there are keys.")
+    ] = None,
+) -> None:
+    """Print a configuration of Prometheus for `echocast up`, with the alert rules."""
+    from echocast.service.metrics.prometheus import configuration
+    from echocast.service.processes.listening import url_of
+
+    settings = _settings(host=host, port=port)
+    target = url_of(settings.host, settings.port).removeprefix("http://")
+    typer.echo(configuration(target, key_file), nl=False)
+
+
+@app.command()
 def nowcast(
     files: Annotated[
         list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)

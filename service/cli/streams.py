@@ -1,4 +1,4 @@
-"""Commands on streams: feed a directory, replay an archive, make the engine's sums again."""
+"""Commands on streams: feed, replay, pause and delete them, make the engine's sums again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,12 +31,56 @@ KeyFile = Annotated[
 ]
 Url = Annotated[str | None, typer.Option(help="Base URL of the service (default: this machine).")]
 FORECAST_SECONDS = 300.0
+Name = Annotated[str, typer.Argument(help="Name of the stream.")]
+
+of_one = typer.Typer(no_args_is_help=True, help="Pause, resume or delete a stream.")
 
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (watch, replay, reindex):
         app.command(rich_help_panel="Streams")(command)
+    app.add_typer(of_one, name="stream", rich_help_panel="Streams")
+
+
+@of_one.command()
+def pause(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
+    """Refuse frames of a stream, and have no alert about it, until it is resumed."""
+    with _feeder(name, url, key_file) as feeder:
+        feeder.pause(paused=True)
+    typer.echo(f"The stream {name!r} is paused.")
+
+
+@of_one.command()
+def resume(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
+    """Take frames of a stream again."""
+    with _feeder(name, url, key_file) as feeder:
+        feeder.pause(paused=False)
+    typer.echo(f"The stream {name!r} takes frames again.")
+
+
+@of_one.command()
+def delete(
+    name: Name,
+    url: Url = None,
+    key_file: KeyFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a stream with its frames, forecasts, scores and metrics."""
+    if not yes:
+        typer.confirm(f"Delete the stream {name!r} with all that is stored of it?", abort=True)
+    with _feeder(name, url, key_file) as feeder:
+        feeder.delete()
+    typer.echo(f"The stream {name!r} is deleted.")
+
+
+@contextmanager
+def _feeder(name: str, url: str | None, key_file: Path | None) -> Iterator[Feeder]:
+    from echocast.service.client.feed import Feeder
+    from echocast.service.settings import ServiceSettings
+
+    with _client(ServiceSettings(), url, key_file) as client:
+        yield Feeder(client, name, patience_seconds=0, say=_say)
 
 
 def watch(

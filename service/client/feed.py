@@ -55,6 +55,25 @@ class Feeder:
             answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
         return str(_checked(answer)["units"])
 
+    def pause(self, *, paused: bool) -> None:
+        """Pause the stream or resume it.
+
+        Raises:
+            FrameRefused: There is none, or the key may not.
+            ServiceAway: The service does not answer.
+        """
+        path = f"/streams/{self.stream}"
+        _checked(self._patiently("PATCH", path, json={"paused": paused}))
+
+    def delete(self) -> None:
+        """Delete the stream with all that is stored of it.
+
+        Raises:
+            FrameRefused: There is none, or the key may not.
+            ServiceAway: The service does not answer.
+        """
+        _checked(self._patiently("DELETE", f"/streams/{self.stream}"))
+
     def send(self, frames: Frames, *, replace: bool = False) -> dict[str, Any]:
         """Send one frame, as NetCDF in dBZ; the service's answer.
 
@@ -171,14 +190,19 @@ def one_by_one(frames: Frames) -> Iterator[Frames]:
 
 def _checked(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_success:
-        body: dict[str, Any] = answer.json()
+        body: dict[str, Any] = answer.json() if answer.content else {}
         return body
     if answer.is_server_error:  # nothing is wrong with the frame
         raise ServiceAway(f"The service failed: {_detail(answer)}")
-    rule = ""
-    if answer.headers.get("content-type", "").endswith("json"):
-        rule = str(answer.json().get("rule") or "")
-    raise FrameRefused(_detail(answer), rule)
+    raise FrameRefused(_detail(answer), _rule(answer))
+
+
+def _rule(answer: httpx.Response) -> str:
+    """The broken rule, or what kind of refusal it is; empty where the answer does not say so."""
+    if not answer.headers.get("content-type", "").endswith("json"):
+        return ""
+    body = answer.json()
+    return str(body.get("rule") or body.get("type", "").rpartition(":")[2])
 
 
 def _detail(answer: httpx.Response) -> str:

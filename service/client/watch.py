@@ -21,6 +21,7 @@ from echocast.workers.errors import shortage_of
 QUIET_SECONDS = 1.0  # a file that changed later than that may still be written to
 LOOK_AGAIN_SECONDS = 5.0  # where the system reports no change
 FUTURE = "future"  # a frame that is refused now, but not later
+PAUSED = "stream-paused"  # likewise
 IGNORED = (".part", ".tmp", ".partial", ".crdownload")
 
 Say = Callable[[str], None]
@@ -54,6 +55,7 @@ class Watcher:
         self._quiet = quiet_seconds
         self._units = units
         self._refused: set[str] = set()
+        self._waits = ""
 
     def run(self, stop: threading.Event) -> None:
         """Feed what is there and what comes, until ``stop`` is set."""
@@ -94,6 +96,9 @@ class Watcher:
         except FrameRefused as error:
             if error.rule == FUTURE:
                 return False
+            if error.rule == PAUSED:
+                self._wait(str(error))
+                return False
             self._say(f"{path.name} is refused: {error}")
             self._refused.add(identity)
             return False
@@ -105,9 +110,16 @@ class Watcher:
             if shortage_of(error) is None:
                 self._refused.add(identity)
             return False
+        self._waits = ""
         self._ledger.note(identity)
         self._say(f"{path.name}: {sent}")
         return True
+
+    def _wait(self, why: str) -> None:
+        """Say once why files wait, not at each file and look."""
+        if why != self._waits:
+            self._say(f"Files wait: {why}")
+            self._waits = why
 
     def _send(self, path: Path) -> str:
         answers = self._feeder.send_file(path, self._units)

@@ -85,6 +85,7 @@ TABLE: dict[type[Exception], Kind] = {
     RegistryChanged: Kind(412, "registry-changed", "The models have changed since"),
     RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
     RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),
+    errors.StreamPaused: Kind(409, "stream-paused", "The stream is paused"),
     StreamConflict: Kind(409, "stream-conflict", "It is there already, and differs"),
     ArchiveDamaged: Kind(410, "archive-damaged", "What is stored is damaged"),
     NotInArchive: Kind(410, "no-longer-stored", "No longer stored"),

@@ -57,14 +57,22 @@ class StreamExposition:
         sums: The engine's sums.
         floors: Below which dashboards show no score.
         registry: Knows how many lead times the champion forecasts.
+        by_lead: Whether each lead time has series of its own; else all together have.
     """
 
     def __init__(
-        self, stores: StreamStores, sums: CountSums, floors: SampleFloors, registry: RegistryReader
+        self,
+        stores: StreamStores,
+        sums: CountSums,
+        floors: SampleFloors,
+        registry: RegistryReader,
+        *,
+        by_lead: bool = False,
     ) -> None:
         self._stores = stores
         self._sums = sums
         self._registry = registry
+        self._by_lead = by_lead
         self._remembered: dict[str, StreamText] = {}
         self._lock = threading.Lock()
         self._fresh = CollectorRegistry()
@@ -124,7 +132,7 @@ class StreamExposition:
         known = self._remembered.get(name)
         if known and known.source == source:
             return known
-        metrics = families(self._stores, self._sums, stream, totals, leads)
+        metrics = families(self._stores, self._sums, stream, totals, leads, by_lead=self._by_lead)
         texts = {metric.name: _text(metric) for metric in metrics}
         return StreamText(source, texts)
 

@@ -18,6 +18,7 @@ from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.errors import EngineUnavailable
+from echocast.workers.metrics import build_info
 
 WORKER_PATIENCE_SECONDS = 2.0
 
@@ -36,7 +37,8 @@ def _scraped(
     parts = [metrics.exposition()]
     with contextlib.suppress(RedisError, EngineUnavailable):
         parts.append(streams())
-    here = "gateway", list(DAMAGE.counter.collect())  # of one family with those of the workers
+    own = (DAMAGE.counter, build_info())  # of one family with those of the workers
+    here = "gateway", [metric for one in own for metric in one.collect()]
     parts.append(joined([here, *metrics_of_workers(settings)]))
     return b"".join(parts)
 

@@ -8,8 +8,9 @@ window is a quotient of sums of ``increase(...)``; weather moves it, so alerts l
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import product
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -45,7 +46,11 @@ ROLES = (MODEL, CANARY, CHALLENGER, FALLBACK)
 OUTCOMES = ("hits", "misses", "false_alarms", "correct_negatives")
 DOUBTED = timedelta(hours=1)  # for which implausible frames are shown
 REFERENCE = timedelta(days=30)  # what today's intensities are compared with
+SOON = timedelta(hours=1)  # after it is valid: a frame that comes later is of a replay
+LOOKED_AT = 8  # frames of the newest day
+ALL_LEADS = "all"
 NAN = math.nan
+Groups = Mapping[str, Sequence[float]]  # lead times that are counted together, by their label
 GAUGES = {
     "missing_share": "Share of pixels that the radar did not look at, over a day.",
     "absent_frames": "Frames of a day's rhythm that did not come or were set aside.",
@@ -54,11 +59,18 @@ GAUGES = {
     "dbz_stability_index": "Population stability index of a day's reflectivity against 30 days.",
     "dbz_percentile_95": "Reflectivity in dBZ that 95 % of a day's pixels with echo do not reach.",
     "mean_speed_metres_per_second": "Mean speed of the rain between the two newest frames.",
+    "live": "1 where frames are expected; 0 where the stream is paused, new, or a replay.",
 }
 
 
 def families(
-    stores: StreamStores, sums: CountSums, stream: Stream, totals: Counts, usual_leads: int
+    stores: StreamStores,
+    sums: CountSums,
+    stream: Stream,
+    totals: Counts,
+    usual_leads: int,
+    *,
+    by_lead: bool,
 ) -> Iterator[Metric]:
     """All metrics of a stream that stay as they are until a frame or a count comes.
 
@@ -68,10 +80,12 @@ def families(
         stream: Which.
         totals: The stream's totals.
         usual_leads: Lead times of the model that serves; they are shown before they are counted.
+        by_lead: Whether each lead time has series of its own; else all together have.
     """
     methods, leads = _methods(stores, stream, totals), _leads(stream, totals, usual_leads)
-    yield _pixels(stream, totals, methods, leads)
-    yield _forecasts(stream, totals, [role for role in ROLES if role in methods], leads)
+    groups = {f"{lead:g}": [lead] for lead in leads} if by_lead else {ALL_LEADS: leads}
+    yield _pixels(stream, totals, methods, groups)
+    yield _forecasts(stream, totals, [role for role in ROLES if role in methods], groups)
     yield _storms(stream, totals)
     yield from _reliability(stream, totals, leads)
     yield _corrections(stream, sums)
@@ -88,34 +102,31 @@ def _methods(stores: StreamStores, stream: Stream, totals: Counts) -> Sequence[s
     return [method for method in METHODS if method not in of_it]
 
 
-def _pixels(
-    stream: Stream, totals: Counts, methods: Sequence[str], leads: Sequence[float]
-) -> Metric:
+def _pixels(stream: Stream, totals: Counts, methods: Sequence[str], groups: Groups) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verification_pixels",
         "Verified pixels by contingency class.",
         labels=("stream", "method", "threshold_dbz", "lead_minutes", "outcome"),
     )
-    counts = ContingencyCounts.of_named(totals, methods, STREAM_THRESHOLDS_DBZ, leads)
-    for name, cell in counts.to_named().items():
-        lead, method, threshold = name.split("|")
-        for outcome, pixels in zip(OUTCOMES, cell, strict=True):
-            family.add_metric((stream.name, method, threshold, lead, outcome), pixels)
+    for lead, leads in groups.items():
+        counts = ContingencyCounts.of_named(totals, methods, STREAM_THRESHOLDS_DBZ, leads)
+        for method, threshold in product(methods, STREAM_THRESHOLDS_DBZ):
+            table = counts.table(method, threshold)
+            for outcome in OUTCOMES:
+                labels = (stream.name, method, f"{threshold:g}", lead, outcome)
+                family.add_metric(labels, getattr(table, outcome))
     return family
 
 
-def _forecasts(
-    stream: Stream, totals: Counts, roles: Sequence[str], leads: Sequence[float]
-) -> Metric:
+def _forecasts(stream: Stream, totals: Counts, roles: Sequence[str], groups: Groups) -> Metric:
     family = CounterMetricFamily(
         "echocast_stream_verified_forecasts",
         "Forecasts that were compared with a frame, by the lead time compared.",
         labels=("stream", "role", "lead_minutes"),
     )
-    for role in roles:
-        for lead in leads:
-            count = sum(totals.get(f"{lead:g}|forecasts|{role}", ()))
-            family.add_metric((stream.name, role, f"{lead:g}"), count)
+    for role, (lead, leads) in product(roles, groups.items()):
+        count = sum(sum(totals.get(f"{minutes:g}|forecasts|{role}", ())) for minutes in leads)
+        family.add_metric((stream.name, role, lead), count)
     return family
 
 
@@ -219,7 +230,7 @@ def _skill(
 def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, float | None]:
     newest = stores.frames.newest_time(stream.name)
     if newest is None:
-        return {}
+        return {"live": 0.0}
     day = last_day(newest)
     header = stores.frames.header(stream.name, newest)
     first = max(day.first, stores.frames.oldest_time(stream.name) or day.first)
@@ -237,7 +248,17 @@ def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, 
         "dbz_stability_index": stability_index(today, reference),
         "dbz_percentile_95": percentile_dbz(today) if today else None,
         "mean_speed_metres_per_second": sums.speed(stream.name),
+        "live": float(not stream.paused and _came_soon(stores, stream, newest)),
     }
+
+
+def _came_soon(stores: StreamStores, stream: Stream, newest: datetime) -> bool:
+    """Whether a frame of the newest day came soon after it was valid; of a replay none does."""
+    times = stores.frames.times(stream.name, TimeSpan(newest - timedelta(days=1), newest))
+    looked_at = times[:: -max(1, len(times) // LOOKED_AT)]  # the newest first
+    headers = (stores.frames.header(stream.name, time) for time in looked_at)
+    soon = max(SOON, 3 * stream.step)
+    return any(header is not None and header.received - header.time <= soon for header in headers)
 
 
 def _leads(stream: Stream, vectors: Counts, count: int) -> Sequence[float]:

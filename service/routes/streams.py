@@ -17,6 +17,7 @@ from echocast.service.dependencies import (
     SentUpload,
     Submitter,
     count_submission,
+    require_owner,
     restore_plus,
     sent,
 )
@@ -29,6 +30,7 @@ from echocast.service.streams.schemas import (
     FrameView,
     NowcastList,
     PointForecast,
+    StreamChange,
     StreamDeclaration,
     StreamList,
     StreamVerification,
@@ -46,6 +48,7 @@ async def get_streams(resources: AppResources) -> Streams:
 
 
 Declaration = Annotated[StreamDeclaration, Depends(sent(StreamDeclaration))]
+Change = Annotated[StreamChange, Depends(sent(StreamChange))]
 AppStreams = Annotated[Streams, Depends(get_streams)]
 Time = Annotated[
     AwareDatetime,
@@ -83,6 +86,38 @@ async def list_streams(streams: AppStreams) -> StreamList:
 async def show_stream(name: str, streams: AppStreams) -> StreamView:
     """The state of one stream."""
     return await streams.view(name)
+
+
+@router.patch(
+    "/streams/{name}",
+    responses=refusals(401, 403, 404, 415),
+    openapi_extra=described(StreamChange),
+)
+async def change_stream(
+    name: str, streams: AppStreams, _: Submitter, body: Change, audit: Audit
+) -> StreamView:
+    """Pause a stream or resume it. A stream that is paused refuses frames, and no alert is about
+    it; what it has accepted is forecast, scored and served on.
+    """
+    view = await streams.change(name, body)
+    await audit.note("change-stream", stream=name, paused=body.paused)
+    return view
+
+
+@router.delete(
+    "/streams/{name}",
+    status_code=204,
+    response_class=Response,
+    dependencies=[Depends(require_owner)],
+    responses=refusals(401, 403, 404, 409),
+)
+async def delete_stream(name: str, streams: AppStreams, audit: Audit) -> None:
+    """Delete a stream with its frames, forecasts, scores and metrics. A key of scope admin may do
+    that, or one of scope submit that is bound to the stream. Nowcasts of it that wait or run are
+    cancelled. A stream that is declared under its name afterwards begins anew.
+    """
+    await streams.delete(name)
+    await audit.note("delete-stream", stream=name)
 
 
 @router.put(

@@ -15,6 +15,7 @@ from echocast.model.grid_difference import grid_note
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.stream_operations import packed_frame
 from echocast.service.decoding.uploads import Upload
+from echocast.service.errors import StreamPaused
 from echocast.service.streams.schemas import FrameView
 from echocast.workers.archive.frames_file import description_of
 from echocast.workers.jobs.queue import STREAM, Publisher
@@ -43,10 +44,13 @@ class FrameIntake:
         """Decode, check and store a frame; answer when it can't be lost any more.
 
         Raises:
+            StreamPaused: The stream takes no frames now.
+            UnknownStream: It was deleted meanwhile.
             InputError: The upload is unreadable, or is no frame of this stream and time.
             StreamConflict: Another frame of that time is there and must not be replaced.
             DiskFull: Too little space is left.
         """
+        check_not_paused(stream)
         await asyncio.to_thread(self.stores.files.check_space)
         await self._decode(stream, time, upload, variable)
         packed = packed_frame(upload.directory)
@@ -76,6 +80,7 @@ class FrameIntake:
         """The hash is computed here: a child that read a hostile file is not trusted."""
         description = json.loads(description_of(packed).read_bytes())
         grid = Grid.from_json(description["grid"])
+        check_not_paused(self.stores.streams.current(stream))
         origin = Origin.of_frame(grid, time, stream.step)
         origin = self.stores.streams.set_origin(stream, origin)
         place = origin.place(time, stream.step)
@@ -100,4 +105,17 @@ class FrameIntake:
             sha256=stored.sha256,
             outcome=outcome,  # type: ignore[arg-type]
             late=stored.late,
+        )
+
+
+def check_not_paused(stream: Stream) -> None:
+    """Refuse frames of a stream that is paused.
+
+    Raises:
+        StreamPaused: It is.
+    """
+    if stream.paused:
+        raise StreamPaused(
+            f"The stream {stream.name!r} is paused and takes no frames; resume it"
+            f" ('echocast stream resume {stream.name}') and send them again."
         )

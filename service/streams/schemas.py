@@ -85,6 +85,15 @@ class StreamDeclaration(BaseModel):
         return Stream(name, grid=self.grid.grid() if self.grid else None, **fields)
 
 
+class StreamChange(BaseModel):
+    """What is changed of a stream."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+
+    paused: bool
+    """Whether its frames are refused, and nobody is called when none come."""
+
+
 class ImplausibleFrame(Answer):
     """A frame that cannot follow those before it, and counts as missing."""
 
@@ -130,6 +139,8 @@ class StreamView(Answer):
     maximum_gap_minutes: float
     retention_gb: float | None
     """As declared; null: as much as the service allows each stream, see ``disk``."""
+    paused: bool
+    """Whether its frames are refused, and nobody is called when none come."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
     newest_frame: datetime | None
@@ -155,7 +166,8 @@ class StreamView(Answer):
         disk: DiskView | None,
     ) -> Self:
         """The view of a stream."""
-        fields = {name: value for name, value in stream.__dict__.items() if name != "grid"}
+        shown = stream.__dict__.keys() - {"grid", "generation"}
+        fields = {name: getattr(stream, name) for name in shown}
         shape = grid.shape if grid else None
         return cls(
             shape=shape,

@@ -22,6 +22,7 @@ from echocast.service.streams.schemas import (
     NowcastList,
     NowcastView,
     PointForecast,
+    StreamChange,
     StreamDeclaration,
     StreamList,
     StreamVerification,
@@ -38,6 +39,7 @@ from echocast.workers.streams.disk_use import DiskUse
 from echocast.workers.streams.drift import drift_state
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan
+from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
@@ -58,6 +60,7 @@ class Streams:
         sums: The engine's sums.
         engine: The connection they use.
         floors: Sizes below which a sample is small.
+        removal: Deletes them, and declares others after that.
         default_gb: GB that a stream may take which declares no limit.
     """
 
@@ -69,6 +72,7 @@ class Streams:
     sums: CountSums
     engine: EngineClient
     floors: SampleFloors
+    removal: StreamRemoval
     default_gb: float
 
     @classmethod
@@ -89,6 +93,7 @@ class Streams:
             sums=sums,
             engine=engine,
             floors=floors,
+            removal=StreamRemoval(stores, sums),
             default_gb=settings.stream_retention_gb,
         )
 
@@ -96,10 +101,28 @@ class Streams:
         """Declare a stream; its view and whether it is new.
 
         Raises:
-            StreamConflict: It was declared with another grid, step or unit.
+            StreamConflict: It was declared with another grid, step or unit, or is being deleted.
         """
-        _, new = await asyncio.to_thread(self.stores.streams.declare, body.stream(name))
+        _, new = await asyncio.to_thread(self.removal.declare, body.stream(name))
         return await self.view(name), new
+
+    async def change(self, name: str, body: StreamChange) -> StreamView:
+        """Pause a stream or resume it; its view.
+
+        Raises:
+            UnknownStream: There is none.
+        """
+        await asyncio.to_thread(self.stores.streams.pause, name, paused=body.paused)
+        return await self.view(name)
+
+    async def delete(self, name: str) -> None:
+        """Delete a stream with all that is stored of it.
+
+        Raises:
+            UnknownStream: There is none.
+            EngineUnavailable: The engine does not answer; nothing was deleted.
+        """
+        await asyncio.to_thread(self.removal.delete, name)
 
     async def stream(self, name: str) -> Stream:
         """The stream of that name.

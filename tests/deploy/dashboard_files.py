@@ -13,6 +13,7 @@ FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 METRIC = re.compile(r"\bechocast_[a-z0-9_]+")
 SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 UNUSED = {
+    "echocast_build_info": "versions of every process, to be joined with other metrics",
     "echocast_stream_paired_skill": "of a fixed day, for scripts; panels compute any window",
     "echocast_stream_frequency_bias": "of a fixed day, for scripts; panels compute any window",
 }

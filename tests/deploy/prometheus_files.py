@@ -29,8 +29,8 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def rule_tests() -> list[dict[str, Any]]:
-    """All expectations about alerts, of all unit tests of rules."""
-    files = sorted((PROMETHEUS / "tests").glob("*.yml"))
-    tests = [test for path in files for test in yaml.safe_load(path.read_text())["tests"]]
-    return [expected for test in tests for expected in test["alert_rule_test"]]
+def rule_tests(file: str) -> list[dict[str, Any]]:
+    """The unit tests of rules in a file."""
+    path = PROMETHEUS / "tests" / f"{file}.yml"
+    tests: list[dict[str, Any]] = yaml.safe_load(path.read_text())["tests"]
+    return tests

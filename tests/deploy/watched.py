@@ -81,8 +81,15 @@ def configuration(gateway: str) -> str:
 @contextmanager
 def prometheus(folder: Path, gateway: str) -> Iterator[Prometheus]:
     """Debian's Prometheus, with the shipped rules, looking at a gateway's ``host:port``."""
+    with prometheus_with(folder, configuration(gateway)) as watching:
+        yield watching
+
+
+@contextmanager
+def prometheus_with(folder: Path, configuration: str) -> Iterator[Prometheus]:
+    """Debian's Prometheus with a configuration."""
     path, port = folder / "prometheus.yml", free_port("127.0.0.1")
-    path.write_text(configuration(gateway))
+    path.write_text(configuration)
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [

@@ -152,8 +152,15 @@ class LocalFiles:
 
     def free_bytes(self) -> int:
         """Free space on the disk."""
+        return self._usage().free
+
+    def size_bytes(self) -> int:
+        """Space on the disk, free or not."""
+        return self._usage().total
+
+    def _usage(self) -> shutil._ntuple_diskusage:
         self.root.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self.root).free
+        return shutil.disk_usage(self.root)
 
     def bytes_to_free(self) -> int:
         """Bytes to remove so that there are spare ones, and work goes on."""

@@ -126,9 +126,19 @@ class CountSums:
 
     def forget(self, stream: str) -> None:
         """Forget all sums of a stream."""
+        self._delete(self._keys(stream) - {speed_key(stream)})
+
+    def remove(self, stream: str) -> None:
+        """Remove all that the engine has of a stream, but its jobs."""
+        self._delete(self._keys(stream))
+
+    def _keys(self, stream: str) -> set[str]:
         redis = self._engine.redis
-        keys = self._engine.call(lambda: list(redis.scan_iter(f"echocast:stream:{stream}:*")))
-        for key in set(keys) - {speed_key(stream)}:
+        return self._engine.call(lambda: set(redis.scan_iter(f"echocast:stream:{stream}:*")))
+
+    def _delete(self, keys: set[str]) -> None:
+        redis = self._engine.redis
+        for key in keys:
             self._engine.call(lambda key=key: redis.delete(key))  # type: ignore[misc]
 
     def _hash(self, key: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from echocast.model.inference.plausible_input import DEGRADED, plausible_input
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
+from echocast.workers.errors import UnknownStream
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.store import JobStore
@@ -120,8 +121,9 @@ class Forecasting:
 
         Raises:
             ContractViolation: The newest frame is gone.
+            UnknownStream: The stream was deleted.
         """
-        stream = self._stores.streams.stream(job.stream)
+        stream = self.stream_of(job)
         reference = job.forecast_reference_time
         origin = self._stores.streams.origin(stream.name)
         known = self._known(stream, reference, input_frames)
@@ -147,6 +149,17 @@ class Forecasting:
         fallback = fallback_forecast(frames, stream.step, leads, notes, reference)
         return JobInput(frames, notes, fallback)
 
+    def stream_of(self, job: Job) -> Stream:
+        """The stream of a job.
+
+        Raises:
+            UnknownStream: It was deleted, whether or not another one has its name.
+        """
+        stream = self._stores.streams.stream(job.stream)
+        if job.input_sha != _identity(stream, job.forecast_reference_time):
+            raise UnknownStream(f"The stream {stream.name!r} was deleted, and is another one now.")
+        return stream
+
     def _known(self, stream: Stream, reference: datetime, input_frames: int) -> set[datetime]:
         """Valid times of the frames that a nowcast may be made from."""
         reach = TimeSpan(
@@ -163,7 +176,11 @@ class Forecasting:
         """Issue the forecast of a stream's job; another worker's, if that was first.
 
         One forecast is served for each reference time, also where the champion changes meanwhile.
+
+        Raises:
+            UnknownStream: The stream was deleted.
         """
+        self.stream_of(job)
         issued = IssuedForecast(
             id=job.id,
             stream=job.stream,
@@ -197,7 +214,7 @@ def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobR
     """A job whose identity is the stream and the time: late frames make no second forecast."""
     reference = frame.time
     return JobRequest(
-        input_sha=hashlib.sha256(f"{stream.name}\n{reference.isoformat()}".encode()).hexdigest(),
+        input_sha=_identity(stream, reference),
         forecast_reference_time=reference,
         model_name="",
         model_version="",
@@ -205,6 +222,13 @@ def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobR
         stream=stream.name,
         frame_received=frame.received,
     )
+
+
+def _identity(stream: Stream, reference: datetime) -> str:
+    """Of a nowcast: another stream of the same name has others."""
+    parts = [stream.name, reference.isoformat()]
+    parts += [str(stream.generation)] if stream.generation else []
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _newest(stream: Stream, reference: datetime, known: Collection[datetime]) -> datetime:

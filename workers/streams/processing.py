@@ -29,6 +29,7 @@ from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
 from echocast.workers.streams.poison import Attempt, Attempts
+from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.retention import SCORED_FOR, Retention
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.shadow import ShadowPolicy
@@ -56,6 +57,7 @@ class StreamProcessing:
         jobs: Takes the nowcasts.
         attempts: Says which frames end their workers.
         retention: Removes what is too old or too much.
+        removal: Clears up after streams that were deleted.
     """
 
     stores: StreamStores
@@ -68,6 +70,7 @@ class StreamProcessing:
     jobs: JobStore
     attempts: Attempts
     retention: Retention
+    removal: StreamRemoval
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings, patience_seconds: float) -> Self:
@@ -95,6 +98,7 @@ class StreamProcessing:
             jobs=jobs,
             attempts=Attempts(engine, settings.maximum_attempts),
             retention=Retention(stores, scorer, settings.stream_retention_gb),
+            removal=StreamRemoval(stores, sums),
         )
 
     def close(self) -> None:
@@ -159,6 +163,7 @@ class StreamProcessing:
 
         Nothing is published while messages wait: they may be about just that work.
         """
+        self.removal.sweep()
         published = 0
         if self.engine.call(lambda: self.engine.redis.llen(STREAM)):
             return 0

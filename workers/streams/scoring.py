@@ -30,6 +30,7 @@ from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import HASH_LENGTH, CountKey, TimeSpan
 from echocast.workers.streams.plausibility import FrameExamination
 from echocast.workers.streams.stores import StreamStores
+from echocast.workers.streams.stream import Stream
 
 LONGEST_LEAD = timedelta(hours=24)
 log = logging.getLogger("echocast.streams")
@@ -116,28 +117,32 @@ class Scorer:
         return PendingCounts(expected, counted, keys)
 
     def score_span(self, stream: str, span: TimeSpan) -> int:
-        """Count and add what is missing in a span of valid times; how much could be counted."""
+        """Count and add what is missing in a span of valid times; how much could be counted.
+
+        Raises:
+            UnknownStream: There is none, or it was deleted meanwhile.
+        """
+        declared = self._stores.streams.stream(stream)
         pending = self.pending(stream, span)
-        if self._examine(stream, pending):
+        if self._examine(declared, pending):
             pending = self.pending(stream, span)
         counted = 0
-        for counts in self._count(stream, pending):
-            self._add(stream, counts, pending)
+        for counts in self._count(declared, pending):
+            self._add(declared, counts, pending)
             counted += len(counts)
         not_added = pending.valid - self._sums.added_pairs(stream, span)
         for counts in self.stored(pending, not_added):
-            self._add(stream, counts, pending)
+            self._add(declared, counts, pending)
         self._drop_outdated(stream, span, pending)
         return counted
 
-    def _examine(self, stream: str, pending: PendingCounts) -> bool:
+    def _examine(self, stream: Stream, pending: PendingCounts) -> bool:
         """Examine the frames that nothing was counted at; whether one of them is set aside."""
-        declared = self._stores.streams.stream(stream)
         counted = {key.valid_time for key in pending.counted}
         times = sorted({key.valid_time for key in pending.missing} - counted)
         for time in times:
-            self.examination.examine(declared, time)
-        return any(self._stores.frames.aside.get(stream, time) for time in times)
+            self.examination.examine(stream, time)
+        return any(self._stores.frames.aside.get(stream.name, time) for time in times)
 
     def stored(
         self, pending: PendingCounts, keys: Collection[CountKey]
@@ -148,13 +153,14 @@ class Scorer:
                 counts = self._stores.counts.counts(frame)
                 yield {k: counts[k.forecast_id] for k in sorted(chosen) if k.forecast_id in counts}
 
-    def _count(self, stream: str, pending: PendingCounts) -> Iterator[dict[CountKey, Counts]]:
+    def _count(self, stream: Stream, pending: PendingCounts) -> Iterator[dict[CountKey, Counts]]:
         """Count what is missing and write it, one frame after the other."""
-        for counts in self.count(stream, {k: pending.expected[k] for k in pending.missing}):
+        for counts in self.count(stream.name, {k: pending.expected[k] for k in pending.missing}):
             if counts:
+                self._stores.streams.current(stream)
                 time, frame_sha = next((key.valid_time, key.frame_sha) for key in counts)
                 by_forecast = {key.forecast_id: one for key, one in counts.items()}
-                self._stores.counts.put(stream, time, frame_sha, by_forecast)
+                self._stores.counts.put(stream.name, time, frame_sha, by_forecast)
                 yield counts
 
     def count(
@@ -191,18 +197,21 @@ class Scorer:
             counts = {**counts, **storms(frame.reflectivity_dbz, pixel_km)}
         return with_lead(counts, 0)
 
-    def _add(self, stream: str, counts: Mapping[CountKey, Counts], pending: PendingCounts) -> None:
+    def _add(
+        self, stream: Stream, counts: Mapping[CountKey, Counts], pending: PendingCounts
+    ) -> None:
         """Add counts to the sums, in place of those of frames that were replaced.
 
         A process that still has a replaced frame adds nothing.
         """
+        self._stores.streams.current(stream)
         for key, one in counts.items():
             earlier: tuple[str, Counts] | None = None
-            while pending.stands(key) or not self._is_replaced(stream, key):
-                frame_sha = self._sums.add(stream, key, one, earlier)
+            while pending.stands(key) or not self._is_replaced(stream.name, key):
+                frame_sha = self._sums.add(stream.name, key, one, earlier)
                 if frame_sha is None:
                     break
-                before = self._stores.counts.get(stream, replace(key, frame_sha=frame_sha))
+                before = self._stores.counts.get(stream.name, replace(key, frame_sha=frame_sha))
                 earlier = (frame_sha, before or {}) if frame_sha else None
 
     def _is_replaced(self, stream: str, key: CountKey) -> bool:

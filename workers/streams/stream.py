@@ -19,6 +19,7 @@ LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
+UNKNOWN_BEFORE = ("retention_gb", "paused", "generation")  # earlier versions know none of them
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Stream:
         auto_nowcast: Whether every new frame is forecast from.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
+        paused: Whether its frames are refused, and nobody is called when none come.
+        generation: How many streams of that name were deleted before it.
 
     Raises:
         ContractViolation: The name or a number is none that a stream can have.
@@ -49,6 +52,8 @@ class Stream:
     auto_nowcast: bool = True
     maximum_gap_minutes: float = 15.0
     retention_gb: float | None = None
+    paused: bool = False
+    generation: int = 0
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -115,13 +120,19 @@ class Stream:
                 f"Declarations of the stream {self.name!r} must be on the grid of the first, but"
                 f" {grid_difference(self.grid, other.grid)}."
             )
-        return replace(other, grid=self.grid or other.grid)
+        return replace(
+            other,
+            grid=self.grid or other.grid,
+            paused=self.paused,
+            generation=self.generation,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal stream back."""
         value = {**self.__dict__, "grid": self.grid.to_json() if self.grid else None}
-        if self.retention_gb is None:
-            del value["retention_gb"]  # earlier versions know none
+        for name in UNKNOWN_BEFORE:
+            if not value[name]:
+                del value[name]
         return value
 
     @classmethod

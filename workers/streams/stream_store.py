@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +18,29 @@ from echocast.workers.streams.paths import declaration_path, encoded, origin_pat
 from echocast.workers.streams.stream import Origin, Stream
 
 REMEMBERED = 256  # declarations and origins
+DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What stands in place of the declaration of a stream that was deleted.
+
+    Args:
+        stream: Its name.
+        generation: Of the stream that was deleted.
+        time: When, UTC.
+        complete: Whether nothing of it is left.
+    """
+
+    stream: str
+    generation: int
+    time: datetime
+    complete: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        about = {"generation": self.generation, "complete": self.complete}
+        return {DELETED: self.time.isoformat(), **about}
 
 
 class StreamStore:
@@ -34,6 +59,7 @@ class StreamStore:
 
         Raises:
             StreamConflict: It was declared with another grid, step or unit.
+            UnknownStream: It was deleted; see :meth:`declare_anew`.
         """
         path = declaration_path(stream.name)
         if self._files.create(path, encoded(stream.to_json())):
@@ -50,24 +76,84 @@ class StreamStore:
             self._files.put(path, encoded(valid.to_json()))
         return valid, False
 
+    def declare_anew(self, stream: Stream, before: Deletion) -> Stream:
+        """Declare a stream in place of one that was deleted; nothing of that one may be left."""
+        new = replace(stream, generation=before.generation + 1)
+        self._files.put(declaration_path(stream.name), encoded(new.to_json()))
+        return new
+
+    def pause(self, name: str, *, paused: bool) -> Stream:
+        """Pause a stream, or resume it.
+
+        Raises:
+            UnknownStream: There is none.
+        """
+        stream = replace(self.stream(name), paused=paused)
+        self._files.put(declaration_path(name), encoded(stream.to_json()))
+        return stream
+
+    def delete(self, name: str) -> Deletion:
+        """Delete a stream: from now on there is none, whatever is left of its files.
+
+        Raises:
+            UnknownStream: There is none.
+        """
+        deletion = Deletion(name, self.stream(name).generation, datetime.now(UTC))
+        self.note(deletion)
+        return deletion
+
+    def note(self, deletion: Deletion) -> None:
+        """Write how far a deletion is."""
+        self._files.put(declaration_path(deletion.stream), encoded(deletion.to_json()))
+
+    def deletion(self, name: str) -> Deletion | None:
+        """How far the deletion of a stream is; None where there is one, or never was any."""
+        try:
+            value = self._value(declaration_path(name))
+        except ValueError:  # who reads the declaration says that it is damaged
+            return None
+        if value is None or DELETED not in value:
+            return None
+        time = datetime.fromisoformat(value[DELETED])
+        return Deletion(name, value["generation"], time, value["complete"])
+
+    def deletions(self) -> Iterator[Deletion]:
+        """Deletions that may have left something."""
+        for name in self._files.folders("streams"):
+            deletion = self.deletion(name)
+            if deletion and not deletion.complete:
+                yield deletion
+
+    def current(self, stream: Stream) -> Stream:
+        """A stream as it is declared now.
+
+        Raises:
+            UnknownStream: It was deleted meanwhile, whether or not another one has its name.
+        """
+        now = self.stream(stream.name)
+        if now.generation != stream.generation:
+            raise UnknownStream(f"The stream {stream.name!r} was deleted, and is another one now.")
+        return now
+
     def stream(self, name: str) -> Stream:
         """The stream of that name.
 
         Raises:
-            UnknownStream: None was declared.
+            UnknownStream: None was declared, or it was deleted.
         """
         unknown = UnknownStream(f"There is no stream {name[:80]!r}; declare it first.")
         if not NAME.fullmatch(name):
             raise unknown
         value = self._value(declaration_path(name))
-        if value is None:
+        if value is None or DELETED in value:
             raise unknown
         return Stream.from_json(value)
 
     def names(self) -> list[str]:
         """All declared streams."""
         known = self._files.folders("streams")
-        return [name for name in known if self._files.version(declaration_path(name))]
+        declared = (name for name in known if self._files.version(declaration_path(name)))
+        return [name for name in declared if self.deletion(name) is None]
 
     def origin(self, name: str) -> Origin | None:
         """Grid and phase of the first frame, None before it came."""

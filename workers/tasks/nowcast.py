@@ -20,6 +20,7 @@ from echocast.workers.errors import (
     EngineUnavailable,
     OutOfMemory,
     Shortage,
+    UnknownStream,
     shortage_of,
 )
 from echocast.workers.inference.batcher import BatchItem
@@ -90,6 +91,9 @@ class _Run:
             raise  # nothing can be stored; the lease lapses and the job runs again
         except ClaimLost:
             log.info("Job %s was cancelled or given away.", self.job.id)
+        except UnknownStream as error:
+            log.info("Job %s is cancelled: %s", self.job.id, error)
+            self._end("cancelled")
         except DeadlinePassed as error:
             self._end("expired", error=JobError("deadline", str(error)).__dict__)
         except Exception as error:
@@ -124,6 +128,8 @@ class _Run:
 
     def _forecast(self) -> ForecastStream:
         with self._phase("load"):
+            if self.job.stream:  # before a model is loaded for nothing
+                self.context.streams.forecasting.stream_of(self.job)
             model = self._model()
             job_input = self._input(model)
         if job_input.without_network is not None:

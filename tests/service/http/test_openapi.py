@@ -18,7 +18,7 @@ from echocast.service.http.problems import TABLE
 from tests.service.bodies import JSON, is_problem, netcdf, post_json
 from tests.service.real_processes import Gateway, engine, gateway, place, pretend_worker
 
-METHODS = ("get", "put", "post", "delete")
+METHODS = ("get", "put", "patch", "post", "delete")
 TIME = "2025-07-01T12:00:00Z"
 ODD = ("", "0.5", "nonsense", "x" * 300, "\x00", "é", "-1", "1e999", TIME)
 BODIES = (b"", b"{}", b"[]", b"null", b"\xff", b'{"a": 1, "a": 2}', b"[" * 3000, b"{")
@@ -85,7 +85,7 @@ def description(door: Gateway) -> dict[str, Any]:
     return dict(answer.json())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names(door: Gateway) -> dict[str, str]:
     """A value of each parameter of a path that exists."""
     door.client.put("/streams/walked", json={"step_minutes": 5}).raise_for_status()

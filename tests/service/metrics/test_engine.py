@@ -54,5 +54,6 @@ def test_of_an_engine_that_is_away_only_that_is_said(tmp_path: Path) -> None:
         archive = Archive(where.data / "store")
         gauges = {m.name: m.samples[0].value for m in EngineCollector(store, archive, 7).collect()}
         store.close()
-    assert gauges.pop("echocast_disk_free_bytes") > 0
+    free = gauges.pop("echocast_disk_free_bytes")
+    assert 0 < free <= gauges.pop("echocast_disk_size_bytes")
     assert gauges == {"echocast_disk_floor_bytes": 7, "echocast_engine_reachable": 0}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import re
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,8 +20,9 @@ from echocast.service.streams.sample_floors import SampleFloors
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from tests.service.real_processes import engine, place
-from tests.workers.streams.stream_bench import START, STEP, Bench
+from tests.workers.streams.stream_bench import START, STEP, Bench, stream_frame
 
+SERIES_OF_A_STREAM = 300
 CLOCKS = ("silence_seconds", "forecast_age_seconds")  # go on while nothing happens
 
 
@@ -30,8 +34,11 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClien
         client.close()
 
 
-def exposition_of(bench: Bench, floors: SampleFloors | None = None) -> StreamExposition:
-    return StreamExposition(bench.stores, bench.sums, floors or SampleFloors(), RegistryReader())
+def exposition_of(
+    bench: Bench, floors: SampleFloors | None = None, *, by_lead: bool = False
+) -> StreamExposition:
+    some = floors or SampleFloors()
+    return StreamExposition(bench.stores, bench.sums, some, RegistryReader(), by_lead=by_lead)
 
 
 def lines_of(exposition: StreamExposition) -> list[str]:
@@ -154,3 +161,69 @@ def test_a_challenger_is_methods_from_its_first_forecast_on(
     lines = [line for line in lines_of(exposition) if 'method="challenger"' in line]
     assert lines
     assert all(line.endswith(" 0.0") for line in lines)
+
+
+def test_series_of_a_stream_are_few_and_those_of_leads_are_asked_for(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, connection, "counted")
+    bench.put(0, 0)
+    bench.put(1, 1)
+    bench.issue(0)
+    bench.score()
+    pooled, by_lead = (
+        [line for line in lines_of(exposition_of(bench, by_lead=each)) if '"counted"' in line]
+        for each in (False, True)
+    )
+    methods, thresholds, outcomes, leads, roles = 6, 4, 4, 10, 3
+    pixels, forecasts = methods * thresholds * outcomes, roles
+    others = len(pooled) - pixels - forecasts
+    assert len(pooled) <= SERIES_OF_A_STREAM
+    assert len(by_lead) == leads * (pixels + forecasts) + others
+    assert counter_sums(pooled) == counter_sums(by_lead)
+    assert not [line for line in by_lead if 'lead_minutes="all"' in line]
+
+
+def counter_sums(lines: list[str]) -> dict[str, float]:
+    """Of counters that have a lead time, over all of it."""
+    sums: dict[str, float] = {}
+    for line in lines:
+        name, _, value = line.rpartition(" ")
+        if "lead_minutes" in name:
+            without = re.sub(r'lead_minutes="[^"]+",?', "", name)
+            sums[without] = sums.get(without, 0.0) + float(value)
+    assert sum(sums.values()) > 0
+    return sums
+
+
+def test_a_stream_is_live_where_frames_come_soon_and_it_is_not_paused(
+    connection: EngineClient, tmp_path: Path
+) -> None:
+    replayed, live = (Bench(tmp_path, connection, name) for name in ("replayed", "live"))
+    exposition = exposition_of(live)
+
+    def shown() -> set[str]:
+        return {line for line in lines_of(exposition) if line.startswith("echocast_stream_live{")}
+
+    def values(first: int, second: int) -> set[str]:
+        both = {"live": first, "replayed": second}
+        return {f'echocast_stream_live{{stream="{n}"}} {v:.1f}' for n, v in both.items()}
+
+    assert shown() == values(0, 0)  # new
+    late = datetime.now(UTC)
+    for slot in range(20):
+        frame = stream_frame(slot, slot)
+        header = dataclasses.replace(frame.header, received=late)
+        replayed.stores.frames.put(
+            "replayed", dataclasses.replace(frame, header=header), replace=True
+        )
+        live.put(slot, slot)
+    assert shown() == values(1, 0)
+    frame = stream_frame(20, 20)  # sent after an outage, with what was missed
+    header = dataclasses.replace(frame.header, received=frame.header.time + timedelta(hours=5))
+    live.stores.frames.put("live", dataclasses.replace(frame, header=header), replace=True)
+    assert shown() == values(1, 0)
+    live.stores.streams.pause("live", paused=True)
+    assert shown() == values(0, 0)
+    live.stores.streams.pause("live", paused=False)
+    assert shown() == values(1, 0)

@@ -31,7 +31,7 @@ def six_in_twelve_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
 
 @pytest.fixture(scope="module")
 def served(six_in_twelve_out: Place) -> Iterator[httpx.Client]:
-    with gateway(six_in_twelve_out) as gate:
+    with gateway(six_in_twelve_out, metrics_by_lead="true") as gate:
         eventually(lambda: gate.client.get("/readyz").status_code == 200)
         yield gate.client
 
@@ -110,7 +110,7 @@ def test_every_lead_is_counted(fed: httpx.Client, six_in_twelve_out: Place) -> N
     assert agree(six_in_twelve_out, NAME)
 
 
-def test_metrics_show_all_twelve_leads(fed: httpx.Client) -> None:
+def test_metrics_by_lead_show_all_twelve(fed: httpx.Client) -> None:
     text = fed.get("/metrics").text
     for lead in range(5, 65, 5):
         sample = f'lead_minutes="{lead}",role="model",stream="{NAME}"'

@@ -1,0 +1,65 @@
+"""A configuration of Prometheus for ``echocast up``: our alert rules, and where to scrape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from echocast.service.errors import StartRefused
+
+SCRAPE_SECONDS: Final = 15
+
+
+def configuration(target: str, key_file: Path | None = None) -> str:
+    """The configuration, as YAML.
+
+    Args:
+        target: ``host:port`` of the gateway, which tells of its workers too.
+        key_file: Holds an API key of scope ``read``; None: the service has no keys.
+
+    Raises:
+        StartRefused: The alert rules were not installed.
+    """
+    key = "" if key_file is None else KEY.format(file=json.dumps(str(key_file.resolve())))
+    return TEMPLATE.format(
+        seconds=SCRAPE_SECONDS,
+        rules=json.dumps(str(rules_folder() / "*.yml")),
+        target=json.dumps(target),
+        key=key,
+    )
+
+
+def rules_folder() -> Path:
+    """Where the alert rules lie: in the installed package, or in the checkout.
+
+    Raises:
+        StartRefused: They were not installed.
+    """
+    folder = Path(__file__).with_name("rules").resolve()
+    if not folder.is_dir():
+        raise StartRefused(
+            f"The alert rules were not installed: there is no {folder}. Take those of"
+            " deploy/prometheus/rules in the source tree."
+        )
+    return folder
+
+
+TEMPLATE: Final = """\
+# Prometheus for `echocast up` on this machine, written by `echocast prometheus`.
+global:
+  scrape_interval: {seconds}s
+  evaluation_interval: {seconds}s
+
+rule_files: [{rules}]
+
+scrape_configs:
+  - job_name: echocast
+    scrape_timeout: 10s
+    static_configs:
+      - targets: [{target}]
+{key}"""
+KEY: Final = """\
+    authorization:
+      credentials_file: {file}
+"""

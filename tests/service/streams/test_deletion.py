@@ -1,0 +1,334 @@
+"""Streams can be paused and deleted; of a deleted one nothing is left, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from echocast.model.errors import ContractViolation
+from echocast.service.auth.keys import new_key
+from echocast.workers.errors import StreamConflict, UnknownStream
+from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.streams.removal import FOLDERS
+from echocast.workers.streams.stream import Stream
+from tests.service.bodies import is_problem
+from tests.service.real_processes import (
+    Place,
+    engine,
+    eventually,
+    gateway,
+    place,
+    pretend_worker,
+    worker,
+)
+from tests.service.streams.stream_feed import (
+    agree,
+    all_scored,
+    declare,
+    feed,
+    frame_bytes,
+    put,
+    references,
+    time_of,
+)
+
+SWEEP = {"stream_sweep_seconds": "1"}
+KILLED_WHILE_DELETING = """
+import os, signal, sys
+from pathlib import Path
+from echocast.workers.archive.files import LocalFiles
+from echocast.workers.settings import WorkerSettings
+from echocast.workers.streams.processing import StreamProcessing
+
+deletes = []
+real = LocalFiles.delete
+def delete(files, path):
+    deletes.append(path)
+    if len(deletes) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(files, path)
+LocalFiles.delete = delete
+settings = WorkerSettings.model_validate({"data_dir": Path(sys.argv[1])})
+StreamProcessing.from_settings(settings, 5).removal.delete("radar")
+"""
+
+
+@pytest.fixture
+def streams(models: Path) -> Iterator[tuple[Place, httpx.Client, ExitStack]]:
+    """A service whose worker comes later."""
+    with place(models, **SWEEP) as where, engine(where), ExitStack() as stack:
+        pretend_worker(where, seconds=5)
+        gate = stack.enter_context(gateway(where))
+        yield where, gate.client, stack
+
+
+def left(where: Place, name: str = "radar") -> list[str]:
+    """Files of a stream, but for what says that it was deleted; and keys of the engine."""
+    store = where.data / "store"
+    files = [p for folder in FOLDERS for p in (store / folder / name).rglob("*") if p.is_file()]
+    jobs = where.store()
+    keys = list(jobs.engine.redis.scan_iter(f"*stream*{name}*"))
+    jobs.close()
+    return [str(p) for p in files if p.name != "stream.json"] + keys
+
+
+def shown(client: httpx.Client, name: str = "radar") -> bool:
+    return f'stream="{name}"' in client.get("/metrics").text
+
+
+def test_a_deleted_stream_leaves_nothing_and_the_next_of_its_name_begins_anew(
+    streams: tuple[Place, httpx.Client, ExitStack],
+) -> None:
+    where, client, stack = streams
+    stack.enter_context(worker(where))
+    feed(client, "radar", range(3))
+    eventually(all_scored(where, "radar", 3))
+    assert left(where)
+    assert shown(client)
+    assert client.delete("/streams/radar").status_code == 204
+    assert left(where) == []
+    for answer in (
+        client.get("/streams/radar"),
+        client.get("/streams/radar/latest"),
+        client.delete("/streams/radar"),
+        client.patch("/streams/radar", json={"paused": True}),
+        put(client, "radar", 3),
+    ):
+        is_problem(answer, 404, "unknown-stream")
+    assert client.get("/streams").json() == {"streams": []}
+    assert not shown(client)
+    assert declare(client, "radar", units="dBZ", step_minutes=10).status_code == 201
+    assert client.delete("/streams/radar").status_code == 204
+    feed(client, "radar", range(3))  # the same frames: other nowcasts
+    eventually(all_scored(where, "radar", 3))
+    assert agree(where, "radar")
+    assert references(client, "radar") == [time_of(slot) for slot in range(3)]
+
+
+@pytest.mark.parametrize("deletes", [1, 4])
+def test_a_deletion_that_is_killed_is_finished_by_a_worker(
+    streams: tuple[Place, httpx.Client, ExitStack], deletes: int
+) -> None:
+    where, client, stack = streams
+    declare(client, "radar")
+    for slot in range(4):
+        assert put(client, "radar", slot).status_code == 201
+    command = [sys.executable, "-c", KILLED_WHILE_DELETING, str(where.data), str(deletes)]
+    done = subprocess.run(command, check=False, env={**where.environment}, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert left(where)
+    is_problem(client.get("/streams/radar"), 404, "unknown-stream")
+    assert not shown(client)
+    jobs = where.store()
+    jobs.engine.redis.delete("echocast:stream-removal:radar")  # as a minute later
+    jobs.close()
+    stack.enter_context(worker(where))
+    eventually(lambda: left(where) == [])
+
+
+def test_nowcasts_of_a_deleted_stream_are_cancelled(
+    streams: tuple[Place, httpx.Client, ExitStack],
+) -> None:
+    where, client, stack = streams
+    declare(client, "radar")
+    assert put(client, "radar", 0).status_code == 201
+    processing = StreamProcessing.from_settings(where.settings, 5)
+    try:
+        stream = processing.stores.streams.stream("radar")
+        (time,) = processing.forecasting.missing_nowcasts(stream, span_of(0))
+        processing.forecasting.request_nowcast(stream, time)
+        assert client.delete("/streams/radar").status_code == 204
+        before = [f"/nowcast/{job}" for job in jobs_of(where)]  # of the champion and the canary
+        assert declare(client, "radar").status_code == 201
+        assert put(client, "radar", 0).status_code == 201
+        stack.enter_context(worker(where))
+        eventually(lambda: references(client, "radar") == [time_of(0)])
+        eventually(lambda: not [job for job in before if status(client, job) in WAITING])
+        assert [status(client, job) for job in before] == ["cancelled"] * len(before)
+    finally:
+        processing.close()
+
+
+WAITING = ("accepted", "queued", "running")
+
+
+def status(client: httpx.Client, job: str) -> str:
+    return str(client.get(job).json()["status"])
+
+
+def span_of(slot: int) -> Any:
+    from datetime import datetime
+
+    from echocast.workers.streams.paths import TimeSpan
+
+    time = datetime.fromisoformat(time_of(slot))
+    return TimeSpan(time, time)
+
+
+def jobs_of(where: Place) -> set[str]:
+    store = where.store()
+    keys = {key.split(":")[2] for key in store.engine.redis.scan_iter("echocast:job:*")}
+    store.close()
+    return keys
+
+
+def test_what_began_before_a_deletion_writes_nothing_into_the_next_stream(
+    streams: tuple[Place, httpx.Client, ExitStack],
+) -> None:
+    where, client, _ = streams
+    processing = StreamProcessing.from_settings(where.settings, 5)
+    try:
+        store = processing.stores.streams
+        declare(client, "radar")
+        before = store.stream("radar")
+        assert store.current(before) == before
+        processing.removal.delete("radar")
+        with pytest.raises(UnknownStream):
+            store.current(before)
+        declare(client, "radar")
+        with pytest.raises(UnknownStream, match="another one"):
+            store.current(before)
+        assert store.stream("radar").generation == 1
+    finally:
+        processing.close()
+
+
+def test_two_processes_do_not_clear_up_after_one_stream(
+    streams: tuple[Place, httpx.Client, ExitStack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, client, _ = streams
+    declare(client, "radar")
+    monkeypatch.setattr("echocast.workers.streams.removal.PATIENCE_SECONDS", 0.1)
+    processing = StreamProcessing.from_settings(where.settings, 5)
+    try:
+        with (
+            processing.removal._turn("radar"),
+            pytest.raises(StreamConflict, match="try again"),
+        ):
+            processing.removal.delete("radar")
+        assert client.get("/streams/radar").status_code == 200
+    finally:
+        processing.close()
+
+
+def test_without_the_engine_nothing_is_deleted(models: Path) -> None:
+    with place(models) as where:
+        with engine(where), gateway(where) as gate:
+            declare(gate.client, "radar")
+        with gateway(where) as gate:
+            is_problem(gate.client.delete("/streams/radar"), 503, "engine-unreachable")
+            assert gate.client.get("/streams/radar").status_code == 200
+
+
+def test_an_admin_deletes_every_stream_and_others_their_own(models: Path) -> None:
+    secrets, lines = {}, []
+    for name, scope, options in (
+        ("admin", "admin", ""),
+        ("owner", "submit", "streams=north"),
+        ("feeder", "submit", ""),
+        ("reader", "read", "streams=north"),
+        ("other", "submit", "streams=south"),
+    ):
+        secrets[name], line = new_key(scope, f"{name} {options}".strip())
+        lines.append(line)
+    with place(models) as where, engine(where), gateway(where, keys=";".join(lines)) as gate:
+
+        def delete(name: str, who: str) -> httpx.Response:
+            return gate.client.delete(f"/streams/{name}", headers={"X-API-Key": secrets[who]})
+
+        for name in ("north", "south"):
+            headers = {"X-API-Key": secrets["admin"]}
+            gate.client.put(f"/streams/{name}", json={"step_minutes": 5}, headers=headers)
+        for who in ("feeder", "reader", "other"):
+            is_problem(delete("north", who), 403, "missing-scope")
+        owner = {"X-API-Key": secrets["owner"]}
+        paused = gate.client.patch("/streams/north", json={"paused": True}, headers=owner)
+        assert (paused.status_code, paused.json()["paused"]) == (200, True)
+        assert delete("north", "owner").status_code == 204
+        assert delete("south", "admin").status_code == 204
+        text = (where.data / "audit" / "audit.jsonl").read_text()
+    noted = [json.loads(line) for line in text.splitlines()]
+    assert [(one["what"], one["who"], one["stream"]) for one in noted[2:]] == [
+        ("change-stream", "owner", "north"),
+        ("delete-stream", "owner", "north"),
+        ("delete-stream", "admin", "south"),
+    ]
+    assert noted[2]["paused"] is True
+
+
+def test_a_paused_stream_refuses_frames_until_it_is_resumed(door: Any) -> None:
+    client, name = door.client, "in-maintenance"
+    declare(client, name)
+    assert put(client, name, 0).status_code == 201
+    assert client.patch(f"/streams/{name}", json={"paused": True}).json()["paused"] is True
+    refused = put(client, name, 1)
+    is_problem(refused, 409, "stream-paused")
+    assert "echocast stream resume" in refused.json()["detail"]
+    assert declare(client, name, retention_days=3).json()["paused"] is True
+    assert client.get(f"/streams/{name}").json()["newest_frame"] == time_of(0)
+    assert client.patch(f"/streams/{name}", json={"paused": False}).json()["paused"] is False
+    assert put(client, name, 1).status_code == 201
+
+
+def test_a_watched_folder_waits_while_its_stream_is_paused(door: Any, tmp_path: Path) -> None:
+    from contextlib import closing
+
+    from echocast.service.client.feed import Feeder
+    from echocast.service.client.ledger import Ledger
+    from echocast.service.client.watch import Watcher
+
+    said: list[str] = []
+    (tmp_path / "incoming").mkdir()
+    feeder = Feeder(door.client, "watched-and-paused", patience_seconds=5)
+    feeder.declare(5)
+    feeder.pause(paused=True)
+    for slot in range(2):
+        (tmp_path / "incoming" / f"{slot}.nc").write_bytes(frame_bytes(slot))
+    with closing(Ledger(tmp_path / "ledger", tmp_path / "incoming", "x")) as ledger:
+        watcher = Watcher(feeder, ledger, tmp_path / "incoming", said.append, 0)
+        assert (watcher.feed_all(), watcher.feed_all()) == (0, 0)
+        assert len(said) == 1
+        assert "paused" in said[0]
+        feeder.pause(paused=False)
+        assert watcher.feed_all() == 2
+
+
+def test_the_command_line_pauses_resumes_and_deletes(door: Any) -> None:
+    declare(door.client, "by-command")
+
+    def command(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "echocast.service.cli.main", "stream", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return f"{done.returncode} {done.stdout}"
+
+    url = ("--url", door.url)
+    assert command("pause", "by-command", *url).startswith("0 ")
+    assert door.client.get("/streams/by-command").json()["paused"] is True
+    assert command("resume", "by-command", *url).startswith("0 ")
+    assert door.client.get("/streams/by-command").json()["paused"] is False
+    assert command("delete", "by-command", *url).startswith("1 ")  # nobody said yes
+    assert command("delete", "by-command", "--yes", *url).startswith("0 ")
+    assert door.client.get("/streams/by-command").status_code == 404
+
+
+def test_declarations_say_only_what_earlier_versions_know() -> None:
+    """So that those read what this one writes, until somebody pauses or deletes."""
+    plain = Stream("radar", 5.0)
+    assert not {"paused", "generation"} & plain.to_json().keys()
+    changed = Stream("radar", 5.0, paused=True, generation=2)
+    assert Stream.from_json(changed.to_json()) == changed
+    with pytest.raises(ContractViolation):
+        Stream("Radar", 5.0)
