@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import numpy as np
 import pytest
 
 from echocast.model.drift import indicators, messages
+from echocast.model.drift.blocks import BLOCK
+from echocast.model.drift.detector import PARAMETERS
 from echocast.model.formats.readers import read_netcdf
 from echocast.model.frames import Frames, Grid
 from echocast.model.plotting.methods import COLOURS
+from echocast.service.streams.sample_floors import SampleFloors
 from tests.deploy.dashboard_files import (
     FOLDER,
     UNUSED,
@@ -31,6 +35,8 @@ from tests.deploy.prometheus_files import RUNBOOK, rules
 from tests.deploy.replay import BLOCK_SECONDS, CHARTED, FRAMES, STREAM, Watch, watched_replay
 
 BOARDS = dashboards()
+SKILL = BOARDS["skill.json"]
+SKILL_FROM = "after about 10 blocks of 6 h with rain, 2.5 days"
 PANELS = [
     pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']}")
     for name, board in BOARDS.items()
@@ -58,7 +64,7 @@ def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults["unit"]
     assert defaults["thresholds"]["steps"]
-    assert defaults["noValue"] == "n/a"
+    assert re.match("(after|once) .{6,}", defaults["noValue"]), "from when on it has numbers"
     if panel["type"] == "timeseries":
         assert defaults["custom"]["spanNulls"] is False, "a gap is a gap"
 
@@ -183,8 +189,22 @@ def test_a_tile_below_its_floor_is_grey_and_shows_its_n() -> None:
     assert re.search(r"or sum by \(\).*\* NaN$", value["expr"])
     special = tile["fieldConfig"]["defaults"]["mappings"][0]
     assert special["options"]["match"] == "null+nan"
-    assert special["options"]["result"] == {"text": "n/a", "color": "#8E8E8E"}
+    assert special["options"]["result"] == {"text": SKILL_FROM, "color": "#8E8E8E"}
     assert [one["legendFormat"] for one in n] == ["pixels n", "blocks n", "storms n"]
+
+
+def test_what_is_empty_says_from_when_on_it_has_numbers() -> None:
+    """By the floors that hold where nobody set others; a block has six hours."""
+    texts = {p["title"]: p["fieldConfig"]["defaults"]["noValue"] for p in panels(SKILL)}
+    floors = sorted({series.floor for series in PARAMETERS.series.values()})
+    days = [f"{floor * BLOCK / timedelta(days=1):g}" for floor in floors]
+    assert (SampleFloors().blocks, floors) == (10, [20, 30])
+    assert f"{SampleFloors().blocks * BLOCK / timedelta(days=1):g} days" in SKILL_FROM
+    assert [title for title, text in texts.items() if text == SKILL_FROM] == [
+        title for title in texts if re.match("Paired skill|CSI of|Frequency bias", title)
+    ]
+    (drift,) = (text for title, text in texts.items() if title.startswith("Drift charts"))
+    assert drift == f"after 20 to 30 blocks of 6 h with rain, {days[0]} to {days[1]} days"
 
 
 def test_dashboards_have_addresses_and_can_be_edited() -> None:
