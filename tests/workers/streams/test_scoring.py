@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.errors import UnknownStream
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import differing, reindex, stored
+from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.stream import Stream
 from tests.workers.streams.stream_bench import ALL, START, Bench
 
@@ -72,15 +74,33 @@ def test_a_worker_with_an_old_frame_in_hand_adds_nothing(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
     pending = bench.scorer.pending("radar", ALL)
-    counted = list(bench.scorer._count("radar", pending))
+    counted = list(bench.scorer._count(bench.stream, pending))
     assert counted
     bench.put(1, seed=6)
     for counts in counted:
-        bench.scorer._add("radar", counts, pending)
+        bench.scorer._add(bench.stream, counts, pending)
     assert bench.sums.over("radar", ALL) == {}
     bench.score()
     assert bench.agrees()
     assert bench.sums.corrections("radar") == 0
+
+
+def test_a_worker_that_scores_a_stream_while_it_is_deleted_writes_nothing_more(
+    bench: Bench,
+) -> None:
+    bench.issue(0)
+    bench.put(1, seed=5)
+    pending = bench.scorer.pending("radar", ALL)
+    removal = StreamRemoval(bench.stores, bench.sums)
+    counting = bench.scorer.count("radar", pending.expected)
+    counts = next(counting)
+    removal.delete("radar")
+    for again in (False, True):
+        with pytest.raises(UnknownStream):
+            bench.scorer._add(bench.stream, counts, pending)
+        assert bench.sums.totals("radar") == {}
+        if not again:
+            removal.declare(bench.stream)
 
 
 def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Bench) -> None:
@@ -90,7 +110,7 @@ def test_a_pair_that_is_added_twice_counts_once_and_corrects_nothing(bench: Benc
     before = bench.sums.over("radar", ALL)
     pending = bench.scorer.pending("radar", ALL)
     for counts in bench.scorer.stored(pending, pending.valid):
-        bench.scorer._add("radar", counts, pending)
+        bench.scorer._add(bench.stream, counts, pending)
     assert bench.sums.over("radar", ALL) == bench.sums.totals("radar") == before
     assert bench.sums.corrections("radar") == 0
 
