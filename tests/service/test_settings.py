@@ -95,6 +95,7 @@ upload_timeout_seconds 300.0
 uploads_at_a_time 64
 wait_limit_seconds 30.0
 worker_concurrency 16
+metrics_by_lead False
 worker_metrics_host 127.0.0.1
 worker_metrics_port 0
 worker_tolerance_seconds 60.0
