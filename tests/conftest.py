@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import STRETCH
+
 # Before torch: tiny networks gain nothing from threads, and lose much where CPUs are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # those there are wait briefly, then sleep
@@ -32,6 +34,13 @@ def radar_folder() -> Path:
     if not folder:
         pytest.skip("REAL RADAR NOT TESTED: ECHOCAST_TEST_DATA names no folder")
     return Path(folder) / "radar"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A test may take longer on a busy machine; processes that test side by side are told so."""
+    if not hasattr(config, "workerinput"):
+        config.option.timeout *= STRETCH
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

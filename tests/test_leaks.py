@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent
 HEADER = """
 import os, resource, signal, subprocess, sys, threading, warnings
@@ -83,7 +85,9 @@ def outcomes(folder, program):
     words = ["-p", "tests.leaks", "-p", "no:cacheprovider", "--junitxml=out.xml", "-c", "none.ini"]
     (folder / "none.ini").touch()
     command = [sys.executable, "-m", "pytest", *words, "test_small.py"]
-    subprocess.run(command, cwd=folder, env=environment(), capture_output=True, timeout=120)
+    subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, timeout=PATIENCE_SECONDS
+    )
     cases = ElementTree.parse(folder / "out.xml").iter("testcase")
     return {case.get("name"): case[0].text if len(case) else None for case in cases}
 

@@ -53,7 +53,11 @@ BARE_NAMES = "import model.frames\nfrom workers import settings\nimport service 
 def run(*command: str | Path, **options: object) -> str:
     """What a command prints; it must succeed."""
     done = subprocess.run(  # type: ignore[call-overload]
-        [str(word) for word in command], capture_output=True, text=True, timeout=240, **options
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_SECONDS,
+        **options,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout)

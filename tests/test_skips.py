@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.test_leaks import environment
 
 SKIPPING = """
@@ -31,7 +32,7 @@ def last_lines(folder, program, *options):
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return done.stdout.splitlines()[-2:]

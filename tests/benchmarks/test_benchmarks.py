@@ -18,6 +18,7 @@ from echocast.model.inference.winograd.selection import difference
 from echocast.model.network.config import FAMILIES, NetworkConfig
 from echocast.model.network.network import Network
 from echocast.model.synthetic.storms import storm
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +95,9 @@ def test_the_command_prints_json_and_writes_the_table(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "network", "--family", "convlstm"]
     command += ["--width", "64", "--kernel", "3", "--batch", "1", "--rounds", "1", "--json"]
     command += ["--output", str(tmp_path / "table.md")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS
+    )
     (row,) = json.loads(done.stdout)["devices"]["cpu"]["rows"]
     assert (row["family"], row["width"]) == ("convlstm", 64)
     assert (tmp_path / "table.md").read_text().splitlines()[-1].startswith("| convlstm | 64 | 3 |")
@@ -126,5 +129,7 @@ def test_half_convolutions_are_the_plain_ones_but_for_rounding():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_gpu_benchmark_says_so_and_ends_well():
     command = [sys.executable, "-m", "benchmarks", "gpu"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert (done.returncode, "no GPU" in done.stdout) == (0, True)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 COUNT = 800  # bounds the run on any machine; more than half of them did harm once
 
@@ -17,7 +19,7 @@ def test_hostile_input_has_clear_answers(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=290,
+        timeout=2 * PATIENCE_SECONDS,
     )
     assert fuzz.returncode == 0, fuzz.stdout[-5000:] + fuzz.stderr[-2000:]
     assert "0 without a clear answer" in fuzz.stdout

@@ -390,7 +390,7 @@ def compliance_errors(paths: list[Path]) -> dict[str, list[str]]:
         str(report),
         *map(str, paths),
     ]
-    subprocess.run(command, check=False, capture_output=True, timeout=250)
+    subprocess.run(command, check=False, capture_output=True, timeout=2 * PATIENCE_SECONDS)
     results = json.loads(report.read_text())
     assert len(results) == len(paths)
     return {

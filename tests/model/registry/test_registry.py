@@ -380,7 +380,7 @@ print(done)
 def test_promotions_during_rollbacks_happen_one_after_the_other(registry, shipped, tiny):
     publish(registry, tiny, "1"), publish(registry, tiny, "2")
     racers = [python(RACER, registry.root, shipped, what) for what in ("promote", "rollback")]
-    done = [int(racer.communicate(timeout=120)[0]) for racer in racers]
+    done = [int(racer.communicate(timeout=PATIENCE_SECONDS)[0]) for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0]
     history = registry.reader.history()
     assert len(history) == 1 + sum(done)

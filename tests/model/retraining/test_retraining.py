@@ -30,6 +30,7 @@ from echocast.model.retraining.stages import Work
 from echocast.model.retraining.train import LOSSES, losses_in
 from echocast.model.training.tensorboard import FOLDER
 from tests.model.retraining.worlds import CONFIG, event, fill, network, registry, retraining
+from tests.patience import PATIENCE_SECONDS
 
 EVENTS = 12
 
@@ -285,7 +286,7 @@ def test_killed_in_every_stage_it_comes_to_the_same_verdict(archive, retrained, 
         [sys.executable, "-m", "tests.model.retraining.killed", archive.url, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=2 * PATIENCE_SECONDS,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
@@ -314,7 +315,7 @@ def test_two_processes_retrain_together(archive, retrained, tmp_path):
         [sys.executable, *torchrun, *retrain, "--config", config, "--json"],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=2 * PATIENCE_SECONDS,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )

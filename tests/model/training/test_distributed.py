@@ -27,6 +27,7 @@ from echocast.model.training.windows import (
     clean,
     extract_crops,
 )
+from tests.patience import PATIENCE_SECONDS
 
 TINY = replace(RADAR_SMALL, hidden_channels=4, layers=2, exceedance_thresholds_dbz=(20.0, 30.0))
 DOUBLE = TrainingConfig(TINY, steps=4, batch=4, seed=4)
@@ -94,7 +95,11 @@ def test_two_processes_train_as_one_does_with_the_double_batch(store, tmp_path, 
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     arguments = [script, json.dumps(HALF_BATCH.to_json()), windows, tmp_path / "two"]
     done = subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

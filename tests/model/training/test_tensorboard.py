@@ -16,6 +16,7 @@ from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def test_without_tensorboard_training_goes_on_and_says_so_once(store, tmp_path):
         [sys.executable, "-c", WITHOUT, *map(str, arguments), "--output", str(tmp_path / "run")],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=2 * PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -34,6 +34,7 @@ from echocast.model.training.windows import WindowStore
 from tests.model.training import interrupted
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
+from tests.patience import PATIENCE_SECONDS
 
 CUT = {
     "event": "event",
@@ -180,7 +181,10 @@ def test_a_process_killed_between_two_checkpoints_goes_on_to_the_same_weights(tm
     losses = [report.loss for report in train(whole, loader)]
     words = [json.dumps(config.to_json()), str(windows), str(tmp_path / "killed")]
     command = [sys.executable, "-m", interrupted.__name__, *words]
-    assert subprocess.run(command, timeout=250, check=False).returncode == -signal.SIGKILL
+    assert (
+        subprocess.run(command, timeout=2 * PATIENCE_SECONDS, check=False).returncode
+        == -signal.SIGKILL
+    )
     assert Run.open(tmp_path / "killed").step < len(losses)
     interrupted.go_on(config, windows, tmp_path / "killed")
     again = Run.open(tmp_path / "killed")

@@ -12,12 +12,12 @@ import netCDF4
 import numpy as np
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, forecast
 from tests.service.real_processes import eventually
 
 pytestmark = pytest.mark.real_radar
 EVENTS = ("bom-brisbane_20201031", "knmi_20100826", "mch_20150515")  # the smaller ones
-PATIENCE_SECONDS = 240
 
 
 def eleventh_last_time(path: Path) -> str:
@@ -34,7 +34,7 @@ def check_finished(client: httpx.Client, answer: httpx.Response, observed_frames
         jobs[:] = [client.get(path).json()]
         return jobs[0]["status"] not in ("accepted", "queued", "running")
 
-    eventually(ended, PATIENCE_SECONDS)
+    eventually(ended, 2 * PATIENCE_SECONDS)
     (job,) = jobs
     assert job["status"] == "succeeded", job
     assert len(job["valid_times"]) == 10

@@ -164,8 +164,8 @@ def test_counts_equal_the_recount_when_everything_is_killed_during_a_replay(
             if number == 8:
                 feeder.send(_other(frame), replace=True)
             time.sleep(1.0)
-        eventually(lambda: min(killed.values()) >= KILLS, 200)
-        eventually(lambda: all_scored(where, "radar", COUNT - late)(), 200)
+        eventually(lambda: min(killed.values()) >= KILLS, 2 * PATIENCE_SECONDS)
+        eventually(lambda: all_scored(where, "radar", COUNT - late)(), 2 * PATIENCE_SECONDS)
         assert late == 1
         assert len(references(client, "radar")) == len(set(references(client, "radar")))
         assert agree(where, "radar")

@@ -11,6 +11,7 @@ import pytest
 from echocast.model.frames import Frames
 from echocast.model.synthetic.storms import storm
 from echocast.workers.runtime.memory import resident_bytes
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World
 
 SMALL = "tests.workers.worker_with_small_network"
@@ -45,19 +46,21 @@ def test_this_process_is_resident() -> None:
     assert resident_bytes() > 10 * 2**20
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(5 * PATIENCE_SECONDS)
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
 def test_a_worker_takes_few_bytes_a_pixel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1048576")  # what is freed goes back at once
     process = Path(f"/proc/{world.start_worker(SMALL).pid}")
     drawn = storm(4, frames=20, height=200, width=200)
-    assert world.end_of(world.submit(drawn[:10]).job.id, 120).status == "succeeded"
+    assert world.end_of(world.submit(drawn[:10]).job.id).status == "succeeded"
     large = np.tile(drawn.reflectivity_dbz, (1, SIDE // 200, SIDE // 200))
     frames = Frames.of_array(large, step_minutes=5, km_per_pixel=1.0)
     observed = world.archive.put_frames(frames[10:])
     (process / "clear_refs").write_text("5")
     before = status_bytes(process, "VmHWM")
-    job = world.end_of(world.submit(frames[:10], observation_sha=observed).job.id, 300)
+    job = world.end_of(
+        world.submit(frames[:10], observation_sha=observed).job.id, 2 * PATIENCE_SECONDS
+    )
     assert (job.status, job.verified) == ("succeeded", 1)
     assert status_bytes(process, "VmHWM") - before < PLANES * 4 * SIDE**2
 
