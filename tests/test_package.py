@@ -144,7 +144,7 @@ def test_an_installed_wheel_configures_prometheus(installed: Path, crowded: Path
     (path,) = re.findall(r'^rule_files: \["(.+)"\]$', text, re.M)
     names = sorted(path.name for path in (ROOT / "deploy" / "prometheus" / "rules").iterdir())
     assert Path(path).is_relative_to(installed.resolve())
-    assert sorted(found.name for found in Path(path).parent.glob(Path(path).name)) == names
+    assert sorted(one.name for one in Path(path).parent.glob(Path(path).name)) == names
 
 
 def test_an_installed_wheel_predicts_beside_modules_of_our_folders_names(

@@ -78,9 +78,9 @@ class StreamRemoval:
 
     def sweep(self) -> None:
         """Clear up after streams that were deleted lately, or by a process that was ended."""
-        for found in self.stores.streams.deletions():
-            with suppress(StreamConflict), self._turn(found.stream) as go_on:
-                deletion = self.stores.streams.deletion(found.stream)
+        for marked in self.stores.streams.deletions():
+            with suppress(StreamConflict), self._turn(marked.stream) as go_on:
+                deletion = self.stores.streams.deletion(marked.stream)
                 if deletion is None:
                     continue
                 self._remove(deletion.stream, go_on)

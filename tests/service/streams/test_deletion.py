@@ -286,7 +286,7 @@ def test_a_watched_folder_waits_while_its_stream_is_paused(door: Any, tmp_path: 
     from echocast.service.client.ledger import Ledger
     from echocast.service.client.watch import Watcher
 
-    said: list[str] = []
+    messages: list[str] = []
     (tmp_path / "incoming").mkdir()
     feeder = Feeder(door.client, "watched-and-paused", patience_seconds=5)
     feeder.declare(5)
@@ -294,10 +294,10 @@ def test_a_watched_folder_waits_while_its_stream_is_paused(door: Any, tmp_path: 
     for slot in range(2):
         (tmp_path / "incoming" / f"{slot}.nc").write_bytes(frame_bytes(slot))
     with closing(Ledger(tmp_path / "ledger", tmp_path / "incoming", "x")) as ledger:
-        watcher = Watcher(feeder, ledger, tmp_path / "incoming", said.append, 0)
+        watcher = Watcher(feeder, ledger, tmp_path / "incoming", messages.append, 0)
         assert (watcher.feed_all(), watcher.feed_all()) == (0, 0)
-        assert len(said) == 1
-        assert "paused" in said[0]
+        assert len(messages) == 1
+        assert "paused" in messages[0]
         feeder.pause(paused=False)
         assert watcher.feed_all() == 2
 
