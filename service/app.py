@@ -15,6 +15,7 @@ from echocast.model.registry.registry import Registry
 from echocast.service.auth.audit import AuditLog
 from echocast.service.auth.key_ring import KeyRing, load_keys
 from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
+from echocast.service.auth.refusal_pause import RefusalPause
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
@@ -161,6 +162,7 @@ async def running(
         keys,
         RateLimit(settings.rate_per_minute),
         ConcurrencyLimit(settings.uploads_at_a_time),
+        RefusalPause(settings.refusals_per_minute),
         metrics,
         scratch,
         nowcasts,

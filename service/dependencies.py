@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BeforeValidator
 
-from echocast.model.errors import short
+from echocast.model.errors import InputError, short
 from echocast.service.auth.account import Account, current_account
 from echocast.service.auth.audit import AuditLog, RequestAudit
 from echocast.service.auth.key_ring import KeyRing
 from echocast.service.auth.keys import Key
 from echocast.service.auth.rate_limit import ConcurrencyLimit, RateLimit
+from echocast.service.auth.refusal_pause import RefusalPause
 from echocast.service.decoding.receive import receive_upload
 from echocast.service.decoding.uploads import Upload
-from echocast.service.errors import MissingScope
+from echocast.service.errors import MalformedBody, MissingScope
 from echocast.service.http.json_body import Body, receive_json
 from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
@@ -50,6 +52,7 @@ class Resources:
     keys: KeyRing
     submissions: RateLimit
     uploads: ConcurrencyLimit
+    refusals: RefusalPause
     metrics: GatewayMetrics
     scratch: Scratch
     nowcasts: Nowcasts
@@ -196,20 +199,29 @@ async def get_options(
 async def get_upload(
     request: Request, resources: AppResources, _: Submitter
 ) -> AsyncIterator[Upload]:
-    """The body, as files that are gone when the request is answered."""
-    content_type = request.headers.get("content-type")
-    media_type(content_type)
-    with resources.scratch.directory() as directory:
-        with resources.uploads.counted(current_account.get().name):
-            upload = await receive_upload(
-                request.stream(),
-                content_type,
-                request.headers.get("content-disposition"),
-                directory,
-                seconds=resources.settings.upload_timeout_seconds,
-                files_limit=resources.settings.upload_files_limit,
-            )
-        yield upload
+    """The body, as files that are gone when the request is answered; refusals may be late."""
+    media_type(request.headers.get("content-type"))
+    account = current_account.get().name
+    try:
+        with resources.scratch.directory() as directory:
+            with resources.uploads.counted(account):
+                upload = await receive(request, directory, resources.settings)
+            yield upload
+    except (InputError, MalformedBody):
+        await resources.refusals.pause(account)
+        raise
+
+
+async def receive(request: Request, directory: Path, settings: ServiceSettings) -> Upload:
+    """The body, as files in a directory."""
+    return await receive_upload(
+        request.stream(),
+        request.headers.get("content-type"),
+        request.headers.get("content-disposition"),
+        directory,
+        seconds=settings.upload_timeout_seconds,
+        files_limit=settings.upload_files_limit,
+    )
 
 
 def sent(model: type[Body]) -> Callable[..., Awaitable[Body]]:

@@ -124,6 +124,11 @@ class ServiceSettings(WorkerSettings):
     """Whether each lead time of a stream has series of its own at ``/metrics``; else all lead times
     together have, ten times fewer."""
 
+    refusals_per_minute: int = Field(default=30, ge=0)
+    """Uploads a minute of one key (or address) that are refused at once (count), as they can't be
+    used; refusals beyond come one after the other in this pace, each at most ten seconds late;
+    0: all at once."""
+
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 

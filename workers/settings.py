@@ -96,7 +96,8 @@ class WorkerSettings(BaseSettings):
     """Seconds an idempotency key is remembered."""
 
     worker_concurrency: int = Field(default=16, ge=1)
-    """Jobs one worker prepares and writes at the same time."""
+    """Jobs one worker prepares and writes at the same time, and a small one more of an account that
+    has no other there."""
     batch_items: int = Field(default=16, ge=1)
     """Most jobs in one launch of the network."""
     batch_cost: int | None = Field(default=None, ge=1)
@@ -113,8 +114,9 @@ class WorkerSettings(BaseSettings):
     """Seconds that running jobs may go on after SIGTERM; then they go back into the queue."""
     pixels_in_work: int | None = Field(default=None, ge=1)
     """Most pixels x frames of all jobs in one worker, in any phase; a single larger job still runs,
-    alone. A million holds about 50 MB outside the network. Unset: 40 000 000, or what fits into
-    ``memory_bytes`` beside 512 MiB of the worker itself."""
+    alone. An eighth of it is for a job of an account that has no other there. A million holds about
+    50 MB outside the network. Unset: 40 000 000, or what fits into ``memory_bytes`` beside 512 MiB
+    of the worker itself."""
 
     streams_url: str | None = None
     """Object store of streams, e.g. ``s3://bucket/prefix``; unset: the archive in ``data_dir``."""

@@ -20,7 +20,8 @@ from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.archive.retention import remove_oldest
 from echocast.workers.archive.scratch import remove_abandoned
 from echocast.workers.archive.store_identity import await_engine
-from echocast.workers.inference.batcher import Batcher, BatchLimits
+from echocast.workers.inference.batch import BatchLimits
+from echocast.workers.inference.batcher import Batcher
 from echocast.workers.inference.champion_watch import ChampionWatch, open_registry, startup_models
 from echocast.workers.inference.launch import hang_guard
 from echocast.workers.inference.model_cache import ModelCache
@@ -30,13 +31,13 @@ from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
+from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import graceful_stop
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
 from echocast.workers.runtime.memory import MallocTrimmer
 from echocast.workers.runtime.periodic import Periodic, elected
-from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.shadow import Shadow, ShadowPolicy
@@ -89,8 +90,7 @@ def running_context(
         models=_model_cache(settings, load_nowcaster, registry, metrics),
         batcher=batcher,
         leases=JobLeases(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"),
-        job_slots=FairSemaphore(settings.worker_concurrency),
-        pixel_budget=FairSemaphore(settings.pixel_budget),
+        room=Room(settings.worker_concurrency, settings.pixel_budget),
         metrics=metrics,
         institution=settings.institution,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
@@ -195,7 +195,7 @@ def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:
     _register(app, context)
     worker = app.Worker(
         pool="threads",
-        concurrency=settings.worker_concurrency,
+        concurrency=settings.worker_concurrency + 1,  # one for the spare place
         queues=SERVING,
         hostname=context.leases.incarnation,
         loglevel="WARNING",

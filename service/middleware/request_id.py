@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from echocast.service.errors import Stopping
 from echocast.service.http.problems import answer_to
 from echocast.service.http.request_id import HEADER, current_id, usable_id
 
@@ -40,8 +43,15 @@ class RequestId:
 
         try:
             await self.app(scope, receive, send_named)
-        except Exception as error:
-            answer = answer_to(scope, error, self.retry_after_seconds)
+        except (Exception, asyncio.CancelledError) as error:
+            answer = answer_to(scope, _refusal(error), self.retry_after_seconds)
             if started:
                 raise
             await answer(scope, receive, send_named)
+
+
+def _refusal(error: BaseException) -> Exception:
+    """Only a server that stops cancels a request, when it has waited long enough."""
+    if isinstance(error, Exception):
+        return error
+    return Stopping("The service stops, and could not do this in time; ask again.")

@@ -106,9 +106,10 @@ class DrainingServer(uvicorn.Server):
 
 
 def stop_waiting(app: FastAPI) -> None:
-    """Answer those who wait for a nowcast, and say that the service is not ready."""
+    """Answer everybody who waits, and say that the service is not ready."""
     resources: Resources = app.state.resources
     resources.nowcasts.waiting.stop()
+    resources.refusals.stop()
 
 
 def connection_limits(settings: ServiceSettings) -> ConnectionLimits:

@@ -36,6 +36,7 @@ SETTINGS = {  # leases end soon; what else is shortened lets the rest follow in 
     "unclaimed_seconds": "2",
     "stream_sweep_seconds": "3",
     "free_space_floor_bytes": "0",
+    "refusals_per_minute": "30",
     "worker_concurrency": "4",  # so that jobs wait in the queue, where their order is decided
 }
 CALLERS = ("poster", "feeder", "waiter", "greedy", "small", "inspector")

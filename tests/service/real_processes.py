@@ -35,6 +35,7 @@ QUICK = {
     "ECHOCAST_THREADS": "1",
     "ECHOCAST_DRAIN_SECONDS": "0.1",
     "ECHOCAST_DECODE_PROCESSES": "1",  # each start of a gateway starts them
+    "ECHOCAST_REFUSALS_PER_MINUTE": "0",
 }
 
 

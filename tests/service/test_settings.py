@@ -93,6 +93,7 @@ unclaimed_seconds 10.0
 upload_files_limit 1000
 upload_timeout_seconds 300.0
 uploads_at_a_time 64
+refusals_per_minute 30
 wait_limit_seconds 30.0
 worker_concurrency 16
 metrics_by_lead False

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from echocast.workers.inference.batcher import Batcher, BatchItem, BatchLimits
+from echocast.workers.inference.batch import BatchItem, BatchLimits, BatchResult
+from echocast.workers.inference.batcher import Batcher
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -20,10 +21,14 @@ class Parcel:
 
 @dataclass(eq=False)
 class FakeModel:
-    """Answers with names; fails on ``bad``, and on more than ``memory`` items."""
+    """Answers with names; fails on ``bad``, and on more than ``memory`` items.
+
+    It makes a step before the gate, and one behind it.
+    """
 
     memory: int = 100
     launches: list[list[str]] = field(default_factory=list)
+    ended: list[list[str]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     busy: threading.Event = field(default_factory=threading.Event)
 
@@ -33,6 +38,8 @@ class FakeModel:
         self.launches.append(names)
         self.busy.set()
         self.gate.wait(PATIENCE_SECONDS)
+        progress()
+        self.ended.append(names)
         if "bad" in names:
             raise ValueError("This batch is bad.")
         if len(names) > self.memory:
@@ -82,9 +89,11 @@ class Bench:
                 time.sleep(0.001)
         return answers
 
-    def occupy(self) -> None:
-        self.pool.submit(self.batcher.run, lambda: self.item(Parcel("first")))
+    def occupy(self, cost: int = 1, **fields: object) -> Future[BatchResult]:
+        first = Parcel("first", cost=cost)
+        answer = self.pool.submit(self.batcher.run, lambda: self.item(first, **fields))
         self.network.busy.wait()
+        return answer
 
     def item(self, parcel: Parcel, **fields: object) -> BatchItem:
         usual = {

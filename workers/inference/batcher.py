@@ -1,4 +1,8 @@
-"""Batcher: the one thread that runs the network, on as many waiting jobs as fit together."""
+"""Batcher: the one thread that runs the network, on as many waiting jobs as fit together.
+
+A launch can't be interrupted, but between two of its steps it lets others go first: small jobs of
+accounts that have none in it.
+"""
 
 from __future__ import annotations
 
@@ -6,72 +10,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from echocast.workers.errors import ClaimLost, DeadlinePassed
+from echocast.workers.inference.batch import BatchItem, BatchLimits, BatchResult, cost_of
 from echocast.workers.inference.launch import bisect_on_failure
-from echocast.workers.inference.protocol import PreparedInput, ServedModel
+
+GUESTS_SHARE = 0.5  # of a launch's cost: what goes before the rest of it, all in all
 
 
-@dataclass(frozen=True)
-class BatchLimits:
-    """How much goes into one launch.
-
-    Args:
-        items: Most jobs.
-        cost: Most pixels x frames; a single larger job still runs, alone.
-        linger_seconds: Longest wait for jobs that are being prepared.
-    """
-
-    items: int
-    cost: int
-    linger_seconds: float
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """A prediction with the seconds it waited and the seconds of its launch."""
-
-    prediction: Any
-    wait_seconds: float
-    network_seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class BatchItem:
-    """One job's part of a launch.
-
-    Args:
-        model: Forecasts it.
-        prepared: The frames, made ready for the network.
-        alone: True for a job that may have ended a worker.
-        deadline: Monotonic time in seconds after which it is not forecast any more.
-        is_lost: Says whether the job was cancelled or given to another worker.
-        account: Whose job it is.
-        urgent: True for a job that comes before those of all accounts.
-    """
-
-    model: ServedModel
-    prepared: PreparedInput
-    alone: bool
-    deadline: float
-    is_lost: Callable[[], bool]
-    account: str = ""
-    urgent: bool = False
-    since: float = field(default_factory=time.monotonic)
-    answer: Future[BatchResult] = field(default_factory=Future)
-
-    def goes_with(self, other: BatchItem) -> bool:
-        """True where both may share a launch."""
-        return (
-            self.model is other.model
-            and self.prepared.batch_key == other.prepared.batch_key
-            and not self.alone
-            and not other.alone
-        )
+Predict = Callable[[Sequence[BatchItem]], Sequence[tuple[Any]]]
 
 
 class BatchListener(Protocol):
@@ -152,8 +101,7 @@ class Batcher:
     def _serve(self) -> bool:
         """Launch the next batch, whose memory is free before the wait for the next one."""
         batch = self._take()
-        if live := [item for item in batch if _is_live(item)]:
-            self._launch(live)
+        self._launch(batch, self._predict)
         return bool(batch)
 
     def _take(self) -> list[BatchItem]:
@@ -161,10 +109,13 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
             self._linger()
-            batch = self._next_batch()
-            self._waiting = [item for item in self._waiting if item not in batch]
-            self._remember(batch)
-            return batch
+            return self._leave(self._next_batch(self._waiting, self._limits.cost))
+
+    def _leave(self, batch: list[BatchItem]) -> list[BatchItem]:
+        """The same batch, which waits no more."""
+        self._waiting = [item for item in self._waiting if item not in batch]
+        self._remember(batch)
+        return batch
 
     def _linger(self) -> None:
         """Wait a moment for jobs that are being prepared; without any, not at all."""
@@ -173,27 +124,26 @@ class Batcher:
             timeout=self._limits.linger_seconds,
         )
 
-    def _next_batch(self) -> list[BatchItem]:
+    def _next_batch(self, items: Sequence[BatchItem], most: int) -> list[BatchItem]:
         """The job whose turn it is and those that go with it, up to the limits."""
-        waiting = self._in_turn()
+        waiting = self._in_turn(items)
         batch = waiting[:1]
         for item in waiting[1:]:
-            cost = sum(other.prepared.cost for other in batch) + item.prepared.cost
-            if len(batch) == self._limits.items or cost > self._limits.cost:
+            if len(batch) == self._limits.items or cost_of([*batch, item]) > most:
                 break
             if item.goes_with(batch[0]):
                 batch.append(item)
         return batch
 
-    def _in_turn(self) -> list[BatchItem]:
+    def _in_turn(self, items: Sequence[BatchItem]) -> list[BatchItem]:
         """Urgent ones first, then one of each account, of those first that waited longest."""
         places: dict[BatchItem, tuple[bool, int, int]] = {}
         before: Counter[str] = Counter()
-        for item in self._waiting:
+        for item in items:
             launched = self._launched.get(item.account, 0)
             places[item] = (not item.urgent, before[item.account], launched)
             before[item.account] += 1
-        return sorted(self._waiting, key=places.__getitem__)
+        return sorted(items, key=places.__getitem__)
 
     def _remember(self, batch: Sequence[BatchItem]) -> None:
         """Number the launches of the accounts that wait for more."""
@@ -202,31 +152,45 @@ class Batcher:
         accounts = {item.account for item in self._waiting}
         self._launched = {name: n for name, n in self._launched.items() if name in accounts}
 
-    def _launch(self, batch: Sequence[BatchItem]) -> None:
-        waits = [time.monotonic() - item.since for item in batch]
+    def _launch(self, batch: Sequence[BatchItem], predict: Predict) -> None:
+        live = [item for item in batch if item.is_live()]
+        if not live:
+            return
+        waits = [time.monotonic() - item.since for item in live]
         started = time.monotonic()
-        outcomes = bisect_on_failure(self._predict, batch, self._listener.on_split)
+        outcomes = bisect_on_failure(predict, live, self._listener.on_split)
         seconds = time.monotonic() - started
-        self._listener.on_launch(len(batch), seconds)
-        for item, wait, outcome in zip(batch, waits, outcomes, strict=True):
+        self._listener.on_launch(len(live), seconds)
+        for item, wait, outcome in zip(live, waits, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 item.answer.set_exception(outcome)
             else:
                 item.answer.set_result(BatchResult(outcome[0], wait, seconds))
 
     def _predict(self, batch: Sequence[BatchItem]) -> list[tuple[Any]]:
-        """Predictions in one-tuples, so that none of them can be mistaken for an exception."""
+        """Predict, and let others go first between two steps."""
+        patience = [GUESTS_SHARE * cost_of(batch)]
         with self._guard() as progress:
-            predictions = batch[0].model.predict([item.prepared for item in batch], progress)
-        return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]
+
+            def step() -> None:
+                progress()
+                if self._waiting:
+                    guests = self._guests(batch, patience)
+                    self._launch(guests, partial(_predictions, progress=progress))
+
+            return _predictions(batch, step)
+
+    def _guests(self, batch: Sequence[BatchItem], patience: list[float]) -> list[BatchItem]:
+        """Jobs that go before the rest of a launch, whose patience becomes less by their cost."""
+        with self._changed:
+            guests = [item for item in self._waiting if item.may_interrupt(batch, patience[0])]
+            most = min(int(patience[0]), self._limits.cost)
+            guests = self._leave(self._next_batch(guests, most))
+            patience[0] -= cost_of(guests)
+            return guests
 
 
-def _is_live(item: BatchItem) -> bool:
-    if item.is_lost():
-        item.answer.set_exception(ClaimLost("The job was cancelled or given away."))
-        return False
-    if time.monotonic() > item.deadline:
-        message = "The job waited longer than its deadline allows."
-        item.answer.set_exception(DeadlinePassed(message))
-        return False
-    return True
+def _predictions(batch: Sequence[BatchItem], progress: Callable[[], None]) -> list[tuple[Any]]:
+    """Predictions in one-tuples, so that none of them can be mistaken for an exception."""
+    predictions = batch[0].model.predict([item.prepared for item in batch], progress)
+    return [(prediction,) for _, prediction in zip(batch, predictions, strict=True)]

@@ -9,9 +9,9 @@ from echocast.workers.archive.archive import Archive
 from echocast.workers.inference.batcher import Batcher
 from echocast.workers.inference.model_cache import ModelCache
 from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
-from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.streams.processing import StreamProcessing
 
 
@@ -25,8 +25,7 @@ class WorkerContext:
         models: Those loaded.
         batcher: Runs the networks.
         leases: Claims of this worker.
-        job_slots: One for each job at work; a job that must run alone takes all.
-        pixel_budget: Pixels x frames of the jobs at work.
+        room: For the jobs at work.
         metrics: Counts what happens.
         institution: Who makes the forecasts; empty: not stated.
         streams: Input and output of the jobs of streams.
@@ -38,8 +37,7 @@ class WorkerContext:
     models: ModelCache
     batcher: Batcher
     leases: JobLeases
-    job_slots: FairSemaphore
-    pixel_budget: FairSemaphore
+    room: Room
     metrics: WorkerMetrics
     institution: str
     streams: StreamProcessing

@@ -23,7 +23,7 @@ from echocast.workers.errors import (
     UnknownStream,
     shortage_of,
 )
-from echocast.workers.inference.batcher import BatchItem
+from echocast.workers.inference.batch import BatchItem
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
@@ -31,6 +31,7 @@ from echocast.workers.tasks.context import WorkerContext
 from echocast.workers.tasks.job_scores import score
 
 log = logging.getLogger("echocast.nowcast")
+LOOK_SECONDS = 0.05  # until a full worker looks again whose turn it is
 
 
 def nowcast(context: WorkerContext, message: str) -> None:
@@ -43,17 +44,21 @@ def nowcast(context: WorkerContext, message: str) -> None:
 def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
     """The job whose turn it is, claimed, or None where none waits; ``room`` ends with the job.
 
-    One thread chooses at a time. A job is claimed when the slots and the pixel budget have room for
-    it and it is still its turn: until then it waits in the queue, where its deadline counts and any
-    worker may claim it, and the wait is no attempt.
+    One thread chooses at a time. A job is claimed when there is room for it and it is still its
+    turn: until then it waits in the queue, where its deadline counts and any worker may claim it,
+    and the wait is no attempt.
     """
     with context.choosing:
         while not context.leases.closed and (job := context.jobs.next_waiting(message)):
             with ExitStack() as needs:
-                slots = context.job_slots.capacity if job.alone else 1
-                needs.enter_context(context.job_slots.take(slots))
-                needs.enter_context(context.pixel_budget.take(_cost(job)))
-                if run := _claim(context, job, message, needs):
+                entering = context.room.enter(
+                    job.account,
+                    _cost(job),
+                    alone=job.alone,
+                    patience=-1 if job.alone else LOOK_SECONDS,
+                )
+                has_room = needs.enter_context(entering)
+                if has_room and (run := _claim(context, job, message, needs)):
                     room.push(needs.pop_all())
                     return run
     return None

@@ -16,7 +16,7 @@ def frame_arrived(context: WorkerContext, message: str) -> None:
     """Process the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
     name, time = frame_of(message)
     try:
-        with context.job_slots.take(1):
+        with context.room.enter():
             context.streams.process_frame(name, time, context.leases.incarnation)
     except EngineUnavailable:
         raise

@@ -16,7 +16,7 @@ log = logging.getLogger("echocast.verify")
 
 def verify_late(context: WorkerContext, job_id: str) -> None:
     """Score until no further observations come meanwhile; one scorer per job at a time."""
-    with context.job_slots.take(1), ExitStack() as scored:
+    with context.room.enter(), ExitStack() as scored:
         claim = context.leases.new_claim()
         job: Job | str | None = _begin(context, job_id, claim, scored)
         while isinstance(job, Job):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.service.bodies import is_problem, other_storm, post
+from tests.service.processes.test_up import children
 from tests.service.real_processes import engine, eventually, gateway, place, pretend_worker
 
 WAITERS = 10
@@ -34,3 +37,20 @@ def test_who_waits_learns_the_id_when_the_gateway_stops(models: Path) -> None:
             assert len(ids) == WAITERS
             assert all(store.get(name).status == "queued" for name in ids)  # type: ignore[union-attr]
             store.close()
+
+
+def test_what_is_not_done_in_time_is_answered_when_the_gateway_stops(models: Path) -> None:
+    """The decoders are stopped: the upload is not read before the gateway ends."""
+    with place(models) as where, engine(where):
+        pretend_worker(where)
+        with (
+            gateway(where, decode_processes="1") as gate,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            is_problem(post(gate.client, b"junk"), 400, "unreadable-input")
+            for decoder in children(gate.process.pid, "decoding.child decode"):
+                os.kill(decoder, signal.SIGSTOP)
+            answer = pool.submit(post, gate.client, b"junk")
+            eventually(lambda: list(where.data.rglob("upload-0000")))
+            gate.process.terminate()
+            is_problem(answer.result(), 503, "stopping")

@@ -10,7 +10,7 @@ import pytest
 
 from echocast.model.errors import is_out_of_memory
 from echocast.workers.errors import ClaimLost, DeadlinePassed, OutOfMemory
-from echocast.workers.inference.batcher import BatchItem
+from echocast.workers.inference.batch import BatchItem
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.bench import Bench, FakeModel, Parcel
 from tests.workers.conftest import until
@@ -56,7 +56,7 @@ def test_the_guard_of_a_launch_hears_of_its_steps(bench) -> None:
     made.occupy()
     made.send(*parcels("ab"))
     made.network.gate.set()
-    until(lambda: made.steps == [1, 1])
+    until(lambda: made.steps == [2, 2])
 
 
 def test_what_waits_goes_together(bench) -> None:
@@ -233,3 +233,57 @@ def test_stopping_runs_what_waits(bench) -> None:
     made.network.gate.set()
     made.batcher.stop()
     assert [answer.result(PATIENCE_SECONDS).prediction for answer in answers] == ["A", "B"]
+
+
+def ended(made: Bench) -> list[list[str]]:
+    """The launches in the order of their ends, once all have ended."""
+    made.network.gate.set()
+    made.batcher.stop()
+    return made.network.ended
+
+
+def test_a_launch_lets_small_jobs_of_others_go_first(bench) -> None:
+    made = bench()
+    first = made.occupy(cost=10, account="greedy")
+    made.send(*parcels("a"), account="greedy")
+    made.send(*parcels("xy"), account="other")
+    assert ended(made) == [["x", "y"], ["first"], ["a"]]
+    assert first.result(PATIENCE_SECONDS).prediction == "FIRST"
+
+
+def test_a_launch_waits_for_no_more_than_half_its_own_cost(bench) -> None:
+    made = bench()
+    made.occupy(cost=10, account="greedy")
+    made.send(Parcel("large", cost=6), account="one")
+    made.send(*parcels("xyz", cost=2), account="other")
+    assert ended(made)[:2] == [["x", "y"], ["first"]]
+
+
+def test_nothing_but_streams_goes_before_a_launch_of_streams(bench) -> None:
+    made = bench()
+    made.occupy(cost=10, urgent=True)
+    made.send(Parcel("x"), account="other")
+    made.send(Parcel("frame"), urgent=True)
+    assert ended(made) == [["frame"], ["first"], ["x"]]
+
+
+@pytest.mark.parametrize("poison", ["first", "second"])
+def test_a_job_that_must_run_alone_has_no_other_in_its_launch(bench, poison: str) -> None:
+    made = bench()
+    made.occupy(cost=10, account="greedy", alone=poison == "first")
+    made.send(Parcel("second"), account="other", alone=poison == "second")
+    assert ended(made) == [["first"], ["second"]]
+
+
+def test_what_goes_first_and_fails_harms_nobody_else(bench) -> None:
+    made = bench()
+    first = made.occupy(cost=10, account="greedy")
+    bad, good = made.send(Parcel("bad"), Parcel("x"), account="other")
+    lost = made.send(Parcel("lost"), account="third", is_lost=lambda: True)[0]
+    made.network.gate.set()
+    with pytest.raises(ValueError, match="bad"):
+        bad.result(PATIENCE_SECONDS)
+    with pytest.raises(ClaimLost):
+        lost.result(PATIENCE_SECONDS)
+    assert good.result(PATIENCE_SECONDS).prediction == "X"
+    assert first.result(PATIENCE_SECONDS).prediction == "FIRST"

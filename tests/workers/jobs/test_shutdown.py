@@ -13,8 +13,8 @@ import pytest
 
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import give_all_back
-from echocast.workers.runtime.semaphore import FairSemaphore
 from echocast.workers.tasks.nowcast import _claim_next
 from echocast.workers.tasks.verify import verify_late
 from tests.patience import PATIENCE_SECONDS
@@ -35,8 +35,7 @@ def context(world: World) -> SimpleNamespace:
     return SimpleNamespace(
         jobs=world.claims,
         leases=JobLeases(ME),
-        job_slots=FairSemaphore(1),
-        pixel_budget=FairSemaphore(10**9),
+        room=Room(1, 10**9),
         choosing=threading.Lock(),
     )
 

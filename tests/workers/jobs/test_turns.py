@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,19 @@ def test_a_worker_takes_turns_and_loses_no_wake_up(make_world: Callable[..., Wor
     assert sum(end < ended[other] for end in ended.values()) <= 1
     until(lambda: world.jobs.engine.redis.llen(NOWCAST) == 0)
     assert world.jobs.queue_depth() == 0
+
+
+def test_an_account_that_fills_a_worker_leaves_a_place_to_others(
+    make_world: Callable[..., World], gate: Path
+) -> None:
+    """The network is busy with the greedy account all the time."""
+    world = make_world(worker_concurrency=2, batch_items=1)
+    mood = f"until:{gate}"
+    mine = [world.submit(storm(k, mood=mood), account="greedy").job for k in range(4)]
+    world.start_worker()
+    until(lambda: world.jobs.queue_depth() == 2)
+    other = world.submit(storm(99), account="other").job
+    world.running(other.id)
+    assert world.jobs.queue_depth() == 2
+    gate.touch()
+    assert {world.end_of(job.id).status for job in (*mine, other)} == {"succeeded"}

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from echocast.workers.jobs.leases import JobLeases
-from echocast.workers.runtime.semaphore import FairSemaphore
+from echocast.workers.jobs.room import Room
 from echocast.workers.tasks.verify import verify_late
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, OBSERVED, OBSERVED_LATER, claimed, request
@@ -39,7 +39,7 @@ def test_scores_of_a_forgotten_job_are_not_counted(
     counted = Mock()
     context = SimpleNamespace(
         leases=JobLeases(ME),
-        job_slots=FairSemaphore(1),
+        room=Room(1, 10**9),
         jobs=world.claims,
         archive=None,
         metrics=counted,

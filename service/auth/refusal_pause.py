@@ -1,0 +1,52 @@
+"""A pause before an account's next refusal, where many of its uploads were refused lately."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from echocast.service.auth.rate_limit import FORGET_BEYOND
+
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+class RefusalPause:
+    """Lets who sends what can't be read, again and again, wait for it: the cost is theirs.
+
+    An account's refusals of one minute are answered at once. Those beyond come one after the other,
+    in the pace of the limit, so that their reading leaves the processors to others.
+
+    Args:
+        per_minute: Refusals a minute that are answered at once; 0: all are.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_minute = per_minute
+        self.clock = clock
+        self._next: dict[str, float] = {}  # when each account's next refusal is due
+        self._stopping = asyncio.Event()
+
+    async def pause(self, account: str) -> None:
+        """Count a refusal, and return when it may be answered."""
+        seconds = self.take(account)
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def take(self, account: str) -> float:
+        """Count a refusal; the seconds until its answer, at most the longest pause."""
+        if not self.per_minute:
+            return 0.0
+        if len(self._next) > FORGET_BEYOND:
+            self._next.clear()
+        now = self.clock()
+        due = max(self._next.get(account, 0.0), now - 60) + 60 / self.per_minute
+        self._next[account] = min(due, now + LONGEST_PAUSE_SECONDS)
+        return max(0.0, self._next[account] - now)
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: the service stops."""
+        self._stopping.set()
