@@ -36,16 +36,15 @@ class FileDigest:
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file, bring it to the disk, and read it back.
+    """Write a file and read it back; who moves it into place brings it to the disk, once.
 
     Raises:
-        OSError: It can't be written, flushed or closed, or does not hold what was written.
+        OSError: It can't be written or closed, or does not hold what was written.
     """
     with path.open("wb", buffering=0) as file:
         rest = memoryview(content)
         while rest:
             rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
     if (stored := path.read_bytes()) != content:
         wrong = "differ" if len(stored) == len(content) else f"are {len(stored)} when read back"
         raise OSError(errno.EIO, f"The {len(content)} bytes that were written {wrong}", str(path))

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +44,6 @@ FROZEN_PIXELS = 20  # wet ones of an image, at least, whose repetition is no cha
 
 Limit = tuple[float, float, int]
 Mask = NDArray[np.bool_]
-Values = TypeVar("Values", NDArray[np.bool_], FloatArray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,27 +174,19 @@ def _strongest(values: FloatArray, side: int) -> FloatArray:
     return reduce(np.fmax, (rows[:, k::side] for k in range(side)))
 
 
-def _largest_near(values: Values, reach: int) -> Values:
+def _largest_near(values: FloatArray, reach: int, outside: float = -math.inf) -> FloatArray:
     """The largest value within ``reach`` blocks along rows and columns."""
-    for axis in (0, 1):
-        values = _largest_along(values, reach, axis)
-    return values
-
-
-def _largest_along(values: Values, reach: int, axis: int) -> Values:
-    lines = np.moveaxis(values, axis, 0)
-    largest = lines.copy()
-    for away in range(1, min(reach, len(lines) - 1) + 1):
-        np.maximum(largest[away:], lines[:-away], out=largest[away:])
-        np.maximum(largest[:-away], lines[away:], out=largest[:-away])
-    return np.moveaxis(largest, 0, axis)
+    side = 2 * reach + 1
+    near = cv2.dilate(
+        values, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=outside
+    )
+    return np.asarray(near, dtype=np.float32)
 
 
 def _inner(observed: Mask, reach: int) -> Mask:
     """Blocks whose surroundings were all observed."""
-    outside = np.pad(~observed, reach, constant_values=True)
-    near = _largest_near(outside, reach)
-    return ~near[reach:-reach, reach:-reach]
+    unobserved = (~observed).astype(np.float32)
+    return np.asarray(_largest_near(unobserved, reach, outside=1.0) == 0)
 
 
 def repeats(earlier_dbz: FloatArray, later_dbz: FloatArray) -> bool:

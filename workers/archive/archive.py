@@ -28,6 +28,7 @@ from typing import Any
 
 from echocast.model.atomic_files import (
     FileDigest,
+    flush,
     move_all_into_place,
     scratch_file,
     write_whole,
@@ -76,6 +77,7 @@ class Archive:
         if not place.exists():
             with scratch_file(self.files.scratch) as path, suppress(FileExistsError):
                 write_whole(path, uuid.uuid4().hex.encode())
+                flush(path)
                 os.link(path, place)  # who comes second takes the first one's
         return place.read_text()
 

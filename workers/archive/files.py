@@ -191,6 +191,7 @@ class LocalFiles:
         place.parent.mkdir(parents=True, exist_ok=True)
         with scratch_file(self.scratch, place.suffix) as local:
             write_whole(local, content)
+            flush(local)
             try:
                 os.link(local, place)  # fails where another process was first
             except FileExistsError:
@@ -267,7 +268,6 @@ class LocalFiles:
         """See :class:`Files`."""
         with scratch_file(self.scratch, suffix) as local:
             write(local)
-            flush(local)
             path = name(FileDigest.of(local))
             move_into_place(local, self.root / path)
         return path
