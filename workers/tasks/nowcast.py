@@ -44,9 +44,9 @@ def nowcast(context: WorkerContext, message: str) -> None:
 def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
     """The job whose turn it is, claimed, or None where none waits; ``room`` ends with the job.
 
-    One thread chooses at a time. A job is claimed when there is room for it and it is still its
-    turn: until then it waits in the queue, where its deadline counts and any worker may claim it,
-    and the wait is no attempt.
+    One thread chooses at a time. A job is claimed when there is room for it; until then it waits in
+    the queue, where its deadline counts and any worker may claim it, and the wait is no attempt.
+    Meanwhile the turn may become another's, so it is asked for again and again.
     """
     with context.choosing:
         while not context.leases.closed and (job := context.jobs.next_waiting(message)):
@@ -58,17 +58,14 @@ def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run |
                     patience=-1 if job.alone else LOOK_SECONDS,
                 )
                 has_room = needs.enter_context(entering)
-                if has_room and (run := _claim(context, job, message, needs)):
+                if has_room and (run := _claim(context, job, needs)):
                     room.push(needs.pop_all())
                     return run
     return None
 
 
-def _claim(context: WorkerContext, job: Job, message: str, room: ExitStack) -> _Run | None:
-    """The claimed job, where it is still its turn."""
-    now = context.jobs.next_waiting(message)
-    if now is None or (now.id, now.alone) != (job.id, job.alone):
-        return None
+def _claim(context: WorkerContext, job: Job, room: ExitStack) -> _Run | None:
+    """The claimed job, where nobody else has it."""
     claim = context.leases.new_claim()
     with context.leases.open() as may_claim:
         if not may_claim:
