@@ -30,11 +30,10 @@ def check_reserved(item: h5py.Group | h5py.Dataset | h5py.Datatype, path: Path) 
     """
     rank = item.ndim if isinstance(item, h5py.Dataset) else 0
     for name, (allowed, expected) in RESERVED.items():
-        encoded = name.encode()
-        if h5a.exists(item.id, encoded) and not allowed(h5a.open(item.id, encoded), rank):
+        if h5a.exists(item.id, name) and not allowed(h5a.open(item.id, name), rank):
             raise ContractViolation(
-                f"The attribute {name} is reserved for {expected}, but in {path.name} it is"
-                " something else.",
+                f"The attribute {name.decode()} is reserved for {expected}, but in {path.name} it"
+                " is something else.",
                 rule="reserved-attribute",
             )
 
@@ -93,16 +92,16 @@ def _is_reference(kind: h5t.TypeID) -> bool:
 Check = Callable[[h5a.AttrID, int], bool]
 TEXT: tuple[Check, str] = (_is_text, "one text")
 WHOLE_NUMBER: tuple[Check, str] = (_is_whole_number, "one whole number")
-RESERVED: dict[str, tuple[Check, str]] = {
-    "CLASS": TEXT,
-    "NAME": TEXT,
-    "DIMENSION_LIST": (_is_references_each, "lists of references, one for each dimension"),
-    "REFERENCE_LIST": (_is_back_references, "pairs of a reference and a whole number"),
-    "_Netcdf4Dimid": (_is_dimension, "the number of a dimension"),
-    "_Netcdf4Coordinates": (_is_dimension_each, "the numbers of all dimensions"),
-    "_nc3_strict": WHOLE_NUMBER,
-    "_NCProperties": TEXT,
-    "_QuantizeBitGroomNumberOfSignificantDigits": WHOLE_NUMBER,
-    "_QuantizeGranularBitRoundNumberOfSignificantDigits": WHOLE_NUMBER,
-    "_QuantizeBitRoundNumberOfSignificantBits": WHOLE_NUMBER,
+RESERVED: dict[bytes, tuple[Check, str]] = {
+    b"CLASS": TEXT,
+    b"NAME": TEXT,
+    b"DIMENSION_LIST": (_is_references_each, "lists of references, one for each dimension"),
+    b"REFERENCE_LIST": (_is_back_references, "pairs of a reference and a whole number"),
+    b"_Netcdf4Dimid": (_is_dimension, "the number of a dimension"),
+    b"_Netcdf4Coordinates": (_is_dimension_each, "the numbers of all dimensions"),
+    b"_nc3_strict": WHOLE_NUMBER,
+    b"_NCProperties": TEXT,
+    b"_QuantizeBitGroomNumberOfSignificantDigits": WHOLE_NUMBER,
+    b"_QuantizeGranularBitRoundNumberOfSignificantDigits": WHOLE_NUMBER,
+    b"_QuantizeBitRoundNumberOfSignificantBits": WHOLE_NUMBER,
 }

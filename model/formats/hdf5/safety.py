@@ -66,28 +66,29 @@ def _address(item: h5py.Group | h5py.Dataset | h5py.Datatype) -> int:
 
 
 def _check_link(parent: h5py.Group, name: str, path: Path) -> None:
-    link = parent.get(name, getlink=True)
-    if isinstance(link, h5py.ExternalLink):
+    kind = parent.id.links.get_info(name.encode("utf-8", "surrogateescape")).type
+    if kind == h5py.h5l.TYPE_EXTERNAL:
         raise _reaches_out(f"{parent.name}/{name}", "links to another file", path)
-    if isinstance(link, h5py.SoftLink):
+    if kind == h5py.h5l.TYPE_SOFT:
         raise _two_names(f"{parent.name}/{name}", path)
 
 
 def _check_new(
     item: h5py.Group | h5py.Dataset | h5py.Datatype, visited: set[int], path: Path
 ) -> None:
-    if _address(item) in visited:
+    if (address := _address(item)) in visited:
         raise _two_names(str(item.name), path)
-    visited.add(_address(item))
+    visited.add(address)
     if len(visited) > MOST_OBJECTS:
         raise InputTooLarge(f"{path.name} holds more than {MOST_OBJECTS} HDF5 objects.")
 
 
 def _check_storage(item: object, path: Path) -> None:
     if isinstance(item, h5py.Dataset):
-        if item.external:
+        creation = item.id.get_create_plist()
+        if creation.get_external_count():
             raise _reaches_out(str(item.name), "keeps its values in another file", path)
-        if item.is_virtual:
+        if creation.get_layout() == h5py.h5d.VIRTUAL:
             raise _reaches_out(str(item.name), "is pieced together from other files", path)
 
 
