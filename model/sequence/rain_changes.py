@@ -176,6 +176,8 @@ def _strongest(values: FloatArray, side: int) -> FloatArray:
 
 def _largest_near(values: FloatArray, reach: int, outside: float = -math.inf) -> FloatArray:
     """The largest value within ``reach`` blocks along rows and columns."""
+    if not values.size:  # rain crosses the grid in less than this time
+        return values
     side = 2 * reach + 1
     near = cv2.dilate(
         values, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=outside

@@ -37,7 +37,7 @@ ROW = {"type": "array", **SIDE_LIMITS, "items": {"type": ["number", "null"]}}
 FRAME = {"type": "array", **SIDE_LIMITS, "items": ROW}
 COORDINATES = {"type": "array", **SIDE_LIMITS, "items": {"type": "number"}}
 GRID = {
-    "type": "object",
+    "type": ["object", "null"],
     "description": "Pixel centres y, x in units (m, km, degrees); crs by CF attributes. Optional.",
     "required": ["y", "x", "units"],
     "properties": {
