@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from tests.chaos.callers import LARGE, SMALL, STORMS, Caller
@@ -61,6 +61,8 @@ def starve(service: Service, ledger: Ledger, chance: random.Random) -> tuple[lis
     greedy, small = (Caller(service, ledger, name) for name in ("greedy", "small"))
     with ThreadPoolExecutor(GREEDY_CALLERS) as pool:
         seeds = [STORMS + chance.randrange(10**6) for _ in range(LARGE_JOBS + SMALL_JOBS)]
+        for seed in seeds[SMALL_JOBS:]:
+            _body(seed, LARGE)  # drawn before any is sent: else they are done as fast as they come
         large = list(pool.map(partial(_send, greedy, "large", LARGE), seeds[SMALL_JOBS:]))
         junk = [pool.submit(_send_junk, service, ledger, stop) for _ in range(JUNK_CALLERS)]
         try:
@@ -73,10 +75,14 @@ def starve(service: Service, ledger: Ledger, chance: random.Random) -> tuple[lis
     return ended, _until_done(greedy, large)
 
 
+@lru_cache(LARGE_JOBS + SMALL_JOBS)
+def _body(seed: int, side: int) -> bytes:
+    return netcdf(seed=seed, frames=10, side=side)
+
+
 def _send(caller: Caller, action: str, side: int, seed: int) -> str | None:
     """The id of a new job that was accepted; nobody else asks for this storm."""
-    body = netcdf(seed=seed, frames=10, side=side)
-    answer = caller.ask(action, "POST", "/nowcast", content=body, headers=NETCDF)
+    answer = caller.ask(action, "POST", "/nowcast", content=_body(seed, side), headers=NETCDF)
     if answer is None or answer.status_code not in (200, 202):
         return None
     job = str(answer.json()["id"])
