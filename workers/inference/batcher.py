@@ -168,14 +168,14 @@ class Batcher:
                 item.answer.set_result(BatchResult(outcome[0], wait, seconds))
 
     def _predict(self, batch: Sequence[BatchItem]) -> list[tuple[Any]]:
-        """Predict, and let others go first between two steps."""
-        patience = [GUESTS_SHARE * cost_of(batch)]
+        """Predict, and stand still between two steps while others go first."""
+        patience, pause = [GUESTS_SHARE * cost_of(batch)], threading.Lock()
         with self._guard() as progress:
 
             def step() -> None:
                 progress()
-                if self._waiting:
-                    guests = self._guests(batch, patience)
+                with pause:  # for all threads of this launch
+                    guests = self._guests(batch, patience) if self._waiting else []
                     self._launch(guests, partial(_predictions, progress=progress))
 
             return _predictions(batch, step)

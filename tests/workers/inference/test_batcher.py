@@ -3,7 +3,7 @@
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -249,6 +249,41 @@ def test_a_launch_lets_small_jobs_of_others_go_first(bench) -> None:
     made.send(*parcels("xy"), account="other")
     assert ended(made) == [["x", "y"], ["first"], ["a"]]
     assert first.result(PATIENCE_SECONDS).prediction == "FIRST"
+
+
+def test_a_launch_of_several_threads_stands_still_while_another_goes_first(bench) -> None:
+    class TwoThreads(FakeModel):
+        """The rest of the launch comes to its next step while the other job is computed."""
+
+        def predict(self, batch: Sequence[Parcel], progress: Callable[[], None]) -> list[str]:
+            if batch[0].name == "x":
+                at_step.wait(PATIENCE_SECONDS)
+                stood.append(not passed.wait(0.05))
+                return ["X"]
+            answers = super().predict(batch, lambda: None)
+            first, rest = (threading.Thread(target=work) for work in (progress, go_on(progress)))
+            first.start()
+            rest.start()
+            first.join()
+            rest.join()
+            return answers
+
+    def go_on(progress: Callable[[], None]) -> Callable[[], None]:
+        def work() -> None:
+            until(lambda: not made.batcher._waiting)
+            at_step.set()
+            progress()
+            passed.set()
+
+        return work
+
+    at_step, passed, stood = threading.Event(), threading.Event(), list[bool]()
+    made = bench(TwoThreads())
+    made.occupy(cost=10, account="greedy")
+    answer = made.send(Parcel("x"), account="other")[0]
+    made.network.gate.set()
+    assert answer.result(PATIENCE_SECONDS).prediction == "X"
+    assert stood == [True]
 
 
 def test_a_launch_waits_for_no_more_than_half_its_own_cost(bench) -> None:
