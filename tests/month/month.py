@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -119,11 +118,20 @@ class Month:
         self._jump(until)
 
     def _jump(self, until: datetime) -> None:
-        """Go ahead; a script of the engine is run at once, as it is every few seconds."""
+        """Go ahead; scripts of the engine are run, as they are every few seconds, until one saw it.
+
+        A script reads the time at which the engine woke up, which may be just before the jump.
+        """
         self.clock.jump_to(until)
         if self.disk is not None and self.left_bytes is not None:
             self.disk.leave(self.left_bytes)
-        self.jobs.alive_workers()
+        while self._last_script() < until.timestamp():
+            self.jobs.alive_workers()
+
+    def _last_script(self) -> float:
+        """When the engine ran a script last, to a second, by its clock."""
+        engine = self.jobs.engine
+        return float(engine.call(lambda: engine.redis.get("echocast:time")) or 0)
 
     def _scrape(self) -> None:
         now = self.clock.now
@@ -168,13 +176,16 @@ class Month:
 
     def admin(self, path: str, why: str) -> None:
         """Change what serves."""
-        stop = threading.Event()
-        self.caller.insist("declare", "POST", path, stop, json={"why": why})
+        self._change("POST", path, {"why": why})
+
+    def _change(self, method: str, path: str, body: dict[str, object]) -> None:
+        answer = self.caller.ask("declare", method, path, json=body)
+        if answer is None or not answer.is_success:
+            self.faults.append(f"{method} {path} was not done.")
 
     def change_stream(self, *, paused: bool) -> None:
         """Pause the stream, or have it go on."""
-        path, stop = f"/streams/{NATIONAL}", threading.Event()
-        self.caller.insist("declare", "PATCH", path, stop, json={"paused": paused})
+        self._change("PATCH", f"/streams/{NATIONAL}", {"paused": paused})
 
     def replay(self, first: datetime) -> None:
         """Send an older event to a stream of its own."""
