@@ -12,7 +12,7 @@ from echocast.model.network.network import Network
 from echocast.model.registry.checkpoint import save
 
 FIRST, SECOND, THIRD, WORSE = (f"tiny/{number}" for number in (1, 2, 3, 4))
-TOO_MUCH_DBZ = 8.0
+TOO_MUCH_DBZ = 15.0
 SCALE_DBZ = 70.0  # of the head's outputs
 
 
