@@ -120,7 +120,7 @@ class Month:
     def _jump(self, until: datetime) -> None:
         """Go ahead; scripts of the engine are run, as they are every few seconds, until one saw it.
 
-        A script reads the time at which the engine woke up, which may be just before the jump.
+        The first may still have the time just before the jump, as if the engine was asleep.
         """
         self.clock.jump_to(until)
         if self.disk is not None and self.left_bytes is not None:

@@ -73,11 +73,17 @@ class Report:
         )
 
     def _heard(self) -> Iterator[Sequence[str]]:
-        for one in self.heard:
+        for number, one in enumerate(self.heard, start=1):
             fault, alert = one.fault, one.alert.alert if one.alert else "none"
             after = _short(one.after) if one.after is not None else ""
             allowed = _short(fault.within) if fault.pages else "no alert"
-            yield fault.name, f"{fault.begin / timedelta(days=1):.1f}", alert, after, allowed
+            yield (
+                f"{number} {fault.name}",
+                f"{fault.begin / timedelta(days=1):.1f}",
+                alert,
+                after,
+                allowed,
+            )
 
     def _raised(self) -> Iterator[Sequence[str]]:
         for one in self.alerts:
@@ -107,7 +113,7 @@ class Report:
         memory.set_ylim(bottom=0)
         self._draw_alerts(alerts)
         disk.legend(loc="upper right")
-        memory.legend(loc="upper right", ncols=3)
+        memory.legend(loc="center right", ncols=3)
         figure.savefig(path, dpi=80)
         plt.close(figure)
 
