@@ -73,7 +73,12 @@ def frames_schema(least: int, most: int = MOST_FRAMES) -> dict[str, Any]:
             **number,
             "items": {"type": "string", "format": "date-time"},
         },
-        "units": {"type": "string", "description": "dBZ (-40..95) or mm/h.", "examples": ["dBZ"]},
+        "units": {
+            "type": "string",
+            "pattern": r"\S",
+            "description": "dBZ (-40..95) or mm/h.",
+            "examples": ["dBZ"],
+        },
         "zr": RELATION,
         "no_rain_dbz": {
             "type": "number",

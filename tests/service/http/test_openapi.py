@@ -181,6 +181,17 @@ def test_the_examples_are_accepted(door: Gateway, names: dict[str, str]) -> None
     assert frame.status_code in (200, 201), frame.text
 
 
+@pytest.mark.parametrize("units", ["", " "])
+def test_units_of_nothing_are_none_by_the_schema(
+    door: Gateway, description: dict[str, Any], units: str
+) -> None:
+    described = description["paths"]["/nowcast"]["post"]["requestBody"]["content"]
+    body = {**shower(10), "units": units}
+    assert not Draft202012Validator(described["application/json"]["schema"]).is_valid(body)
+    answer = post_json(door.client, json.dumps(body))
+    is_problem(answer, 422, "contract-violation", "units-missing")
+
+
 def test_what_makes_no_grid_makes_none_by_the_schema(
     door: Gateway, description: dict[str, Any]
 ) -> None:
