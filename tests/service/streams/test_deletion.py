@@ -76,7 +76,7 @@ def left(where: Place, name: str = "radar") -> list[str]:
     store = where.data / "store"
     files = [p for folder in FOLDERS for p in (store / folder / name).rglob("*") if p.is_file()]
     jobs = where.store()
-    keys = list(jobs.engine.redis.scan_iter(f"*stream*{name}*"))
+    keys = list(jobs.engine.redis.scan_iter(f"echocast:stream:{name}:*"))
     jobs.close()
     return [str(p) for p in files if p.name != "stream.json"] + keys
 
