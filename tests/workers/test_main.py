@@ -1,6 +1,7 @@
 """``python -m echocast.workers`` itself, with a real though tiny network."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -55,6 +56,8 @@ def test_a_real_network_answers(world: World, models: Path) -> None:
     _, errors = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0
     assert b"Traceback" not in errors
+    plan = rb"The worker uses \d+ of \d+ CPUs and [\d.]+ of [\d.]+ GiB of memory: 1 threads of"
+    assert re.search(plan, errors)
 
 
 def test_a_missing_champion_is_one_sentence(world: World, tmp_path: Path) -> None:
