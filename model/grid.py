@@ -54,6 +54,14 @@ class Grid:
         y, x = (np.arange(size, dtype=float) * km for size in (height, width))
         return cls(y=y, x=x, units="km")
 
+    def part(self, rows: slice, columns: slice) -> Grid:
+        """The grid of a window."""
+        north, east = (
+            None if whole is None else whole[rows, columns]
+            for whole in (self.latitude, self.longitude)
+        )
+        return replace(self, y=self.y[rows], x=self.x[columns], latitude=north, longitude=east)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width) in pixels."""

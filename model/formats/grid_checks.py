@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation, short
+from echocast.model.errors import ContractViolation, InputTooLarge, short
 from echocast.model.frames import Grid
 
+MOST_PIXELS = 65_536  # along a side
 SPACING_TOLERANCE = 0.05  # share of a pixel's side
 DEGREES_NORTH = frozenset(
     ("degrees_north", "degree_north", "degrees_n", "degree_n", "degreesn", "degreen")
@@ -26,6 +27,18 @@ UNITS = {
 }
 
 
+def check_side(pixels: int, where: str) -> None:
+    """Check the side of a whole image, of which a part is read, before its coordinates are made.
+
+    Raises:
+        InputTooLarge: No composite has so many.
+    """
+    if pixels > MOST_PIXELS:
+        raise InputTooLarge(
+            f"{where} claims {pixels} pixels along a side; at most {MOST_PIXELS} are allowed."
+        )
+
+
 def centres(edge: float, side: float, count: int) -> NDArray[np.float64]:
     """Pixel centres along an axis.
 
@@ -36,7 +49,11 @@ def centres(edge: float, side: float, count: int) -> NDArray[np.float64]:
 
     Returns:
         Shape (count,), rounded to a millionth of the unit.
+
+    Raises:
+        InputTooLarge: There are too many.
     """
+    check_side(count, "An image")
     along = edge + (np.arange(count, dtype=np.float64) + 0.5) * side
     return np.asarray(np.round(along, 6), dtype=np.float64)
 

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.netcdf.access import damage_is_unreadable
@@ -24,7 +25,7 @@ from echocast.model.formats.odim.corners import Box
 from echocast.model.formats.odim.tree import text
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stored_image import StoredImage, StoredNumbers, Window
+from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import radar_unit, unit_of_rain
 from echocast.model.grid import Grid
 from echocast.model.place.earth import to_plane

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from echocast.model.errors import ContractViolation, UnreadableInput, short
+from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.stored_codes import Stored
-from echocast.model.formats.stored_image import StoredImage, StoredNumbers, Window
+from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray
 from echocast.model.grid import Grid

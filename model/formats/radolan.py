@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, UnreadableInput, UnsupportedInput, short
+from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stored_image import StoredImage, StoredNumbers, Window
+from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.grid import Grid
 from echocast.model.place.projection_text import parsed_crs

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echocast.model.errors import ContractViolation, UnreadableInput, UnsupportedInput, short
+from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.netcdf.access import damage_is_unreadable
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.formats.stored_image import Window
 from echocast.model.grid import Grid
 from echocast.model.place.projection_text import parsed_crs
 
@@ -136,6 +136,6 @@ def band_reader(raster: DatasetReader, band: int) -> Any:
     """Reads the raw numbers (y, x) of a window of one band."""
 
     def raw(window: Window) -> Any:
-        return raster.read(band, window=window if window[0].stop is not None else None)
+        return raster.read(band, window=tuple((part.start, part.stop) for part in window))
 
     return raw

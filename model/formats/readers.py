@@ -71,7 +71,7 @@ class FileFormat:
             path: Path, reading: Reading, choose: FrameChooser | None, contract: InputContract
         ) -> Frames:
             with image(path, reading) as one:
-                frames = one.frames(contract, path.stat().st_size, path.name)
+                frames = one.frames(reading.crop, contract, path.stat().st_size, path.name)
             return frames if choose is None else frames[choose(frames.times)]
 
         return cls(header, read)
@@ -80,13 +80,15 @@ class FileFormat:
 def _read_netcdf(
     path: Path, reading: Reading, choose: FrameChooser | None, contract: InputContract
 ) -> Frames:
-    return read_netcdf(path, variable=reading.variable, choose=choose, contract=contract)
+    return read_netcdf(
+        path, variable=reading.variable, choose=choose, crop=reading.crop, contract=contract
+    )
 
 
 def _read_odim(
     path: Path, reading: Reading, choose: FrameChooser | None, contract: InputContract
 ) -> Frames:
-    frames = read_odim(path, variable=reading.variable, contract=contract)
+    frames = read_odim(path, variable=reading.variable, crop=reading.crop, contract=contract)
     return frames if choose is None else frames[choose(frames.times)]
 
 
@@ -132,7 +134,7 @@ def read_frames(
     known, remaining = reading or Reading(), contract or InputContract()
 
     def read(path: Path) -> Frames:
-        return format_of(path).read(path, known, choose, remaining)
+        return known.crop.coarser(format_of(path).read(path, known, choose, remaining))
 
     parts = []
     for path in paths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.crop import Crop
 from echocast.model.formats.stored_image import StoredNumbers
 
 
@@ -50,10 +51,12 @@ class Reading:
     Args:
         variable: Name of the field; None: found by itself.
         stated: What the caller says of values that the file does not.
+        crop: The part that is read, and how coarse.
     """
 
     variable: str | None = None
     stated: Stated = field(default_factory=Stated)
+    crop: Crop = field(default_factory=Crop)
 
 
 def _agreed(name: str, stated: float | None, own: float, default: float, where: str) -> float:

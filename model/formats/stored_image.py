@@ -14,6 +14,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.crop import Crop, Window
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.intervals import FrameTimes, with_amounts
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
@@ -23,9 +24,6 @@ from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray, Frames, joined_notes
 from echocast.model.grid import Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
-
-Window = tuple[slice, slice]
-WHOLE: Window = (slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -92,10 +90,11 @@ class StoredImage:
         stream = self.unit.of_stream
         return FileHeader(self.times.times, stream, self.kind, self.variable, self.stated_units)
 
-    def frames(self, contract: InputContract, file_bytes: int, where: str) -> Frames:
+    def frames(self, crop: Crop, contract: InputContract, file_bytes: int, where: str) -> Frames:
         """The image as one frame.
 
         Args:
+            crop: The part that is read.
             contract: Size limits, checked before a value is read.
             file_bytes: Size of the file.
             where: Names the file in messages.
@@ -105,18 +104,22 @@ class StoredImage:
             ContractViolation: Its values break a rule.
         """
         height, width = self.grid.shape
-        contract.check_size((1, height, width), where)
         contract.check_claim(height * width * self.dtype.itemsize, file_bytes, where)
+        window = crop.window(self.grid, where)
+        grid = self.grid.part(*window)
+        contract.check_size((1, *grid.shape), where)
         times = with_amounts(self.times, self.unit, where) if self.unit.is_rain else self.times
-        values, notes = self._reflectivity(times, where)
+        values, notes = self._reflectivity(window, times, where)
         everything = joined_notes([self.notes, times.notes, notes])
         return Frames(
-            values[None], times.times, self.grid, NO_RAIN_DBZ, dict(self.attributes), everything
+            values[None], times.times, grid, NO_RAIN_DBZ, dict(self.attributes), everything
         )
 
-    def _reflectivity(self, times: FrameTimes, where: str) -> tuple[FloatArray, dict[str, str]]:
+    def _reflectivity(
+        self, window: Window, times: FrameTimes, where: str
+    ) -> tuple[FloatArray, dict[str, str]]:
         """(y, x) in dBZ, -32 where dry, NaN where missing; and a note on the Z-R relation."""
-        raw = self.raw(WHOLE)
+        raw = self.raw(window)
         missing, dry = (_any_of(raw, codes) for codes in (self.packing.missing, self.packing.dry))
         self._check_declared(raw, where)
         values = self.packing.values(raw)

@@ -11,6 +11,8 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import short
+from echocast.model.formats.crop import Crop
+from echocast.model.formats.grid_checks import check_side
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
@@ -49,6 +51,7 @@ def read_netcdf(
     choose: FrameChooser | None = None,
     y_slice: slice | None = None,
     x_slice: slice | None = None,
+    crop: Crop | None = None,
     contract: InputContract | None = None,
 ) -> Frames:
     """Read radar frames, or a window of them, from one CF NetCDF file.
@@ -62,6 +65,7 @@ def read_netcdf(
         choose: Which frames to read, given all times, where ``time_slice`` does not.
         y_slice: Rows to read; None: all.
         x_slice: Columns to read; None: all.
+        crop: Region to read, where no rows and columns are given; see :class:`.Crop`.
         contract: Size limits, checked on the window before any value is read; None: the default.
 
     Returns:
@@ -83,6 +87,11 @@ def read_netcdf(
         if time_slice is None and choose is not None:
             limits.check_size((axes.frames(field.variable), 1, 1), where)
             time_slice = choose(_times(dataset, field, axes, path.name).times)
+        if crop is not None and not crop.is_whole:
+            for side in axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))[1:]:
+                check_side(side, where)
+            whole, _ = read_grid(dataset, field.variable, (axes.y, axes.x))
+            y_slice, x_slice = crop.window(whole, path.name)
         window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
         shape = axes.shape(field.variable, window)
         limits.check_size(shape, where)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation
@@ -24,16 +23,14 @@ from echocast.model.frames import FloatArray
 DECLARE = "nodata (missing) or undetect (dry) in its what group"
 
 
-def decoded(
-    data: h5py.Dataset, what: Callable[[str], Any], dry_value: float, where: str
-) -> FloatArray:
+def decoded(raw: Stored, what: Callable[[str], Any], dry_value: float, where: str) -> FloatArray:
     """value = raw * gain + offset, in the unit of the quantity.
 
     Codes are compared in the type of the data (:mod:`.stored_codes`). NaN is missing, unless
     ``undetect`` is NaN.
 
     Args:
-        data: The raw values (y, x).
+        raw: The raw values (y, x).
         what: Gives an attribute of their ``what``, None where there is none.
         dry_value: What pixels that hold ``undetect`` become.
         where: Names the file in messages.
@@ -45,7 +42,6 @@ def decoded(
         ContractViolation: ``gain`` or ``offset`` is missing, an attribute is no number, one code
             means missing and dry, or a value looks like a code that nobody declared.
     """
-    raw = data[...]
     gain, offset = (_factor(what(name), name, raw.dtype, where) for name in ("gain", "offset"))
     undetect, nodata = (code_of(what(name), name) for name in ("undetect", "nodata"))
     dry, missing = occurrences(raw, undetect), occurrences(raw, nodata)

@@ -13,6 +13,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnsupportedInput, short
+from echocast.model.formats.crop import Crop, Window
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.netcdf.access import damage_is_unreadable
 from echocast.model.formats.observed import check_observed_odim
@@ -30,7 +31,11 @@ __all__ = ["is_odim", "read_odim"]
 
 
 def read_odim(
-    path: Path, *, variable: str | None = None, contract: InputContract | None = None
+    path: Path,
+    *,
+    variable: str | None = None,
+    crop: Crop | None = None,
+    contract: InputContract | None = None,
 ) -> Frames:
     """Read a composite of reflectivity, rain rate or rain amount.
 
@@ -38,6 +43,7 @@ def read_odim(
         path: The file.
         variable: Quantity to read, e.g. ``DBZH``, or the group of one field, e.g.
             ``dataset2/data1``; None: reflectivity, else ``RATE`` in mm/h, else ``ACRR``, in mm.
+        crop: Region to read; None: all.
         contract: Size limits, checked before any value is read; None: the default.
 
     Returns:
@@ -54,12 +60,15 @@ def read_odim(
         _check_composite(file, path)
         layers = odim_layers(file, variable, path.name)
         _check_observed(file, layers, path)
-        _check_sizes(layers, contract or InputContract(), path)
+        _check_shapes(layers, contract or InputContract(), path)
         times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
+        window = (crop or Crop()).window(grid, path.name)
+        grid = grid.part(*window)
+        (contract or InputContract()).check_size((len(layers), *grid.shape), path.name)
         factors = np.broadcast_to(times.factor(layers[0].unit, slice(None)), (len(layers), 1, 1))
         values = np.stack(
-            [_reflectivity(*pair, path) for pair in zip(layers, factors, strict=True)]
+            [_reflectivity(*pair, window, path) for pair in zip(layers, factors, strict=True)]
         )
         zr_note = stated_relation(layers[0].relation)[1] if layers[0].unit.is_rain else {}
         notes = {**times.notes, **place, **zr_note}
@@ -98,7 +107,7 @@ def _check_composite(file: h5py.File, path: Path) -> None:
         )
 
 
-def _check_sizes(layers: list[Layer], contract: InputContract, path: Path) -> None:
+def _check_shapes(layers: list[Layer], contract: InputContract, path: Path) -> None:
     shapes = {layer.values.shape for layer in layers}
     shape = layers[0].values.shape
     if len(shapes) > 1 or len(shape) != 2:
@@ -113,19 +122,18 @@ def _check_sizes(layers: list[Layer], contract: InputContract, path: Path) -> No
             f"Data must be numbers, but those of {path.name} are of type {short(dtype)}.",
             rule="data-type",
         )
-    contract.check_size((len(layers), shape[0], shape[1]), path.name)
     claimed = len(layers) * shape[0] * shape[1] * dtype.itemsize
     contract.check_claim(claimed, path.stat().st_size, path.name)
 
 
-def _reflectivity(layer: Layer, factor: FloatArray, path: Path) -> FloatArray:
+def _reflectivity(layer: Layer, factor: FloatArray, window: Window, path: Path) -> FloatArray:
     """Values in dBZ (y, x), -32 where dry; rain, which a factor turns into mm/h, through Z-R."""
     if layer.unit.is_rain:
-        rates = decoded(layer.values, layer.what, 0.0, path.name) * factor
+        rates = decoded(layer.values[window], layer.what, 0.0, path.name) * factor
         values = ZR.of_attributes(layer.relation).reflectivity_dbz(rates, where=path.name)
         check_strongest(values, path.name, DECLARE)
         return values
-    values = decoded(layer.values, layer.what, NO_RAIN_DBZ, path.name)
+    values = decoded(layer.values[window], layer.what, NO_RAIN_DBZ, path.name)
     check_reflectivity(values, path.name, DECLARE)
     return np.maximum(values, np.float32(NO_RAIN_DBZ), out=values)
 
