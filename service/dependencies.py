@@ -179,11 +179,53 @@ def restore_plus(value: Any) -> Any:
 ReferenceTime = Annotated[AwareDatetime | None, BeforeValidator(restore_plus)]
 
 
-async def get_options(
+async def get_reading(
     variable: Annotated[
         str | None,
-        Query(max_length=200, description="Reflectivity variable, where it can't be guessed."),
+        Query(max_length=200, description="Field to read, where a file has several."),
     ] = None,
+    units: Annotated[
+        str | None,
+        Query(max_length=60, description="Of GeoTIFF or GRIB2 that do not say: `dBZ`, `mm/h`."),
+    ] = None,
+    gain: Annotated[float | None, Query(description="Of raw numbers that do not say.")] = None,
+    offset: Annotated[float | None, Query(description="Of raw numbers that do not say.")] = None,
+    nodata: Annotated[float | None, Query(description="Code: was not measured.")] = None,
+    undetect: Annotated[float | None, Query(description="Code: had no echo.")] = None,
+    at: Annotated[
+        str | None,
+        Query(max_length=60, description="Crop around `latitude,longitude`, with `radius_km`."),
+    ] = None,
+    radius_km: Annotated[float | None, Query(description="How far the crop reaches.")] = None,
+    bbox: Annotated[
+        str | None,
+        Query(max_length=120, description="Crop to `west,south,east,north` in degrees."),
+    ] = None,
+    reduce: Annotated[
+        int, Query(ge=1, le=16, description="Pixels are means of Z of so many by so many.")
+    ] = 1,
+) -> dict[str, Any]:
+    """How files of the upload are read, in the words of :meth:`.Reading.of_words`."""
+    words = {
+        "variable": variable,
+        "units": units,
+        "gain": gain,
+        "offset": offset,
+        "nodata": nodata,
+        "undetect": undetect,
+        "at": at,
+        "radius_km": radius_km,
+        "bbox": bbox,
+        "reduce": reduce if reduce != 1 else None,
+    }
+    return {name: value for name, value in words.items() if value is not None}
+
+
+ReadingWords = Annotated[dict[str, Any], Depends(get_reading)]
+
+
+async def get_options(
+    reading: ReadingWords,
     reference_time: Annotated[
         ReferenceTime,
         Query(description="The newest frame at or before it ends the input; later ones verify."),
@@ -193,7 +235,7 @@ async def get_options(
     ] = None,
 ) -> UploadOptions:
     """What query and headers say about the upload."""
-    return UploadOptions(variable, reference_time, idempotency_key)
+    return UploadOptions(reading, reference_time, idempotency_key)
 
 
 async def get_upload(

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from echocast.model.cli.options import Json, RadarFiles, command_line
+from echocast.model.cli.options import (
+    At,
+    Bbox,
+    Json,
+    RadarFiles,
+    RadiusKm,
+    Reduce,
+    Stated,
+    Variable,
+    command_line,
+    stated_words,
+)
 from echocast.model.registry.reader import RegistryReader
 from echocast.model.registry.registry import SHIPPED
 
@@ -19,7 +30,12 @@ app = command_line()
 @app.command("check")
 def check_command(
     files: RadarFiles,
-    variable: Annotated[str | None, typer.Option(help="The field; default: found.")] = None,
+    variable: Variable = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     png: Annotated[Path | None, typer.Option(help="Draw the newest frame into this file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -29,7 +45,9 @@ def check_command(
     from echocast.model.formats.reading import Reading
 
     needed = RegistryReader(SHIPPED).network().input_frames
-    reading = Reading(variable)
+    reading = Reading.of_words(
+        variable, at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, **stated_words(state or ())
+    )
     frames = read_frames(files, reading)
     report = inspected(files, frames, needed, reading)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))

@@ -10,13 +10,20 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.options import (
+    At,
+    Bbox,
     Device,
     Json,
     ModelName,
     ModelsDir,
     RadarFiles,
+    RadiusKm,
+    Reduce,
+    Stated,
     Threads,
+    Variable,
     command_line,
+    stated_words,
     use_threads,
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
@@ -27,9 +34,14 @@ app = command_line()
 @app.command("nowcast")
 def nowcast_command(
     files: RadarFiles,
-    output: Annotated[Path, typer.Option(help="Forecast NetCDF to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
     reference_time: Annotated[str | None, typer.Option(help="ISO 8601; default: newest.")] = None,
-    variable: Annotated[str | None, typer.Option(help="Reflectivity variable's name.")] = None,
+    variable: Variable = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     institution: Annotated[str, typer.Option(help="Who makes the forecast.")] = "",
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
@@ -39,9 +51,13 @@ def nowcast_command(
 ) -> None:
     """Forecast the frames after the newest of FILES; later frames verify it."""
     from echocast.model.cli.nowcast_files import nowcast_files
+    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
 
     use_threads(threads)
+    reading = Reading.of_words(
+        variable, at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, **stated_words(state or ())
+    )
     reference = datetime.fromisoformat(reference_time) if reference_time else None
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)
@@ -50,7 +66,7 @@ def nowcast_command(
         nowcaster,
         files,
         output,
-        variable=variable,
+        reading=reading,
         reference_time=reference,
         institution=institution,
     )

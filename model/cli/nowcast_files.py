@@ -23,7 +23,7 @@ def nowcast_files(
     files: Sequence[Path],
     output: Path,
     *,
-    variable: str | None = None,
+    reading: Reading | None = None,
     reference_time: datetime | None = None,
     institution: str = "",
 ) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def nowcast_files(
         nowcaster: What forecasts.
         files: CF NetCDF files and ODIM_H5 composites, in any order.
         output: The new file.
-        variable: Name of the NetCDF variable or ODIM quantity; None: found by itself.
+        reading: How the files are read; None: by what they say themselves.
         reference_time: The newest frame at or before it is the last one used; None: of all.
         institution: Who makes the forecast; empty: not stated.
 
@@ -48,7 +48,7 @@ def nowcast_files(
         InputError: A file can't be read, or its frames break the input contract.
     """
     chosen = newest(nowcaster.input_frames, reference_time)
-    frames = read_frames(files, Reading(variable), choose=chosen)
+    frames = read_frames(files, reading, choose=chosen)
     inputs, _ = split(frames, nowcaster.input_frames, InputContract(), reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
@@ -62,7 +62,7 @@ def nowcast_files(
         unfinished.unlink(missing_ok=True)
     started, ended = forecast.forecast_reference_time, forecast.valid_times[-1]
     later = between(started, ended + 0.1 * forecast.step)
-    observed = read_frames(files, Reading(variable), choose=later)
+    observed = read_frames(files, reading, choose=later)
     scores = None
     if len(observed):
         check_frames(observed, InputContract())

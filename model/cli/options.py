@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -15,6 +15,31 @@ from echocast.model.network.config import PRESETS
 
 RadarFiles = Annotated[
     list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
+]
+OURS = (["nowcast"], ["check"])  # also commands of `echocast`
+
+Variable = Annotated[
+    str | None, typer.Option(help="Field to read, where a file has several; default: found.")
+]
+At = Annotated[
+    str | None,
+    typer.Option(help="Crop around LATITUDE,LONGITUDE, with --radius-km.", metavar="PLACE"),
+]
+RadiusKm = Annotated[float | None, typer.Option(help="How far the crop reaches.", metavar="KM")]
+Bbox = Annotated[
+    str | None, typer.Option(help="Crop to WEST,SOUTH,EAST,NORTH in degrees.", metavar="BOX")
+]
+Reduce = Annotated[
+    int, typer.Option(help="Pixels are means of Z over so many by so many.", min=1, max=16)
+]
+Stated = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        help="What a GeoTIFF or GRIB2 does not say: units=dBZ, gain=0.5, offset=-32, nodata=255,"
+        " undetect=0; may be repeated.",
+        metavar="NAME=VALUE",
+    ),
 ]
 ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
@@ -60,6 +85,24 @@ Preset = Annotated[
 ]
 
 
+def stated_words(stated: Sequence[str]) -> dict[str, Any]:
+    """``units=dBZ`` and the like as words of :meth:`.Reading.of_words`.
+
+    Raises:
+        BadParameter: A name is unknown, or a value no number.
+    """
+    words: dict[str, Any] = {}
+    for pair in stated:
+        name, _, value = pair.partition("=")
+        if name not in ("units", "gain", "offset", "nodata", "undetect"):
+            raise typer.BadParameter(f"{pair!r} states neither units, gain, offset nor a code.")
+        try:
+            words[name] = value if name == "units" else float(value)
+        except ValueError:
+            raise typer.BadParameter(f"{name} must be a number, not {value!r}.") from None
+    return words
+
+
 def command_line(cls: type[TyperGroup] | None = None) -> typer.Typer:
     """A command line without commands of its own."""
     return typer.Typer(
@@ -77,7 +120,8 @@ def use_threads(threads: int) -> None:
 
 def run(app: typer.Typer) -> None:
     """Run a command; an error that we know is one sentence, not a traceback."""
+    ours = "echocast" if sys.argv[1:2] in OURS else None  # else as Python calls it
     try:
-        app()
+        app(prog_name=ours)
     except (EchocastError, OSError) as error:
         sys.exit(f"echocast: {error}")

@@ -124,6 +124,23 @@ class Crop:
             )
         return window[0], window[1]
 
+    def of_frames(self, frames: Frames, where: str) -> Frames:
+        """This part of frames that were read whole.
+
+        Args:
+            frames: On their whole grid.
+            where: Names them in messages.
+
+        Raises:
+            ContractViolation: As of :meth:`window`.
+        """
+        if self.is_whole:
+            return frames
+        rows, columns = self.window(frames.grid, where)
+        values = frames.reflectivity_dbz[:, rows, columns]
+        part = replace(frames, reflectivity_dbz=values, grid=frames.grid.part(rows, columns))
+        return self.coarser(part)
+
     def coarser(self, frames: Frames) -> Frames:
         """Frames whose blocks became pixels: means of Z over what was measured.
 

@@ -54,13 +54,15 @@ class FileFormat:
     Args:
         header: What a file holds, without its values.
         read: Its frames.
+        needs_words: Whether its files may leave open what a caller must state.
     """
 
     header: Callable[[Path, Reading], FileHeader]
     read: Callable[[Path, Reading, FrameChooser | None, InputContract], Frames]
+    needs_words: bool = False
 
     @classmethod
-    def of_image(cls, image: Image) -> Self:
+    def of_image(cls, image: Image, *, needs_words: bool = False) -> Self:
         """A format whose files hold one image."""
 
         def header(path: Path, reading: Reading) -> FileHeader:
@@ -74,7 +76,7 @@ class FileFormat:
                 frames = one.frames(reading.crop, contract, path.stat().st_size, path.name)
             return frames if choose is None else frames[choose(frames.times)]
 
-        return cls(header, read)
+        return cls(header, read, needs_words)
 
 
 def _read_netcdf(
@@ -96,8 +98,8 @@ NETCDF = FileFormat(lambda path, reading: netcdf_header(path, reading.variable),
 ODIM = FileFormat(lambda path, reading: odim_header(path, reading.variable), _read_odim)
 KNMI = FileFormat.of_image(knmi_image)
 FORMATS = (  # whether a file is of it, by its first bytes; HDF5's begin alike: see _of_hdf5
-    (is_geotiff, FileFormat.of_image(geotiff_image)),
-    (is_grib2, FileFormat.of_image(grib2_image)),
+    (is_geotiff, FileFormat.of_image(geotiff_image, needs_words=True)),
+    (is_grib2, FileFormat.of_image(grib2_image, needs_words=True)),
     (is_radolan, FileFormat.of_image(radolan_image)),
     (is_fmi_pgm, FileFormat.of_image(fmi_pgm_image)),
     (is_meteoswiss_gif, FileFormat.of_image(meteoswiss_gif_image)),
@@ -134,7 +136,7 @@ def read_frames(
     known, remaining = reading or Reading(), contract or InputContract()
 
     def read(path: Path) -> Frames:
-        return known.crop.coarser(format_of(path).read(path, known, choose, remaining))
+        return known.crop.coarser(format_of(path, known).read(path, known, choose, remaining))
 
     parts = []
     for path in paths:
@@ -180,7 +182,7 @@ def read_header(path: Path, reading: Reading | None = None) -> FileHeader:
     """
     known = reading or Reading()
     with unpacked(path) as files:
-        headers = list(_observed(files, lambda file: format_of(file).header(file, known)))
+        headers = list(_observed(files, lambda file: format_of(file, known).header(file, known)))
     times = sorted({time for header in headers for time in header.times})
     return headers[0]._replace(times=tuple(times))
 
@@ -203,12 +205,20 @@ def _observed(files: Sequence[Path], read: Callable[[Path], Part]) -> Iterator[P
         raise forecasts[0]
 
 
-def format_of(path: Path) -> FileFormat:
+def format_of(path: Path, reading: Reading) -> FileFormat:
     """The format of a file, by what its first bytes say it is, and not by its name.
 
     Raises:
         UnreadableInput: It is none that we know, or holds links to other files.
+        ContractViolation: The reading states what files of it say themselves.
     """
+    kind = _format_of(path)
+    if not kind.needs_words:
+        reading.stated.check_unused(path.name)
+    return kind
+
+
+def _format_of(path: Path) -> FileFormat:
     with path.open("rb") as file:
         start = file.read(START)
     if start.startswith(CLASSIC_NETCDF):

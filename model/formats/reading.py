@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.crop import Crop
@@ -26,6 +27,19 @@ class Stated:
     offset: float | None = None
     nodata: float | None = None
     undetect: float | None = None
+
+    def check_unused(self, where: str) -> None:
+        """Check that nothing is stated of a file that says all of itself.
+
+        Raises:
+            ContractViolation: Something is.
+        """
+        if self != Stated():
+            raise ContractViolation(
+                f"Units, gain, offset and codes are stated, but {where} says them itself; leave the"
+                " statement out, or correct the file.",
+                rule="contradicting-statement",
+            )
 
     def completes(self, packing: StoredNumbers, where: str) -> StoredNumbers:
         """The packing of a file, with what it leaves open.
@@ -57,6 +71,28 @@ class Reading:
     variable: str | None = None
     stated: Stated = field(default_factory=Stated)
     crop: Crop = field(default_factory=Crop)
+
+    @classmethod
+    def of_words(
+        cls,
+        variable: str | None = None,
+        units: str | None = None,
+        gain: float | None = None,
+        offset: float | None = None,
+        nodata: float | None = None,
+        undetect: float | None = None,
+        at: str | None = None,
+        radius_km: float | None = None,
+        bbox: str | None = None,
+        reduce: int = 1,
+    ) -> Self:
+        """A reading as options and queries give it: see :class:`Stated` and :meth:`.Crop.of_words`.
+
+        Raises:
+            ContractViolation: They make no region.
+        """
+        stated = Stated(units, gain, offset, nodata, undetect)
+        return cls(variable, stated, Crop.of_words(at, radius_km, bbox, reduce))
 
 
 def _agreed(name: str, stated: float | None, own: float, default: float, where: str) -> float:

@@ -101,42 +101,23 @@ def prometheus(
     typer.echo(configuration(target, key_file), nl=False)
 
 
-@app.command()
-def nowcast(
-    files: Annotated[
-        list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
-    reference_time: Annotated[
-        str | None, typer.Option(help="Newest input frame, ISO 8601; default: the newest.")
-    ] = None,
-    variable: Annotated[str | None, typer.Option(help="Name of the reflectivity variable.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Forecast without a server."""
+WITHOUT_SERVER: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILES...")]
+
+
+@app.command(context_settings=WITHOUT_SERVER)
+def nowcast(arguments: Arguments = None) -> None:
+    """Forecast from radar files without a server; see `echocast nowcast --help`."""
     from echocast.workers.settings import WorkerSettings
 
-    arguments = ["nowcast", *map(str, files), "--output", str(output)]
-    arguments += ["--reference-time", reference_time] if reference_time else []
-    arguments += ["--variable", variable] if variable else []
-    arguments += ["--models-dir", str(WorkerSettings().models_root)]
-    run_model([*arguments, "--json"] if as_json else arguments)
+    models = ["--models-dir", str(WorkerSettings().models_root)]
+    run_model(["nowcast", *models, *(arguments or ["--help"])])
 
 
-@app.command()
-def check(
-    files: Annotated[
-        list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
-    ],
-    variable: Annotated[str | None, typer.Option(help="The field; default: found.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Draw the newest frame into this file.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Say what Echocast reads in radar files: values, times, place, and what was decided."""
-    arguments = ["check", *map(str, files)]
-    arguments += ["--variable", variable] if variable else []
-    arguments += ["--png", str(png)] if png else []
-    run_model([*arguments, "--json"] if as_json else arguments)
+@app.command(context_settings=WITHOUT_SERVER)
+def check(arguments: Arguments = None) -> None:
+    """Say what is read in radar files; see `echocast check --help`."""
+    run_model(["check", *(arguments or ["--help"])])
 
 
 @app.command()

@@ -98,9 +98,10 @@ def _read(request: Request) -> Frames:
     from echocast.model.formats.reading import Reading
 
     paths = [Path(path) for path in request["paths"]]
+    reading = Reading.of_words(**request["reading"])
     if request["kind"] == "json":
-        return read_json(paths[0].read_bytes())
-    reading = Reading(request["variable"])
+        reading.stated.check_unused("the body")
+        return reading.crop.of_frames(read_json(paths[0].read_bytes()), "the body")
     return read_frames(paths, reading, scratch=Path(request["directory"]))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,12 +32,12 @@ class UploadOptions:
     """What the query and the headers say about an upload.
 
     Args:
-        variable: Name of the reflectivity variable; None: found by standard name or units.
+        reading: How its files are read, in the words of :meth:`.Reading.of_words`.
         reference_time: The newest frame at or before it ends the input; None: the newest.
         idempotency_key: The caller's own name for the request.
     """
 
-    variable: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
     reference_time: datetime | None = None
     idempotency_key: str | None = None
 
@@ -92,7 +92,7 @@ class Nowcasts:
         """Hash of the request where its key may come again with another body; else empty."""
         if options.idempotency_key is None:
             return ""
-        return await asyncio.to_thread(upload.sha256, options.variable, options.reference_time)
+        return await asyncio.to_thread(upload.sha256, options.reading, options.reference_time)
 
     def _submit_job(self, request: JobRequest) -> Submission:
         """The job of a request; one whose forecast was removed meanwhile runs again."""
@@ -163,7 +163,7 @@ class Nowcasts:
             "kind": upload.kind,
             "paths": [str(file.path) for file in upload.files],
             "directory": str(upload.directory),
-            "variable": options.variable,
+            "reading": options.reading,
             "reference_time": _utc(options.reference_time),
             **more,
         }

@@ -14,6 +14,7 @@ from echocast.service.dependencies import (
     AppResources,
     Audit,
     Reader,
+    ReadingWords,
     SentUpload,
     Submitter,
     count_submission,
@@ -136,14 +137,12 @@ async def put_frame(
     streams: AppStreams,
     _: Submitter,
     upload: SentUpload,
+    reading: ReadingWords,
     replace: Annotated[bool, Query(description="Replace another frame of that time.")] = False,
-    variable: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JSONResponse:
     """Send one frame: a forecast is made from it, and earlier forecasts for its time are scored."""
     stream = await streams.stream(name)
-    view = await streams.intake.take(
-        stream, time.astimezone(UTC), upload, variable, replace=replace
-    )
+    view = await streams.intake.take(stream, time.astimezone(UTC), upload, reading, replace=replace)
     return JSONResponse(view.model_dump(mode="json"), 201 if view.outcome == "created" else 200)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from echocast.model.errors import InputError
 from echocast.model.formats.stream_frame import PackedFrame
@@ -39,7 +41,13 @@ class FrameIntake:
     publisher: Publisher
 
     async def take(
-        self, stream: Stream, time: datetime, upload: Upload, variable: str | None, *, replace: bool
+        self,
+        stream: Stream,
+        time: datetime,
+        upload: Upload,
+        reading: Mapping[str, Any],
+        *,
+        replace: bool,
     ) -> FrameView:
         """Decode, check and store a frame; answer when it can't be lost any more.
 
@@ -52,21 +60,21 @@ class FrameIntake:
         """
         check_not_paused(stream)
         await asyncio.to_thread(self.stores.files.check_space)
-        await self._decode(stream, time, upload, variable)
+        await self._decode(stream, time, upload, reading)
         packed = packed_frame(upload.directory)
         view = await asyncio.to_thread(self._store, stream, time, packed, replace)
         await asyncio.to_thread(self.publisher.publish, STREAM, f"{stream.name}/{stamp(view.time)}")
         return view
 
     async def _decode(
-        self, stream: Stream, time: datetime, upload: Upload, variable: str | None
+        self, stream: Stream, time: datetime, upload: Upload, reading: Mapping[str, Any]
     ) -> None:
         request = {
             "op": "frame",
             "kind": upload.kind,
             "paths": [str(file.path) for file in upload.files],
             "directory": str(upload.directory),
-            "variable": variable,
+            "reading": reading,
             "units": stream.units,
             "step_minutes": stream.step_minutes,
             "time": time.isoformat(),

@@ -23,7 +23,7 @@ UNEXPECTED = "The input cannot be read: it is damaged."  # what a decoder says o
 REQUEST = {
     "op": "decode",
     "kind": "grid",
-    "variable": None,
+    "reading": {},
     "reference_time": None,
     "input_frames": 10,
 }

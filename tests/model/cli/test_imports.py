@@ -5,11 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
 from echocast.model.__main__ import COMMANDS
 from echocast.service.cli.main import OFFLINE
-from echocast.service.cli.main import app as echocast
 from tests.patience import PATIENCE_SECONDS
 
 MODULES = """
@@ -59,12 +57,6 @@ def test_a_file_that_is_missing_is_named_before_the_network_is_loaded(command):
     assert status == 2
     assert "'missing.nc' does not exist" in output
     assert "torch" not in modules
-
-
-def test_echocast_names_a_missing_file_before_it_starts_another_process():
-    done = CliRunner().invoke(echocast, ["nowcast", "missing.nc", "--output", "forecast.nc"])
-    assert done.exit_code == 2
-    assert "'missing.nc' does not exist" in done.output
 
 
 def test_echocast_hands_on_only_commands_that_there_are():

@@ -21,7 +21,7 @@ def observe(tmp_path, grid):
     request = {
         "kind": "files",
         "paths": [str(tmp_path / "observed.nc")],
-        "variable": None,
+        "reading": {},
         "directory": str(tmp_path),
         "description": str(description),
         "leads": 10,

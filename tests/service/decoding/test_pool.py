@@ -35,7 +35,7 @@ def request(path: Path, directory: Path) -> dict[str, Any]:
         "kind": "grid",
         "paths": [str(path)],
         "directory": str(directory),
-        "variable": None,
+        "reading": {},
         "reference_time": None,
         "input_frames": 10,
     }

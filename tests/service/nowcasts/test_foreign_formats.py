@@ -8,10 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
+from echocast.service.client.feed import netcdf_bytes as frame_bytes
 from tests.model.formats.foreign_files import FOREIGN, TIME, geotiff
-from tests.service.bodies import is_problem
+from tests.service.bodies import is_problem, netcdf
 
 RAW = {"Content-Type": "application/octet-stream"}
 STAMP = f"{TIME:%Y-%m-%dT%H:%MZ}"
@@ -51,3 +55,39 @@ def test_a_zip_of_ten_images_is_a_nowcast(client: httpx.Client, tmp_path: Path) 
     answer = client.post("/nowcast", content=package.getvalue(), headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "succeeded"
+
+
+def test_a_part_of_an_image_is_a_frame(client: httpx.Client, tmp_path: Path) -> None:
+    raw = np.random.default_rng(1).integers(0, 160, (100, 90)).astype(np.uint8)
+    path = geotiff(tmp_path, raw=raw)
+    whole = read_frames([path])
+    north, east = whole.grid.earth.degrees(whole.grid.y[50], whole.grid.x[45])
+    crop = {"at": f"{north:.4f},{east:.4f}", "radius_km": 40, "reduce": 2}
+    assert client.put("/streams/part", json={"step_minutes": 5}).status_code in (200, 201)
+    target = f"/streams/part/frames/{STAMP}"
+    elsewhere = {**crop, "at": "-30,150"}
+    refused = client.put(target, content=path.read_bytes(), headers=RAW, params=elsewhere)
+    is_problem(refused, 422, "contract-violation", "crop")
+    answer = client.put(target, content=path.read_bytes(), headers=RAW, params=crop)
+    assert answer.status_code == 201, answer.text
+    part = read_frames([path], Reading.of_words(**crop))
+    again = client.put(target, content=frame_bytes(part), headers=RAW)
+    assert again.json()["sha256"] == answer.json()["sha256"]
+
+
+def test_what_a_file_leaves_open_is_stated(client: httpx.Client, tmp_path: Path) -> None:
+    silent = {"QUANTITY": "", "GAIN": "", "OFFSET": "", "NODATA": "", "UNDETECT": ""}
+    content = geotiff(tmp_path, tags=silent).read_bytes()
+    assert client.put("/streams/open", json={"step_minutes": 5}).status_code in (200, 201)
+    target = f"/streams/open/frames/{STAMP}"
+    is_problem(
+        client.put(target, content=content, headers=RAW), 422, "contract-violation", "units-missing"
+    )
+    stated = {"units": "dBZ", "gain": 0.5, "offset": -32, "nodata": 255, "undetect": 0}
+    answer = client.put(target, content=content, headers=RAW, params=stated)
+    assert answer.status_code == 201, answer.text
+    whole = geotiff(tmp_path, "202607011205.tif").read_bytes()
+    again = client.put(target, content=whole, headers=RAW)
+    assert again.json()["sha256"] == answer.json()["sha256"]
+    unused = client.put(target, content=netcdf(), headers=RAW, params=stated)
+    is_problem(unused, 422, "contract-violation", "contradicting-statement")
