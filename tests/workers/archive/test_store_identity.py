@@ -48,6 +48,7 @@ def test_who_has_another_archive_or_other_streams_refuses_to_start(
         "ECHOCAST_REDIS_URL": world.settings.engine_url,
         "ECHOCAST_PORT": "0",
         "OMP_NUM_THREADS": "1",
+        "ECHOCAST_LOG_LEVEL": "ERROR",  # without the line that says what the process may use
     }
     refused = subprocess.run(
         [sys.executable, "-m", module], env=settings, capture_output=True, timeout=PATIENCE_SECONDS
