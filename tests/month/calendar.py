@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 HOUR = timedelta(hours=1)
@@ -44,42 +44,42 @@ class Fault:
         return named and self.begin <= since <= self.end + self.fades
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of fault: as :class:`Fault`, and in which part of the month it begins, 0 to 1."""
-
-    name: str
-    part: float
-    lasts: timedelta
-    pages: tuple[str, ...] = ()
-    within: timedelta = timedelta(0)
-    may: tuple[str, ...] = ()
-    fades: timedelta = timedelta(0)
-
-
 GAPS = ("StreamStale", "VerificationStalled", "InputFault")
-KINDS = (
-    Kind("outage", 0.10, 6 * HOUR, ("StreamStale",), 2 * HOUR, GAPS, 3 * HOUR),
-    Kind("first promotion", 0.20, HOUR),
-    Kind("valkey killed", 0.25, HOUR),
-    Kind("replay of an older day", 0.32, HOUR),
-    Kind("implausible frame", 0.40, HOUR, ("FrameImplausible",), HOUR, (), 3 * HOUR),
-    Kind(
+MONTH = 30 * DAY
+WHOLE_MONTH = (  # before the seed moves them
+    Fault("outage", 3 * DAY, 6 * HOUR, ("StreamStale",), 2 * HOUR, GAPS, 3 * HOUR),
+    Fault("first promotion", 6 * DAY, HOUR),
+    Fault("valkey killed", 7.5 * DAY, HOUR),
+    Fault("replay of an older day", 9.6 * DAY, HOUR),
+    Fault("implausible frame", 12 * DAY, HOUR, ("FrameImplausible",), HOUR, (), 3 * HOUR),
+    Fault(
         "worker killed, and not started again",
-        0.46,
+        13.8 * DAY,
         HOUR,
         ("NoWorker",),
         HOUR / 12,
         ("QueueOld", "JobsFail", "VerificationStalled"),
         HOUR,
     ),
-    Kind("second promotion", 0.52, HOUR),
-    Kind(
-        "worse model, then a rollback", 0.60, 4 * DAY, ("SkillDrift", "BiasShift"), 4 * DAY, (), DAY
+    Fault("second promotion", 15.6 * DAY, HOUR),
+    Fault(
+        "worse model, then a rollback",
+        18 * DAY,
+        4 * DAY,
+        ("SkillDrift", "BiasShift"),
+        4 * DAY,
+        (),
+        DAY,
     ),
-    Kind("stream paused", 0.78, 12 * HOUR),
-    Kind(
-        "disk filled by somebody else", 0.93, 3 * HOUR, ("DiskLow",), HOUR, ("WorkerShort",), HOUR
+    Fault("stream paused", 23.4 * DAY, 12 * HOUR),
+    Fault(
+        "disk filled by somebody else",
+        27.9 * DAY,
+        3 * HOUR,
+        ("DiskLow",),
+        HOUR,
+        ("WorkerShort",),
+        HOUR,
     ),
 )
 NEEDED = {"worse model, then a rollback": 12 * DAY}  # before it, or no chart has its samples
@@ -97,9 +97,9 @@ def calendar(days: float, seed: int, only: Sequence[str] = ()) -> list[Fault]:
 
 
 def _faults(whole: timedelta, chance: random.Random, only: Sequence[str]) -> Iterator[Fault]:
-    for kind in KINDS:
-        begin = (kind.part + chance.uniform(0, 1 / 60)) * whole
-        if only and kind.name not in only:
-            continue
-        if begin >= NEEDED.get(kind.name, timedelta(0)) and begin + kind.lasts < whole:
-            yield Fault(kind.name, begin, kind.lasts, kind.pages, kind.within, kind.may, kind.fades)
+    for fault in WHOLE_MONTH:
+        begin = (fault.begin / MONTH + chance.uniform(0, 1 / 60)) * whole
+        moved = replace(fault, begin=begin)
+        has_history = begin >= NEEDED.get(fault.name, timedelta(0))
+        if has_history and moved.end < whole and (not only or fault.name in only):
+            yield moved

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tests.chaos.service import COMMAND_LINES
 from tests.month.alerts import Raised
-from tests.month.calendar import DAY, HOUR, KINDS, Fault, calendar
+from tests.month.calendar import DAY, HOUR, WHOLE_MONTH, Fault, calendar
 from tests.month.faults import STEPS
 from tests.month.judgement import (
     disk_faults,
@@ -87,7 +87,7 @@ def test_a_disk_without_its_floor_is_a_fault_unless_others_filled_it() -> None:
 def test_the_calendar_is_the_same_for_the_same_seed_and_has_all_kinds() -> None:
     assert calendar(30, 1) == calendar(30, 1)
     assert calendar(30, 1) != calendar(30, 2)
-    assert [fault.name for fault in calendar(30, 1)] == [kind.name for kind in KINDS]
+    assert [fault.name for fault in calendar(30, 1)] == [fault.name for fault in WHOLE_MONTH]
     assert all(fault.end < 30 * DAY for fault in calendar(30, 1))
 
 
@@ -102,4 +102,4 @@ def test_a_short_run_has_no_fault_that_needs_history() -> None:
 
 
 def test_every_kind_of_the_calendar_can_be_done() -> None:
-    assert {kind.name for kind in KINDS} == STEPS.keys()
+    assert {fault.name for fault in WHOLE_MONTH} == STEPS.keys()
