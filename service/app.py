@@ -39,6 +39,7 @@ from echocast.service.models.catalogue import Catalogue
 from echocast.service.models.schemas import PromotionRequest, RollbackRequest
 from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts
+from echocast.service.nowcasts.start_times import StartTimes
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.service.routes import forecast, models, nowcast, streams, system, verification
@@ -108,7 +109,7 @@ def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcas
         Catalogue(Registry(settings.models_root)),
         child_pool("decode", settings.decode_processes, settings.decoder_bytes, settings, metrics),
         Waiting(client_url(settings.engine_url), DONE_CHANNEL),
-        WorkerPresence(alive_workers, settings.worker_tolerance_seconds),
+        WorkerPresence(alive_workers, StartTimes(store.engine), settings.worker_tolerance_seconds),
         metrics.decoded.observe,
     )
 

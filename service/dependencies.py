@@ -280,13 +280,17 @@ def sent(model: type[Body]) -> Callable[..., Awaitable[Body]]:
     return read
 
 
-async def require_worker(nowcasts: Annotated[Nowcasts, Depends(get_nowcasts)]) -> None:
-    """Refuse a nowcast that no worker would start."""
-    await nowcasts.presence.require()
-
-
 AppNowcasts = Annotated[Nowcasts, Depends(get_nowcasts)]
 Wait = Annotated[float | None, Depends(get_wait)]
+
+
+async def require_worker(nowcasts: AppNowcasts, wait: Wait) -> float | None:
+    """Refuse a nowcast that no worker would start; what is left of the wait for one."""
+    waited = await nowcasts.presence.require(wait or 0.0)
+    return None if wait is None else max(0.0, wait - waited)
+
+
+WaitLeft = Annotated[float | None, Depends(require_worker)]
 Options = Annotated[UploadOptions, Depends(get_options)]
 SentUpload = Annotated[Upload, Depends(get_upload)]
 Accepting = [Depends(count_submission), Depends(require_worker)]

@@ -117,7 +117,16 @@ class Unavailable(ServiceError):
 
 
 class NoWorker(Unavailable):
-    """No worker has been seen for too long."""
+    """No worker has been seen for too long.
+
+    Args:
+        message: One or two sentences.
+        retry_after_seconds: When one will probably be there; None: not known.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Busy(Unavailable):

@@ -199,4 +199,11 @@ class Retraining:
         files = [self._paired_file(event) for event in self._split.held_out]
         paired = [PairedForecasts.load(file) for file in files if file.exists()]
         verdict = Verdict.from_json(self._stage("judge"))
-        return publish(self.registry, self.options, results, verdict, paired, self._challenger)
+        return publish(self.registry, self.options, results, verdict, paired, self._checkpoint)
+
+    @property
+    def _checkpoint(self) -> Path | None:
+        """The challenger's; None where none was made."""
+        if self._stage("collect")["missing"] or self._stage("calibrate")["failure"]:
+            return None
+        return self._challenger

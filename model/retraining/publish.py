@@ -11,7 +11,7 @@ from typing import Any
 
 from echocast.model.errors import RegistryConflict
 from echocast.model.registry.gate import GATE, PASSED, Gate
-from echocast.model.registry.manifest import MANIFEST, amend
+from echocast.model.registry.manifest import amend
 from echocast.model.registry.registry import CHALLENGER, Registry
 from echocast.model.retraining import report
 from echocast.model.retraining.fencing_token import fenced
@@ -45,7 +45,7 @@ def publish(
     results: report.StageResults,
     verdict: Verdict,
     paired: Sequence[PairedForecasts],
-    checkpoint: Path,
+    checkpoint: Path | None,
 ) -> dict[str, Any]:
     """Write the verdict and its report; publish the challenger, which serves only if it won.
 
@@ -58,7 +58,7 @@ def publish(
         results: Of the earlier stages.
         verdict: The verdict.
         paired: What it rests on; may be empty.
-        checkpoint: ``<name>/<version>`` folder of the challenger.
+        checkpoint: ``<name>/<version>`` folder of the challenger; None where none was made.
 
     Returns:
         The facts of the history entry.
@@ -73,7 +73,7 @@ def publish(
         report.write(registry.root / place, results, verdict, paired)
         page = f"{place}/index.html"
         facts = _facts(results, verdict, page)
-        if (checkpoint / MANIFEST).is_file():
+        if checkpoint is not None:
             _publish_version(registry, results.order["challenger"], checkpoint, verdict, page)
         if verdict.outcome == PASSED:
             facts |= _appoint_challenger(registry, options, results, verdict)

@@ -173,7 +173,8 @@ def answer_to(scope: Scope, error: Exception, retry_after_seconds: int) -> JSONR
         )
     response = problem_of(error)
     if "retry-after" in response.headers:
-        response.headers["retry-after"] = str(retry_after_seconds)
+        known = getattr(error, "retry_after_seconds", None)
+        response.headers["retry-after"] = str(known or retry_after_seconds)
     return response
 
 

@@ -24,7 +24,7 @@ async def check_ready(nowcasts: Nowcasts) -> Readiness:
     await asyncio.to_thread(nowcasts.archive.files.check_space)
     workers = await nowcasts.presence.look()
     if not workers:
-        raise NoWorker(nowcasts.presence.absence())
+        raise nowcasts.presence.absence()
     if not any(worker.models for worker in workers):
         raise NoWorker("No worker has a model loaded yet.")
     queued = await asyncio.to_thread(nowcasts.store.queue_depth)

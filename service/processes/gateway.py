@@ -110,6 +110,7 @@ def stop_waiting(app: FastAPI) -> None:
     resources: Resources = app.state.resources
     resources.nowcasts.waiting.stop()
     resources.refusals.stop()
+    resources.nowcasts.presence.stop()
 
 
 def connection_limits(settings: ServiceSettings) -> ConnectionLimits:

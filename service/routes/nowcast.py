@@ -16,6 +16,7 @@ from echocast.service.dependencies import (
     Reader,
     SentUpload,
     Wait,
+    WaitLeft,
 )
 from echocast.service.http.openapi_examples import NOWCAST_BODY
 from echocast.service.http.openapi_problems import refusals
@@ -40,13 +41,21 @@ router = APIRouter(tags=["nowcast"])
     dependencies=Accepting,
 )
 async def submit_nowcast(
-    nowcasts: AppNowcasts, wait: Wait, options: Options, caller: Caller, upload: SentUpload
+    nowcasts: AppNowcasts,
+    wait: Wait,
+    wait_left: WaitLeft,
+    options: Options,
+    caller: Caller,
+    upload: SentUpload,
 ) -> JSONResponse:
-    """Forecast the ten frames after the newest ten that were sent."""
+    """Forecast the ten frames after the newest ten that were sent.
+
+    With `Prefer: wait=N` a service that starts is waited for, too.
+    """
     job = (await nowcasts.submit(upload, options, caller)).job
-    if wait is not None:
+    if wait_left is not None:
         with suppress(EngineUnavailable):  # the job is accepted, and its id must not be lost
-            job = await nowcasts.wait(job.id, wait)
+            job = await nowcasts.wait(job.id, wait_left)
     done = wait is not None and finished(job)
     body = job_body(job) if done else accepted_view(job).model_dump(mode="json")
     headers = {"Location": links(job.id).self, **applied(wait)}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
+from echocast.workers.jobs.store import JobStore
 from tests.service.bodies import is_problem, netcdf, other_storm, post
 from tests.service.real_processes import Gateway, engine, eventually, gateway, place, pretend_worker
 
@@ -53,6 +58,40 @@ def test_without_engine_or_worker_the_gateway_says_so_and_recovers(models: Path)
             pretend_worker(where)
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
             assert post(gate.client, netcdf()).status_code == 202
+
+
+def test_who_prefers_to_wait_waits_for_a_worker_that_starts(models: Path) -> None:
+    with (
+        place(models) as where,
+        engine(where),
+        gateway(where) as gate,
+        ThreadPoolExecutor() as pool,
+    ):
+        refused = gate.client.get("/readyz")
+        is_problem(refused, 503, "no-worker")
+        assert re.search(r"has been starting for \d+ s\.", refused.json()["detail"])
+        is_problem(post(gate.client, netcdf(), Prefer="wait=1"), 503, "no-worker")
+        patient = pool.submit(post, gate.client, netcdf(), Prefer="wait=20")
+        pretend_worker(where, seconds=3)
+        assert patient.result().status_code == 202
+        lasted = eventually_some(where.store, "echocast:starts")
+        eventually(lambda: gate.client.get("/readyz").status_code == 503)
+        assert "No worker has sent a heartbeat for" in gate.client.get("/readyz").json()["detail"]
+        with gateway(where) as second:
+            eventually(lambda: "usually" in second.client.get("/readyz").json()["detail"])
+            refused = second.client.get("/readyz")
+            assert f"; usually it takes {lasted:.0f} s." in refused.json()["detail"]
+            assert 1 <= int(refused.headers["retry-after"]) <= math.ceil(lasted)
+
+
+def eventually_some(open_store: Callable[[], JobStore], key: str) -> float:
+    """The one number in a list of the engine, once it is there."""
+    store = open_store()
+    try:
+        eventually(lambda: store.engine.redis.llen(key) == 1)
+        return float(store.engine.redis.lindex(key, 0))
+    finally:
+        store.close()
 
 
 def test_a_stalled_upload_is_given_up(models: Path) -> None:
