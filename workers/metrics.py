@@ -102,7 +102,7 @@ class WorkerMetrics:
             self.swaps.labels(outcome)
         for reason in ("out-of-memory", "exception"):
             self.splits.labels(reason)
-        self.on_sweep(Sweep((), (), 0, 0, 0))
+        self.on_sweep(Sweep((), (), (), 0, 0, 0))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"echocast_{name}", text, labels, registry=self.registry)

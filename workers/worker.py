@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from celery import Celery
+from celery import Celery, Task
 from prometheus_client import disable_created_metrics
 
 from echocast.model.registry.registry import Registry
@@ -30,6 +30,7 @@ from echocast.workers.jobs.heartbeat import Heartbeat
 from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
 from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import graceful_stop
@@ -213,7 +214,17 @@ def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:
 def _register(app: Celery, context: WorkerContext) -> None:
     app.task(name=NOWCAST)(partial_task(nowcast, context))
     app.task(name=VERIFY)(partial_task(verify_late, context))
-    app.task(name=STREAM)(partial_task(frame_arrived, context))
+    app.task(name=STREAM, bind=True)(frame_task(context))
+
+
+def frame_task(context: WorkerContext) -> Callable[[Task, str], None]:
+    """The stream task as Celery wants it, with the request that sent the frame."""
+
+    def task(message: Task, frame: str) -> None:
+        origin = RequestOrigin.of_headers(message.request.headers)
+        partial_task(partial(frame_arrived, origin=origin), context)(frame)
+
+    return task
 
 
 def partial_task(

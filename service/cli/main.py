@@ -6,8 +6,11 @@ Each command imports what it needs when it runs: ``--help`` loads neither settin
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,9 +47,9 @@ def up(
     """Run gateway, worker and embedded engine until Ctrl-C."""
     from echocast.service.processes.up import run_service
 
-    _name_unknown_settings()
     settings = _settings(host=host, port=port, data_dir=data, workers=workers)
-    run_service(settings, _say, retrains=retrain)
+    with _log_of("up", settings) as say:
+        run_service(settings, say, retrains=retrain)
 
 
 @app.command()
@@ -77,11 +80,11 @@ def _become(
     module: str, data: Path | None, host: str | None = None, port: int | None = None
 ) -> None:
     """Go on as ``python -m module``, whose settings are those of the environment."""
-    _name_unknown_settings()
     for name, value in (("DATA_DIR", data), ("HOST", host), ("PORT", port)):
         if value is not None:
             os.environ[f"ECHOCAST_{name}"] = str(value)
-    run_model([], module)
+    with _log_of(module.rpartition(".")[2], _settings()):
+        run_model([], module)
 
 
 @app.command()
@@ -215,15 +218,26 @@ def _settings(**given: Any) -> ServiceSettings:
     return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _name_unknown_settings() -> None:
+@contextmanager
+def _log_of(role: str, settings: ServiceSettings) -> Iterator[Callable[[str], None]]:
+    """A context with the log of a process; gives what says a sentence, as ``ECHOCAST_LOG`` asks.
+
+    As JSON every sentence is a line of the log, also the one that ends the command.
+    """
     from echocast.service.settings import unknown_settings
+    from echocast.workers.runtime.log_lines import log_to_stderr
 
+    log_to_stderr(role, settings.log, settings.log_level)
+    log, as_json = logging.getLogger("echocast"), settings.log == "json"
     for sentence in unknown_settings(os.environ):
-        typer.echo(f"echocast: {sentence}", err=True)
-
-
-def _say(sentence: str) -> None:
-    typer.echo(sentence)
+        log.warning(sentence) if as_json else typer.echo(f"echocast: {sentence}", err=True)
+    try:
+        yield log.info if as_json else typer.echo
+    except (EchocastError, OSError) as error:
+        if not as_json:
+            raise
+        log.error(str(error))
+        raise SystemExit(1) from None
 
 
 def main() -> None:

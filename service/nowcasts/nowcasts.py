@@ -23,6 +23,7 @@ from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.frames_file import description_of
 from echocast.workers.errors import NotInArchive
+from echocast.workers.jobs.end_line import log_stored_end
 from echocast.workers.jobs.job import Job, JobRequest, Submission
 from echocast.workers.jobs.store import JobStore
 
@@ -144,11 +145,14 @@ class Nowcasts:
         Raises:
             UnknownJob: There is no such job, or the caller's key is bound to others.
         """
-        await self.job(job_id)
+        before = await self.job(job_id)
         key = current_account.get().key
         for_everybody = key is not None and key.covers("admin")
         release = partial(self.store.release, job_id, caller, for_everybody=for_everybody)
-        return _known(await asyncio.to_thread(release), job_id)
+        job = _known(await asyncio.to_thread(release), job_id)
+        if job.status == "cancelled" and not before.terminal:
+            log_stored_end(job)
+        return job
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job once it is finished and scored, or as it stands after ``seconds``."""

@@ -18,8 +18,10 @@ from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.stream_operations import packed_frame
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import StreamPaused
+from echocast.service.http.request_id import current_id
 from echocast.service.streams.schemas import FrameView
 from echocast.workers.archive.frames_file import description_of
+from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.stores import StreamStores
@@ -63,7 +65,8 @@ class FrameIntake:
         await self._decode(stream, time, upload, reading)
         packed = packed_frame(upload.directory)
         view = await asyncio.to_thread(self._store, stream, time, packed, replace)
-        await asyncio.to_thread(self.publisher.publish, STREAM, f"{stream.name}/{stamp(view.time)}")
+        frame, origin = f"{stream.name}/{stamp(view.time)}", RequestOrigin(current_id.get())
+        await asyncio.to_thread(self.publisher.publish, STREAM, frame, origin)
         return view
 
     async def _decode(

@@ -137,7 +137,7 @@ def test_metrics_have_base_units_and_no_ids() -> None:
     metrics.on_end("succeeded", {"network": 0.2, "total": 0.3})
     metrics.on_launch(3, 0.2)
     metrics.on_split(MemoryError())
-    metrics.on_sweep(Sweep(("a", "b"), (), 1, 2, 3))
+    metrics.on_sweep(Sweep(("a", "b"), (), (), 1, 2, 3))
     text = generate_latest(metrics.registry).decode()
     assert 'echocast_job_phase_seconds_sum{phase="network"} 0.2' in text
     assert 'echocast_launch_splits_total{reason="out-of-memory"} 1.0' in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from echocast.workers.jobs.end_line import log_stored_end
 from echocast.workers.jobs.job import Sweep
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.runtime.periodic import Periodic
@@ -44,5 +45,8 @@ class Janitor(Periodic):
         if not self._jobs.elect(self._incarnation, ELECTED_PERIODS * self._every):
             return None
         sweep = self._jobs.sweep(self._unclaimed)
+        for job in map(self._jobs.get, sweep.ended):
+            if job is not None:
+                log_stored_end(job)
         self._on_sweep(sweep)
         return sweep

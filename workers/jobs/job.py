@@ -222,10 +222,11 @@ class Submission:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep did: ids that it published again, and counts of what it decided."""
+    """What a sweep did: ids that it published again or ended, and counts of what it decided."""
 
     publish: tuple[str, ...]
     verify: tuple[str, ...]
+    ended: tuple[str, ...]
     lapsed: int
     poisoned: int
     expired: int

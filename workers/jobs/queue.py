@@ -19,6 +19,7 @@ from kombu.entity import Queue
 
 from echocast.workers.engine.url import broker_url, connection_options
 from echocast.workers.jobs.broker import Broker
+from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 
 NOWCAST: Final = "echocast.nowcast"
 VERIFY: Final = "echocast.verify"
@@ -70,11 +71,16 @@ class Publisher:
     def __init__(self, redis_url: str) -> None:
         self._app = celery_app(redis_url)
 
-    def publish(self, task: str, job_id: str) -> bool:
+    def publish(self, task: str, job_id: str, origin: RequestOrigin = UNKNOWN) -> bool:
         """Queue a message about a job; False where the engine is away (the janitor does it)."""
         try:
             self._app.send_task(
-                task, (job_id,), task_id=job_id, retry=True, retry_policy=PUBLISH_RETRY
+                task,
+                (job_id,),
+                task_id=job_id,
+                retry=True,
+                retry_policy=PUBLISH_RETRY,
+                headers=origin.to_headers(),
             )
         except Exception as error:  # kombu raises many kinds where a connection breaks
             log.warning("Publishing job %s failed and is left to the janitor: %s", job_id, error)

@@ -29,6 +29,7 @@ from echocast.workers.errors import (
     IdempotencyConflict,
     QueueFull,
 )
+from echocast.workers.jobs.end_line import log_stored_end
 from echocast.workers.jobs.job import (
     TERMINAL,
     Job,
@@ -176,6 +177,8 @@ class JobStore:
         outcome, values = self._run("claim", job_id, claim, incarnation, lease, int(alone), ttl)
         if outcome == "claimed":
             return job_of(values)
+        if outcome == "expired":
+            log_stored_end(job_of(values))
         return "alone" if outcome == "alone" else "taken"
 
     def renew(self, claims: Mapping[str, str]) -> list[str]:
@@ -275,7 +278,7 @@ class JobStore:
 
     def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
         """Put jobs back whose worker died or message was lost; end expired and poison jobs."""
-        publish, verify, *counts = self._run(
+        publish, verify, ended, *counts = self._run(
             "sweep",
             self.policy.maximum_attempts,
             unclaimed_seconds,
@@ -288,7 +291,7 @@ class JobStore:
             self.publisher.publish(NOWCAST, job_id)
         for job_id in verify:
             self.publisher.publish(VERIFY, job_id)
-        return Sweep(tuple(publish), tuple(verify), *counts)
+        return Sweep(tuple(publish), tuple(verify), tuple(ended), *counts)
 
     def _leases_may_lapse(self) -> bool:
         """Not before an engine that was away has been back long enough for every renewal."""

@@ -19,6 +19,7 @@ from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MOD
 from echocast.workers.errors import UnknownStream
 from echocast.workers.jobs.job import Job, JobRequest
 from echocast.workers.jobs.job_input import JobInput
+from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.fallback import fallback_forecast
@@ -61,20 +62,27 @@ class Forecasting:
         headers = self._stores.frames.headers(stream.name, span, implausible=True)
         return [h.time for h in headers if not h.late and h.time not in served]
 
-    def request_nowcast(self, stream: Stream, time: datetime) -> None:
+    def request_nowcast(
+        self, stream: Stream, time: datetime, origin: RequestOrigin = UNKNOWN
+    ) -> None:
         """Have a nowcast made from the frames up to a time, unless there is one.
+
+        Args:
+            stream: Whose frames.
+            time: Of the newest one.
+            origin: The request that sent it.
 
         Raises:
             QueueFull: Too many jobs wait; the next sweep requests it again.
         """
-        origin = self._stores.streams.origin(stream.name)
+        first = self._stores.streams.origin(stream.name)
         frame = self._stores.frames.header(stream.name, time)
-        if origin is None or frame is None:
+        if first is None or frame is None:
             return
         if not self.missing_nowcasts(stream, TimeSpan(time, time)):
             return
         roles = self._registry.roles()
-        request = self._named(_request(stream, frame, origin.grid.shape), roles.champion)
+        request = self._named(_request(stream, frame, first.grid.shape, origin), roles.champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
             self._stores.set_aside(stream.name, time, why)
@@ -210,7 +218,9 @@ def _is_of_an_earlier_frame(job: Job, request: JobRequest) -> bool:
     return job.status == "failed" and job.frame_received != request.frame_received
 
 
-def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobRequest:
+def _request(
+    stream: Stream, frame: FrameHeader, shape: tuple[int, int], origin: RequestOrigin
+) -> JobRequest:
     """A job whose identity is the stream and the time: late frames make no second forecast."""
     reference = frame.time
     return JobRequest(
@@ -221,6 +231,7 @@ def _request(stream: Stream, frame: FrameHeader, shape: tuple[int, int]) -> JobR
         shape=(0, *shape),
         stream=stream.name,
         frame_received=frame.received,
+        request_id=origin.request_id,
     )
 
 

@@ -20,6 +20,7 @@ from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
+from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.retraining.requests import request_retraining
@@ -107,13 +108,16 @@ class StreamProcessing:
         self.publisher.close()
         self.engine.close()
 
-    def process_frame(self, name: str, time: datetime, incarnation: str) -> None:
+    def process_frame(
+        self, name: str, time: datetime, incarnation: str, origin: RequestOrigin = UNKNOWN
+    ) -> None:
         """Forecast from a frame and score by it; set it aside where it ended too many workers.
 
         Args:
             name: The stream.
             time: Of the frame.
             incarnation: This life of the worker process.
+            origin: The request that sent the frame.
         """
         header = self.stores.frames.header(name, time)
         if header is None:
@@ -126,25 +130,27 @@ class StreamProcessing:
             if attempt is Attempt.POISON:
                 self.stores.set_aside(name, time, "Scoring it ended its worker each time.")
             else:
-                self.on_frame(name, time)
+                self.on_frame(name, time, origin)
         finally:
             self.attempts.end(frame)
 
-    def on_frame(self, name: str, time: datetime) -> None:
+    def on_frame(self, name: str, time: datetime, origin: RequestOrigin = UNKNOWN) -> None:
         """A frame came or was replaced: forecast from it, and score what it shows."""
         stream = self.stores.streams.stream(name)
         self.scorer.examination.examine(stream, time)
-        self._request_nowcasts(stream, [time])
+        self._request_nowcasts(stream, [time], origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
 
-    def _request_nowcasts(self, stream: Stream, times: Iterable[datetime]) -> None:
+    def _request_nowcasts(
+        self, stream: Stream, times: Iterable[datetime], origin: RequestOrigin = UNKNOWN
+    ) -> None:
         """Request nowcasts; where the queue is full, the next sweep does it."""
         try:
             for time in times:
-                self.forecasting.request_nowcast(stream, time)
+                self.forecasting.request_nowcast(stream, time, origin)
         except QueueFull as error:
             log.warning("Nowcasts of %s wait: %s", stream.name, error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from echocast.workers.errors import (
 )
 from echocast.workers.inference.batch import BatchItem
 from echocast.workers.inference.protocol import ServedModel
+from echocast.workers.jobs.end_line import log_end
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.tasks.context import WorkerContext
@@ -245,33 +246,6 @@ class _Run:
             self.context.metrics.on_end(status, timings)
             log_end(self.job, status, timings, fields.get("error"))
         return outcome
-
-
-def log_end(
-    job: Job, status: str, timings: Mapping[str, float], error: Mapping[str, str] | None
-) -> None:
-    """The one line of a job's end: what, for whom, why, how long."""
-    facts = {
-        "job": job.id,
-        "stream": job.stream,
-        "request_id": job.request_id,
-        "who": job.account,
-        "status": status,
-        "error": error,
-        "attempts": job.attempts,
-        "timings": timings,
-    }
-    log.info(
-        "Job %s %s%s (%s, request %s, %.3f s, attempt %d)",
-        job.id,
-        status,
-        f": {error['type']}, {error['message']}" if error else "",
-        f"stream {job.stream}" if job.stream else f"for {job.account or 'unknown'}",
-        job.request_id or "none",
-        timings["total"],
-        job.attempts,
-        extra={"facts": facts},
-    )
 
 
 def _result(forecast: ForecastStream, path: str) -> dict[str, Any]:

@@ -6,18 +6,19 @@ import logging
 
 from echocast.model.errors import EchocastError
 from echocast.workers.errors import EngineUnavailable
+from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.streams.processing import frame_of
 from echocast.workers.tasks.context import WorkerContext
 
 log = logging.getLogger("echocast.streams")
 
 
-def frame_arrived(context: WorkerContext, message: str) -> None:
+def frame_arrived(context: WorkerContext, message: str, origin: RequestOrigin = UNKNOWN) -> None:
     """Process the frame that ``<stream>/<time>`` names; what fails is left to the next sweep."""
     name, time = frame_of(message)
     try:
         with context.room.enter():
-            context.streams.process_frame(name, time, context.leases.incarnation)
+            context.streams.process_frame(name, time, context.leases.incarnation, origin)
     except EngineUnavailable:
         raise
     except EchocastError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from echocast.service.auth.keys import new_key
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
+from tests.service.streams.stream_feed import frame_bytes, time_of
 
 SECRET, LINE = new_key("admin", "flood office")
 STRAY = new_key("read", "stray")[0]
@@ -43,6 +44,10 @@ def test_refusals_and_ends_of_jobs_are_logged_without_secrets(models: Path) -> N
         sent = {**NETCDF, **WAIT, **key, "X-Request-ID": "of-the-job"}
         job = gate.client.post("/nowcast", content=netcdf(), headers=sent).json()
         assert job["status"] == "succeeded"
+        gate.client.put("/streams/radar", json={"step_minutes": 5}, headers=key)
+        frame = {"content": frame_bytes(0), "headers": {**sent, "X-Request-ID": "of-the-frame"}}
+        assert gate.client.put(f"/streams/radar/frames/{time_of(0)}", **frame).is_success
+        eventually(lambda: "of-the-frame" in (where.data / f"{MODULES[1]}.log").read_text())
         text = gate.client.get("/metrics", headers=key).text
         logs = "".join((where.data / f"{module}.log").read_text() for module in MODULES)
         for secret in (SECRET, STRAY):
@@ -51,6 +56,7 @@ def test_refusals_and_ends_of_jobs_are_logged_without_secrets(models: Path) -> N
         refusals = {
             line["request_id"]: line for line in lines(where, MODULES[0]) if "status" in line
         }
+        (of_stream,) = [line for line in lines(where, MODULES[1]) if line.get("stream") == "radar"]
         (end,) = [line for line in lines(where, MODULES[1]) if line.get("job") == job["id"]]
     assert {f"mine-{number}" for number in range(6)} < {*refusals}
     assert "of-the-job" not in refusals  # answered, and access lines are off
@@ -61,5 +67,6 @@ def test_refusals_and_ends_of_jobs_are_logged_without_secrets(models: Path) -> N
     assert "no stream" in last["detail"]
     assert last["seconds"] > 0
     assert (end["request_id"], end["who"]) == ("of-the-job", "flood office")
+    assert (of_stream["request_id"], of_stream["status"]) == ("of-the-frame", "succeeded")
     assert (end["status"], end["error"]) == ("succeeded", None)
     assert end["timings"]["total"] > 0

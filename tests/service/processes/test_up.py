@@ -66,7 +66,7 @@ def trainer_and_beat_run(process: subprocess.Popen[bytes], where: Place) -> None
 def test_two_services_side_by_side(models: Path) -> None:
     """Each serves its own, one retrains; what dies comes back; SIGINT and SIGKILL leave nothing."""
     with (
-        place(models) as here,
+        place(models, log="json", unknown="x") as here,
         place(models) as there,
         service(here) as (first, one),
         service(there, "--retrain") as (second, two),
@@ -96,6 +96,15 @@ def test_two_services_side_by_side(models: Path) -> None:
         assert second.wait(PATIENCE_SECONDS) == 0
         eventually(lambda: not any(alive(pid) for pid in trees[1]))
         eventually(lambda: not any(alive(pid) for pid in trees[0]))
+        every_line_is_json(here)
+
+
+def every_line_is_json(where: Place) -> None:
+    """Also the sentences of the command itself, and what the supervisor says."""
+    log = (where.data / "echocast.service.cli.main.log").read_text().splitlines()
+    own = [line["message"] for line in map(json.loads, log) if line["role"] == "up"]
+    for beginning in ("ECHOCAST_UNKNOWN", "Echocast starts on", "Ready.", "The gateway ended (-9)"):
+        assert any(message.startswith(beginning) for message in own), (beginning, own)
 
 
 def test_an_engine_that_is_killed_while_it_starts_is_started_again(models: Path) -> None:

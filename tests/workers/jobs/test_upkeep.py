@@ -3,8 +3,12 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
+from echocast.workers.jobs.janitor import Janitor
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST
 from tests.workers.conftest import World, until
@@ -97,6 +101,36 @@ def test_a_job_that_waits_too_long_can_not_be_claimed(make_world: Callable[..., 
     job = world.jobs.submit(request()).job
     assert world.claims.claim(job.id, "x:1", "x", alone=False) == "taken"
     assert world.jobs.get(job.id).status == "expired"
+
+
+def test_what_the_janitor_ends_has_a_log_line(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "echocast.nowcast")
+    world = make_world(lease_seconds=0.05, maximum_attempts=1, job_deadline_seconds=0.3)
+    poison = claimed(world, request("1"))
+    late = world.jobs.submit(replace(request("2"), request_id="of-the-request")).job
+    janitor = Janitor(world.claims, ME, 5, 0.0, lambda _: None)
+    until(lambda: janitor.sweep() and world.jobs.get(late.id).terminal)
+    until(lambda: janitor.sweep() and world.jobs.get(poison.id).terminal)
+    lines = {record.facts["job"]: record for record in caplog.records}
+    assert lines[late.id].facts["request_id"] == "of-the-request"
+    assert lines[late.id].facts["error"]["type"] == "deadline"
+    assert lines[late.id].facts["timings"]["total"] >= 0.3
+    assert lines[poison.id].facts["status"] == "failed"
+    assert "poison, The job ended its worker 1 times." in lines[poison.id].getMessage()
+    assert len(caplog.records) == 2
+
+
+def test_what_waited_too_long_when_it_is_claimed_has_a_log_line(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "echocast.nowcast")
+    world = make_world(job_deadline_seconds=0.001)
+    job = world.jobs.submit(request()).job
+    time.sleep(0.01)
+    assert world.claims.claim(job.id, "x:1", "x", alone=False) == "taken"
+    assert [record.facts["job"] for record in caplog.records] == [job.id]
 
 
 def test_one_janitor_is_elected_and_replaced_when_silent(world: World) -> None:

@@ -9,7 +9,7 @@ local ttl = ARGV[6]
 if not is_waiting(get(id, 'status')) then return {'taken', {}} end
 if tonumber(get(id, 'deadline')) < clock() then
   expire(id, ttl)
-  return {'taken', {}}
+  return {'expired', whole(id)}
 end
 if get(id, 'solo') == '1' and not alone then return {'alone', {}} end
 if get(id, 'incarnation') ~= incarnation then redis.call('HINCRBY', job_key(id), 'attempts', 1) end

@@ -11,7 +11,7 @@ local most_jobs = ARGV[5]
 local leases_may_lapse = ARGV[6] == '1'
 
 local now = clock()
-local publish, counts = {}, {lapsed = 0, poisoned = 0, expired = 0}
+local publish, ended, counts = {}, {}, {lapsed = 0, poisoned = 0, expired = 0}
 local function first(index, before)
   return redis.call('ZRANGEBYSCORE', index, '-inf', before, 'LIMIT', 0, most_jobs)
 end
@@ -24,6 +24,7 @@ for _, id in ipairs(first(WAITING, exact(unclaimed_since))) do
     short = short - 1
   elseif tonumber(get(id, 'deadline')) < now then
     expire(id, ttl)
+    ended[#ended + 1] = id
     counts.expired = counts.expired + 1
     short = short - 1
   elseif short > 0 or not redis.call('ZSCORE', ORDER, id) then
@@ -39,6 +40,7 @@ for _, id in ipairs(silent) do
     redis.call('ZREM', RUNNING, id)
   elseif tonumber(get(id, 'attempts')) >= maximum_attempts then
     fail(id, 'poison', 'The job ended its worker ' .. get(id, 'attempts') .. ' times.', ttl)
+    ended[#ended + 1] = id
     counts.poisoned = counts.poisoned + 1
   else
     set(id, 'solo', '1')
@@ -50,4 +52,4 @@ end
 
 local verify = first(VERIFYING, exact(unclaimed_since))
 for _, id in ipairs(verify) do redis.call('ZADD', VERIFYING, exact(now), id) end
-return {publish, verify, counts.lapsed, counts.poisoned, counts.expired}
+return {publish, verify, ended, counts.lapsed, counts.poisoned, counts.expired}
