@@ -31,7 +31,7 @@ from echocast.workers.streams.paths import encoded
 from echocast.workers.streams.reindex import recount
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
-from echocast.workers.streams.stream import Origin, Stream
+from echocast.workers.streams.stream import USUAL_STORAGE, Origin, Stream
 
 SHAPES = ((64, 64), (256, 256), (512, 512), (700, 700), (1024, 1024), (1536, 1536))
 STEP_MINUTES = 5
@@ -114,7 +114,8 @@ def _issue(stores: StreamStores, nowcaster: Nowcaster, frames: Frames) -> None:
         quality={},
         issued=frames.times[-1],
     )
-    stores.forecasts.issue(issued, partial(write_forecast_stream, forecast))
+    write = partial(write_forecast_stream, forecast, storage=USUAL_STORAGE)
+    stores.forecasts.issue(issued, write)
 
 
 def _counts_bytes(stores: StreamStores) -> int:

@@ -5,7 +5,8 @@
     │   ├── UnreadableInput     the bytes are not what they claim to be
     │   ├── UnsupportedInput    a format or option we do not know
     │   ├── InputTooLarge       more than the limits allow
-    │   └── ContractViolation   readable, but breaks a named rule of the input contract
+    │   ├── ContractViolation   readable, but breaks a named rule of the input contract
+    │   └── NotStored           a part of a forecast that its file goes without on purpose
     └── ModelError              something is wrong with a network or its checkpoint
         ├── CheckpointError     a checkpoint is damaged, incomplete or of another kind
         │   └── UnknownModel    there is no model of that name, version or role
@@ -71,6 +72,12 @@ class ContractViolation(InputError):
     """Readable frames that break a named rule of the input contract."""
 
     default_rule = "contract"
+
+
+class NotStored(InputError):
+    """A product of a forecast that its file goes without on purpose."""
+
+    default_rule = "not-stored"
 
 
 class ModelError(EchocastError):

@@ -167,7 +167,7 @@ async def running(
         metrics,
         scratch,
         nowcasts,
-        ForecastFiles(nowcasts.archive, renderings),
+        ForecastFiles(nowcasts.archive, of_streams.stores, renderings),
         of_streams,
         exposition,
         AuditLog(settings.audit_directory, settings.audit_limit_bytes),

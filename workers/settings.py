@@ -150,14 +150,16 @@ class WorkerSettings(BaseSettings):
 
     free_space_floor_bytes: int = Field(default=512 * 1024 * 1024, ge=0)
     """Bytes that must stay free on the archive's disk; below, new work is refused."""
-    adhoc_limit_bytes: int = Field(default=20 * 2**30, ge=0)
-    """Bytes that nowcasts of no stream may take in the archive; the oldest go first, also where
-    less than twice ``free_space_floor_bytes`` is free. What is an hour young stays."""
-    stream_retention_gb: float = Field(default=10.0, gt=0)
+    adhoc_limit_bytes: int | None = Field(default=None, ge=0)
+    """Bytes that nowcasts of no stream may take in the archive; unset: a fifth of the disk, at most
+    20 GiB. The oldest go first, also where less than twice ``free_space_floor_bytes`` is free. What
+    is an hour young stays."""
+    stream_retention_gb: float | None = Field(default=None, gt=0)
     """GB (10^9 bytes) that frames and forecasts of one stream may take, where its declaration names
-    no other ``retention_gb``: the oldest forecasts go first, then the oldest frames. Where the disk
-    is nearly full all the same, the largest stream gives what is missing. Files of the newest 24
-    steps and of the longest gap stay."""
+    no other ``retention_gb``; unset: its part of three fifths of the disk, at most 10. The oldest
+    forecasts go first, then the oldest frames. Where the disk is nearly full all the same, the
+    largest stream gives what is missing. Files of the newest 24 steps and of the longest gap
+    stay."""
     stream_retention_seconds: float = Field(default=300.0, gt=0)
     """Seconds between two looks for files of streams that are not needed any more."""
     adhoc_look_seconds: float = Field(default=60.0, gt=0)

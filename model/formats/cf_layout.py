@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import netCDF4
@@ -28,6 +28,7 @@ EPOCH = "seconds since 1970-01-01 00:00:00"
 GRID_MAPPING = "crs"
 ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk a frame or more
 CHUNK_PIXELS = 512  # a side, at most
+Level = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9]  # of zlib, from the fastest to the smallest
 
 _PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
 _GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}
@@ -128,7 +129,11 @@ def _clock(standard_name: str, long_name: str) -> dict[str, str]:
 
 
 def create_packed(
-    dataset: netCDF4.Dataset, name: str, dimensions: tuple[str, ...], attributes: Mapping[str, Any]
+    dataset: netCDF4.Dataset,
+    name: str,
+    dimensions: tuple[str, ...],
+    attributes: Mapping[str, Any],
+    level: Level = 1,
 ) -> None:
     """Add a variable of packed values, compressed where the format can; nothing is in it yet.
 
@@ -137,6 +142,7 @@ def create_packed(
         name: Of the variable.
         dimensions: One name per axis, ending in those of the grid.
         attributes: With scale and ``_FillValue``, whose type is that of the counts.
+        level: Of the compression, 1 (fastest) to 9 (smallest).
     """
     rest = dict(attributes)
     missing = rest.pop("_FillValue")
@@ -148,7 +154,7 @@ def create_packed(
         missing.dtype,
         dimensions,
         compression="zlib",
-        complevel=1,
+        complevel=level,
         shuffle=True,
         chunksizes=shape if small else chunks,
         fill_value=missing,

@@ -7,7 +7,7 @@ The operator is the ``institution``; the agency whose radar it is stands in ``so
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -64,22 +64,29 @@ def _origin(part: Forecast, given: Mapping[str, str]) -> dict[str, str]:
 
 def _discovery(forecast: ForecastStream) -> dict[str, Any]:
     """What a catalogue looks for."""
-    first, last = forecast.valid_times[0], forecast.valid_times[-1]
-    minutes = round(forecast.lead_minutes[-1])
-    reference = _iso(forecast.forecast_reference_time)
     return {
-        "summary": f"Radar reflectivity of the next {minutes} minutes, forecast from images up to"
-        f" {reference} by a neural network, beside extrapolation and exceedance probabilities.",
+        **time_attributes(forecast.forecast_reference_time, forecast.valid_times),
         "keywords": ", ".join(KEYWORDS),
         "keywords_vocabulary": "GCMD Science Keywords",
         "standard_name_vocabulary": "CF Standard Name Table",
         "cdm_data_type": "Grid",
         "processing_level": "forecast",
+        "time_coverage_resolution": _duration(forecast.step),
+        **outline(forecast.grid),
+    }
+
+
+def time_attributes(reference: datetime, valid_times: Sequence[datetime]) -> dict[str, str]:
+    """What a file says of the time that a forecast is made from, and of those that it is for."""
+    first, last = valid_times[0], valid_times[-1]
+    minutes = round((last - reference).total_seconds() / 60)
+    return {
+        "summary": f"Radar reflectivity of the next {minutes} minutes, forecast from images up to"
+        f" {_iso(reference)} by a neural network, beside extrapolation and exceedance"
+        " probabilities.",
         "time_coverage_start": _iso(first),
         "time_coverage_end": _iso(last),
         "time_coverage_duration": _duration(last - first),
-        "time_coverage_resolution": _duration(forecast.step),
-        **outline(forecast.grid),
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
+from echocast.model.formats.forecast_storage import check_stored, not_stored
 from echocast.model.formats.netcdf.grid import written_grid
 from echocast.model.formats.netcdf.times import read_scalar_time, read_times
 from echocast.model.frames import FloatArray, Frames, Grid
@@ -80,12 +81,35 @@ def read_expected(path: Path, frames: Frames) -> Frames:
 
     Args:
         path: The file.
-        frames: Its default product; returned where the file holds no other.
+        frames: Its default product; returned where that is the expected one.
+
+    Raises:
+        NotStored: The file goes without it on purpose.
     """
     with open_forecast(path) as dataset:
+        check_stored(dataset, "reflectivity_expected")
         if "reflectivity_expected" not in dataset.variables:
             return frames
         return frames.derived(_dbz(dataset, "reflectivity_expected"), frames.times)
+
+
+def read_sharp(path: Path, frames: Frames) -> Frames | None:
+    """What a forecast may look like; None where a file does not hold it: it follows from others.
+
+    Args:
+        path: The file.
+        frames: Its default product.
+    """
+    with open_forecast(path) as dataset:
+        if "reflectivity_sharp" not in dataset.variables:
+            return None
+        return frames.derived(_dbz(dataset, "reflectivity_sharp"), frames.times)
+
+
+def read_not_stored(path: Path) -> list[str]:
+    """What a file goes without on purpose: names of variables, and lead times in words."""
+    with open_forecast(path) as dataset:
+        return not_stored(dataset)
 
 
 def read_exceedance(path: Path) -> Iterator[tuple[float, Iterator[FloatArray]]]:

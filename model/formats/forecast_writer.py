@@ -7,7 +7,7 @@ are NetCDF-4, compressed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import (
     CONVENTIONS,
+    Level,
     create_packed,
     reflectivity_attributes,
     write_grid,
@@ -28,6 +29,12 @@ from echocast.model.formats.cf_layout import (
 )
 from echocast.model.formats.forecast_attributes import global_attributes
 from echocast.model.formats.forecast_reader import read_forecast
+from echocast.model.formats.forecast_storage import (
+    NOT_STORED,
+    PRODUCTS,
+    WHOLE,
+    ForecastStorage,
+)
 from echocast.model.formats.netcdf.access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.quantisation import (
@@ -40,6 +47,7 @@ from echocast.model.quantisation import (
 
 __all__ = ["read_forecast", "write_forecast", "write_forecast_stream", "write_frames"]
 
+EXCEEDANCE = PRODUCTS["probabilities"]
 REFLECTIVITY = "equivalent_reflectivity_factor"
 SMALL_PIXELS = 128 * 128  # grids up to here are written in the classic format
 LEADS = "forecast_reference_time forecast_period"
@@ -90,7 +98,9 @@ def write_forecast(forecast: Forecast, path: Path) -> None:
     write_forecast_stream(forecast.stream(), path)
 
 
-def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
+def write_forecast_stream(
+    forecast: ForecastStream, path: Path, storage: ForecastStorage = WHOLE
+) -> None:
     """Write a forecast part by part, each as it is asked for: little of it is in memory.
 
     Others may call the NetCDF library while a part is made.
@@ -98,6 +108,7 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     Args:
         forecast: At least one lead time.
         path: The new file.
+        storage: Products that are written, and how they are compressed; all lead times are.
 
     Raises:
         OSError: The file can't be written as a whole.
@@ -107,7 +118,7 @@ def write_forecast_stream(forecast: ForecastStream, path: Path) -> None:
     small = last.size <= SMALL_PIXELS
     with new_classic_netcdf(path) if small else open_netcdf(path, "w") as dataset:
         dataset.setncatts(global_attributes(first, forecast))
-        _create(dataset, first, forecast)
+        _create(dataset, first, forecast, storage)
         done, everything = 0, chain([first], _unlocked_parts(forecast.parts))
         del first  # its fields may be large
         for part in everything:
@@ -128,8 +139,13 @@ def _unlocked_parts(parts: Iterator[Forecast]) -> Iterator[Forecast]:
         del part
 
 
-def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ForecastStream) -> None:
-    """Coordinates, and variables whose values follow."""
+def _create(
+    dataset: netCDF4.Dataset, part: Forecast, forecast: ForecastStream, storage: ForecastStorage
+) -> None:
+    """Coordinates, and variables whose values follow; what is left out is named."""
+    created = partial(create_packed, level=storage.compression_level)
+    if left_out := [name for name in storage.left_out if _has(part, name)]:
+        dataset.setncattr(NOT_STORED, ", ".join(left_out))
     write_times(dataset, forecast.valid_times)
     write_grid(dataset, part.frames.grid)
     write_scalar_time(dataset, "forecast_reference_time", part.forecast_reference_time)
@@ -138,25 +154,33 @@ def _create(dataset: netCDF4.Dataset, part: Forecast, forecast: ForecastStream) 
     variable.setncatts({**names, "units": "minutes"})
     variable[:] = forecast.lead_minutes
     for name, long_name in REFLECTIVITIES.items():
-        if name == "reflectivity_expected" and part.expected is None:
-            continue  # the default already
+        if name in storage.left_out or not _has(part, name):
+            continue
         attributes = reflectivity_attributes(part.frames, long_name)
         attributes |= {"coordinates": LEADS, **MORE_ATTRIBUTES.get(name, {})}
-        create_packed(dataset, name, ("time", "y", "x"), attributes)
+        created(dataset, name, ("time", "y", "x"), attributes)
     long_name = "newest observed radar reflectivity where there is a forecast"
     attributes = reflectivity_attributes(part.frames, long_name)
     attributes["coordinates"] = "forecast_reference_time"
-    create_packed(dataset, "reflectivity_last_observed", ("y", "x"), attributes)
-    if part.exceedance_probability is not None:
-        _create_exceedance(dataset, part.exceedance_thresholds_dbz)
+    created(dataset, "reflectivity_last_observed", ("y", "x"), attributes)
+    if _has(part, EXCEEDANCE) and EXCEEDANCE not in storage.left_out:
+        _create_exceedance(dataset, part.exceedance_thresholds_dbz, storage.compression_level)
 
 
-def _fields(part: Forecast) -> Iterator[tuple[str, Frames]]:
+def _has(part: Forecast, name: str) -> bool:
+    """Whether there is anything to write in a variable besides what others hold."""
+    if name == EXCEEDANCE:
+        return part.exceedance_probability is not None
+    return name != "reflectivity_expected" or part.expected is not None
+
+
+def _fields(part: Forecast, names: Container[str]) -> Iterator[tuple[str, Frames]]:
     """Reflectivity by variable; each is written before the next one is asked for."""
     yield "reflectivity", part.frames
-    if part.expected is not None:
+    if part.expected is not None and "reflectivity_expected" in names:
         yield "reflectivity_expected", part.expected
-    yield "reflectivity_sharp", part.sharp()
+    if "reflectivity_sharp" in names:
+        yield "reflectivity_sharp", part.sharp()
     yield "reflectivity_extrapolation", part.extrapolation
 
 
@@ -167,10 +191,10 @@ def _packing(part: Forecast) -> Callable[[FloatArray], NDArray[np.int16]]:
 def _write_part(dataset: netCDF4.Dataset, part: Forecast, done: int) -> None:
     """The lead times of a part, after those that are done."""
     variables = dataset.variables
-    for name, frames in _fields(part):
+    for name, frames in _fields(part, variables):
         write_packed(variables[name], frames.reflectivity_dbz, _packing(part), (done,))
-    if part.exceedance_probability is not None:
-        probabilities = variables["exceedance_probability"]
+    if part.exceedance_probability is not None and EXCEEDANCE in variables:
+        probabilities = variables[EXCEEDANCE]
         write_packed(probabilities, part.exceedance_probability, packed_probability, (0, done))
 
 
@@ -185,7 +209,9 @@ def _last_observed(forecast: Forecast) -> FloatArray:
     return np.asarray(np.fmax.reduce(frames, axis=0), dtype=np.float32)
 
 
-def _create_exceedance(dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float]) -> None:
+def _create_exceedance(
+    dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float], level: Level
+) -> None:
     dataset.createDimension("threshold", len(thresholds_dbz))
     thresholds = dataset.createVariable("threshold", "f8", ("threshold",))
     thresholds.setncatts({"long_name": "reflectivity threshold", "units": "dBZ"})
@@ -199,4 +225,4 @@ def _create_exceedance(dataset: netCDF4.Dataset, thresholds_dbz: Sequence[float]
         "coordinates": LEADS,
     }
     axes = ("threshold", "time", "y", "x")
-    create_packed(dataset, "exceedance_probability", axes, attributes)
+    create_packed(dataset, EXCEEDANCE, axes, attributes, level)

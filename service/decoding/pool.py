@@ -20,6 +20,7 @@ from echocast.model.errors import (
     EchocastError,
     InputError,
     InputTooLarge,
+    NotStored,
     UnreadableInput,
     UnsupportedInput,
 )
@@ -38,7 +39,14 @@ PAUSE_SECONDS = 0.2  # before a child that died is replaced: it may be dying at 
 LONGEST_PAUSE_SECONDS = 10.0
 REFUSALS: dict[str, type[InputError]] = {
     cls.__name__: cls
-    for cls in (ContractViolation, InputError, InputTooLarge, UnreadableInput, UnsupportedInput)
+    for cls in (
+        ContractViolation,
+        InputError,
+        InputTooLarge,
+        NotStored,
+        UnreadableInput,
+        UnsupportedInput,
+    )
 }
 
 SHORTAGES: dict[str, type[Shortage]] = {cls.__name__: cls for cls in (DiskFull, NoFileHandles)}

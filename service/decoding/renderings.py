@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.forecast import Forecast
-from echocast.model.formats.forecast_reader import read_exceedance, read_expected
+from echocast.model.formats.forecast_reader import (
+    read_exceedance,
+    read_expected,
+    read_not_stored,
+    read_sharp,
+)
 from echocast.model.formats.forecast_writer import read_forecast
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.verification.forecast_scores import Verification
@@ -37,6 +42,7 @@ def _write_json(request: Request) -> None:
             thresholds.append(threshold)
         facts = _facts(forecast) | {"exceedance_thresholds_dbz": thresholds}
         facts["product"] = request["product"] or "default"
+        facts["not_stored"] = read_not_stored(Path(request["forecast"]))
         grid = replace(forecast.frames.grid, latitude=None, longitude=None)
         rest = _compact({**facts, "grid": grid.to_json()})
         file.write("]," + rest.removeprefix("{"))
@@ -74,6 +80,7 @@ def _write_npz(request: Request) -> None:
             exceedance_probability=probabilities,
             times=np.array(facts["times"]),
             lead_minutes=np.array(forecast.lead_minutes),
+            not_stored=np.array(read_not_stored(Path(request["forecast"])), dtype=np.str_),
             forecast_reference_time=np.array(facts["forecast_reference_time"]),
             y=forecast.frames.grid.y,
             x=forecast.frames.grid.x,
@@ -109,6 +116,8 @@ def _forecast(request: Request) -> Forecast:
     forecast = read_forecast(path, only_methods=True)
     if not product:
         return forecast
+    if product == "sharp" and (frames := read_sharp(path, forecast.frames)):
+        return replace(forecast, frames=frames)
     shown = replace(forecast, frames=read_expected(path, forecast.frames))
     return replace(shown, frames=shown.sharp()) if product == "sharp" else shown
 

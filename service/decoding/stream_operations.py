@@ -94,7 +94,7 @@ def forecast_at(request: Request) -> dict[str, Any]:
     Raises:
         ContractViolation: The grid does not say where it is, or the place is outside of it.
     """
-    from echocast.model.formats.forecast_writer import read_forecast
+    from echocast.model.formats.forecast_reader import read_forecast, read_not_stored
     from echocast.model.reflectivity import ZR
 
     forecast = read_forecast(Path(request["forecast"]))
@@ -121,6 +121,7 @@ def forecast_at(request: Request) -> dict[str, Any]:
         },
         "radar_coverage": np.isfinite(values).tolist(),
         "quality": dict(forecast.quality),
+        "not_stored": read_not_stored(Path(request["forecast"])),
     }
 
 

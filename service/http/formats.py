@@ -73,7 +73,8 @@ def requested_format(name: str | None, accept: str | None, product: str | None =
     if form.name == "netcdf":
         raise UnknownFormat(
             "A NetCDF forecast holds reflectivity, reflectivity_expected and reflectivity_sharp"
-            " side by side; product chooses what json, npz, png and webp show."
+            " side by side, of streams those that are stored; product chooses what json, npz, png"
+            " and webp show."
         )
     return replace(form, product=product)
 

@@ -168,6 +168,8 @@ class ForecastFrames(Answer):
     """Thresholds of the probabilities, in dBZ; empty where the model gives none."""
     exceedance_probability_percent: list[list[list[list[int | None]]]]
     """(threshold, time, y, x): probability of reaching the threshold, in whole percent."""
+    not_stored: list[str]
+    """What the stream's ``storage`` leaves out of this forecast; nothing is computed instead."""
 
 
 class Health(Answer):

@@ -14,6 +14,8 @@ from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
+from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.disk_shares import GB, adhoc_limit_bytes, stream_limit_gb
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.settings import MIB, WORKER_BYTES
@@ -63,11 +65,23 @@ def run_service(
 
 
 def disk_lines(settings: ServiceSettings) -> list[str]:
-    """What each stream takes of the disk, in a sentence."""
+    """How much of the disk may be taken, and what each stream takes, in sentences."""
     stores = StreamStores.of(stream_files(settings))
     streams = [stores.streams.stream(name) for name in stores.streams.names()]
     default_gb = settings.stream_retention_gb
-    return [f"{one.name}: {DiskUse.of(stores, one, default_gb).summary}" for one in streams]
+    uses = [f"{one.name}: {DiskUse.of(stores, one, default_gb).summary}" for one in streams]
+    return [_limits(settings, stores, len(streams)), *(f"Disk of stream {use}" for use in uses)]
+
+
+def _limits(settings: ServiceSettings, stores: StreamStores, streams: int) -> str:
+    """How much of the disk streams, and nowcasts of no stream, may take."""
+    archive = Archive(settings.archive_root).files
+    of_stream = stream_limit_gb(stores.files, settings.stream_retention_gb, streams)
+    adhoc = adhoc_limit_bytes(archive, settings.adhoc_limit_bytes) / GB
+    return (
+        f"Disk of {archive.disk_bytes() / GB:.3g} GB: each stream takes at most {of_stream:.3g} GB"
+        f" unless it declares another limit, nowcasts of no stream {adhoc:.3g} GB."
+    )
 
 
 def shared_settings(settings: ServiceSettings, port: int, metrics_port: int) -> dict[str, str]:
@@ -167,7 +181,7 @@ def _tend_until_signal(
             if not ready and (ready := answers(f"{url}/readyz")):
                 say(f"Ready. API: {url}/docs   Health: {url}/readyz   Metrics: {url}/metrics")
                 for line in disk():
-                    say(f"Disk of stream {line}")
+                    say(line)
     finally:
         supervisor.stop()
         say("Stopped.")

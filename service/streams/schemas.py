@@ -10,6 +10,11 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from echocast.model.formats.forecast_storage import (
+    LONGEST_LEAD_MINUTES,
+    PRODUCTS,
+    ForecastStorage,
+)
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
@@ -23,8 +28,14 @@ from echocast.workers.streams.stream import (
     LONGEST_RETENTION_DAYS,
     LONGEST_STEP_MINUTES,
     UNITS,
+    USUAL_STORAGE,
     Stream,
 )
+
+
+def described(default: Any = ..., **schema: Any) -> Any:
+    """A field whose rule is checked, by a better message, where a stream is made of it."""
+    return Field(default, json_schema_extra=schema)
 
 
 class GridBody(BaseModel):
@@ -49,9 +60,30 @@ class GridBody(BaseModel):
         return checked_grid(y, x, units, crs, "the declaration")
 
 
-def described(default: Any = ..., **schema: Any) -> Any:
-    """A field whose rule is checked, by a better message, where a stream is made of it."""
-    return Field(default, json_schema_extra=schema)
+class StorageBody(BaseModel):
+    """What of a forecast stays in its file; the default product and extrapolation always do."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+
+    products: list[str] = described(
+        [*USUAL_STORAGE.products], items={"type": "string", "enum": [*PRODUCTS]}
+    )
+    """Those that stay; ``sharp`` and ``expected`` are not even written where they are left out,
+    ``probabilities`` are scored first."""
+    longest_lead_minutes: float | None = described(
+        None, exclusiveMinimum=0, maximum=LONGEST_LEAD_MINUTES
+    )
+    """Lead times up to this one stay, once all are scored; left out or null: all."""
+    compression_level: int = described(USUAL_STORAGE.compression_level, minimum=1, maximum=9)
+    """Of zlib, 1 (fastest) to 9 (smallest); files of small grids are not compressed."""
+
+    def storage(self) -> ForecastStorage:
+        """The same; checked.
+
+        Raises:
+            ContractViolation: There is no such product or level, or no lead time would be left.
+        """
+        return ForecastStorage.from_json(self.model_dump())
 
 
 class StreamDeclaration(BaseModel):
@@ -74,6 +106,8 @@ class StreamDeclaration(BaseModel):
     retention_gb: float | None = described(None, exclusiveMinimum=0, maximum=LARGEST_RETENTION_GB)
     """GB (10^9 bytes) of frames and forecasts, beyond which the oldest are removed; left out or
     null: as much as the service allows each stream (``ECHOCAST_STREAM_RETENTION_GB``)."""
+    storage: StorageBody = StorageBody()
+    """What of each forecast stays in its file, once it is scored."""
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -81,8 +115,9 @@ class StreamDeclaration(BaseModel):
         Raises:
             ContractViolation: Name, numbers or grid are none that a stream can have.
         """
-        fields = self.model_dump(exclude={"grid"})
-        return Stream(name, grid=self.grid.grid() if self.grid else None, **fields)
+        fields = self.model_dump(exclude={"grid", "storage"})
+        grid = self.grid.grid() if self.grid else None
+        return Stream(name, grid=grid, storage=self.storage.storage(), **fields)
 
 
 class StreamChange(BaseModel):
@@ -141,6 +176,8 @@ class StreamView(Answer):
     """As declared; null: as much as the service allows each stream, see ``disk``."""
     paused: bool
     """Whether its frames are refused, and nobody is called when none come."""
+    storage: StorageBody
+    """What of each forecast stays in its file, once it is scored."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
     newest_frame: datetime | None
@@ -166,7 +203,7 @@ class StreamView(Answer):
         disk: DiskView | None,
     ) -> Self:
         """The view of a stream."""
-        shown = stream.__dict__.keys() - {"grid", "generation"}
+        shown = stream.__dict__.keys() - {"grid", "generation", "storage"}
         fields = {name: getattr(stream, name) for name in shown}
         shape = grid.shape if grid else None
         return cls(
@@ -176,6 +213,7 @@ class StreamView(Answer):
             set_aside=[one.time for one in set_aside if not one.kind],
             implausible=[ImplausibleFrame(**asdict(one)) for one in set_aside if one.kind],
             disk=disk,
+            storage=StorageBody(**stream.storage.to_json()),
             **fields,
         )
 
@@ -210,6 +248,8 @@ class NowcastView(Answer):
     """``name/version``; ``extrapolation/1`` or ``persistence/1`` where frames were missing."""
     quality: dict[str, str]
     issued: datetime
+    reduced_to: StorageBody | None
+    """What is left of its file since it was scored; null: all of it."""
 
 
 class NowcastList(Answer):
@@ -241,6 +281,8 @@ class PointForecast(Answer):
     radar_coverage: list[bool]
     """Whether the radar's view allows a forecast of that time there."""
     quality: dict[str, str]
+    not_stored: list[str]
+    """What the stream's ``storage`` leaves out of this forecast; nothing is computed instead."""
 
 
 class StreamLeadScores(Scores):

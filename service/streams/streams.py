@@ -23,6 +23,7 @@ from echocast.service.streams.schemas import (
     NowcastView,
     PointForecast,
     StreamChange,
+    StorageBody,
     StreamDeclaration,
     StreamList,
     StreamVerification,
@@ -61,7 +62,7 @@ class Streams:
         engine: The connection they use.
         floors: Sizes below which a sample is small.
         removal: Deletes them, and declares others after that.
-        default_gb: GB that a stream may take which declares no limit.
+        default_gb: GB that a stream may take which declares no limit; None: a share of the disk.
     """
 
     stores: StreamStores
@@ -73,7 +74,7 @@ class Streams:
     engine: EngineClient
     floors: SampleFloors
     removal: StreamRemoval
-    default_gb: float
+    default_gb: float | None
 
     @classmethod
     def from_settings(
@@ -261,4 +262,5 @@ def _nowcast(issued: IssuedForecast) -> NowcastView:
         model=f"{issued.model_name}/{issued.model_version}",
         quality=dict(issued.quality),
         issued=issued.issued,
+        reduced_to=StorageBody(**issued.reduced_to.to_json()) if issued.reduced_to else None,
     )

@@ -15,7 +15,7 @@ from echocast.service.settings import ServiceSettings, unknown_settings
 from echocast.workers.settings import WorkerSettings
 
 DEFAULTS = """
-adhoc_limit_bytes 21474836480
+adhoc_limit_bytes None
 adhoc_look_seconds 60.0
 access_log False
 address_connection_limit 800
@@ -101,7 +101,7 @@ worker_metrics_host 127.0.0.1
 worker_metrics_port 0
 worker_tolerance_seconds 60.0
 workers 1
-stream_retention_gb 10.0
+stream_retention_gb None
 stream_retention_seconds 300.0
 """
 NAMES = dict((*line.split(maxsplit=1), "")[:2] for line in DEFAULTS.split("\n") if line)

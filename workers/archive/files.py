@@ -71,6 +71,9 @@ class Files(Protocol):
         None where nothing limits what is stored.
         """
 
+    def disk_bytes(self) -> int | None:
+        """Size of the disk; None where nothing limits what is stored."""
+
     def put(self, path: str, content: bytes) -> None:
         """Write an object, over an earlier one if need be."""
 
@@ -178,6 +181,11 @@ class LocalFiles:
     def spare_bytes(self) -> int:
         """See :class:`Files`."""
         return self.free_bytes() - 2 * self._free_space_floor
+
+    def disk_bytes(self) -> int:
+        """See :class:`Files`."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.root).total
 
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""

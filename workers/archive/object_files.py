@@ -58,6 +58,10 @@ class ObjectFiles:
         """See :class:`.files.Files`; a store grows."""
         return None
 
+    def disk_bytes(self) -> int | None:
+        """See :class:`.files.Files`; a store grows."""
+        return None
+
     def put(self, path: str, content: bytes) -> None:
         """See :class:`.files.Files`."""
         self._fs.pipe_file(self._place(path), content)

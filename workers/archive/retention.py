@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.disk_shares import adhoc_limit_bytes
 from echocast.workers.archive.frames_file import description_of
 
 FOLDERS = ("inputs", "forecasts/adhoc", "verification/adhoc")
@@ -31,16 +32,19 @@ class StoredFile(NamedTuple):
     size: int
 
 
-def remove_oldest(archive: Archive, limit_bytes: int, young_seconds: float = YOUNG_SECONDS) -> int:
+def remove_oldest(
+    archive: Archive, limit_bytes: int | None, young_seconds: float = YOUNG_SECONDS
+) -> int:
     """Remove the oldest files until the rest is no more than allowed; how many went.
 
     Args:
         archive: Whose files.
-        limit_bytes: What all of them may take.
+        limit_bytes: What all of them may take; None: a share of the disk.
         young_seconds: Files modified in the last so many seconds stay in any case.
     """
     entries = sorted(_entries(archive.root))
-    excess = max(sum(entry.size for entry in entries) - limit_bytes, archive.files.bytes_to_free())
+    limit = adhoc_limit_bytes(archive.files, limit_bytes)
+    excess = max(sum(entry.size for entry in entries) - limit, archive.files.bytes_to_free())
     young, removed = time.time() - young_seconds, 0
     for entry in entries:
         if excess <= 0 or entry.modified > young:

@@ -8,12 +8,12 @@ from statistics import fmean
 from typing import Final, Self
 
 from echocast.workers.archive.damage import recorded_digest
+from echocast.workers.archive.disk_shares import GB, stream_limit_gb
 from echocast.workers.archive.files import Files
 from echocast.workers.streams.paths import day_folders
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
-GB = 10**9  # bytes
 DAY_SECONDS = 86400
 # Before a stream has files, as if it rained everywhere: `python -m benchmarks disk`.
 FRAME_BYTES_A_PIXEL: Final = 1.6
@@ -40,14 +40,20 @@ class DiskUse:
     retention_days: float
 
     @classmethod
-    def of(cls, stores: StreamStores, stream: Stream, default_gb: float) -> Self:
-        """What a stream takes now."""
+    def of(cls, stores: StreamStores, stream: Stream, default_gb: float | None) -> Self:
+        """What a stream takes now.
+
+        Args:
+            stores: The files.
+            stream: Which.
+            default_gb: GB of a stream that declares no limit; None: a share of the disk.
+        """
         spare = stores.files.spare_bytes()
         a_day = _bytes_a_step(stores, stream)
         return cls(
             gb=stored_bytes(stores.files, stream.name) / GB,
             gb_a_day=a_day and a_day * DAY_SECONDS / stream.step.total_seconds() / GB,
-            limit_gb=limit_bytes(stream, default_gb) / GB,
+            limit_gb=limit_bytes(stores, stream, default_gb) / GB,
             spare_gb=None if spare is None else spare / GB,
             retention_days=stream.retention_days,
         )
@@ -84,8 +90,10 @@ class DiskUse:
         return f"full (its limit of {self.limit_gb:.3g} GB) {days}"
 
 
-def limit_bytes(stream: Stream, default_gb: float) -> int:
+def limit_bytes(stores: StreamStores, stream: Stream, default_gb: float | None) -> int:
     """Bytes that frames and forecasts of a stream may take."""
+    streams = len(stores.streams.names())
+    default_gb = stream_limit_gb(stores.files, default_gb, streams)
     return round(GB * (stream.retention_gb or default_gb))
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from echocast.model.atomic_files import FileDigest
+from echocast.model.formats.forecast_reduction import reduce_forecast
+from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
 from echocast.workers.archive.files import Entry, Files
@@ -47,6 +49,8 @@ class IssuedForecast:
         issued: When, by the clock of the worker, UTC.
         path: Its NetCDF file in the archive; the name says its size and SHA-256. Empty: the file
             was removed on purpose, and what was counted of it stands.
+        reduced_to: What its file was reduced to when it was scored, and what was counted of it
+            stands; None: all is there that is scored.
     """
 
     id: str
@@ -59,6 +63,12 @@ class IssuedForecast:
     quality: Mapping[str, str]
     issued: datetime
     path: str = ""
+    reduced_to: ForecastStorage | None = None
+
+    @property
+    def countable(self) -> bool:
+        """Whether its file holds all that is scored."""
+        return bool(self.path) and self.reduced_to is None
 
     @property
     def served(self) -> bool:
@@ -67,8 +77,11 @@ class IssuedForecast:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal description back."""
+        value = asdict(self)
+        del value["reduced_to"]  # earlier versions know none
         return {
-            **asdict(self),
+            **value,
+            **({"reduced_to": self.reduced_to.to_json()} if self.reduced_to else {}),
             "forecast_reference_time": self.forecast_reference_time.isoformat(),
             "valid_times": [time.isoformat() for time in self.valid_times],
             "issued": self.issued.isoformat(),
@@ -77,7 +90,7 @@ class IssuedForecast:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The description that :meth:`to_json` wrote."""
-        read = datetime.fromisoformat
+        read, storage = datetime.fromisoformat, value.get("reduced_to")
         return cls(
             **{
                 **value,
@@ -85,6 +98,7 @@ class IssuedForecast:
                 "valid_times": tuple(map(read, value["valid_times"])),
                 "roles": tuple(value["roles"]),
                 "issued": read(value["issued"]),
+                "reduced_to": ForecastStorage.from_json(storage) if storage else None,
             }
         )
 
@@ -129,12 +143,36 @@ class ForecastStore:
         self._files.put(description_path(issued), encoded(replace(issued, path="").to_json()))
         self._files.delete(issued.path)
 
+    def reduce_file(self, issued: IssuedForecast, storage: ForecastStorage) -> None:
+        """Put a file in the place of a forecast's, in which only that is left.
+
+        A process that ends in between leaves a file that :meth:`remove_leftovers` removes.
+
+        Raises:
+            NotInArchive: The file is gone or damaged.
+        """
+        source = self.local_file(issued)
+        path = self._files.add(
+            lambda target: reduce_forecast(source, target, storage),
+            partial(_file_path, issued),
+            ".nc",
+        )
+        reduced = replace(issued, path=path, reduced_to=storage)
+        self._files.put(description_path(issued), encoded(reduced.to_json()))
+        self._files.delete(issued.path)
+
     def remove_leftovers(self, folder: str) -> None:
-        """Remove the files of forecasts of a day whose descriptions say that they have none."""
-        removed = {issued.id for issued in self.on_day(folder) if not issued.path}
-        for entry in self._files.listing(folder) if removed else ():
-            if entry.name.endswith(".nc") and entry.name.split("_")[2] in removed:
-                self._files.delete(entry.path)
+        """Remove files of a day that are not the ones that the descriptions name any more."""
+        current = {issued.id: issued.path for issued in self.on_day(folder) if not issued.countable}
+        entries = self._files.listing(folder) if current else ()
+        for path in (entry.path for entry in entries if entry.name.endswith(".nc")):
+            if current.get(path.rpartition("/")[2].split("_")[2], path) != path:
+                self._files.delete(path)
+
+    def find(self, stream: str, reference: datetime, job_id: str) -> IssuedForecast | None:
+        """The forecast of a job as it is now; None where it is not issued."""
+        issued = self.listing(stream, TimeSpan(reference, reference))
+        return next((one for one in issued if one.id == job_id), None)
 
     def listing(self, stream: str, span: TimeSpan) -> list[IssuedForecast]:
         """Forecasts whose reference times lie in a span, oldest first."""

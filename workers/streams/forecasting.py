@@ -10,6 +10,7 @@ from functools import partial
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import ForecastStream
+from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import FrameHeader, StreamFrame
 from echocast.model.inference.plausible_input import DEGRADED, plausible_input
@@ -23,7 +24,7 @@ from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.fallback import fallback_forecast
-from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.forecast_store import COMPARED, IssuedForecast
 from echocast.workers.streams.input_frames import ChosenFrames, assemble, choose
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.shadow import ShadowPolicy, candidate_of, is_sampled
@@ -32,7 +33,6 @@ from echocast.workers.streams.stream import Stream
 
 ENDED_WITHOUT = ("expired", "cancelled")  # worth another try; a failed job is not
 POISON = "poison"
-COMPARED = (CANARY, CHALLENGER)  # products of jobs whose forecasts are scored, never served
 
 
 class Forecasting:
@@ -200,7 +200,9 @@ class Forecasting:
             quality=dict(forecast.quality),
             issued=datetime.now(UTC),
         )
-        return self._stores.forecasts.issue(issued, partial(write_forecast_stream, forecast))
+        storage = at_issue(self._stores.streams.stream(job.stream).storage, issued.roles)
+        write = partial(write_forecast_stream, forecast, storage=storage)
+        return self._stores.forecasts.issue(issued, write)
 
     def _roles(self, job: Job, forecast: ForecastStream) -> tuple[str, ...]:
         """As what the forecast is scored: without the network it is no model's."""
@@ -211,6 +213,16 @@ class Forecasting:
         reference = f"{job.model.name}/{job.model.version}"
         same = self._stores.streams.canary(job.stream, reference) == reference
         return (MODEL, CANARY) if same else (MODEL,)
+
+
+def at_issue(storage: ForecastStorage, roles: Collection[str]) -> ForecastStorage:
+    """What is written of a forecast, so that it can be scored.
+
+    What is only compared needs no product; a model's probabilities are scored, too.
+    """
+    scored = ("probabilities",) if MODEL in roles else ()
+    products = () if set(roles) <= COMPARED else storage.products
+    return replace(storage, products=tuple(sorted({*products, *scored})))
 
 
 def _is_of_an_earlier_frame(job: Job, request: JobRequest) -> bool:

@@ -1,7 +1,7 @@
 """Retention of streams: files that nothing needs any more go, before a disk is full.
 
-1. Forecasts that are made for comparison only lose their file once every frame that can verify them
-   has been counted: their counts are what stays.
+1. Once every frame that can verify a forecast has been counted, its file is reduced to what the
+   stream stores; those that are made for comparison only lose theirs. Their counts are what stays.
 2. Days of frames, forecasts and counts go when they are too old.
 3. Where frames and forecasts of a stream take more than they may, files of forecasts go, the oldest
    first; then frames, as trainings need those longer. The newest stay: the inputs of the next
@@ -14,13 +14,16 @@ Every step follows from the files alone, so a process may end at any point.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
 from echocast.model.errors import EchocastError
+from echocast.model.verification.counts import MODEL
 from echocast.workers.archive.files import Entry
+from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
@@ -40,12 +43,13 @@ class Retention:
     Args:
         stores: The files.
         scorer: Knows what was counted.
-        default_gb: GB of frames and forecasts of a stream that declares no limit.
+        default_gb: GB of frames and forecasts of a stream that declares no limit; None: a share of
+            the disk.
     """
 
     stores: StreamStores
     scorer: Scorer
-    default_gb: float
+    default_gb: float | None
 
     def apply(self) -> None:
         """Do all steps for all streams; a stream that can't be read keeps no other from it."""
@@ -66,34 +70,56 @@ class Retention:
         if newest is None:
             return 0
         stream = self.stores.streams.stream(name)
-        self.remove_compared(name, newest)
+        self.clear_scored(stream, newest)
         self.stores.remove_old(stream, newest)
         size = stored_bytes(self.stores.files, name)
-        return size - self._remove(stream, size - limit_bytes(stream, self.default_gb))
+        return size - self._remove(stream, size - limit_bytes(self.stores, stream, self.default_gb))
 
-    def remove_compared(self, name: str, newest: datetime) -> int:
-        """Remove files of canary and challenger that nothing needs any more; how many."""
+    def clear_scored(self, stream: Stream, newest: datetime) -> int:
+        """Remove or reduce the files of forecasts that no frame will verify any more; how many.
+
+        The newest forecast that is served stays as it is.
+        """
+        forecasts, latest = self.stores.forecasts, self.stores.forecasts.latest(stream.name)
+        is_done, cleared = self._is_done(stream.name, newest), 0
+        for issued in self._with_files(stream.name):
+            if not issued.served and is_done(issued):
+                forecasts.remove_file(issued)
+                cleared += 1
+            elif issued != latest and self._can_be_reduced(issued, stream) and is_done(issued):
+                with suppress(NotInArchive):
+                    forecasts.reduce_file(issued, stream.storage)
+                    cleared += 1
+        for folder in day_folders(self.stores.files, f"forecasts/{stream.name}"):
+            forecasts.remove_leftovers(folder)
+        return cleared
+
+    def _is_done(self, name: str, newest: datetime) -> Callable[[IssuedForecast], bool]:
+        """Whether all frames that can verify a forecast were counted, or will never come."""
         pending = self.scorer.pending(name, TimeSpan(newest - SCORED_FOR, newest))
         current = pending.counted & pending.expected.keys()
         counted = {(key.valid_time, key.forecast_id) for key in current}
         waits = {key.forecast_id for key in pending.outdated}
-        removed = 0
-        for issued in self._compared(name):
+
+        def is_done(issued: IssuedForecast) -> bool:
             pairs = {(time, issued.id) for time in issued.valid_times}
             is_counted = pairs <= counted and issued.id not in waits
-            if is_counted or issued.valid_times[-1] < newest - SCORED_FOR:
-                self.stores.forecasts.remove_file(issued)
-                removed += 1
-        for folder in day_folders(self.stores.files, f"forecasts/{name}"):
-            self.stores.forecasts.remove_leftovers(folder)
-        return removed
+            return is_counted or issued.valid_times[-1] < newest - SCORED_FOR
 
-    def _compared(self, name: str) -> Iterator[IssuedForecast]:
-        """Forecasts with files that are made for comparison only."""
+        return is_done
+
+    @staticmethod
+    def _can_be_reduced(issued: IssuedForecast, stream: Stream) -> bool:
+        """Whether its file may hold what the stream does not store."""
+        storage, reference = stream.storage, issued.forecast_reference_time
+        longest = (issued.valid_times[-1] - reference).total_seconds() / 60
+        scored = MODEL in issued.roles and "probabilities" not in storage.products
+        is_more = scored or not storage.stores(longest)
+        return issued.served and is_more and issued.reduced_to != storage
+
+    def _with_files(self, name: str) -> Iterator[IssuedForecast]:
         for folder in day_folders(self.stores.files, f"forecasts/{name}"):
-            for issued in self.stores.forecasts.on_day(folder):
-                if issued.path and not issued.served:
-                    yield issued
+            yield from (issued for issued in self.stores.forecasts.on_day(folder) if issued.path)
 
     def _remove(self, stream: Stream, excess: int) -> int:
         """Remove at least so many bytes, if there are so many that may go; how many went."""

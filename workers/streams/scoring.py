@@ -42,7 +42,8 @@ class PendingCounts:
 
     Args:
         expected: Every forecast at every frame, with the forecast; None for the frame itself. Of a
-            forecast without a file: what was counted, also at a frame that was replaced since.
+            forecast whose file is gone or reduced: what was counted, also at a frame that was
+            replaced since.
         frames: Frames that have counts, some of them replaced since.
         counted: What was counted at those.
     """
@@ -64,13 +65,13 @@ class PendingCounts:
 
     @property
     def standing(self) -> set[CountKey]:
-        """What was counted of forecasts without a file: nothing can count it again."""
+        """What was counted of forecasts whose file is gone or reduced: nothing counts it again."""
         return {key for key in self.expected if self.stands(key)}
 
     def stands(self, key: CountKey) -> bool:
-        """Whether it was counted of a forecast without a file."""
+        """Whether it was counted of a forecast whose file is gone, or reduced since."""
         issued = self.expected.get(key)
-        return issued is not None and not issued.path
+        return issued is not None and not issued.countable
 
     @property
     def outdated(self) -> set[CountKey]:
@@ -106,7 +107,7 @@ class Scorer:
         reach = TimeSpan(span.first - LONGEST_LEAD, span.last)
         removed = {}
         for issued in self._stores.forecasts.listing(stream, reach):
-            if not issued.path:
+            if not issued.countable:
                 removed[issued.id] = issued
                 continue
             for time in issued.valid_times:
@@ -245,7 +246,9 @@ def _standing(
 def _of_forecast(
     stores: StreamStores, issued: IssuedForecast, frame: StreamFrame, pixel_km: float | None
 ) -> Counts | None:
-    """Counts of a forecast at a frame; None where it is damaged, or not there any more."""
+    """Counts of a forecast at a frame; None where it is damaged, reduced, or gone."""
+    if not issued.countable:
+        return None
     time = frame.header.time
     reliability = STREAM_THRESHOLDS_DBZ if MODEL in issued.roles else ()
     try:

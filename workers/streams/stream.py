@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.formats.stream_layout import check_name
 from echocast.model.frames import Grid
 from echocast.model.grid_difference import grid_difference
@@ -19,7 +20,8 @@ LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
-UNKNOWN_BEFORE = ("retention_gb", "paused", "generation")  # earlier versions know none of them
+UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage")  # to earlier versions
+USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Stream:
         retention_days: Frames and forecasts this much older than the newest frame are removed.
         retention_gb: GB (10^9 bytes) of frames and forecasts, beyond which the oldest are removed;
             None: as much as the service allows each stream.
+        storage: What of each forecast stays in its file, once it is scored.
         auto_nowcast: Whether every new frame is forecast from.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
@@ -54,6 +57,7 @@ class Stream:
     retention_gb: float | None = None
     paused: bool = False
     generation: int = 0
+    storage: ForecastStorage = USUAL_STORAGE
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -130,6 +134,7 @@ class Stream:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal stream back."""
         value = {**self.__dict__, "grid": self.grid.to_json() if self.grid else None}
+        value["storage"] = None if self.storage == USUAL_STORAGE else self.storage.to_json()
         for name in UNKNOWN_BEFORE:
             if not value[name]:
                 del value[name]
@@ -149,7 +154,8 @@ class Stream:
             "maximum_gap_minutes": min(max(value["maximum_gap_minutes"], 0), LONGEST_GAP_MINUTES),
         }
         grid = Grid.from_json(value["grid"]) if value["grid"] else None
-        return cls(**{**value, **limits, "grid": grid})
+        storage = ForecastStorage.from_json(value.get("storage") or USUAL_STORAGE.to_json())
+        return cls(**{**value, **limits, "grid": grid, "storage": storage})
 
 
 @dataclass(frozen=True)

@@ -96,13 +96,15 @@ def test_two_services_side_by_side(models: Path) -> None:
         assert second.wait(PATIENCE_SECONDS) == 0
         eventually(lambda: not any(alive(pid) for pid in trees[1]))
         eventually(lambda: not any(alive(pid) for pid in trees[0]))
-        every_line_is_json(here)
+        own_sentences_are_json(here)
 
 
-def every_line_is_json(where: Place) -> None:
-    """Also the sentences of the command itself, and what the supervisor says."""
-    log = (where.data / "echocast.service.cli.main.log").read_text().splitlines()
-    own = [line["message"] for line in map(json.loads, log) if line["role"] == "up"]
+def own_sentences_are_json(where: Place) -> None:
+    """Those of the command itself, and what its supervisor says."""
+    log = (where.data / "echocast.service.cli.main.log").read_text()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    own = [line["message"] for line in lines if line["role"] == "up"]
+    assert log.count("Echocast starts on") == log.count("Ready.") == 1
     for beginning in ("ECHOCAST_UNKNOWN", "Echocast starts on", "Ready.", "The gateway ended (-9)"):
         assert any(message.startswith(beginning) for message in own), (beginning, own)
 

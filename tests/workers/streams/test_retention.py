@@ -1,6 +1,7 @@
 """What nothing needs any more goes, what counts stays, and a process may end at any point."""
 
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echocast.model.formats.forecast_reader import read_forecast, read_not_stored
+from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.disk_use import GB, DiskUse, stored_bytes
@@ -102,6 +105,74 @@ def test_a_canary_whose_frames_never_come_waits_two_days(bench: Bench) -> None:
     assert forecast_files(bench) == 0
 
 
+LITTLE = Stream("radar", 5, storage=ForecastStorage((), longest_lead_minutes=5))
+
+
+def test_a_scored_forecast_is_reduced_to_what_is_stored_and_its_counts_stand(bench: Bench) -> None:
+    bench.stores.streams.declare(LITTLE)
+    for slot in range(2):
+        bench.issue(slot, seed=slot)
+    for slot in range(1, 4):
+        bench.put(slot, seed=slot)
+        retention(bench).apply()
+        assert all(one.countable for one in bench.stores.forecasts.listing("radar", ALL))
+        bench.score()
+    retention(bench).apply()
+    first, second = bench.stores.forecasts.listing("radar", ALL)
+    assert (first.reduced_to, second.reduced_to) == (LITTLE.storage, None)
+    reduced = bench.stores.forecasts.local_file(first)
+    assert read_not_stored(reduced) == [
+        "reflectivity_sharp",
+        "exceedance_probability",
+        "lead times after 5 minutes",
+    ]
+    assert len(list(reduced.parent.glob("*.nc"))) == 2
+    before = bench.sums.over("radar", ALL)
+    assert any("reliability" in name for name in before)
+    retention(bench).apply()
+    assert bench.stores.forecasts.local_file(first) == reduced  # once
+    bench.put(2, seed=9)
+    bench.score()
+    assert bench.agrees()
+    assert differing(bench.stores, bench.scorer, "radar") == 0
+    reindex(bench.stores, bench.scorer, bench.sums, "radar")
+    assert bench.agrees()
+
+
+def test_a_reduction_that_was_killed_goes_on_and_leaves_one_file_each(bench: Bench) -> None:
+    bench.stores.streams.declare(LITTLE)
+    for slot in range(4):
+        bench.issue(slot, leads=2)
+    for slot in range(1, 6):
+        bench.put(slot, seed=slot)
+    bench.score()
+    before = bench.sums.over("radar", ALL)
+    for number in range(8):
+        killed_after(bench, number, retention(bench).apply)
+    retention(bench).apply()
+    listed = bench.stores.forecasts.listing("radar", ALL)
+    assert [one.reduced_to for one in listed] == [LITTLE.storage] * 3 + [None]
+    files = {str(path) for path in (bench.stores.files.root / "forecasts").rglob("*.nc")}
+    assert files == {str(bench.stores.files.root / one.path) for one in listed}
+    reindex(bench.stores, bench.scorer, bench.sums, "radar")
+    assert bench.sums.over("radar", ALL) == before
+
+
+def test_a_later_declaration_that_stores_less_reduces_what_is_there(bench: Bench) -> None:
+    for slot in range(2):
+        bench.issue(slot, leads=2)
+    for slot in range(1, 4):
+        bench.put(slot, seed=slot)
+    bench.score()
+    for longest in (10, 5):
+        bench.stores.streams.declare(replace(LITTLE, storage=ForecastStorage((), longest)))
+        retention(bench).apply()
+        first, _ = bench.stores.forecasts.listing("radar", ALL)
+        file = bench.stores.forecasts.local_file(first)
+        assert read_forecast(file).lead_minutes[-1] == longest
+    assert bench.agrees()
+
+
 HISTORY = st.lists(
     st.tuples(
         st.sampled_from(["frame", "forecast", "score", "retention"]),
@@ -116,12 +187,15 @@ HISTORY = st.lists(
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(HISTORY)
-def test_counts_stand_after_any_history_of_removals(engine: EngineClient, history: Any) -> None:
+@given(HISTORY, st.booleans())
+def test_counts_stand_after_any_history_of_removals(
+    engine: EngineClient, history: Any, reduces: bool
+) -> None:
     """Frames late and replaced; killed at any write of a removal, an issue or a count."""
     engine.redis.flushall()
     with tempfile.TemporaryDirectory(prefix="ec-") as root:
         bench = Bench(Path(root), engine)
+        bench.stores.streams.declare(LITTLE if reduces else Stream("radar", 5))
         for kind, slot, number in history:
             roles = ("canary",) if slot % 2 else ("model",)
             if kind == "frame":
