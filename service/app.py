@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -35,6 +36,7 @@ from echocast.service.middleware.head import AnswerHead
 from echocast.service.middleware.log_answers import LogAnswers
 from echocast.service.middleware.request_id import RequestId
 from echocast.service.middleware.same_origin import SameOrigin
+from echocast.service.middleware.trace_requests import TraceRequests
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.models.schemas import PromotionRequest, RollbackRequest
 from echocast.service.nowcasts.forecast_files import ForecastFiles
@@ -53,6 +55,7 @@ from echocast.workers.engine.url import client_url
 from echocast.workers.inference.champion_watch import open_registry
 from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import DONE_CHANNEL, JobStore
+from echocast.workers.runtime.tracing import Tracing, tracing_of
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
 
@@ -74,7 +77,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         StartRefused: The settings would open the service to everybody.
     """
     keys, metrics = load_keys(settings), GatewayMetrics()
-    nowcasts = build_nowcasts(settings, metrics)
+    tracing = tracing_of("gateway", os.environ)
+    nowcasts = build_nowcasts(settings, metrics, tracing)
     renderers = child_pool(
         "render", settings.render_processes, settings.renderer_bytes, settings, metrics
     )
@@ -86,7 +90,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         title="Echocast",
         description=DESCRIPTION,
         version=__version__,
-        lifespan=partial(running, settings, keys, metrics, nowcasts, renderers),
+        lifespan=partial(running, settings, keys, metrics, nowcasts, renderers, tracing),
         dependencies=[Depends(check_parameters)],
         responses=refusals(*ANYWHERE),
     )
@@ -94,11 +98,13 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange)
-    add_middleware(app, settings, metrics, open_to_all=not keys)
+    add_middleware(app, settings, metrics, tracing, open_to_all=not keys)
     return app
 
 
-def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcasts:
+def build_nowcasts(
+    settings: ServiceSettings, metrics: GatewayMetrics, tracing: Tracing
+) -> Nowcasts:
     """What the routes of nowcasts call, with all that it needs."""
     store = JobStore(settings.engine_url, settings.job_policy)
     archive = Archive(settings.archive_root, free_space_floor_bytes=settings.free_space_floor_bytes)
@@ -111,6 +117,7 @@ def build_nowcasts(settings: ServiceSettings, metrics: GatewayMetrics) -> Nowcas
         Waiting(client_url(settings.engine_url), DONE_CHANNEL),
         WorkerPresence(alive_workers, StartTimes(store.engine), settings.worker_tolerance_seconds),
         metrics.decoded.observe,
+        tracing,
     )
 
 
@@ -143,6 +150,7 @@ async def running(
     metrics: GatewayMetrics,
     nowcasts: Nowcasts,
     renderers: Pool,
+    tracing: Tracing,
     app: FastAPI,
 ) -> AsyncIterator[None]:
     """The lifetime of an app: children, subscriptions and scratch files begin and end with it."""
@@ -150,7 +158,7 @@ async def running(
     scratch = Scratch(nowcasts.archive.files.scratch_root, "gateway")
     limit = RateLimit(settings.renderings_per_minute, "renderings")
     renderings = RenderingCache(renderers, limit, scratch)
-    of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings)
+    of_streams = Streams.from_settings(settings, nowcasts.decoders, renderers, renderings, tracing)
     exposition = StreamExposition(
         of_streams.stores,
         of_streams.sums,
@@ -173,7 +181,7 @@ async def running(
         AuditLog(settings.audit_directory, settings.audit_limit_bytes),
     )
     async with AsyncExitStack() as stack:
-        for close in (nowcasts.store.close, of_streams.close, scratch.close):
+        for close in (nowcasts.store.close, of_streams.close, scratch.close, tracing.close):
             stack.callback(close)
         for part in (nowcasts.decoders, renderers, nowcasts.waiting, nowcasts.presence):
             await stack.enter_async_context(part.running())
@@ -182,13 +190,20 @@ async def running(
 
 
 def add_middleware(
-    app: FastAPI, settings: ServiceSettings, metrics: GatewayMetrics, *, open_to_all: bool
+    app: FastAPI,
+    settings: ServiceSettings,
+    metrics: GatewayMetrics,
+    tracing: Tracing,
+    *,
+    open_to_all: bool,
 ) -> None:
     """What every request passes; what is added last is passed first."""
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     if open_to_all:
         app.add_middleware(SameOrigin)
         app.add_middleware(AllowedHosts, names=settings.host_names)
+    if tracing.on:
+        app.add_middleware(TraceRequests, tracing=tracing)
     app.add_middleware(RequestId, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(LogAnswers, all_answers=settings.access_log)
     app.add_middleware(CountRequests, metrics=metrics)

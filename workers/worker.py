@@ -39,6 +39,7 @@ from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
 from echocast.workers.runtime.memory import MallocTrimmer
 from echocast.workers.runtime.periodic import Periodic, elected
+from echocast.workers.runtime.tracing import tracing_of
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.shadow import Shadow, ShadowPolicy
@@ -95,6 +96,7 @@ def running_context(
         metrics=metrics,
         institution=settings.institution,
         streams=StreamProcessing.from_settings(settings, settings.engine_patience_seconds),
+        tracing=tracing_of("worker", os.environ),
     )
     remove_abandoned(context.archive.files.scratch_root)
     watch = ChampionWatch(registry, context.models, metrics)
@@ -117,6 +119,7 @@ def running_context(
             thread.stop()
         context.jobs.close()
         context.streams.close()
+        context.tracing.close()
 
 
 def _model_cache(

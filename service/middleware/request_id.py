@@ -10,6 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from echocast.service.errors import Stopping
 from echocast.service.http.problems import answer_to
 from echocast.service.http.request_id import HEADER, current_id, usable_id
+from echocast.service.http.traceparent import HEADER as TRACEPARENT
+from echocast.service.http.traceparent import current_traceparent
+from echocast.workers.runtime.tracing import usable_traceparent
 
 
 class RequestId:
@@ -31,6 +34,7 @@ class RequestId:
             return
         request_id = usable_id(Headers(scope=scope).get(HEADER, ""))
         current_id.set(request_id)
+        current_traceparent.set(usable_traceparent(Headers(scope=scope).get(TRACEPARENT, "")))
         started = False
 
         async def send_named(message: Message) -> None:

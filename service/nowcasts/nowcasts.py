@@ -17,6 +17,7 @@ from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import ForecastNotReady, UnknownJob
 from echocast.service.http.request_id import current_id
+from echocast.service.http.traceparent import current_traceparent
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
@@ -26,6 +27,7 @@ from echocast.workers.errors import NotInArchive
 from echocast.workers.jobs.end_line import log_stored_end
 from echocast.workers.jobs.job import Job, JobRequest, Submission
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.runtime.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Nowcasts:
     presence: WorkerPresence
     on_decoded: Callable[[float], object]
     """Called with the seconds that the decoding of an upload took."""
+    tracing: Tracing
 
     async def submit(self, upload: Upload, options: UploadOptions, caller: str) -> Submission:
         """Decode an upload, store its frames, and submit the job.
@@ -68,7 +71,8 @@ class Nowcasts:
         name, version = self.catalogue.champion()
         body_sha = await self._body_sha(upload, options)
         count = self.catalogue.network(name, version).input_frames
-        decoded = await self._decode("decode", upload, options, input_frames=count)
+        with self.tracing.span("decode"):
+            decoded = await self._decode("decode", upload, options, input_frames=count)
         inputs, observations = decoded["inputs"], decoded["observations"]
         account = current_account.get()
         parts = upload.directory / "inputs", upload.directory / "observations"
@@ -85,8 +89,10 @@ class Nowcasts:
             idempotency_key=options.idempotency_key,
             body_sha=body_sha,
             request_id=current_id.get(),
+            traceparent=self.tracing.traceparent() or current_traceparent.get(),
         )
-        return await asyncio.to_thread(self._submit_job, request)
+        with self.tracing.span("submit", attributes={"echocast.job": request.job_id}):
+            return await asyncio.to_thread(self._submit_job, request)
 
     @staticmethod
     async def _body_sha(upload: Upload, options: UploadOptions) -> str:

@@ -19,10 +19,12 @@ from echocast.service.decoding.stream_operations import packed_frame
 from echocast.service.decoding.uploads import Upload
 from echocast.service.errors import StreamPaused
 from echocast.service.http.request_id import current_id
+from echocast.service.http.traceparent import current_traceparent
 from echocast.service.streams.schemas import FrameView
 from echocast.workers.archive.frames_file import description_of
 from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
+from echocast.workers.runtime.tracing import OFF, Tracing
 from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
@@ -36,11 +38,13 @@ class FrameIntake:
         stores: The files.
         decoders: Read uploads.
         publisher: Sends messages to workers; without the engine, their sweep finds the frame.
+        tracing: Takes spans.
     """
 
     stores: StreamStores
     decoders: Pool
     publisher: Publisher
+    tracing: Tracing = OFF
 
     async def take(
         self,
@@ -62,12 +66,18 @@ class FrameIntake:
         """
         check_not_paused(stream)
         await asyncio.to_thread(self.stores.files.check_space)
-        await self._decode(stream, time, upload, reading)
+        with self.tracing.span("decode"):
+            await self._decode(stream, time, upload, reading)
         packed = packed_frame(upload.directory)
         view = await asyncio.to_thread(self._store, stream, time, packed, replace)
-        frame, origin = f"{stream.name}/{stamp(view.time)}", RequestOrigin(current_id.get())
+        frame, origin = f"{stream.name}/{stamp(view.time)}", self._origin()
         await asyncio.to_thread(self.publisher.publish, STREAM, frame, origin)
         return view
+
+    def _origin(self) -> RequestOrigin:
+        """The request that is answered."""
+        traceparent = self.tracing.traceparent() or current_traceparent.get()
+        return RequestOrigin(current_id.get(), traceparent)
 
     async def _decode(
         self, stream: Stream, time: datetime, upload: Upload, reading: Mapping[str, Any]

@@ -34,6 +34,7 @@ from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher
 from echocast.workers.jobs.store import REQUEST_PATIENCE_SECONDS
+from echocast.workers.runtime.tracing import Tracing
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.disk_use import DiskUse
@@ -78,7 +79,12 @@ class Streams:
 
     @classmethod
     def from_settings(
-        cls, settings: WorkerSettings, decoders: Pool, renderers: Pool, renderings: RenderingCache
+        cls,
+        settings: WorkerSettings,
+        decoders: Pool,
+        renderers: Pool,
+        renderings: RenderingCache,
+        tracing: Tracing,
     ) -> Self:
         """The streams of one gateway; they connect to the engine when they first need to."""
         stores = StreamStores.of(stream_files(settings))
@@ -87,7 +93,7 @@ class Streams:
         sums = CountSums(engine)
         return cls(
             stores=stores,
-            intake=FrameIntake(stores, decoders, Publisher(settings.engine_url)),
+            intake=FrameIntake(stores, decoders, Publisher(settings.engine_url), tracing),
             latest=LatestForecasts(stores, renderings),
             renderers=renderers,
             renderings=renderings,

@@ -55,6 +55,7 @@ class JobRequest:
         account: Whose turns the job takes: the name of the API key, or an address.
         weight: The share of the workers that the account has, relative to the shares of others.
         request_id: Of the HTTP request that made the job, for logs.
+        traceparent: The span that the job belongs to, as W3C Trace Context writes it.
     """
 
     input_sha: str
@@ -73,6 +74,7 @@ class JobRequest:
     account: str = ""
     weight: float = 1.0
     request_id: str = ""
+    traceparent: str = ""
 
     @property
     def job_id(self) -> str:
@@ -104,6 +106,8 @@ class JobRequest:
         }
         if self.request_id:
             request["request_id"] = self.request_id
+        if self.traceparent:
+            request["traceparent"] = self.traceparent
         if self.frame_received:
             request["frame_received"] = self.frame_received.isoformat()
         return json.dumps(request)
@@ -146,6 +150,7 @@ class Job:
     frame_received: datetime | None = None
     account: str = ""
     request_id: str = ""
+    traceparent: str = ""
     callers: frozenset[str] = frozenset()
     alone: bool = False
     started: datetime | None = None
@@ -192,6 +197,7 @@ class Job:
             frame_received=_iso_time(request.get("frame_received")),
             account=values.get("account", ""),
             request_id=request.get("request_id", ""),
+            traceparent=request.get("traceparent", ""),
             callers=frozenset(
                 name[len(HOLDER_FIELD) :] for name in values if name.startswith(HOLDER_FIELD)
             ),

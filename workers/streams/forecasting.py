@@ -244,6 +244,7 @@ def _request(
         stream=stream.name,
         frame_received=frame.received,
         request_id=origin.request_id,
+        traceparent=origin.traceparent,
     )
 
 

@@ -12,6 +12,7 @@ from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.metrics import WorkerMetrics
+from echocast.workers.runtime.tracing import OFF, Tracing
 from echocast.workers.streams.processing import StreamProcessing
 
 
@@ -29,6 +30,7 @@ class WorkerContext:
         metrics: Counts what happens.
         institution: Who makes the forecasts; empty: not stated.
         streams: Input and output of the jobs of streams.
+        tracing: Takes spans.
         choosing: Belongs to the thread that chooses the next job.
     """
 
@@ -41,4 +43,5 @@ class WorkerContext:
     metrics: WorkerMetrics
     institution: str
     streams: StreamProcessing
+    tracing: Tracing = OFF
     choosing: threading.Lock = field(default_factory=threading.Lock)

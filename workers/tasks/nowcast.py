@@ -39,7 +39,8 @@ def nowcast(context: WorkerContext, message: str) -> None:
     """Run the job whose turn it is; a job whose worker died once runs alone."""
     with ExitStack() as room:
         if run := _claim_next(context, message, room):
-            run.to_the_end()
+            with context.tracing.span("nowcast", run.job.traceparent, _about(run.job)):
+                run.to_the_end()
 
 
 def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
@@ -125,7 +126,7 @@ class _Run:
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         start = time.monotonic()
-        with self.context.leases.working(self.claim):
+        with self.context.tracing.span(name), self.context.leases.working(self.claim):
             yield
         self.timings[name] = time.monotonic() - start
 
@@ -148,6 +149,7 @@ class _Run:
 
         result = self.context.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
+        self.context.tracing.past("network", result.network_seconds)
         forecast = model.stream(prepared[0], result.prediction)
         return forecast.with_notes({**notes, **_substitute_note(self.job, forecast.model)})
 
@@ -183,6 +185,7 @@ class _Run:
         """Write the forecast, then score it until no further observation came meanwhile."""
         with self._phase("write"):
             path = self._stored(replace(forecast, parts=self._finished(forecast.parts)))
+            self.context.tracing.note({"echocast.file": path})
         self.timings["write"] -= self.timings.get("finish", 0)
         result = _result(forecast, path)
         job = self.job
@@ -244,6 +247,9 @@ class _Run:
         outcome = jobs.finish(self.job, self.claim, status, scored, result=result, **fields)
         if outcome == "finished":
             self.context.metrics.on_end(status, timings)
+            self.context.tracing.note({"echocast.status": status})
+            if error := fields.get("error"):
+                self.context.tracing.failed(f"{error['type']}: {error['message']}")
             log_end(self.job, status, timings, fields.get("error"))
         return outcome
 
@@ -265,6 +271,16 @@ def _substitute_note(job: Job, model: ModelIdentity) -> dict[str, str]:
     if requested == answered:
         return {}
     return {"model": f"{requested} was refused here; {answered} answered."}
+
+
+def _about(job: Job) -> dict[str, str | int]:
+    """Attributes of a job's span."""
+    return {
+        "echocast.job": job.id,
+        "echocast.stream": job.stream,
+        "echocast.request_id": job.request_id,
+        "echocast.attempt": job.attempts,
+    }
 
 
 def _cost(job: Job) -> int:

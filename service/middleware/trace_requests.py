@@ -1,0 +1,46 @@
+"""One span for each request, part of the caller's trace where that has one."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from echocast.service.http.request_id import current_id
+from echocast.service.http.traceparent import current_traceparent
+from echocast.workers.runtime.tracing import Tracing
+
+FIRST_FAULT = 500
+
+
+class TraceRequests:
+    """ASGI middleware; it stands behind the one that names requests.
+
+    Args:
+        app: What answers.
+        tracing: Takes the spans.
+    """
+
+    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+        self.app = app
+        self.tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, in a span."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._note(scope, message["status"])
+            await send(message)
+
+        method = {"http.request.method": scope["method"], "echocast.request_id": current_id.get()}
+        with self.tracing.span(scope["method"], current_traceparent.get(), method):
+            await self.app(scope, receive, send_noted)
+
+    def _note(self, scope: Scope, status: int) -> None:
+        """What is known once the answer begins: the route is found by then."""
+        route = getattr(scope.get("route"), "path", "")
+        self.tracing.note({"http.route": route, "http.response.status_code": status})
+        if status >= FIRST_FAULT:
+            self.tracing.failed(f"It is answered by {status}.")
