@@ -23,6 +23,7 @@ from echocast.service.cli import archive, keys, models, streams
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
 
+KNOWN = (EchocastError, OSError, ValueError)  # errors that end a command by one sentence
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -47,8 +48,8 @@ def up(
     """Run gateway, worker and embedded engine until Ctrl-C."""
     from echocast.service.processes.up import run_service
 
-    settings = _settings(host=host, port=port, data_dir=data, workers=workers)
-    with _log_of("up", settings) as say:
+    with _log_of("up") as say:
+        settings = _settings(host=host, port=port, data_dir=data, workers=workers)
         run_service(settings, say, retrains=retrain)
 
 
@@ -83,7 +84,7 @@ def _become(
     for name, value in (("DATA_DIR", data), ("HOST", host), ("PORT", port)):
         if value is not None:
             os.environ[f"ECHOCAST_{name}"] = str(value)
-    with _log_of(module.rpartition(".")[2], _settings()):
+    with _log_of(module.rpartition(".")[2]):
         run_model([], module)
 
 
@@ -219,24 +220,26 @@ def _settings(**given: Any) -> ServiceSettings:
 
 
 @contextmanager
-def _log_of(role: str, settings: ServiceSettings) -> Iterator[Callable[[str], None]]:
+def _log_of(role: str) -> Iterator[Callable[[str], None]]:
     """A context with the log of a process; gives what says a sentence, as ``ECHOCAST_LOG`` asks.
 
-    As JSON every sentence is a line of the log, also the one that ends the command.
+    As JSON every sentence is a line of the log, also the one that ends the command. Settings that
+    are unknown are named before those that are wrong end it.
     """
     from echocast.service.settings import unknown_settings
     from echocast.workers.runtime.log_lines import log_to_stderr
 
-    log_to_stderr(role, settings.log, settings.log_level)
-    log, as_json = logging.getLogger("echocast"), settings.log == "json"
+    log, as_json = logging.getLogger("echocast"), os.environ.get("ECHOCAST_LOG") == "json"
+    if as_json:
+        log_to_stderr(role, "json")
     for sentence in unknown_settings(os.environ):
         log.warning(sentence) if as_json else typer.echo(f"echocast: {sentence}", err=True)
     try:
         yield log.info if as_json else typer.echo
-    except (EchocastError, OSError) as error:
+    except KNOWN as error:
         if not as_json:
             raise
-        log.error(str(error))
+        log.error(_sentence(error))
         raise SystemExit(1) from None
 
 
@@ -247,19 +250,20 @@ def main() -> None:
     limit_libraries()
     try:
         app()
-    except (EchocastError, OSError) as error:
-        sys.exit(f"echocast: {error}")
-    except ValueError as error:
-        sys.exit(f"echocast: A setting is invalid: {_invalid_settings(error)}.")
+    except KNOWN as error:
+        sys.exit(f"echocast: {_sentence(error)}")
 
 
-def _invalid_settings(error: ValueError) -> str:
-    """Which settings pydantic refused, and why; any other error is raised again."""
+def _sentence(error: Exception) -> str:
+    """What is wrong; which settings pydantic refused, and why; any other error is raised again."""
+    if isinstance(error, EchocastError | OSError):
+        return str(error)
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
         raise error
-    return ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    wrong = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return f"A setting is invalid: {wrong}."
 
 
 if __name__ == "__main__":
