@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from operator import add
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import h5py
 import netCDF4
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import UnsupportedInput
+from echocast.model.formats.forecast_storage import Level
 from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.frames import FloatArray, Frames, Grid
 from echocast.model.quantisation import MISSING_COUNT, PACKING, floor_as_written
@@ -28,7 +29,6 @@ EPOCH = "seconds since 1970-01-01 00:00:00"
 GRID_MAPPING = "crs"
 ONE_CHUNK_BYTES = 2**20  # smaller variables are one chunk, larger ones a chunk a frame or more
 CHUNK_PIXELS = 512  # a side, at most
-Level = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9]  # of zlib, from the fastest to the smallest
 
 _PROJECTED = {"Y": "projection_y_coordinate", "X": "projection_x_coordinate"}
 _GEOGRAPHIC = {"Y": ("latitude", "degrees_north"), "X": ("longitude", "degrees_east")}

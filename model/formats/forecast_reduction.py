@@ -12,9 +12,9 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from echocast.model.formats.cf_layout import Level, open_forecast
+from echocast.model.formats.cf_layout import open_forecast
 from echocast.model.formats.forecast_attributes import time_attributes
-from echocast.model.formats.forecast_storage import NOT_STORED, ForecastStorage, not_stored
+from echocast.model.formats.forecast_storage import NOT_STORED, ForecastStorage, Level, not_stored
 from echocast.model.formats.netcdf.access import Variable, new_classic_netcdf, open_netcdf
 from echocast.model.formats.netcdf.times import read_scalar_time, read_times
 

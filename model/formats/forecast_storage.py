@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Self, get_args
-
-import netCDF4
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from echocast.model.errors import ContractViolation, NotStored, short
-from echocast.model.formats.cf_layout import Level
 
+if TYPE_CHECKING:
+    import netCDF4
+
+Level = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9]  # of zlib, from the fastest to the smallest
 PRODUCTS: Final = {  # that a file may go without, and their variables
     "expected": "reflectivity_expected",
     "sharp": "reflectivity_sharp",

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import (
     CONVENTIONS,
-    Level,
     create_packed,
     reflectivity_attributes,
     write_grid,
@@ -34,6 +33,7 @@ from echocast.model.formats.forecast_storage import (
     PRODUCTS,
     WHOLE,
     ForecastStorage,
+    Level,
 )
 from echocast.model.formats.netcdf.access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import FloatArray, Frames

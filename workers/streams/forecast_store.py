@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from echocast.model.atomic_files import FileDigest
-from echocast.model.formats.forecast_reduction import reduce_forecast
 from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
@@ -143,8 +142,18 @@ class ForecastStore:
         self._files.put(description_path(issued), encoded(replace(issued, path="").to_json()))
         self._files.delete(issued.path)
 
-    def reduce_file(self, issued: IssuedForecast, storage: ForecastStorage) -> None:
+    def reduce_file(
+        self,
+        issued: IssuedForecast,
+        storage: ForecastStorage,
+        write: Callable[[Path, Path, ForecastStorage], object],
+    ) -> None:
         """Put a file in the place of a forecast's, in which only that is left.
+
+        Args:
+            issued: The forecast.
+            storage: What shall be left.
+            write: Writes of one file what shall be left into another.
 
         A process that ends in between leaves a file that :meth:`remove_leftovers` removes.
 
@@ -153,7 +162,7 @@ class ForecastStore:
         """
         source = self.local_file(issued)
         path = self._files.add(
-            lambda target: reduce_forecast(source, target, storage),
+            lambda target: write(source, target, storage),
             partial(_file_path, issued),
             ".nc",
         )

@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from echocast.model.errors import EchocastError
+from echocast.model.formats.forecast_reduction import reduce_forecast
 from echocast.model.verification.counts import MODEL
 from echocast.workers.archive.files import Entry
 from echocast.workers.errors import NotInArchive
@@ -88,7 +89,7 @@ class Retention:
                 cleared += 1
             elif issued != latest and self._can_be_reduced(issued, stream) and is_done(issued):
                 with suppress(NotInArchive):
-                    forecasts.reduce_file(issued, stream.storage)
+                    forecasts.reduce_file(issued, stream.storage, reduce_forecast)
                     cleared += 1
         for folder in day_folders(self.stores.files, f"forecasts/{stream.name}"):
             forecasts.remove_leftovers(folder)
