@@ -89,7 +89,8 @@ def test_two_services_side_by_side(models: Path) -> None:
         eventually(lambda: one.get("/healthz").status_code == 200)
         assert one.get(job["links"]["self"]).json()["status"] == "succeeded"
 
-        eventually(lambda: min(len(descendants(tree.pid)) for tree in (first, second)) >= 7)
+        # engine and Valkey, worker, gateway with a renderer and as many decoders as memory allows
+        eventually(lambda: min(len(descendants(tree.pid)) for tree in (first, second)) >= 6)
         trees = descendants(first.pid), descendants(second.pid)
         first.kill()
         second.send_signal(signal.SIGINT)
