@@ -171,7 +171,7 @@ def test_the_gateway_has_every_dependency_but_pytorch() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "deploy" / "gateway-requirements.txt").read_text().splitlines()[1:]
     extras = project["optional-dependencies"]
-    everything = [*project["dependencies"], *extras["s3"], *extras["formats"]]
+    everything = [*project["dependencies"], *extras["s3"], *extras["formats"], *extras["tracing"]]
     assert sorted(lines) == sorted(name for name in everything if not name.startswith("torch"))
 
 
