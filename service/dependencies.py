@@ -13,6 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.model.errors import InputError, short
+from echocast.model.formats.reading_words import MEANINGS
 from echocast.service.auth.account import Account, current_account
 from echocast.service.auth.audit import AuditLog, RequestAudit
 from echocast.service.auth.key_ring import KeyRing
@@ -180,30 +181,16 @@ ReferenceTime = Annotated[AwareDatetime | None, BeforeValidator(restore_plus)]
 
 
 async def get_reading(
-    variable: Annotated[
-        str | None,
-        Query(max_length=200, description="Field to read, where a file has several."),
-    ] = None,
-    units: Annotated[
-        str | None,
-        Query(max_length=60, description="Of GeoTIFF or GRIB2 that do not say: `dBZ`, `mm/h`."),
-    ] = None,
-    gain: Annotated[float | None, Query(description="Of raw numbers that do not say.")] = None,
-    offset: Annotated[float | None, Query(description="Of raw numbers that do not say.")] = None,
-    nodata: Annotated[float | None, Query(description="Code: was not measured.")] = None,
-    undetect: Annotated[float | None, Query(description="Code: had no echo.")] = None,
-    at: Annotated[
-        str | None,
-        Query(max_length=60, description="Crop around `latitude,longitude`, with `radius_km`."),
-    ] = None,
-    radius_km: Annotated[float | None, Query(description="How far the crop reaches.")] = None,
-    bbox: Annotated[
-        str | None,
-        Query(max_length=120, description="Crop to `west,south,east,north` in degrees."),
-    ] = None,
-    reduce: Annotated[
-        int, Query(ge=1, le=16, description="Pixels are means of Z of so many by so many.")
-    ] = 1,
+    variable: Annotated[str | None, Query(max_length=200, description=MEANINGS["variable"])] = None,
+    units: Annotated[str | None, Query(max_length=60, description=MEANINGS["units"])] = None,
+    gain: Annotated[float | None, Query(description=MEANINGS["gain"])] = None,
+    offset: Annotated[float | None, Query(description=MEANINGS["offset"])] = None,
+    nodata: Annotated[float | None, Query(description=MEANINGS["nodata"])] = None,
+    undetect: Annotated[float | None, Query(description=MEANINGS["undetect"])] = None,
+    at: Annotated[str | None, Query(max_length=60, description=MEANINGS["at"])] = None,
+    radius_km: Annotated[float | None, Query(description=MEANINGS["radius_km"])] = None,
+    bbox: Annotated[str | None, Query(max_length=120, description=MEANINGS["bbox"])] = None,
+    reduce: Annotated[int, Query(ge=1, le=16, description=MEANINGS["reduce"])] = 1,
 ) -> dict[str, Any]:
     """How files of the upload are read, in the words of :meth:`.Reading.of_words`."""
     words = {

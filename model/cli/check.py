@@ -9,17 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from echocast.model.cli.options import (
+from echocast.model.cli.options import Json, RadarFiles, command_line
+from echocast.model.cli.reading_options import (
     At,
     Bbox,
-    Json,
-    RadarFiles,
     RadiusKm,
     Reduce,
     Stated,
     Variable,
-    command_line,
-    stated_words,
+    reading_words,
 )
 from echocast.model.registry.reader import RegistryReader
 from echocast.model.registry.registry import SHIPPED
@@ -45,9 +43,8 @@ def check_command(
     from echocast.model.formats.reading import Reading
 
     needed = RegistryReader(SHIPPED).network().input_frames
-    reading = Reading.of_words(
-        variable, at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, **stated_words(state or ())
-    )
+    words = reading_words(at, radius_km, bbox, reduce, state, variable)
+    reading = Reading.of_words(**words)
     frames = read_frames(files, reading)
     report = inspected(files, frames, needed, reading)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))

@@ -10,21 +10,23 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.options import (
-    At,
-    Bbox,
     Device,
     Json,
     ModelName,
     ModelsDir,
     RadarFiles,
+    Threads,
+    command_line,
+    use_threads,
+)
+from echocast.model.cli.reading_options import (
+    At,
+    Bbox,
     RadiusKm,
     Reduce,
     Stated,
-    Threads,
     Variable,
-    command_line,
-    stated_words,
-    use_threads,
+    reading_words,
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
@@ -55,9 +57,8 @@ def nowcast_command(
     from echocast.model.nowcaster import Nowcaster
 
     use_threads(threads)
-    reading = Reading.of_words(
-        variable, at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, **stated_words(state or ())
-    )
+    words = reading_words(at, radius_km, bbox, reduce, state, variable)
+    reading = Reading.of_words(**words)
     reference = datetime.fromisoformat(reference_time) if reference_time else None
     if reference is not None and reference.tzinfo is None:
         reference = reference.replace(tzinfo=UTC)

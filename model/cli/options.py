@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -18,29 +18,6 @@ RadarFiles = Annotated[
 ]
 OURS = (["nowcast"], ["check"])  # also commands of `echocast`
 
-Variable = Annotated[
-    str | None, typer.Option(help="Field to read, where a file has several; default: found.")
-]
-At = Annotated[
-    str | None,
-    typer.Option(help="Crop around LATITUDE,LONGITUDE, with --radius-km.", metavar="PLACE"),
-]
-RadiusKm = Annotated[float | None, typer.Option(help="How far the crop reaches.", metavar="KM")]
-Bbox = Annotated[
-    str | None, typer.Option(help="Crop to WEST,SOUTH,EAST,NORTH in degrees.", metavar="BOX")
-]
-Reduce = Annotated[
-    int, typer.Option(help="Pixels are means of Z over so many by so many.", min=1, max=16)
-]
-Stated = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--state",
-        help="What a GeoTIFF or GRIB2 does not say: units=dBZ, gain=0.5, offset=-32, nodata=255,"
-        " undetect=0; may be repeated.",
-        metavar="NAME=VALUE",
-    ),
-]
 ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -83,24 +60,6 @@ def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | No
 Preset = Annotated[
     str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
 ]
-
-
-def stated_words(stated: Sequence[str]) -> dict[str, Any]:
-    """``units=dBZ`` and the like as words of :meth:`.Reading.of_words`.
-
-    Raises:
-        BadParameter: A name is unknown, or a value no number.
-    """
-    words: dict[str, Any] = {}
-    for pair in stated:
-        name, _, value = pair.partition("=")
-        if name not in ("units", "gain", "offset", "nodata", "undetect"):
-            raise typer.BadParameter(f"{pair!r} states neither units, gain, offset nor a code.")
-        try:
-            words[name] = value if name == "units" else float(value)
-        except ValueError:
-            raise typer.BadParameter(f"{name} must be a number, not {value!r}.") from None
-    return words
 
 
 def command_line(cls: type[TyperGroup] | None = None) -> typer.Typer:

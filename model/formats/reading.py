@@ -20,6 +20,7 @@ class Stated:
         offset: Added to them.
         nodata: Code of pixels that were not measured.
         undetect: Code of pixels that were measured and had no echo.
+        of_stream: Whether it is stated of a stream: files of it may also say all themselves.
     """
 
     units: str | None = None
@@ -27,6 +28,7 @@ class Stated:
     offset: float | None = None
     nodata: float | None = None
     undetect: float | None = None
+    of_stream: bool = False
 
     def check_unused(self, where: str) -> None:
         """Check that nothing is stated of a file that says all of itself.
@@ -34,7 +36,7 @@ class Stated:
         Raises:
             ContractViolation: Something is.
         """
-        if self != Stated():
+        if not self.of_stream and self != Stated():
             raise ContractViolation(
                 f"Units, gain, offset and codes are stated, but {where} says them itself; leave the"
                 " statement out, or correct the file.",
@@ -85,13 +87,15 @@ class Reading:
         radius_km: float | None = None,
         bbox: str | None = None,
         reduce: int = 1,
+        *,
+        of_stream: bool = False,
     ) -> Self:
         """A reading as options and queries give it: see :class:`Stated` and :meth:`.Crop.of_words`.
 
         Raises:
             ContractViolation: They make no region.
         """
-        stated = Stated(units, gain, offset, nodata, undetect)
+        stated = Stated(units, gain, offset, nodata, undetect, of_stream)
         return cls(variable, stated, Crop.of_words(at, radius_km, bbox, reduce))
 
 

@@ -7,20 +7,21 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echocast.model.cli.reading_options import At, Bbox, RadiusKm, Reduce, Stated, reading_words
 from echocast.service.client.errors import ServiceAway
 
 if TYPE_CHECKING:
     import httpx
 
-    from echocast.service.client.feed import Feeder
+    from echocast.service.client.feed import Declared, Feeder
     from echocast.service.settings import ServiceSettings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -89,6 +90,11 @@ def watch(
     step_minutes: Annotated[
         float | None, typer.Option(help="Step of a stream that is not declared yet.")
     ] = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     url: Url = None,
     key_file: KeyFile = None,
     quiet_seconds: Annotated[
@@ -105,18 +111,21 @@ def watch(
     ledger = Ledger(settings.data_dir / "watch", directory, stream)
     with closing(ledger), _client(settings, url, key_file) as client:
         feeder = Feeder(client, stream, say=_say)
-        while (units := _declared(feeder, step_minutes)) is None:
+        reading = reading_words(at, radius_km, bbox, reduce, state)
+        while (declared := _declared(feeder, step_minutes, reading)) is None:
             pass
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         typer.echo(f"Watching {directory} for the stream {stream!r} (Ctrl-C stops it).")
-        Watcher(feeder, ledger, directory, typer.echo, quiet_seconds, units).run(stop)
+        Watcher(feeder, ledger, directory, typer.echo, quiet_seconds, declared).run(stop)
 
 
-def _declared(feeder: Feeder, step_minutes: float | None) -> str | None:
-    """The units of the stream, once the service answers; None where it did not for long."""
+def _declared(
+    feeder: Feeder, step_minutes: float | None, reading: Mapping[str, Any]
+) -> Declared | None:
+    """The stream, once the service answers; None where it did not for long."""
     try:
-        return feeder.declare(step_minutes)
+        return feeder.declare(step_minutes, reading)
     except ServiceAway as error:
         _say(str(error))
         return None

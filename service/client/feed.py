@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
 from echocast.model.formats.file_names import safe_name
+from echocast.model.formats.reading_words import STATED
 from echocast.service.client.errors import FrameRefused, ServiceAway
 
 if TYPE_CHECKING:
+    from echocast.model.formats.reading import Reading
     from echocast.model.frames import Frames
 
 PATIENCE_SECONDS = 600.0  # how long a service that is away is asked again
 PAUSE_SECONDS = 1.0
 PASSING = (429, 502, 503, 504, 507)
+
+
+class Declared(NamedTuple):
+    """What a feeder must know of a stream.
+
+    Args:
+        units: Of its frames: ``dBZ`` or ``mm/h``.
+        stated: What is stated of its files, in the words of :meth:`.Reading.of_words`.
+    """
+
+    units: str = "dBZ"
+    stated: Mapping[str, Any] = MappingProxyType({})
+
+    def reading(self) -> Reading:
+        """How its files are read here; the service cuts their region out itself."""
+        from echocast.model.formats.reading import Reading
+
+        return Reading.of_words(**self.stated, of_stream=True)
 
 
 @dataclass(frozen=True)
@@ -39,11 +60,14 @@ class Feeder:
     patience_seconds: float = PATIENCE_SECONDS
     say: Callable[[str], object] = lambda _: None
 
-    def declare(self, step_minutes: float | None) -> str:
+    def declare(
+        self, step_minutes: float | None, reading: Mapping[str, Any] | None = None
+    ) -> Declared:
         """Declare the stream unless it is declared; without a step it has to be.
 
-        Returns:
-            The units of its frames: ``dBZ`` or ``mm/h``.
+        Args:
+            step_minutes: Between its frames.
+            reading: How its frames are read, in the words of :meth:`.Reading.of_words`.
 
         Raises:
             FrameRefused: The service does not take the declaration, or knows no such stream.
@@ -51,9 +75,12 @@ class Feeder:
         """
         answer = self._patiently("GET", f"/streams/{self.stream}")
         if answer.status_code == 404 and step_minutes is not None:
-            body = {"step_minutes": step_minutes}
+            body = {"step_minutes": step_minutes, "reading": dict(reading or {})}
             answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
-        return str(_checked(answer)["units"])
+        stream = _checked(answer)
+        words = stream.get("reading", {})
+        stated = {n: words[n] for n in (*STATED, "variable") if words.get(n) is not None}
+        return Declared(str(stream["units"]), stated)
 
     def pause(self, *, paused: bool) -> None:
         """Pause the stream or resume it.
@@ -83,12 +110,12 @@ class Feeder:
         """
         return self._put(frames.times[0], netcdf_bytes(frames), replace=replace)
 
-    def send_file(self, path: Path, units: str) -> list[dict[str, Any]]:
+    def send_file(self, path: Path, stream: Declared) -> list[dict[str, Any]]:
         """Send a radar file: one of one time byte for byte, others frame by frame.
 
         Args:
             path: Of any known format.
-            units: Of the stream; rain rates are turned into dBZ for a stream in dBZ.
+            stream: As declared; rain rates are turned into dBZ for a stream in dBZ.
 
         Returns:
             The service's answer to each frame.
@@ -100,10 +127,10 @@ class Feeder:
         """
         from echocast.model.formats.readers import read_header
 
-        header = read_header(path)
-        if len(header.times) == 1 and header.units == units:
+        header = read_header(path, stream.reading())
+        if len(header.times) == 1 and header.units == stream.units:
             return [self._put(header.times[0], path.read_bytes(), name=path.name)]
-        return [self.send(frame) for frame in one_by_one(frames_of([path]))]
+        return [self.send(frame) for frame in one_by_one(frames_of([path], stream.reading()))]
 
     def _put(
         self, time: datetime, content: bytes, *, name: str = "frame.nc", replace: bool = False
@@ -170,16 +197,15 @@ def netcdf_bytes(frames: Frames) -> bytes:
         return path.read_bytes()
 
 
-def frames_of(paths: Sequence[Path], variable: str | None = None) -> Frames:
+def frames_of(paths: Sequence[Path], reading: Reading | None = None) -> Frames:
     """All frames of radar files in time order.
 
     Raises:
         InputError: A file is unreadable, or the files do not go together.
     """
     from echocast.model.formats.readers import read_frames
-    from echocast.model.formats.reading import Reading
 
-    return read_frames(paths, Reading(variable))
+    return read_frames(paths, reading)
 
 
 def one_by_one(frames: Frames) -> Iterator[Frames]:

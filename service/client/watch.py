@@ -14,7 +14,7 @@ from pathlib import Path
 
 from echocast.model.errors import EchocastError
 from echocast.service.client.errors import FrameRefused, ServiceAway
-from echocast.service.client.feed import Feeder
+from echocast.service.client.feed import Declared, Feeder
 from echocast.service.client.ledger import Ledger, file_identity
 from echocast.workers.errors import shortage_of
 
@@ -36,7 +36,7 @@ class Watcher:
         directory: What to look at.
         say: Prints what happens.
         quiet_seconds: How long a file must have been left alone.
-        units: Of the stream.
+        stream: As declared.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Watcher:
         directory: Path,
         say: Say,
         quiet_seconds: float = QUIET_SECONDS,
-        units: str = "dBZ",
+        stream: Declared = Declared(),  # noqa: B008
     ) -> None:
         self._feeder = feeder
         self._ledger = ledger
         self._directory = directory
         self._say = say
         self._quiet = quiet_seconds
-        self._units = units
+        self._stream = stream
         self._refused: set[str] = set()
         self._waits = ""
 
@@ -122,6 +122,6 @@ class Watcher:
             self._waits = why
 
     def _send(self, path: Path) -> str:
-        answers = self._feeder.send_file(path, self._units)
+        answers = self._feeder.send_file(path, self._stream)
         outcomes = [answer["outcome"] for answer in answers]
         return f"{len(outcomes)} frame(s), {outcomes.count('created')} new"

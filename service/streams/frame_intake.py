@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.errors import InputError
+from echocast.model.formats.reading_words import STATED
 from echocast.model.formats.stream_frame import PackedFrame
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid_difference import grid_note
@@ -82,12 +83,13 @@ class FrameIntake:
     async def _decode(
         self, stream: Stream, time: datetime, upload: Upload, reading: Mapping[str, Any]
     ) -> None:
+        of_stream = not any(name in reading for name in STATED)
         request = {
             "op": "frame",
             "kind": upload.kind,
             "paths": [str(file.path) for file in upload.files],
             "directory": str(upload.directory),
-            "reading": reading,
+            "reading": {**stream.reading, **reading, "of_stream": of_stream},
             "units": stream.units,
             "step_minutes": stream.step_minutes,
             "time": time.isoformat(),

@@ -18,6 +18,7 @@ from echocast.model.formats.forecast_storage import (
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
+from echocast.model.formats.reading_words import MEANINGS
 from echocast.model.frames import Grid
 from echocast.service.http.schemas import Answer, Scores
 from echocast.workers.streams.aside_store import SetAside
@@ -86,6 +87,23 @@ class StorageBody(BaseModel):
         return ForecastStorage.from_json(self.model_dump())
 
 
+class ReadingBody(BaseModel):
+    """How frames are read: the part of an image, and what a GeoTIFF or GRIB2 leaves open."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+
+    variable: str | None = Field(default=None, max_length=200, description=MEANINGS["variable"])
+    units: str | None = Field(default=None, max_length=60, description=MEANINGS["units"])
+    gain: float | None = Field(default=None, description=MEANINGS["gain"])
+    offset: float | None = Field(default=None, description=MEANINGS["offset"])
+    nodata: float | None = Field(default=None, description=MEANINGS["nodata"])
+    undetect: float | None = Field(default=None, description=MEANINGS["undetect"])
+    at: str | None = Field(default=None, max_length=60, description=MEANINGS["at"])
+    radius_km: float | None = Field(default=None, description=MEANINGS["radius_km"])
+    bbox: str | None = Field(default=None, max_length=120, description=MEANINGS["bbox"])
+    reduce: int = Field(default=1, ge=1, le=16, description=MEANINGS["reduce"])
+
+
 class StreamDeclaration(BaseModel):
     """What is declared of a stream."""
 
@@ -108,6 +126,8 @@ class StreamDeclaration(BaseModel):
     null: as much as the service allows each stream (``ECHOCAST_STREAM_RETENTION_GB``)."""
     storage: StorageBody = StorageBody()
     """What of each forecast stays in its file, once it is scored."""
+    reading: ReadingBody = ReadingBody()
+    """How its frames are read; the query of a frame counts before it."""
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -115,9 +135,11 @@ class StreamDeclaration(BaseModel):
         Raises:
             ContractViolation: Name, numbers or grid are none that a stream can have.
         """
-        fields = self.model_dump(exclude={"grid", "storage"})
+        fields = self.model_dump(exclude={"grid", "storage", "reading"})
         grid = self.grid.grid() if self.grid else None
-        return Stream(name, grid=grid, storage=self.storage.storage(), **fields)
+        reading = self.reading.model_dump(exclude_defaults=True)
+        storage = self.storage.storage()
+        return Stream(name, grid=grid, storage=storage, reading=reading, **fields)
 
 
 class StreamChange(BaseModel):
@@ -177,6 +199,7 @@ class StreamView(Answer):
     paused: bool
     """Whether its frames are refused, and nobody is called when none come."""
     storage: StorageBody
+    reading: ReadingBody
     """What of each forecast stays in its file, once it is scored."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
@@ -203,7 +226,7 @@ class StreamView(Answer):
         disk: DiskView | None,
     ) -> Self:
         """The view of a stream."""
-        shown = stream.__dict__.keys() - {"grid", "generation", "storage"}
+        shown = stream.__dict__.keys() - {"grid", "generation", "storage", "reading"}
         fields = {name: getattr(stream, name) for name in shown}
         shape = grid.shape if grid else None
         return cls(
@@ -214,6 +237,7 @@ class StreamView(Answer):
             implausible=[ImplausibleFrame(**asdict(one)) for one in set_aside if one.kind],
             disk=disk,
             storage=StorageBody(**stream.storage.to_json()),
+            reading=ReadingBody(**stream.reading),
             **fields,
         )
 

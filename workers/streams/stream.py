@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.forecast_storage import ForecastStorage
+from echocast.model.formats.reading import Reading
+from echocast.model.formats.reading_words import REGION
 from echocast.model.formats.stream_layout import check_name
 from echocast.model.frames import Grid
 from echocast.model.grid_difference import grid_difference
@@ -20,7 +22,13 @@ LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
-UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage")  # to earlier versions
+UNKNOWN_BEFORE = (
+    "retention_gb",
+    "paused",
+    "generation",
+    "storage",
+    "reading",
+)  # to earlier versions
 USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
 
@@ -37,6 +45,7 @@ class Stream:
         retention_gb: GB (10^9 bytes) of frames and forecasts, beyond which the oldest are removed;
             None: as much as the service allows each stream.
         storage: What of each forecast stays in its file, once it is scored.
+        reading: How its frames are read, in the words of :meth:`.Reading.of_words`.
         auto_nowcast: Whether every new frame is forecast from.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
@@ -58,9 +67,11 @@ class Stream:
     paused: bool = False
     generation: int = 0
     storage: ForecastStorage = USUAL_STORAGE
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        Reading.of_words(**self.reading)
         if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES or not self._steps_by_seconds:
             raise ContractViolation(
                 "A stream's step must be a whole number of seconds and at most"
@@ -124,6 +135,11 @@ class Stream:
                 f"Declarations of the stream {self.name!r} must be on the grid of the first, but"
                 f" {grid_difference(self.grid, other.grid)}."
             )
+        if (mine := _region(self)) != (theirs := _region(other)):
+            raise StreamConflict(
+                f"The stream {self.name!r} was declared with the region {mine or 'whole'}, not"
+                f" {theirs or 'whole'}; another region is another stream."
+            )
         return replace(
             other,
             grid=self.grid or other.grid,
@@ -156,6 +172,12 @@ class Stream:
         grid = Grid.from_json(value["grid"]) if value["grid"] else None
         storage = ForecastStorage.from_json(value.get("storage") or USUAL_STORAGE.to_json())
         return cls(**{**value, **limits, "grid": grid, "storage": storage})
+
+
+def _region(stream: Stream) -> str:
+    """Which part of an image its frames are; empty where they are whole."""
+    words = {name: stream.reading[name] for name in REGION if name in stream.reading}
+    return ", ".join(f"{name} {value}" for name, value in words.items())
 
 
 @dataclass(frozen=True)

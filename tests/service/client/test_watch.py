@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from echocast.service.client.errors import AlreadyWatched, FrameRefused, ServiceAway
-from echocast.service.client.feed import Feeder, netcdf_bytes
+from echocast.service.client.feed import Declared, Feeder, netcdf_bytes
 from echocast.service.client.ledger import Ledger
 from echocast.service.client.watch import Watcher
 from echocast.service.processes.listening import free_port
@@ -272,9 +272,9 @@ def test_a_file_of_one_time_is_sent_byte_for_byte_and_no_value_of_it_is_read(
     sent: list[bytes] = []
     with recording("dBZ", sent) as client:
         feeder = Feeder(client, "radar")
-        units = feeder.declare(5)
+        stream = feeder.declare(5)
         for file in files:
-            assert len(feeder.send_file(file, units)) == 1
+            assert len(feeder.send_file(file, stream)) == 1
     assert sent == [file.read_bytes() for file in files]
 
 
@@ -287,7 +287,7 @@ def test_rain_rates_are_sent_as_they_are_to_a_stream_of_rain_rates_only(
     for file in (netcdf, odim):
         sent: list[bytes] = []
         with recording(units, sent) as client:
-            Feeder(client, "radar").send_file(file, units)
+            Feeder(client, "radar").send_file(file, Declared(units))
         assert (sent == [file.read_bytes()]) is unread
         assert len(sent) == 1
 

@@ -13,6 +13,7 @@ import pytest
 
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
+from echocast.service.client.feed import Feeder
 from echocast.service.client.feed import netcdf_bytes as frame_bytes
 from tests.model.formats.foreign_files import FOREIGN, TIME, geotiff
 from tests.service.bodies import is_problem, netcdf
@@ -91,3 +92,42 @@ def test_what_a_file_leaves_open_is_stated(client: httpx.Client, tmp_path: Path)
     assert again.json()["sha256"] == answer.json()["sha256"]
     unused = client.put(target, content=netcdf(), headers=RAW, params=stated)
     is_problem(unused, 422, "contract-violation", "contradicting-statement")
+
+
+def test_a_stream_keeps_its_region_and_what_is_stated(client: httpx.Client, tmp_path: Path) -> None:
+    raw = np.random.default_rng(1).integers(0, 160, (100, 90)).astype(np.uint8)
+    silent = {"QUANTITY": "", "GAIN": "", "OFFSET": "", "NODATA": "", "UNDETECT": ""}
+    whole = read_frames([geotiff(tmp_path, raw=raw)])
+    north, east = whole.grid.earth.degrees(whole.grid.y[50], whole.grid.x[45])
+    region = {"at": f"{north:.4f},{east:.4f}", "radius_km": 40.0, "reduce": 2}
+    reading = {**region, "units": "dBZ", "gain": 0.5, "offset": -32.0, "nodata": 255.0}
+    body = {"step_minutes": 5, "reading": {**reading, "undetect": 0.0}}
+    assert client.put("/streams/region", json=body).status_code in (200, 201)
+    assert client.get("/streams/region").json()["reading"]["radius_km"] == 40
+    target = f"/streams/region/frames/{STAMP}"
+    content = geotiff(tmp_path, "202607011205.tif", raw=raw, tags=silent).read_bytes()
+    answer = client.put(target, content=content, headers=RAW)
+    assert answer.status_code == 201, answer.text
+    part = read_frames([geotiff(tmp_path, raw=raw)], Reading.of_words(**region))
+    assert client.get("/streams/region").json()["shape"] == [*part.grid.shape]
+    complete = client.put(target, content=frame_bytes(whole), headers=RAW)
+    assert complete.json()["sha256"] == answer.json()["sha256"]
+    elsewhere = {**body, "reading": {**body["reading"], "radius_km": 30.0}}
+    is_problem(client.put("/streams/region", json=elsewhere), 409, "stream-conflict")
+    nowhere = {**body, "reading": {"at": "98,0", "radius_km": 5.0}}
+    is_problem(client.put("/streams/other", json=nowhere), 422, "contract-violation", "crop")
+
+
+def test_a_watched_folder_is_read_as_its_stream_is_declared(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    silent = {"QUANTITY": "", "GAIN": "", "OFFSET": "", "NODATA": "", "UNDETECT": ""}
+    path = geotiff(tmp_path, "202607011205.tif", tags={**silent, "OBSERVATION TIME": ""})
+    feeder = Feeder(client, "watched-tiff", patience_seconds=5)
+    reading = {"units": "dBZ", "gain": 0.5, "offset": -32.0, "nodata": 255.0, "undetect": 0.0}
+    declared = feeder.declare(5, reading)
+    assert declared.stated == reading
+    (answer,) = feeder.send_file(path, declared)
+    assert answer["outcome"] == "created"
+    complete = geotiff(tmp_path, "202607011205_complete.tif")
+    assert feeder.send_file(complete, declared)[0]["outcome"] == "same"

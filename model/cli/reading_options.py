@@ -1,0 +1,55 @@
+"""Options that say how radar files are read, the same for every command that reads any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from echocast.model.formats.reading_words import MEANINGS, STATED
+
+Variable = Annotated[str | None, typer.Option(help=MEANINGS["variable"])]
+At = Annotated[str | None, typer.Option(help=MEANINGS["at"], metavar="PLACE")]
+RadiusKm = Annotated[float | None, typer.Option(help=MEANINGS["radius_km"], metavar="KM")]
+Bbox = Annotated[str | None, typer.Option(help=MEANINGS["bbox"], metavar="BOX")]
+Reduce = Annotated[int, typer.Option(help=MEANINGS["reduce"], min=1, max=16)]
+Stated = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        help="What a GeoTIFF or GRIB2 does not say: units=dBZ, gain=0.5, offset=-32, nodata=255,"
+        " undetect=0; may be repeated.",
+        metavar="NAME=VALUE",
+    ),
+]
+
+
+def reading_words(
+    at: str | None,
+    radius_km: float | None,
+    bbox: str | None,
+    reduce: int,
+    state: Sequence[str] | None,
+    variable: str | None = None,
+) -> dict[str, Any]:
+    """Options as words of :meth:`.Reading.of_words`; what is not given is left out.
+
+    Raises:
+        BadParameter: Something is stated that is unknown, or no number.
+    """
+    words = {"at": at, "radius_km": radius_km, "bbox": bbox, "variable": variable}
+    words["reduce"] = reduce if reduce != 1 else None
+    given = {name: value for name, value in words.items() if value is not None}
+    return given | dict(_stated(pair) for pair in state or ())
+
+
+def _stated(pair: str) -> tuple[str, str | float]:
+    """``units=dBZ`` and the like, as name and value."""
+    name, _, value = pair.partition("=")
+    if name not in STATED:
+        raise typer.BadParameter(f"{pair!r} states neither units, gain, offset nor a code.")
+    try:
+        return name, value if name == "units" else float(value)
+    except ValueError:
+        raise typer.BadParameter(f"{name} must be a number, not {value!r}.") from None
