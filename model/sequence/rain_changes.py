@@ -18,7 +18,6 @@ from datetime import timedelta
 from functools import reduce
 from typing import Final, Literal, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -178,6 +177,8 @@ def _largest_near(values: FloatArray, reach: int, outside: float = -math.inf) ->
     """The largest value within ``reach`` blocks along rows and columns."""
     if not values.size:  # rain crosses the grid in less than this time
         return values
+    import cv2  # which processes that only look at streams never load
+
     side = 2 * reach + 1
     near = cv2.dilate(
         values, np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=outside

@@ -133,13 +133,13 @@ def at_work(turn: str, events: dict[str, Event], client: httpx.Client) -> Iterat
         if turn == "junk":
             time.sleep(JUNK_SECONDS)
         else:
-            eventually(lambda: queued(client) >= LARGE_WAITING // 2, 300)
+            eventually(lambda: queued(client) >= LARGE_WAITING // 2)
     try:
         yield
     finally:
         if turn in events:
             events[turn].clear()
-        eventually(lambda: queued(client) == 0, 300)
+        eventually(lambda: queued(client) == 0)
         time.sleep(3)
 
 
@@ -159,7 +159,7 @@ def measured(seconds: float, models: Path) -> Iterator[dict[str, list[Timings]]]
             crowded(gate.url, secrets[:-1]) as events,
             client(gate.url, secrets[-1]) as caller,
         ):
-            eventually(lambda: gate.client.get("/readyz").status_code == 200, 600)
+            eventually(lambda: gate.client.get("/readyz").status_code == 200)
             small(caller, next(contents))
             end = time.monotonic() + seconds
             while time.monotonic() < end:

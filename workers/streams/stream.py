@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.crop import Crop
 from echocast.model.formats.forecast_storage import ForecastStorage
-from echocast.model.formats.reading import Reading
 from echocast.model.formats.reading_words import REGION
 from echocast.model.formats.stream_layout import check_name
 from echocast.model.frames import Grid
@@ -71,7 +71,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        Reading.of_words(**self.reading)
+        Crop.of_words(**{name: self.reading[name] for name in REGION if name in self.reading})
         if not 0 < self.step_minutes <= LONGEST_STEP_MINUTES or not self._steps_by_seconds:
             raise ContractViolation(
                 "A stream's step must be a whole number of seconds and at most"

@@ -60,12 +60,13 @@ def read_odim(
         _check_composite(file, path)
         layers = odim_layers(file, variable, path.name)
         _check_observed(file, layers, path)
-        _check_shapes(layers, contract or InputContract(), path)
+        region, limits = crop or Crop(), contract or InputContract()
+        _check_shapes(layers, region, limits, path)
         times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
-        window = (crop or Crop()).window(grid, path.name)
+        window = region.window(grid, path.name)
         grid = grid.part(*window)
-        (contract or InputContract()).check_size((len(layers), *grid.shape), path.name)
+        limits.check_size((len(layers), *grid.shape), path.name)
         factors = np.broadcast_to(times.factor(layers[0].unit, slice(None)), (len(layers), 1, 1))
         values = np.stack(
             [_reflectivity(*pair, window, path) for pair in zip(layers, factors, strict=True)]
@@ -107,7 +108,7 @@ def _check_composite(file: h5py.File, path: Path) -> None:
         )
 
 
-def _check_shapes(layers: list[Layer], contract: InputContract, path: Path) -> None:
+def _check_shapes(layers: list[Layer], crop: Crop, contract: InputContract, path: Path) -> None:
     shapes = {layer.values.shape for layer in layers}
     shape = layers[0].values.shape
     if len(shapes) > 1 or len(shape) != 2:
@@ -122,6 +123,8 @@ def _check_shapes(layers: list[Layer], contract: InputContract, path: Path) -> N
             f"Data must be numbers, but those of {path.name} are of type {short(dtype)}.",
             rule="data-type",
         )
+    if crop.is_whole:
+        contract.check_size((len(layers), shape[0], shape[1]), path.name)
     claimed = len(layers) * shape[0] * shape[1] * dtype.itemsize
     contract.check_claim(claimed, path.stat().st_size, path.name)
 

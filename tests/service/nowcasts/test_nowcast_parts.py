@@ -11,6 +11,9 @@ import pytest
 from echocast.service.decoding.uploads import Upload
 from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 from echocast.workers.jobs.job import JobRequest
+from echocast.workers.runtime.tracing import tracing_of
+
+NO_TRACING = tracing_of("gateway", {})
 
 
 def submitted(upload: Upload, options: UploadOptions, archive: Mock) -> JobRequest:
@@ -24,7 +27,7 @@ def submitted(upload: Upload, options: UploadOptions, archive: Mock) -> JobReque
     catalogue, store = Mock(), Mock()
     catalogue.champion.return_value = ("tiny", "1")
     archive.adopt_frames.return_value = "a" * 64
-    nowcasts = Nowcasts(store, archive, catalogue, decoders, Mock(), Mock(), Mock())
+    nowcasts = Nowcasts(store, archive, catalogue, decoders, Mock(), Mock(), Mock(), NO_TRACING)
     asyncio.run(nowcasts.submit(upload, options, ""))
     (request,) = store.submit.call_args.args
     assert isinstance(request, JobRequest)
@@ -49,4 +52,4 @@ def test_a_body_is_hashed_only_where_its_key_may_come_again(
     if key is None:
         file.path.unlink()  # whoever reads it again fails
     request = submitted(upload, UploadOptions(idempotency_key=key), Mock())
-    assert request.body_sha == ("" if key is None else upload.sha256(None, None))
+    assert request.body_sha == ("" if key is None else upload.sha256({}, None))

@@ -19,12 +19,15 @@ from echocast.service.decoding.uploads import Upload
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.nowcasts.nowcasts import Nowcasts, UploadOptions
 from echocast.workers.archive.archive import Archive
+from echocast.workers.runtime.tracing import tracing_of
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.tasks.nowcast import nowcast
 from echocast.workers.worker import running_context
 from tests.service.bodies import written
 from tests.service.real_processes import engine, place
 from tests.service.streams.stream_feed import frames
+
+NO_TRACING = tracing_of("gateway", {})
 
 
 class Children:
@@ -79,7 +82,9 @@ def test_the_frames_of_a_post_are_hashed_once_and_validated_once_by_each_process
     archive = Archive(settings.archive_root, free_space_floor_bytes=0)
     with running_context(settings, load) as context:
         catalogue = Catalogue(Registry(settings.models_root))
-        nowcasts = Nowcasts(context.jobs, archive, catalogue, Children(), Mock(), Mock(), Mock())
+        nowcasts = Nowcasts(
+            context.jobs, archive, catalogue, Children(), Mock(), Mock(), Mock(), NO_TRACING
+        )
         counts.clear()
         job = asyncio.run(nowcasts.submit(sent, options, "me")).job
         assert counts["hashed"] == 2, "the input once, and the observations once"

@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from echocast.service.decoding.uploads import NAMELESS
 from tests.service.bodies import is_problem, other_storm, post
 from tests.service.processes.test_up import children
 from tests.service.real_processes import engine, eventually, gateway, place, pretend_worker
@@ -51,6 +52,6 @@ def test_what_is_not_done_in_time_is_answered_when_the_gateway_stops(models: Pat
             for decoder in children(gate.process.pid, "decoding.child decode"):
                 os.kill(decoder, signal.SIGSTOP)
             answer = pool.submit(post, gate.client, b"junk")
-            eventually(lambda: list(where.data.rglob("upload-0000")))
+            eventually(lambda: list(where.data.rglob(NAMELESS)))
             gate.process.terminate()
             is_problem(answer.result(), 503, "stopping")

@@ -10,6 +10,7 @@ from echocast.model.errors import (
     UnsupportedInput,
 )
 from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
 from echocast.model.reflectivity import ZR
 from tests.model.formats.radar_files import odim_file
 
@@ -17,9 +18,9 @@ RAW = np.arange(4 * 6, dtype="u1").reshape(4, 6) * 5  # 0 is undetect
 RAW[3, 5] = 255  # nodata
 
 
-def rule_of(path, **named) -> str:
+def rule_of(path, reading=None) -> str:
     with pytest.raises(ContractViolation) as caught:
-        read_frames([path], **named)
+        read_frames([path], reading)
     return caught.value.rule
 
 
@@ -101,7 +102,7 @@ def test_an_unknown_projection_is_refused(tmp_path):
 def test_other_quantities_are_refused(tmp_path):
     path = odim_file(tmp_path / "a.h5", RAW, quantity="VRADH")
     assert rule_of(path) == "variable-missing"
-    assert rule_of(path, variable="VRADH") == "units"
+    assert rule_of(path, Reading("VRADH")) == "units"
 
 
 def test_a_scan_is_no_composite(tmp_path):
