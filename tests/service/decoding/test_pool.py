@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> list[signal.Signals]:
         answer = asyncio.create_task(ask(self, asking))
         await asyncio.sleep(0.1)
         os.kill(self.process.pid, signals.pop(0))
-        os.kill(self.process.pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # gone, and nothing left of it
+            os.kill(self.process.pid, signal.SIGCONT)
         return await answer
 
     monkeypatch.setattr(ChildProcess, "ask", stop_and_ask)
