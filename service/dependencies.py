@@ -13,7 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.model.errors import InputError, short
-from echocast.model.formats.reading_words import MEANINGS
+from echocast.model.formats.reading_words import MEANINGS, given_words
 from echocast.service.auth.account import Account, current_account
 from echocast.service.auth.audit import AuditLog, RequestAudit
 from echocast.service.auth.key_ring import KeyRing
@@ -193,19 +193,18 @@ async def get_reading(
     reduce: Annotated[int, Query(ge=1, le=16, description=MEANINGS["reduce"])] = 1,
 ) -> dict[str, Any]:
     """How files of the upload are read, in the words of :meth:`.Reading.of_words`."""
-    words = {
-        "variable": variable,
-        "units": units,
-        "gain": gain,
-        "offset": offset,
-        "nodata": nodata,
-        "undetect": undetect,
-        "at": at,
-        "radius_km": radius_km,
-        "bbox": bbox,
-        "reduce": reduce if reduce != 1 else None,
-    }
-    return {name: value for name, value in words.items() if value is not None}
+    return given_words(
+        variable=variable,
+        units=units,
+        gain=gain,
+        offset=offset,
+        nodata=nodata,
+        undetect=undetect,
+        at=at,
+        radius_km=radius_km,
+        bbox=bbox,
+        reduce=reduce,
+    )
 
 
 ReadingWords = Annotated[dict[str, Any], Depends(get_reading)]

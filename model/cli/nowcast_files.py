@@ -34,7 +34,7 @@ def nowcast_files(
 
     Args:
         nowcaster: What forecasts.
-        files: CF NetCDF files and ODIM_H5 composites, in any order.
+        files: Of any known format, in any order.
         output: The new file.
         reading: How the files are read; None: by what they say themselves.
         reference_time: The newest frame at or before it is the last one used; None: of all.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from echocast.model.formats.reading_words import MEANINGS, STATED
+from echocast.model.formats.reading_words import MEANINGS, STATED, given_words
 
 Variable = Annotated[str | None, typer.Option(help=MEANINGS["variable"])]
 At = Annotated[str | None, typer.Option(help=MEANINGS["at"], metavar="PLACE")]
@@ -38,9 +38,7 @@ def reading_words(
     Raises:
         BadParameter: Something is stated that is unknown, or no number.
     """
-    words = {"at": at, "radius_km": radius_km, "bbox": bbox, "variable": variable}
-    words["reduce"] = reduce if reduce != 1 else None
-    given = {name: value for name, value in words.items() if value is not None}
+    given = given_words(at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, variable=variable)
     return given | dict(_stated(pair) for pair in state or ())
 
 

@@ -24,7 +24,7 @@ def time_in_name(path: Path) -> tuple[datetime, dict[str, str]]:
     Raises:
         ContractViolation: The name has no time, or several different ones.
     """
-    times = {_time(match) for match in _STAMP.finditer(path.name)} - {None}
+    times = {time_of(match) for match in _STAMP.finditer(path.name)} - {None}
     if len(times) != 1:
         raise ContractViolation(
             f"{short(path.name)} does not say when its image is valid: the file holds no time, and"
@@ -44,7 +44,8 @@ def safe_name(name: str) -> str:
     return plain[-LONGEST_NAME:].lstrip(".") or "file"
 
 
-def _time(match: re.Match[str]) -> datetime | None:
+def time_of(match: re.Match[str]) -> datetime | None:
+    """Year, month, day, hour, minute and perhaps second as UTC; None where they are no time."""
     parts = [int(part or 0) for part in match.groups()]
     try:
         return datetime(*parts[:6], tzinfo=UTC)  # type: ignore[misc, arg-type]

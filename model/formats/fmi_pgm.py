@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from echocast.model.errors import ContractViolation, UnreadableInput, short
-from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
@@ -62,9 +61,6 @@ def fmi_pgm_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         raise UnreadableInput(f"{path.name} is cut short.")
     pixels = np.frombuffer(content, np.uint8, width * height, size.end()).reshape(height, width)
 
-    def raw(window: Window) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-        return pixels[window]
-
     yield StoredImage(
         NAME,
         comments["param"],
@@ -73,7 +69,7 @@ def fmi_pgm_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         FrameTimes((_time(comments, path.name),)),
         _grid(comments, (height, width), path.name),
         pixels.dtype,
-        raw,
+        pixels.__getitem__,
         PACKING,
         attributes={
             "source": f"weather radar composite {short(comments.get('projection_name', ''))}",

@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.file_names import time_in_name
+from echocast.model.formats.file_names import time_in_name, time_of
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.odim.layers import QUANTITIES, UNITS
 from echocast.model.formats.rasters import (
@@ -145,11 +145,10 @@ def _time(items: Items, path: Path) -> tuple[datetime, dict[str, str]]:
     """The time of an item, else of the file's name. TIFFTAG_DATETIME is when it was written."""
     for name in TIMES:
         if match := _DIGITS.fullmatch(re.sub(r"[-: ]", "", items.get(name, ""))):
-            try:
-                return datetime(*(int(p or 0) for p in match.groups()), tzinfo=UTC), {}  # type: ignore[misc, arg-type]
-            except ValueError as error:
+            if (time := time_of(match)) is None:
                 raise ContractViolation(
                     f"The item {name!r} of {path.name} is no time: {short(items[name])!r}.",
                     rule="time-units",
-                ) from error
+                )
+            return time, {}
     return time_in_name(path)

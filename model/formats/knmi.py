@@ -17,7 +17,6 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.netcdf.access import damage_is_unreadable
@@ -72,9 +71,6 @@ def _image(file: h5py.File, path: Path, variable: str | None) -> StoredImage:
     calibration = _attributes(group, "calibration", path.name)
     data = group["image_data"]
 
-    def raw(window: Window) -> Any:
-        return data[window]
-
     return StoredImage(
         NAME,
         f"{name} ({short(parameter)})",
@@ -83,7 +79,7 @@ def _image(file: h5py.File, path: Path, variable: str | None) -> StoredImage:
         _times(file, path.name),
         _grid(file, data.shape, path.name),
         data.dtype,
-        raw,
+        data.__getitem__,
         _packing(calibration, path.name, is_rain=unit.is_rain),
         "calibration_missing_data",
         {"source": "weather radar composite of KNMI", "original_quantity": short(parameter)},

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from echocast.model.errors import ContractViolation, UnreadableInput, short
-from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
@@ -62,9 +61,6 @@ def meteoswiss_gif_image(path: Path, _: Reading) -> Iterator[StoredImage]:
             f"{path.name} must have {SHAPE} pixels (y, x), but has {indices.shape}.", rule="shape"
         )
 
-    def raw(window: Window) -> NDArray[np.uint8]:
-        return indices[window]
-
     yield StoredImage(
         NAME,
         product[1],
@@ -73,7 +69,7 @@ def meteoswiss_gif_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         FrameTimes((_time(product, path.name),), (timedelta(minutes=int(minutes[1])),)),
         _grid(path.name),
         indices.dtype,
-        raw,
+        indices.__getitem__,
         StoredNumbers(
             missing=(255.0,), dry=(0.0, 1.0, 251.0, 252.0, 253.0, 254.0), curve=_amounts_mm
         ),

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, UnreadableInput, UnsupportedInput, short
-from echocast.model.formats.crop import Window
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
@@ -72,9 +71,6 @@ def radolan_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         )
     pixels = _pixels(content[header.end() :], shape, product, path.name)
 
-    def raw(window: Window) -> NDArray[np.float32]:
-        return pixels[window]
-
     amount = product != "RX"
     gain, offset = (10.0 ** int(header["precision"]), 0.0) if amount else (0.5, -32.5)
     interval = (timedelta(minutes=int(header["minutes"])),) if amount else None
@@ -86,7 +82,7 @@ def radolan_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         FrameTimes((_time(header, path.name),), interval),
         _grid(shape, path.name),
         pixels.dtype,
-        raw,
+        pixels.__getitem__,
         StoredNumbers(gain, offset, missing=(np.nan,), dry=(0.0,)),
         attributes={
             "source": "weather radar composite of DWD (RADOLAN)",

@@ -166,12 +166,15 @@ def between(after: datetime, until: datetime) -> FrameChooser:
     return lambda times: slice(bisect_right(times, after), bisect_right(times, until))
 
 
-def read_header(path: Path, reading: Reading | None = None) -> FileHeader:
+def read_header(
+    path: Path, reading: Reading | None = None, *, scratch: Path | None = None
+) -> FileHeader:
     """What a radar file holds; no value is read.
 
     Args:
         path: A file of any known format, also packed.
         reading: What the caller says of it.
+        scratch: Folder for what is unpacked; None: that of the system.
 
     Returns:
         Of a package the times of all files inside, and the rest of the first.
@@ -181,7 +184,7 @@ def read_header(path: Path, reading: Reading | None = None) -> FileHeader:
         ContractViolation: It has no such field, or its times break a rule.
     """
     known = reading or Reading()
-    with unpacked(path) as files:
+    with unpacked(path, scratch) as files:
         headers = list(_observed(files, lambda file: format_of(file, known).header(file, known)))
     times = sorted({time for header in headers for time in header.times})
     return headers[0]._replace(times=tuple(times))

@@ -6,6 +6,7 @@ Their meaning stands here once. Nothing is imported, so that help is quick.
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
 MEANINGS = MappingProxyType(
     {
@@ -22,4 +23,10 @@ MEANINGS = MappingProxyType(
     }
 )
 STATED = ("units", "gain", "offset", "nodata", "undetect")
+DEFAULTS = {"reduce": 1}  # of the others: None
 REGION = ("at", "radius_km", "bbox", "reduce")
+
+
+def given_words(**words: Any) -> dict[str, Any]:
+    """The words that say something: not those that are None, nor blocks of one pixel."""
+    return {name: word for name, word in words.items() if word != DEFAULTS.get(name)}

@@ -85,7 +85,8 @@ def _units(request: Request) -> str:
     from echocast.model.formats.readers import read_header
     from echocast.model.formats.reading import Reading
 
-    return read_header(path, Reading.of_words(**request["reading"])).units
+    reading = Reading.of_words(**request["reading"])
+    return read_header(path, reading, scratch=Path(request["directory"])).units
 
 
 def forecast_at(request: Request) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import short
-from echocast.model.formats.crop import Crop
+from echocast.model.formats.crop import Crop, Window
 from echocast.model.formats.grid_checks import check_side
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.intervals import Factor, FrameTimes
@@ -88,10 +88,7 @@ def read_netcdf(
             limits.check_size((axes.frames(field.variable), 1, 1), where)
             time_slice = choose(_times(dataset, field, axes, path.name).times)
         if crop is not None and not crop.is_whole:
-            for side in axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))[1:]:
-                check_side(side, where)
-            whole, _ = read_grid(dataset, field.variable, (axes.y, axes.x))
-            y_slice, x_slice = crop.window(whole, path.name)
+            y_slice, x_slice = _region(dataset, field, axes, crop, path.name)
         window = (time_slice or WHOLE, y_slice or WHOLE, x_slice or WHOLE)
         shape = axes.shape(field.variable, window)
         limits.check_size(shape, where)
@@ -107,6 +104,16 @@ def read_netcdf(
         values, floor = _reflectivity(values, field, codes, factor, path.name)
         chosen = times.times[window[0]]
         return Frames(values, chosen, grid, floor, provenance(dataset, field), notes)
+
+
+def _region(
+    dataset: netCDF4.Dataset, field: RadarField, axes: Axes, crop: Crop, where: str
+) -> Window:
+    """Rows and columns of a crop; only coordinates are read."""
+    for side in axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))[1:]:
+        check_side(side, where)
+    grid, _ = read_grid(dataset, field.variable, (axes.y, axes.x))
+    return crop.window(grid, where)
 
 
 def _times(dataset: netCDF4.Dataset, field: RadarField, axes: Axes, where: str) -> FrameTimes:
