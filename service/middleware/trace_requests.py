@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from echocast.service.http.answer_timer import AnswerTimer
 from echocast.service.http.request_id import current_id
 from echocast.service.http.traceparent import current_traceparent
 from echocast.workers.runtime.tracing import Tracing
@@ -28,18 +29,14 @@ class TraceRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-
-        async def send_noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._note(scope, message["status"])
-            await send(message)
-
+        answer = AnswerTimer()
         method = {"http.request.method": scope["method"], "echocast.request_id": current_id.get()}
         with self.tracing.span(scope["method"], current_traceparent.get(), method):
-            await self.app(scope, receive, send_noted)
+            await self.app(scope, receive, answer.noting(send))
+            self._note(scope, answer.status)
 
     def _note(self, scope: Scope, status: int) -> None:
-        """What is known once the answer begins: the route is found by then."""
+        """What is known of an answer: the route is found by then."""
         route = getattr(scope.get("route"), "path", "")
         self.tracing.note({"http.route": route, "http.response.status_code": status})
         if status >= FIRST_FAULT:

@@ -199,8 +199,9 @@ class StreamView(Answer):
     paused: bool
     """Whether its frames are refused, and nobody is called when none come."""
     storage: StorageBody
-    reading: ReadingBody
     """What of each forecast stays in its file, once it is scored."""
+    reading: ReadingBody
+    """How its frames are read."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
     newest_frame: datetime | None
