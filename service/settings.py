@@ -10,10 +10,10 @@ from typing import Final
 
 from pydantic import Field
 
-from echocast.workers.settings import MIB, WorkerSettings
+from echocast.workers.runtime.machine import GIB, MIB
+from echocast.workers.settings import WorkerSettings
 
 KIB = 1024
-GIB = 1024 * MIB
 GATEWAY_BYTES = GIB  # of the gateway itself
 DECODER_BYTES, RENDERER_BYTES = 2560 * MIB, 4096 * MIB
 LEAST_CHILD_BYTES = 512 * MIB

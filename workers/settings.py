@@ -9,12 +9,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from echocast.workers.engine.url import embedded_url
-from echocast.workers.runtime.machine import usable_bytes
+from echocast.workers.runtime.machine import MIB, usable_bytes
 
 if TYPE_CHECKING:
     from echocast.workers.jobs.job import JobPolicy
 
-MIB = 2**20
 WORKER_BYTES = 512 * MIB  # of a worker without jobs, and of the smallest
 MOST_PIXELS, BYTES_A_PIXEL = 40_000_000, 50
 OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies", "audit")  # in ``data_dir``

@@ -23,13 +23,13 @@ from echocast.service.processes.connection import ConnectionLimits, connection_c
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.processes.repeated_warnings import RepeatedWarnings
-from echocast.service.settings import GATEWAY_BYTES, GIB, ServiceSettings
+from echocast.service.settings import GATEWAY_BYTES, ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
 from echocast.workers.runtime.log_lines import log_to_stderr
-from echocast.workers.runtime.machine import machine_share
+from echocast.workers.runtime.machine import GIB, machine_share
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.threads import set_switch_interval
 

@@ -17,8 +17,8 @@ from echocast.service.settings import ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.disk_shares import GB, adhoc_limit_bytes, stream_limit_gb
 from echocast.workers.archive.object_files import stream_files
-from echocast.workers.runtime.machine import usable_cpus
-from echocast.workers.settings import MIB, WORKER_BYTES
+from echocast.workers.runtime.machine import MIB, usable_cpus
+from echocast.workers.settings import WORKER_BYTES
 from echocast.workers.streams.disk_use import DiskUse
 from echocast.workers.streams.stores import StreamStores
 

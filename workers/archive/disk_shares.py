@@ -43,6 +43,6 @@ def adhoc_limit_bytes(files: Files, configured: int | None) -> int:
     if configured is not None:
         return configured
     disk = files.disk_bytes()
-    return min(
-        LARGEST_ADHOC_BYTES, round(ADHOC_SHARE * (disk or LARGEST_ADHOC_BYTES / ADHOC_SHARE))
-    )
+    if disk is None:
+        return LARGEST_ADHOC_BYTES
+    return min(LARGEST_ADHOC_BYTES, round(ADHOC_SHARE * disk))

@@ -157,10 +157,6 @@ class LocalFiles:
         """Free space on the disk."""
         return self._usage().free
 
-    def size_bytes(self) -> int:
-        """Space on the disk, free or not."""
-        return self._usage().total
-
     def _usage(self) -> shutil._ntuple_diskusage:
         self.root.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self.root)
@@ -184,8 +180,7 @@ class LocalFiles:
 
     def disk_bytes(self) -> int:
         """See :class:`Files`."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self.root).total
+        return self._usage().total
 
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""

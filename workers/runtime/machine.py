@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 NO_QUOTA: Final = ("max", "-1")
+MIB: Final = 2**20
 GIB: Final = 2**30
 ROOT: Final = Path("/")
 

@@ -92,9 +92,10 @@ class DiskUse:
 
 def limit_bytes(stores: StreamStores, stream: Stream, default_gb: float | None) -> int:
     """Bytes that frames and forecasts of a stream may take."""
-    streams = len(stores.streams.names())
-    default_gb = stream_limit_gb(stores.files, default_gb, streams)
-    return round(GB * (stream.retention_gb or default_gb))
+    limit_gb = stream.retention_gb
+    if limit_gb is None:
+        limit_gb = stream_limit_gb(stores.files, default_gb, len(stores.streams.names()))
+    return round(GB * limit_gb)
 
 
 def stored_bytes(files: Files, stream: str) -> int:

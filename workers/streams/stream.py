@@ -22,13 +22,8 @@ LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
-UNKNOWN_BEFORE = (
-    "retention_gb",
-    "paused",
-    "generation",
-    "storage",
-    "reading",
-)  # to earlier versions
+# To earlier versions.
+UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage", "reading")
 USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
 
