@@ -6,10 +6,10 @@ from blocks of counts and imported into Prometheus with their times.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -34,11 +34,8 @@ from echocast.model.verification.frame_statistics import (
 from echocast.service.metrics.drift import _limits, _of_streams
 from echocast.service.metrics.exposition import Constants
 from echocast.service.metrics.streams import OUTCOMES
-from echocast.service.processes.listening import free_port
-from echocast.service.processes.readiness import stop_process
 from echocast.service.streams.sample_floors import SampleFloors
-from tests.deploy.prometheus_files import program
-from tests.service.real_processes import eventually
+from tests.deploy.imported_samples import prometheus_over
 
 STREAM, LEAD = "radar", "40"
 SERVES = {"name": "made-up", "version": "2"}
@@ -167,29 +164,7 @@ def prometheus_with_history(
 ) -> Iterator[tuple[httpx.Client, int]]:
     """A Prometheus with the history of a simulated stream up to now, and the time of its end."""
     end = int(time.time()) // SECONDS * SECONDS
-    path, port = folder / "history.txt", free_port("127.0.0.1")
+    path = folder / "history.txt"
     path.write_text("\n".join(_text(history(before, after, end))) + "\n")
-    made = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1536h"]
-    subprocess.run(
-        [program("promtool"), *made, str(path), str(folder / "tsdb")],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    started = [
-        program("prometheus"),
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        "--storage.tsdb.retention.time=1y",
-        "--query.lookback-delta=1h",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(started, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
-            eventually(lambda: client.get("/-/ready").status_code == 200)
-            yield client, end
-    finally:
-        stop_process(process)
+    with prometheus_over(path, folder, timedelta(hours=1)) as client:
+        yield client, end

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +10,12 @@ from typing import Any
 
 import httpx
 
-from echocast.service.processes.listening import free_port
-from echocast.service.processes.readiness import stop_process
-from tests.deploy.prometheus_files import program, rules
+from tests.deploy.imported_samples import prometheus_over
+from tests.deploy.prometheus_files import rules
 from tests.month.scrapes import Scrapes
-from tests.service.real_processes import eventually
 
 EVALUATED = timedelta(minutes=1)
+ANSWER_SECONDS = 300.0  # of a question about a month
 MOST_POINTS = 10_000  # Prometheus answers no more at once
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -44,13 +41,7 @@ def raised(scrapes: Scrapes, folder: Path, scraped_every: timedelta) -> list[Rai
     """
     path = folder / "scrapes.txt"
     scrapes.write_openmetrics(path)
-    made = ["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1536h"]
-    subprocess.run(
-        [program("promtool"), *made, str(path), str(folder / "tsdb")],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    with _prometheus(folder, scraped_every) as client:
+    with prometheus_over(path, folder, scraped_every, ANSWER_SECONDS) as client:
         span = scrapes.times[0], scrapes.times[-1]
         alerts = [one for rule in rules() for one in _of_rule(client, rule, *span)]
     return sorted(alerts, key=lambda one: (one.since, one.alert))
@@ -106,28 +97,3 @@ def _unbroken(times: Sequence[float]) -> Iterator[tuple[float, float]]:
 
 def _seconds(duration: str) -> float:
     return float(duration[:-1]) * UNITS[duration[-1]]
-
-
-@contextmanager
-def _prometheus(folder: Path, scraped_every: timedelta) -> Iterator[httpx.Client]:
-    """A Prometheus with the blocks, which scrapes nothing."""
-    port = free_port("127.0.0.1")
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    started = [
-        program("prometheus"),
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        "--storage.tsdb.retention.time=10y",
-        f"--query.lookback-delta={scraped_every.total_seconds():g}s",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(started, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=300, trust_env=False
-        ) as client:
-            eventually(lambda: client.get("/-/ready").status_code == 200)
-            yield client
-    finally:
-        stop_process(process)
