@@ -10,9 +10,9 @@ import pytest
 from echocast.service.sources.errors import SourceUnusable, UnknownSource
 from echocast.service.sources.library import SHIPPED, all_sources, load_source, source_named
 from echocast.service.sources.source import ByClock
+from tests.service.sources.played_source import CLOCK
 
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
-OPERA = (SHIPPED / "opera.toml").read_text()
 
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(SHIPPED.glob("*.toml"))])
@@ -31,12 +31,12 @@ def test_a_shipped_source_says_its_times_both_ways(name: str) -> None:
 
 
 def test_an_own_folder_adds_sources(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(OPERA)
+    (tmp_path / "mine.toml").write_text(CLOCK)
     assert {"mine", "opera"} <= all_sources(tmp_path).keys()
 
 
 def test_a_name_that_exists_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "opera.toml").write_text(OPERA)
+    (tmp_path / "opera.toml").write_text(CLOCK)
     with pytest.raises(SourceUnusable, match=r"source 'opera' already; rename .*opera\.toml"):
         all_sources(tmp_path)
 
@@ -59,7 +59,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ('title = "', "title = [", "is no file of a source"),
         ("step_minutes = 5", "step_minutes = 0", "step_minutes"),
         ("step_minutes = 5", "step_minutes = 5\nsteps = 5", "steps"),
-        ('"s3.waw3-1.cloudferro.com"', '"other.example"', "s3.waw3-1.cloudferro.com"),
+        ('"a.example"', '"other.example"', "a.example"),
         ("-24.6, 33.0, 40.0, 70.6", "33.0, 70.6, 70.6, 33.0", "west, south, east, north"),
         ("-24.6, 33.0, 40.0, 70.6", "-24.6, 33.0, 40.0, 90.6", "within -90..90"),
         ("T%H%M@", "T%H@", "day, hour and minute"),
@@ -70,9 +70,9 @@ def test_an_unknown_name_names_the_nearest() -> None:
     ],
 )
 def test_what_no_source_can_be_is_refused(tmp_path: Path, old: str, new: str, why: str) -> None:
-    assert old in OPERA
+    assert old in CLOCK
     path = tmp_path / "wrong.toml"
-    path.write_text(OPERA.replace(old, new))
+    path.write_text(CLOCK.replace(old, new))
     with pytest.raises(SourceUnusable, match=why) as refusal:
         load_source(path)
     assert str(path) in str(refusal.value)
@@ -80,7 +80,7 @@ def test_what_no_source_can_be_is_refused(tmp_path: Path, old: str, new: str, wh
 
 def test_places_lie_in_an_area_also_over_the_date_line(tmp_path: Path) -> None:
     path = tmp_path / "pacific.toml"
-    path.write_text(OPERA.replace("-24.6, 33.0, 40.0, 70.6", "170.0, -50.0, -170.0, -30.0"))
+    path.write_text(CLOCK.replace("-24.6, 33.0, 40.0, 70.6", "170.0, -50.0, -170.0, -30.0"))
     area = load_source(path).area
     assert area.covers(-40, 175)
     assert area.covers(-40, -175)

@@ -10,20 +10,11 @@ from typing import Any
 import pytest
 
 from echocast.service.sources.errors import ImageMissing, ListingUnreadable
-from echocast.service.sources.library import SHIPPED, load_source
 from echocast.service.sources.listing import Available, Call, available, image_call
-from echocast.service.sources.source import RadarSource
+from tests.service.sources.played_source import played
 
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 STEP = timedelta(minutes=5)
-HEAD = (SHIPPED / "opera.toml").read_text().partition("[fetch]")[0]
-HEAD = HEAD.replace("s3.waw3-1.cloudferro.com", "a.example")
-
-
-def source(folder: Path, fetch: str) -> RadarSource:
-    path = folder / "played.toml"
-    path.write_text(f"{HEAD}[fetch]\n{fetch}")
-    return load_source(path)
 
 
 class Agency:
@@ -49,7 +40,7 @@ def times(images: list[Available]) -> list[datetime]:
 
 
 def test_a_clock_makes_one_address_a_step(tmp_path: Path) -> None:
-    made = source(tmp_path, 'kind = "clock"\nurl = "https://a.example/%Y%m%d/%H%M.h5"')
+    made = played(tmp_path, 'kind = "clock"\nurl = "https://a.example/%Y%m%d/%H%M.h5"')
     images = available(made, nobody, NOON - 2.5 * STEP, NOON + 0.9 * STEP)
     assert images == [
         Available(NOON - 2 * STEP, "https://a.example/20261130/1150.h5"),
@@ -64,20 +55,20 @@ def test_stamps_at_the_begin_of_a_scan_and_of_another_zone_are_valid_times_in_ut
     tmp_path: Path,
 ) -> None:
     more = 'stamp = "begin"\nutc_offset_hours = 8'
-    clock = source(tmp_path, f'kind = "clock"\nurl = "https://a.example/%Y%m%d%H%M"\n{more}')
+    clock = played(tmp_path, f'kind = "clock"\nurl = "https://a.example/%Y%m%d%H%M"\n{more}')
     assert available(clock, nobody, NOON, NOON) == [
         Available(NOON, "https://a.example/202611301955")
     ]
     html = f'kind = "html"\nurl = "https://a.example/"\nname = "%Y%m%d%H%M"\n{more}'
     page = b'<a href="202611301955">x</a><a href="202611302000">x</a>'
     agency = Agency({"https://a.example/": page})
-    assert available(source(tmp_path, html), agency, NOON, NOON) == [
+    assert available(played(tmp_path, html), agency, NOON, NOON) == [
         Available(NOON, "https://a.example/202611301955")
     ]
 
 
 def test_a_page_of_html_names_images_among_others(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path, 'kind = "html"\nurl = "https://a.example/hx/"\nname = "hx_%Y%m%d_%H%M-hd5"'
     )
     page = b"""<html><body><h1>Index</h1><a href="../">../</a>
@@ -92,7 +83,7 @@ def test_a_page_of_html_names_images_among_others(tmp_path: Path) -> None:
 
 
 def test_lists_of_hours_are_asked_for_each_hour_once(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path,
         'kind = "xml"\nlinks = "Key"\nname = "MRMS_%Y%m%d-%H%M%S.grib2.gz"\n'
         'url = "https://a.example/?list-type=2&prefix=C/%Y%m%d/MRMS_%Y%m%d-%H"',
@@ -109,7 +100,7 @@ def test_lists_of_hours_are_asked_for_each_hour_once(tmp_path: Path) -> None:
 
 
 def test_an_address_of_wfs_holds_its_time_in_the_query(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path,
         'kind = "xml"\nlinks = "fileReference"\nname = "time=%Y-%m-%dT%H:%M:%SZ"\n'
         'url = "https://a.example/wfs"',
@@ -121,7 +112,7 @@ def test_an_address_of_wfs_holds_its_time_in_the_query(tmp_path: Path) -> None:
 
 
 def test_items_of_json_are_followed_along_a_path(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path,
         'kind = "json"\nlinks = "features.*.assets.*.href"\nname = "dk_%Y%m%d%H%M.h5"\n'
         'url = "https://a.example/items?datetime=%Y-%m-%dT%H:00:00Z"',
@@ -146,13 +137,13 @@ def test_items_of_json_are_followed_along_a_path(tmp_path: Path) -> None:
 
 
 def test_two_names_of_one_time_are_one_image(tmp_path: Path) -> None:
-    made = source(tmp_path, 'kind = "html"\nurl = "https://a.example/"\nname = "a_%Y%m%d%H%M*.h5"')
+    made = played(tmp_path, 'kind = "html"\nurl = "https://a.example/"\nname = "a_%Y%m%d%H%M*.h5"')
     page = b'<a href="a_202611301200.h5"></a><a href="a_202611301200_v2.h5"></a>'
     assert times(available(made, Agency({"https://a.example/": page}), NOON, NOON)) == [NOON]
 
 
 def test_an_address_is_signed_by_a_call_with_the_key(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path,
         'kind = "clock"\nurl = "https://a.example/%Y%m%d%H%M.h5/url"\n'
         '[fetch.signed]\nlink = "temporaryDownloadUrl"',
@@ -167,7 +158,7 @@ def test_an_address_is_signed_by_a_call_with_the_key(tmp_path: Path) -> None:
 
 
 def test_an_address_is_signed_by_a_post_that_says_the_time(tmp_path: Path) -> None:
-    made = source(
+    made = played(
         tmp_path,
         'kind = "clock"\nurl = "https://a.example/downloadProduct"\n'
         '[fetch.signed]\nlink = "url"\nbody = { productType = "VMI", productDate = "%Q" }',
