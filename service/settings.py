@@ -129,6 +129,9 @@ class ServiceSettings(WorkerSettings):
     used; refusals beyond come one after the other in this pace, each at most ten seconds late;
     0: all at once."""
 
+    sources_dir: Path | None = None
+    """Folder with files of own sources, beside those that are shipped; unset: none."""
+
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 

@@ -18,7 +18,7 @@ import typer
 
 from echocast import __version__
 from echocast.model.errors import EchocastError
-from echocast.service.cli import archive, keys, models, streams
+from echocast.service.cli import archive, keys, models, sources, streams
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
@@ -180,6 +180,7 @@ for _name, _summary in OFFLINE.items():
 
 
 streams.install(app)
+sources.install(app)
 archive.install(app)
 models.install(app)
 

@@ -17,6 +17,10 @@ class SourceUnusable(SourceError):
     """The file of a source is damaged or breaks a rule."""
 
 
+class KeyMissing(SourceError):
+    """The agency asks for a key, and there is none."""
+
+
 class ListingUnreadable(SourceError):
     """An agency's list of images, or its answer to a call, is not what the source's file says."""
 

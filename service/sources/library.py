@@ -27,7 +27,8 @@ def load_source(path: Path) -> RadarSource:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SourceUnusable(f"{path}: {where}: {short(first['msg'])}.") from error
+        why = short(first["msg"].removeprefix("Value error, "))
+        raise SourceUnusable(f"{path}: {where}: {why}.") from error
     except (ValueError, TypeError) as error:
         raise SourceUnusable(f"{path} is no file of a source: {short(error)}.") from error
 

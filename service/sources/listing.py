@@ -94,6 +94,11 @@ def image_call(source: RadarSource, one: Available, get: Get) -> Call:
     return Call(urljoin(one.url, links[0]), with_key=False)
 
 
+def _secure(page: str, url: str) -> str:
+    """An address on a page, by TLS as the page was: some agencies still write http there."""
+    return url.replace("http://", "https://", 1) if page.startswith("https://") else url
+
+
 def _value(text: str) -> str | int:
     return int(text) if text.isdecimal() else text
 
@@ -117,7 +122,7 @@ def _on_pages(
         except ImageMissing:
             continue  # of a day or an hour that has none yet
         for link in links_of(content, fetch.kind, fetch.links):
-            url = urljoin(page, link)
+            url = _secure(page, urljoin(page, link))
             time = fetch.names.time_in(unquote(url))
             if time is not None and since <= time <= until:
                 yield time, url

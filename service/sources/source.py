@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from echocast.model.formats.reading_words import MEANINGS, given_words
+from echocast.service.sources.errors import KeyMissing
 from echocast.service.sources.time_pattern import TimePattern
 
 NAME = r"^[a-z][a-z0-9-]{0,39}$"
@@ -186,6 +188,18 @@ class RadarSource(_Table):
     fetch: Annotated[ByClock | ByPage, Field(discriminator="kind")]
     key: SourceKey | None = None
     read: SourceReading = SourceReading()
+
+    def check_key(self, environment: Mapping[str, str]) -> None:
+        """Check that the key is there, where the agency asks for one.
+
+        Raises:
+            KeyMissing: It is not.
+        """
+        if self.key and not environment.get(self.key.variable):
+            raise KeyMissing(
+                f"The source {self.name!r} needs a key: get one at {self.key.registration} and put"
+                f" it into {self.key.variable}."
+            )
 
     @cached_property
     def step(self) -> timedelta:

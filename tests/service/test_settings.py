@@ -80,6 +80,7 @@ shadow_look_seconds 3600.0
 shadow_promotes False
 shadow_rolls_back False
 shadow_share 0.1
+sources_dir None
 stop_grace_seconds 4.0
 stream_sweep_seconds 10.0
 streams_url None

@@ -105,7 +105,7 @@ def test_an_address_of_wfs_holds_its_time_in_the_query(tmp_path: Path) -> None:
         'kind = "xml"\nlinks = "fileReference"\nname = "time=%Y-%m-%dT%H:%M:%SZ"\n'
         'url = "https://a.example/wfs"',
     )
-    page = b"<gml:fileReference>\n https://a.example/wms?time=2026-11-30T12:00:00Z&amp;bbox=1,2\n"
+    page = b"<gml:fileReference>\n http://a.example/wms?time=2026-11-30T12:00:00Z&amp;bbox=1,2\n"
     page += b"</gml:fileReference><gml:name>time=2026-11-30T12:00:00Z</gml:name>"
     images = available(made, Agency({"https://a.example/wfs": page}), NOON, NOON)
     assert images == [Available(NOON, "https://a.example/wms?time=2026-11-30T12:00:00Z&bbox=1,2")]
