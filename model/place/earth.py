@@ -55,13 +55,26 @@ class Earth:
         east, north = self.projection.transform(*plane, direction="INVERSE")
         return np.asarray(north), np.asarray(east)
 
+    def plane(self, latitude: Any, longitude: Any, near_x: float) -> tuple[Degrees, Degrees]:
+        """y and x of places, not finite where there is no way to them.
+
+        Args:
+            latitude: Degrees north.
+            longitude: Degrees east.
+            near_x: Of the turns on which a place lies, the one nearest to this x is meant.
+        """
+        y, x = np.asarray(latitude, float), np.asarray(longitude, float)
+        if self.projection is not None:
+            east, north = self.projection.transform(x, y)
+            x, y = np.asarray(east) / self.unit, np.asarray(north) / self.unit
+        if self.turn is not None:
+            with np.errstate(invalid="ignore"):
+                x = x + self.turn * np.rint((near_x - x) / self.turn)
+        return y, x
+
     def coordinates(self, latitude: float, longitude: float, near_x: float) -> tuple[float, float]:
         """y and x of a place, on the turn that lies nearest to ``near_x``."""
-        y, x = latitude, longitude
-        if self.projection is not None:
-            x, y = (v / self.unit for v in self.projection.transform(longitude, latitude))
-        if self.turn is not None and np.isfinite(x):
-            x += self.turn * round((near_x - x) / self.turn)
+        y, x = self.plane(latitude, longitude, near_x)
         return float(y), float(x)
 
 

@@ -28,6 +28,8 @@ from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
+from echocast.workers.streams.image_store import ImageStore
+from echocast.workers.streams.images import StreamImages
 from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
 from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.removal import StreamRemoval
@@ -59,6 +61,7 @@ class StreamProcessing:
         attempts: Says which frames end their workers.
         retention: Removes what is too old or too much.
         removal: Clears up after streams that were deleted.
+        images: Makes images for maps.
     """
 
     stores: StreamStores
@@ -72,6 +75,7 @@ class StreamProcessing:
     attempts: Attempts
     retention: Retention
     removal: StreamRemoval
+    images: StreamImages
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings, patience_seconds: float) -> Self:
@@ -100,6 +104,7 @@ class StreamProcessing:
             attempts=Attempts(engine, settings.maximum_attempts),
             retention=Retention(stores, scorer, settings.stream_retention_gb),
             removal=StreamRemoval(stores, sums),
+            images=StreamImages(stores, ImageStore(stores.files)),
         )
 
     def close(self) -> None:
@@ -141,6 +146,7 @@ class StreamProcessing:
         self._request_nowcasts(stream, [time], origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
+        self.images.update(name)
         if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
 
@@ -162,6 +168,7 @@ class StreamProcessing:
             self.scorer.score_span(issued.stream, span)
         except (EngineUnavailable, ArchiveError) as error:
             log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
+        self.images.update(issued.stream)
         return issued.path
 
     def sweep(self) -> int:

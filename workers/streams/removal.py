@@ -28,7 +28,7 @@ from echocast.workers.streams.paths import declaration_path
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
-FOLDERS: Final = ("frames", "forecasts", "counts", "verification", "streams")
+FOLDERS: Final = ("frames", "forecasts", "images", "counts", "verification", "streams")
 LATE: Final = timedelta(hours=1)  # for which something may still be written
 TURN_SECONDS: Final = 60.0  # after which a process that says nothing more has lost its turn
 PATIENCE_SECONDS: Final = 10.0

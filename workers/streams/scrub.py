@@ -18,6 +18,7 @@ from echocast.model.atomic_files import move_into_place, scratch_file, write_who
 from echocast.model.errors import InputError
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.imagery.image_file import ImageFile
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.damage import recorded_digest
 from echocast.workers.archive.files import Files
@@ -31,7 +32,7 @@ from echocast.workers.streams.paths import ASIDE
 STATE_FILE = "verify-archive.json"  # in the data folder, while a scrub is not done
 SAVE_SECONDS = 5.0
 OF_INPUTS = "inputs"
-OF_STREAMS = ("counts", "forecasts", "frames", "streams", "verification")
+OF_STREAMS = ("counts", "forecasts", "frames", "images", "streams", "verification")
 WRONG = (InputError, ArchiveDamaged, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
@@ -129,6 +130,8 @@ class Scrub:
         kind, owner = path.parts[:2]
         if kind == OF_INPUTS:
             self._archive.checked_frames_file(path.stem)
+        elif kind == "images":
+            ImageFile(files.local(str(path)))
         elif path.suffix == ".nc":
             _read_forecast(files.local(str(path)))
         elif kind == "frames" and path.suffix != ASIDE:

@@ -47,13 +47,15 @@ def stream_frame(slot: int, seed: int, *, late: bool = False) -> StreamFrame:
 class Bench:
     """A declared stream ``radar`` with its files below a folder."""
 
-    def __init__(self, root: Path, engine: EngineClient, name: str = "radar") -> None:
+    def __init__(
+        self, root: Path, engine: EngineClient, name: str = "radar", grid: Grid = GRID
+    ) -> None:
         self.name = name
         self.stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
         self.sums = CountSums(engine)
         self.scorer = Scorer(self.stores, self.sums)
         self.stream, _ = self.stores.streams.declare(Stream(name, 5))
-        self.set_origin(GRID)
+        self.set_origin(grid)
 
     def set_origin(self, grid: Grid) -> None:
         self.stores.streams.set_origin(self.stream, Origin(grid, 0.0))

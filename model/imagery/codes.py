@@ -1,0 +1,57 @@
+"""Values of images as bytes, which a browser can read back: half dBZ, or percent.
+
+Codes of reflectivity are those that RainViewer's clients know as raw values: dBZ = code / 2 - 32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint8]
+
+STEPS_A_DBZ: Final = 2
+LOWEST_DBZ: Final = -32.0
+HIGHEST: Final = 253
+NOT_TRACEABLE: Final = 254  # observed, but the rain of this lead time came from elsewhere
+NOT_OBSERVED: Final = 255
+
+
+def dbz_codes(values_dbz: NDArray[np.floating[Any]]) -> Codes:
+    """Reflectivity in dBZ, NaN where missing, as codes; missing is :data:`NOT_OBSERVED`."""
+    scaled = np.rint((values_dbz - LOWEST_DBZ) * STEPS_A_DBZ)
+    return _codes(scaled, HIGHEST)
+
+
+def percent_codes(probability: NDArray[np.floating[Any]]) -> Codes:
+    """Probabilities in 0..1, NaN where missing, as percent; missing is :data:`NOT_OBSERVED`."""
+    return _codes(np.rint(probability * 100), 100)
+
+
+def code_dbz(codes: Codes) -> NDArray[np.float32]:
+    """Reflectivity in dBZ of codes, NaN where there is none."""
+    values = codes.astype(np.float32)
+    values /= STEPS_A_DBZ
+    values += LOWEST_DBZ
+    values[codes > HIGHEST] = np.nan
+    return values
+
+
+def with_untraceable(codes: Codes, observed: NDArray[np.bool_]) -> Codes:
+    """Codes of a forecast that tell what was not observed from what can't be traced.
+
+    Args:
+        codes: (..., y, x), :data:`NOT_OBSERVED` wherever there is no forecast.
+        observed: (y, x), what the radar saw at the reference time.
+    """
+    codes[(codes == NOT_OBSERVED) & observed] = NOT_TRACEABLE
+    return codes
+
+
+def _codes(scaled: NDArray[np.floating[Any]], highest: int) -> Codes:
+    missing = np.isnan(scaled)
+    codes = np.where(missing, 0, np.clip(scaled, 0, highest)).astype(np.uint8)
+    codes[missing] = NOT_OBSERVED
+    return codes

@@ -1,0 +1,156 @@
+"""Images for maps follow from frames and forecasts, and only the newest are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from echocast.model.formats.forecast_reader import read_forecast
+from echocast.model.frames import Grid
+from echocast.model.imagery.codes import NOT_OBSERVED, NOT_TRACEABLE, dbz_codes, percent_codes
+from echocast.model.imagery.image_file import ImageFile
+from echocast.workers.engine.client import EngineClient
+from echocast.workers.streams.image_store import ImageStore
+from echocast.workers.streams.images import FORECASTS, StreamImages
+from tests.workers.streams.stream_bench import SIDE, START, STEP, Bench
+
+PLACE = Grid(50 - np.arange(SIDE) * 0.01, 8 + np.arange(SIDE) * 0.01, "degree")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    engine = EngineClient("redis://127.0.0.1:1", 0.0)  # images ask no engine
+    yield Bench(tmp_path / "store", engine, "map", PLACE)
+    engine.close()
+
+
+class Maps:
+    """The images of the stream on a bench."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.store = ImageStore(bench.stores.files)
+        self.images = StreamImages(bench.stores, self.store)
+
+    def update(self) -> None:
+        self.images.update("map")
+
+    def opened(self, kind: str) -> list[ImageFile]:
+        listed = self.store.listing("map", kind)
+        return [ImageFile(self.store.local_file(one)) for one in listed]
+
+    def paths(self) -> set[str]:
+        kinds = ("observed", "forecasts")
+        return {one.path for kind in kinds for one in self.store.listing("map", kind)}
+
+
+def test_observed_images_have_the_values_of_the_frames(bench: Bench) -> None:
+    maps = Maps(bench)
+    for slot in range(3):
+        bench.put(slot, slot)
+    maps.update()
+    opened = maps.opened("observed")
+    assert [one.description.times[0] for one in opened] == [START + k * STEP for k in range(3)]
+    frame = bench.stores.frames.get("map", START + STEP)
+    assert frame is not None
+    codes = opened[1].plane("rain", 0, slice(None), slice(None))
+    assert (codes == dbz_codes(frame.reflectivity_dbz)).all()
+    assert (codes == NOT_OBSERVED).any()
+
+
+def test_images_of_a_forecast_have_its_values_and_tell_why_there_are_none(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    issued = bench.issue(0)
+    maps.update()
+    (opened,) = maps.opened("forecasts")
+    assert opened.description.times == issued.valid_times
+    assert opened.layers == ("extrapolation", "probability-30", "rain")
+    forecast = read_forecast(bench.stores.forecasts.local_file(issued))
+    frame = bench.stores.frames.get("map", START)
+    assert frame is not None
+    assert forecast.exceedance_probability is not None
+    whole = slice(None), slice(None)
+    for lead in range(3):
+        for layer, codes in {
+            "rain": dbz_codes(forecast.frames.reflectivity_dbz[lead]),
+            "extrapolation": dbz_codes(forecast.extrapolation.reflectivity_dbz[lead]),
+            "probability-30": percent_codes(forecast.exceedance_probability[0, lead]),
+        }.items():
+            shown, missing = opened.plane(layer, lead, *whole), codes == NOT_OBSERVED
+            assert (shown[~missing] == codes[~missing]).all(), layer
+            dark = np.isnan(frame.reflectivity_dbz)
+            assert (shown[missing & dark] == NOT_OBSERVED).all()
+            assert (shown[missing & ~dark] == NOT_TRACEABLE).all()
+
+
+def test_a_second_call_does_nothing(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    bench.issue(0)
+    maps.update()
+    before = {path: bench.stores.files.version(path) for path in maps.paths()}
+    maps.update()
+    assert {path: bench.stores.files.version(path) for path in maps.paths()} == before
+
+
+def test_only_two_hours_and_the_newest_forecasts_are_stored(bench: Bench) -> None:
+    maps = Maps(bench)
+    for slot in (0, 1, 20, 21, 22, 30):
+        bench.put(slot, slot)
+        bench.issue(slot)
+        maps.update()
+    newest = START + 30 * STEP
+    times = [one.time for one in maps.store.listing("map", "observed")]
+    assert times == [START + k * STEP for k in (20, 21, 22, 30)]
+    assert times[0] >= newest - timedelta(hours=2)
+    assert len(maps.store.listing("map", "forecasts")) == FORECASTS
+
+
+def test_a_frame_that_is_replaced_has_another_image(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    maps.update()
+    (before,) = maps.store.listing("map", "observed")
+    bench.put(0, 2)
+    maps.update()
+    (after,) = maps.store.listing("map", "observed")
+    assert after.public_id != before.public_id
+    frame = bench.stores.frames.get("map", START)
+    assert frame is not None
+    (opened,) = maps.opened("observed")
+    shown = opened.plane("rain", 0, slice(None), slice(None))
+    assert (shown == dbz_codes(frame.reflectivity_dbz)).all()
+
+
+def test_a_frame_that_was_set_aside_is_not_shown(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    bench.put(1, 2)
+    maps.update()
+    bench.stores.set_aside("map", START, "It can't be.", "appeared")
+    maps.update()
+    assert [one.time for one in maps.store.listing("map", "observed")] == [START + STEP]
+
+
+def test_a_grid_without_a_place_has_no_images(tmp_path: Path, bench: Bench) -> None:
+    nowhere = Grid.of_squares(SIDE, SIDE, 1.0)
+    bench = Bench(tmp_path / "nowhere", bench.sums.engine, "map", nowhere)
+    maps = Maps(bench)
+    bench.put(0, 1)
+    bench.issue(0)
+    maps.update()
+    assert maps.paths() == set()
+
+
+def test_a_damaged_forecast_keeps_no_frame_from_being_shown(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    issued = bench.issue(0)
+    bench.stores.files.put(issued.path, b"no forecast")
+    maps.update()
+    assert len(maps.store.listing("map", "observed")) == 1
+    assert maps.store.listing("map", "forecasts") == []
