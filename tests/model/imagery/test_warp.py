@@ -67,7 +67,9 @@ def exact_pixels(grid: Grid, window: MercatorWindow) -> NDArray[np.float64]:
     if grid.units == "degree":
         columns, rows = east, north
     else:
-        to_plane = Transformer.from_crs("EPSG:4326", CRS.from_wkt(grid.crs["crs_wkt"]), always_xy=True)
+        to_plane = Transformer.from_crs(
+            "EPSG:4326", CRS.from_wkt(grid.crs["crs_wkt"]), always_xy=True
+        )
         columns, rows = to_plane.transform(east, north)
     return np.stack(
         [
