@@ -59,21 +59,25 @@ class StreamImages:
     stores: StreamStores
     images: ImageStore
 
-    def update(self, name: str) -> None:
-        """Make the images of a stream that are missing, and remove old ones.
+    def update_observed(self, name: str) -> None:
+        """Make the images of frames that are missing, and remove old ones."""
+        self._replace(name, "observed", self._frames)
 
-        A stream whose grid has no place on earth has none.
-        """
-        origin, newest = self.stores.streams.origin(name), self.stores.frames.newest_time(name)
-        if origin is None or newest is None or origin.grid.earth is None:
+    def update_forecasts(self, name: str) -> None:
+        """The same of forecasts."""
+        self._replace(name, "forecasts", self._forecasts)
+
+    def _replace(self, name: str, kind: Kind, due: Callable[[str], Iterator[DueImages]]) -> None:
+        """Have the images that there should be; without a place on earth there are none."""
+        origin = self.stores.streams.origin(name)
+        if origin is None or origin.grid.earth is None:
             return
         try:
-            self._replace(name, "observed", list(self._frames(name, newest)))
-            self._replace(name, "forecasts", list(self._forecasts(name)))
+            self._have(name, kind, list(due(name)))
         except (EchocastError, OSError) as error:
-            log.warning("Images of the stream %s are left to a later frame: %s", name, error)
+            log.warning("Images of the stream %s are left to the next frame: %s", name, error)
 
-    def _replace(self, name: str, kind: Kind, due: Sequence[DueImages]) -> None:
+    def _have(self, name: str, kind: Kind, due: Sequence[DueImages]) -> None:
         """Have those images, and no others."""
         stored = self.images.listing(name, kind)
         made = {one.source for one in stored}
@@ -85,7 +89,10 @@ class StreamImages:
             if one.source not in current:
                 self.images.remove(one)
 
-    def _frames(self, name: str, newest: datetime) -> Iterator[DueImages]:
+    def _frames(self, name: str) -> Iterator[DueImages]:
+        newest = self.stores.frames.newest_time(name)
+        if newest is None:
+            return
         for header in self.stores.frames.headers(name, TimeSpan(newest - SHOWN, newest)):
             make = partial(self._observed, name, header)
             yield DueImages(header.time, header.sha256[:HASH_LENGTH], make)

@@ -146,7 +146,7 @@ class StreamProcessing:
         self._request_nowcasts(stream, [time], origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
-        self.images.update(name)
+        self.images.update_observed(name)
         if time == self.stores.frames.newest_time(name):
             self._note_speed(stream, time)
 
@@ -168,7 +168,8 @@ class StreamProcessing:
             self.scorer.score_span(issued.stream, span)
         except (EngineUnavailable, ArchiveError) as error:
             log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
-        self.images.update(issued.stream)
+        if issued.served:
+            self.images.update_forecasts(issued.stream)
         return issued.path
 
     def sweep(self) -> int:

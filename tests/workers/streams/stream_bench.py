@@ -48,14 +48,14 @@ class Bench:
     """A declared stream ``radar`` with its files below a folder."""
 
     def __init__(
-        self, root: Path, engine: EngineClient, name: str = "radar", grid: Grid = GRID
+        self, root: Path, engine: EngineClient, name: str = "radar", grid: Grid | None = None
     ) -> None:
         self.name = name
         self.stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
         self.sums = CountSums(engine)
         self.scorer = Scorer(self.stores, self.sums)
         self.stream, _ = self.stores.streams.declare(Stream(name, 5))
-        self.set_origin(grid)
+        self.set_origin(grid or GRID)
 
     def set_origin(self, grid: Grid) -> None:
         self.stores.streams.set_origin(self.stream, Origin(grid, 0.0))

@@ -36,7 +36,8 @@ class Maps:
         self.images = StreamImages(bench.stores, self.store)
 
     def update(self) -> None:
-        self.images.update("map")
+        self.images.update_observed("map")
+        self.images.update_forecasts("map")
 
     def opened(self, kind: str) -> list[ImageFile]:
         listed = self.store.listing("map", kind)
