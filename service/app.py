@@ -25,6 +25,7 @@ from echocast.service.http import problems
 from echocast.service.http.json_body import describe
 from echocast.service.http.openapi_problems import ANYWHERE, refusals
 from echocast.service.http.query_parameters import check_parameters
+from echocast.service.imagery.stream_maps import StreamMaps
 from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
@@ -44,7 +45,15 @@ from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.start_times import StartTimes
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
-from echocast.service.routes import forecast, models, nowcast, streams, system, verification
+from echocast.service.routes import (
+    forecast,
+    maps,
+    models,
+    nowcast,
+    streams,
+    system,
+    verification,
+)
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.schemas import StreamChange, StreamDeclaration
 from echocast.service.streams.streams import Streams
@@ -65,6 +74,7 @@ ROUTERS = (
     forecast.router,
     verification.router,
     streams.router,
+    maps.router,
     models.router,
     system.router,
 )
@@ -177,6 +187,7 @@ async def running(
         nowcasts,
         ForecastFiles(nowcasts.archive, of_streams.stores, renderings),
         of_streams,
+        StreamMaps(of_streams.stores),
         exposition,
         AuditLog(settings.audit_directory, settings.audit_limit_bytes),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from echocast.service.errors import MalformedBody, MissingScope
 from echocast.service.http.json_body import Body, receive_json
 from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
+from echocast.service.imagery.stream_maps import StreamMaps
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.nowcasts.forecast_files import ForecastFiles
@@ -59,6 +61,7 @@ class Resources:
     nowcasts: Nowcasts
     forecast_files: ForecastFiles
     streams: Streams
+    maps: StreamMaps
     exposition: StreamExposition
     audit: AuditLog
 
@@ -70,6 +73,22 @@ async def get_resources(request: Request) -> Resources:
 
 
 AppResources = Annotated[Resources, Depends(get_resources)]
+
+
+@dataclass(frozen=True)
+class MapAccess:
+    """Who looks at a map.
+
+    Args:
+        stream: Which stream's.
+        is_public: Whether everybody may.
+        for_all_sites: Whether pages of other sites may read the answer: it was for everybody, or
+            somebody sent a key, which browsers never do by themselves.
+    """
+
+    stream: str
+    is_public: bool
+    for_all_sites: bool
 
 
 def address_of(request: Request) -> str:
@@ -111,6 +130,40 @@ def check_stream(request: Request, key: Key | None) -> None:
     raise MissingScope(f"The key may use only the streams {', '.join(sorted(key.streams or ()))}.")
 
 
+async def require_map_reader(
+    request: Request,
+    resources: AppResources,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    key: Annotated[str | None, Depends(header_key)],
+    in_query: Annotated[
+        str | None,
+        Query(alias="key", max_length=200, description="The API key, where no header can be sent."),
+    ] = None,
+) -> MapAccess:
+    """Let those pass who may look at maps; a program that shows tiles can send no header.
+
+    Raises:
+        MissingKey: The service has keys, its maps are not public, and none of them was sent.
+        UnknownStream: The key may not use the stream.
+    """
+    secret = credentials.credentials if credentials else key or in_query
+    public = resources.settings.maps_public
+    known = None if public else resources.keys.check(secret, "read")
+    current_account.set(Account.of(known, address_of(request)))
+    check_stream(request, known)
+    name = request.path_params.get("name") or await map_stream(resources)
+    if known is not None and not known.may_use(name):
+        raise UnknownStream("There is no stream here that the key may use.")
+    return MapAccess(name, is_public=public, for_all_sites=public or known is not None)
+
+
+async def map_stream(resources: Resources) -> str:
+    """The stream of tiles whose path names none."""
+    named = resources.settings.tiles_stream
+    return named or await asyncio.to_thread(resources.maps.only_stream)
+
+
+MapReader = Annotated[MapAccess, Depends(require_map_reader)]
 Reader = Depends(require("read"))
 Submitter = Annotated[Key | None, Depends(require("submit"))]
 

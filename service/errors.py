@@ -7,7 +7,7 @@
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
         │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed,
-        │                          StreamPaused
+        │                          StreamPaused, NoMap, UnknownImage
         ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost,
         │                          Stopping
         └── StartRefused           the gateway must not start like this
@@ -90,6 +90,14 @@ class ForecastNotReady(RequestRefused):
 
 class NoForecastYet(RequestRefused):
     """The stream has not issued a forecast."""
+
+
+class NoMap(RequestRefused):
+    """The stream can't be shown on a map, or not yet."""
+
+
+class UnknownImage(RequestRefused):
+    """There is no such image, or it is no longer stored."""
 
 
 class RateExceeded(RequestRefused):

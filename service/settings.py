@@ -120,6 +120,19 @@ class ServiceSettings(WorkerSettings):
     uploads_at_a_time: int = Field(default=64, ge=0)
     """Uploads of one key (or address) that may arrive at the same time (count); 0: no limit."""
 
+    maps_public: bool = False
+    """Whether maps, their images and tiles of all streams are for everybody: without a key, and for
+    pages of other sites. Else a key of scope read is needed, which programs that show tiles send as
+    ``?key=``."""
+
+    tiles_stream: str = Field(default="", max_length=64)
+    """Stream of ``/public/weather-maps.json`` and ``/v2/radar``, whose paths name none; unset: the
+    only one that there is."""
+
+    public_url: str = Field(default="", max_length=200)
+    """Scheme, name and port under which programs that show tiles reach this service, e.g.
+    ``https://radar.example.org``; unset: what a request was sent to."""
+
     metrics_by_lead: bool = False
     """Whether each lead time of a stream has series of its own at ``/metrics``; else all lead times
     together have, ten times fewer."""

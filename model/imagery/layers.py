@@ -20,15 +20,19 @@ from echocast.model.imagery.codes import (
     with_untraceable,
 )
 from echocast.model.imagery.image_file import sampling
+from echocast.model.imagery.names import (
+    EXPECTED,
+    EXTRAPOLATION,
+    RAIN,
+    THRESHOLDS_DBZ,
+    probability_layer,
+)
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 
-RAIN: Final = "rain"  # what was observed, or the default product of a forecast
-PROBABILITY: Final = "probability-"
-THRESHOLDS_DBZ: Final = (7.0, 20.0, 30.0, 40.0)  # about .1, .65, 2.7 and 11.5 mm/h
 REFLECTIVITIES: Final = {
     RAIN: "reflectivity",
-    "expected": "reflectivity_expected",
-    "extrapolation": "reflectivity_extrapolation",
+    EXPECTED: "reflectivity_expected",
+    EXTRAPOLATION: "reflectivity_extrapolation",
 }
 
 
@@ -60,11 +64,6 @@ def forecast_layers(path: Path, observed: NDArray[np.bool_]) -> dict[str, Codes]
     return {layer: with_untraceable(codes, sampled) for layer, codes in layers.items()}
 
 
-def threshold_of(layer: str) -> float | None:
-    """The threshold in dBZ of a layer of probabilities, None for others."""
-    return float(layer.removeprefix(PROBABILITY)) if layer.startswith(PROBABILITY) else None
-
-
 def _probabilities(fields: Mapping[str, Any], every: int) -> Iterator[tuple[str, Codes]]:
     if "exceedance_probability" not in fields:
         return
@@ -72,7 +71,7 @@ def _probabilities(fields: Mapping[str, Any], every: int) -> Iterator[tuple[str,
         if threshold in THRESHOLDS_DBZ:
             plane = fields["exceedance_probability"]
             codes = _coded(plane, _percent_table(), every, index)
-            yield f"{PROBABILITY}{threshold:g}", codes
+            yield probability_layer(threshold), codes
 
 
 def _coded(field: Any, table: Codes, every: int, *first: int) -> Codes:

@@ -2,8 +2,7 @@
 
 Dry pixels are transparent; what was not observed, and what can't be traced, is tinted grey: it must
 not look dry. Sources: the project's own colours; the reflectivity colours of the National Weather
-Service of the USA (WSR-88D level III, in steps of 5 dBZ); viridis of matplotlib is not used, as its
-dark end is rain.
+Service of the USA (WSR-88D level III, in steps of 5 dBZ).
 """
 
 from __future__ import annotations
@@ -78,3 +77,6 @@ PALETTES: Final = {
     "nws": stepped(NWS),
     "grey": gradual(GREYS),
 }
+COVERAGE: Final[Palette] = np.zeros((256, 4), np.uint8)  # shows where no radar looks, and no rain
+COVERAGE[NOT_OBSERVED] = 0, 0, 0, 128
+TABLES: Final = {**PALETTES, "coverage": COVERAGE}

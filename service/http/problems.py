@@ -83,6 +83,8 @@ TABLE: dict[type[Exception], Kind] = {
     errors.UnknownJob: Kind(404, "unknown-job", "No such nowcast"),
     UnknownStream: Kind(404, "unknown-stream", "No such stream"),
     errors.NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
+    errors.NoMap: Kind(404, "no-map", "The stream has no map"),
+    errors.UnknownImage: Kind(404, "unknown-image", "No such image"),
     RegistryChanged: Kind(412, "registry-changed", "The models have changed since"),
     RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
     RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),

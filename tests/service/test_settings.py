@@ -97,7 +97,10 @@ uploads_at_a_time 64
 refusals_per_minute 30
 wait_limit_seconds 30.0
 worker_concurrency 16
+maps_public False
 metrics_by_lead False
+public_url
+tiles_stream
 worker_metrics_host 127.0.0.1
 worker_metrics_port 0
 worker_tolerance_seconds 60.0

@@ -90,7 +90,11 @@ def names(door: Gateway) -> dict[str, str]:
     """A value of each parameter of a path that exists."""
     door.client.put("/streams/walked", json={"step_minutes": 5}).raise_for_status()
     job = post_json(door.client, json.dumps(shower(10))).json()
-    return {"name": "walked", "time": TIME, "job_id": job["id"], "version": "1"}
+    of_maps = {"image_id": "20250701T120000Z-0", "file": "rain.png", "frame": "0", "size": "256"}
+    of_tiles = {"zoom": "0", "x": "0", "y": "0", "colour": "2", "options": "1_1.png"}
+    return (
+        {"name": "walked", "time": TIME, "job_id": job["id"], "version": "1"} | of_maps | of_tiles
+    )
 
 
 def operations(description: dict[str, Any], path: str) -> list[Operation]:
