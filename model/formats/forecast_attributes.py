@@ -55,11 +55,11 @@ def global_attributes(part: Forecast, forecast: ForecastStream) -> dict[str, Any
 
 
 def _origin(part: Forecast, given: Mapping[str, str]) -> dict[str, str]:
-    """Model and radar as the source; the licence of the radar images, as it was stated."""
+    """Model and radar as the source; licence and attribution of the images, as stated."""
     agency, data = given.get("institution", ""), given.get("source", "radar reflectivity")
     radar = data if not agency or agency in data else f"{data} ({agency})"
-    licence = {"license": given["license"]} if "license" in given else {}
-    return {"source": f"{part.model.name} {part.model.version} on {radar}", **licence}
+    terms = {name: given[name] for name in ("license", "acknowledgement") if name in given}
+    return {"source": f"{part.model.name} {part.model.version} on {radar}", **terms}
 
 
 def _discovery(forecast: ForecastStream) -> dict[str, Any]:

@@ -148,6 +148,8 @@ def _facts(forecast: Forecast) -> dict[str, Any]:
         "lead_minutes": forecast.lead_minutes,
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "no_rain_dbz": forecast.frames.no_rain_dbz,
+        "licence": forecast.frames.attributes.get("license"),
+        "attribution": forecast.frames.attributes.get("acknowledgement"),
     }
 
 

@@ -64,7 +64,7 @@ class StreamMaps:
             model=forecast.get("model"),
             quality=forecast.get("quality", {}),
             zr=Relation(a=relation.a, b=relation.b),
-            attribution=about.get("attribution") or about.get("institution") or "",
+            attribution=about.get("acknowledgement") or about.get("institution") or "",
             licence=about.get("license", ""),
             layers=_layers(images, relation),
             frames=[_frame(name, image) for image in images],

@@ -201,6 +201,16 @@ class RadarSource(_Table):
                 f" it into {self.key.variable}."
             )
 
+    def terms(self) -> dict[str, str]:
+        """Whose images these are, as the declaration of a stream says it (``source``)."""
+        licence = self.licence
+        return {
+            "title": self.title,
+            "licence": licence.name,
+            "licence_url": licence.url,
+            "attribution": licence.attribution,
+        }
+
     @cached_property
     def step(self) -> timedelta:
         """Between images."""

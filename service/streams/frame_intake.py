@@ -108,6 +108,7 @@ class FrameIntake:
         origin = self.stores.streams.set_origin(stream, origin)
         place = origin.place(time, stream.step)
         notes = {str(k): str(v) for k, v in description.get("notes", {}).items()}
+        terms = stream.source.attributes() if stream.source else {}
         newest = self.stores.frames.newest_time(stream.name)
         frame = PackedFrame.of(
             place,
@@ -116,7 +117,7 @@ class FrameIntake:
             float(description["no_rain_dbz"]),
             datetime.now(UTC),
             late=newest is not None and newest > place,
-            attributes={str(k): str(v) for k, v in description["attributes"].items()},
+            attributes={str(k): str(v) for k, v in description["attributes"].items()} | terms,
             notes=joined_notes([notes, grid_note(origin.grid, grid)]),
         )
         self.stores.files.check_space()

@@ -32,6 +32,7 @@ from echocast.workers.streams.stream import (
     USUAL_STORAGE,
     Stream,
 )
+from echocast.workers.streams.stream_source import StreamSource
 
 
 def described(default: Any = ..., **schema: Any) -> Any:
@@ -104,6 +105,21 @@ class ReadingBody(BaseModel):
     reduce: int = Field(default=1, ge=1, le=16, description=MEANINGS["reduce"])
 
 
+class SourceBody(BaseModel):
+    """Whose images a stream has, and on which terms; carried into its files and answers."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+
+    title: str = Field(min_length=1, max_length=200)
+    """Agency and product."""
+    licence: str = Field(min_length=1, max_length=200)
+    """SPDX identifier, or how the agency calls its terms."""
+    licence_url: str = Field(pattern="^https?://", max_length=500)
+    """Where the terms stand."""
+    attribution: str = Field(min_length=1, max_length=500)
+    """The sentence that has to stand beside what is made of the images."""
+
+
 class StreamDeclaration(BaseModel):
     """What is declared of a stream."""
 
@@ -128,6 +144,8 @@ class StreamDeclaration(BaseModel):
     """What of each forecast stays in its file, once it is scored."""
     reading: ReadingBody = ReadingBody()
     """How its frames are read; the query of a frame counts before it."""
+    source: SourceBody | None = None
+    """Whose images its frames are; left out or null: not said."""
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.
@@ -135,11 +153,12 @@ class StreamDeclaration(BaseModel):
         Raises:
             ContractViolation: Name, numbers or grid are none that a stream can have.
         """
-        fields = self.model_dump(exclude={"grid", "storage", "reading"})
+        fields = self.model_dump(exclude={"grid", "storage", "reading", "source"})
         grid = self.grid.grid() if self.grid else None
         reading = self.reading.model_dump(exclude_defaults=True)
         storage = self.storage.storage()
-        return Stream(name, grid=grid, storage=storage, reading=reading, **fields)
+        source = StreamSource(**self.source.model_dump()) if self.source else None
+        return Stream(name, grid=grid, storage=storage, reading=reading, source=source, **fields)
 
 
 class StreamChange(BaseModel):
@@ -202,6 +221,8 @@ class StreamView(Answer):
     """What of each forecast stays in its file, once it is scored."""
     reading: ReadingBody
     """How its frames are read."""
+    source: SourceBody | None
+    """Whose images its frames are, and on which terms; null: not said."""
     shape: tuple[int, int] | None
     """Pixels along y and x; null until the first frame, where no grid was declared."""
     newest_frame: datetime | None
@@ -227,7 +248,7 @@ class StreamView(Answer):
         disk: DiskView | None,
     ) -> Self:
         """The view of a stream."""
-        shown = stream.__dict__.keys() - {"grid", "generation", "storage", "reading"}
+        shown = stream.__dict__.keys() - {"grid", "generation", "storage", "reading", "source"}
         fields = {name: getattr(stream, name) for name in shown}
         shape = grid.shape if grid else None
         return cls(
@@ -239,6 +260,7 @@ class StreamView(Answer):
             disk=disk,
             storage=StorageBody(**stream.storage.to_json()),
             reading=ReadingBody(**stream.reading),
+            source=SourceBody(**asdict(stream.source)) if stream.source else None,
             **fields,
         )
 

@@ -28,7 +28,7 @@ from echocast.workers.streams.stores import StreamStores
 
 SHOWN: Final = timedelta(hours=2)  # back from the newest frame
 FORECASTS: Final = 2  # the newest, and the one before, which a map may still show
-ATTRIBUTES: Final = ("institution", "source", "license", "attribution", "zr_a", "zr_b")
+ATTRIBUTES: Final = ("institution", "source", "license", "acknowledgement", "zr_a", "zr_b")
 log = logging.getLogger("echocast.streams")
 
 

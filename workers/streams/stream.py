@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -15,6 +15,7 @@ from echocast.model.formats.stream_layout import check_name
 from echocast.model.frames import Grid
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.errors import StreamConflict
+from echocast.workers.streams.stream_source import StreamSource
 
 UNITS = ("dBZ", "mm/h")
 STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as a share of the step
@@ -23,7 +24,7 @@ LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
 # To earlier versions.
-UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage", "reading")
+UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage", "reading", "source")
 USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
 
@@ -41,6 +42,7 @@ class Stream:
             None: as much as the service allows each stream.
         storage: What of each forecast stays in its file, once it is scored.
         reading: How its frames are read, in the words of :meth:`.Reading.of_words`.
+        source: Whose images its frames are; None: not said.
         auto_nowcast: Whether every new frame is forecast from.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
@@ -63,6 +65,7 @@ class Stream:
     generation: int = 0
     storage: ForecastStorage = USUAL_STORAGE
     reading: Mapping[str, Any] = field(default_factory=dict)
+    source: StreamSource | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -146,6 +149,7 @@ class Stream:
         """Plain JSON values; :meth:`from_json` gives an equal stream back."""
         value = {**self.__dict__, "grid": self.grid.to_json() if self.grid else None}
         value["storage"] = None if self.storage == USUAL_STORAGE else self.storage.to_json()
+        value["source"] = asdict(self.source) if self.source else None
         for name in UNKNOWN_BEFORE:
             if not value[name]:
                 del value[name]
@@ -166,7 +170,8 @@ class Stream:
         }
         grid = Grid.from_json(value["grid"]) if value["grid"] else None
         storage = ForecastStorage.from_json(value.get("storage") or USUAL_STORAGE.to_json())
-        return cls(**{**value, **limits, "grid": grid, "storage": storage})
+        source = StreamSource(**value["source"]) if value.get("source") else None
+        return cls(**{**value, **limits, "grid": grid, "storage": storage, "source": source})
 
 
 def _region(stream: Stream) -> str:

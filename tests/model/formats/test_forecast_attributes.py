@@ -15,6 +15,7 @@ from echocast.model.frames import Grid
 from tests.model.formats.radar_files import forecast_of, on_grid, projected_grid, small_storm
 
 AGENCY = {"institution": "A weather service", "source": "composite", "license": "CC BY 4.0"}
+SENTENCE = "Radar data: a weather service."
 
 
 def attributes(path: Path) -> dict[str, str]:
@@ -23,14 +24,15 @@ def attributes(path: Path) -> dict[str, str]:
 
 
 def test_the_operator_is_the_institution_and_the_agency_the_source(tmp_path: Path) -> None:
-    forecast, _ = forecast_of(replace(small_storm(), attributes=AGENCY))
+    stated = AGENCY | {"acknowledgement": SENTENCE}
+    forecast, _ = forecast_of(replace(small_storm(), attributes=stated))
     write_forecast(forecast, tmp_path / "unnamed.nc")
     named = replace(forecast.stream(), institution="A town")
     write_forecast_stream(named, tmp_path / "named.nc")
     unnamed, given = attributes(tmp_path / "unnamed.nc"), attributes(tmp_path / "named.nc")
     assert (unnamed["institution"], given["institution"]) == ("not stated", "A town")
     assert given["source"].endswith(" on composite (A weather service)")
-    assert given["license"] == "CC BY 4.0"
+    assert (given["license"], given["acknowledgement"]) == ("CC BY 4.0", SENTENCE)
 
 
 def test_a_catalogue_finds_times_and_places(tmp_path: Path) -> None:
@@ -44,7 +46,7 @@ def test_a_catalogue_finds_times_and_places(tmp_path: Path) -> None:
     minutes = (last - first) // timedelta(minutes=1)
     assert given["time_coverage_duration"] == f"PT{minutes}M"
     assert {"summary", "keywords"} <= set(given)
-    assert "license" not in given  # none was stated
+    assert not {"license", "acknowledgement"} & set(given)  # none was stated
 
 
 @pytest.mark.parametrize("units", ["m", "km"])

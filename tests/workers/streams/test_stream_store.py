@@ -1,5 +1,6 @@
 """Declarations, the rhythm of a stream, its canary, what is kept of it and for how long."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import mean_speed_m_s
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
+from echocast.workers.streams.stream_source import StreamSource
 from tests.workers.streams.stream_bench import GRID, START, STEP, Bench, stream_frame
 
 NOBODY = EngineClient("redis://127.0.0.1:1/0", 0)  # an engine that is never asked
@@ -136,6 +138,13 @@ def test_a_stream_declared_before_there_were_limits_is_read(
     declared = Stream("radar", 5)
     names = Stream.from_json({**declared.to_json(), **stored})
     assert names == replace(declared, **read)  # type: ignore[arg-type]
+
+
+def test_a_source_is_stored_only_where_there_is_one() -> None:
+    source = StreamSource("An agency", "CC-BY-4.0", "https://a.example/", "Data: an agency.")
+    stored = Stream("radar", 5, source=source).to_json()
+    assert Stream.from_json(json.loads(json.dumps(stored))).source == source
+    assert "source" not in Stream("radar", 5).to_json()
 
 
 @pytest.mark.parametrize(("off", "place"), [(0, 0), (29, 0), (-29, 0), (275, 1), (325, 1)])
