@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from echocast.model.formats.reading import Reading
     from echocast.model.frames import Frames
+    from echocast.service.fetching.client import ClientSettings
     from echocast.service.sources.source import RadarSource
     from echocast.service.sources.trial import Trial
 
@@ -64,35 +66,43 @@ def try_one(
     as_json: Json = False,
 ) -> None:
     """Fetch the newest image of a source and read it: what was there, and how long it took."""
+    from echocast import __version__
     from echocast.model.cli.reading_options import reading_words
     from echocast.model.formats.reading import Reading
+    from echocast.service.fetching.client import ClientSettings
     from echocast.service.sources.library import source_named
 
     source = source_named(name, _all_sources())
     source.check_key(os.environ)
     words = source.read.words() | reading_words(at, radius_km, bbox, reduce, None)
-    with TemporaryDirectory(prefix="echocast-") as folder:
-        report = _tried(source, Reading.of_words(**words, of_stream=True), Path(folder), png)
+    settings = ClientSettings(user_agent=f"Echocast/{__version__}")
+    report = fetched_and_read(source, Reading.of_words(**words, of_stream=True), settings, png)
     typer.echo(json.dumps(report) if as_json else "\n".join(_lines(source, report)))
     if png is not None:
         typer.echo(f"Drew the image into {png}.", err=True)
 
 
-def _tried(source: RadarSource, reading: Reading, folder: Path, png: Path | None) -> dict[str, Any]:
-    from datetime import UTC, datetime
+def fetched_and_read(
+    source: RadarSource, reading: Reading, settings: ClientSettings, png: Path | None
+) -> dict[str, Any]:
+    """What the newest image of a source holds, as plain JSON values; it is drawn into ``png``.
 
-    from echocast import __version__
+    Raises:
+        SourceError: There is none, or the agency's answers are not what the source says.
+        FetchError: It cannot be fetched.
+        InputError: It cannot be read.
+    """
     from echocast.model.formats.readers import read_frames
-    from echocast.service.fetching.client import AgencyClient, ClientSettings
+    from echocast.service.fetching.client import AgencyClient
     from echocast.service.fetching.turns import HostTurns
     from echocast.service.sources.trial import try_source
 
-    settings = ClientSettings(user_agent=f"Echocast/{__version__}")
-    with AgencyClient(source, settings, HostTurns()) as client:
-        trial = try_source(source, client, folder, datetime.now(UTC))
-    started = time.monotonic()
-    frames = read_frames([trial.path], reading)
-    report = _report(source, trial, frames, reading, time.monotonic() - started)
+    with TemporaryDirectory(prefix="echocast-") as folder:
+        with AgencyClient(source, settings, HostTurns()) as client:
+            trial = try_source(source, client, Path(folder), datetime.now(UTC))
+        started = time.monotonic()
+        frames = read_frames([trial.path], reading)
+        report = _report(source, trial, frames, reading, time.monotonic() - started)
     if png is not None:
         from echocast.model.plotting.frame_picture import frame_png
 

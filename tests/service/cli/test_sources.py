@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from echocast.model.formats.reading import Reading
 from echocast.service.cli.main import app
+from echocast.service.cli.sources import fetched_and_read
+from echocast.service.fetching.client import ClientSettings
+from echocast.service.sources.errors import ImageMissing
+from tests.service.fetching.played_agency import Asked, Reply, played_agency
+from tests.service.fetching.played_source import played_source
 from tests.service.sources.played_source import CLOCK
+from tests.service.streams.stream_feed import frame_bytes, frames
 
 
 def run(*words: str) -> str:
@@ -45,3 +53,46 @@ def test_a_place_that_is_none_is_refused() -> None:
     done = CliRunner().invoke(app, ["sources", "--at", "Rome"])
     assert done.exit_code == 2
     assert "latitude,longitude" in done.output
+
+
+LOCAL = ClientSettings(allow_private=True)
+ENDS = ("", ".md5")
+REGION = Reading.of_words(at="50,8", radius_km=10.0)
+
+
+def html(url: str) -> dict[str, str]:
+    return {"kind": "html", "url": f"{url}/list/", "name": "radar_%Y%m%d%H%M.nc"}
+
+
+def test_an_image_of_a_listed_source_is_fetched_read_and_drawn(tmp_path: Path) -> None:
+    """The list has one image more than the agency: it goes back to the one that is there."""
+    now = datetime.now(UTC)
+    times = [now - timedelta(minutes=minutes) for minutes in range(60)]
+    links = [f"<a href=radar_{time:%Y%m%d%H%M}.nc{end}>x</a>" for time in times for end in ENDS]
+    page = "".join(links).encode()
+    there: list[str] = []
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/list/":
+            return Reply(page)
+        there.append(asked.path)
+        return Reply(frame_bytes(0)) if len(there) > 1 else Reply(status=404)
+
+    with played_agency(answer) as agency:
+        source = played_source(agency.url, fetch=html(agency.url))
+        report = fetched_and_read(source, REGION, LOCAL, tmp_path / "image.png")
+    assert len(there) == 2 and there[0] > there[1]  # noqa: PT018
+    assert report["image"]["url"].endswith(there[1])
+    assert report["image"]["bytes"] == len(frame_bytes(0))
+    assert report["image"]["seconds"].keys() == {"list", "fetch", "read"}
+    assert report["read"]["times"]["first"] == frames().times[0].isoformat()
+    assert report["read"]["grid"]["rows"] < 32  # of the region
+    assert report["licence"]["attribution"] == "Played"
+    assert (tmp_path / "image.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_agency_without_images_is_said_to_have_none() -> None:
+    with played_agency(lambda _: Reply(status=404)) as agency:
+        source = played_source(agency.url)
+        with pytest.raises(ImageMissing, match="played has no image of"):
+            fetched_and_read(source, REGION, LOCAL, None)
