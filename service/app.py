@@ -21,6 +21,7 @@ from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.dependencies import Resources
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.http import problems
 from echocast.service.http.json_body import describe
 from echocast.service.http.openapi_problems import ANYWHERE, refusals
@@ -107,7 +108,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     problems.install(app, settings.retry_after_seconds)
     for router in ROUTERS:
         app.include_router(router)
-    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange)
+    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange, SourceState)
     add_middleware(app, settings, metrics, tracing, open_to_all=not keys)
     return app
 
@@ -174,6 +175,7 @@ async def running(
         of_streams.sums,
         of_streams.floors,
         nowcasts.catalogue.registry.reader,
+        of_streams.sources,
         by_lead=settings.metrics_by_lead,
     )
     app.state.resources = Resources(

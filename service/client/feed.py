@@ -32,10 +32,12 @@ class Declared(NamedTuple):
     Args:
         units: Of its frames: ``dBZ`` or ``mm/h``.
         stated: What is stated of its files, in the words of :meth:`.Reading.of_words`.
+        view: Its whole state, as the service shows it.
     """
 
     units: str = "dBZ"
     stated: Mapping[str, Any] = MappingProxyType({})
+    view: Mapping[str, Any] = MappingProxyType({})
 
     def reading(self) -> Reading:
         """How its files are read here; the service cuts their region out itself."""
@@ -61,13 +63,19 @@ class Feeder:
     say: Callable[[str], object] = lambda _: None
 
     def declare(
-        self, step_minutes: float | None, reading: Mapping[str, Any] | None = None
+        self,
+        step_minutes: float | None,
+        reading: Mapping[str, Any] | None = None,
+        units: str = "dBZ",
+        source: Mapping[str, Any] | None = None,
     ) -> Declared:
         """Declare the stream unless it is declared; without a step it has to be.
 
         Args:
             step_minutes: Between its frames.
             reading: How its frames are read, in the words of :meth:`.Reading.of_words`.
+            units: Of its frames: ``dBZ`` or ``mm/h``.
+            source: Whose images they are: title, licence, licence_url and attribution.
 
         Raises:
             FrameRefused: The service does not take the declaration, or knows no such stream.
@@ -75,12 +83,23 @@ class Feeder:
         """
         answer = self._patiently("GET", f"/streams/{self.stream}")
         if answer.status_code == 404 and step_minutes is not None:
-            body = {"step_minutes": step_minutes, "reading": dict(reading or {})}
+            body = {"step_minutes": step_minutes, "units": units, "reading": dict(reading or {})}
+            body |= {"source": dict(source)} if source else {}
             answer = self._patiently("PUT", f"/streams/{self.stream}", json=body)
         stream = _checked(answer)
         words = stream.get("reading", {})
         stated = {n: words[n] for n in (*STATED, "variable") if words.get(n) is not None}
-        return Declared(str(stream["units"]), stated)
+        return Declared(str(stream["units"]), stated, stream)
+
+    def report_source(self, state: Mapping[str, Any]) -> None:
+        """Report how the source of the stream does; the service shows it.
+
+        Raises:
+            FrameRefused: There is no such stream, or the key may not.
+            ServiceAway: The service does not answer.
+        """
+        path = f"/streams/{self.stream}/fetching"
+        _checked(self._patiently("PUT", path, json=dict(state)))
 
     def pause(self, *, paused: bool) -> None:
         """Pause the stream or resume it.
@@ -108,7 +127,7 @@ class Feeder:
             FrameRefused: The service does not take it.
             ServiceAway: It does not answer.
         """
-        return self._put(frames.times[0], netcdf_bytes(frames), replace=replace)
+        return self.send_content(frames.times[0], netcdf_bytes(frames), replace=replace)
 
     def send_file(self, path: Path, stream: Declared) -> list[dict[str, Any]]:
         """Send a radar file: one of one time byte for byte, others frame by frame.
@@ -129,12 +148,24 @@ class Feeder:
 
         header = read_header(path, stream.reading())
         if len(header.times) == 1 and header.units == stream.units:
-            return [self._put(header.times[0], path.read_bytes(), name=path.name)]
+            return [self.send_content(header.times[0], path.read_bytes(), name=path.name)]
         return [self.send(frame) for frame in one_by_one(frames_of([path], stream.reading()))]
 
-    def _put(
+    def send_content(
         self, time: datetime, content: bytes, *, name: str = "frame.nc", replace: bool = False
     ) -> dict[str, Any]:
+        """Send a file of one frame as it is; the service's answer. Nothing is read here.
+
+        Args:
+            time: Valid time of the frame.
+            content: Of the file.
+            name: Of the file; of some formats it says the time.
+            replace: Whether another frame of that time is replaced.
+
+        Raises:
+            FrameRefused: The service does not take it.
+            ServiceAway: It does not answer.
+        """
         path = f"/streams/{self.stream}/frames/{time.isoformat()}"
         answer = self._patiently(
             "PUT",

@@ -23,8 +23,10 @@ from echocast.model.errors import ModelError
 from echocast.model.registry.registry import RegistryReader
 from echocast.model.verification.counts import CLASS_MIDDLES
 from echocast.service.metrics.drift import DriftCollector
+from echocast.service.metrics.sources import SourceCollector
 from echocast.service.metrics.streams import families
 from echocast.service.streams.sample_floors import SampleFloors
+from echocast.service.streams.source_states import SourceStates
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.stores import StreamStores
@@ -57,6 +59,7 @@ class StreamExposition:
         sums: The engine's sums.
         floors: Below which dashboards show no score.
         registry: Knows how many lead times the champion forecasts.
+        sources: What fetchers reported.
         by_lead: Whether each lead time has series of its own; else all together have.
     """
 
@@ -66,6 +69,7 @@ class StreamExposition:
         sums: CountSums,
         floors: SampleFloors,
         registry: RegistryReader,
+        sources: SourceStates,
         *,
         by_lead: bool = False,
     ) -> None:
@@ -79,6 +83,7 @@ class StreamExposition:
         self._fresh.register(Clocks(stores))
         self._fresh.register(Constants(floors))
         self._fresh.register(DriftCollector(stores.streams, sums.engine))
+        self._fresh.register(SourceCollector(stores.streams, sources))
 
     def __call__(self) -> bytes:
         """The text.

@@ -22,6 +22,7 @@ from echocast.service.dependencies import (
     restore_plus,
     sent,
 )
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.http.json_body import described
 from echocast.service.http.negotiation import Accept, KnownEtag, RequestedFormat, forecast_answers
 from echocast.service.http.openapi_examples import FRAME_BODY
@@ -49,6 +50,7 @@ async def get_streams(resources: AppResources) -> Streams:
 
 
 Declaration = Annotated[StreamDeclaration, Depends(sent(StreamDeclaration))]
+Source = Annotated[SourceState, Depends(sent(SourceState))]
 Change = Annotated[StreamChange, Depends(sent(StreamChange))]
 AppStreams = Annotated[Streams, Depends(get_streams)]
 Time = Annotated[
@@ -103,6 +105,20 @@ async def change_stream(
     view = await streams.change(name, body)
     await audit.note("change-stream", stream=name, paused=body.paused)
     return view
+
+
+@router.put(
+    "/streams/{name}/fetching",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(401, 403, 404, 415),
+    openapi_extra=described(SourceState),
+)
+async def report_source(name: str, streams: AppStreams, _: Submitter, body: Source) -> None:
+    """Report how the source of a stream's frames does: `echocast fetch` does it after each look.
+    The state of the stream and the metrics show it.
+    """
+    await streams.note_source(name, body)
 
 
 @router.delete(

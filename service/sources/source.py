@@ -179,6 +179,8 @@ class RadarSource(_Table):
     """How long after its valid time an image is usually there, in minutes."""
     retention_hours: float = Field(gt=0)
     """How long images stay there, in hours."""
+    stream_units: Literal["dBZ", "mm/h"] = "dBZ"
+    """What streams of it are declared in: reflectivity, or rain rates and amounts."""
     tried: Literal["never"] | date
     """When it was last tried against the agency itself."""
     hosts: tuple[Host, ...] = Field(min_length=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.formats.reading_words import MEANINGS
 from echocast.model.frames import Grid
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.http.schemas import Answer, Scores
 from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.disk_use import DiskUse
@@ -204,6 +205,18 @@ class DiskView(Answer):
         )
 
 
+class FetchingView(SourceState):
+    """The source of a stream's frames, as ``echocast fetch`` last reported it."""
+
+    sentence: str
+    """Its state, for people."""
+
+    @classmethod
+    def of(cls, state: SourceState) -> Self:  # type: ignore[override]
+        """The view of a state now."""
+        return cls(**state.model_dump(), sentence=state.in_words(datetime.now(UTC)))
+
+
 class StreamView(Answer):
     """The state of a stream."""
 
@@ -236,6 +249,8 @@ class StreamView(Answer):
     again with ``replace=true`` they are believed."""
     disk: DiskView | None = None
     """Not in lists."""
+    fetching: FetchingView | None = None
+    """How the fetcher of its frames does; null: they are sent otherwise, or the engine is away."""
 
     @classmethod
     def of(
@@ -246,6 +261,7 @@ class StreamView(Answer):
         latest: datetime | None,
         set_aside: Sequence[SetAside],
         disk: DiskView | None,
+        fetching: FetchingView | None,
     ) -> Self:
         """The view of a stream."""
         shown = stream.__dict__.keys() - {"grid", "generation", "storage", "reading", "source"}
@@ -258,6 +274,7 @@ class StreamView(Answer):
             set_aside=[one.time for one in set_aside if not one.kind],
             implausible=[ImplausibleFrame(**asdict(one)) for one in set_aside if one.kind],
             disk=disk,
+            fetching=fetching,
             storage=StorageBody(**stream.storage.to_json()),
             reading=ReadingBody(**stream.reading),
             source=SourceBody(**asdict(stream.source)) if stream.source else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -13,12 +13,14 @@ from echocast.model.verification.counts import METHODS
 from echocast.service.auth.account import current_account
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.schemas import (
     DiskView,
+    FetchingView,
     NowcastList,
     NowcastView,
     PointForecast,
@@ -30,6 +32,7 @@ from echocast.service.streams.schemas import (
     StreamView,
 )
 from echocast.service.streams.scores import last_day, verification
+from echocast.service.streams.source_states import SourceStates
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher
@@ -63,6 +66,7 @@ class Streams:
         engine: The connection they use.
         floors: Sizes below which a sample is small.
         removal: Deletes them, and declares others after that.
+        sources: What fetchers reported.
         default_gb: GB that a stream may take which declares no limit; None: a share of the disk.
     """
 
@@ -75,6 +79,7 @@ class Streams:
     engine: EngineClient
     floors: SampleFloors
     removal: StreamRemoval
+    sources: SourceStates
     default_gb: float | None
 
     @classmethod
@@ -101,6 +106,7 @@ class Streams:
             engine=engine,
             floors=floors,
             removal=StreamRemoval(stores, sums),
+            sources=SourceStates(engine),
             default_gb=settings.stream_retention_gb,
         )
 
@@ -131,6 +137,16 @@ class Streams:
         """
         await asyncio.to_thread(self.removal.delete, name)
 
+    async def note_source(self, name: str, state: SourceState) -> None:
+        """Note how the source of a stream does.
+
+        Raises:
+            UnknownStream: There is none.
+            EngineUnavailable: The engine does not answer.
+        """
+        await self.stream(name)
+        await asyncio.to_thread(self.sources.put, name, state)
+
     async def stream(self, name: str) -> Stream:
         """The stream of that name.
 
@@ -145,7 +161,7 @@ class Streams:
         Raises:
             UnknownStream: There is none.
         """
-        return await asyncio.to_thread(self._view, name, with_disk=True)
+        return await asyncio.to_thread(self._whole_view, name)
 
     async def everything(self) -> StreamList:
         """All streams that the caller's key may use."""
@@ -153,11 +169,18 @@ class Streams:
 
         def views() -> list[StreamView]:
             names = self.stores.streams.names()
-            return [self._view(name) for name in names if key is None or key.may_use(name)]
+            names = [name for name in names if key is None or key.may_use(name)]
+            sources = self.sources.of(names)
+            return [self._view(name, sources) for name in names]
 
         return StreamList(streams=await asyncio.to_thread(views))
 
-    def _view(self, name: str, *, with_disk: bool = False) -> StreamView:
+    def _whole_view(self, name: str) -> StreamView:
+        return self._view(name, self.sources.of([name]), with_disk=True)
+
+    def _view(
+        self, name: str, sources: Mapping[str, SourceState], *, with_disk: bool = False
+    ) -> StreamView:
         stream = self.stores.streams.stream(name)
         origin = self.stores.streams.origin(name)
         latest = self.stores.forecasts.latest(name)
@@ -168,6 +191,7 @@ class Streams:
             latest.forecast_reference_time if latest else None,
             self.stores.frames.aside.newest(name),
             DiskView.of(DiskUse.of(self.stores, stream, self.default_gb)) if with_disk else None,
+            FetchingView.of(sources[name]) if name in sources else None,
         )
 
     async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:

@@ -17,7 +17,10 @@ UNUSED = {
     "echocast_stream_paired_skill": "of a fixed day, for scripts; panels compute any window",
     "echocast_stream_frequency_bias": "of a fixed day, for scripts; panels compute any window",
 }
-UNUSED_PREFIXES = {"echocast_gateway_process_": "the gateway's own CPU, memory and files"}
+UNUSED_PREFIXES = {
+    "echocast_gateway_process_": "the gateway's own CPU, memory and files",
+    "echocast_source_": "of `echocast fetch`; a replay has no agency, so no panel would show any",
+}
 
 
 def dashboards() -> dict[str, dict[str, Any]]:

@@ -24,6 +24,7 @@ REQUIRED = {
     "QueueOld",
     "JobsFail",
     "StreamStale",
+    "SourceStale",
     "FrameSetAside",
     "SkillDrift",
     "BiasShift",

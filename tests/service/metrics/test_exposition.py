@@ -17,6 +17,7 @@ from echocast.model.registry.registry import RegistryReader
 from echocast.model.sequence.rain_changes import KINDS
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors
+from echocast.service.streams.source_states import SourceStates
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from tests.service.real_processes import engine, place
@@ -38,7 +39,14 @@ def exposition_of(
     bench: Bench, floors: SampleFloors | None = None, *, by_lead: bool = False
 ) -> StreamExposition:
     some = floors or SampleFloors()
-    return StreamExposition(bench.stores, bench.sums, some, RegistryReader(), by_lead=by_lead)
+    return StreamExposition(
+        bench.stores,
+        bench.sums,
+        some,
+        RegistryReader(),
+        SourceStates(bench.sums.engine),
+        by_lead=by_lead,
+    )
 
 
 def lines_of(exposition: StreamExposition) -> list[str]:
@@ -100,7 +108,7 @@ def test_it_is_made_once_before_anybody_asks(
             return b""
 
     async def lifespan() -> None:
-        exposition = Exposition(Mock(), Mock(), SampleFloors(), Mock())
+        exposition = Exposition(Mock(), Mock(), SampleFloors(), Mock(), Mock())
         async with exposition.prepared():
             assert await asyncio.to_thread(made.wait, 10)
 
