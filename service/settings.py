@@ -145,6 +145,36 @@ class ServiceSettings(WorkerSettings):
     sources_dir: Path | None = None
     """Folder with files of own sources, beside those that are shipped; unset: none."""
 
+    fetch_sources: str = ""
+    """Names of the sources whose images `echocast fetch` fetches, separated by ``,``; each becomes
+    a stream of its name."""
+
+    fetch_stream: str = ""
+    """Name of the stream, where there is one source; empty: the name of the source."""
+
+    fetch_at: str | None = None
+    """Latitude,longitude in degrees, around which images are cut out; unset: the whole images."""
+
+    fetch_radius_km: float = Field(default=200.0, gt=0, le=2000)
+    """How far forecasts reach around that place, in km; images are cut out as much further as rain
+    moves at 60 km/h until the last lead time."""
+
+    fetch_url: str = ""
+    """Base URL of the service that frames are sent to; empty: this machine's."""
+
+    fetch_key_file: Path | None = None
+    """File with the API key that is sent to the service; unset: the one in ``ECHOCAST_KEY``."""
+
+    fetch_contact: str = Field(default="", max_length=200, pattern=r"^[\x21-\x7e]*$")
+    """Where agencies find who asks: an address of a page or of mail; a part of ``User-Agent``."""
+
+    fetch_image_limit_bytes: int = Field(default=256 * MIB, ge=1)
+    """Largest image that is fetched, in bytes."""
+
+    fetch_allow_private: bool = False
+    """DANGEROUS: whether sources may be hosts of this machine or its network, and loopback ones
+    without TLS. For tests, and for a mirror of your own that you trust."""
+
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 

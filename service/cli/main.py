@@ -34,6 +34,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
 Workers = Annotated[int | None, typer.Option(help="Processes that share the CPUs (default 1).")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", help="Whose images are fetched; may be repeated (echocast sources)."),
+]
+FetchAt = Annotated[
+    str | None, typer.Option("--at", metavar="LAT,LON", help="Only around this place.")
+]
+FetchRadius = Annotated[
+    float | None, typer.Option("--radius-km", help="How far around it (default 200).")
+]
 Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
 
 
@@ -44,13 +54,46 @@ def up(
     data: Data = None,
     workers: Workers = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Run trainer and beat too.")] = False,
+    source: Sources = None,
+    at: FetchAt = None,
+    radius_km: FetchRadius = None,
 ) -> None:
-    """Run gateway, worker and embedded engine until Ctrl-C."""
+    """Run gateway, worker and embedded engine until Ctrl-C; with --source, also what fetches."""
     from echocast.service.processes.up import run_service
 
+    fetching = _fetching(source, at, radius_km)
     with _log_of("up") as say:
-        settings = _settings(host=host, port=port, data_dir=data, workers=workers)
+        settings = _settings(host=host, port=port, data_dir=data, workers=workers, **fetching)
         run_service(settings, say, retrains=retrain)
+
+
+@app.command()
+def fetch(
+    source: Sources = None,
+    at: FetchAt = None,
+    radius_km: FetchRadius = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Stream of the frames (default: the source's name).")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the service (default: this machine).")
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the API key to send (default: the one in ECHOCAST_KEY)."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Fetch the images of agencies into streams of a running service, until Ctrl-C."""
+    given = _fetching(source, at, radius_km)
+    given |= {"fetch_stream": stream, "fetch_url": url, "fetch_key_file": key_file}
+    _become("echocast.service.processes.fetcher", data, **given)
+
+
+def _fetching(source: list[str] | None, at: str | None, radius_km: float | None) -> dict[str, Any]:
+    """Options of fetching as settings."""
+    names = ",".join(source) if source else None
+    return {"fetch_sources": names, "fetch_at": at, "fetch_radius_km": radius_km}
 
 
 @app.command()
@@ -77,13 +120,11 @@ def beat(data: Data = None) -> None:
     _become("echocast.workers.retraining.beat", data)
 
 
-def _become(
-    module: str, data: Path | None, host: str | None = None, port: int | None = None
-) -> None:
+def _become(module: str, data: Path | None, **given: Any) -> None:
     """Go on as ``python -m module``, whose settings are those of the environment."""
-    for name, value in (("DATA_DIR", data), ("HOST", host), ("PORT", port)):
+    for name, value in {"data_dir": data, **given}.items():
         if value is not None:
-            os.environ[f"ECHOCAST_{name}"] = str(value)
+            os.environ[f"ECHOCAST_{name.upper()}"] = str(value)
     with _log_of(module.rpartition(".")[2]):
         run_model([], module)
 

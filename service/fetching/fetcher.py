@@ -57,10 +57,12 @@ class Order:
     Args:
         source: From where.
         reading: How its images are read, in the words of :meth:`.Reading.of_words`.
+        stream: Name of the stream that its images become frames of.
     """
 
     source: RadarSource
     reading: Mapping[str, Any]
+    stream: str
 
 
 class Fetcher:
@@ -129,11 +131,11 @@ class Fetcher:
             return
         source, reading = self._order.source, dict(self._order.reading)
         view = self._feeder.declare(
-            source.step_minutes, reading, source.stream_units, _terms(source)
+            source.step_minutes, reading, source.stream_units, source.terms()
         ).view
         if (other := given_words(**view["reading"])) != reading:
             raise StreamElsewhere(
-                f"The stream {self._feeder.stream!r} is declared with {_words(other)}, and images"
+                f"The stream {self._order.stream!r} is declared with {_words(other)}, and images"
                 f" of {source.name} should go to one with {_words(reading)}; name another by"
                 " --stream, or delete it."
             )
@@ -213,16 +215,6 @@ class Fetcher:
         if self._declared:
             with suppress(FeedError):
                 self._feeder.report_source(self._state.model_dump(mode="json"))
-
-
-def _terms(source: RadarSource) -> dict[str, str]:
-    """Whose images they are, as a stream declares it."""
-    return {
-        "title": source.title,
-        "licence": source.licence.name,
-        "licence_url": source.licence.url,
-        "attribution": source.licence.attribution,
-    }
 
 
 def _words(reading: Mapping[str, Any]) -> str:

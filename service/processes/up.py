@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from functools import partial
 from echocast.model.retraining.config import config_of
 from echocast.service.auth.key_ring import load_keys
 from echocast.service.errors import StartRefused
+from echocast.service.fetching.orders import fetch_variables, orders
 from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
@@ -27,6 +29,7 @@ TEND_EVERY_SECONDS = 0.2
 ENGINE = ("engine", "echocast.service.processes.engine")
 GATEWAY = ("gateway", "echocast.service.processes.gateway")
 TRAINER = ("trainer", "echocast.workers.retraining.trainer")
+FETCHER = ("fetcher", "echocast.service.processes.fetcher")
 BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
 LAST_PORT = 65535
@@ -44,10 +47,11 @@ def run_service(
 
     Raises:
         StartRefused: The address or a port for metrics is taken, keys are missing, there are too
-            many workers, or a role refused to start.
+            many workers, a role refused to start, or what should be fetched makes no sense.
         InputError: The settings of the retraining are invalid.
     """
     load_keys(settings)
+    fetching = fetch_roles(settings)
     check_worker_count(settings.workers)
     if retrains:
         config_of(settings.retrain_config)
@@ -60,8 +64,23 @@ def run_service(
     gateway_memory = {MEMORY: str(settings.usable_memory_bytes // 2)}  # its children's too
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY, gateway_memory)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
+    roles += fetching
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
+
+
+def fetch_roles(settings: ServiceSettings) -> list[Role]:
+    """The process that fetches, where sources are named.
+
+    Raises:
+        StartRefused: What should be fetched makes no sense.
+        SourceError: A source is unknown or damaged, or its key is missing.
+        ContractViolation: The place is none.
+    """
+    if not settings.fetch_sources:
+        return []
+    orders(settings, os.environ)
+    return [Role(*FETCHER, fetch_variables(settings))]
 
 
 def disk_lines(settings: ServiceSettings) -> list[str]:

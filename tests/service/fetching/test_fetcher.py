@@ -70,7 +70,12 @@ class Scene:
             feeder = Feeder(self.service.gate.client, self.stream, patience_seconds=5)
             backlog = Backlog(source, ledger)
             yield Fetcher(
-                Order(source, {}), client, feeder, backlog, self.folder / "scratch", clock
+                Order(source, {}, self.stream),
+                client,
+                feeder,
+                backlog,
+                self.folder / "scratch",
+                clock,
             )
 
     def state(self) -> dict[str, Any]:
