@@ -66,17 +66,17 @@ def try_one(
     as_json: Json = False,
 ) -> None:
     """Fetch the newest image of a source and read it: what was there, and how long it took."""
-    from echocast import __version__
     from echocast.model.cli.reading_options import reading_words
     from echocast.model.formats.reading import Reading
-    from echocast.service.fetching.client import ClientSettings
+    from echocast.service.processes.fetcher import client_settings
+    from echocast.service.settings import ServiceSettings
     from echocast.service.sources.library import source_named
 
     source = source_named(name, _all_sources())
     source.check_key(os.environ)
     words = source.read.words() | reading_words(at, radius_km, bbox, reduce, None)
-    settings = ClientSettings(user_agent=f"Echocast/{__version__}")
-    report = fetched_and_read(source, Reading.of_words(**words, of_stream=True), settings, png)
+    reading = Reading.of_words(**words, of_stream=True)
+    report = fetched_and_read(source, reading, client_settings(ServiceSettings()), png)
     typer.echo(json.dumps(report) if as_json else "\n".join(_lines(source, report)))
     if png is not None:
         typer.echo(f"Drew the image into {png}.", err=True)

@@ -96,3 +96,21 @@ def test_an_agency_without_images_is_said_to_have_none() -> None:
         source = played_source(agency.url)
         with pytest.raises(ImageMissing, match="played has no image of"):
             fetched_and_read(source, REGION, LOCAL, None)
+
+
+def test_the_command_asks_as_the_fetcher_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECHOCAST_SOURCES_DIR", str(tmp_path))
+    monkeypatch.setenv("ECHOCAST_FETCH_ALLOW_PRIVATE", "true")
+    monkeypatch.setenv("ECHOCAST_FETCH_CONTACT", "ops@town.example")
+    with played_agency(lambda _: Reply(frame_bytes(0))) as agency:
+        played = CLOCK.replace("https://a.example", agency.url).replace("a.example", "127.0.0.1")
+        (tmp_path / "mine.toml").write_text(played)
+        lines = run("source", "test", "mine").splitlines()
+    assert lines[0] == "Played agency"
+    assert "CC-BY-4.0. Radar data: a played agency." in lines[1]
+    assert any(line.startswith("  fetched: http://127.0.0.1") for line in lines)
+    assert any(line.startswith("  grid: 32 x 32 pixels") for line in lines)
+    assert not any("nowcast:" in line for line in lines)
+    assert agency.asked[0].headers["User-Agent"].endswith("(+ops@town.example)")
