@@ -38,6 +38,15 @@ engine_wait_seconds 30.0
 event_floor_blocks 10
 event_floor_pixels 1000
 event_floor_storms 60
+fetch_allow_private False
+fetch_at None
+fetch_contact
+fetch_image_limit_bytes 268435456
+fetch_key_file None
+fetch_radius_km 200.0
+fetch_sources
+fetch_stream
+fetch_url
 free_space_floor_bytes 536870912
 head_limit_bytes 65536
 head_timeout_seconds 10.0
