@@ -65,7 +65,7 @@ def memory_warning(order: Order) -> str:
     if "at" in order.reading or gb < WHOLE_GB:
         return ""
     return (
-        f"The whole image of {order.source.name} is forecast: at pixels of 1 km that takes about"
+        f"The whole image of {order.source.name} is forecast: at pixels of 1 km that takes up to"
         f" {gb:.0f} GB of a worker's memory. --at LAT,LON cuts a region out."
     )
 

@@ -46,7 +46,7 @@ FILE = load()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 VOLUMES = FILE["volumes"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("echocast-")]
-SERVERS = [name for name in OURS if name != "watch"]  # which is a client
+SERVERS = [name for name in OURS if name not in ("watch", "fetch")]  # clients
 
 
 @pytest.mark.parametrize("path", [COMPOSE, SEVERAL_HOSTS], ids=lambda path: path.name)
@@ -199,6 +199,7 @@ def test_a_gpu_and_a_store_come_only_by_profile() -> None:
         "caddy": ["tls"],
         "alertmanager": ["alerts"],
         "watch": ["watch"],
+        "fetch": ["fetch"],
     }
     devices = {"worker-gpu": "ECHOCAST_DEVICE", "trainer-gpu": "ECHOCAST_TRAINER_DEVICE"}
     for name, setting in devices.items():
