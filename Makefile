@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus demo test check up clean dist sbom audit
+.PHONY: install prometheus chromium demo test check up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -42,10 +42,14 @@ up: install
 # Tests of dashboards and alerts need them. As root on Debian they are installed; elsewhere those
 # tests are skipped, and the last line of the run says so.
 prometheus:
-	@{ command -v prometheus && command -v amtool; } > /dev/null || .ci/install-prometheus
+	@{ command -v prometheus && command -v amtool; } > /dev/null || .ci/install-debian "dashboards and alerts" prometheus prometheus-alertmanager
+
+# Tests of the page need it, in the same way.
+chromium:
+	@command -v chromium > /dev/null || .ci/install-debian "the page" chromium fonts-dejavu-core
 
 # Bytecode is kept, whatever the environment says: hundreds of processes import the same.
-test: install prometheus
+test: install prometheus chromium
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install

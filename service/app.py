@@ -46,6 +46,7 @@ from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.start_times import StartTimes
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
+from echocast.service.page import routes as page
 from echocast.service.routes import (
     forecast,
     maps,
@@ -78,6 +79,7 @@ ROUTERS = (
     maps.router,
     models.router,
     system.router,
+    page.router,
 )
 
 

@@ -178,6 +178,13 @@ class ServiceSettings(WorkerSettings):
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 
+    base_map_url: str = ""
+    """Address of map tiles under the rain of the page, with ``{z}``, ``{x}`` and ``{y}``; browsers
+    then ask that host for them. Empty: coasts and borders alone, and no other host is asked."""
+
+    base_map_attribution: str = ""
+    """Whom the page thanks for the tiles, as plain text."""
+
     @property
     def decoder_bytes(self) -> int:
         """Address space of one decoding child."""

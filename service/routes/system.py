@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from echocast.service.dependencies import AppNowcasts, AppResources, Reader
@@ -13,12 +13,6 @@ from echocast.service.metrics.scrape import scrape
 from echocast.service.nowcasts.readiness import check_ready
 
 router = APIRouter(tags=["system"])
-
-
-@router.get("/", include_in_schema=False)
-async def show_the_way() -> Response:
-    """The root path redirects to the documentation."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/healthz")

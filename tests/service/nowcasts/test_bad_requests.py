@@ -90,9 +90,16 @@ def test_unknown_paths_methods_and_parameters(door: Gateway) -> None:
     assert "reference_time" in answer.json()["detail"]
 
 
-def test_the_root_leads_to_the_documentation(door: Gateway) -> None:
-    answer = door.client.get("/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+def test_the_root_is_a_page_for_browsers_and_links_for_programs(door: Gateway) -> None:
+    links = door.client.get("/").json()
+    for name in ("documentation", "openapi", "health", "streams", "models", "metrics"):
+        assert door.client.get(links[name]).status_code == 200, name
+    page = door.client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    head = door.client.head("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (head.status_code, head.content) == (200, b"")
+    is_problem(door.client.get("/?embedded=1"), 422, "unknown-parameter")
+    is_problem(door.client.get("/page/0/none.js"), 404, "not-found")
 
 
 def test_head_is_get_without_the_body(door: Gateway) -> None:

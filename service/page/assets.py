@@ -1,0 +1,79 @@
+"""The page's files under one address that changes when any of them does."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+STATIC: Final = Path(__file__).with_name("static")
+MEDIA_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".LICENSE": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One file.
+
+    Args:
+        media_type: Its media type.
+        content: Its bytes.
+    """
+
+    media_type: str
+    content: bytes
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The same by gzip; computed once."""
+        return gzip.compress(self.content, 9, mtime=0)
+
+
+@dataclass(frozen=True)
+class Assets:
+    """All files of a folder.
+
+    Args:
+        version: Hash of all names and contents: part of every file's address, so that browsers may
+            keep a file for ever, and modules import each other by plain relative paths.
+        files: Path in the folder -> file.
+    """
+
+    version: str
+    files: Mapping[str, Asset]
+
+    @property
+    def base(self) -> str:
+        """The path below which the files are served."""
+        return f"/page/{self.version}"
+
+
+@cache
+def shipped_assets() -> Assets:
+    """The files that belong to this version of the package."""
+    return assets_of(STATIC)
+
+
+def assets_of(folder: Path) -> Assets:
+    """The files of a folder that browsers may have."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
+    files = {
+        path.relative_to(folder).as_posix(): Asset(MEDIA_TYPES[path.suffix], path.read_bytes())
+        for path in paths
+    }
+    digest = hashlib.sha256()
+    for name, asset in files.items():
+        digest.update(f"{name} {len(asset.content)}\n".encode())
+        digest.update(asset.content)
+    return Assets(digest.hexdigest()[:16], MappingProxyType(files))

@@ -1,0 +1,272 @@
+// The page: what is shown, and who is told when it changes.
+
+import * as address from "./address.js";
+import { codeAt, Images } from "./frames.js";
+import { coloursOf, drawLegend, loadPalettes, NAMES } from "./palette.js";
+import { PlacePanel, reading } from "./place.js";
+import { showFacts, showQuality } from "./quality.js";
+import { RainMap } from "./rainmap.js";
+import { json, Refusal } from "./service.js";
+import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, t } from "./texts.js";
+import { Timeline } from "./timeline.js";
+
+const $ = (id) => document.getElementById(id);
+const ASK_AGAIN = 20000; // ms: the time line has an ETag, most answers are 304
+const LATE_MINUTES = 15;
+
+class Page {
+  constructor() {
+    this.state = address.read();
+    this.images = new Images((one) => this.arrived(one));
+    this.map = new RainMap($("map"), {
+      chosen: (place) => this.choose(place), hovered: (place) => this.hover(place),
+      moved: (view) => this.keep({ view }),
+    });
+    this.timeline = new Timeline((frame, newest) => this.frameChanged(frame, newest));
+    this.place = new PlacePanel((place) => this.choose(place));
+    this.controls();
+  }
+
+  async start() {
+    if (new URLSearchParams(location.search).has("embed")) document.body.classList.add("embed");
+    this.theme(this.state.theme);
+    await Promise.all([loadTexts(this.state.language), loadPalettes()]);
+    this.words();
+    const { baseMap, baseMapAttribution } = document.body.dataset;
+    if (baseMap) this.map.baseMap(baseMap, baseMapAttribution);
+    await this.refresh();
+    this.map.drawLand(t("attribution_land"));
+    setInterval(() => this.refresh(), ASK_AGAIN);
+  }
+
+  // Ask what there is, and show it; where the service does not answer, say so and try again.
+  async refresh() {
+    try {
+      await this.streams();
+      await this.line();
+    } catch (error) {
+      if (!(error instanceof TypeError) && !(error instanceof Refusal)) throw error;
+      this.status(error instanceof Refusal ? error.message : t("no_answer"), true);
+    }
+  }
+
+  async streams() {
+    const { streams } = await json("/streams");
+    const names = streams.map((one) => one.name);
+    $("stream-field").hidden = names.length < 2;
+    if ([...$("stream").options].map((one) => one.value).join() !== names.join()) {
+      $("stream").replaceChildren(...names.map((name) => new Option(name, name)));
+    }
+    this.name = names.includes(this.state.stream) ? this.state.stream : names[0];
+    $("stream").value = this.name ?? "";
+    if (!this.name) this.empty(t("no_streams"));
+  }
+
+  async line() {
+    if (!this.name) return;
+    const name = this.name;
+    try {
+      const map = await json(`/streams/${encodeURIComponent(name)}/map`);
+      if (name === this.name) this.fill(name, map);
+    } catch (error) {
+      if (error.kind !== "no-place") throw error;
+      this.empty(t("no_map", { name }));
+    }
+  }
+
+  fill(name, map) {
+    if (!map.bounds || !map.frames.length) return this.empty(t("no_images", { name }));
+    const other = this.scene?.name !== name;
+    const changed = other || JSON.stringify(map) !== this.text;
+    this.text = JSON.stringify(map);
+    for (const frame of map.frames) frame.at = Date.parse(frame.time);
+    const newest = map.frames.findLast((frame) => frame.observed);
+    const stale = !newest || Date.now() - newest.at > 60000 * Math.max(LATE_MINUTES, 2.5 * map.step_minutes);
+    const turned = this.scene && this.scene.stale !== stale;
+    this.scene = { name, map, stale, newest, images: this.images };
+    this.age();
+    $("empty").hidden = true;
+    if (!changed && !turned) return undefined;
+    if (other) this.map.fit(map.bounds, this.state.view);
+    this.layers();
+    this.timeline.fill(map.frames, other && this.state.time);
+    this.load();
+    showFacts(this.scene);
+    showQuality(this.scene);
+    if (other && this.state.place) this.map.mark(this.state.place);
+    return this.place.show(this.state.place, this.scene);
+  }
+
+  // Near the moment that is shown first; what is shown of forecasts, and all observed rain.
+  load() {
+    const { frames } = this.scene.map;
+    const near = frames.map((frame, at) => [Math.abs(at - this.timeline.index), this.image(frame)]);
+    const chosen = near.sort(([a], [b]) => a - b).map(([, one]) => one).filter(Boolean);
+    const listed = new Set(frames.flatMap((frame) => Object.values(frame.images)));
+    this.images.load([...new Set(chosen)], listed);
+    this.timeline.loaded((frame) => this.images.get(this.image(frame)));
+  }
+
+  // The address of a frame's image: observed times have rain alone.
+  image(frame) {
+    return frame.images[this.layer(frame).name];
+  }
+
+  layer(frame) {
+    const { layers } = this.scene.map;
+    const chosen = layers.find((one) => one.name === $("layer").value);
+    return chosen && frame?.images[chosen.name] ? chosen : layers.find((one) => one.name === "rain");
+  }
+
+  arrived(one) {
+    if (!this.scene) return;
+    this.timeline.loaded((frame) => this.images.get(this.image(frame)));
+    if (this.image(this.timeline.frame) === one) this.draw();
+    const observed = this.scene.map.frames.filter((frame) => frame.observed);
+    if (observed.every((frame) => this.images.get(frame.images.rain))) this.placeOnce();
+  }
+
+  placeOnce() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.place.show(this.state.place, this.scene), 50);
+  }
+
+  frameChanged(frame, newest) {
+    this.keep({ time: newest || this.timeline.playing ? undefined : frame.time });
+    this.draw();
+  }
+
+  draw() {
+    const { frame } = this.timeline;
+    const layer = this.layer(frame);
+    const palette = $("palette").value;
+    this.map.rain.show(this.images.get(this.image(frame)), this.scene.map.bounds, coloursOf(palette, layer.unit));
+    const legend = `${palette} ${layer.unit} ${currentLocale()} ${document.documentElement.dataset.theme}`;
+    if (legend !== this.legend) drawLegend($("legend"), palette, layer, this.scene.map.zr);
+    this.legend = legend;
+    this.hover(this.hovered);
+  }
+
+  hover(place) {
+    this.hovered = place;
+    const frame = this.scene && this.timeline.frame;
+    const image = place && frame && this.images.get(this.image(frame));
+    $("readout").textContent = image
+      ? reading(codeAt(image, this.scene.map.bounds, place), this.layer(frame), this.scene.map.zr) : "";
+  }
+
+  choose({ lat, lng }) {
+    const place = { lat, lng: ((((lng + 180) % 360) + 360) % 360) - 180 };
+    this.keep({ place });
+    this.map.mark(place);
+    $("map").blur(); // arrows move in time again
+    if (this.scene) this.place.show(place, this.scene);
+  }
+
+  keep(changes) {
+    Object.assign(this.state, changes);
+    address.write(this.state);
+  }
+
+  // --- what surrounds the map
+
+  controls() {
+    $("stream").addEventListener("change", () => {
+      this.keep({ stream: $("stream").value, view: undefined, time: undefined });
+      this.refresh();
+    });
+    $("layer").addEventListener("change", () => {
+      this.keep({ layer: $("layer").value });
+      this.load();
+      this.draw();
+    });
+    $("palette").addEventListener("change", () => {
+      this.keep({ palette: $("palette").value });
+      if (this.scene) this.draw();
+    });
+    $("language").addEventListener("change", async () => {
+      this.keep({ language: $("language").value });
+      await loadTexts(this.state.language);
+      this.words();
+      this.again();
+    });
+    $("theme").addEventListener("click", () => this.theme(this.dark() ? "light" : "dark"));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.theme(this.state.theme));
+    addEventListener("hashchange", () => location.reload());
+    addEventListener("resize", () => this.scene && this.timeline.draw());
+    $("open-file").addEventListener("click", async () => (await import("./later/file.js")).openFile());
+    $("open-streams").addEventListener("click", async () => (await import("./later/streams.js")).openStreams(() => this.refresh()));
+  }
+
+  dark() {
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    return (this.state.theme || system) === "dark";
+  }
+
+  theme(chosen) {
+    if (chosen) this.keep({ theme: chosen });
+    document.documentElement.dataset.theme = this.dark() ? "dark" : "light";
+    $("theme").textContent = t(this.dark() ? "light" : "dark");
+    this.map.recolour();
+    if (this.scene) this.again();
+  }
+
+  // Everything once more, in other words or colours.
+  again() {
+    if (!this.scene) return;
+    this.text = "";
+    this.fill(this.name, this.scene.map);
+    this.draw();
+  }
+
+  words() {
+    const names = Object.entries(LANGUAGES).map(([name, text]) => new Option(text, name));
+    $("language").replaceChildren(...names);
+    $("language").value = preferred(this.state.language);
+    const chosen = NAMES.includes(this.state.palette) ? this.state.palette : NAMES[0];
+    $("palette").replaceChildren(...NAMES.map((name) => new Option(t(`palette_${name}`), name)));
+    $("palette").value = chosen;
+    $("theme").textContent = t(this.dark() ? "light" : "dark");
+    this.map.label();
+    this.timeline.label();
+  }
+
+  layers() {
+    const { layers } = this.scene.map;
+    const options = layers.map((one) => new Option(layerName(one), one.name));
+    $("layer").replaceChildren(...options);
+    const known = layers.some((one) => one.name === this.state.layer);
+    $("layer").value = known ? this.state.layer : "rain";
+  }
+
+  age() {
+    const { newest, stale } = this.scene;
+    if (!newest) return;
+    const words = { time: moment(new Date(newest.at)), age: ago(new Date(newest.at)) };
+    this.status(t(stale ? "stale" : "newest_image", words), stale);
+  }
+
+  status(text, bad) {
+    if ($("status").textContent !== text) $("status").textContent = text;
+    $("status").classList.toggle("bad", Boolean(bad));
+  }
+
+  empty(text) {
+    $("empty").hidden = false;
+    $("empty").textContent = text;
+    this.status("", false);
+    if (!this.map.ready) this.map.map.setView([30, 10], 2);
+    if (this.scene && this.scene.name !== this.name) {
+      this.scene = undefined;
+      this.map.rain.show(undefined, undefined, undefined);
+      $("timebar").hidden = true;
+    }
+  }
+}
+
+function layerName({ name, threshold_mm_h: threshold }) {
+  if (threshold !== undefined) return t("probability", { rate: rate(threshold) });
+  return t(name);
+}
+
+new Page().start();

@@ -1,0 +1,140 @@
+// The rain at one place: a sentence, a chart of the hours around now, the same as a table.
+
+import { coordinates } from "./address.js";
+import { codeAt, dbzOf, NOT_TRACEABLE, rateOf } from "./frames.js";
+import { pointSeries, sentence } from "./sentence.js";
+import { json } from "./service.js";
+import { clock, element, moment, number, rate, t, table } from "./texts.js";
+
+const $ = (id) => document.getElementById(id);
+const LEAST_SCALE = 2; // mm/h: drizzle must not look like a cloudburst
+
+export class PlacePanel {
+  constructor(chosen) {
+    $("place-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const place = coordinates($("place-input").value);
+      $("place-problem").textContent = place ? "" : t("coordinates_wrong");
+      if (place) chosen(place);
+    });
+    $("locate").addEventListener("click", () => locate(chosen));
+  }
+
+  // What is known of a place: by the images that are there, and the newest forecast.
+  async show(place, scene) {
+    this.last = [place, scene];
+    if (!place || !scene.map) return;
+    $("place-problem").textContent = "";
+    $("place-input").value = `${place.lat.toFixed(3)}, ${place.lng.toFixed(3)}`;
+    const point = await this.ask(place, scene);
+    if (this.last[0] !== place) return; // another place was chosen meanwhile
+    this.draw(observations(place, scene), point && pointSeries(point), scene);
+  }
+
+  async ask(place, scene) {
+    const key = `${scene.name} ${place.lat} ${place.lng} ${scene.map.reference_time} ${scene.map.issued}`;
+    if (this.asked !== key) {
+      const query = `lat=${place.lat.toFixed(5)}&lon=${place.lng.toFixed(5)}`;
+      this.asked = key;
+      this.point = json(`/streams/${encodeURIComponent(scene.name)}/point?${query}`);
+    }
+    try {
+      return await this.point;
+    } catch (error) {
+      $("place-problem").textContent = error.message;
+      return null;
+    }
+  }
+
+  draw(past, series, scene) {
+    const newest = past[past.length - 1];
+    const raining = newest && newest.rate !== null && newest.rate >= 0.1;
+    const from = scene.map.reference_time ? moment(new Date(scene.map.reference_time)) : "";
+    const opening = scene.stale ? t("w_reference", { time: from }) : "";
+    $("place-sentence").textContent = series ? opening + sentence(series, raining && !scene.stale) : t("no_forecast");
+    $("place-now").textContent = newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "";
+    this.chart(past, series || []);
+    $("place-table").lastElementChild.replaceChildren(asTable(past, series || []));
+    $("place-table").hidden = !(past.length || series);
+  }
+
+  async chart(past, series) {
+    const node = $("place-chart");
+    node.hidden = !(past.length || series.length);
+    if (node.hidden) return;
+    const { drawChart: draw } = await import("./later/chart.js");
+    const x = [...past, ...series].map((one) => one.time / 1000);
+    const empty = (list) => list.map(() => null);
+    const data = [
+      x,
+      [...empty(past), ...series.map((one) => one.chance === null ? null : 100 * one.chance)],
+      [...past.map((one) => one.rate), ...empty(series)],
+      [...empty(past).slice(1), ...(past.length ? [past[past.length - 1].rate] : []), ...series.map((one) => one.rate)],
+    ];
+    const highest = Math.max(LEAST_SCALE, ...data[2].concat(data[3]).map((value) => 1.15 * (value || 0)));
+    const percent = { scale: "%", side: 1, grid: { show: false }, label: `${t("probability_short")} (%)`, labelSize: 18, size: 36 };
+    draw(node, {
+      data,
+      times: true,
+      marks: past.length ? [past[past.length - 1].time / 1000] : [],
+      scales: { x: { time: false, range: [x[0], x[x.length - 1] + 150] }, y: { range: [0, highest] }, "%": { range: [0, 100] } },
+      axes: [{ label: t("rate"), labelSize: 18, size: 40 }, percent],
+      series: [
+        { scale: "%", fill: "--chance", width: 0, points: { show: false }, paths: bars },
+        { stroke: "--text", width: 2, points: { show: false } },
+        { stroke: "--accent", width: 2, dash: [6, 4], points: { show: false } },
+      ],
+    });
+  }
+}
+
+const bars = (...given) => window.uPlot.paths.bars({ size: [0.8, 14] })(...given);
+
+// What the images of observed times say there; null: not observed.
+export function observations(place, { map, images }) {
+  const past = [];
+  for (const frame of map.frames.filter((one) => one.observed)) {
+    const image = images.get(frame.images.rain);
+    const code = image && codeAt(image, map.bounds, place);
+    if (code === undefined) continue;
+    const known = code < NOT_TRACEABLE;
+    const value = known && code > 0 ? rateOf(dbzOf(code), map.zr) : 0;
+    past.push({ time: new Date(frame.at), rate: known ? value : null, dbz: known && code > 0 ? dbzOf(code) : null });
+  }
+  return past;
+}
+
+function words(one) {
+  if (one.rate === null) return t("not_observed");
+  if (one.rate < 0.1) return t("dry_at");
+  return `${rate(one.rate)} mm/h`;
+}
+
+function asTable(past, series) {
+  const chance = (one) => one.chance === undefined || one.chance === null ? "–" : `${number(100 * one.chance)} %`;
+  const unknown = (one) => one.rate === null && one.lead !== undefined ? t("not_traceable") : words(one);
+  const rows = [...past, ...series].map((one) => [
+    clock(one.time), one.lead === undefined ? t("observed") : t("forecast"), unknown(one), chance(one),
+  ]);
+  return table(t("place"), [t("time"), "", t("rate_short"), t("probability_short")], rows);
+}
+
+// Only when asked: the position stays in this tab.
+function locate(chosen) {
+  const failed = (reason) => { $("place-problem").textContent = t("locate_failed", { reason }); };
+  if (!navigator.geolocation) return failed("–");
+  return navigator.geolocation.getCurrentPosition(
+    ({ coords }) => chosen({ lat: coords.latitude, lng: coords.longitude }),
+    (error) => failed(error.message),
+  );
+}
+
+// What a pixel under the pointer says.
+export function reading(code, layer, zr) {
+  if (code === undefined) return t("outside");
+  if (code === 255) return t("not_observed");
+  if (code === 254) return t("not_traceable");
+  if (layer.unit === "%") return `${number(code)} %`;
+  const dbz = dbzOf(code);
+  return code === 0 ? t("dry_at") : `${number(dbz, 1)} dBZ · ${rate(rateOf(dbz, zr))} mm/h`;
+}

@@ -1,0 +1,179 @@
+// The map: land and borders as vectors, the rain of one moment between them, one chosen place.
+
+/* global L, topojson */
+
+import { hatch, isDark } from "./palette.js";
+import { NOT_OBSERVED, NOT_TRACEABLE } from "./frames.js";
+import { t } from "./texts.js";
+
+const MOST_PIXELS = 3e6; // that are drawn for one moment
+const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// A canvas over the view, which is coloured pixel by pixel: what is shown changes in one step,
+// without a request and without flicker, and hatching is as fine at every zoom.
+const Rain = L.Renderer.extend({
+  _initContainer() {
+    this._container = L.DomUtil.create("canvas", "rain");
+    this._context = this._container.getContext("2d");
+  },
+  _destroyContainer() {
+    L.DomUtil.remove(this._container);
+    delete this._container;
+  },
+  _update() {
+    if (this._map._animatingZoom && this._bounds) return;
+    L.Renderer.prototype._update.call(this);
+    const size = this._bounds.getSize();
+    const dense = size.x * size.y * devicePixelRatio ** 2 < MOST_PIXELS;
+    this._ratio = dense ? devicePixelRatio : 1;
+    L.DomUtil.setPosition(this._container, this._bounds.min);
+    this._container.style.width = `${size.x}px`;
+    this._container.style.height = `${size.y}px`;
+    this._container.width = Math.round(size.x * this._ratio);
+    this._container.height = Math.round(size.y * this._ratio);
+    this._pixels = this._context.createImageData(this._container.width, this._container.height);
+    this._words = new Uint32Array(this._pixels.data.buffer);
+    this.draw();
+  },
+  show(image, bounds, colours) {
+    Object.assign(this, { _image: image, _box: bounds, _colours: colours });
+    if (this._words) this.draw();
+  },
+  draw() {
+    if (this._box) this._fill();
+  },
+  _fill() {
+    const { width, height } = this._container;
+    const columns = this._along("x", width, this._image ? this._image.width : 0);
+    const rows = this._along("y", height, this._image ? this._image.height : 0);
+    const [values, wide, words, colours] = [this._image?.values, this._image?.width, this._words, this._colours];
+    const dark = isDark();
+    const origin = this._map.getPixelOrigin().add(this._bounds.min).multiplyBy(this._ratio).floor();
+    const tiles = [NOT_TRACEABLE, NOT_OBSERVED].map((code) => hatching(code, dark, this._ratio));
+    for (let y = 0, at = 0; y < height; y += 1) {
+      const row = rows[y] * wide;
+      const line = (((origin.y + y) % TILE) + TILE) % TILE * TILE;
+      for (let x = 0; x < width; x += 1, at += 1) {
+        const inside = rows[y] >= 0 && columns[x] >= 0;
+        const code = inside ? values[row + columns[x]] : NOT_OBSERVED;
+        words[at] = code < NOT_TRACEABLE
+          ? colours[code]
+          : tiles[code - NOT_TRACEABLE][line + ((((origin.x + x) % TILE) + TILE) % TILE)];
+      }
+    }
+    this._context.putImageData(this._pixels, 0, 0);
+  },
+  // Which row or column of the image each pixel of the canvas shows; -1: none.
+  _along(axis, count, size) {
+    const zoom = this._map.getZoom();
+    const start = this._map.project([this._box.north, this._box.west], zoom)[axis];
+    const end = this._map.project([this._box.south, this._box.east], zoom)[axis];
+    const first = this._map.getPixelOrigin()[axis] + this._bounds.min[axis];
+    const indices = new Int32Array(count);
+    for (let at = 0; at < count; at += 1) {
+      const index = Math.floor(((first + (at + 0.5) / this._ratio - start) / (end - start)) * size);
+      indices[at] = index >= 0 && index < size ? index : -1;
+    }
+    return indices;
+  },
+});
+
+const TILE = 72; // a multiple of the periods of both hatchings, at one and two pixels a point
+
+function hatching(code, dark, ratio) {
+  const tile = new Uint32Array(TILE * TILE);
+  const step = ratio >= 2 ? 2 : 1;
+  for (let at = 0; at < tile.length; at += 1) {
+    tile[at] = hatch(code, Math.floor((at % TILE) / step), Math.floor(at / TILE / step), dark);
+  }
+  return tile;
+}
+
+export class RainMap {
+  constructor(node, events) {
+    this.map = L.map(node, {
+      zoomControl: false, attributionControl: false, zoomAnimation: !quiet, fadeAnimation: !quiet,
+      inertia: !quiet, minZoom: 2, maxZoom: 12, zoomSnap: 0.5, worldCopyJump: false,
+    });
+    L.control.zoom({ position: "topleft" }).addTo(this.map);
+    L.control.scale({ imperial: false, position: "bottomright" }).addTo(this.map);
+    this.credit = L.control.attribution({ prefix: false, position: "bottomright" }).addTo(this.map);
+    for (const [name, order] of [["land", 210], ["rain", 350], ["lines", 400]]) {
+      this.map.createPane(name).style.zIndex = order;
+    }
+    this.rain = new Rain({ pane: "rain", padding: 0.15 });
+    this.map.on("click", (event) => events.chosen(event.latlng));
+    this.map.on("mousemove", (event) => events.hovered(event.latlng));
+    this.map.on("mouseout", () => events.hovered(null));
+    this.map.on("moveend", () => this.ready && events.moved(this.view()));
+    node.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target === node) events.chosen(this.map.getCenter());
+    });
+  }
+
+  view() {
+    const { lat, lng } = this.map.getCenter();
+    return [Number(this.map.getZoom().toFixed(1)), lat.toFixed(3), lng.toFixed(3)];
+  }
+
+  // Where the stream is; the view stays where the address says one.
+  fit(bounds, view) {
+    const box = [[bounds.south, bounds.west], [bounds.north, bounds.east]];
+    if (view) this.map.setView([view[1], view[2]], view[0]);
+    else this.map.fitBounds(box, { animate: false });
+    if (!this.map.hasLayer(this.rain)) this.rain.addTo(this.map);
+    this.ready = true;
+  }
+
+  async drawLand(attribution) {
+    const answer = await fetch(new URL("../vendor/world.json", import.meta.url));
+    const world = await answer.json();
+    const { land, countries } = world.objects;
+    this.world = [
+      this.vector(topojson.feature(world, land), "land", { stroke: false, fill: true, fillOpacity: 1 }),
+      this.vector(topojson.mesh(world, land), "lines", { fill: false, weight: 1.4 }),
+      this.vector(topojson.mesh(world, countries, (a, b) => a !== b), "lines", { fill: false, weight: 1.2, dashArray: "4 3" }),
+    ];
+    this.credit.addAttribution(attribution);
+    this.recolour();
+  }
+
+  vector(shape, pane, style) {
+    this.renderers ||= {};
+    this.renderers[pane] ||= L.canvas({ pane, padding: 0.3 });
+    const options = { pane, renderer: this.renderers[pane], interactive: false, style: { ...style, smoothFactor: 1.2 } };
+    return L.geoJSON(shape, options).addTo(this.map);
+  }
+
+  // Colours of the theme: canvases do not read style sheets.
+  recolour() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    if (this.world) {
+      this.world[0].setStyle({ fillColor: colour("--land") });
+      this.world[1].setStyle({ color: colour("--coast"), opacity: 0.9 });
+      this.world[2].setStyle({ color: colour("--border"), opacity: 0.8 });
+    }
+    if (this.ready) this.rain.draw();
+  }
+
+  baseMap(url, attribution) {
+    L.tileLayer(url, { attribution: "", maxZoom: 18 }).addTo(this.map);
+    if (attribution) this.credit.addAttribution(text(attribution));
+  }
+
+  mark(place) {
+    if (this.pin) this.pin.remove();
+    const style = { radius: 8, weight: 3, color: "#fff", fillColor: "#c2185b", fillOpacity: 1, interactive: false };
+    this.pin = place && L.circleMarker(place, { ...style, pane: "markerPane", renderer: L.svg({ pane: "markerPane" }) }).addTo(this.map);
+    if (place && this.ready && !this.map.getBounds().contains(place)) this.map.panTo(place);
+  }
+
+  label() {
+    this.map.getContainer().setAttribute("aria-label", t("map"));
+    this.map.getContainer().setAttribute("role", "application");
+  }
+}
+
+// As text: what an operator writes is no HTML.
+const text = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -1,0 +1,83 @@
+"""One browser and one pretended service for all tests of this room."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.service.page.storm_service import StormService, now, running
+
+WHERE = shutil.which("chromium")
+
+
+@dataclass
+class Visit:
+    """A page of the browser, and what went wrong or out on it."""
+
+    page: Any
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/", *, until: str = "#timebar:not([hidden])") -> Any:
+        self.page.goto("about:blank")
+        self.page.goto(self.url + path)
+        self.page.wait_for_selector(until, timeout=20_000)
+        return self.page
+
+    def wait_for_images(self) -> None:
+        self.page.wait_for_selector("#cells:not(:has(.waits))", state="attached", timeout=20_000)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium; Playwright downloads none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="THE PAGE NOT TESTED: playwright")
+    if WHERE is None:
+        pytest.skip("THE PAGE NOT TESTED: there is no chromium")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=WHERE, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def storm_address() -> Iterator[tuple[StormService, str]]:
+    service = StormService(now())
+    with running(service) as url:
+        yield service, url
+
+
+@pytest.fixture
+def service(storm_address: tuple[StormService, str]) -> StormService:
+    """The pretended service as it was at first."""
+    service, _ = storm_address
+    service.now, service.key, service.streams = now(), "", ["demo"]
+    service.asked.clear()
+    service.changes.clear()
+    return service
+
+
+@pytest.fixture
+def visit(
+    browser: Any, service: StormService, storm_address: tuple[StormService, str], request: Any
+) -> Iterator[Visit]:
+    """A fresh tab; it may complain of nothing, and may ask no other host."""
+    options = {"viewport": {"width": 1000, "height": 640}} | getattr(request, "param", {})
+    context = browser.new_context(timezone_id="Europe/Zurich", locale="en-GB", **options)
+    visit = Visit(context.new_page(), storm_address[1])
+    visit.page.on("console", lambda line: visit.complaints.append(f"{line.type}: {line.text}"))
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    visit.page.on("request", lambda one: visit.requests.append(one.url))
+    yield visit
+    context.close()
+    elsewhere = [
+        u for u in visit.requests if not u.startswith((visit.url, "data:", "blob:", "about:"))
+    ]
+    assert not elsewhere
+    expected = [one for one in visit.complaints if "status of 401" not in one]
+    assert not expected

@@ -1,0 +1,245 @@
+"""The page in a real Chromium: what it shows, by mouse, by keyboard, in the dark, on a phone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from tests.service.page.conftest import Visit
+from tests.service.page.storm_service import BOUNDS, OBSERVED, StormService
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+AT_A_PLACE = "#at=47.05,8.31"
+RAIN_PIXELS = """() => {
+  const shown = document.querySelector("canvas.rain");
+  const canvas = new OffscreenCanvas(shown.width, shown.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(shown, 0, 0);
+  const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    sum = (sum * 31 + data[at] + 256 * data[at + 3]) % 1e9;
+  }
+  return sum;
+}"""
+
+
+def step_to(page: Any, index: int) -> None:
+    page.fill("#moment", str(index))
+
+
+def test_it_shows_the_newest_image_and_says_how_old_it_is(
+    visit: Visit, service: StormService
+) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    assert page.input_value("#moment") == str(OBSERVED - 1)
+    assert page.text_content("#clock-kind") == "observed"
+    assert "Newest image" in page.text_content("#status")
+    local = service.now.astimezone().astimezone(UTC) + timedelta(hours=1 + _summer(service.now))
+    assert page.text_content("#clock-time") == local.strftime("%H:%M")
+    images = [path for path in service.asked if "/images/" in path]
+    assert len(images) == len(set(images)) == 23
+
+
+def _summer(at: datetime) -> int:
+    """An hour more in Zurich's summer."""
+    from zoneinfo import ZoneInfo
+
+    shift = at.astimezone(ZoneInfo("Europe/Zurich")).dst()
+    return int(bool(shift))
+
+
+def test_it_loads_little(visit: Visit, service: StormService) -> None:
+    visit.open("/" + AT_A_PLACE)
+    visit.page.wait_for_selector("#place-chart canvas")
+    visit.wait_for_images()
+    requests = [url for url in visit.requests if "/images/" not in url and url.startswith("http")]
+    assert len(requests) <= 25, requests
+
+
+def test_moving_in_time_changes_the_picture_and_asks_nothing(
+    visit: Visit, service: StormService
+) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    asked, first = len(service.asked), page.evaluate(RAIN_PIXELS)
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#clock-kind") == "forecast, 5 min ahead"
+    assert "forecast, 5 min ahead" in page.get_attribute("#moment", "aria-valuetext")
+    second = page.evaluate(RAIN_PIXELS)
+    page.select_option("#palette", "homeyer")
+    third = page.evaluate(RAIN_PIXELS)
+    page.select_option("#palette", "echocast")
+    assert len({first, second, third}) == 3
+    assert page.evaluate(RAIN_PIXELS) == second
+    assert len(service.asked) == asked
+
+
+def test_space_plays_and_stops(visit: Visit) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    page.keyboard.press("Space")
+    assert page.get_attribute("#play", "aria-label") == "Pause"
+    page.wait_for_selector("#newest:enabled")
+    page.keyboard.press("Space")
+    stopped = page.input_value("#moment")
+    page.keyboard.press("ArrowLeft")
+    assert int(page.input_value("#moment")) == int(stopped) - 1
+
+
+def test_the_address_says_what_is_shown(visit: Visit, service: StormService) -> None:
+    time = service.time(OBSERVED + 3)
+    address = f"/#t={time}&at=47.2,8.4&l=probability-20&p=grey&lang=de&theme=dark"
+    page = visit.open(address)
+    page.wait_for_selector("#place-chart canvas")
+    assert page.input_value("#moment") == str(OBSERVED + 3)
+    assert page.input_value("#layer") == "probability-20"
+    assert page.input_value("#palette") == "grey"
+    assert page.get_attribute("html", "lang") == "de"
+    assert page.get_attribute("html", "data-theme") == "dark"
+    assert "jetzt" in page.text_content("#place-sentence").lower() or page.text_content(
+        "#place-sentence"
+    )
+    page.keyboard.press("ArrowRight")
+    assert service.time(OBSERVED + 4) in page.evaluate("decodeURIComponent(location.hash)")
+
+
+def test_a_click_tells_the_rain_there(visit: Visit, service: StormService) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#readout:not(:empty)")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#place-chart canvas")
+    latitude, longitude = map(float, page.input_value("#place-input").split(","))
+    assert BOUNDS["south"] < latitude < BOUNDS["north"]
+    row, column = service.pixel(latitude, longitude)
+    observed = service.rate(int(service.codes[OBSERVED - 1, row, column]))
+    now = page.text_content("#place-now")
+    assert ("mm/h" in now) is (observed is not None and observed >= 0.1)
+    page.click("#place-table summary")
+    rows = page.locator("#place-table tbody tr")
+    assert rows.count() == 23
+    assert rows.nth(OBSERVED).locator("td").first.text_content() == "Forecast"
+
+
+def test_where_nobody_looked_nothing_is_called_dry(visit: Visit) -> None:
+    page = visit.open("/#at=46.05,5.95")
+    page.wait_for_selector("#place-table:not([hidden])")
+    page.wait_for_selector("#place-now:not(:empty)")
+    words = page.text_content("#place-sentence") + page.text_content("#place-now")
+    assert "nothing is known" in words
+    assert "not observed" in words
+    assert "dry" not in words.lower()
+    assert "no rain" not in words.lower()
+
+
+def test_old_images_are_called_old(visit: Visit, service: StormService) -> None:
+    service.now -= timedelta(hours=3)
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    assert "What it rains now is not known." in page.text_content("#status")
+    sentence = page.text_content("#place-sentence")
+    assert sentence.startswith("Seen from the image of")
+    assert "now" not in sentence
+
+
+def test_a_typed_coordinate_or_none(visit: Visit) -> None:
+    page = visit.open()
+    page.fill("#place-input", "somewhere")
+    page.click("#place-form button >> nth=0")
+    assert "47.05" in page.text_content("#place-problem")
+    page.fill("#place-input", "47.05 8.31")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#place-chart canvas")
+    assert "at=47.0500,8.3100" in page.evaluate("location.hash")
+
+
+def test_a_key_is_asked_for_and_stays_in_the_tab(visit: Visit, service: StormService) -> None:
+    service.key = "secret"
+    page = visit.open(until="#key-dialog[open]")
+    page.fill("#key-input", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#key-problem:not(:empty)")
+    page.fill("#key-input", "secret")
+    page.keyboard.press("Enter")
+    visit.wait_for_images()
+    stored = page.evaluate("[document.cookie, localStorage.length, sessionStorage.length]")
+    assert stored == ["", 0, 0]
+    assert "secret" not in page.evaluate("location.href")
+
+
+def test_streams_are_paused_from_the_page(visit: Visit, service: StormService) -> None:
+    page = visit.open()
+    page.click("#open-streams")
+    page.click("text=Pause >> nth=0")
+    page.wait_for_load_state("networkidle")
+    assert service.changes == [("PATCH", "demo", {"paused": True})]
+
+
+def test_without_streams_it_says_what_to_do(visit: Visit, service: StormService) -> None:
+    service.streams = []
+    page = visit.open(until="#empty:not([hidden])")
+    assert "Nothing arrives here yet" in page.text_content("#empty")
+
+
+def test_every_control_is_reached_by_keyboard(visit: Visit) -> None:
+    page = visit.open()
+    reached = set()
+    for _ in range(24):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    controls = {"map", "layer", "palette", "play", "moment", "speed", "place-input", "locate"}
+    assert controls | {"open-file", "open-streams", "language", "theme"} <= reached
+    page.focus("#map")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#place-chart canvas")
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [{"color_scheme": "light"}, {"color_scheme": "dark"}, {**PHONE, "color_scheme": "light"}],
+    ids=["light", "dark", "phone"],
+    indirect=True,
+)
+def test_axe_finds_nothing(visit: Visit) -> None:
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    page.wait_for_selector(".bars")
+    page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    for dialog in ("", "#open-file", "#open-streams"):
+        if dialog:
+            page.click(dialog)
+            page.wait_for_selector("dialog[open]")
+        broken = page.evaluate("axe.run().then(({violations}) => violations)")
+        assert [(one["id"], [n["html"] for n in one["nodes"]]) for one in broken] == []
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("visit", [PHONE], indirect=True)
+def test_a_phone_of_360_pixels_scrolls_down_only(visit: Visit) -> None:
+    page = visit.open("/#lang=de&at=47.05,8.31")
+    page.wait_for_selector("#place-chart canvas")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("visit", [{"reduced_motion": "reduce"}], indirect=True)
+def test_nothing_moves_by_itself(visit: Visit) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    assert page.get_attribute("#play", "aria-pressed") == "false"
+    page.click(".leaflet-control-zoom-in")
+    assert not page.evaluate("document.querySelector('.leaflet-zoom-anim')")
+
+
+def test_embedded_it_changes_nothing(visit: Visit) -> None:
+    page = visit.open("/?embed=1")
+    assert page.is_visible("#timebar")
+    assert page.is_visible("#legend")
+    assert not page.is_visible("#open-streams")
+    assert not page.is_visible("#aside")

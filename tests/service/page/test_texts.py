@@ -1,0 +1,44 @@
+"""Every word of the page exists in every language, and none is left over."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from echocast.service.page.assets import STATIC
+
+TEXTS = {path.stem: json.loads(path.read_text()) for path in (STATIC / "texts").glob("*.json")}
+SOURCES = "".join(
+    p.read_text()
+    for p in STATIC.rglob("*")
+    if p.suffix in (".html", ".js") and "vendor" not in p.parts
+)
+# Names of the service's own, for which the page has words: states of jobs, layers of a map.
+LISTED = {"cancelled", "expired", "expected"}
+PLACES = re.compile(r"\{(\w+)\}")
+
+
+def test_there_are_three_languages() -> None:
+    assert TEXTS.keys() == {"en", "de", "fr"}
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_a_language_has_all_texts_with_the_same_places(language: str) -> None:
+    english, other = TEXTS["en"], TEXTS[language]
+    assert other.keys() == english.keys()
+    for key, text in other.items():
+        assert text.strip(), key
+        assert sorted(PLACES.findall(text)) == sorted(PLACES.findall(english[key])), key
+
+
+def test_texts_that_the_page_names_exist_and_all_are_named() -> None:
+    used = {
+        *re.findall(r'data-(?:t|label)="(\w+)"', SOURCES),
+        *re.findall(r'\bt\(\s*"(\w+)"', SOURCES),
+    }
+    assert used <= TEXTS["en"].keys()
+    words = set(re.findall(r"\w+", SOURCES))
+    unused = [key for key in TEXTS["en"] if key not in words | LISTED and "palette_" not in key]
+    assert not unused

@@ -1,0 +1,1 @@
+"""What is run by hand when something shipped is made anew."""
