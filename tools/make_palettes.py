@@ -14,19 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.plotting.colours import ANCHORS, HIGHEST_DBZ, LOWEST_DBZ
+from echocast.model.imagery.palettes import PALETTES
+from echocast.model.plotting.colours import HIGHEST_DBZ, LOWEST_DBZ
 
 TARGET: Final = Path(__file__).parents[1] / "service" / "page" / "static" / "palettes.json"
 DBZ: Final = np.arange(256) / 2 - 32
 Anchors = tuple[tuple[float, tuple[float, float, float]], ...]
 
-# The steps of 5 dBZ in which the US National Weather Service shows reflectivity.
-NWS: Final = (
-    *("00ecec", "01a0f6", "0000f6", "00ff00", "00c800", "009000", "ffff00", "e7c000"),
-    *("ff9000", "ff0000", "d60000", "c00000", "ff00ff", "9955c9", "fdfdfd"),
-)
-NWS_LOWEST_DBZ, NWS_STEP_DBZ = 5.0, 5.0
-GREY: Final[Anchors] = ((0.0, (0.86, 0.86, 0.86)), (60.0, (0.05, 0.05, 0.05)))
 # Of middle lightness at every place, to be legible on light and on dark land.
 PROBABILITY: Final[Anchors] = (
     (0.0, (0.80, 0.84, 0.93)),
@@ -40,25 +34,24 @@ PROBABILITY: Final[Anchors] = (
 def main() -> None:
     """Write the tables."""
     palettes = {
-        "echocast": hexadecimal(between(ANCHORS, DBZ)),
-        "nws": "".join(NWS[step] for step in nws_steps()),
+        "echocast": of_codes("echocast"),
+        "nws": of_codes("nws"),
         "homeyer": hexadecimal(homeyer()),
-        "grey": hexadecimal(between(GREY, DBZ)),
+        "grey": of_codes("grey"),
     }
     tables = {"dBZ": palettes, "%": hexadecimal(between(PROBABILITY, np.arange(101.0)))}
     TARGET.write_text(json.dumps(tables, indent=1) + "\n")
+
+
+def of_codes(name: str) -> str:
+    """A palette of pictures and tiles."""
+    return bytes(PALETTES[name][:, :3].ravel()).hex()
 
 
 def between(anchors: Anchors, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """Colours (n, 3) in 0..1 between those of the anchors."""
     places = [place for place, _ in anchors]
     return np.stack([np.interp(at, places, [rgb[c] for _, rgb in anchors]) for c in range(3)], 1)
-
-
-def nws_steps() -> list[int]:
-    """Which colour of the National Weather Service each code has."""
-    steps = np.floor((DBZ - NWS_LOWEST_DBZ) / NWS_STEP_DBZ)
-    return [int(step) for step in np.clip(steps, 0, len(NWS) - 1)]
 
 
 def homeyer() -> NDArray[np.float64]:

@@ -21,6 +21,8 @@ access_log False
 address_connection_limit 800
 allowed_hosts
 audit_limit_bytes 10485760
+base_map_attribution
+base_map_url
 batch_cost None
 batch_items 16
 body_limit_bytes 268435456

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
 from echocast.model.synthetic.storms import storm
+from echocast.service.imagery.schemas import StreamMap
 from echocast.service.page import routes
 from echocast.service.settings import ServiceSettings
 
@@ -80,17 +81,19 @@ class StormService:
             lead = None if observed else 5 * (index - OBSERVED + 1)
             frames.append(
                 {
+                    "id": self.time(index),
                     "time": self.time(index),
                     "observed": observed,
                     "lead_minutes": lead,
                     "images": images,
                 }
             )
-        return {
+        shown = {
             "stream": "demo",
             "step_minutes": 5,
             "bounds": BOUNDS,
             "size": {"height": SIZE, "width": SIZE},
+            "sampled": 1,
             "reference_time": self.time(OBSERVED - 1),
             "issued": self.time(OBSERVED - 1),
             "model": "radar-small/1.6.0",
@@ -109,6 +112,7 @@ class StormService:
             ],
             "frames": frames,
         }
+        return StreamMap.model_validate(shown).model_dump(mode="json")
 
     def image(self, time: str, layer: str) -> bytes:
         index = [self.time(index) for index in range(OBSERVED + FORECAST)].index(time)

@@ -38,6 +38,8 @@ def test_it_shows_the_newest_image_and_says_how_old_it_is(
     visit.wait_for_images()
     assert page.input_value("#moment") == str(OBSERVED - 1)
     assert page.text_content("#clock-kind") == "observed"
+    layers = page.locator("#layer option").all_text_contents()
+    assert layers == ["Rain", "Probability of 0.65 mm/h or more"]
     assert "Newest image" in page.text_content("#status")
     local = service.now.astimezone().astimezone(UTC) + timedelta(hours=1 + _summer(service.now))
     assert page.text_content("#clock-time") == local.strftime("%H:%M")

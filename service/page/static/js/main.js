@@ -264,8 +264,8 @@ class Page {
   }
 }
 
-function layerName({ name, threshold_mm_h: threshold }) {
-  if (threshold !== undefined) return t("probability", { rate: rate(threshold) });
+function layerName({ name, unit, threshold_mm_h: threshold }) {
+  if (unit === "%") return t("probability", { rate: rate(threshold) });
   return t(name);
 }
 
