@@ -23,7 +23,7 @@ class ImageSize(Answer):
     width: int
 
 
-class Layer(Answer):
+class MapLayer(Answer):
     """What images of one kind show."""
 
     name: str
@@ -46,7 +46,7 @@ class MapFrame(Answer):
     """False: forecast."""
     lead_minutes: float | None
     images: dict[str, str]
-    """Layer -> path of its image: 8-bit grey, Web Mercator, stretched over ``bounds``."""
+    """MapLayer -> path of its image: 8-bit grey, Web Mercator, stretched over ``bounds``."""
 
 
 class Relation(Answer):
@@ -74,5 +74,5 @@ class StreamMap(Answer):
     attribution: str
     """Whose radar images these are; empty where nobody said so."""
     licence: str
-    layers: list[Layer]
+    layers: list[MapLayer]
     frames: list[MapFrame]

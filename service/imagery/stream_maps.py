@@ -17,7 +17,7 @@ from echocast.service.imagery.open_images import Image, OpenImages
 from echocast.service.imagery.schemas import (
     Bounds,
     ImageSize,
-    Layer,
+    MapLayer,
     MapFrame,
     Relation,
     StreamMap,
@@ -168,17 +168,17 @@ def _about(images: Sequence[Image]) -> dict[str, Any]:
     return dict(newest.file.description.about) if newest else {}
 
 
-def _layers(images: Sequence[Image], relation: ZR) -> list[Layer]:
+def _layers(images: Sequence[Image], relation: ZR) -> list[MapLayer]:
     names = {layer for image in images for layer in image.file.layers}
     return [_layer(name, relation) for name in sorted(names, key=in_order)]
 
 
-def _layer(name: str, relation: ZR) -> Layer:
+def _layer(name: str, relation: ZR) -> MapLayer:
     threshold = threshold_of(name)
     if threshold is None:
-        return Layer(name=name, unit=DBZ)
+        return MapLayer(name=name, unit=DBZ)
     rate = float(relation.rain_rate_mm_h(threshold))
-    return Layer(name=name, unit=PERCENT, threshold_dbz=threshold, threshold_mm_h=round(rate, 2))
+    return MapLayer(name=name, unit=PERCENT, threshold_dbz=threshold, threshold_mm_h=round(rate, 2))
 
 
 def _frame(stream: str, image: Image) -> MapFrame:
