@@ -17,8 +17,8 @@ from echocast.service.imagery.open_images import Image, OpenImages
 from echocast.service.imagery.schemas import (
     Bounds,
     ImageSize,
-    MapLayer,
     MapFrame,
+    MapLayer,
     Relation,
     StreamMap,
 )
