@@ -5,6 +5,7 @@ EchocastError
 │   └── CallerQueueFull    more jobs of one caller do
 ├── IdempotencyConflict    one key, two bodies
 ├── StreamConflict         a stream or a frame of it is there already, and differs
+├── Superseded             a newer frame of the stream is there, which alone is forecast
 ├── EngineUnavailable      no Redis or Valkey answers
 ├── AnotherStore           the engine's jobs have their files elsewhere
 ├── EngineError            the embedded engine could not be started, and may be later
@@ -95,6 +96,10 @@ class NotInArchive(ArchiveError):
 
 class ArchiveDamaged(NotInArchive):
     """What is stored under that name is damaged: it counts as gone."""
+
+
+class Superseded(EchocastError):
+    """A newer frame of the stream is there, and only the newest is forecast."""
 
 
 class UnknownStream(NotInArchive):

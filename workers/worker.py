@@ -49,6 +49,7 @@ from echocast.workers.tasks.stream_frame import frame_arrived
 from echocast.workers.tasks.verify import verify_late
 
 LoadNowcaster = Callable[[WorkerSettings, str], ServedModel]
+BESIDE = 4  # threads besides those that run jobs or wait for one: spare place, frames, scores
 log = logging.getLogger("echocast.worker")
 
 
@@ -199,7 +200,7 @@ def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:
     _register(app, context)
     worker = app.Worker(
         pool="threads",
-        concurrency=settings.worker_concurrency + 1,  # one for the spare place
+        concurrency=2 * settings.worker_concurrency + BESIDE,
         queues=SERVING,
         hostname=context.leases.incarnation,
         loglevel="WARNING",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 600.0  # how long a service that is away is asked again
 PAUSE_SECONDS = 1.0
+SILENT_SECONDS = 2.0  # of a wait, before it is said what for
 PASSING = (429, 502, 503, 504, 507)
 
 
@@ -188,15 +189,27 @@ class Feeder:
         return bool(_checked(answer)["nowcasts"])
 
     def await_forecast(self, reference: datetime, seconds: float) -> bool:
-        """Wait until the forecast of a frame is there; False where it does not come."""
-        give_up = time.monotonic() + seconds
-        pause = 0.05
+        """Wait until the forecast of a frame is there; False where it does not come.
+
+        What it waits for is said where it takes more than a moment.
+        """
+        started, pause, reported = time.monotonic(), 0.05, False
         while not self.has_forecast(reference):
-            if time.monotonic() > give_up:
+            waited = time.monotonic() - started
+            if waited > seconds:
+                self.say(f"No forecast of {reference.isoformat()} came within {seconds:g} s.")
                 return False
+            if waited > SILENT_SECONDS and not reported:
+                self.say(f"Waiting for the forecast of {reference.isoformat()}.{self._trouble()}")
+                reported = True
             time.sleep(pause)
             pause = min(1.5 * pause, PAUSE_SECONDS)
         return True
+
+    def _trouble(self) -> str:
+        """Why nothing may be forecast now, as the service says it; empty where it is ready."""
+        answer = self.client.get("/readyz")
+        return "" if answer.is_success else f" The service is not ready: {_detail(answer)}"
 
     def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
         give_up = time.monotonic() + self.patience_seconds

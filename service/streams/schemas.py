@@ -136,6 +136,9 @@ class StreamDeclaration(BaseModel):
     """Frames and forecasts are removed when they are so much older than the newest frame."""
     auto_nowcast: bool = True
     """Whether a forecast is made from every new frame."""
+    newest_only: bool = False
+    """Whether frames that waited until a newer one came are not forecast from any more; else they
+    are, after the newest."""
     maximum_gap_minutes: float = described(15.0, minimum=0, maximum=LONGEST_GAP_MINUTES)
     """Longest time between two frames that is bridged; one missing frame always is."""
     retention_gb: float | None = described(None, exclusiveMinimum=0, maximum=LARGEST_RETENTION_GB)
@@ -225,6 +228,8 @@ class StreamView(Answer):
     units: str
     retention_days: float
     auto_nowcast: bool
+    newest_only: bool
+    """Whether frames that waited until a newer one came are not forecast from any more."""
     maximum_gap_minutes: float
     retention_gb: float | None
     """As declared; null: as much as the service allows each stream, see ``disk``."""

@@ -3,9 +3,10 @@
 ``kill`` ends the process, ``kill-once:<path>`` only where the path is missing, ``hang`` never
 returns, ``raise`` fails, ``short:<what>`` fails for want of files, disk or memory,
 ``short-once:<path>`` only where the path is missing, ``slow:<seconds>`` takes its time,
-``until:<path>`` goes on once the path is there, ``steps:<seconds>`` takes its time and reports ten
-steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of memory in company,
-``hungry`` even alone.
+``until:<path>`` goes on once the path is there, ``note:<folder>`` writes version and reference time
+into ``launches`` in the folder and goes on once ``gate`` is there, ``steps:<seconds>`` takes its
+time and reports ten steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of
+memory in company, ``hungry`` even alone.
 """
 
 import errno
@@ -67,9 +68,17 @@ class FakeNowcaster:
         self, batch: Sequence[FakePrepared], progress: Callable[[], None]
     ) -> list[np.ndarray]:
         self.batches.append(len(batch))
+        self._note(batch)
         for item in batch:
             misbehave(item.mood, len(batch), progress)
         return [item.frames.reflectivity_dbz[-1] for item in batch]
+
+    def _note(self, batch: Sequence[FakePrepared]) -> None:
+        verb, _, folder = batch[0].mood.partition(":")
+        if verb == "note":
+            times = " ".join(item.frames.times[-1].isoformat() for item in batch)
+            with (Path(folder) / "launches").open("a") as launches:
+                launches.write(f"{self.identity.version} {times}\n")
 
     def stream(self, prepared: FakePrepared, prediction: np.ndarray) -> ForecastStream:
         frames = prepared.frames
@@ -111,7 +120,8 @@ def misbehave(mood: str, batch_items: int, progress: Callable[[], None]) -> None
         time.sleep(600)
     if verb == "slow":
         time.sleep(float(argument))
-    while verb == "until" and not Path(argument).exists():
+    gate = {"until": Path(argument), "note": Path(argument) / "gate"}.get(verb)
+    while gate and not gate.exists():
         time.sleep(0.01)
     for _ in range(STEPS if verb == "steps" else 0):
         time.sleep(float(argument))

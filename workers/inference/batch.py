@@ -47,7 +47,7 @@ class BatchItem:
         deadline: Monotonic time in seconds after which it is not forecast any more.
         is_lost: Says whether the job was cancelled or given to another worker.
         account: Whose job it is.
-        urgent: True for a job that comes before those of all accounts.
+        turn: Negative for a job that comes before those of all accounts, the lowest first.
     """
 
     model: ServedModel
@@ -56,9 +56,14 @@ class BatchItem:
     deadline: float
     is_lost: Callable[[], bool]
     account: str = ""
-    urgent: bool = False
+    turn: float = 0.0
     since: float = field(default_factory=time.monotonic)
     answer: Future[BatchResult] = field(default_factory=Future)
+
+    @property
+    def urgent(self) -> bool:
+        """True where it comes before the jobs of all accounts."""
+        return self.turn < 0
 
     def is_live(self) -> bool:
         """False where nobody needs it any more; then it is answered so."""

@@ -137,11 +137,11 @@ class Batcher:
 
     def _in_turn(self, items: Sequence[BatchItem]) -> list[BatchItem]:
         """Urgent ones first, then one of each account, of those first that waited longest."""
-        places: dict[BatchItem, tuple[bool, int, int]] = {}
+        places: dict[BatchItem, tuple[float, int, int]] = {}
         before: Counter[str] = Counter()
         for item in items:
             launched = self._launched.get(item.account, 0)
-            places[item] = (not item.urgent, before[item.account], launched)
+            places[item] = (min(item.turn, 0), before[item.account], launched)
             before[item.account] += 1
         return sorted(items, key=places.__getitem__)
 

@@ -16,6 +16,8 @@ WAITING = ("accepted", "queued")
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 DEFAULT_PRODUCT = "reflectivity"
 HOLDER_FIELD = "held:"  # fields of the hash: how many requests of a caller need the job
+AFTER_FRAMES = 10**11  # seconds: later than any reference time
+LONGEST_LINE = 100  # jobs of a stream that wait behind its newest frame
 SMALLEST_CHARGE = 0.1  # megapixels: what a job of few pixels costs besides
 
 
@@ -52,7 +54,9 @@ class JobRequest:
             is in the archive as ``input_sha``.
         frame_received: When the newest frame of a stream came; another time means that it was sent
             again.
-        account: Whose turns the job takes: the name of the API key, or an address.
+        newest: Whether the frame is the newest of its stream: its forecast goes before all others.
+        account: Whose turns the job takes: the name of the API key, or an address; of a stream,
+            :func:`stream_account`.
         weight: The share of the workers that the account has, relative to the shares of others.
         request_id: Of the HTTP request that made the job, for logs.
         traceparent: The span that the job belongs to, as W3C Trace Context writes it.
@@ -71,6 +75,7 @@ class JobRequest:
     lost_generation: int = 0
     stream: str = ""
     frame_received: datetime | None = None
+    newest: bool = False
     account: str = ""
     weight: float = 1.0
     request_id: str = ""
@@ -89,10 +94,15 @@ class JobRequest:
         return (SMALLEST_CHARGE + math.prod(self.shape) / 1e6) / self.weight
 
     @property
-    def stream_turn(self) -> str:
-        """The turn of a stream's forecast: the newest comes first, all before other jobs."""
-        serves = self.stream and self.product == DEFAULT_PRODUCT
-        return str(-int(self.forecast_reference_time.timestamp())) if serves else ""
+    def rank(self) -> str:
+        """The place in the line of a stream: frames from new to old, then what is compared."""
+        after = 0 if self.product == DEFAULT_PRODUCT else AFTER_FRAMES
+        return str(after - int(self.forecast_reference_time.timestamp())) if self.stream else ""
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it is the forecast of a stream's newest frame that is served."""
+        return self.newest and self.product == DEFAULT_PRODUCT
 
     def to_json(self) -> str:
         """The part of the request that a worker needs, as stored in the job hash."""
@@ -111,6 +121,11 @@ class JobRequest:
         if self.frame_received:
             request["frame_received"] = self.frame_received.isoformat()
         return json.dumps(request)
+
+
+def stream_account(stream: str) -> str:
+    """The account whose turns the forecasts of a stream take; no API key has such a name."""
+    return f"stream={stream}"
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,8 @@ class Job:
 
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
     the requests that need the job; ``verified`` counts the observation sets that are scored;
-    ``callers`` are those who ever asked for it; ``alone`` is true where it may have ended a worker.
+    ``callers`` are those who ever asked for it; ``alone`` is true where it may have ended a worker;
+    a negative ``turn`` is that of a stream's newest frame.
     """
 
     id: str
@@ -149,6 +165,7 @@ class Job:
     stream: str = ""
     frame_received: datetime | None = None
     account: str = ""
+    turn: float = 0.0
     request_id: str = ""
     traceparent: str = ""
     callers: frozenset[str] = frozenset()
@@ -170,6 +187,11 @@ class Job:
     def terminal(self) -> bool:
         """True where the status will never change again."""
         return self.status in TERMINAL
+
+    @property
+    def may_wait(self) -> bool:
+        """True for a stream's older frames, and for forecasts that are only compared."""
+        return bool(self.stream) and self.turn >= 0
 
     @property
     def awaits_verification(self) -> bool:
@@ -196,6 +218,7 @@ class Job:
             stream=request.get("stream", ""),
             frame_received=_iso_time(request.get("frame_received")),
             account=values.get("account", ""),
+            turn=float(values.get("turn", 0)),
             request_id=request.get("request_id", ""),
             traceparent=request.get("traceparent", ""),
             callers=frozenset(

@@ -22,7 +22,7 @@ class JobLeases:
         self._claims: dict[str, str] = {}
         self._working: dict[str, float] = {}
         self._lost: set[str] = set()
-        self.closed = False
+        self.closed = self.stopping = False
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 

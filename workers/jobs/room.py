@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 SPARE_SHARE = 1 / 8  # of the pixels, for the spare place
+WAITING_SHARE = 1 / 2  # of the room, for work that may wait
 
 
 @dataclass(eq=False)
@@ -18,6 +19,7 @@ class _Visit:
     account: str
     pixels: int
     alone: bool
+    share: float = 1.0
     spare: bool = False
 
 
@@ -25,7 +27,8 @@ class Room:
     """Room for so many pieces of work, first come, first served, and one spare place.
 
     Where accounts fill the room, the spare place is for a small job of an account that has nothing
-    in it: that one need not wait until one of theirs ends.
+    in it: that one need not wait until one of theirs ends. ``waiting`` is for threads that wait for
+    work to enter with: as many as could enter an empty room.
 
     Args:
         places: How many pieces of work are in it at a time, besides the one in the spare place.
@@ -34,6 +37,7 @@ class Room:
 
     def __init__(self, places: int, pixels: int) -> None:
         self.places = places
+        self.waiting = threading.BoundedSemaphore(places)
         self.spare_pixels = int(SPARE_SHARE * pixels)
         self.pixels = pixels - self.spare_pixels  # of all others
         self._inside: list[_Visit] = []
@@ -42,7 +46,13 @@ class Room:
 
     @contextmanager
     def enter(
-        self, account: str = "", pixels: int = 0, *, alone: bool = False, patience: float = -1
+        self,
+        account: str = "",
+        pixels: int = 0,
+        *,
+        alone: bool = False,
+        may_wait: bool = False,
+        patience: float = -1,
     ) -> Iterator[bool]:
         """In the context, if true, there is room; false: there was none within ``patience``.
 
@@ -50,9 +60,10 @@ class Room:
             account: Whose work it is.
             pixels: Pixels x frames.
             alone: Nothing else may be in the room.
+            may_wait: It leaves half of the room to other work.
             patience: Seconds; negative: without end.
         """
-        visit = _Visit(account, pixels, alone)
+        visit = _Visit(account, pixels, alone, WAITING_SHARE if may_wait else 1.0)
         entered = self._wait(visit, None if patience < 0 else patience)
         try:
             yield entered
@@ -83,7 +94,8 @@ class Room:
             return not self._inside
         others = [other for other in self._inside if not other.spare]
         taken = sum(other.pixels for other in others)
-        return len(others) < self.places and (not taken or taken + visit.pixels <= self.pixels)
+        places, pixels = visit.share * self.places, visit.share * self.pixels
+        return len(others) < places and (not taken or taken + visit.pixels <= pixels)
 
     def _fits_beside(self, visit: _Visit) -> bool:
         """Whether the spare place is free, and for this one."""
@@ -91,6 +103,7 @@ class Room:
             not visit.alone
             and not self._queue[0].alone
             and visit.pixels <= self.spare_pixels
+            and visit.share == 1
             and not any(
                 other.alone or other.spare or other.account == visit.account
                 for other in self._inside

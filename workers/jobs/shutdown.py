@@ -45,6 +45,7 @@ def graceful_stop(
         end_process(0)
 
     def on_signal(**_: object) -> None:
+        leases.stopping = True
         threading.Thread(target=stop, name="shutdown", daemon=True).start()
 
     worker_shutting_down.connect(on_signal, weak=False)

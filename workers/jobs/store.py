@@ -4,7 +4,8 @@ Every change of a job is one compare-and-set script (``lua/``), so that two proc
 win. Keys: ``echocast:job:<id>`` the hash, which is the truth; ``echocast:waiting`` ids of accepted
 and queued jobs by time of publication; ``echocast:running`` ids by end of lease;
 ``echocast:verifying`` ids of finished jobs with observations that are not scored yet;
-``echocast:order``, ``turns`` and ``turn`` whose turn it is (``lua/prelude.lua``);
+``echocast:order``, ``turns``, ``turn``, ``newest`` and ``line:<account>`` whose turn it is
+(``lua/prelude.lua``);
 ``echocast:time`` when a script ran last, by which jumps of the engine's clock are seen;
 ``echocast:frames`` frames of streams by attempts and the worker that processes them. Terminal
 states never change, except that a new request starts the next generation of a job that did not
@@ -31,6 +32,7 @@ from echocast.workers.errors import (
 )
 from echocast.workers.jobs.end_line import log_stored_end
 from echocast.workers.jobs.job import (
+    LONGEST_LINE,
     TERMINAL,
     Job,
     JobError,
@@ -88,7 +90,7 @@ class JobStore:
         if outcome == "full":
             raise QueueFull(f"{self.policy.queue_limit} jobs wait already; try again later.")
         if outcome == "account-full":
-            limit = self.policy.caller_queue_limit
+            limit = self._account_limit(request)
             raise CallerQueueFull(f"{limit} jobs of yours wait already; try again later.")
         if outcome == "conflict":
             raise IdempotencyConflict(
@@ -118,10 +120,14 @@ class JobStore:
             request.caller,
             request.lost_generation,
             request.account,
-            policy.caller_queue_limit,
+            self._account_limit(request),
             request.charge,
-            request.stream_turn,
+            request.rank,
+            int(request.goes_first),
         )
+
+    def _account_limit(self, request: JobRequest) -> int:
+        return LONGEST_LINE if request.stream else self.policy.caller_queue_limit
 
     def _queued(self, job: Job) -> Job:
         """Publish; where that fails the job is safe already and the janitor publishes it later."""

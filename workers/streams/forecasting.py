@@ -17,8 +17,8 @@ from echocast.model.inference.plausible_input import DEGRADED, plausible_input
 from echocast.model.registry.registry import RegistryReader, Roles
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.model.verification.counts import CANARY, CHALLENGER, FALLBACK, MODEL
-from echocast.workers.errors import UnknownStream
-from echocast.workers.jobs.job import Job, JobRequest
+from echocast.workers.errors import Superseded, UnknownStream
+from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobRequest, stream_account
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.jobs.store import JobStore
@@ -54,13 +54,25 @@ class Forecasting:
         self._shadow = shadow
 
     def missing_nowcasts(self, stream: Stream, span: TimeSpan) -> list[datetime]:
-        """Frames of a span that ask for a nowcast and have none."""
+        """Frames of a span that ask for a nowcast and have none, newest first."""
         if not stream.auto_nowcast:
             return []
         issued = self._stores.forecasts.listing(stream.name, span)
         served = {forecast.forecast_reference_time for forecast in issued if forecast.served}
         headers = self._stores.frames.headers(stream.name, span, implausible=True)
-        return [h.time for h in headers if not h.late and h.time not in served]
+        times = [h.time for h in headers if not h.late and h.time not in served]
+        return [time for time in times[::-1] if not self._is_superseded(stream, time)]
+
+    def _is_superseded(self, stream: Stream, time: datetime) -> bool:
+        return stream.newest_only and not self._is_newest(stream, time)
+
+    def _is_newest(self, stream: Stream, time: datetime) -> bool:
+        return time == self._stores.frames.newest_time(stream.name, implausible=True)
+
+    def awaits_request(self, stream: Stream, time: datetime) -> bool:
+        """Whether nobody has requested the nowcast of a frame yet."""
+        request = self._champions_request(stream, time)
+        return request is not None and self._is_open(request)
 
     def request_nowcast(
         self, stream: Stream, time: datetime, origin: RequestOrigin = UNKNOWN
@@ -75,22 +87,32 @@ class Forecasting:
         Raises:
             QueueFull: Too many jobs wait; the next sweep requests it again.
         """
-        first = self._stores.streams.origin(stream.name)
-        frame = self._stores.frames.header(stream.name, time)
-        if first is None or frame is None:
+        request = self._champions_request(stream, time, origin)
+        if request is None:
             return
-        if not self.missing_nowcasts(stream, TimeSpan(time, time)):
-            return
-        roles = self._registry.roles()
-        request = self._named(_request(stream, frame, first.grid.shape, origin), roles.champion)
         if self._is_poison(request):
             why = "Forecasting from it ended its worker each time."
             self._stores.set_aside(stream.name, time, why)
             return
         self._submit(request)
+        roles = self._registry.roles()
         for product, reference in self._compared(stream, time, roles).items():
             if reference != roles.champion and self._registry.directory(reference):
                 self._submit(replace(self._named(request, reference), product=product))
+
+    def _champions_request(
+        self, stream: Stream, time: datetime, origin: RequestOrigin = UNKNOWN
+    ) -> JobRequest | None:
+        """The request that a frame makes; None where it asks for no nowcast, or has one."""
+        first = self._stores.streams.origin(stream.name)
+        frame = self._stores.frames.header(stream.name, time)
+        if first is None or frame is None:
+            return None
+        if not self.missing_nowcasts(stream, TimeSpan(time, time)):
+            return None
+        request = _request(stream, frame, first.grid.shape, origin)
+        request = replace(request, newest=self._is_newest(stream, time))
+        return self._named(request, self._registry.roles().champion)
 
     def _compared(self, stream: Stream, time: datetime, roles: Roles) -> dict[str, str]:
         """Who forecasts beside the champion: the canary always, a candidate now and then."""
@@ -115,9 +137,12 @@ class Forecasting:
         return job.frame_received == request.frame_received
 
     def _submit(self, request: JobRequest) -> None:
-        job = self._jobs.get(request.job_id)
-        if job is None or job.status in ENDED_WITHOUT or _is_of_an_earlier_frame(job, request):
+        if self._is_open(request):
             self._jobs.submit(request)
+
+    def _is_open(self, request: JobRequest) -> bool:
+        job = self._jobs.get(request.job_id)
+        return job is None or job.status in ENDED_WITHOUT or _is_of_an_earlier_frame(job, request)
 
     def inputs(self, job: Job, input_frames: int, leads: int) -> JobInput:
         """The frames of a stream's job as they are now.
@@ -156,6 +181,25 @@ class Forecasting:
         notes = {**choice.quality, **_replaced(doubt, newest)}
         fallback = fallback_forecast(frames, stream.step, leads, notes, reference)
         return JobInput(frames, notes, fallback)
+
+    def check_due(self, job: Job) -> None:
+        """Whether a job that waited is still needed.
+
+        Raises:
+            UnknownStream: The stream was deleted.
+            Superseded: It forecasts from its newest frame only, and there is a newer one.
+        """
+        stream, time = self.stream_of(job), job.forecast_reference_time
+        if self._is_superseded(stream, time) and not self._is_comparable(job):
+            raise Superseded(
+                f"The stream {stream.name!r} has a newer frame than that of {time.isoformat()}."
+            )
+
+    def _is_comparable(self, job: Job) -> bool:
+        """Whether it is compared with a forecast that is there."""
+        time = job.forecast_reference_time
+        issued = self._stores.forecasts.listing(job.stream, TimeSpan(time, time))
+        return job.product != DEFAULT_PRODUCT and any(one.served for one in issued)
 
     def stream_of(self, job: Job) -> Stream:
         """The stream of a job.
@@ -242,6 +286,7 @@ def _request(
         model_version="",
         shape=(0, *shape),
         stream=stream.name,
+        account=stream_account(stream.name),
         frame_received=frame.received,
         request_id=origin.request_id,
         traceparent=origin.traceparent,

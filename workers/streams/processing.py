@@ -18,7 +18,7 @@ from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.registry.registry import RegistryReader
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import ArchiveError, EngineUnavailable, QueueFull
+from echocast.workers.errors import ArchiveError, CallerQueueFull, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
 from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
@@ -116,7 +116,7 @@ class StreamProcessing:
     def process_frame(
         self, name: str, time: datetime, incarnation: str, origin: RequestOrigin = UNKNOWN
     ) -> None:
-        """Forecast from a frame and score by it; set it aside where it ended too many workers.
+        """Forecast from a frame and score by it, but first from the stream's newest one.
 
         Args:
             name: The stream.
@@ -124,6 +124,17 @@ class StreamProcessing:
             incarnation: This life of the worker process.
             origin: The request that sent the frame.
         """
+        newest = self.stores.frames.newest_time(name, implausible=True)
+        if newest and newest > time:
+            stream = self.stores.streams.stream(name)
+            if self.forecasting.awaits_request(stream, newest):
+                self._attempt(name, newest, incarnation)
+        self._attempt(name, time, incarnation, origin)
+
+    def _attempt(
+        self, name: str, time: datetime, incarnation: str, origin: RequestOrigin = UNKNOWN
+    ) -> None:
+        """Process a frame; set it aside where it ended too many workers."""
         header = self.stores.frames.header(name, time)
         if header is None:
             return
@@ -157,6 +168,8 @@ class StreamProcessing:
         try:
             for time in times:
                 self.forecasting.request_nowcast(stream, time, origin)
+        except CallerQueueFull:
+            log.info("Older frames of %s wait until those before them are forecast.", stream.name)
         except QueueFull as error:
             log.warning("Nowcasts of %s wait: %s", stream.name, error)
 

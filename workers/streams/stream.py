@@ -24,7 +24,15 @@ LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
 LONGEST_GAP_MINUTES = 1440.0
 # To earlier versions.
-UNKNOWN_BEFORE = ("retention_gb", "paused", "generation", "storage", "reading", "source")
+UNKNOWN_BEFORE = (
+    "retention_gb",
+    "paused",
+    "generation",
+    "storage",
+    "reading",
+    "source",
+    "newest_only",
+)
 USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
 
@@ -44,6 +52,8 @@ class Stream:
         reading: How its frames are read, in the words of :meth:`.Reading.of_words`.
         source: Whose images its frames are; None: not said.
         auto_nowcast: Whether every new frame is forecast from.
+        newest_only: Whether frames that waited until a newer one came are not forecast from any
+            more; else they are, after it.
         maximum_gap_minutes: Longest time between two frames that is bridged; one missing frame
             always is.
         paused: Whether its frames are refused, and nobody is called when none come.
@@ -66,6 +76,7 @@ class Stream:
     storage: ForecastStorage = USUAL_STORAGE
     reading: Mapping[str, Any] = field(default_factory=dict)
     source: StreamSource | None = None
+    newest_only: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -20,6 +20,7 @@ from echocast.workers.errors import (
     EngineUnavailable,
     OutOfMemory,
     Shortage,
+    Superseded,
     UnknownStream,
     shortage_of,
 )
@@ -36,33 +37,56 @@ LOOK_SECONDS = 0.05  # until a full worker looks again whose turn it is
 
 
 def nowcast(context: WorkerContext, message: str) -> None:
-    """Run the job whose turn it is; a job whose worker died once runs alone."""
+    """Run jobs as their turns come, until none waits; a job whose worker died once runs alone."""
+    while _run_next(context, message) and not context.leases.stopping:
+        message = ""
+
+
+def _run_next(context: WorkerContext, message: str) -> bool:
+    """Run one job; false where there was none for this thread."""
     with ExitStack() as room:
-        if run := _claim_next(context, message, room):
+        run = _claim_next(context, message, room)
+        if run is not None:
             with context.tracing.span("nowcast", run.job.traceparent, _about(run.job)):
                 run.to_the_end()
+    return run is not None
 
 
 def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
     """The job whose turn it is, claimed, or None where none waits; ``room`` ends with the job.
 
-    One thread chooses at a time. A job is claimed when there is room for it; until then it waits in
-    the queue, where its deadline counts and any worker may claim it, and the wait is no attempt.
-    Meanwhile the turn may become another's, so it is asked for again and again.
+    Few threads wait here, so that others are left for frames that come. One whose job has ended
+    comes back, so no wake-up is needed for what waits meanwhile.
     """
-    with context.choosing:
-        while not context.leases.closed and (job := context.jobs.next_waiting(message)):
-            with ExitStack() as needs:
-                entering = context.room.enter(
-                    job.account,
-                    _cost(job),
-                    alone=job.alone,
-                    patience=-1 if job.alone else LOOK_SECONDS,
-                )
-                has_room = needs.enter_context(entering)
-                if has_room and (run := _claim(context, job, needs)):
-                    room.push(needs.pop_all())
-                    return run
+    if not context.room.waiting.acquire(blocking=False):
+        return None
+    try:
+        with context.choosing:
+            return _choose(context, message, room)
+    finally:
+        context.room.waiting.release()
+
+
+def _choose(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
+    """One thread chooses at a time.
+
+    A job is claimed when there is room for it; until then it waits in the queue, where its deadline
+    counts and any worker may claim it, and the wait is no attempt. Meanwhile the turn may become
+    another's, so it is asked for again and again.
+    """
+    while not context.leases.closed and (job := context.jobs.next_waiting(message)):
+        with ExitStack() as needs:
+            entering = context.room.enter(
+                job.account,
+                _cost(job),
+                alone=job.alone,
+                may_wait=job.may_wait,
+                patience=-1 if job.alone else LOOK_SECONDS,
+            )
+            has_room = needs.enter_context(entering)
+            if has_room and (run := _claim(context, job, needs)):
+                room.push(needs.pop_all())
+                return run
     return None
 
 
@@ -95,7 +119,7 @@ class _Run:
             raise  # nothing can be stored; the lease lapses and the job runs again
         except ClaimLost:
             log.info("Job %s was cancelled or given away.", self.job.id)
-        except UnknownStream as error:
+        except (UnknownStream, Superseded) as error:
             log.info("Job %s is cancelled: %s", self.job.id, error)
             self._end("cancelled")
         except DeadlinePassed as error:
@@ -133,7 +157,7 @@ class _Run:
     def _forecast(self) -> ForecastStream:
         with self._phase("load"):
             if self.job.stream:  # before a model is loaded for nothing
-                self.context.streams.forecasting.stream_of(self.job)
+                self.context.streams.forecasting.check_due(self.job)
             model = self._model()
             job_input = self._input(model)
         if job_input.without_network is not None:
@@ -178,7 +202,7 @@ class _Run:
             self.started + left,
             is_lost,
             account=self.job.account,
-            urgent=bool(self.job.stream),
+            turn=self.job.turn,
         )
 
     def _succeed(self, forecast: ForecastStream) -> None:

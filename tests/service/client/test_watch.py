@@ -299,3 +299,22 @@ def test_a_file_that_is_sent_as_it_is_makes_the_frame_that_a_decoded_one_makes(
     assert watch().feed_all() == 1
     feeder = Feeder(door.client, watch.stream)  # type: ignore[attr-defined]
     assert feeder.send(frames()[:1])["outcome"] == "same"
+
+
+def test_a_wait_for_a_forecast_says_what_for_and_when_it_was_in_vain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/readyz":
+            return httpx.Response(503, json={"detail": "No worker lives."})
+        return httpx.Response(200, json={"nowcasts": []})
+
+    monkeypatch.setattr("echocast.service.client.feed.SILENT_SECONDS", -1.0)
+    reference, lines = datetime(2026, 7, 1, 12, tzinfo=UTC), list[str]()
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service") as client:
+        feeder = Feeder(client, "radar", say=lines.append)
+        assert not feeder.await_forecast(reference, 0.2)
+    waiting, in_vain = lines
+    assert reference.isoformat() in waiting
+    assert waiting.endswith("The service is not ready: No worker lives.")
+    assert in_vain.startswith(f"No forecast of {reference.isoformat()}")

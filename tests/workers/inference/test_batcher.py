@@ -145,7 +145,7 @@ def test_launches_take_one_job_of_each_account_after_streams(bench) -> None:
     made.occupy()
     made.send(*parcels("abc", cost=1), account="greedy")
     made.send(Parcel("x"), account="other")
-    made.send(Parcel("frame"), urgent=True)
+    made.send(Parcel("frame"), turn=-1)
     made.network.gate.set()
     made.batcher.stop()
     assert made.network.launches[1:] == [["frame"], ["a"], ["x"], ["b"], ["c"]]
@@ -296,9 +296,9 @@ def test_a_launch_waits_for_no_more_than_half_its_own_cost(bench) -> None:
 
 def test_nothing_but_streams_goes_before_a_launch_of_streams(bench) -> None:
     made = bench()
-    made.occupy(cost=10, urgent=True)
+    made.occupy(cost=10, turn=-1)
     made.send(Parcel("x"), account="other")
-    made.send(Parcel("frame"), urgent=True)
+    made.send(Parcel("frame"), turn=-1)
     assert ended(made) == [["frame"], ["first"], ["x"]]
 
 

@@ -23,8 +23,8 @@ def visits(room: Room) -> Iterator[Enter]:
     """Enters, at once or not at all, and stays to the end."""
     with ExitStack() as stack:
 
-        def enter(account: str = "", pixels: int = 0, *, alone: bool = False) -> bool:
-            return stack.enter_context(room.enter(account, pixels, alone=alone, patience=0))
+        def enter(account: str = "", pixels: int = 0, **how: bool) -> bool:
+            return stack.enter_context(room.enter(account, pixels, **how, patience=0))
 
         yield enter
 
@@ -99,6 +99,15 @@ def test_a_small_one_does_not_wait_behind_a_large_one_of_another_account() -> No
         until(lambda: room._queue)
         assert enter("other", 1)
     waiting.join()
+
+
+def test_work_that_may_wait_leaves_half_of_the_room_to_the_newest() -> None:
+    with visits(Room(4, 16)) as enter:
+        assert [enter("stream", 1, may_wait=True) for _ in range(3)] == [True, True, False]
+        assert [enter("stream", 1) for _ in range(3)] == [True, True, False]
+    with visits(Room(9, 16)) as enter:
+        assert enter("stream", 14, may_wait=True)
+        assert not enter("other stream", 1, may_wait=True)
 
 
 def test_nobody_enters_beside_one_that_is_alone() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from echocast.workers.errors import CallerQueueFull
-from echocast.workers.jobs.job import Job, JobRequest
+from echocast.workers.jobs.job import LONGEST_LINE, Job, JobRequest, stream_account
 from echocast.workers.jobs.queue import NOWCAST
 from tests.workers.conftest import World, until
 from tests.workers.storms import storm
@@ -68,12 +69,58 @@ def test_a_key_of_twice_the_weight_has_twice_the_turns(world: World) -> None:
     assert sum(name.startswith("heavy") for name in first) in (7, 8, 9)
 
 
-def test_the_newest_frame_of_a_stream_comes_first(world: World) -> None:
-    world.jobs.submit(request("ad hoc"))
-    for k in range(3):
-        time = START + timedelta(minutes=5 * k)
-        world.jobs.submit(JobRequest(f"frame {k}", time, "", "", (0, 64, 64), stream="radar"))
-    assert order(world) == ["frame 2", "frame 1", "frame 0", "ad hoc"]
+def frame(number: int, stream: str = "radar", **fields: Any) -> JobRequest:
+    time = START + timedelta(minutes=5 * number)
+    account = stream_account(stream)
+    fields = {"newest": True, **fields}
+    return JobRequest(
+        f"{stream} {number}", time, "", "", SMALL, stream=stream, account=account, **fields
+    )
+
+
+def test_the_newest_frame_of_a_stream_comes_first_older_ones_take_turns(world: World) -> None:
+    for number in range(3):
+        world.jobs.submit(frame(number))
+    world.jobs.submit(request("ad hoc", "me"))
+    names = order(world)
+    assert names[0] == "radar 2"
+    assert names.index("ad hoc") <= 2
+    assert [name for name in names if name != "ad hoc"] == ["radar 2", "radar 1", "radar 0"]
+
+
+def test_a_backlog_of_one_stream_delays_neither_another_nor_callers(world: World) -> None:
+    for number in range(40):
+        world.jobs.submit(frame(number))
+        world.jobs.submit(frame(number, product="canary"))
+    world.jobs.submit(frame(1, "other"))
+    world.jobs.submit(request("ad hoc", "me"))
+    names = order(world)
+    assert set(names[:2]) == {"radar 39", "other 1"}
+    assert names.index("ad hoc") <= 3
+    line = [name for name in names if name.startswith("radar")]
+    assert line == [*(f"radar {k}" for k in reversed(range(40)))] * 2, "what is compared is last"
+
+
+def test_a_frame_that_comes_while_an_older_one_waits_goes_first_whoever_asks_first(
+    world: World,
+) -> None:
+    world.jobs.submit(frame(5))
+    world.jobs.submit(frame(3))  # another worker was slow to ask for it
+    world.jobs.submit(frame(4, newest=False))
+    assert order(world) == ["radar 5", "radar 4", "radar 3"]
+
+
+def test_a_line_of_older_frames_is_bounded_and_the_newest_always_enters(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(queue_limit=1000, caller_queue_limit=1)
+    for number in range(LONGEST_LINE + 20):
+        world.jobs.submit(frame(number))
+    assert world.jobs.queue_depth() == LONGEST_LINE + 1
+    with pytest.raises(CallerQueueFull):
+        world.jobs.submit(frame(0, newest=False))
+    assert order(world)[0] == f"radar {LONGEST_LINE + 19}"
+    assert world.jobs.engine.redis.keys("echocast:line:*") == []
 
 
 def test_a_job_that_had_its_turn_is_first_when_it_waits_again(world: World) -> None:

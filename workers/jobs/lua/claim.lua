@@ -16,7 +16,7 @@ if get(id, 'incarnation') ~= incarnation then redis.call('HINCRBY', job_key(id),
 local now = clock()
 set(id, 'status', 'running', 'claim', claim, 'incarnation', incarnation, 'started', exact(now))
 redis.call('ZREM', WAITING, id)
-redis.call('ZREM', ORDER, id)
+leave_order(id)
 local turn = tonumber(get(id, 'turn') or 0)
 if turn > tonumber(redis.call('GET', TURN) or 0) then redis.call('SET', TURN, exact(turn)) end
 redis.call('ZADD', RUNNING, exact(now + lease_seconds), id)

@@ -2,13 +2,17 @@
 local WAITING, RUNNING, VERIFYING = 'echocast:waiting', 'echocast:running', 'echocast:verifying'
 -- ORDER: waiting jobs by turn, lowest first; TURNS: account -> start of its next turn; TURN: the
 -- turn that was claimed last. Start-time fair queueing (Goyal et al. 1996): an account whose jobs
--- cost much has its next turn late, one that was idle has it now. Jobs of streams come before
--- those, the newest first: their turns are negative.
+-- cost much has its next turn late, one that was idle has it now. The newest frames of streams come
+-- before those, newest first: their turns are negative. What else a stream has waiting takes turns
+-- like any account's jobs, and each turn goes to the first in the stream's line: frames from new to
+-- old, then forecasts that are only compared. NEWEST: account of a stream -> job of its newest frame.
 local ORDER, TURNS, TURN = 'echocast:order', 'echocast:turns', 'echocast:turn'
+local NEWEST = 'echocast:newest'
 local DONE, WORKERS, FRAMES = 'echocast:done', 'echocast:workers', 'echocast:frames'
 
 local function job_key(id) return 'echocast:job:' .. id end
 local function scorer_key(id) return 'echocast:scorer:' .. id end
+local function line_key(account) return 'echocast:line:' .. account end
 
 local function clock()  -- of the engine, so that the clocks of the hosts don't matter
   local t = redis.call('TIME')
@@ -34,16 +38,20 @@ local function is_claimed(id, claim)
   return get(id, 'status') == 'running' and get(id, 'claim') == claim
 end
 
-local function take_turn(id, account, charge, stream_turn)
-  local turn = stream_turn
-  if turn == '' then
-    local start = math.max(tonumber(redis.call('GET', TURN) or 0),
-      tonumber(redis.call('HGET', TURNS, account) or 0))
-    turn = exact(start)
-    redis.call('HSET', TURNS, account, exact(start + charge))
-  end
-  set(id, 'turn', turn, 'account', account)
+local function give_turn(id, turn)
+  set(id, 'turn', turn)
   redis.call('ZADD', ORDER, turn, id)
+end
+local function take_ordinary_turn(id, account, charge, rank)
+  local start = math.max(tonumber(redis.call('GET', TURN) or 0),
+    tonumber(redis.call('HGET', TURNS, account) or 0))
+  redis.call('HSET', TURNS, account, exact(start + charge))
+  give_turn(id, exact(start))
+  if rank ~= '' then redis.call('ZADD', line_key(account), rank, id) end
+end
+local function leave_order(id)
+  redis.call('ZREM', ORDER, id)
+  redis.call('ZREM', line_key(get(id, 'account') or ''), id)
 end
 local function line_up(id)  -- a job that had its turn, or was accepted by another version
   local turn = math.min(-1, tonumber(get(id, 'turn') or 0))
@@ -57,11 +65,32 @@ local function wait_again(id, status)
 end
 local function finish(id, status, ttl)
   redis.call('ZREM', WAITING, id)
-  redis.call('ZREM', ORDER, id)
+  leave_order(id)
   redis.call('ZREM', RUNNING, id)
   set(id, 'status', status, 'claim', '', 'finished', exact(clock()))
   redis.call('EXPIRE', job_key(id), ttl)
   redis.call('PUBLISH', DONE, cjson.encode({id = id, status = status}))
+end
+local function is_before(id, rank)  -- whether a job has a turn, and its frame is newer
+  return redis.call('ZSCORE', ORDER, id) and tonumber(get(id, 'rank')) < tonumber(rank)
+end
+local function step_back(id, account, longest, ttl)  -- there is a newer frame of its stream
+  if redis.call('ZSCORE', ORDER, id) ~= get(id, 'rank') then return end
+  take_ordinary_turn(id, account, get(id, 'charge'), get(id, 'rank'))
+  if redis.call('ZCARD', line_key(account)) > longest then
+    finish(redis.call('ZRANGE', line_key(account), -1, -1)[1], 'cancelled', ttl)
+  end
+end
+local function take_turn(id, account, charge, rank, newest, longest, ttl)
+  set(id, 'account', account)
+  if rank ~= '' then set(id, 'charge', charge, 'rank', rank) end
+  local before = newest and redis.call('HGET', NEWEST, account)
+  if not newest or before and is_before(before, rank) then
+    return take_ordinary_turn(id, account, charge, rank)
+  end
+  if before and before ~= id then step_back(before, account, longest, ttl) end
+  redis.call('HSET', NEWEST, account, id)
+  give_turn(id, rank)
 end
 local function fail(id, kind, message, ttl)
   set(id, 'error', cjson.encode({type = kind, message = message}))

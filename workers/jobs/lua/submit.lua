@@ -12,12 +12,14 @@ local ttl = ARGV[10]
 local caller = ARGV[11]
 local lost_generation = ARGV[12]  -- its forecast is gone
 local account = ARGV[13]
-local account_limit = tonumber(ARGV[14])  -- of waiting jobs
+local account_limit = tonumber(ARGV[14])  -- of waiting jobs; of a stream, of those in its line
 local charge = tonumber(ARGV[15])
-local stream_turn = ARGV[16]  -- empty: of no stream
+local rank = ARGV[16]  -- in the line of its stream, lowest first; empty: of no stream
+local newest = ARGV[17] == '1'  -- its frame is the newest of the stream
 
 local function account_is_full()
-  if stream_turn ~= '' or redis.call('ZCARD', WAITING) < account_limit then return false end
+  if newest or redis.call('ZCARD', WAITING) < account_limit then return false end
+  if rank ~= '' then return redis.call('ZCARD', line_key(account)) >= account_limit end
   local own = 0
   for _, other in ipairs(redis.call('ZRANGE', WAITING, 0, -1)) do
     if get(other, 'account') == account then own = own + 1 end
@@ -59,7 +61,7 @@ else
     'deadline', exact(now + deadline_seconds))
   add_holder(id, caller)
   redis.call('ZADD', WAITING, exact(now), id)
-  take_turn(id, account, charge, stream_turn)
+  take_turn(id, account, charge, rank, newest, account_limit, ttl)
   outcome = 'created'
 end
 if idempotency_key then

@@ -9,5 +9,5 @@ if tonumber(get(id, 'attempts')) >= maximum_attempts then return 'exhausted' end
 set(id, 'incarnation', '')
 if alone then set(id, 'solo', '1') end
 wait_again(id, 'queued')
-redis.call('ZREM', ORDER, id)  -- its turn comes when the janitor publishes it
+leave_order(id)  -- its turn comes when the janitor publishes it
 return 'queued'

@@ -1,0 +1,130 @@
+"""A backlog never starves the present: the newest frame first, the canary last, others between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echocast.model.verification.frame_statistics import PIXELS
+from echocast.workers.jobs.queue import STREAM
+from echocast.workers.streams.paths import TimeSpan, stamp
+from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.streams.reindex import recounted
+from echocast.workers.streams.stream import Origin, Stream
+from tests.workers.conftest import World, name_models, until
+from tests.workers.storms import storm
+from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
+
+EVER = TimeSpan(START - 50 * STEP, START + 50 * STEP)
+FILES = 19  # ten of them have the frames for the network
+
+
+class Backlog:
+    """Files that come all at once, while the network stands before a gate."""
+
+    def __init__(self, world: World, folder: Path, **declared: Any) -> None:
+        self.world, self.folder = world, folder
+        self.processing = StreamProcessing.from_settings(world.settings, 5)
+        stores = self.processing.stores
+        stream, _ = stores.streams.declare(Stream("radar", 5, **declared))
+        stores.streams.set_origin(stream, Origin(GRID, 0))
+        stores.streams.canary("radar", "fake/1")
+
+    def put(self, slot: int) -> None:
+        """A frame, and its message, as the gateway does it."""
+        frame = stream_frame(slot, slot)
+        header = replace(frame.header, attributes={"fake": f"note:{self.folder}"})
+        self.processing.stores.frames.put("radar", replace(frame, header=header), replace=False)
+        self.processing.publisher.publish(STREAM, f"radar/{stamp(header.time)}")
+
+    def launches(self) -> list[tuple[str, datetime]]:
+        """Version of the model and reference time of each launch."""
+        path = self.folder / "launches"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(line.split()[0], datetime.fromisoformat(line.split()[1])) for line in lines]
+
+    def served(self) -> list[datetime]:
+        issued = self.processing.stores.forecasts.listing("radar", EVER)
+        return sorted(one.forecast_reference_time for one in issued if one.served)
+
+    def is_requested(self, time: datetime) -> bool:
+        redis = self.processing.engine.redis
+        ids = [key.rpartition(":")[2] for key in redis.scan_iter("echocast:job:*")]
+        jobs = [self.world.jobs.get(job_id) for job_id in ids]
+        return any(job and job.forecast_reference_time == time for job in jobs)
+
+    def all_at_once(self) -> None:
+        """The network is at the first forecast when the other files come, and the newest waits."""
+        for slot in range(10):
+            self.put(slot)
+        self.world.start_worker()
+        until(self.launches)
+        for slot in range(10, FILES):
+            self.put(slot)
+        until(lambda: self.is_requested(NEWEST))
+
+
+NEWEST = START + (FILES - 1) * STEP
+
+
+@pytest.fixture
+def backlog(make_world: Callable[..., World], tmp_path: Path) -> Iterator[Callable[..., Backlog]]:
+    made: list[Backlog] = []
+
+    def make(**declared: Any) -> Backlog:
+        models = name_models(tmp_path / "models", "fake/2", "fake/1")
+        world = make_world(models_dir=models, batch_items=1, stream_sweep_seconds=0.5)
+        made.append(Backlog(world, tmp_path, **declared))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.processing.close()
+
+
+def test_the_newest_of_many_files_is_forecast_after_two_launches(
+    backlog: Callable[..., Backlog],
+) -> None:
+    many = backlog()
+    many.all_at_once()
+    ad_hoc = many.world.submit(storm(1, mood=f"note:{many.folder}"), account="somebody").job
+    (many.folder / "gate").touch()
+    until(lambda: len(many.served()) == FILES)
+    until(lambda: len(many.launches()) == 10 + 10 + 1)
+    launches = many.launches()
+    assert ("2", NEWEST) in launches[:2]
+    champions = [place for place, (version, _) in enumerate(launches) if version == "2"]
+    canaries = [place for place, (version, _) in enumerate(launches) if version == "1"]
+    assert sum(canaries) / len(canaries) > sum(champions) / len(champions)
+    assert launches[-1][0] == "1"
+    posted = next(place for place, one in enumerate(launches) if one[1] not in many.served())
+    assert posted < 8, "a job of a caller waits for no backlog"
+    assert many.world.end_of(ad_hoc.id).status == "succeeded"
+    until(lambda: many.processing.scorer.pending("radar", EVER).missing == [])
+    truth = recounted(many.processing.stores, many.processing.scorer, "radar")
+    until(lambda: many.processing.sums.over("radar", EVER) == truth)
+    assert truth[f"0|{PIXELS}"][0] == FILES * GRID.shape[0] * GRID.shape[1], "each frame once"
+
+
+def test_a_stream_of_the_newest_only_forecasts_no_older_ones(
+    backlog: Callable[..., Backlog],
+) -> None:
+    many = backlog(newest_only=True)
+    many.all_at_once()
+    (many.folder / "gate").touch()
+    until(lambda: NEWEST in many.served())
+    until(lambda: many.world.jobs.queue_depth() == 0)
+    versions = [version for version, _ in many.launches()]
+    assert versions.count("2") <= 5, "what the worker had begun, and the newest"
+    frames = many.processing.stores.frames.headers("radar", EVER)
+    assert len(frames) == FILES
+    many.put(FILES)
+    until(lambda: NEWEST + STEP in many.served())
+    truth = recounted(many.processing.stores, many.processing.scorer, "radar")
+    until(lambda: many.processing.sums.over("radar", EVER) == truth)
+    assert truth[f"0|{PIXELS}"][0] == (FILES + 1) * GRID.shape[0] * GRID.shape[1], "each frame once"
