@@ -29,9 +29,13 @@ class _Loaded:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a model could not be loaded, and from when on it may be tried again."""
+    """Why a model could not be loaded, and from when on it may be tried again.
 
-    reason: CheckpointError
+    A text, no exception: one that is raised again holds the stacks of all it was raised to, and
+    with them the frames of their jobs.
+    """
+
+    reason: str
     retry: float
 
 
@@ -137,23 +141,23 @@ class ModelCache:
         return loaded.model
 
     def _load_beside(self, reference: str) -> _Loaded:
-        refusal = self._refused.pop(reference, None)
+        refusal = self._refused.get(reference)
         if refusal is not None and self._clock() < refusal.retry:
-            self._refused[reference] = refusal
-            raise refusal.reason
+            raise CheckpointError(refusal.reason)
         try:
             loaded = _Loaded(self._load(reference), self._clock())
         except UNLOADABLE as error:
             raise self._refuse(reference, error) from error
         self._loaded = {**self._with_room(), reference: loaded}
+        self._refused.pop(reference, None)
         return loaded
 
     def _refuse(self, reference: str, error: Exception) -> CheckpointError:
         log.error("The model %s is refused: %s", reference, error)
-        reason = CheckpointError(f"The model {reference} is refused: {error}")
+        reason = f"The model {reference} is refused: {error}"
         self._refused[reference] = _Refusal(reason, self._clock() + RETRY_SECONDS)
         self._on_swap("refused")
-        return reason
+        return CheckpointError(reason)
 
     def _with_room(self) -> dict[str, _Loaded]:
         """Those loaded, without the one that was not used for longest where they are many."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import threading
+import weakref
 
 import pytest
 
@@ -88,6 +91,30 @@ def test_a_champion_that_is_refused_leaves_the_old_one_serving(
     with pytest.raises(CheckpointError, match="fake/2 is refused"):
         cache.get(identity("fake/2"))
     assert loader.loads == ["fake/1", "fake/2"]  # it is not tried again at once
+
+
+def test_a_refusal_lets_go_of_the_jobs_that_asked(
+    loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # pytest holds what was logged
+    cache = loader.cache("fake/1")
+    loader.spoilt["fake/2"] = CheckpointError("damaged")
+    jobs = []
+    for loader.now in (0.0, 1.0, RETRY_SECONDS, RETRY_SECONDS + 1):
+        jobs.append(_refused_job(cache))
+        loader.spoilt["fake/2"] = CheckpointError("still damaged")
+    gc.collect()
+    assert [job() for job in jobs] == [None] * len(jobs)
+
+
+class Job:
+    """What a caller has in its hands while it asks for a model."""
+
+
+def _refused_job(cache: ModelCache) -> weakref.ref[Job]:
+    job = Job()
+    assert cache.get(identity("fake/2"), or_champion=True).identity == identity("fake/1")
+    return weakref.ref(job)
 
 
 def test_a_refused_champion_is_tried_again_after_a_while(loader: Loader) -> None:
