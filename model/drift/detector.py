@@ -43,7 +43,7 @@ from echocast.model.drift.indicators import (
 )
 from echocast.model.errors import ModelError
 
-CHARTS: Final = 2  # raised when a series means something else: states are made again from blocks
+CHARTS: Final = 3  # raised when a series means something else: states are made again from blocks
 SKILL_DRIFT, BIAS_SHIFT = "skill_drift", "bias_shift"
 INPUT_FAULT, SEASONAL_DRIFT = "input_fault", "seasonal_drift"
 ALERTS: Final = (SKILL_DRIFT, BIAS_SHIFT, INPUT_FAULT, SEASONAL_DRIFT)
@@ -88,7 +88,7 @@ PARAMETERS: Final = DriftParameters(
         WEAKEST: ChartParameters(0.05, 1.5, 8.0),
         WEATHER: ChartParameters(0.02, 0.5, NEVER, weight=0.4),
     },
-    intensities=IntensityParameters(limit=0.2),
+    intensities=IntensityParameters(limit=0.6),
 )
 
 

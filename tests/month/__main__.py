@@ -35,7 +35,7 @@ from tests.month.calendar import Fault, calendar
 from tests.month.clock import DrivenClock
 from tests.month.judgement import disk_faults, heard, memory_faults, unexplained
 from tests.month.mirror import Mirror
-from tests.month.models import registry_of_four
+from tests.month.models import registry_of_five
 from tests.month.month import START, Month
 from tests.month.report import Report
 from tests.month.scrapes import Scrapes
@@ -131,7 +131,7 @@ def _living(options: argparse.Namespace, folder: Path) -> Iterator[Month]:
     (folder / "clock").mkdir()
     clock = DrivenClock(folder / "clock", START)
     own = {**SETTINGS, "stream_retention_gb": str(options.retention_gb)}
-    models = registry_of_four(folder / "models")
+    models = registry_of_five(folder / "models")
     with place(models, **own) as where:
         (where.data / "store").mkdir()
         where = replace(where, environment={**where.environment, **clock.environment})

@@ -51,7 +51,15 @@ WHOLE_MONTH = (  # before the seed moves them
     Fault("first promotion", 6 * DAY, HOUR),
     Fault("valkey killed", 7.5 * DAY, HOUR),
     Fault("replay of an older day", 9.6 * DAY, HOUR),
-    Fault("implausible frame", 12 * DAY, HOUR, ("FrameImplausible",), HOUR, (), 3 * HOUR),
+    Fault(
+        "implausible frames",
+        12 * DAY,
+        2 * HOUR,
+        ("FrameImplausible",),
+        1.5 * HOUR,
+        ("StreamStale",),  # they count as missing, so that the newest frame grows old
+        HOUR,
+    ),
     Fault(
         "worker killed, and not started again",
         13.8 * DAY,
@@ -62,6 +70,7 @@ WHOLE_MONTH = (  # before the seed moves them
         HOUR,
     ),
     Fault("second promotion", 15.6 * DAY, HOUR),
+    Fault("absurd model, then a rollback", 16.8 * DAY, 3 * HOUR, ("SwapFailed",), HOUR, (), HOUR),
     Fault(
         "worse model, then a rollback",
         18 * DAY,

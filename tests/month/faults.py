@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.chaos.service import send
-from tests.month.models import SECOND, THIRD, WORSE
+from tests.month.models import ABSURD, SECOND, THIRD, WORSE
 
 if TYPE_CHECKING:
     from tests.month.month import Month
@@ -46,9 +46,25 @@ def promote(reference: str) -> Step:
     return step
 
 
+def has_served(reference: str) -> Step:
+    """The newest forecast must be that model's."""
+
+    def step(month: Month) -> None:
+        month.expect_served(reference)
+
+    return step
+
+
 def roll_back(month: Month) -> None:
-    """Have the model before serve again."""
+    """Have the model before serve again, after the worse one served."""
+    month.expect_served(WORSE)
     month.admin("/models/rollback", "Its forecasts are far too wet.")
+
+
+def take_back(month: Month) -> None:
+    """Have the model before be the champion again, after it served all the time."""
+    month.expect_served(ABSURD, never=True)
+    month.admin("/models/rollback", "It is refused.")
 
 
 def kill_valkey(month: Month) -> None:
@@ -104,12 +120,13 @@ def resume(month: Month) -> None:
 
 STEPS: dict[str, tuple[Step, Step]] = {
     "outage": (fall_silent, speak_again),
-    "first promotion": (promote(SECOND), nothing),
-    "second promotion": (promote(THIRD), nothing),
+    "first promotion": (promote(SECOND), has_served(SECOND)),
+    "second promotion": (promote(THIRD), has_served(THIRD)),
+    "absurd model, then a rollback": (promote(ABSURD), take_back),
     "worse model, then a rollback": (promote(WORSE), roll_back),
     "valkey killed": (kill_valkey, nothing),
     "replay of an older day": (replay, nothing),
-    "implausible frame": (break_down, speak_again),
+    "implausible frames": (break_down, speak_again),
     "worker killed, and not started again": (kill_worker, start_worker),
     "stream paused": (pause, resume),
     "disk filled by somebody else": (fill_disk, free_disk),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -182,6 +183,16 @@ class Month:
         answer = self.caller.ask("declare", method, path, json=body)
         if answer is None or not answer.is_success:
             self.faults.append(f"{method} {path} was not done.")
+
+    def expect_served(self, reference: str, *, never: bool = False) -> None:
+        """The newest forecast must be that model's, or by no means."""
+        folder = self.service.store / "forecasts" / NATIONAL
+        newest = max(path for path in folder.glob("*/*/*/*.json") if "_" not in path.name)
+        issued = json.loads(newest.read_text())
+        served = f"{issued['model_name']}/{issued['model_version']}"
+        if (served == reference) == never:
+            at, what = f"{self.clock.now:%d. %H:%M}", "another" if never else reference
+            self.faults.append(f"{served} made the forecast before {at}, and {what} should have.")
 
     def change_stream(self, *, paused: bool) -> None:
         """Pause the stream, or have it go on."""

@@ -28,7 +28,7 @@ from echocast.model.drift.detector import (
 from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, indicators
 from echocast.model.drift.messages import charts, samples, sentence
 from echocast.model.errors import ModelError
-from tests.model.drift.drift_blocks import FIRST, FRAMES, blocks, without_canary
+from tests.model.drift.drift_blocks import FIRST, FRAMES, PIXELS, blocks, without_canary
 
 USUAL = 90
 
@@ -114,6 +114,36 @@ def test_a_fault_of_the_input_masks_what_it_makes_of_the_model(
             assert set(state.alerts) == {INPUT_FAULT}
     assert set(state.alerts) == {INPUT_FAULT}
     assert word in sentence(state)
+
+
+def of_storms(seed: int, number: int, *, step_db: int = 5) -> Iterator[Block]:
+    """Histograms of storms of three blocks, large or small, strong or weak, in steps of dB."""
+    random = np.random.default_rng(seed)
+    strength = size = 0.0
+    for index in range(number):
+        if index % 3 == 0:
+            strength, size = 3 * math.exp(random.normal(0, 0.5)), math.exp(random.normal(0, 1.2))
+        echoes = 20_000 * size * np.exp(-np.arange(12) / strength)
+        if step_db == 10:
+            echoes[::2], echoes[1::2] = 0, echoes[::2] + echoes[1::2]
+        histogram = [PIXELS, *echoes.astype(int).tolist()]
+        counts = {"histogram|dbz": histogram, "pixels|missing": [PIXELS, 0]}
+        yield Block(FIRST + index * BLOCK, FRAMES, FRAMES, counts)
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_storms_of_other_strengths_are_no_fault_of_the_input_and_another_product_is(
+    seed: int,
+) -> None:
+    state, indices = Drift(), []
+    for block in of_storms(seed, 160):
+        state = state.update(block)
+        indices.append(state.intensities.index(PARAMETERS.intensities))
+        assert not state.alerts
+    assert max(indices) > 0.2  # the usual limit of a stability index, where samples do not cluster
+    for block in of_storms(seed, 16, step_db=10):
+        state = state.update(replace(block, begin=block.begin + 160 * BLOCK))
+    assert state.intensities.alarm
 
 
 def test_more_rain_forecast_than_usual_is_a_shift_of_bias(usual: Drift) -> None:
