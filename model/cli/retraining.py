@@ -16,6 +16,15 @@ import typer
 from echocast.model.cli.niceness import yield_to_others
 from echocast.model.cli.options import Device, Json, RadarFiles, Threads, command_line, use_threads
 from echocast.model.cli.progress import progress
+from echocast.model.cli.reading_options import (
+    At,
+    Bbox,
+    RadiusKm,
+    Reduce,
+    Stated,
+    Variable,
+    reading_words,
+)
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.config import config_of, known_fields
 
@@ -34,14 +43,23 @@ def build_command(
     files: RadarFiles,
     output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
     stream: Annotated[str, typer.Option(help="Name of the stream.")],
+    variable: Variable = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     as_json: Json = False,
 ) -> None:
     """Write radar files, all on one grid, as the frames of a stream."""
+    from echocast.model.formats.reading import Reading
     from echocast.model.retraining.archive_builder import build
 
+    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     with progress() as bar:
         written = sum(
-            build([path], output, stream) for path in bar.track(files, description="archive")
+            build([path], output, stream, reading)
+            for path in bar.track(files, description="archive")
         )
     result = {"stream": stream, "written": written}
     typer.echo(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.formats.stream_layout import (
     check_name,
@@ -21,13 +22,14 @@ from echocast.model.frames import Frames, Grid
 RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 
 
-def build(files: Sequence[Path], store: Path, stream: str) -> int:
+def build(files: Sequence[Path], store: Path, stream: str, reading: Reading | None = None) -> int:
     """Write the frames of radar files below ``store``; those that are there already stay.
 
     Args:
         files: Each is read by itself; all are on one grid.
         store: Root of the archive, made if need be.
         stream: Name of the stream.
+        reading: Which part of them, and what they leave open.
 
     Returns:
         How many frames were written.
@@ -36,7 +38,7 @@ def build(files: Sequence[Path], store: Path, stream: str) -> int:
         ContractViolation: A file is on another grid than the stream.
         InputError: A file can't be read.
     """
-    return sum(add(read_frames([path]), store, stream, path.name) for path in files)
+    return sum(add(read_frames([path], reading), store, stream, path.name) for path in files)
 
 
 def add(frames: Frames, store: Path, stream: str, name: str) -> int:

@@ -8,9 +8,13 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from echocast.model.cli import retraining
 from echocast.model.errors import ContractViolation, InputError
 from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
 from echocast.model.formats.stream_layout import frame_path
 from echocast.model.frames import Frames, Grid
 from echocast.model.retraining.archive_builder import add, build
@@ -224,3 +228,15 @@ def test_long_rain_is_cut_and_no_window_is_shared_by_two_parts():
     assert lengths(30 * "w", longest_minutes=60) == [10, 10]
     cut_events = events([segment_of(30 * "w")], EventRules(longest_minutes=60, window_frames=4))
     assert cut_events[1].times[0] - cut_events[0].times[-1] == 5 * STEP
+
+
+def test_a_part_of_larger_files_becomes_the_archive(tmp_path: Path):
+    write_frames(WEATHER[:4], tmp_path / "a.nc")
+    command = ["archive", "build", str(tmp_path / "a.nc"), "--stream", "radar", "--reduce", "4"]
+    done = CliRunner().invoke(retraining.app, [*command, "--output", str(tmp_path / "s")])
+    assert done.exit_code == 0, done.output
+    archive = FrameArchive(str(tmp_path / "s"))
+    frames = archive.frames("radar", WEATHER.times[:4])
+    assert frames.grid.shape == (40, 40)
+    whole = read_frames([tmp_path / "a.nc"], Reading.of_words(reduce=4))
+    np.testing.assert_allclose(frames.reflectivity_dbz, whole.reflectivity_dbz, atol=0.0051)
