@@ -55,14 +55,6 @@ def _summer(at: datetime) -> int:
     return int(bool(shift))
 
 
-def test_it_loads_little(visit: Visit, service: StormService) -> None:
-    visit.open("/" + AT_A_PLACE)
-    visit.page.wait_for_selector("#place-chart canvas")
-    visit.wait_for_images()
-    requests = [url for url in visit.requests if "/images/" not in url and url.startswith("http")]
-    assert len(requests) <= 25, requests
-
-
 def test_moving_in_time_changes_the_picture_and_asks_nothing(
     visit: Visit, service: StormService
 ) -> None:
@@ -224,24 +216,23 @@ def test_axe_finds_nothing(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("visit", [PHONE], indirect=True)
-def test_a_phone_of_360_pixels_scrolls_down_only(visit: Visit) -> None:
+def test_a_phone_of_360_pixels_scrolls_down_only_and_loads_little(visit: Visit) -> None:
     page = visit.open("/#lang=de&at=47.05,8.31")
     page.wait_for_selector("#place-chart canvas")
+    visit.wait_for_images()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    requests = [url for url in visit.requests if "/images/" not in url and url.startswith("http")]
+    assert len(requests) <= 25, requests
 
 
 @pytest.mark.parametrize("visit", [{"reduced_motion": "reduce"}], indirect=True)
-def test_nothing_moves_by_itself(visit: Visit) -> None:
-    page = visit.open()
-    visit.wait_for_images()
-    assert page.get_attribute("#play", "aria-pressed") == "false"
-    page.click(".leaflet-control-zoom-in")
-    assert not page.evaluate("document.querySelector('.leaflet-zoom-anim')")
-
-
-def test_embedded_it_changes_nothing(visit: Visit) -> None:
+def test_embedded_nothing_moves_by_itself_and_nothing_can_be_changed(visit: Visit) -> None:
     page = visit.open("/?embed=1")
     assert page.is_visible("#timebar")
     assert page.is_visible("#legend")
     assert not page.is_visible("#open-streams")
     assert not page.is_visible("#aside")
+    visit.wait_for_images()
+    assert page.get_attribute("#play", "aria-pressed") == "false"
+    page.click(".leaflet-control-zoom-in")
+    assert not page.evaluate("document.querySelector('.leaflet-zoom-anim')")
