@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request
@@ -13,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.responses import Response
 
+from echocast.model.imagery.mercator import MercatorWindow
 from echocast.service.dependencies import AppResources, MapAccess, MapReader
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
@@ -26,6 +29,17 @@ router = APIRouter(tags=["maps"])
 
 IMMUTABLE_SECONDS = 365 * 86400
 NEWEST_SECONDS = 60  # for which "the newest" may be the one before
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture, of which image, and in which format."""
+
+    image: Image
+    content: bytes
+    form: str
+
+
 Etags = Annotated[str, Header(alias="if-none-match")]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,40}\.(png|webp)$")]
 PICTURES: dict[int | str, dict[str, Any]] = {
@@ -58,10 +72,12 @@ async def show_image(
     layer, _, form = file.rpartition(".")
     style = Style(form="webp" if form == "webp" else "png")
 
-    def draw() -> bytes:
-        return resources.maps.whole(access.stream, image_id, layer, style)
+    def draw() -> Drawn:
+        maps = resources.maps
+        image = maps.image(access.stream, image_id)
+        return Drawn(image, maps.whole(access.stream, image_id, layer, style), style.form)
 
-    return await _picture(draw, f"{image_id}-{file}", file, access, if_none_match)
+    return await _picture(draw, f"-{file}", access, if_none_match)
 
 
 @router.get("/public/weather-maps.json", responses=refusals(401, 404))
@@ -102,16 +118,9 @@ async def show_tile(
     With a dot in them, ``x`` and ``y`` are latitude and longitude of the middle of the picture.
     """
     window, style = tile_window(size, zoom, x, y), tile_style(colour, options)
-    lasting = "-" in frame
-    image = await asyncio.to_thread(image_of, resources.maps, access.stream, frame)
-
-    def draw() -> bytes:
-        return resources.maps.window(access.stream, image.id, RAIN, window, style)
-
-    tag = "-".join((image.id, size, zoom, x, y, colour, options))
-    answer = await _picture(draw, tag, options, access, if_none_match, lasting=lasting)
-    answer.headers["X-Frame-Timestamp"] = str(int(image.time.timestamp()))
-    return answer
+    tile = partial(_tile, resources.maps, access.stream, frame, window, style)
+    tag = f"-{size}-{zoom}-{x}-{y}-{colour}-{options}"
+    return await _picture(tile, tag, access, if_none_match, lasting="-" in frame)
 
 
 @router.get(
@@ -138,14 +147,10 @@ async def show_coverage(
 ) -> Response:
     """A tile that is dark where no radar looked when the newest image was made."""
     window, asked = tile_window(size, zoom, x, y), tile_style(colour, options)
-    image = await asyncio.to_thread(image_of, resources.maps, access.stream, frame)
-
-    def draw() -> bytes:
-        style = Style("coverage", form=asked.form)
-        return resources.maps.window(access.stream, image.id, RAIN, window, style)
-
-    tag = "-".join((image.id, "coverage", size, zoom, x, y, options))
-    return await _picture(draw, tag, options, access, if_none_match, lasting=False)
+    style = Style("coverage", form=asked.form)
+    tile = partial(_tile, resources.maps, access.stream, frame, window, style)
+    tag = f"-coverage-{size}-{zoom}-{x}-{y}-{options}"
+    return await _picture(tile, tag, access, if_none_match, lasting=False)
 
 
 def image_of(maps: StreamMaps, stream: str, frame: str) -> Image:
@@ -186,9 +191,8 @@ def _json(value: dict[str, Any], access: MapAccess, known_etags: str, but: str =
 
 
 async def _picture(
-    draw: Callable[[], bytes],
-    tag: str,
-    file: str,
+    draw: Callable[[], Drawn],
+    variant: str,
     access: MapAccess,
     known_etags: str,
     *,
@@ -197,21 +201,31 @@ async def _picture(
     """A picture, or 304 where the caller has it already.
 
     Args:
-        draw: Draws it.
-        tag: Changes when it does.
-        file: Its name; the suffix says its format.
+        draw: Draws it; in a thread, as it may take some milliseconds.
+        variant: Tells pictures of one image apart.
         access: Who asked.
         known_etags: What the caller has.
         lasting: Whether its address will never show anything else.
     """
+    drawn = await asyncio.to_thread(draw)
     scope = "public" if access.is_public else "private"
     age = f"max-age={IMMUTABLE_SECONDS}, immutable" if lasting else f"max-age={NEWEST_SECONDS}"
-    caching = {"ETag": f'"{tag}"', "Cache-Control": f"{scope}, {age}"}
-    headers = {**caching, "X-Content-Type-Options": "nosniff", **_for_sites(access)}
+    headers = {
+        "ETag": f'"{drawn.image.id}{variant}"',
+        "Cache-Control": f"{scope}, {age}",
+        "X-Frame-Timestamp": str(int(drawn.image.time.timestamp())),
+        "X-Content-Type-Options": "nosniff",
+        **_for_sites(access),
+    }
     if headers["ETag"] in known_etags:
         return Response(status_code=304, headers=headers)
-    content = await asyncio.to_thread(draw)
-    return Response(content, media_type=f"image/{file.rpartition('.')[2]}", headers=headers)
+    return Response(drawn.content, media_type=f"image/{drawn.form}", headers=headers)
+
+
+def _tile(maps: StreamMaps, stream: str, frame: str, window: MercatorWindow, style: Style) -> Drawn:
+    """A tile of the image that a path names."""
+    image = image_of(maps, stream, frame)
+    return Drawn(image, maps.window(stream, image.id, RAIN, window, style), style.form)
 
 
 def _for_sites(access: MapAccess) -> dict[str, str]:

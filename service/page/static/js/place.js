@@ -63,6 +63,7 @@ export class PlacePanel {
     node.hidden = !(past.length || series.length);
     if (node.hidden) return;
     const { drawChart: draw } = await import("./later/chart.js");
+    const over = series.find((one) => one.over)?.over;
     const x = [...past, ...series].map((one) => one.time / 1000);
     const empty = (list) => list.map(() => null);
     const data = [
@@ -72,7 +73,7 @@ export class PlacePanel {
       [...empty(past).slice(1), ...(past.length ? [past[past.length - 1].rate] : []), ...series.map((one) => one.rate)],
     ];
     const highest = Math.max(LEAST_SCALE, ...data[2].concat(data[3]).map((value) => 1.15 * (value || 0)));
-    const percent = { scale: "%", side: 1, grid: { show: false }, label: `${t("probability_short")} (%)`, labelSize: 18, size: 36 };
+    const percent = { scale: "%", side: 1, grid: { show: false }, label: over ? `≥ ${rate(over)} mm/h (%)` : "%", labelSize: 18, size: 36 };
     draw(node, {
       data,
       times: true,
@@ -111,12 +112,13 @@ function words(one) {
 }
 
 function asTable(past, series) {
+  const over = series.find((one) => one.over)?.over;
   const chance = (one) => one.chance === undefined || one.chance === null ? "–" : `${number(100 * one.chance)} %`;
   const unknown = (one) => one.rate === null && one.lead !== undefined ? t("not_traceable") : words(one);
   const rows = [...past, ...series].map((one) => [
     clock(one.time), one.lead === undefined ? t("observed") : t("forecast"), unknown(one), chance(one),
   ]);
-  return table(t("place"), [t("time"), "", t("rate_short"), t("probability_short")], rows);
+  return table(t("place"), [t("time"), "", t("rate_short"), over ? t("probability", { rate: rate(over) }) : "%"], rows);
 }
 
 // Only when asked: the position stays in this tab.

@@ -1,6 +1,7 @@
 // One sentence about the rain at a place, from the forecast there. It never says "dry" where radar
 // does not see, and says from which image it speaks.
 
+import { rateOf } from "./frames.js";
 import { clock, number, rate, t } from "./texts.js";
 
 const RAIN_MM_H = 0.1; // from which it rains
@@ -9,7 +10,9 @@ const BRIDGED = 10; // minutes without rain that do not end it
 // Times, rates (null: unknown) and probabilities of the next hour at a place.
 export function pointSeries(point) {
   const chances = Object.entries(point.exceedance_probability).sort(([a], [b]) => a - b)[0];
+  const over = chances && rateOf(Number(chances[0]), point.zr); // mm/h that the chance is about
   return point.valid_times.map((time, at) => ({
+    over,
     time: new Date(time),
     lead: point.lead_minutes[at],
     rate: point.radar_coverage[at] ? point.rain_rate_mm_h[at] : null,
@@ -30,7 +33,7 @@ export function sentence(series, raining) {
   if (wet.some((one) => one.rate < RAIN_MM_H)) parts.push(t("w_intermittent"));
   parts.push(t("w_peak", { rate: rate(peak.rate), time: clock(peak.time) }));
   const chance = Math.max(...wet.map((one) => one.chance ?? -1));
-  if (chance >= 0) parts.push(`, ${t("chance", { percent: number(Math.round(chance * 20) * 5) })}`);
+  if (chance >= 0) parts.push(`, ${t("chance", { percent: number(Math.round(chance * 20) * 5), rate: rate(wet[0].over) })}`);
   return `${parts.join("")}${ending(series, wet)}.`;
 }
 
