@@ -57,6 +57,9 @@ def up(
     source: Sources = None,
     at: FetchAt = None,
     radius_km: FetchRadius = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Play a drawn storm as the live stream 'demo'.")
+    ] = False,
 ) -> None:
     """Run gateway, worker and embedded engine until Ctrl-C; with --source, also what fetches."""
     from echocast.service.processes.up import run_service
@@ -64,7 +67,7 @@ def up(
     fetching = _fetching(source, at, radius_km)
     with _log_of("up") as say:
         settings = _settings(host=host, port=port, data_dir=data, workers=workers, **fetching)
-        run_service(settings, say, retrains=retrain)
+        run_service(settings, say, retrains=retrain, plays=demo)
 
 
 @app.command()

@@ -30,13 +30,18 @@ ENGINE = ("engine", "echocast.service.processes.engine")
 GATEWAY = ("gateway", "echocast.service.processes.gateway")
 TRAINER = ("trainer", "echocast.workers.retraining.trainer")
 FETCHER = ("fetcher", "echocast.service.processes.fetcher")
+PLAYER = ("demo", "echocast.service.demo.player")
 BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
 LAST_PORT = 65535
 
 
 def run_service(
-    settings: ServiceSettings, say: Callable[[str], None], *, retrains: bool = False
+    settings: ServiceSettings,
+    say: Callable[[str], None],
+    *,
+    retrains: bool = False,
+    plays: bool = False,
 ) -> None:
     """Run everything until SIGINT or SIGTERM.
 
@@ -44,6 +49,7 @@ def run_service(
         settings: Of the gateway; data directory and engine hold for all.
         say: Prints what happens.
         retrains: Trainer and beat run too.
+        plays: A storm of our own is played as a live stream.
 
     Raises:
         StartRefused: The address or a port for metrics is taken, keys are missing, there are too
@@ -64,7 +70,7 @@ def run_service(
     gateway_memory = {MEMORY: str(settings.usable_memory_bytes // 2)}  # its children's too
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY, gateway_memory)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
-    roles += fetching
+    roles += [*fetching, *([Role(*PLAYER)] if plays else [])]
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
 
