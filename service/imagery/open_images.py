@@ -103,11 +103,19 @@ class OpenImages:
             file = self._open.get(key)
         if file is None:
             file = ImageFile(self._store.local_file(stored))
+            listed = [one.public_id for kind in KINDS for one in self._store.listing(stream, kind)]
             with self._lock:
                 self._open[key] = file
+                self._close_removed(stream, listed)
                 while len(self._open) > MOST_OPEN:
                     self._open.popitem(last=False)
         return file
+
+    def _close_removed(self, stream: str, listed: list[str]) -> None:
+        """Close files that were removed meanwhile: open, they would still take their space."""
+        for known, public_id in list(self._open):
+            if known == stream and public_id not in listed:
+                del self._open[known, public_id]
 
 
 def _suffix(file: ImageFile, index: int) -> str:
