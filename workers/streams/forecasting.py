@@ -69,25 +69,27 @@ class Forecasting:
     def _is_newest(self, stream: Stream, time: datetime) -> bool:
         return time == self._stores.frames.newest_time(stream.name, implausible=True)
 
-    def awaits_request(self, stream: Stream, time: datetime) -> bool:
-        """Whether nobody has requested the nowcast of a frame yet."""
-        request = self._champions_request(stream, time)
+    def awaits_request(self, stream: Stream, newest: datetime) -> bool:
+        """Whether nobody has requested the nowcast of the newest frame yet."""
+        request = self._champions_request(stream, newest, newest, self._registry.roles())
         return request is not None and self._is_open(request)
 
     def request_nowcast(
-        self, stream: Stream, time: datetime, origin: RequestOrigin = UNKNOWN
+        self, stream: Stream, time: datetime, newest: datetime, origin: RequestOrigin = UNKNOWN
     ) -> None:
         """Have a nowcast made from the frames up to a time, unless there is one.
 
         Args:
             stream: Whose frames.
-            time: Of the newest one.
+            time: Of the newest one of these.
+            newest: Of the newest one of all, which is forecast from first.
             origin: The request that sent it.
 
         Raises:
             QueueFull: Too many jobs wait; the next sweep requests it again.
         """
-        request = self._champions_request(stream, time, origin)
+        roles = self._registry.roles()
+        request = self._champions_request(stream, time, newest, roles, origin)
         if request is None:
             return
         if self._is_poison(request):
@@ -95,13 +97,17 @@ class Forecasting:
             self._stores.set_aside(stream.name, time, why)
             return
         self._submit(request)
-        roles = self._registry.roles()
         for product, reference in self._compared(stream, time, roles).items():
             if reference != roles.champion and self._registry.directory(reference):
                 self._submit(replace(self._named(request, reference), product=product))
 
     def _champions_request(
-        self, stream: Stream, time: datetime, origin: RequestOrigin = UNKNOWN
+        self,
+        stream: Stream,
+        time: datetime,
+        newest: datetime,
+        roles: Roles,
+        origin: RequestOrigin = UNKNOWN,
     ) -> JobRequest | None:
         """The request that a frame makes; None where it asks for no nowcast, or has one."""
         first = self._stores.streams.origin(stream.name)
@@ -111,8 +117,7 @@ class Forecasting:
         if not self.missing_nowcasts(stream, TimeSpan(time, time)):
             return None
         request = _request(stream, frame, first.grid.shape, origin)
-        request = replace(request, newest=self._is_newest(stream, time))
-        return self._named(request, self._registry.roles().champion)
+        return self._named(replace(request, newest=time == newest), roles.champion)
 
     def _compared(self, stream: Stream, time: datetime, roles: Roles) -> dict[str, str]:
         """Who forecasts beside the champion: the canary always, a candidate now and then."""

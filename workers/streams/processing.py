@@ -30,7 +30,7 @@ from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.images import StreamImages
-from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, stamp, time_of
+from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, aside_path, stamp, time_of
 from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.retention import SCORED_FOR, Retention
@@ -128,11 +128,16 @@ class StreamProcessing:
         if newest and newest > time:
             stream = self.stores.streams.stream(name)
             if self.forecasting.awaits_request(stream, newest):
-                self._attempt(name, newest, incarnation)
-        self._attempt(name, time, incarnation, origin)
+                self._attempt(name, newest, incarnation, newest)
+        self._attempt(name, time, incarnation, newest or time, origin)
 
     def _attempt(
-        self, name: str, time: datetime, incarnation: str, origin: RequestOrigin = UNKNOWN
+        self,
+        name: str,
+        time: datetime,
+        incarnation: str,
+        newest: datetime,
+        origin: RequestOrigin = UNKNOWN,
     ) -> None:
         """Process a frame; set it aside where it ended too many workers."""
         header = self.stores.frames.header(name, time)
@@ -146,28 +151,41 @@ class StreamProcessing:
             if attempt is Attempt.POISON:
                 self.stores.set_aside(name, time, "Scoring it ended its worker each time.")
             else:
-                self.on_frame(name, time, origin)
+                self.on_frame(name, time, newest, origin)
         finally:
             self.attempts.end(frame)
 
-    def on_frame(self, name: str, time: datetime, origin: RequestOrigin = UNKNOWN) -> None:
-        """A frame came or was replaced: forecast from it, and score what it shows."""
+    def on_frame(
+        self, name: str, time: datetime, newest: datetime, origin: RequestOrigin = UNKNOWN
+    ) -> None:
+        """A frame came or was replaced: forecast from it, and score what it shows.
+
+        Args:
+            name: The stream.
+            time: Of the frame.
+            newest: Of the stream's newest frame, plausible or not.
+            origin: The request that sent the frame.
+        """
         stream = self.stores.streams.stream(name)
         self.scorer.examination.examine(stream, time)
-        self._request_nowcasts(stream, [time], origin)
+        self._request_nowcasts(stream, [time], newest, origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         self.images.update_observed(name)
-        if time == self.stores.frames.newest_time(name):
+        if time == newest and self.stores.files.version(aside_path(name, time)) is None:
             self._note_speed(stream, time)
 
     def _request_nowcasts(
-        self, stream: Stream, times: Iterable[datetime], origin: RequestOrigin = UNKNOWN
+        self,
+        stream: Stream,
+        times: Iterable[datetime],
+        newest: datetime,
+        origin: RequestOrigin = UNKNOWN,
     ) -> None:
         """Request nowcasts; where the queue is full, the next sweep does it."""
         try:
             for time in times:
-                self.forecasting.request_nowcast(stream, time, origin)
+                self.forecasting.request_nowcast(stream, time, newest, origin)
         except CallerQueueFull:
             log.info("Older frames of %s wait until those before them are forecast.", stream.name)
         except QueueFull as error:
@@ -215,7 +233,7 @@ class StreamProcessing:
         times = sorted({key.valid_time for key in undone}, reverse=True)[:MOST_PUBLISHED]
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
-        self._request_nowcasts(stream, self.forecasting.missing_nowcasts(stream, span))
+        self._request_nowcasts(stream, self.forecasting.missing_nowcasts(stream, span), newest)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:

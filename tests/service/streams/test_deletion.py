@@ -145,7 +145,7 @@ def test_nowcasts_of_a_deleted_stream_are_cancelled(
     try:
         stream = processing.stores.streams.stream("radar")
         (time,) = processing.forecasting.missing_nowcasts(stream, span_of(0))
-        processing.forecasting.request_nowcast(stream, time)
+        processing.forecasting.request_nowcast(stream, time, time)
         assert client.delete("/streams/radar").status_code == 204
         before = [f"/nowcast/{job}" for job in jobs_of(where)]  # of the champion and the canary
         assert declare(client, "radar").status_code == 201

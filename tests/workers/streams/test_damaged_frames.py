@@ -160,7 +160,7 @@ def test_a_nowcast_whose_newest_frame_is_damaged_fails_and_is_made_when_it_comes
     stores.streams.set_origin(stream, Origin(GRID, 0))
     sent = stream_frame(0, 0)
     stores.frames.put("radar", sent, replace=True)
-    processing.on_frame("radar", START)
+    processing.on_frame("radar", START, START)
     flip(world.settings.archive_root / frame_path("radar", START))
     world.start_worker()
     job = processing.engine.redis.keys("echocast:job:*")[0].rpartition(":")[2]

@@ -46,7 +46,7 @@ class Feed:
             header = replace(frame.header, received=datetime.now(time.tzinfo))
             frame = replace(frame, header=header)
         outcome = self.processing.stores.frames.put("radar", frame, replace=replaced)
-        self.processing.on_frame("radar", time)
+        self.processing.on_frame("radar", time, time)
         return outcome
 
     def kinds(self) -> dict[int, str]:

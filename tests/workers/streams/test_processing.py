@@ -52,7 +52,7 @@ class Stage:
         self.processing.stores.frames.put("radar", frame, replace=True)
 
     def on_frame(self, slot: int) -> None:
-        self.processing.on_frame("radar", START + slot * STEP)
+        self.processing.on_frame("radar", START + slot * STEP, START + slot * STEP)
 
     def jobs(self) -> list[Job]:
         redis = self.processing.engine.redis
