@@ -73,20 +73,21 @@ class StreamImages:
         if origin is None or origin.grid.earth is None:
             return
         try:
-            self._have(name, kind, list(due(name)))
+            if images := list(due(name)):
+                self._have(name, kind, images)
         except (EchocastError, OSError) as error:
             log.warning("Images of the stream %s are left to the next frame: %s", name, error)
 
     def _have(self, name: str, kind: Kind, due: Sequence[DueImages]) -> None:
-        """Have those images, and no others."""
+        """Have those images and no others, but newer ones that another worker made meanwhile."""
         stored = self.images.listing(name, kind)
         made = {one.source for one in stored}
         for images in due:
             if images.source not in made:
                 self.images.add(name, kind, images.time, images.source, images.make)
-        current = {images.source for images in due}
+        current, newest = {images.source for images in due}, max(images.time for images in due)
         for one in stored:
-            if one.source not in current:
+            if one.source not in current and one.time <= newest:
                 self.images.remove(one)
 
     def _frames(self, name: str) -> Iterator[DueImages]:

@@ -155,3 +155,13 @@ def test_a_damaged_forecast_keeps_no_frame_from_being_shown(bench: Bench) -> Non
     maps.update()
     assert len(maps.store.listing("map", "observed")) == 1
     assert maps.store.listing("map", "forecasts") == []
+
+
+def test_a_slower_worker_removes_nothing_that_is_newer(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 1)
+    known_to_the_slower = list(maps.images._frames("map"))
+    bench.put(1, 2)
+    maps.update()
+    maps.images._have("map", "observed", known_to_the_slower)
+    assert [one.time for one in maps.store.listing("map", "observed")] == [START, START + STEP]
