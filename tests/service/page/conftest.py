@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     """The pretended service as it was at first."""
     service, _ = storm_address
     service.now, service.key, service.streams = now(), "", ["demo"]
+    service.behind = timedelta(0)
     service.asked.clear()
     service.changes.clear()
     return service

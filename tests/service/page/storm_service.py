@@ -45,6 +45,7 @@ class StormService:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.key = ""
+        self.behind = timedelta(0)  # of the forecast, behind the newest image
         self.streams = ["demo"]
         self.asked: list[str] = []
         self.changes: list[tuple[str, str, Any]] = []
@@ -94,7 +95,7 @@ class StormService:
             "bounds": BOUNDS,
             "size": {"height": SIZE, "width": SIZE},
             "sampled": 1,
-            "reference_time": self.time(OBSERVED - 1),
+            "reference_time": self.time(OBSERVED - 1 - self.behind // STEP),
             "issued": self.time(OBSERVED - 1),
             "model": "radar-small/1.6.0",
             "quality": {},

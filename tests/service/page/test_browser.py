@@ -236,3 +236,38 @@ def test_embedded_nothing_moves_by_itself_and_nothing_can_be_changed(visit: Visi
     assert page.get_attribute("#play", "aria-pressed") == "false"
     page.click(".leaflet-control-zoom-in")
     assert not page.evaluate("document.querySelector('.leaflet-zoom-anim')")
+
+
+SENTENCES = """async (cases) => {
+  const base = document.querySelector("script[type=module]").src.replace(/main\\.js$/, "");
+  const { sentence } = await import(base + "sentence.js");
+  const at = Date.parse("2026-07-01T12:00:00Z");
+  const lead = (rate, n) => (
+    { time: new Date(at + 300000 * (n + 1)), lead: 5 * (n + 1), rate, chance: null });
+  return cases.map((rates) => sentence(rates.map(lead), false));
+}"""
+
+
+def test_no_rain_is_left_out_and_dry_is_said_of_more_than_a_short_break(visit: Visit) -> None:
+    two_spells = [0.3, 0.3, 0, 0, 0, 0, 8, 9, 9, 8]
+    dry_at_the_end = [0, 2, 2, 2, 2, 2, 2, 2, 2, 0]
+    then_unknown = [0, 2, 2, 2, 2, 0, None, None, None, None]
+    really_dry = [0, 2, 2, 2, 0, 0, 0, 0, 0, 0]
+    sentences = visit.open().evaluate(
+        SENTENCES, [two_spells, dry_at_the_end, then_unknown, really_dry]
+    )
+    assert "rain again from" in sentences[0]
+    assert "up to 9 mm/h" in sentences[0]
+    assert not [one for one in sentences[:3] if "dry again" in one]
+    assert "dry again from" in sentences[3]
+
+
+def test_a_forecast_before_the_newest_image_is_not_about_now(
+    visit: Visit, service: StormService
+) -> None:
+    service.behind = timedelta(minutes=30)
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    sentence = page.text_content("#place-sentence")
+    assert sentence.startswith("Seen from the image of")
+    assert "now" not in sentence

@@ -48,14 +48,19 @@ export class PlacePanel {
 
   draw(past, series, scene) {
     const newest = past[past.length - 1];
+    const last = Math.max(...scene.map.frames.filter((one) => one.observed).map((one) => one.at));
+    const ahead = series && series.filter((one) => one.time > last);
+    const late = scene.map.reference_time && new Date(scene.map.reference_time) < last;
+    const old = scene.stale || late; // the forecast is of an image before the newest
     const raining = newest && newest.rate !== null && newest.rate >= 0.1;
     const from = scene.map.reference_time ? moment(new Date(scene.map.reference_time)) : "";
-    const opening = scene.stale ? t("w_reference", { time: from }) : "";
-    $("place-sentence").textContent = series ? opening + sentence(series, raining && !scene.stale) : t("no_forecast");
+    const opening = old ? t("w_reference", { time: from }) : "";
+    const outlook = ahead?.length ? opening + sentence(ahead, raining && !old) : t("no_forecast");
+    $("place-sentence").textContent = outlook;
     $("place-now").textContent = newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "";
-    this.chart(past, series || []);
-    $("place-table").lastElementChild.replaceChildren(asTable(past, series || []));
-    $("place-table").hidden = !(past.length || series);
+    this.chart(past, ahead || []);
+    $("place-table").lastElementChild.replaceChildren(asTable(past, ahead || []));
+    $("place-table").hidden = !(past.length || ahead?.length);
   }
 
   async chart(past, series) {

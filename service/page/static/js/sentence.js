@@ -51,9 +51,19 @@ function spell(known) {
 
 const step = (known) => (known.length > 1 ? (known[1].time - known[0].time) / 60000 : 0);
 
+// What comes after the spell: rain again, dryness of more than a short break, or what is not known.
 function ending(series, wet) {
-  const next = series[series.indexOf(wet[wet.length - 1]) + 1];
-  if (!next) return t("w_stays", { end: clock(wet[wet.length - 1].time) });
-  if (next.rate === null) return t("w_again_unsure", { end: clock(wet[wet.length - 1].time) });
-  return t("w_again", { end: clock(next.time) });
+  const last = wet[wet.length - 1];
+  const rest = series.slice(series.indexOf(last) + 1);
+  const again = rest.filter((one) => one.rate !== null && one.rate >= RAIN_MM_H);
+  if (again.length) {
+    const highest = Math.max(...again.map((one) => one.rate));
+    return t("w_returns", { start: clock(again[0].time), rate: rate(highest) });
+  }
+  if (!rest.length) return t("w_stays", { end: clock(last.time) });
+  const unknown = rest.findIndex((one) => one.rate === null);
+  const dry = unknown < 0 ? rest : rest.slice(0, unknown);
+  const minutes = dry.length ? (dry[dry.length - 1].time - last.time) / 60000 : 0;
+  if (minutes <= BRIDGED) return t("w_again_unsure", { end: clock((dry[dry.length - 1] || last).time) });
+  return t("w_again", { end: clock(dry[0].time) });
 }
