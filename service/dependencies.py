@@ -106,11 +106,21 @@ def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
         key: Annotated[str | None, Depends(header_key)],
     ) -> Key | None:
         known = resources.keys.check(credentials.credentials if credentials else key, scope)
-        current_account.set(Account.of(known, address_of(request)))
-        check_stream(request, known)
+        admit(request, known)
         return known
 
     return check
+
+
+def admit(request: Request, key: Key | None) -> None:
+    """Note who asks, and refuse a stream that the key is not bound to.
+
+    Raises:
+        UnknownStream: The caller wanted to read.
+        MissingScope: The caller wanted to change something.
+    """
+    current_account.set(Account.of(key, address_of(request)))
+    check_stream(request, key)
 
 
 def check_stream(request: Request, key: Key | None) -> None:
@@ -149,8 +159,7 @@ async def require_map_reader(
     secret = credentials.credentials if credentials else key or in_query
     public = resources.settings.maps_public
     known = None if public else resources.keys.check(secret, "read")
-    current_account.set(Account.of(known, address_of(request)))
-    check_stream(request, known)
+    admit(request, known)
     name = request.path_params.get("name") or await map_stream(resources)
     if known is not None and not known.may_use(name):
         raise UnknownStream("There is no stream here that the key may use.")

@@ -68,8 +68,7 @@ class Drawing:
         self, image: Image, layer: str, grid: Grid, window: MercatorWindow, style: Style
     ) -> bytes:
         sampled = image.file.description.sampled
-        place = float(grid.y[0]), float(grid.x[0]), grid.shape, str(grid.crs), sampled, window
-        warp = self._warps.made(place, lambda: Warp.of(grid, window, sampled))
+        warp = self._warps.made((grid, window, sampled), lambda: Warp.of(grid, window, sampled))
         show = warp.smooth if style.smooth else warp.nearest
         palette = TABLES[style.palette] if style.palette else None
         return encoded(show(image.file, layer, image.index), palette, style.form)

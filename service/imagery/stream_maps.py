@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from echocast.model.grid import Grid
@@ -26,7 +27,7 @@ from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.stores import StreamStores
 
 DBZ, PERCENT = "dBZ", "%"
-WHOLE: Final = Style()
+MOST_GRIDS: Final = 64  # whose windows are remembered
 
 
 class StreamMaps:
@@ -40,6 +41,7 @@ class StreamMaps:
         self._stores = stores
         self._images = OpenImages(ImageStore(stores.files))
         self._drawing = Drawing()
+        self._window_of = lru_cache(MOST_GRIDS)(MercatorWindow.of_grid)
 
     def map(self, name: str) -> StreamMap:
         """The time line of a stream.
@@ -103,26 +105,25 @@ class StreamMaps:
             )
         return origin.grid
 
-    def whole(self, name: str, image_id: str, layer: str, style: Style = WHOLE) -> bytes:
+    def whole(self, name: str, image: Image, layer: str, style: Style) -> bytes:
         """One layer of an image, over the whole grid.
 
         Raises:
             UnknownStream: There is no such stream.
-            UnknownImage: There is no such image, or it is no longer stored.
+            UnknownImage: The image has no such layer.
         """
-        return self.window(name, image_id, layer, self._window(name), style)
+        return self.part(name, image, layer, self._window(name), style)
 
-    def window(
-        self, name: str, image_id: str, layer: str, window: MercatorWindow, style: Style
+    def part(
+        self, name: str, image: Image, layer: str, window: MercatorWindow, style: Style
     ) -> bytes:
         """A part of the map.
 
         Raises:
             UnknownStream: There is no such stream.
-            UnknownImage: There is no such image, or it is no longer stored.
+            UnknownImage: The image has no such layer.
         """
-        grid, image = self.grid(name), self._images.find(name, image_id)
-        return self._drawing.picture(image, layer, grid, window, style)
+        return self._drawing.picture(image, layer, self.grid(name), window, style)
 
     def image(self, name: str, image_id: str) -> Image:
         """The image of a public name.
@@ -149,7 +150,7 @@ class StreamMaps:
         return names[0]
 
     def _window(self, name: str) -> MercatorWindow:
-        window = MercatorWindow.of_grid(self.grid(name), LARGEST_SIDE)
+        window = self._window_of(self.grid(name), LARGEST_SIDE)
         if window is None:
             raise NoMap(f"No pixel of the stream {name!r} lies on the map.")
         return window

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.responses import Response
 
 from echocast.model.imagery.mercator import MercatorWindow
+from echocast.model.imagery.names import RAIN
 from echocast.service.dependencies import AppResources, MapAccess, MapReader
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
@@ -31,22 +32,41 @@ IMMUTABLE_SECONDS = 365 * 86400
 NEWEST_SECONDS = 60  # for which "the newest" may be the one before
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A picture, of which image, and in which format."""
-
-    image: Image
-    content: bytes
-    form: str
-
-
 Etags = Annotated[str, Header(alias="if-none-match")]
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,40}\.(png|webp)$")]
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}, "image/webp": {}}},
     **refusals(401, 404),
 }
-RAIN = "rain"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What the path of a tile asks for.
+
+    Args:
+        window: The part of the map.
+        style: How it is drawn.
+        variant: Tells tiles of one image apart.
+    """
+
+    window: MercatorWindow
+    style: Style
+    variant: str
+
+
+async def get_tile(size: str, zoom: str, x: str, y: str, colour: str, options: str) -> Tile:
+    """The tile that a path asks for; with a dot in them ``x`` and ``y`` are latitude and longitude
+    of the middle of the picture.
+
+    Raises:
+        ContractViolation: There is none like that.
+    """
+    variant = f"-{size}-{zoom}-{x}-{y}-{colour}-{options}"
+    return Tile(tile_window(size, zoom, x, y), tile_style(colour, options), variant)
+
+
+TileOfPath = Annotated[Tile, Depends(get_tile)]
 
 
 @router.get("/streams/{name}/map", response_model=StreamMap, responses=refusals(401, 404))
@@ -70,14 +90,15 @@ async def show_image(
     map. What the codes mean stands at ``layers`` of the map.
     """
     layer, _, form = file.rpartition(".")
-    style = Style(form="webp" if form == "webp" else "png")
+    style, maps = Style(form="webp" if form == "webp" else "png"), resources.maps
 
-    def draw() -> Drawn:
-        maps = resources.maps
-        image = maps.image(access.stream, image_id)
-        return Drawn(image, maps.whole(access.stream, image_id, layer, style), style.form)
+    def draw(image: Image) -> bytes:
+        return maps.whole(access.stream, image, layer, style)
 
-    return await _picture(draw, f"-{file}", access, if_none_match)
+    find = partial(maps.image, access.stream, image_id)
+    return await asyncio.to_thread(
+        _picture, find, draw, f"-{file}", style.form, access, if_none_match
+    )
 
 
 @router.get("/public/weather-maps.json", responses=refusals(401, 404))
@@ -103,12 +124,7 @@ async def list_tiles(
 )
 async def show_tile(
     frame: str,
-    size: str,
-    zoom: str,
-    x: str,
-    y: str,
-    colour: str,
-    options: str,
+    tile: TileOfPath,
     resources: AppResources,
     access: MapReader,
     if_none_match: Etags = "",
@@ -117,10 +133,7 @@ async def show_tile(
 
     With a dot in them, ``x`` and ``y`` are latitude and longitude of the middle of the picture.
     """
-    window, style = tile_window(size, zoom, x, y), tile_style(colour, options)
-    tile = partial(_tile, resources.maps, access.stream, frame, window, style)
-    tag = f"-{size}-{zoom}-{x}-{y}-{colour}-{options}"
-    return await _picture(tile, tag, access, if_none_match, lasting="-" in frame)
+    return await _tile(resources.maps, frame, tile, access, if_none_match)
 
 
 @router.get(
@@ -135,22 +148,15 @@ async def show_tile(
 )
 async def show_coverage(
     frame: Literal["0"],
-    size: str,
-    zoom: str,
-    x: str,
-    y: str,
-    colour: str,
-    options: str,
+    tile: TileOfPath,
     resources: AppResources,
     access: MapReader,
     if_none_match: Etags = "",
 ) -> Response:
     """A tile that is dark where no radar looked when the newest image was made."""
-    window, asked = tile_window(size, zoom, x, y), tile_style(colour, options)
-    style = Style("coverage", form=asked.form)
-    tile = partial(_tile, resources.maps, access.stream, frame, window, style)
-    tag = f"-coverage-{size}-{zoom}-{x}-{y}-{options}"
-    return await _picture(tile, tag, access, if_none_match, lasting=False)
+    style = Style("coverage", form=tile.style.form)
+    dark = Tile(tile.window, style, f"-coverage{tile.variant}")
+    return await _tile(resources.maps, frame, dark, access, if_none_match)
 
 
 def image_of(maps: StreamMaps, stream: str, frame: str) -> Image:
@@ -190,42 +196,54 @@ def _json(value: dict[str, Any], access: MapAccess, known_etags: str, but: str =
     return JSONResponse(value, headers=headers)
 
 
-async def _picture(
-    draw: Callable[[], Drawn],
+async def _tile(
+    maps: StreamMaps, frame: str, tile: Tile, access: MapAccess, known_etags: str
+) -> Response:
+    """A tile of the image that a path names."""
+
+    def draw(image: Image) -> bytes:
+        return maps.part(access.stream, image, RAIN, tile.window, tile.style)
+
+    find, form = partial(image_of, maps, access.stream, frame), tile.style.form
+    return await asyncio.to_thread(
+        _picture, find, draw, tile.variant, form, access, known_etags, lasting="-" in frame
+    )
+
+
+def _picture(
+    find: Callable[[], Image],
+    draw: Callable[[Image], bytes],
     variant: str,
+    form: str,
     access: MapAccess,
     known_etags: str,
     *,
     lasting: bool = True,
 ) -> Response:
-    """A picture, or 304 where the caller has it already.
+    """A picture, or 304 where the caller has it already; in a thread, as it may take a while.
 
     Args:
-        draw: Draws it; in a thread, as it may take some milliseconds.
+        find: Finds the image.
+        draw: Draws it.
         variant: Tells pictures of one image apart.
+        form: ``png`` or ``webp``.
         access: Who asked.
         known_etags: What the caller has.
         lasting: Whether its address will never show anything else.
     """
-    drawn = await asyncio.to_thread(draw)
+    image = find()
     scope = "public" if access.is_public else "private"
     age = f"max-age={IMMUTABLE_SECONDS}, immutable" if lasting else f"max-age={NEWEST_SECONDS}"
     headers = {
-        "ETag": f'"{drawn.image.id}{variant}"',
+        "ETag": f'"{image.id}{variant}"',
         "Cache-Control": f"{scope}, {age}",
-        "X-Frame-Timestamp": str(int(drawn.image.time.timestamp())),
+        "X-Frame-Timestamp": str(int(image.time.timestamp())),
         "X-Content-Type-Options": "nosniff",
         **_for_sites(access),
     }
     if headers["ETag"] in known_etags:
         return Response(status_code=304, headers=headers)
-    return Response(drawn.content, media_type=f"image/{drawn.form}", headers=headers)
-
-
-def _tile(maps: StreamMaps, stream: str, frame: str, window: MercatorWindow, style: Style) -> Drawn:
-    """A tile of the image that a path names."""
-    image = image_of(maps, stream, frame)
-    return Drawn(image, maps.window(stream, image.id, RAIN, window, style), style.form)
+    return Response(draw(image), media_type=f"image/{form}", headers=headers)
 
 
 def _for_sites(access: MapAccess) -> dict[str, str]:

@@ -53,6 +53,7 @@ class StreamStore:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._remembered = lru_cache(REMEMBERED)(self._read)
+        self._origins = lru_cache(REMEMBERED)(self._read_origin)
 
     def declare(self, stream: Stream) -> tuple[Stream, bool]:
         """Declare a stream; the valid declaration, and whether the stream is new.
@@ -157,8 +158,9 @@ class StreamStore:
 
     def origin(self, name: str) -> Origin | None:
         """Grid and phase of the first frame, None before it came."""
-        value = self._value(origin_path(name))
-        return None if value is None else Origin.from_json(value)
+        path = origin_path(name)
+        version = self._files.version(path)
+        return None if version is None else self._origins(path, version)
 
     def set_origin(self, stream: Stream, origin: Origin) -> Origin:
         """Set the origin where this frame is the first; the origin of the first frame.
@@ -191,6 +193,9 @@ class StreamStore:
         """The JSON in a file, None where there is none; it is read once for each version."""
         version = self._files.version(path)
         return None if version is None else self._remembered(path, version)
+
+    def _read_origin(self, path: str, version: str) -> Origin:
+        return Origin.from_json(self._remembered(path, version))
 
     def _read(self, path: str, _version: str) -> Mapping[str, Any]:
         value: Mapping[str, Any] = json.loads(self._files.get(path))
