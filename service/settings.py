@@ -221,12 +221,17 @@ class ServiceSettings(WorkerSettings):
     @property
     def is_loopback(self) -> bool:
         """True where only this machine can reach the address we listen on."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback_host(self.host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for ``localhost`` and for loopback addresses, an IPv6 one without its brackets."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def unknown_settings(variables: Iterable[str]) -> Iterator[str]:

@@ -202,12 +202,11 @@ def _say(line: str) -> None:
 def _client(settings: ServiceSettings, url: str | None, key_file: Path | None) -> httpx.Client:
     import httpx
 
-    from echocast.service.client.secret import client_secret
+    from echocast.service.client.secret import client_secret, key_header
     from echocast.service.processes.listening import url_of
 
-    key = client_secret(key_file, os.environ)
     return httpx.Client(
         base_url=url or url_of(settings.host, settings.port),
-        headers={"Authorization": f"Bearer {key}"} if key else {},
+        headers=key_header(client_secret(key_file, os.environ)),
         timeout=120.0,
     )

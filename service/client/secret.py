@@ -29,6 +29,11 @@ def client_secret(file: Path | None, environment: Mapping[str, str]) -> str:
     return _sendable(text, str(file))
 
 
+def key_header(secret: str) -> dict[str, str]:
+    """The header that carries a key; none for an empty one."""
+    return {"Authorization": f"Bearer {secret}"} if secret else {}
+
+
 def _sendable(text: str, source: str) -> str:
     secret = text.strip()
     if not (secret.isascii() and secret.isprintable()) or " " in secret:

@@ -42,7 +42,8 @@ def image_at(time: datetime) -> Frames:
 
 def slots(now: datetime, count: int) -> list[datetime]:
     """The times of the newest images, oldest first."""
-    newest = datetime.fromtimestamp(now.timestamp() // STEP.total_seconds() * 300, UTC)
+    seconds = STEP.total_seconds()
+    newest = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
     return [newest - STEP * back for back in reversed(range(count))]
 
 

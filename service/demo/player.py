@@ -18,7 +18,7 @@ import httpx
 
 from echocast.model.errors import EchocastError
 from echocast.service.client.feed import Feeder
-from echocast.service.client.secret import client_secret
+from echocast.service.client.secret import client_secret, key_header
 from echocast.service.demo.endless_storm import STEP, image_at, slots
 from echocast.service.processes.listening import url_of
 from echocast.service.processes.parent_watch import REFUSED
@@ -71,8 +71,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     settings = ServiceSettings()
     log_to_stderr("demo", settings.log, settings.log_level)
-    key = client_secret(None, os.environ)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = key_header(client_secret(None, os.environ))
     url = url_of(settings.host, settings.port)
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
@@ -36,11 +35,12 @@ from echocast.service.fetching.errors import (
     AnswerTooLarge,
 )
 from echocast.service.fetching.turns import HostTurns
+from echocast.service.settings import is_loopback_host
 from echocast.service.sources.errors import ImageMissing
 from echocast.service.sources.listing import Call
 from echocast.service.sources.source import RadarSource
+from echocast.workers.runtime.machine import MIB
 
-MIB: Final = 1024 * 1024
 LIST_BYTES: Final = 32 * MIB
 MOST_REDIRECTS: Final = 4
 LISTS_REMEMBERED: Final = 4
@@ -210,7 +210,7 @@ class AgencyClient:
                 f"{_shown(url)} is none of the hosts of {self._source.name}:"
                 f" {', '.join(self._source.hosts)}."
             )
-        if url.scheme != "https" and not (open_door and _is_loopback(url.host)):
+        if url.scheme != "https" and not (open_door and is_loopback_host(url.host)):
             raise AddressRefused(f"{_shown(url)} is not https, which agencies are asked by.")
         if url.port not in (None, 443) and not open_door:
             raise AddressRefused(f"{_shown(url)} has a port of its own, {url.port}.")
@@ -273,10 +273,3 @@ def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
 def _shown(url: httpx.URL) -> str:
     """An address without its query, in which a key may stand."""
     return f"{url.scheme}://{url.host}{url.path}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from echocast.model.errors import short
 from echocast.service.errors import UnknownHost
 from echocast.service.http.problems import problem_of
+from echocast.service.settings import is_loopback_host
 
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@,\[\]]+)(:[0-9]*)?")
 
@@ -51,9 +51,4 @@ def is_known(host: str, names: Collection[str]) -> bool:
     if (match := HOST.fullmatch(host)) is None:
         return False
     name = match["name"].lower().removeprefix("[").removesuffix("]").removesuffix(".")
-    if name == "localhost" or name in names:
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return name in names or is_loopback_host(name)

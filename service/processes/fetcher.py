@@ -21,7 +21,7 @@ from echocast import __version__
 from echocast.model.errors import EchocastError
 from echocast.service.client.feed import Feeder
 from echocast.service.client.ledger import Ledger
-from echocast.service.client.secret import client_secret
+from echocast.service.client.secret import client_secret, key_header
 from echocast.service.fetching.backlog import Backlog
 from echocast.service.fetching.client import AgencyClient, ClientSettings
 from echocast.service.fetching.fetcher import Fetcher, Order
@@ -86,8 +86,7 @@ def _warnings(settings: ClientSettings) -> Iterator[str]:
 
 @contextmanager
 def _service(url: str, settings: ServiceSettings) -> Iterator[httpx.Client]:
-    key = client_secret(settings.fetch_key_file, os.environ)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = key_header(client_secret(settings.fetch_key_file, os.environ))
     with httpx.Client(base_url=url, headers=headers, timeout=120.0, trust_env=False) as client:
         yield client
 
