@@ -44,7 +44,9 @@ class StormService:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self.key = ""
+        self.key, self.has_images = "", True
+        self.broken = False  # an answer 503 of somebody before it, without words
+        self.refusal: dict[str, Any] | None = None  # of the map
         self.behind = timedelta(0)  # of the forecast, behind the newest image
         self.streams = ["demo"]
         self.asked: list[str] = []
@@ -171,6 +173,8 @@ class StormService:
         @app.middleware("http")
         async def note(request: Request, call_next: Any) -> Any:
             self.asked.append(str(request.url.path))
+            if self.broken:
+                return Response(status_code=503)
             open_to_all = request.url.path == "/" or request.url.path.startswith("/page/")
             sent = request.headers.get("authorization")
             if self.key and not open_to_all and sent != f"Bearer {self.key}":
@@ -181,14 +185,18 @@ class StormService:
         async def streams() -> Any:
             return {
                 "streams": [
-                    {"name": name, "paused": False, "newest_frame": self.time(OBSERVED - 1)}
+                    {
+                        "name": name,
+                        "paused": False,
+                        "newest_frame": self.time(OBSERVED - 1) if self.has_images else None,
+                    }
                     for name in self.streams
                 ]
             }
 
         @app.get("/streams/demo/map")
         async def time_line() -> Any:
-            return self.map()
+            return JSONResponse(self.refusal, 404) if self.refusal else self.map()
 
         @app.get("/streams/demo/images/{time}/{layer}.png")
         async def image(time: str, layer: str) -> Response:

@@ -137,10 +137,77 @@ def test_old_images_are_called_old(visit: Visit, service: StormService) -> None:
     service.now -= timedelta(hours=3)
     page = visit.open("/" + AT_A_PLACE)
     page.wait_for_selector("#place-chart canvas")
-    assert "What it rains now is not known." in page.text_content("#status")
+    assert "What it rains now is not known." in page.text_content("#old")
     sentence = page.text_content("#place-sentence")
     assert sentence.startswith("Seen from the image of")
     assert "now" not in sentence
+
+
+@pytest.mark.parametrize("visit", [PHONE], indirect=True)
+def test_without_an_answer_everything_is_called_old_until_there_is_one(
+    visit: Visit, service: StormService
+) -> None:
+    visit.expected += ["INTERNET_DISCONNECTED", "status of 503"]
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    visit.wait_for_images()
+    now = page.text_content("#place-sentence")
+    assert not page.is_visible("#old")
+    page.context.set_offline(True)
+    page.wait_for_selector("#old:visible")
+    assert "does not answer. What you see is old" in page.text_content("#old")
+    assert page.text_content("#status") == ""
+    page.locator("#facts").scroll_into_view_if_needed()
+    assert page.locator("#old").bounding_box()["y"] == 0
+    page.wait_for_function("document.querySelector('#place-sentence').textContent.includes('Seen')")
+    service.broken = True
+    page.context.set_offline(False)
+    page.wait_for_timeout(300)
+    assert page.is_visible("#old")
+    service.broken = False
+    page.wait_for_selector("#old", state="hidden")
+    page.wait_for_function(
+        "(was) => was === document.querySelector('#place-sentence').textContent", arg=now
+    )
+    assert "Newest image" in page.text_content("#status")
+
+
+def test_scores_stay_where_nobody_answers(visit: Visit, service: StormService) -> None:
+    visit.expected.append("status of 503")
+    page = visit.open()
+    page.wait_for_selector(".bars")
+    said = page.text_content("#quality-sentence")
+    service.broken = True
+    with page.expect_response("**/drift"):
+        page.click("#theme")
+    page.select_option("#language", "de")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("#old:visible")
+    assert page.text_content("#quality-sentence") == said
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_a_stream_without_a_map_says_why(visit: Visit, service: StormService, newest: bool) -> None:
+    visit.expected.append("status of 404")
+    service.refusal = {"type": "urn:echocast:problem:no-map", "detail": "No map.", "status": 404}
+    service.has_images = newest
+    page = visit.open(until="#empty:not([hidden])")
+    said = page.text_content("#empty")
+    assert ("where on earth" if newest else "no images yet") in said
+    assert not page.is_visible("#old")
+
+
+@pytest.mark.parametrize("visit", [PHONE], indirect=True)
+def test_the_legend_of_a_phone_leaves_the_map_free(visit: Visit) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    stage = page.locator("#stage").bounding_box()["height"]
+    assert page.locator("#legend").bounding_box()["height"] < 0.12 * stage
+    assert page.is_visible("#legend-scale")
+    assert not page.is_visible("#legend-more")
+    page.click("#legend summary")
+    assert "not observed" in page.text_content("#legend-more")
+    assert page.is_visible("#legend-more")
 
 
 def test_a_typed_coordinate_or_none(visit: Visit) -> None:

@@ -6,12 +6,13 @@ import { coloursOf, drawLegend, loadPalettes, NAMES } from "./palette.js";
 import { PlacePanel, reading } from "./place.js";
 import { showFacts, showQuality } from "./quality.js";
 import { RainMap } from "./rainmap.js";
-import { json, Refusal } from "./service.js";
+import { json, NoAnswer, Refusal } from "./service.js";
 import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, t } from "./texts.js";
 import { Timeline } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
 const ASK_AGAIN = 20000; // ms: the time line has an ETag, most answers are 304
+const TRY_AGAIN = 5000; // ms, where there was no answer
 const LATE_MINUTES = 15;
 
 class Page {
@@ -36,18 +37,33 @@ class Page {
     if (baseMap) this.map.baseMap(baseMap, baseMapAttribution);
     await this.refresh();
     this.map.drawLand(t("attribution_land"));
-    setInterval(() => this.refresh(), ASK_AGAIN);
   }
 
-  // Ask what there is, and show it; where the service does not answer, say so and try again.
+  // Ask what there is, and show it; where there is no answer, say that this is old, and try again.
   async refresh() {
     try {
       await this.streams();
       await this.line();
     } catch (error) {
-      if (!(error instanceof TypeError) && !(error instanceof Refusal)) throw error;
-      this.status(error instanceof Refusal ? error.message : t("no_answer"), true);
+      if (!(error instanceof NoAnswer) && !(error instanceof Refusal)) throw error;
+      this.lose(error.message);
+    } finally {
+      clearTimeout(this.next);
+      this.next = setTimeout(() => this.refresh(), this.lost ? TRY_AGAIN : ASK_AGAIN);
     }
+  }
+
+  lose(reason) {
+    this.lost = reason;
+    if (!this.scene) this.old(reason);
+    else if (this.age()) this.place.show(this.state.place, this.scene);
+  }
+
+  // The service answers (again): what failed meanwhile is asked for once more.
+  answered() {
+    if (this.lost) this.images.failed.clear();
+    this.lost = "";
+    this.old("");
   }
 
   async streams() {
@@ -58,8 +74,11 @@ class Page {
       $("stream").replaceChildren(...names.map((name) => new Option(name, name)));
     }
     this.name = names.includes(this.state.stream) ? this.state.stream : names[0];
+    this.hasImages = streams.some((one) => one.name === this.name && one.newest_frame);
     $("stream").value = this.name ?? "";
-    if (!this.name) this.empty(t("no_streams"));
+    if (this.name) return;
+    this.answered();
+    this.empty(t("no_streams"));
   }
 
   async line() {
@@ -67,24 +86,23 @@ class Page {
     const name = this.name;
     try {
       const map = await json(`/streams/${encodeURIComponent(name)}/map`);
+      this.answered();
       if (name === this.name) this.fill(name, map);
     } catch (error) {
-      if (error.kind !== "no-place") throw error;
-      this.empty(t("no_map", { name }));
+      if (error.kind !== "no-map") throw error;
+      this.answered();
+      this.empty(t(this.hasImages ? "no_map" : "no_images", { name }));
     }
   }
 
   fill(name, map) {
-    if (!map.bounds || !map.frames.length) return this.empty(t("no_images", { name }));
     const other = this.scene?.name !== name;
     const changed = other || JSON.stringify(map) !== this.text;
     this.text = JSON.stringify(map);
     for (const frame of map.frames) frame.at = Date.parse(frame.time);
     const newest = map.frames.findLast((frame) => frame.observed);
-    const stale = !newest || Date.now() - newest.at > 60000 * Math.max(LATE_MINUTES, 2.5 * map.step_minutes);
-    const turned = this.scene && this.scene.stale !== stale;
-    this.scene = { name, map, stale, newest, images: this.images };
-    this.age();
+    this.scene = { name, map, newest, stale: this.scene?.stale, images: this.images };
+    const turned = this.age();
     $("empty").hidden = true;
     if (!changed && !turned) return undefined;
     if (other) this.map.fit(map.bounds, this.state.view);
@@ -142,7 +160,7 @@ class Page {
     const palette = $("palette").value;
     this.map.rain.show(this.images.get(this.image(frame)), this.scene.map.bounds, coloursOf(palette, layer.unit));
     const legend = `${palette} ${layer.unit} ${currentLocale()} ${document.documentElement.dataset.theme}`;
-    if (legend !== this.legend) drawLegend($("legend"), palette, layer, this.scene.map.zr);
+    if (legend !== this.legend) drawLegend(palette, layer, this.scene.map.zr);
     this.legend = legend;
     this.hover(this.hovered);
   }
@@ -193,6 +211,9 @@ class Page {
     $("theme").addEventListener("click", () => this.theme(this.dark() ? "light" : "dark"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.theme(this.state.theme));
     addEventListener("hashchange", () => location.reload());
+    for (const event of ["online", "offline"]) addEventListener(event, () => this.refresh());
+    document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
+    $("legend").open = innerWidth > 864 && innerHeight > 600;
     addEventListener("resize", () => this.scene && this.timeline.draw());
     $("open-file").addEventListener("click", async () => (await import("./later/file.js")).openFile());
     $("open-streams").addEventListener("click", async () => (await import("./later/streams.js")).openStreams(() => this.refresh()));
@@ -239,22 +260,32 @@ class Page {
     $("layer").value = known ? this.state.layer : "rain";
   }
 
+  // Say how old what is shown is; whether that has become another matter than before.
   age() {
-    const { newest, stale } = this.scene;
-    if (!newest) return;
+    const { newest, map, stale } = this.scene;
+    const late = Date.now() - newest.at > 60000 * Math.max(LATE_MINUTES, 2.5 * map.step_minutes);
+    this.scene.stale = late || Boolean(this.lost);
     const words = { time: moment(new Date(newest.at)), age: ago(new Date(newest.at)) };
-    this.status(t(stale ? "stale" : "newest_image", words), stale);
+    this.old(this.lost ? t("lost", { reason: this.lost, ...words }) : late ? t("stale", words) : "");
+    this.status(this.scene.stale ? "" : t("newest_image", words));
+    return stale !== this.scene.stale;
   }
 
-  status(text, bad) {
+  // What is shown must not be read as now: a sentence above everything, and a frame around the map.
+  old(text) {
+    document.body.classList.toggle("old", Boolean(text));
+    $("old").hidden = !text;
+    if ($("old").textContent !== text) $("old").textContent = text;
+  }
+
+  status(text) {
     if ($("status").textContent !== text) $("status").textContent = text;
-    $("status").classList.toggle("bad", Boolean(bad));
   }
 
   empty(text) {
     $("empty").hidden = false;
     $("empty").textContent = text;
-    this.status("", false);
+    this.status("");
     if (!this.map.ready) this.map.map.setView([30, 10], 2);
     if (this.scene && this.scene.name !== this.name) {
       this.scene = undefined;

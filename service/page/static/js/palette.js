@@ -32,16 +32,19 @@ function opacity(code, unit) {
   return Math.round(255 * (0.35 + 0.55 * Math.min(1, (value - from) / (full - from))));
 }
 
-export function drawLegend(node, palette, layer, zr) {
+// One scale is always there; the other and the hatchings are, where there is room or on demand.
+export function drawLegend(palette, layer, zr) {
   const percent = layer.unit === "%";
   const [low, high] = percent ? [0, 100] : [0, HIGHEST_DBZ];
   const share = (value) => `${(100 * (value - low)) / (high - low)}%`;
   const bar = element("canvas", undefined, { width: 260, height: 1 });
   paint(bar, coloursOf(palette, layer.unit), low, high, percent);
   const ticks = TICKS[layer.unit].filter((value) => value <= high);
-  const above = scale(ticks.map((value) => [share(value), number(value)]), layer.unit);
-  const below = scale(ticks.map((value) => [share(value), rate(rateOf(value, zr))]), "mm/h");
-  node.replaceChildren(above, bar, ...(percent ? [] : [below]), keys());
+  const own = scale(ticks.map((value) => [share(value), number(value)]), layer.unit);
+  const rates = scale(ticks.map((value) => [share(value), rate(rateOf(value, zr))]), "mm/h");
+  const node = document.getElementById("legend-scale");
+  node.replaceChildren(bar, percent ? own : rates);
+  document.getElementById("legend-more").replaceChildren(...(percent ? [] : [own]), keys());
   node.setAttribute("aria-label", percent ? t("legend_percent") : t("legend_dbz", {
     low, high, rate_low: rate(rateOf(low, zr)), rate_high: rate(rateOf(high, zr)),
   }));

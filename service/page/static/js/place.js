@@ -3,7 +3,7 @@
 import { coordinates } from "./address.js";
 import { codeAt, dbzOf, NOT_TRACEABLE, rateOf } from "./frames.js";
 import { pointSeries, sentence } from "./sentence.js";
-import { json } from "./service.js";
+import { json, NoAnswer } from "./service.js";
 import { clock, element, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -42,6 +42,7 @@ export class PlacePanel {
       return await this.point;
     } catch (error) {
       $("place-problem").textContent = error.message;
+      if (error instanceof NoAnswer) this.asked = ""; // so that it is asked for again
       return null;
     }
   }

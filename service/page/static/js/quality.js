@@ -1,7 +1,7 @@
 // How good the forecasts were here, and what is known of this one.
 
 import { rateOf } from "./frames.js";
-import { json } from "./service.js";
+import { json, Refusal } from "./service.js";
 import { element, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -11,13 +11,16 @@ const FINE = [0.85, 1.18]; // frequency bias that is none to speak of
 // Scores change once a frame; they are asked for when the page shows another one.
 export async function showQuality(scene) {
   const base = `/streams/${encodeURIComponent(scene.name)}`;
-  const [scores, drift] = await Promise.all([
-    json(`${base}/verification`).catch(() => null), json(`${base}/drift`).catch(() => null),
-  ]);
+  const answers = ["verification", "drift"].map((path) => json(`${base}/${path}`).catch(refused));
+  const [scores, drift] = await Promise.all(answers);
+  if (scores === undefined || drift === undefined) return; // no answer: what is shown stays
   $("quality-drift").textContent = drift ? drift.summary : "";
   $("quality-drift").lang = "en"; // the service's own words
   draw(scores, scene.map.zr);
 }
+
+// null: there is none; undefined: nobody said.
+const refused = (error) => (error instanceof Refusal ? null : undefined);
 
 function draw(scores, zr) {
   const threshold = scores && Object.keys(scores.samples).sort((a, b) => a - b)[0];

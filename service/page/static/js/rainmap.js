@@ -106,6 +106,7 @@ export class RainMap {
     this.map.on("mousemove", (event) => events.hovered(event.latlng));
     this.map.on("mouseout", () => events.hovered(null));
     this.map.on("moveend", () => this.ready && events.moved(this.view()));
+    new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(node);
     node.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === node) events.chosen(this.map.getCenter());
     });

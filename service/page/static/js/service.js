@@ -2,6 +2,7 @@
 
 import { t } from "./texts.js";
 
+const PATIENCE = 15000; // ms, for JSON: a service that hangs does not answer
 let key = "";
 let asking = null;
 
@@ -13,19 +14,32 @@ export class Refusal extends Error {
   }
 }
 
+export class NoAnswer extends Error {
+  constructor() {
+    super(t("no_answer"));
+  }
+}
+
+const unanswered = () => {
+  throw new NoAnswer();
+};
+
 export const keyHeaders = () => (key ? { Authorization: `Bearer ${key}` } : {});
 export const hasKey = () => key !== "";
 
 export async function ask(path, options = {}) {
   const used = key;
-  const answer = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeaders() } });
+  const { patience, ...given } = options;
+  const limits = patience ? { signal: AbortSignal.timeout(patience) } : {};
+  const headers = { ...options.headers, ...keyHeaders() };
+  const answer = await fetch(path, { ...given, ...limits, headers }).catch(unanswered);
   if (answer.status !== 401) return answer;
   if (used === key) await enterKey(used ? await detail(answer) : "");
   return ask(path, options);
 }
 
 export async function json(path, options) {
-  return body(await ask(path, options));
+  return body(await ask(path, { patience: PATIENCE, ...options }));
 }
 
 export function send(method, path, content) {
@@ -35,8 +49,9 @@ export function send(method, path, content) {
 
 export async function body(answer) {
   if (answer.status === 204) return null;
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refusal(answer.status, content);
+  const content = await answer.json().catch(() => null);
+  if (content === null && (answer.ok || answer.status >= 500)) throw new NoAnswer();
+  if (!answer.ok) throw new Refusal(answer.status, content ?? {});
   return content;
 }
 

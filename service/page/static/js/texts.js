@@ -11,10 +11,12 @@ export function preferred(chosen) {
 }
 
 export async function loadTexts(chosen) {
-  language = preferred(chosen);
-  locale = navigator.languages.find((one) => one.startsWith(language)) || language;
-  const answer = await fetch(new URL(`../texts/${language}.json`, import.meta.url));
+  const wanted = preferred(chosen);
+  const answer = await fetch(new URL(`../texts/${wanted}.json`, import.meta.url)).catch(() => null);
+  if (!answer?.ok) return; // nobody answers: the words that are there stay
   texts = await answer.json();
+  language = wanted;
+  locale = navigator.languages.find((one) => one.startsWith(language)) || language;
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of document.querySelectorAll("[data-label]")) {
