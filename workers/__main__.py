@@ -16,12 +16,13 @@ import cv2
 import torch
 
 from echocast.model.acceptance import load_checked
-from echocast.model.errors import CheckpointError, EchocastError
+from echocast.model.errors import CheckpointError
 from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.machine import machine_share, usable_cpus
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.runtime.threads import set_switch_interval
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
@@ -32,7 +33,17 @@ log = logging.getLogger("echocast.worker")
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
     set_switch_interval()
-    settings = WorkerSettings()
+    with ending_by_a_sentence("echocast worker"):
+        code = run(WorkerSettings())
+    return code
+
+
+def run(settings: WorkerSettings) -> int:
+    """Run a worker with these settings; the exit code.
+
+    Raises:
+        EchocastError: It can't begin: see :func:`run_worker`.
+    """
     configure_logging("worker", settings.log, settings.log_level)
     settings = settings.model_copy(update={"device": device_name(settings.device)})
     configure_threads(settings)
@@ -43,11 +54,7 @@ def main() -> int:
         torch.get_num_threads(),
         settings.pixel_budget,
     )
-    try:
-        return run_worker(settings, load_nowcaster)
-    except EchocastError as error:
-        print(f"echocast worker: {error}", file=sys.stderr)
-        return 1
+    return run_worker(settings, load_nowcaster)
 
 
 def configure_threads(settings: WorkerSettings) -> None:

@@ -285,7 +285,7 @@ def _log_of(role: str) -> Iterator[Callable[[str], None]]:
         if not as_json:
             raise
         log.error(_sentence(error))
-        raise SystemExit(1) from None
+        raise SystemExit(_exit_code(error)) from None
 
 
 def main() -> None:
@@ -296,19 +296,27 @@ def main() -> None:
     try:
         app()
     except KNOWN as error:
-        sys.exit(f"echocast: {_sentence(error)}")
+        typer.echo(f"echocast: {_sentence(error)}", err=True)
+        sys.exit(_exit_code(error))
 
 
 def _sentence(error: Exception) -> str:
-    """What is wrong; which settings pydantic refused, and why; any other error is raised again."""
-    if isinstance(error, EchocastError | OSError):
-        return str(error)
+    """What is wrong; an error that we do not know is raised again."""
     from pydantic import ValidationError
 
-    if not isinstance(error, ValidationError):
+    from echocast.workers.runtime.refusal import sentence
+
+    if not isinstance(error, EchocastError | OSError | ValidationError):
         raise error
-    wrong = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return f"A setting is invalid: {wrong}."
+    return sentence(error)
+
+
+def _exit_code(error: Exception) -> int:
+    """Whether to start the same command again may help."""
+    from echocast.service.errors import StartRefused
+    from echocast.workers.runtime.refusal import REFUSED, WRONG_CONFIGURATION
+
+    return REFUSED if isinstance(error, (*WRONG_CONFIGURATION, StartRefused)) else 1
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,9 +20,9 @@ from echocast.service.client.feed import Feeder
 from echocast.service.client.secret import client_secret, key_header
 from echocast.service.demo.endless_storm import STEP, image_at, slots
 from echocast.service.processes.listening import url_of
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
 from echocast.workers.runtime.log_lines import log_to_stderr
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 
 STREAM: Final = "demo"
 BACK: Final = 14  # images that are sent first
@@ -73,12 +72,11 @@ def main() -> None:
     log_to_stderr("demo", settings.log, settings.log_level)
     headers = key_header(client_secret(None, os.environ))
     url = url_of(settings.host, settings.port)
-    try:
-        with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:
-            play(Feeder(client, STREAM), stop, lambda: datetime.now(UTC))
-    except EchocastError as error:
-        print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
+    with (
+        ending_by_a_sentence("echocast", EchocastError),
+        httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client,
+    ):
+        play(Feeder(client, STREAM), stop, lambda: datetime.now(UTC))
 
 
 if __name__ == "__main__":

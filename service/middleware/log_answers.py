@@ -1,4 +1,8 @@
-"""One line in the log for each refusal, and for every answer where that is asked for."""
+"""One line in the log for each refusal, and for every answer where that is asked for.
+
+Of `/readyz`, which is asked many times a second while the service starts, only the first answer of
+its kind has a line.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from echocast.service.http.problems import current_problem
 from echocast.service.http.request_id import current_id
 
 FIRST_REFUSAL = 400
+PROBED = "/readyz"
 log = logging.getLogger("echocast.requests")
 
 
@@ -28,6 +33,7 @@ class LogAnswers:
     def __init__(self, app: ASGIApp, *, all_answers: bool) -> None:
         self.app = app
         self.all_answers = all_answers
+        self._probed = ""  # what was wrong when it was asked last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and log how it was answered."""
@@ -41,8 +47,15 @@ class LogAnswers:
         try:
             await self.app(scope, receive, answer.noting(send))
         finally:
-            if self.all_answers or answer.status >= FIRST_REFUSAL:
+            if self._has_line(scope["path"], answer.status) or self.all_answers:
                 _log_line(scope, answer.status, answer.seconds)
+
+    def _has_line(self, path: str, status: int) -> bool:
+        if path != PROBED:
+            return status >= FIRST_REFUSAL
+        slug, _ = current_problem.get()
+        before, self._probed = self._probed, slug
+        return slug != before
 
 
 def _log_line(scope: Scope, status: int, seconds: float) -> None:

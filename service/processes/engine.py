@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.workers.engine.embedded import EmbeddedEngine
-from echocast.workers.errors import EngineError, EngineRefused
+from echocast.workers.errors import EngineError
 from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.settings import WorkerSettings
 
 
@@ -18,18 +17,18 @@ def main() -> None:
 
     Only a wrong configuration ends it for good; whatever else ends it, it is started again.
     """
-    settings = WorkerSettings()
-    log_to_stderr("engine", settings.log, settings.log_level)
-    keep_private(settings.umask, settings.own_folders)
-    engine = EmbeddedEngine(settings.engine_directory)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: engine.request_stop())
-    try:
-        with engine:
-            engine.wait_for_request()
-    except (EngineError, OSError) as error:
-        print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED if isinstance(error, EngineRefused) else 1)
+    with ending_by_a_sentence("echocast"):
+        settings = WorkerSettings()
+        log_to_stderr("engine", settings.log, settings.log_level)
+        keep_private(settings.umask, settings.own_folders)
+        engine = EmbeddedEngine(settings.engine_directory)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: engine.request_stop())
+        try:
+            with engine:
+                engine.wait_for_request()
+        except OSError as error:
+            raise EngineError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -15,7 +14,6 @@ from pathlib import Path
 from urllib.request import getproxies_environment
 
 import httpx
-from pydantic import ValidationError
 
 from echocast import __version__
 from echocast.model.errors import EchocastError
@@ -28,11 +26,11 @@ from echocast.service.fetching.fetcher import Fetcher, Order
 from echocast.service.fetching.orders import memory_warning, orders
 from echocast.service.fetching.turns import HostTurns
 from echocast.service.processes.listening import url_of
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.processes.readiness import answers
 from echocast.service.settings import ServiceSettings
 from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 
 log = logging.getLogger("echocast.fetch")
 PATIENCE_SECONDS = 30.0  # with the service, before a look ends
@@ -139,14 +137,11 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    try:
+    with ending_by_a_sentence("echocast", EchocastError):
         settings = ServiceSettings()
         log_to_stderr("fetch", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         fetch(settings, stop)
-    except (EchocastError, ValidationError) as error:
-        print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -13,31 +13,28 @@ from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
-from echocast.model.errors import EchocastError
 from echocast.service.app import create_app
 from echocast.service.dependencies import Resources
 from echocast.service.errors import StartRefused
 from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.processes.repeated_warnings import RepeatedWarnings
 from echocast.service.settings import GATEWAY_BYTES, ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.errors import AnotherStore, EngineRefused, EngineUnavailable
+from echocast.workers.errors import EngineUnavailable
 from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.machine import GIB, machine_share
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.runtime.threads import set_switch_interval
 
 BACKLOG = 512
 log = logging.getLogger("echocast.gateway")
 GRACE_SECONDS = 5  # for requests after the door is closed
 DRAIN_LOOK_SECONDS = 0.05
-WRONG_CONFIGURATION = (StartRefused, AnotherStore, EngineRefused, ValidationError)
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -148,14 +145,11 @@ def main() -> None:
     Only a wrong configuration ends the gateway for good; else it is started again.
     """
     logging.getLogger("uvicorn.error").addFilter(RepeatedWarnings())
-    try:
+    with ending_by_a_sentence("echocast", StartRefused):
         settings = ServiceSettings()
         log_to_stderr("gateway", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         serve(settings)
-    except (EchocastError, ValidationError) as error:
-        print(f"echocast: {error}", file=sys.stderr)
-        sys.exit(REFUSED if isinstance(error, WRONG_CONFIGURATION) else 1)
 
 
 if __name__ == "__main__":

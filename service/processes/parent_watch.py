@@ -15,7 +15,6 @@ import threading
 import time
 
 GRACE_SECONDS = 6.0
-REFUSED = 78  # EX_CONFIG, the code of a process that starting again would not help
 
 
 def main() -> None:

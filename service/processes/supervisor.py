@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from echocast.service.errors import StartRefused
-from echocast.service.processes.parent_watch import REFUSED, command
+from echocast.service.processes.parent_watch import command
+from echocast.workers.runtime.refusal import REFUSED
 
 log = logging.getLogger("echocast.supervisor")
 

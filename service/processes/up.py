@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from echocast.model.errors import InputError
 from echocast.model.retraining.config import config_of
 from echocast.service.auth.key_ring import load_keys
 from echocast.service.errors import StartRefused
@@ -16,6 +17,7 @@ from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
+from echocast.service.sources.errors import SourceError
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.disk_shares import GB, adhoc_limit_bytes, stream_limit_gb
 from echocast.workers.archive.object_files import stream_files
@@ -52,15 +54,10 @@ def run_service(
         plays: A storm of our own is played as a live stream.
 
     Raises:
-        StartRefused: The address or a port for metrics is taken, keys are missing, there are too
-            many workers, a role refused to start, or what should be fetched makes no sense.
-        InputError: The settings of the retraining are invalid.
+        StartRefused: The address or a port for metrics is taken, a setting makes no sense, or one
+            of the processes refused to start.
     """
-    load_keys(settings)
-    fetching = fetch_roles(settings)
-    check_worker_count(settings.workers)
-    if retrains:
-        config_of(settings.retrain_config)
+    fetching = checked_roles(settings, retrains=retrains)
     port = settings.port or free_port(settings.host)
     with bound_socket(settings.host, port) as gateway:
         gateway.listen()  # that no worker's metrics get this port
@@ -73,6 +70,23 @@ def run_service(
     roles += [*fetching, *([Role(*PLAYER)] if plays else [])]
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
+
+
+def checked_roles(settings: ServiceSettings, *, retrains: bool) -> list[Role]:
+    """Make sure of what would end a role at its start; the process that fetches, if one shall.
+
+    Raises:
+        StartRefused: Keys are missing, there are too many workers, or the settings of retraining or
+            fetching make no sense.
+    """
+    load_keys(settings)
+    check_worker_count(settings.workers)
+    try:
+        if retrains:
+            config_of(settings.retrain_config)
+        return fetch_roles(settings)
+    except (InputError, SourceError) as error:
+        raise StartRefused(str(error)) from error
 
 
 def fetch_roles(settings: ServiceSettings) -> list[Role]:

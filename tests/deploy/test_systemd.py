@@ -12,8 +12,8 @@ import pytest
 import typer.main
 
 from echocast.service.cli.main import app
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
+from echocast.workers.runtime.refusal import REFUSED
 from tests.deploy.compose_file import ROOT
 from tests.patience import PATIENCE_SECONDS
 

@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -13,7 +15,10 @@ import torch
 from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
+from echocast.workers import __main__ as worker_process
 from echocast.workers.__main__ import device_name
+from echocast.workers.retraining import beat, trainer
+from echocast.workers.runtime.refusal import REFUSED
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
 from tests.workers.storms import storm
@@ -67,6 +72,20 @@ def test_a_missing_champion_is_one_sentence(world: World, tmp_path: Path) -> Non
     assert worker.returncode == 1
     assert b"There is no model 'champion'" in errors
     assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("process", [worker_process, trainer, beat])
+def test_settings_that_are_refused_are_one_sentence_and_a_code_to_stay_down(
+    process: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker_process, "set_switch_interval", lambda: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("ECHOCAST_LEASE_SECONDS", "soon")
+    with pytest.raises(SystemExit) as ended:
+        process.main()
+    assert ended.value.code == REFUSED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "A setting is invalid: lease_seconds: " in line
 
 
 def test_the_device_is_what_was_asked_for() -> None:

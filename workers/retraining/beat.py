@@ -23,6 +23,7 @@ from echocast.workers.jobs.queue import TRAINING, celery_app
 from echocast.workers.retraining.requests import request_if_due
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.settings import WorkerSettings
 
 RETRAIN: Final = "retrain"  # of the history
@@ -78,14 +79,11 @@ def run_beat(settings: WorkerSettings) -> None:
 
 def main() -> int:
     """Run beat; errors are one sentence on standard error."""
-    try:
+    with ending_by_a_sentence("echocast beat"):
         settings = WorkerSettings()
         configure_logging("beat", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
         run_beat(settings)
-    except EchocastError as error:
-        print(f"echocast beat: {error}", file=sys.stderr)
-        return 1
     return 0
 
 

@@ -28,7 +28,7 @@ from typing import Any
 
 from celery.signals import worker_shutting_down
 
-from echocast.model.errors import EchocastError
+from echocast.model.errors import InputError
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.config import config_of
 from echocast.model.retraining.fencing_token import fence_of, raise_fence
@@ -41,6 +41,7 @@ from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE
 from echocast.workers.runtime.privacy import keep_private
+from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.settings import WorkerSettings
 
 NICENESS = 19
@@ -196,7 +197,7 @@ def run_trainer(settings: WorkerSettings) -> int:
     Raises:
         EngineUnavailable: No engine answered within the time to wait for it.
         AnotherStore: The engine's jobs have their files in another archive.
-        EchocastError: The settings of the retraining are invalid.
+        InputError: The settings of the retraining are invalid.
     """
     config_of(settings.retrain_config)
     await_engine(settings)
@@ -244,14 +245,12 @@ def _run_or_end(trainer: Trainer) -> None:
 def main() -> int:
     """Run a trainer; errors are one sentence on standard error."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    try:
+    with ending_by_a_sentence("echocast trainer", InputError):  # a configuration of retrainings
         settings = WorkerSettings()
         configure_logging("trainer", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
-        return run_trainer(settings)
-    except EchocastError as error:
-        print(f"echocast trainer: {error}", file=sys.stderr)
-        return 1
+        code = run_trainer(settings)
+    return code
 
 
 if __name__ == "__main__":

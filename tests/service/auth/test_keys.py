@@ -14,8 +14,8 @@ from echocast.service.auth.key_ring import KeyRing, load_keys
 from echocast.service.auth.keys import Key, new_key
 from echocast.service.auth.rate_limit import RateLimit
 from echocast.service.errors import MissingKey, MissingScope, RateExceeded, StartRefused
-from echocast.service.processes.parent_watch import REFUSED
 from echocast.service.settings import ServiceSettings
+from echocast.workers.runtime.refusal import REFUSED
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.real_processes import Gateway, engine, gateway, place, pretend_worker

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from echocast.model.formats.readers import read_frames
+from echocast.workers.runtime.refusal import REFUSED
 from tests.model.formats.radar_files import odim_file
 from tests.service.fetching.played_agency import Asked, Reply, played_agency
 from tests.service.processes.test_up import run, service
@@ -99,9 +100,9 @@ def test_what_makes_no_sense_is_one_sentence_before_anything_starts(tmp_path: Pa
         (("--source", "knmi"), "KNMI_API_KEY"),
     ):
         done = run("up", *options, "--data", str(tmp_path))
-        assert done.returncode == 1
+        assert done.returncode == REFUSED
         assert sentence in done.stderr
         assert len(done.stderr.splitlines()) == 1
     nothing = run("fetch", "--data", str(tmp_path))
-    assert nothing.returncode == 78
+    assert nothing.returncode == REFUSED
     assert "echocast: Name a source by --source" in nothing.stderr

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
+
+import pytest
+from starlette.types import Receive, Scope, Send
 
 from echocast.service.auth.keys import new_key
+from echocast.service.http.problems import current_problem
+from echocast.service.middleware.log_answers import LogAnswers
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
 from tests.service.streams.stream_feed import frame_bytes, time_of
@@ -14,6 +22,26 @@ from tests.service.streams.stream_feed import frame_bytes, time_of
 SECRET, LINE = new_key("admin", "flood office")
 STRAY = new_key("read", "stray")[0]
 MODULES = ("echocast.service.processes.gateway", "echocast.workers")
+
+
+def test_answers_of_readiness_have_a_line_where_they_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    problems = iter(["no-worker", "no-worker", "disk-full", "", "", "no-worker"])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        slug = next(problems)
+        current_problem.set((slug, "It is so."))
+        await send({"type": "http.response.start", "status": 503 if slug else 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    caplog.set_level(logging.INFO, "echocast.requests")
+    answering = LogAnswers(app, all_answers=False)
+    scope = {"type": "http", "method": "GET", "path": "/readyz", "client": None}
+    for _ in range(6):
+        asyncio.run(answering(scope, AsyncMock(), AsyncMock()))
+    logged = [(record.facts["status"], record.facts["problem"]) for record in caplog.records]
+    assert logged == [(503, "no-worker"), (503, "disk-full"), (200, ""), (503, "no-worker")]
 
 
 def lines(where: Place, module: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from echocast.service.processes.up import first_metrics_port, worker_roles
 from echocast.service.settings import ServiceSettings
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.machine import usable_cpus
+from echocast.workers.runtime.refusal import REFUSED
 from tests.service.bodies import other_storm, post
 from tests.service.processes.test_up import command_line, descendants, run, service
 from tests.service.real_processes import eventually, place
@@ -144,5 +145,5 @@ def test_how_many_workers_is_refused_in_one_sentence(tmp_path: Path) -> None:
         assert "ports" not in done.stderr
         assert "Traceback" not in done.stderr
     done = run("up", "--data", str(tmp_path), ECHOCAST_WORKERS="0")
-    assert done.returncode == 1
+    assert done.returncode == REFUSED
     assert done.stderr.startswith("echocast: A setting is invalid: workers")
