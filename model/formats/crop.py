@@ -58,10 +58,8 @@ class Crop:
         if self.box is not None and not self.box[1] < self.box[3]:
             raise _no_region("the south of a box must be the smaller latitude")
         west, south, east, north = self.box or (0, 0, 0, 0)
-        latitude, longitude = self.centre or (0, 0)
-        limits = (((south, north, latitude), 90), ((west, east, longitude), 180))
-        if not all(abs(degrees) <= most for group, most in limits for degrees in group):
-            raise _no_region("latitudes must lie in -90..90, longitudes in -180..180 degrees")
+        for latitude, longitude in (self.centre or (0, 0), (south, west), (north, east)):
+            _check_place(latitude, longitude)
 
     @classmethod
     def of_words(
@@ -82,12 +80,10 @@ class Crop:
         Raises:
             ContractViolation: They make no region.
         """
-        centre, box = (
-            _numbers(at, 2, "latitude,longitude"),
-            _numbers(bbox, 4, "west,south,east,north"),
-        )
+        centre = None if at is None else place_of_words(at)
+        box = None if bbox is None else _numbers(bbox, 4, "west,south,east,north")
         return cls(
-            None if centre is None else (centre[0], centre[1]),
+            centre,
             radius_km,
             None if box is None else (box[0], box[1], box[2], box[3]),
             reduce,
@@ -219,6 +215,22 @@ class Crop:
         return np.concatenate([s[0] for s in sides]), np.concatenate([s[1] for s in sides])
 
 
+def place_of_words(words: str) -> tuple[float, float]:
+    """Latitude and longitude of a place, as options and queries give it: ``48.1,11.6``.
+
+    Raises:
+        ContractViolation: It is none.
+    """
+    latitude, longitude = _numbers(words, 2, "latitude,longitude")
+    _check_place(latitude, longitude)
+    return latitude, longitude
+
+
+def _check_place(latitude: float, longitude: float) -> None:
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise _no_region("latitudes must lie in -90..90, longitudes in -180..180 degrees")
+
+
 def _circle(latitude: float, longitude: float, radius_km: float) -> tuple[Degrees, Degrees]:
     """Points at a distance from a place, on a sphere."""
     azimuth = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
@@ -266,9 +278,7 @@ def _coarser_grid(grid: Grid, side: int) -> Grid:
     )
 
 
-def _numbers(words: str | None, count: int, what: str) -> list[float] | None:
-    if words is None:
-        return None
+def _numbers(words: str, count: int, what: str) -> list[float]:
     try:
         numbers = [float(word) for word in words.split(",")]
     except ValueError:

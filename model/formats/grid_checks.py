@@ -54,7 +54,8 @@ def centres(edge: float, side: float, count: int) -> NDArray[np.float64]:
         InputTooLarge: There are too many.
     """
     check_side(count, "An image")
-    along = edge + (np.arange(count, dtype=np.float64) + 0.5) * side
+    with np.errstate(invalid="ignore", over="ignore"):  # of damaged numbers: see checked_grid
+        along = edge + (np.arange(count, dtype=np.float64) + 0.5) * side
     return np.asarray(np.round(along, 6), dtype=np.float64)
 
 

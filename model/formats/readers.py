@@ -18,11 +18,13 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, UnreadableInput
+from echocast.model.formats.cwa import cwa_image, is_cwa
 from echocast.model.formats.fmi_pgm import fmi_pgm_image, is_fmi_pgm
 from echocast.model.formats.geotiff import geotiff_image, is_geotiff
 from echocast.model.formats.grib2 import grib2_image, is_grib2
 from echocast.model.formats.hdf5.safety import SIGNATURE, check_self_contained
 from echocast.model.formats.header import FileHeader
+from echocast.model.formats.hungaromet import hungaromet_image, is_hungaromet
 from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.knmi import is_knmi, knmi_image
 from echocast.model.formats.meteoswiss_gif import is_meteoswiss_gif, meteoswiss_gif_image
@@ -39,9 +41,11 @@ __all__ = ["between", "merge", "newest", "read_frames", "read_header", "read_jso
 
 Part = TypeVar("Part")
 
-START = 64  # bytes by which a format is known
+START = 4096  # bytes by which a format is known
 CLASSIC_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
-KNOWN = "NetCDF, HDF5 (ODIM, KNMI), GeoTIFF, GRIB2, RADOLAN, FMI's PGM or MeteoSwiss' GIF"
+KNOWN = (
+    "NetCDF, HDF5 (ODIM, KNMI), GeoTIFF, GRIB2, RADOLAN, FMI's PGM, MeteoSwiss' GIF or CWA's XML"
+)
 
 
 Image = Callable[[Path, Reading], AbstractContextManager[StoredImage]]
@@ -103,6 +107,9 @@ FORMATS = (  # whether a file is of it, by its first bytes; HDF5's begin alike: 
     (is_radolan, FileFormat.of_image(radolan_image)),
     (is_fmi_pgm, FileFormat.of_image(fmi_pgm_image)),
     (is_meteoswiss_gif, FileFormat.of_image(meteoswiss_gif_image)),
+    (is_hungaromet, FileFormat.of_image(hungaromet_image)),
+    (is_cwa, FileFormat.of_image(cwa_image)),
+    (lambda start: start.startswith(CLASSIC_NETCDF), NETCDF),
 )
 
 
@@ -224,8 +231,6 @@ def format_of(path: Path, reading: Reading) -> FileFormat:
 def _format_of(path: Path) -> FileFormat:
     with path.open("rb") as file:
         start = file.read(START)
-    if start.startswith(CLASSIC_NETCDF):
-        return NETCDF
     if start.startswith(SIGNATURE):
         return _of_hdf5(path)
     for begins, kind in FORMATS:

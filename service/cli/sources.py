@@ -48,7 +48,12 @@ def sources(at: Place = None, as_json: Json = False) -> None:
     """List the sources of radar images: area, step, licence, key, and when they were tried."""
     from rich.console import Console
 
-    chosen = [source for source in _all_sources().values() if _covers(source, at)]
+    chosen = list(_all_sources().values())
+    if at is not None:
+        from echocast.model.formats.crop import place_of_words
+
+        place = place_of_words(at)
+        chosen = [source for source in chosen if source.area.covers(*place)]
     if as_json:
         typer.echo(json.dumps([source.model_dump(mode="json") for source in chosen]))
     else:
@@ -150,16 +155,6 @@ def _table(chosen: Sequence[RadarSource]) -> Table:
         every, tried = f"{source.step_minutes:g} min", str(source.tried)
         table.add_row(source.name, source.title, every, source.licence.name, key, tried)
     return table
-
-
-def _covers(source: RadarSource, at: str | None) -> bool:
-    if at is None:
-        return True
-    try:
-        latitude, longitude = map(float, at.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"{at!r} must be latitude,longitude in degrees.") from None
-    return source.area.covers(latitude, longitude)
 
 
 def _all_sources() -> Mapping[str, RadarSource]:

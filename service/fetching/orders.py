@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import cos, radians
 from typing import Any, Final
 
-from echocast.model.formats.crop import Crop
+from echocast.model.formats.crop import place_of_words
 from echocast.service.errors import StartRefused
 from echocast.service.fetching.fetcher import Order
 from echocast.service.settings import PREFIX, ServiceSettings
@@ -75,9 +75,7 @@ def _reading(source: RadarSource, settings: ServiceSettings) -> dict[str, Any]:
     if settings.fetch_at is None:
         return words
     radius = crop_radius_km(source, settings.fetch_radius_km)
-    centre = Crop.of_words(settings.fetch_at, radius).centre
-    assert centre is not None
-    if not source.area.covers(*centre):
+    if not source.area.covers(*place_of_words(settings.fetch_at)):
         raise StartRefused(
             f"{source.name} shows nothing of {settings.fetch_at}: {source.title}. `echocast sources"
             f" --at {settings.fetch_at}` lists those that do."

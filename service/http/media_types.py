@@ -17,6 +17,7 @@ GRID_TYPES = (
     "application/vnd.odim-h5",
     "image/tiff",
     "application/x-grib2",
+    "application/xml",
     "application/gzip",
     "application/zip",
     "application/x-tar",

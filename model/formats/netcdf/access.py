@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import h5py
 import netCDF4
+import numpy as np
 
 from echocast.model.atomic_files import disk_asked, write_whole
 from echocast.model.errors import InputTooLarge, UnreadableInput, short
@@ -81,8 +82,34 @@ def _check_whole(dataset: netCDF4.Dataset, path: Path) -> None:
     """What is missing at the end of a classic file would be read as zeros: as dry."""
     if dataset.data_model.startswith("NETCDF3"):
         values = sum(v.size * v.dtype.itemsize for v in dataset.variables.values())
-        if path.stat().st_size < values:
+        if path.stat().st_size < _header_bytes(dataset) + values:
             raise OSError("it is cut short")
+
+
+def _header_bytes(dataset: netCDF4.Dataset) -> int:
+    """How long the header of a classic file is, at least (its format: words of four bytes)."""
+    dimensions = sum(8 + _in_words(len(name.encode())) for name in dataset.dimensions)
+    variables = sum(
+        28 + _in_words(len(name.encode())) + 4 * one.ndim + _attribute_bytes(one)
+        for name, one in dataset.variables.items()
+    )
+    return 32 + dimensions + _attribute_bytes(dataset) + variables
+
+
+def _attribute_bytes(owner: netCDF4.Dataset | Variable) -> int:
+    values = {name: owner.getncattr(name) for name in owner.ncattrs()}
+    return sum(
+        12 + _in_words(len(name.encode())) + _in_words(np.asarray(_plain(value)).nbytes)
+        for name, value in values.items()
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _in_words(count: int) -> int:
+    return -(-count // 4) * 4
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import netCDF4
 import numpy as np
 from PIL import Image
 
@@ -186,6 +187,49 @@ def radolan(folder: Path, product: bytes = b"RX", rows: int = 900) -> Path:
     return folder / "radolan.bin"
 
 
+def hungaromet(
+    folder: Path,
+    name: str = "radar_composite-refl2D-20260701_1200.nc",
+    units: str = "dBZ=raw/2-32",
+) -> Path:
+    """Classic NetCDF of signed bytes; the name is the begin of the scan."""
+    raw = picture(164, 0, 255, np.uint8)
+    scalars = {"La1": 50.5, "Lo1": 13.5, "Dx": 0.0125, "Dy": 0.008}
+    with netCDF4.Dataset(folder / name, "w", format="NETCDF3_CLASSIC") as file:
+        file.createDimension("lat", HEIGHT)
+        file.createDimension("lon", WIDTH)
+        for scalar, value in scalars.items():
+            file.createVariable(scalar, "f4")[...] = value
+        field = file.createVariable("refl2D", "i1", ("lat", "lon"))
+        field.setncatts({"long_name": "CMax reflectivity", "units": units})
+        field[:] = raw.view(np.int8)
+    return folder / name
+
+
+def cwa(folder: Path, **changes: str) -> Path:
+    """Rows from the south, numbers in scientific notation, local time."""
+    tags = {
+        "StartPointLongitude": "115.0",
+        "StartPointLatitude": "18.0",
+        "GridResolution": "0.0125",
+        "DateTime": "2026-07-01T20:05:00+08:00",
+        "GridDimensionX": str(WIDTH),
+        "GridDimensionY": str(HEIGHT),
+        "Reflectivity": "dBZ",
+        **changes,
+    }
+    raw = picture(50, -99, -999, np.float64)[::-1]
+    parameters = "".join(f"<{name}>{value}</{name}>" for name, value in tags.items())
+    path = folder / "cwa.xml"
+    path.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<cwaopendata xmlns="urn:cwa:gov:tw:cwacommon:0.1">'
+        f"<dataset><datasetInfo><parameterSet>{parameters}</parameterSet></datasetInfo><contents>"
+        f"<content>{','.join(f'{number:.3E}' for number in raw.ravel())}</content></contents>"
+        "</dataset></cwaopendata>"
+    )
+    return path
+
+
 FOREIGN = {
     "knmi": Foreign(knmi, 50.0, 1.0, "KNMI HDF5"),
     "geotiff": Foreign(geotiff, 50.0, 1.0, "GeoTIFF"),
@@ -193,4 +237,6 @@ FOREIGN = {
     "fmi-pgm": Foreign(fmi_pgm, 50.0, 1.0, "FMI PGM"),
     "meteoswiss-gif": Foreign(meteoswiss_gif, 55.94, 1.0, "MeteoSwiss GIF"),
     "radolan": Foreign(radolan, 50.0, 1.0, "RADOLAN"),
+    "hungaromet": Foreign(hungaromet, 50.0, 0.89, "HungaroMet NetCDF"),
+    "cwa": Foreign(cwa, 50.0, 1.355, "CWA XML"),
 }

@@ -20,9 +20,11 @@ from tests.model.formats.foreign_files import (
     STORM,
     TIME,
     UNMEASURED,
+    cwa,
     fmi_pgm,
     geotiff,
     grib2,
+    hungaromet,
     knmi,
     meteoswiss_gif,
     picture,
@@ -184,6 +186,58 @@ def test_pgm_that_is_no_reflectivity_or_has_no_time_is_refused(tmp_path: Path) -
 def test_products_of_radolan_that_are_not_read_are_refused(tmp_path: Path) -> None:
     for path in (radolan(tmp_path, b"SF"), radolan(tmp_path, rows=460)):
         with pytest.raises(UnsupportedInput, match="RX, RY and YW"):
+            read_frames([path])
+
+
+def test_the_image_of_hungaromet_is_valid_at_the_end_of_its_scan(tmp_path: Path) -> None:
+    frames = read_frames([hungaromet(tmp_path)])
+    assert "12:00:00" in frames.notes["time"]
+    assert "begin of a scan of 5 minutes" in frames.notes["time"]
+    assert rule_of(hungaromet(tmp_path, "radar.nc")) == "time-missing"
+
+
+def test_hungaromet_packed_otherwise_is_refused(tmp_path: Path) -> None:
+    assert rule_of(hungaromet(tmp_path, units="dBZ=raw/3-32")) == "packing"
+    assert rule_of(hungaromet(tmp_path), Reading("La1")) == "packing"
+
+
+def test_the_corner_of_hungaromet_is_the_centre_of_a_pixel(tmp_path: Path) -> None:
+    grid = read_frames([hungaromet(tmp_path)]).grid
+    assert (grid.y[0], grid.x[0]) == pytest.approx((50.5, 13.5), abs=1e-6)
+    assert (grid.y[1], grid.x[1]) == pytest.approx((50.492, 13.5125), abs=1e-6)
+
+
+def test_degrees_of_cwa_are_of_taiwans_own_datum(tmp_path: Path) -> None:
+    """TWD97, which is WGS 84 to within a metre, lies 828 m east and 207 m south of TWD67."""
+    grid = read_frames([cwa(tmp_path, StartPointLongitude="121", StartPointLatitude="23.5")]).grid
+    north, east = grid.earth.degrees(grid.y[-1], grid.x[0])
+    assert (east - 121) * 111_320 * np.cos(np.deg2rad(23.5)) == pytest.approx(828, abs=15)
+    assert (north - 23.5) * 110_800 == pytest.approx(-207, abs=15)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"DateTime": "2026-07-01T20:05:00"},
+        {"DateTime": "yesterday"},
+        {"Reflectivity": "mm"},
+        {"GridDimensionX": "x"},
+        {"GridDimensionX": "-5"},
+        {"GridResolution": "1e999"},
+        {"GridResolution": "0"},
+    ],
+)
+def test_what_cwa_has_to_say_is_never_guessed(changes: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises((ContractViolation, UnreadableInput)):
+        read_frames([cwa(tmp_path, **changes)])
+
+
+def test_numbers_of_cwa_that_are_none_or_too_few_are_damage(tmp_path: Path) -> None:
+    path = cwa(tmp_path)
+    content = path.read_bytes()
+    for damage in (b"-9.9X0E+01", b"-9.900E+01,1"):
+        path.write_bytes(content.replace(b"-9.900E+01", damage, 1))
+        with pytest.raises(UnreadableInput, match="damaged"):
             read_frames([path])
 
 

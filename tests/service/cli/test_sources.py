@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from echocast.model.errors import ContractViolation
 from echocast.model.formats.reading import Reading
 from echocast.service.cli.main import app
 from echocast.service.cli.sources import fetched_and_read
@@ -49,10 +50,12 @@ def test_own_sources_stand_among_them(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {"mine", "opera"} <= set(names())
 
 
-def test_a_place_that_is_none_is_refused() -> None:
-    done = CliRunner().invoke(app, ["sources", "--at", "Rome"])
-    assert done.exit_code == 2
-    assert "latitude,longitude" in done.output
+@pytest.mark.parametrize("words", ["Rome", "41.9", "98,0", "nan,0"])
+def test_a_place_that_is_none_is_refused_as_a_region_is(words: str) -> None:
+    done = CliRunner().invoke(app, ["sources", "--at", words])
+    with pytest.raises(ContractViolation) as region:
+        Reading.of_words(at=words, radius_km=10.0)
+    assert str(done.exception) == str(region.value)
 
 
 LOCAL = ClientSettings(allow_private=True)

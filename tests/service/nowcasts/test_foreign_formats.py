@@ -28,8 +28,9 @@ def test_a_stream_accepts_every_format(name: str, client: httpx.Client, tmp_path
     stream = f"/streams/foreign-{name}"
     body = {"step_minutes": 5, "units": units}
     assert client.put(stream, json=body).status_code in (200, 201)
-    content = FOREIGN[name].write(tmp_path).read_bytes()
-    answer = client.put(f"{stream}/frames/{STAMP}", content=content, headers=RAW)
+    path = FOREIGN[name].write(tmp_path)
+    headers = {**RAW, "Content-Disposition": f'attachment; filename="{path.name}"'}
+    answer = client.put(f"{stream}/frames/{STAMP}", content=path.read_bytes(), headers=headers)
     assert answer.status_code == 201, answer.text
 
 

@@ -25,6 +25,8 @@ KNOWN = {
     "chmi": "T_PABV23_C_OKPR_20260712120500.hdf",
     "shmu": "T_PABV22_C_LZIB_20260712120500.hdf",
     "knmi": "files/RAD_NL25_PCP_NA_202607121205.h5/url",
+    "hungaromet": "nc/refl2D/radar_composite-refl2D-20260712_1205.nc.zip",
+    "cwa": "history/Observation/202607122005compref_mosaic.xml",
 }
 OTHERS = {
     "mrms": "CONUS/x/20260712/MRMS_PrecipRate_00.00_20260712-120500.grib2.gz",
@@ -34,6 +36,8 @@ OTHERS = {
     "smhi": "comp/2026/07/12/radar_2607121205.png",
     "chmi": "T_PABV23_C_OKPR_20260712.1205.ft60s10.tar",
     "knmi": "files/RAD_NL25_RAC_RT_202607121205.h5/url",
+    "hungaromet": "nc/refl2D/radar_composite-refl2D_pscappi-20260712_1205.nc.zip",
+    "cwa": "history/Observation/202607122005.compref_gauge.xml",
 }
 
 
