@@ -80,7 +80,12 @@ def not_stored(dataset: netCDF4.Dataset) -> list[str]:
     """What a forecast file says that it goes without."""
     if NOT_STORED not in dataset.ncattrs():
         return []
-    return str(dataset.getncattr(NOT_STORED)).split(", ")
+    return not_stored_words(dataset.getncattr(NOT_STORED))
+
+
+def not_stored_words(text: str) -> list[str]:
+    """The names in the attribute that says what a file goes without; none in an empty one."""
+    return text.split(", ") if text else []
 
 
 def check_stored(dataset: netCDF4.Dataset, variable: str) -> None:

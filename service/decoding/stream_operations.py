@@ -14,8 +14,7 @@ from echocast.model.contract import InputContract, check_frames
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.json_reader import json_unit
 from echocast.model.formats.stream_frame import pack_counts
-from echocast.model.frames import Frames, Grid
-from echocast.model.place.earth import distance_km
+from echocast.model.frames import Frames
 from echocast.workers.archive.frames_file import description_of
 
 Request = Mapping[str, Any]
@@ -90,91 +89,24 @@ def _units(request: Request) -> str:
 
 
 def forecast_at(request: Request) -> dict[str, Any]:
-    """A forecast at the pixel nearest to a place.
+    """A forecast at one pixel, whose chunks alone are read."""
+    from echocast.model.formats.forecast_point import read_point
 
-    Raises:
-        ContractViolation: The grid does not say where it is, or the place is outside of it.
-    """
-    from echocast.model.formats.forecast_reader import read_forecast, read_not_stored
-    from echocast.model.reflectivity import ZR
-
-    forecast = read_forecast(Path(request["forecast"]))
-    grid = forecast.frames.grid
-    row, column = grid_pixel(grid, request["latitude"], request["longitude"])
-    values = forecast.frames.reflectivity_dbz[:, row, column]
-    chances = forecast.exceedance_probability
-    relation = ZR.of_attributes(forecast.frames.attributes)
-    rates = relation.rain_rate_mm_h(values, no_rain_dbz=forecast.frames.no_rain_dbz)
+    point = read_point(Path(request["forecast"]), request["row"], request["column"])
     return {
-        "row": row,
-        "column": column,
-        "valid_times": [time.isoformat() for time in forecast.frames.times],
-        "lead_minutes": forecast.lead_minutes,
-        "reflectivity_dbz": _plain(values, 2),
-        "extrapolation_dbz": _plain(forecast.extrapolation.reflectivity_dbz[:, row, column], 2),
-        "rain_rate_mm_h": _plain(rates, 3),
-        "zr": {"a": relation.a, "b": relation.b},
-        "exceedance_probability": {}
-        if chances is None
-        else {
-            f"{threshold:g}": _plain(chances[index, :, row, column], 3)
-            for index, threshold in enumerate(forecast.exceedance_thresholds_dbz)
+        "reflectivity_dbz": _plain(point.reflectivity_dbz, 2),
+        "extrapolation_dbz": _plain(point.extrapolation_dbz, 2),
+        "rain_rate_mm_h": _plain(point.rain_rate_mm_h, 3),
+        "zr": {"a": point.relation.a, "b": point.relation.b},
+        "exceedance_probability": {
+            f"{threshold:g}": _plain(values, 3)
+            for threshold, values in point.exceedance_probability.items()
         },
-        "radar_coverage": np.isfinite(values).tolist(),
-        "quality": dict(forecast.quality),
-        "not_stored": read_not_stored(Path(request["forecast"])),
+        "radar_coverage": np.isfinite(point.reflectivity_dbz).tolist(),
+        "quality": dict(point.quality),
+        "not_stored": point.not_stored,
+        "valid_times": [time.isoformat() for time in point.valid_times],
     }
-
-
-def grid_pixel(grid: Grid, latitude: float, longitude: float) -> tuple[int, int]:
-    """Row and column of the pixel that a place lies in.
-
-    By the grid's projection; without one, by the latitude and longitude of each pixel.
-
-    Raises:
-        ContractViolation: The grid does not say where it is, or the place is outside of it.
-    """
-    if grid.earth is not None:
-        y, x = grid.earth.coordinates(latitude, longitude, float(grid.x.mean()))
-        row, column = _nearest(grid.y, y), _nearest(grid.x, x)
-    elif grid.latitude is not None:
-        row, column = _nearest_of_all(grid, latitude, longitude)
-    else:
-        raise ContractViolation(
-            "The stream's grid does not say where on earth it is: it has neither a projection nor"
-            " the latitude and longitude of each pixel.",
-            rule="place",
-        )
-    if row is None or column is None:
-        raise ContractViolation(
-            f"Latitude {latitude:g}, longitude {longitude:g} is outside the stream's grid.",
-            rule="place",
-        )
-    return row, column
-
-
-def _nearest_of_all(
-    grid: Grid, latitude: float, longitude: float
-) -> tuple[int, int] | tuple[None, None]:
-    """The pixel whose centre is nearest; none further away than a pixel's side."""
-    if grid.latitude is None or grid.longitude is None or grid.pixel_size_km is None:
-        return None, None
-    places = np.stack([grid.latitude, grid.longitude]).astype(np.float64)
-    here = np.array([latitude, longitude]).reshape(2, 1, 1)
-    apart = distance_km(places, here)
-    if not np.isfinite(apart).any():
-        return None, None
-    row, column = (int(i) for i in np.unravel_index(np.nanargmin(apart), apart.shape))
-    return (row, column) if apart[row, column] <= grid.pixel_size_km else (None, None)
-
-
-def _nearest(centres: Any, value: float) -> int | None:
-    """Index of the nearest centre; None further than half a pixel from all."""
-    if not np.isfinite(value):
-        return None
-    index = int(np.argmin(np.abs(centres - value)))
-    half = abs(float(centres[-1] - centres[0])) / (len(centres) - 1) / 2
-    return index if abs(float(centres[index]) - value) <= half * 1.001 else None
 
 
 def _plain(values: Any, decimals: int) -> list[float | None]:

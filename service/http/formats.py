@@ -87,7 +87,7 @@ def _named_or_accepted(name: str | None, accept: str | None) -> Format:
                 f"A forecast comes as {', '.join(FORMATS)}, not as {short(name)!r}."
             )
         return FORMATS[name]
-    for pattern in _by_preference(accept or "*/*"):
+    for pattern in by_preference(accept or "*/*"):
         if (form := _matching(pattern)) is not None:
             return form
     raise NotAcceptable(f"A forecast comes as one of {', '.join(BY_MEDIA_TYPE)}.")
@@ -104,7 +104,7 @@ def _matching(pattern: str) -> Format | None:
     return next(fits, None)
 
 
-def _by_preference(accept: str) -> list[str]:
+def by_preference(accept: str) -> list[str]:
     """Media ranges, best first; those with weight 0 are left out."""
     weighted = [_weighted(part) for part in accept.split(",") if part.strip()]
     allowed = [(weight, pattern) for weight, pattern in weighted if weight > 0]

@@ -186,7 +186,7 @@ async def show_point(
     longitude: Annotated[float, Query(alias="lon", ge=-180, le=360)],
 ) -> PointForecast:
     """The newest forecast at one place."""
-    return await streams.point(name, latitude, longitude)
+    return await streams.places.point(name, latitude, longitude)
 
 
 @router.get("/streams/{name}/nowcasts", dependencies=[Reader], responses=refusals(401, 404))

@@ -17,13 +17,13 @@ from echocast.service.fetching.source_state import SourceState
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
+from echocast.service.streams.places import Places
 from echocast.service.streams.sample_floors import SampleFloors
 from echocast.service.streams.schemas import (
     DiskView,
     FetchingView,
     NowcastList,
     NowcastView,
-    PointForecast,
     StorageBody,
     StreamChange,
     StreamDeclaration,
@@ -60,8 +60,8 @@ class Streams:
         stores: The files.
         intake: Takes frames in.
         latest: Hands forecasts out.
-        renderers: Child processes that read forecasts.
-        renderings: What they drew.
+        places: Forecasts and frames at a place.
+        renderings: Pictures of forecasts.
         sums: The engine's sums.
         engine: The connection they use.
         floors: Sizes below which a sample is small.
@@ -73,7 +73,7 @@ class Streams:
     stores: StreamStores
     intake: FrameIntake
     latest: LatestForecasts
-    renderers: Pool
+    places: Places
     renderings: RenderingCache
     sums: CountSums
     engine: EngineClient
@@ -95,12 +95,12 @@ class Streams:
         stores = StreamStores.of(stream_files(settings))
         floors = SampleFloors.of(settings)
         engine = EngineClient(settings.engine_url, REQUEST_PATIENCE_SECONDS)
-        sums = CountSums(engine)
+        sums, latest = CountSums(engine), LatestForecasts(stores, renderings)
         return cls(
             stores=stores,
             intake=FrameIntake(stores, decoders, Publisher(settings.engine_url), tracing),
-            latest=LatestForecasts(stores, renderings),
-            renderers=renderers,
+            latest=latest,
+            places=Places(stores, latest, renderers),
             renderings=renderings,
             sums=sums,
             engine=engine,
@@ -192,21 +192,6 @@ class Streams:
             self.stores.frames.aside.newest(name),
             DiskView.of(DiskUse.of(self.stores, stream, self.default_gb)) if with_disk else None,
             FetchingView.of(sources[name]) if name in sources else None,
-        )
-
-    async def point(self, name: str, latitude: float, longitude: float) -> PointForecast:
-        """The newest forecast at one place.
-
-        Raises:
-            NoForecastYet: There is none.
-            ContractViolation: The place is outside the grid, or the grid has no place on earth.
-        """
-        issued, path = await asyncio.to_thread(self.latest.newest, name)
-        place = {"latitude": latitude, "longitude": longitude}
-        answer = await self.renderers.ask({"op": "point", "forecast": str(path), **place})
-        reference = issued.forecast_reference_time
-        return PointForecast.model_validate(
-            {"stream": name, "forecast_reference_time": reference, **place, **answer}
         )
 
     async def nowcasts(

@@ -10,7 +10,7 @@ import pytest
 from echocast.model.contract import InputContract, split
 from echocast.model.formats.forecast_writer import read_forecast, write_forecast, write_frames
 from echocast.model.formats.readers import between, read_frames, read_netcdf
-from echocast.service.decoding.stream_operations import grid_pixel
+from echocast.model.outlook.pixel import grid_pixel
 from tests.model.formats.radar_files import forecast_of
 
 pytestmark = pytest.mark.real_radar

@@ -21,10 +21,15 @@ from fastapi import FastAPI, Request
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
+from echocast.model.outlook.outlook import RAIN_MM_H
 from echocast.model.synthetic.storms import storm
 from echocast.service.imagery.schemas import StreamMap
 from echocast.service.page import routes
+from echocast.service.rain.rain_at_places import PlaceRain, rain_answer
+from echocast.service.rain.wording import Language, Wording, zone_of
 from echocast.service.settings import ServiceSettings
+from echocast.service.streams.places import ObservedPoint
+from echocast.service.streams.schemas import PointForecast
 
 STEP = timedelta(minutes=5)
 OBSERVED, FORECAST = 13, 10
@@ -141,6 +146,13 @@ class StormService:
         chances = [None if r is None else min(1.0, r / 2) for r in rates]
         return {
             "stream": "demo",
+            "forecast_reference_time": self.time(OBSERVED - 1 - self.behind // STEP),
+            "latitude": latitude,
+            "longitude": longitude,
+            "row": row,
+            "column": column,
+            "quality": {},
+            "not_stored": [],
             "valid_times": [self.time(OBSERVED + lead) for lead in range(FORECAST)],
             "lead_minutes": [5.0 * (lead + 1) for lead in range(FORECAST)],
             "reflectivity_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 32 for c in codes],
@@ -150,6 +162,13 @@ class StormService:
             "exceedance_probability": {"20": chances, "30": chances},
             "radar_coverage": [rate is not None for rate in rates],
         }
+
+    def rain(self, latitude: float, longitude: float, wording: Wording) -> dict[str, Any]:
+        point = PointForecast.model_validate(self.point(latitude, longitude))
+        rate = self.rate(int(self.codes[OBSERVED - 1, point.row, point.column]))
+        observed = ObservedPoint(self.now, rate, "A storm of our own", "CC0-1.0")
+        given = PlaceRain(point, observed, STEP, datetime.now(UTC))
+        return rain_answer(given, RAIN_MM_H, wording).model_dump(mode="json")
 
     def verification(self) -> dict[str, Any]:
         def scores(csi: float) -> dict[str, Any]:
@@ -206,6 +225,10 @@ class StormService:
         @app.get("/streams/demo/point")
         async def point(lat: float, lon: float) -> Any:
             return self.point(lat, lon)
+
+        @app.get("/streams/demo/rain")
+        async def rain(lat: float, lon: float, lang: Language, tz: str) -> Any:
+            return self.rain(lat, lon, Wording(lang, zone_of(tz)))
 
         @app.get("/streams/demo/verification")
         async def verification() -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from echocast.service.rain.wording import Wording
 from tests.service.page.conftest import Visit
 from tests.service.page.storm_service import BOUNDS, OBSERVED, StormService
 
@@ -139,8 +141,9 @@ def test_old_images_are_called_old(visit: Visit, service: StormService) -> None:
     page.wait_for_selector("#place-chart canvas")
     assert "What it rains now is not known." in page.text_content("#old")
     sentence = page.text_content("#place-sentence")
-    assert sentence.startswith("Seen from the image of")
-    assert "now" not in sentence
+    assert sentence.startswith("The newest image is from")
+    assert "dry" not in sentence
+    assert "No rain" not in sentence
 
 
 @pytest.mark.parametrize("visit", [PHONE], indirect=True)
@@ -305,28 +308,19 @@ def test_embedded_nothing_moves_by_itself_and_nothing_can_be_changed(visit: Visi
     assert not page.evaluate("document.querySelector('.leaflet-zoom-anim')")
 
 
-SENTENCES = """async (cases) => {
-  const base = document.querySelector("script[type=module]").src.replace(/main\\.js$/, "");
-  const { sentence } = await import(base + "sentence.js");
-  const at = Date.parse("2026-07-01T12:00:00Z");
-  const lead = (rate, n) => (
-    { time: new Date(at + 300000 * (n + 1)), lead: 5 * (n + 1), rate, chance: null });
-  return cases.map((rates) => sentence(rates.map(lead), false));
-}"""
-
-
-def test_no_rain_is_left_out_and_dry_is_said_of_more_than_a_short_break(visit: Visit) -> None:
-    two_spells = [0.3, 0.3, 0, 0, 0, 0, 8, 9, 9, 8]
-    dry_at_the_end = [0, 2, 2, 2, 2, 2, 2, 2, 2, 0]
-    then_unknown = [0, 2, 2, 2, 2, 0, None, None, None, None]
-    really_dry = [0, 2, 2, 2, 0, 0, 0, 0, 0, 0]
-    sentences = visit.open().evaluate(
-        SENTENCES, [two_spells, dry_at_the_end, then_unknown, really_dry]
-    )
-    assert "rain again from" in sentences[0]
-    assert "up to 9 mm/h" in sentences[0]
-    assert not [one for one in sentences[:3] if "dry again" in one]
-    assert "dry again from" in sentences[3]
+def test_the_sentence_is_the_service_s_in_the_viewer_s_language_and_zone(
+    visit: Visit, service: StormService
+) -> None:
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    for language in ("en", "de"):
+        if language != "en":
+            page.select_option("#language", language)
+            page.wait_for_selector(f"html[lang={language}]")
+            page.wait_for_load_state("networkidle")
+        wording = Wording(language, ZoneInfo("Europe/Zurich"))
+        worded = service.rain(47.05, 8.31, wording)["sentence"]
+        assert page.text_content("#place-sentence") == worded
 
 
 def test_a_forecast_before_the_newest_image_is_not_about_now(
@@ -337,4 +331,3 @@ def test_a_forecast_before_the_newest_image_is_not_about_now(
     page.wait_for_selector("#place-chart canvas")
     sentence = page.text_content("#place-sentence")
     assert sentence.startswith("Seen from the image of")
-    assert "now" not in sentence

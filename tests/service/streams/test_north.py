@@ -10,10 +10,10 @@ from pyproj import Transformer
 
 from echocast.model.formats.projections import cf_attributes
 from echocast.model.frames import Grid
+from echocast.model.outlook.pixel import grid_pixel
 from echocast.model.place.projection_text import parsed_crs
 from echocast.model.plotting.colours import painted
 from echocast.model.plotting.pictures import forecast_loop, forecast_png
-from echocast.service.decoding.stream_operations import grid_pixel
 from tests.model.formats.radar_files import forecast_of, small_storm
 
 LAEA = "+proj=laea +lat_0=55 +lon_0=10 +ellps=WGS84"

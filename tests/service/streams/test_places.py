@@ -11,7 +11,8 @@ from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.frames import Frames, Grid
-from echocast.service.decoding.stream_operations import forecast_at, grid_pixel
+from echocast.model.outlook.pixel import grid_pixel
+from echocast.service.decoding.stream_operations import forecast_at
 
 LATITUDES, LONGITUDES = np.linspace(55, 50, 51), np.linspace(0, 10, 101)
 
@@ -94,8 +95,8 @@ def test_a_forecast_that_only_knows_its_pixels_places_is_asked_for_one(tmp_path:
     frames = Frames(values, times, grid)
     path = tmp_path / "forecast.nc"
     write_forecast(Forecast(frames, frames, frames, start, ModelIdentity("a", "1", ""), ""), path)
-    place = {"latitude": float(grid.latitude[7, 31]), "longitude": float(grid.longitude[7, 31])}
-    answer = forecast_at({"forecast": str(path), **place})
-    assert (answer["row"], answer["column"]) == (7, 31)
+    row, column = grid_pixel(grid, float(grid.latitude[7, 31]), float(grid.longitude[7, 31]))
+    answer = forecast_at({"forecast": str(path), "row": row, "column": column})
+    assert (row, column) == (7, 31)
     assert answer["valid_times"] == [time.isoformat() for time in times]
     assert answer["reflectivity_dbz"] == pytest.approx(values[:, 7, 31].tolist(), abs=0.01)

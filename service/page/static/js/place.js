@@ -2,9 +2,8 @@
 
 import { coordinates } from "./address.js";
 import { codeAt, dbzOf, NOT_TRACEABLE, rateOf } from "./frames.js";
-import { pointSeries, sentence } from "./sentence.js";
 import { json, NoAnswer } from "./service.js";
-import { clock, element, moment, number, rate, t, table } from "./texts.js";
+import { clock, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const LEAST_SCALE = 2; // mm/h: drizzle must not look like a cloudburst
@@ -26,38 +25,41 @@ export class PlacePanel {
     if (!place || !scene.map) return;
     $("place-problem").textContent = "";
     $("place-input").value = `${place.lat.toFixed(3)}, ${place.lng.toFixed(3)}`;
-    const point = await this.ask(place, scene);
+    const [point, rain] = await this.ask(place, scene);
     if (this.last[0] !== place) return; // another place was chosen meanwhile
-    this.draw(observations(place, scene), point && pointSeries(point), scene);
+    this.draw(observations(place, scene), point && pointSeries(point), rain, scene);
   }
 
+  // The forecast there, and the sentence about it, which the service words.
   async ask(place, scene) {
-    const key = `${scene.name} ${place.lat} ${place.lng} ${scene.map.reference_time} ${scene.map.issued}`;
+    const { reference_time: reference, issued } = scene.map;
+    const { lang } = document.documentElement;
+    const where = `${scene.name} ${place.lat} ${place.lng}`;
+    const key = [where, reference, issued, scene.newest?.at, scene.stale, lang].join(" ");
     if (this.asked !== key) {
+      const stream = `/streams/${encodeURIComponent(scene.name)}`;
       const query = `lat=${place.lat.toFixed(5)}&lon=${place.lng.toFixed(5)}`;
+      const zone = encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone);
       this.asked = key;
-      this.point = json(`/streams/${encodeURIComponent(scene.name)}/point?${query}`);
+      this.answers = Promise.all([json(`${stream}/point?${query}`), json(`${stream}/rain?${query}&lang=${lang}&tz=${zone}`)]);
     }
     try {
-      return await this.point;
+      this.known = await this.answers;
+      this.of = where;
+      return this.known;
     } catch (error) {
       $("place-problem").textContent = error.message;
-      if (error instanceof NoAnswer) this.asked = ""; // so that it is asked for again
-      return null;
+      if (!(error instanceof NoAnswer)) return [null, null];
+      this.asked = ""; // so that it is asked for again
+      return this.of === where ? this.known : [null, null];
     }
   }
 
-  draw(past, series, scene) {
+  draw(past, series, rain, scene) {
     const newest = past[past.length - 1];
     const last = Math.max(...scene.map.frames.filter((one) => one.observed).map((one) => one.at));
     const ahead = series && series.filter((one) => one.time > last);
-    const late = scene.map.reference_time && new Date(scene.map.reference_time) < last;
-    const old = scene.stale || late; // the forecast is of an image before the newest
-    const raining = newest && newest.rate !== null && newest.rate >= 0.1;
-    const from = scene.map.reference_time ? moment(new Date(scene.map.reference_time)) : "";
-    const opening = old ? t("w_reference", { time: from }) : "";
-    const outlook = ahead?.length ? opening + sentence(ahead, raining && !old) : t("no_forecast");
-    $("place-sentence").textContent = outlook;
+    $("place-sentence").textContent = rain ? worded(rain, scene) : t("no_forecast");
     $("place-now").textContent = newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "";
     this.chart(past, ahead || []);
     $("place-table").lastElementChild.replaceChildren(asTable(past, ahead || []));
@@ -97,6 +99,21 @@ export class PlacePanel {
 
 const bars = (...given) => window.uPlot.paths.bars({ size: [0.8, 14] })(...given);
 
+// Times, rates (null: unknown) and probabilities of the next hour at a place.
+function pointSeries(point) {
+  const chances = Object.entries(point.exceedance_probability).sort(([a], [b]) => a - b)[0];
+  const over = chances && rateOf(Number(chances[0]), point.zr); // mm/h that the chance is about
+  return point.valid_times.map((time, at) => ({
+    over,
+    time: new Date(time),
+    lead: point.lead_minutes[at],
+    rate: point.radar_coverage[at] ? point.rain_rate_mm_h[at] : null,
+    dbz: point.radar_coverage[at] ? point.reflectivity_dbz[at] : null,
+    extrapolation: point.radar_coverage[at] ? point.extrapolation_dbz[at] : null,
+    chance: point.radar_coverage[at] && chances ? chances[1][at] : null,
+  }));
+}
+
 // What the images of observed times say there; null: not observed.
 export function observations(place, { map, images }) {
   const past = [];
@@ -109,6 +126,12 @@ export function observations(place, { map, images }) {
     past.push({ time: new Date(frame.at), rate: known ? value : null, dbz: known && code > 0 ? dbzOf(code) : null });
   }
   return past;
+}
+
+// What was answered before the service fell silent is about the image of then.
+function worded({ sentence, stale, observed }, scene) {
+  if (stale || !scene.stale || !observed) return sentence;
+  return t("seen_from", { time: moment(new Date(observed)), sentence });
 }
 
 function words(one) {

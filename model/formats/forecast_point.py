@@ -1,0 +1,95 @@
+"""A forecast file at one pixel: of each field only the chunks that hold it are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echocast.model.formats.cf_layout import open_fields
+from echocast.model.formats.forecast_storage import NOT_STORED, not_stored_words
+from echocast.model.frames import FloatArray
+from echocast.model.quantisation import unpacked_dbz, unpacked_probability
+from echocast.model.reflectivity import ZR
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastPoint:
+    """What a forecast says of one pixel; arrays are (time,), NaN where there is no forecast.
+
+    Args:
+        valid_times: What the values depict, UTC.
+        reflectivity_dbz: The default product.
+        extrapolation_dbz: Pure extrapolation.
+        rain_rate_mm_h: The default product as rain rate, by ``relation``.
+        relation: Between reflectivity and rain rate, of the input.
+        exceedance_probability: Threshold in dBZ -> probabilities in 0..1; may be empty.
+        quality: Notes for the reader.
+        not_stored: What the file goes without on purpose.
+    """
+
+    valid_times: tuple[datetime, ...]
+    reflectivity_dbz: FloatArray
+    extrapolation_dbz: FloatArray
+    rain_rate_mm_h: FloatArray
+    relation: ZR
+    exceedance_probability: Mapping[float, FloatArray]
+    quality: Mapping[str, str]
+    not_stored: list[str]
+
+
+def read_point(path: Path, row: int, column: int) -> ForecastPoint:
+    """One pixel of a file that :func:`.forecast_writer.write_forecast` wrote.
+
+    Args:
+        path: The file.
+        row: Of the pixel.
+        column: Of the pixel.
+
+    Raises:
+        UnreadableInput: The file is damaged, or none of our forecasts.
+    """
+    with open_fields(path) as fields:
+        variable = fields["reflectivity"]
+        whole = variable.group() if hasattr(variable, "group") else variable.file
+        values = unpacked_dbz(_stored(fields, "reflectivity", row, column))
+        relation = ZR.of_attributes(json.loads(_attribute(whole, "input_attributes")))
+        floor = float(_attribute(variable, "no_rain_value"))
+        return ForecastPoint(
+            tuple(datetime.fromtimestamp(time, UTC) for time in fields["time"][...].tolist()),
+            values,
+            unpacked_dbz(_stored(fields, "reflectivity_extrapolation", row, column)),
+            relation.rain_rate_mm_h(values, no_rain_dbz=floor),
+            relation,
+            _probabilities(fields, row, column),
+            json.loads(_attribute(whole, "quality")),
+            not_stored_words(_attribute(whole, NOT_STORED)),
+        )
+
+
+def _probabilities(fields: Mapping[str, Any], row: int, column: int) -> dict[float, FloatArray]:
+    if "exceedance_probability" not in fields:
+        return {}
+    counts = _stored(fields, "exceedance_probability", row, column)
+    thresholds = fields["threshold"][...].tolist()
+    return dict(zip(thresholds, map(unpacked_probability, counts), strict=True))
+
+
+def _stored(fields: Mapping[str, Any], name: str, row: int, column: int) -> Any:
+    """Counts of a variable at a pixel, along its other axes."""
+    return np.asarray(fields[name][..., row, column])
+
+
+def _attribute(of: Any, name: str) -> Any:
+    """An attribute of a file or variable of either library; an empty text where it has none."""
+    if hasattr(of, "attrs"):
+        value = of.attrs.get(name, "")
+    else:
+        value = of.getncattr(name) if name in of.ncattrs() else ""
+    plain = np.ravel(value)[0]
+    return plain.decode() if isinstance(plain, bytes) else plain

@@ -1,0 +1,1 @@
+"""Rain at a place: in a sentence, as JSON, and in the forms that other programs read."""
