@@ -9,15 +9,24 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.options import (
+    EventPaths,
     Json,
     ModelName,
     ModelsDir,
-    RadarFiles,
     Threads,
     command_line,
     use_threads,
 )
 from echocast.model.cli.progress import progress
+from echocast.model.cli.reading_options import (
+    At,
+    Bbox,
+    RadiusKm,
+    Reduce,
+    Stated,
+    Variable,
+    reading_words,
+)
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 Stride = Annotated[int, typer.Option(help="Frames between reference times.")]
@@ -27,29 +36,39 @@ app = command_line()
 
 @app.command("evaluate")
 def evaluate_command(
-    files: RadarFiles,
+    paths: EventPaths,
     output: Annotated[
         Path | None, typer.Option(help="Folder for a page with plots, CSV and JSON.")
     ] = None,
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     stride: Stride = 6,
+    variable: Variable = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a model beside its references on events, one a file; beside pysteps if installed."""
+    """Score a model beside its references on events; beside pysteps if installed."""
+    from echocast.model.formats.event_files import EventFiles
+    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.plotting import evaluation_report as report
     from echocast.model.verification.baselines import installed
     from echocast.model.verification.evaluation import evaluate
 
     use_threads(threads)
+    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     events = []
     with progress() as bar:
-        for file in files:
-            events.append(evaluate(nowcaster, file, stride, bar, installed()))
+        for path in paths:
+            event = EventFiles.of([path], reading)
+            events.append(evaluate(nowcaster, event, stride, bar, installed()))
             if output:
                 report.write(output, name, stride, events)
     scores = report.to_json(name, stride, events)
@@ -58,19 +77,27 @@ def evaluate_command(
 
 @app.command("calibrate")
 def calibrate_command(
-    files: RadarFiles,
+    paths: EventPaths,
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     stride: Stride = 6,
+    variable: Variable = None,
+    at: At = None,
+    radius_km: RadiusKm = None,
+    bbox: Bbox = None,
+    reduce: Reduce = 1,
+    state: Stated = None,
     threads: Threads = 0,
 ) -> None:
-    """Choose when exceedances are forecast, on events, one a file.
+    """Choose when exceedances are forecast, on events.
 
     Chosen are the probability from which on, and how far the decision leans on extrapolation. All
     lead times share the choice, because there are few samples of heavy rain. What the model then
     answers to the golden input is written down too, so that it can be published.
     """
     from echocast.model import acceptance
+    from echocast.model.formats.event_files import EventFiles
+    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.products import ExceedanceDecision
     from echocast.model.registry.manifest import amend
@@ -78,9 +105,11 @@ def calibrate_command(
     from echocast.model.verification.evaluation import exceedance_counts
 
     use_threads(threads)
+    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    shown = [EventFiles.of([path], reading) for path in paths]
     directory = RegistryReader(models_dir).resolve(model)
     with progress() as bar:
-        tried = exceedance_counts(Nowcaster.load(directory), files, stride, bar)
+        tried = exceedance_counts(Nowcaster.load(directory), shown, stride, bar)
     weights = calibration.choose_weights(tried)
     events = calibration.with_weights(tried, weights)
     probability_thresholds = calibration.choose_probability_thresholds(list(events.values()))

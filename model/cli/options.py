@@ -16,6 +16,10 @@ from echocast.model.network.config import PRESETS
 RadarFiles = Annotated[
     list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
 ]
+EventPaths = Annotated[
+    list[Path],
+    typer.Argument(help="Events: a radar file each, or a folder of radar files.", exists=True),
+]
 OURS = (["nowcast"], ["check"])  # also commands of `echocast`
 
 ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.niceness import yield_to_others
-from echocast.model.cli.options import Device, Json, RadarFiles, Threads, command_line, use_threads
+from echocast.model.cli.options import Device, EventPaths, Json, Threads, command_line, use_threads
 from echocast.model.cli.progress import progress
 from echocast.model.cli.reading_options import (
     At,
@@ -40,7 +40,7 @@ def archive() -> None:
 
 @archive_app.command("build")
 def build_command(
-    files: RadarFiles,
+    paths: EventPaths,
     output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
     stream: Annotated[str, typer.Option(help="Name of the stream.")],
     variable: Variable = None,
@@ -51,16 +51,16 @@ def build_command(
     state: Stated = None,
     as_json: Json = False,
 ) -> None:
-    """Write radar files, all on one grid, as the frames of a stream."""
+    """Write radar files and folders of them, all on one grid, as the frames of a stream."""
+    from echocast.model.formats.event_files import EventFiles
     from echocast.model.formats.reading import Reading
     from echocast.model.retraining.archive_builder import build
 
     reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    event = EventFiles.of(paths, reading)
     with progress() as bar:
-        written = sum(
-            build([path], output, stream, reading)
-            for path in bar.track(files, description="archive")
-        )
+        steps = bar.track(build(event, output, stream), len(event.headers), description="archive")
+        written = sum(steps)
     result = {"stream": stream, "written": written}
     typer.echo(
         json.dumps(result) if as_json else f"Wrote {written} frames of {stream} to {output}."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.readers import read_frames
-from echocast.model.formats.reading import Reading
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.formats.stream_layout import (
     check_name,
@@ -17,28 +17,31 @@ from echocast.model.formats.stream_layout import (
     frame_path,
     origin_path,
 )
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames, Grid, median_step
 
 RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 
 
-def build(files: Sequence[Path], store: Path, stream: str, reading: Reading | None = None) -> int:
+def build(event: EventFiles, store: Path, stream: str) -> Iterator[int]:
     """Write the frames of radar files below ``store``; those that are there already stay.
 
     Args:
-        files: Each is read by itself; all are on one grid.
+        event: The files, all on one grid; each is read by itself.
         store: Root of the archive, made if need be.
         stream: Name of the stream.
-        reading: Which part of them, and what they leave open.
 
-    Returns:
-        How many frames were written.
+    Yields:
+        After each file, how many of its frames were written.
 
     Raises:
         ContractViolation: A file is on another grid than the stream.
         InputError: A file can't be read.
     """
-    return sum(add(read_frames([path], reading), store, stream, path.name) for path in files)
+    check_name(stream)
+    for path in event.headers:
+        frames = read_frames([path], event.reading)
+        _declare(store, stream, frames.grid, event.times, path.name)
+        yield _put_all(store, stream, frames)
 
 
 def add(frames: Frames, store: Path, stream: str, name: str) -> int:
@@ -57,35 +60,48 @@ def add(frames: Frames, store: Path, stream: str, name: str) -> int:
         ContractViolation: They are on another grid than the stream.
     """
     check_name(stream)
-    _declare(store, stream, frames, name)
-    return sum(_put(store, stream, frames, k) for k in range(len(frames)))
+    _declare(store, stream, frames.grid, frames.times, name)
+    return _put_all(store, stream, frames)
 
 
-def _declare(store: Path, stream: str, frames: Frames, name: str) -> None:
-    """Declare the stream as its first file has it; refuse another grid."""
+def _declare(store: Path, stream: str, grid: Grid, times: Sequence[datetime], name: str) -> None:
+    """Declare the stream as its first frames have it; refuse another grid."""
     origin = store / origin_path(stream)
     if not origin.exists():
-        minutes = frames.step.total_seconds() / 60
-        phase = frames.times[0].timestamp() % frames.step.total_seconds()
+        seconds = _step_seconds(times, name)
+        minutes, phase = seconds / 60, times[0].timestamp() % seconds
         declaration = {
             "name": stream,
             "step_minutes": minutes,
             "units": "dBZ",
-            "grid": frames.grid.to_json(),
+            "grid": grid.to_json(),
             "retention_days": RETENTION_DAYS,
             "auto_nowcast": False,
             "maximum_gap_minutes": 2 * minutes,
         }
         _write(store / declaration_path(stream), json.dumps(declaration).encode())
-        origin_facts = {"grid": frames.grid.to_json(), "phase_seconds": phase}
+        origin_facts = {"grid": grid.to_json(), "phase_seconds": phase}
         _write(origin, json.dumps(origin_facts).encode())
     theirs = Grid.from_json(json.loads(origin.read_bytes())["grid"])
-    if not theirs.same_as(frames.grid):
+    if not theirs.same_as(grid):
         raise ContractViolation(
-            f"{name} is on another grid ({frames.grid.shape}) than the stream {stream!r}"
+            f"{name} is on another grid ({grid.shape}) than the stream {stream!r}"
             f" ({theirs.shape}); give it a stream of its own.",
             rule="grid",
         )
+
+
+def _step_seconds(times: Sequence[datetime], name: str) -> float:
+    if len(times) < 2:
+        raise ContractViolation(
+            f"{name} alone has no time step: give all files of the stream, or their folder.",
+            rule="frame-count",
+        )
+    return median_step(times).total_seconds()
+
+
+def _put_all(store: Path, stream: str, frames: Frames) -> int:
+    return sum(_put(store, stream, frames, k) for k in range(len(frames)))
 
 
 def _put(store: Path, stream: str, frames: Frames, k: int) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast
-from echocast.model.formats.netcdf.reader import netcdf_shape, read_netcdf
+from echocast.model.formats.event_files import EventFiles
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.nowcaster import Nowcaster
@@ -21,37 +20,43 @@ from echocast.model.verification.event_scores import EventScores, StartCounts
 
 
 def forecasts(
-    nowcaster: Nowcaster, path: Path, stride: int, bar: Progress
+    nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress
 ) -> Iterator[tuple[Forecast, Frames, Frames]]:
     """Forecasts over one event, each with its inputs and what was then observed.
 
     Args:
         nowcaster: The model.
-        path: A radar file.
+        event: Its files.
         stride: Frames between reference times.
-        bar: Shows the progress.
+        bar: Shows the progress, and how many reference times were left out.
+
+    Raises:
+        ContractViolation: The event is too short, or has too many gaps.
     """
-    for window in bar.track(_windows(nowcaster, path, stride), description=path.stem):
-        frames = read_netcdf(path, time_slice=window)
+    for window in bar.track(_windows(nowcaster, event, stride, bar), description=event.name):
+        frames = event.frames(window)
         inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
         yield nowcaster.nowcast(inputs), inputs, observed
 
 
-def _windows(nowcaster: Nowcaster, path: Path, stride: int) -> list[slice]:
-    """Time slices of a file that hold inputs and all frames to verify."""
-    frames = netcdf_shape(path)[0]
-    length = nowcaster.input_frames + nowcaster.output_frames
-    if frames < length:
+def _windows(nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress) -> list[slice]:
+    """Parts of an event that hold inputs and all frames to verify, in even steps."""
+    length, count = nowcaster.input_frames + nowcaster.output_frames, len(event.times)
+    windows = event.even_windows(length, stride)
+    if not windows:
         raise ContractViolation(
-            f"An evaluation needs {length} frames, but {path.name} holds {frames}.",
+            f"An evaluation needs {length} frames in even steps, but {event.name} holds {count}"
+            f"{' with gaps' if count >= length else ''}.",
             rule="frame-count",
         )
-    return [slice(start, start + length) for start in range(0, frames - length + 1, stride)]
+    if gaps := len(range(0, count - length + 1, stride)) - len(windows):
+        bar.console.print(f"{event.name}: frames are missing for {gaps} reference times.")
+    return windows
 
 
 def evaluate(
     nowcaster: Nowcaster,
-    path: Path,
+    event: EventFiles,
     stride: int,
     bar: Progress,
     references: Sequence[Reference] = (),
@@ -60,16 +65,16 @@ def evaluate(
 
     Args:
         nowcaster: The model.
-        path: A radar file.
+        event: Its files.
         stride: Frames between reference times.
         bar: Shows the progress.
         references: Further methods, beside those that a forecast has itself.
 
     Raises:
-        ContractViolation: The event is too short.
+        ContractViolation: The event is too short, or has too many gaps.
     """
     starts, minutes, reliability = [], [], None
-    for forecast, inputs, observed in forecasts(nowcaster, path, stride, bar):
+    for forecast, inputs, observed in forecasts(nowcaster, event, stride, bar):
         methods = method_fields(forecast)
         for reference in references:
             methods |= reference(inputs, nowcaster.output_frames)
@@ -81,7 +86,7 @@ def evaluate(
             counts = ExceedanceCounts.of(forecast, observed)
             reliability = counts if reliability is None else reliability + counts
     return EventScores(
-        path.stem,
+        event.name,
         tuple(methods),
         tuple(forecast.lead_minutes),
         tuple(minute - minutes[0] for minute in minutes),
@@ -91,17 +96,18 @@ def evaluate(
 
 
 def exceedance_counts(
-    nowcaster: Nowcaster, files: Sequence[Path], stride: int, bar: Progress
+    nowcaster: Nowcaster, events: Sequence[EventFiles], stride: int, bar: Progress
 ) -> dict[float, dict[str, ExceedanceCounts]]:
     """Counts of exceedance probabilities, per weight of extrapolation and event."""
     tried: dict[float, dict[str, ExceedanceCounts]] = {weight: {} for weight in WEIGHTS}
-    for path in files:
-        for forecast, _, observed in forecasts(nowcaster, path, stride, bar):
-            for weight, events in tried.items():
+    for event in events:
+        for forecast, _, observed in forecasts(nowcaster, event, stride, bar):
+            for weight, counted in tried.items():
                 thresholds = len(forecast.exceedance_thresholds_dbz)
                 decision = ExceedanceDecision(
                     (0.5,) * thresholds, (weight,) * thresholds, EARLY_FACTOR
                 )
                 counts = ExceedanceCounts.of(forecast, observed, decision)
-                events[path.stem] = events[path.stem] + counts if path.stem in events else counts
+                name = event.name
+                counted[name] = counted[name] + counts if name in counted else counts
     return tried

@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 
 from benchmarks.__main__ import app as benchmarks
 from echocast.model.__main__ import app
+from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.network.config import RADAR_SMALL
 from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
 from echocast.model.synthetic.storms import storm
+from tests.model.formats.foreign_files import geotiff
 from tests.model.smooth_rain import SIDE, STEP, rain
 
 TIMES = storm(2, frames=10, step_minutes=STEP).times
@@ -109,6 +111,22 @@ def test_evaluate_pools_counts_and_prints_n(models, event):
     scores = json.loads(run("evaluate", event, "--models-dir", models, "--stride", 3, "--json"))
     assert scores["events"]["event"]["forecasts"] == 3
     assert scores["events"]["event"]["methods"].keys() == methods
+
+
+def test_evaluate_reads_folders_and_regions_of_any_format(models, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    rain = storm(3, frames=20, height=100, width=90)
+    codes = np.rint(2 * np.nan_to_num(rain.reflectivity_dbz, nan=-32) + 64).clip(0, 254)
+    for time, raw in zip(rain.times, codes.astype(np.uint8), strict=True):
+        geotiff(folder, f"{time:%Y%m%d%H%M}.tif", raw=raw, tags={"OBSERVATION TIME": ""})
+    whole = EventFiles.of([folder]).frames(slice(0, 1)).grid
+    north, east = whole.earth.degrees(whole.y[50], whole.x[45])
+    region = ["--at", f"{north:.4f},{east:.4f}", "--radius-km", 16]
+    output = run("evaluate", folder, "--models-dir", models, "--json", *region)
+    scores = json.loads(output)["events"]["folder"]
+    assert scores["forecasts"] == 1
+    assert 0 < scores["pixels"] <= 10 * 34 * 34
 
 
 def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event, tmp_path):

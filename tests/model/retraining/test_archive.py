@@ -1,5 +1,6 @@
 """Archives are read in even runs; a gap, another Z-R, grid or calibration ends one, and is told."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +13,11 @@ from typer.testing import CliRunner
 
 from echocast.model.cli import retraining
 from echocast.model.errors import ContractViolation, InputError
+from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stream_layout import frame_path
+from echocast.model.formats.stream_layout import declaration_path, frame_path
 from echocast.model.frames import Frames, Grid
 from echocast.model.retraining.archive_builder import add, build
 from echocast.model.retraining.config import EventRules
@@ -151,9 +153,28 @@ def test_an_archive_is_built_from_radar_files_and_once_only(tmp_path: Path):
     write_frames(WEATHER[:4], tmp_path / "a.nc")
     write_frames(WEATHER[3:8], tmp_path / "b.nc")
     store = tmp_path / "store"
-    assert build([tmp_path / "a.nc", tmp_path / "b.nc"], store, "radar") == 8
-    assert build([tmp_path / "a.nc"], store, "radar") == 0
+    files = EventFiles.of([tmp_path / "a.nc", tmp_path / "b.nc"])
+    assert list(build(files, store, "radar")) == [4, 4]
+    assert list(build(EventFiles.of([tmp_path / "a.nc"]), store, "radar")) == [0]
     assert FrameArchive(str(store)).times("radar") == list(WEATHER.times[:8])
+
+
+def test_an_archive_is_built_from_files_of_one_image(tmp_path: Path):
+    """As agencies publish them: neither of them says the step of the stream."""
+    folder, store = tmp_path / "event", tmp_path / "store"
+    folder.mkdir()
+    for index in range(4):
+        write_frames(WEATHER[index : index + 1], folder / f"{index}.nc")
+    app, words = retraining.archive_app, ["build", "--output", str(store), "--stream", "radar"]
+    alone = CliRunner().invoke(app, [*words, str(folder / "0.nc")])
+    assert isinstance(alone.exception, ContractViolation)
+    assert "0.nc alone has no time step" in str(alone.exception)
+    for paths in ([folder], sorted(folder.iterdir())):
+        result = CliRunner().invoke(app, [*words, "--json", *map(str, paths)])
+        assert result.exit_code == 0, result.output
+        assert FrameArchive(str(store)).times("radar") == list(WEATHER.times[:4])
+    declaration = json.loads((store / declaration_path("radar")).read_text())
+    assert declaration["step_minutes"] == 6
 
 
 def test_a_name_that_is_none_of_a_stream_is_refused(tmp_path: Path):

@@ -1,23 +1,27 @@
 """Judging: every score equal to that of the ``scores`` package, on the same pixels."""
 
 import csv
+import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from rich.progress import Progress
 from scores.categorical import BinaryContingencyManager
 from scores.spatial import fss_2d_single_field
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.plotting import evaluation_report as report
 from echocast.model.registry.registry import RegistryReader
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
-from echocast.model.verification.evaluation import evaluate
+from echocast.model.verification.evaluation import evaluate, forecasts
 from echocast.model.verification.event_scores import EventScores, StartCounts
 
 LEADS = 3
@@ -123,7 +127,7 @@ def judged(tmp_path_factory):
     write_frames(frames, folder / "made-up.nc")
     nowcaster = Nowcaster.load(RegistryReader().resolve())
     with Progress(disable=True) as bar:
-        event = evaluate(nowcaster, folder / "made-up.nc", 2, bar)
+        event = evaluate(nowcaster, EventFiles.of([folder / "made-up.nc"]), 2, bar)
     report.write(folder, "tiny/1", 2, [event])
     return folder, event
 
@@ -151,5 +155,30 @@ def test_the_report_says_the_same_in_all_its_files(judged):
 
 def test_an_event_too_short_to_judge_is_refused(tmp_path):
     write_frames(storm(7, frames=12, height=64, width=64), tmp_path / "short.nc")
+    event = EventFiles.of([tmp_path / "short.nc"])
     with Progress(disable=True) as bar, pytest.raises(ContractViolation, match="20 frames"):
-        evaluate(Nowcaster.load(RegistryReader().resolve()), tmp_path / "short.nc", 1, bar)
+        evaluate(Nowcaster.load(RegistryReader().resolve()), event, 1, bar)
+
+
+def test_reference_times_whose_frames_have_a_gap_are_left_out_and_counted(tmp_path):
+    """Scored by their order, frames after a gap would count for the wrong lead times."""
+    frames = storm(7, frames=12, height=64, width=64)
+    for name, part in (("a.nc", frames[:5]), ("b.nc", frames[6:])):
+        write_frames(part, tmp_path / name)
+    network = SimpleNamespace(input_frames=2, output_frames=2, nowcast=lambda inputs: inputs)
+    console = Console(file=io.StringIO(), width=200)
+    with Progress(disable=True, console=console) as bar:
+        event = EventFiles.of([tmp_path])
+        parts = [(i.times, o.times) for _, i, o in forecasts(network, event, 1, bar)]
+    even = [*range(2), *range(6, 9)]
+    assert parts == [(frames.times[k : k + 2], frames.times[k + 2 : k + 4]) for k in even]
+    assert "missing for 3 reference times" in console.file.getvalue()
+
+
+def test_an_event_of_gaps_alone_is_refused(tmp_path):
+    frames = storm(7, frames=12, height=64, width=64)
+    for k in range(0, 12, 3):
+        write_frames(frames[k : k + 2], tmp_path / f"{k}.nc")
+    network = SimpleNamespace(input_frames=2, output_frames=2)
+    with Progress(disable=True) as bar, pytest.raises(ContractViolation, match="8 with gaps"):
+        next(forecasts(network, EventFiles.of([tmp_path]), 1, bar))

@@ -1,0 +1,93 @@
+"""EventFiles: the frames of one event in one file or many, read piece by piece."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from echocast.model.errors import UnreadableInput
+from echocast.model.formats.readers import read_frames, read_header
+from echocast.model.formats.reading import Reading
+from echocast.model.frames import Frames
+from echocast.model.sequence.rhythm import even_places, even_step
+
+TOLERANCE = 0.1  # of a step, that times may be off an even rhythm
+
+
+@dataclass(frozen=True)
+class EventFiles:
+    """Radar files of any known format that show one event.
+
+    Args:
+        name: Of the event, for people.
+        headers: The valid times in each file, in order.
+        reading: How they are read.
+    """
+
+    name: str
+    headers: Mapping[Path, Sequence[datetime]]
+    reading: Reading = field(default_factory=Reading)
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], reading: Reading | None = None) -> Self:
+        """The event of some files and folders of files, of which no value is read yet.
+
+        Raises:
+            UnreadableInput: A file is damaged or of no format we know, or a folder is empty.
+            ContractViolation: A file breaks a rule.
+        """
+        known = reading or Reading()
+        files = [file for path in paths for file in _files(path)]
+        return cls(paths[0].stem, {file: read_header(file, known).times for file in files}, known)
+
+    @cached_property
+    def times(self) -> tuple[datetime, ...]:
+        """All valid times, each once."""
+        return tuple(sorted({time for times in self.headers.values() for time in times}))
+
+    def even_windows(self, length: int, stride: int) -> list[slice]:
+        """Parts of the times that have no gap.
+
+        Args:
+            length: Frames of a part.
+            stride: Frames from the start of one to that of the next.
+        """
+        starts = range(0, len(self.times) - length + 1, stride)
+        windows = [slice(start, start + length) for start in starts]
+        return [window for window in windows if _is_even(self.times[window])]
+
+    def frames(self, part: slice) -> Frames:
+        """The frames of a part of the times; only files that hold some are read.
+
+        Raises:
+            InputError: A file can't be read, or the frames don't belong together.
+        """
+        first, last = self.times[part][0], self.times[part][-1]
+        paths = [
+            path for path, times in self.headers.items() if times[0] <= last and times[-1] >= first
+        ]
+        return read_frames(
+            paths,
+            self.reading,
+            choose=lambda times: slice(bisect_left(times, first), bisect_right(times, last)),
+        )
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    files = [p for p in sorted(path.iterdir()) if p.is_file() and not p.name.startswith(".")]
+    if not files:
+        raise UnreadableInput(f"The folder {path} holds no file.")
+    yield from files
+
+
+def _is_even(times: Sequence[datetime]) -> bool:
+    step = even_step(times, (times[-1] - times[0]) / (len(times) - 1) * TOLERANCE)
+    return even_places(times, step, TOLERANCE * step) is not None
