@@ -30,6 +30,8 @@ COPY echocast echocast
 COPY model model
 COPY workers workers
 COPY service service
+COPY deploy/prometheus/rules deploy/prometheus/rules
+COPY deploy/runbook.md deploy/
 RUN pip install --no-deps --force-reinstall .
 
 
@@ -54,6 +56,8 @@ RUN if [ -n "$TORCH_INDEX" ]; then set -- --index-url "$TORCH_INDEX"; \
 COPY model model
 COPY workers workers
 COPY service service
+COPY deploy/prometheus/rules deploy/prometheus/rules
+COPY deploy/runbook.md deploy/
 RUN pip install --no-deps --force-reinstall .
 
 

@@ -130,8 +130,9 @@ class ServiceSettings(WorkerSettings):
     only one that there is."""
 
     public_url: str = Field(default="", max_length=200)
-    """Scheme, name and port under which programs that show tiles reach this service, e.g.
-    ``https://radar.example.org``; unset: what a request was sent to."""
+    """Scheme, name and port under which people, and programs that show tiles, reach this service,
+    e.g. ``https://radar.example.org``; unset: what a request was sent to. `echocast prometheus`
+    writes it down for the links of alerts."""
 
     metrics_by_lead: bool = False
     """Whether each lead time of a stream has series of its own at ``/metrics``; else all lead times

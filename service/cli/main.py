@@ -146,7 +146,7 @@ def prometheus(
 
     settings = _settings(host=host, port=port)
     target = url_of(settings.host, settings.port).removeprefix("http://")
-    typer.echo(configuration(target, key_file), nl=False)
+    typer.echo(configuration(target, key_file, settings.public_url), nl=False)
 
 
 WITHOUT_SERVER: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}

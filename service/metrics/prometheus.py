@@ -11,12 +11,13 @@ from echocast.service.errors import StartRefused
 SCRAPE_SECONDS: Final = 15
 
 
-def configuration(target: str, key_file: Path | None = None) -> str:
+def configuration(target: str, key_file: Path | None = None, url: str = "") -> str:
     """The configuration, as YAML.
 
     Args:
         target: ``host:port`` of the gateway, which tells of its workers too.
         key_file: Holds an API key of scope ``read``; None: the service has no keys.
+        url: Where people reach the gateway, for links of alerts; empty: at the target.
 
     Raises:
         StartRefused: The alert rules were not installed.
@@ -26,6 +27,7 @@ def configuration(target: str, key_file: Path | None = None) -> str:
         seconds=SCRAPE_SECONDS,
         rules=json.dumps(str(rules_folder() / "*.yml")),
         target=json.dumps(target),
+        url=json.dumps(url or f"http://{target}"),
         key=key,
     )
 
@@ -50,6 +52,8 @@ TEMPLATE: Final = """\
 global:
   scrape_interval: {seconds}s
   evaluation_interval: {seconds}s
+  external_labels: # go along with every alert
+    echocast_url: {url} # runbook_url begins so
 
 rule_files: [{rules}]
 

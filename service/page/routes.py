@@ -1,4 +1,4 @@
-"""The page at ``/``, and its files."""
+"""The page at ``/``, its files, and the runbook."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from echocast import __version__
 from echocast.service.dependencies import AppResources
 from echocast.service.page.assets import shipped_assets
 from echocast.service.page.document import COMMON, document, headers
+from echocast.service.page.runbook import HEADERS, runbook_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -19,6 +20,7 @@ LINKS = {
     "service": "echocast",
     "version": __version__,
     "documentation": "/docs",
+    "runbook": "/docs/runbook",
     "openapi": "/openapi.json",
     "health": "/readyz",
     "streams": "/streams",
@@ -46,6 +48,12 @@ async def show_page(
         document(shipped_assets(), address, attribution),
         headers=headers(address, embedded=embed),
     )
+
+
+@router.get("/docs/runbook")
+async def show_runbook() -> Response:
+    """What to do at each alert; no key is needed, as an alert's link brings none."""
+    return HTMLResponse(runbook_page(), headers=HEADERS)
 
 
 @router.get("/page/{version}/{path:path}")

@@ -198,6 +198,12 @@ def test_the_package_is_copied_with_the_folders_that_its_links_lead_to(image: st
         path.name: path.readlink() for path in (ROOT / "echocast").iterdir() if path.is_symlink()
     }
     assert links == {name: Path("..") / name for name in ("model", "workers", "service")}
+    copied = [
+        ROOT / source for line in lines if line.startswith("COPY") for source in line.split()[1:-1]
+    ]
+    for folder in ("model", "workers", "service"):
+        for link in filter(Path.is_symlink, (ROOT / folder).rglob("*")):
+            assert any(link.resolve().is_relative_to(source) for source in copied), link
     last = lines.index("RUN pip install --no-deps --force-reinstall .")
     assert all(f"COPY {name} {name}" in lines[:last] for name in links)
     first = next(n for n, line in enumerate(lines) if re.search(r"pip install.* '?\.", line))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import kubernetes_validate
@@ -20,19 +22,25 @@ from tests.patience import PATIENCE_SECONDS
 
 VERSION = "1.37"
 FOLDER = ROOT / "deploy"
+FETCHES = "#  - kubernetes/fetch.yaml"
 
 
 @cache
 def rendered() -> list[dict[str, Any]]:
-    """What would be applied."""
+    """What would be applied, with what is there for those who want it."""
     if shutil.which("kubectl") is None:
         pytest.skip("KUSTOMIZATION NOT TESTED: there is no kubectl, which renders it")
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(FOLDER)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    with TemporaryDirectory() as name:
+        folder = shutil.copytree(FOLDER, Path(name) / "deploy")
+        text = (file := folder / "kustomization.yaml").read_text()
+        assert FETCHES in text
+        file.write_text(text.replace(FETCHES, FETCHES.removeprefix("#")))
+        done = subprocess.run(
+            ["kubectl", "kustomize", str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
 
@@ -96,6 +104,14 @@ def test_commands_variables_and_ports_are_ours(name: str) -> None:
     assert mounted == {volume["name"] for volume in pods()[name]["volumes"]}
     for port in container.get("ports", []):
         assert f"EXPOSE {port['containerPort']}" in whole(SERVICES[name]["image"].split("-")[1])
+
+
+def test_what_fetches_has_a_key_of_the_service_and_nothing_of_the_engine() -> None:
+    (container,) = pods()["fetch"]["containers"]
+    variables = {one["name"]: one for one in container["env"]}
+    assert set(variables) <= SETTINGS | {"ECHOCAST_KEY"}
+    assert not {"ENGINE_PASSWORD", "ECHOCAST_REDIS_URL"} & set(variables)
+    assert variables["ECHOCAST_KEY"]["valueFrom"]["secretKeyRef"]["key"] == "ECHOCAST_KEY"
 
 
 def test_the_engine_is_that_of_compose_and_has_its_settings() -> None:
