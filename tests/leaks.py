@@ -23,8 +23,8 @@ GRACE_SECONDS = 3.0  # for threads and processes that were asked to end
 SCOPES = ("function", "class", "module", "package", "session")
 ENDING = ("thread", "child process")  # kinds that may end by themselves
 # Threads that stay by design, for the whole process, by the beginning of their names: the network's
-# pools, and the event loop of fsspec with its default executor.
-PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "asyncio_")
+# pools, and the event loops of fsspec and zarr with their default executors.
+PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "zarr_io", "asyncio_")
 # Variables that pytest sets for each test, torch at its first compilation, rasterio at its import.
 FOREIGN_VARIABLES = (
     "PYTEST_CURRENT_TEST",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from echocast.model.cli.options import (
     Threads,
     command_line,
     use_threads,
+    utc_time,
 )
 from echocast.model.cli.reading_options import (
     At,
@@ -59,16 +59,13 @@ def nowcast_command(
     use_threads(threads)
     words = reading_words(at, radius_km, bbox, reduce, state, variable)
     reading = Reading.of_words(**words)
-    reference = datetime.fromisoformat(reference_time) if reference_time else None
-    if reference is not None and reference.tzinfo is None:
-        reference = reference.replace(tzinfo=UTC)
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model), device)
     summary = nowcast_files(
         nowcaster,
         files,
         output,
         reading=reading,
-        reference_time=reference,
+        reference_time=utc_time(reference_time),
         institution=institution,
     )
     typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")

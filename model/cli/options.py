@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +65,21 @@ def one_of(what: str, names: Collection[str]) -> Callable[[str | None], str | No
 Preset = Annotated[
     str, typer.Option(help=f"One of {', '.join(PRESETS)}.", callback=one_of("preset", PRESETS))
 ]
+
+
+def utc_time(text: str | None) -> datetime | None:
+    """A time in ISO 8601, UTC where it has no zone; None where none is given.
+
+    Raises:
+        BadParameter: It is no such time.
+    """
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"A time looks like 2026-07-01T12:00Z, not {text!r}.") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def command_line(cls: type[TyperGroup] | None = None) -> typer.Typer:

@@ -1,4 +1,4 @@
-"""Commands: retrain from an archive; build an archive from radar files."""
+"""Commands: retrain from an archive; and those on archives, in ``archive.py``."""
 
 from __future__ import annotations
 
@@ -13,58 +13,15 @@ from typing import Annotated
 
 import typer
 
+from echocast.model.cli.archive import app as archive_app
 from echocast.model.cli.niceness import yield_to_others
-from echocast.model.cli.options import Device, EventPaths, Json, Threads, command_line, use_threads
+from echocast.model.cli.options import Device, Json, Threads, command_line, use_threads
 from echocast.model.cli.progress import progress
-from echocast.model.cli.reading_options import (
-    At,
-    Bbox,
-    RadiusKm,
-    Reduce,
-    Stated,
-    Variable,
-    reading_words,
-)
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.config import config_of, known_fields
 
 app = command_line()
-archive_app = command_line()
 app.add_typer(archive_app, name="archive")
-
-
-@archive_app.callback()
-def archive() -> None:
-    """The frames of streams, as training data."""
-
-
-@archive_app.command("build")
-def build_command(
-    paths: EventPaths,
-    output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
-    stream: Annotated[str, typer.Option(help="Name of the stream.")],
-    variable: Variable = None,
-    at: At = None,
-    radius_km: RadiusKm = None,
-    bbox: Bbox = None,
-    reduce: Reduce = 1,
-    state: Stated = None,
-    as_json: Json = False,
-) -> None:
-    """Write radar files and folders of them, all on one grid, as the frames of a stream."""
-    from echocast.model.formats.event_files import EventFiles
-    from echocast.model.formats.reading import Reading
-    from echocast.model.retraining.archive_builder import build
-
-    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
-    event = EventFiles.of(paths, reading)
-    with progress() as bar:
-        steps = bar.track(build(event, output, stream), len(event.headers), description="archive")
-        written = sum(steps)
-    result = {"stream": stream, "written": written}
-    typer.echo(
-        json.dumps(result) if as_json else f"Wrote {written} frames of {stream} to {output}."
-    )
 
 
 @app.command("retrain", epilog=known_fields())

@@ -44,14 +44,21 @@ def build(event: EventFiles, store: Path, stream: str) -> Iterator[int]:
         yield _put_all(store, stream, frames)
 
 
-def add(frames: Frames, store: Path, stream: str, name: str) -> int:
+def add(
+    frames: Frames,
+    store: Path,
+    stream: str,
+    name: str,
+    times: Sequence[datetime] | None = None,
+) -> int:
     """Write frames below ``store``; those that are there already stay.
 
     Args:
-        frames: Two or more.
+        frames: Two or more, or some of more.
         store: Root of the archive, made if need be.
         stream: Name of the stream.
         name: Of where they come from, for people.
+        times: Valid times of all frames to come, for the step of a new stream; None: of these.
 
     Returns:
         How many were written.
@@ -60,7 +67,7 @@ def add(frames: Frames, store: Path, stream: str, name: str) -> int:
         ContractViolation: They are on another grid than the stream.
     """
     check_name(stream)
-    _declare(store, stream, frames.grid, frames.times, name)
+    _declare(store, stream, frames.grid, frames.times if times is None else times, name)
     return _put_all(store, stream, frames)
 
 

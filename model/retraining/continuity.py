@@ -103,15 +103,20 @@ def summarise_frames(
             before = None
             continue
         now = frame.reflectivity_dbz
-        valid = max(1, int(np.isfinite(now).sum()))
         yield FrameSummary(
             time,
             _product(frame),
-            float((now >= WET_DBZ).sum() / valid),
+            wet_share(now),
             int((now >= HEAVY_DBZ).sum()),
             changes_db(before, now),
         )
         before = now
+
+
+def wet_share(reflectivity_dbz: FloatArray) -> float:
+    """Share of the pixels with a value that reach 20 dBZ, of (height, width) in dBZ."""
+    valid = max(1, int(np.isfinite(reflectivity_dbz).sum()))
+    return float((reflectivity_dbz >= WET_DBZ).sum() / valid)
 
 
 def _product(frame: StreamFrame) -> tuple[tuple[str, str], ...]:

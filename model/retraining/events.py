@@ -59,23 +59,35 @@ def events(segments: Sequence[Segment], rules: EventRules) -> list[Event]:
 
 
 def _of_segment(segment: Segment, rules: EventRules) -> Iterator[Event]:
-    """Stretches from the first to the last wet frame, where it never is dry for long."""
+    """Rainy stretches, the long ones cut."""
     frames = segment.summaries
-    wet = [k for k, frame in enumerate(frames) if frame.wet_share >= rules.wet_share]
-    if not wet:
-        return
-    starts = [wet[0]]
-    ends = []
-    for earlier, later in pairwise(wet):
-        if frames[later].time - frames[earlier].time >= timedelta(minutes=rules.dry_minutes):
-            ends.append(earlier)
-            starts.append(later)
-    ends.append(wet[-1])
-    for start, end in zip(starts, ends, strict=True):
-        for part in _parts(frames[start : end + 1], segment.step, rules):
+    shares = [frame.wet_share for frame in frames]
+    for stretch in wet_stretches([frame.time for frame in frames], shares, rules):
+        for part in _parts(frames[stretch], segment.step, rules):
             if len(part) >= rules.window_frames:
                 times = tuple(frame.time for frame in part)
                 yield Event(segment.stream, times, sum(frame.heavy_pixels for frame in part))
+
+
+def wet_stretches(
+    times: Sequence[datetime], wet_shares: Sequence[float], rules: EventRules
+) -> list[slice]:
+    """Stretches from the first to the last wet frame, where it never is dry for long.
+
+    Args:
+        times: Valid times of frames, in order.
+        wet_shares: Of each, the share of its pixels that are wet, see :func:`.wet_share`.
+        rules: From which share a frame is wet, and how long a dry time divides.
+    """
+    wet = [k for k, share in enumerate(wet_shares) if share >= rules.wet_share]
+    if not wet:
+        return []
+    starts, ends = [wet[0]], list[int]()
+    for earlier, later in pairwise(wet):
+        if times[later] - times[earlier] >= timedelta(minutes=rules.dry_minutes):
+            ends.append(earlier)
+            starts.append(later)
+    return [slice(start, end + 1) for start, end in zip(starts, [*ends, wet[-1]], strict=True)]
 
 
 def _parts(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from uuid import uuid4
 
 import h5py
 import netCDF4
@@ -63,6 +64,18 @@ def new_classic_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
         finally:
             content = dataset.close()
     write_whole(path, content)
+
+
+@contextmanager
+def netcdf_in_memory() -> Iterator[netCDF4.Dataset]:
+    """A new NetCDF-4 dataset that no disk sees, gone afterwards; the block holds the lock."""
+    with _LOCK:
+        name = uuid4().hex  # the library opens no name twice
+        dataset = netCDF4.Dataset(name, "w", diskless=True, persist=False)
+        try:
+            yield dataset
+        finally:
+            dataset.close()
 
 
 @contextmanager

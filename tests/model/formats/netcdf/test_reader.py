@@ -352,7 +352,7 @@ def test_a_window_is_the_whole_cut_out(tmp_path):
 def test_reading_in_blocks_equals_reading_at_once(tmp_path, monkeypatch):
     write_frames(small_storm(), tmp_path / "a.nc")
     whole = read_netcdf(tmp_path / "a.nc")
-    monkeypatch.setattr("echocast.model.formats.netcdf.reader.BLOCK_PIXELS", 1500)
+    monkeypatch.setattr("echocast.model.formats.netcdf.dataset.BLOCK_PIXELS", 1500)
     blocks = read_netcdf(tmp_path / "a.nc")
     np.testing.assert_array_equal(whole.reflectivity_dbz, blocks.reflectivity_dbz)
 

@@ -1,0 +1,1 @@
+"""Zarr archives in and out: years of radar images, in the layout of mlcast."""
