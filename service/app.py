@@ -27,6 +27,7 @@ from echocast.service.http.json_body import describe
 from echocast.service.http.openapi_problems import ANYWHERE, refusals
 from echocast.service.http.query_parameters import check_parameters
 from echocast.service.imagery.stream_maps import StreamMaps
+from echocast.service.imagery.warm_tiles import WarmTileRoute, WarmTiles
 from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
@@ -110,6 +111,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         responses=refusals(*ANYWHERE),
     )
     problems.install(app, settings.retry_after_seconds)
+    app.router.routes.append(WarmTileRoute())
     for router in ROUTERS:
         app.include_router(router)
     describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange, SourceState)
@@ -194,6 +196,7 @@ async def running(
         ForecastFiles(nowcasts.archive, of_streams.stores, renderings),
         of_streams,
         StreamMaps(of_streams.stores),
+        WarmTiles(),
         exposition,
         AuditLog(settings.audit_directory, settings.audit_limit_bytes),
     )

@@ -28,6 +28,7 @@ from echocast.service.http.json_body import Body, receive_json
 from echocast.service.http.media_types import media_type
 from echocast.service.http.prefer import wait_seconds
 from echocast.service.imagery.stream_maps import StreamMaps
+from echocast.service.imagery.warm_tiles import WarmTiles
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import GatewayMetrics
 from echocast.service.nowcasts.forecast_files import ForecastFiles
@@ -62,6 +63,7 @@ class Resources:
     forecast_files: ForecastFiles
     streams: Streams
     maps: StreamMaps
+    warm_tiles: WarmTiles
     exposition: StreamExposition
     audit: AuditLog
 

@@ -19,6 +19,7 @@ from echocast.model.imagery.mercator import RADIUS_M, MercatorWindow, latitude_o
 
 MESH: Final = 16  # pixels
 LARGEST_MESHED_M: Final = 2e6  # across a window; in wider ones the lines bend
+OUTSIDE: Final = -10.0  # pixels
 Places = NDArray[np.float32]  # row and column in pixels of a grid, shape (2, height, width)
 
 
@@ -27,8 +28,8 @@ class Warp:
     """The way from a window of a map to the pixels of an image.
 
     Args:
-        places: Row and column of each pixel of the window, in pixels of the image; not finite where
-            the map shows no place of the grid's projection.
+        places: Row and column of each pixel of the window, in pixels of the image; where the map
+            shows no place of the grid's projection they lie outside of every image.
         shape: Height and width of the image.
     """
 
@@ -44,75 +45,80 @@ class Warp:
             window: The part of the map.
             sampled: Every how many pixels of the grid the image holds one.
         """
-        y, x = _coordinates(grid, window)
-        places = np.stack([_index(grid.y, y), _index(grid.x, x)]) / sampled
+        places = _places(grid, window)
+        places /= sampled
+        places[~np.isfinite(places)] = OUTSIDE
         height, width = (-(-side // sampled) for side in grid.shape)
-        return cls(places.astype(np.float32), (height, width))
+        return cls(places, (height, width))
 
     def nearest(self, image: ImageFile, layer: str, index: int) -> Codes:
         """Codes of the window, each of the pixel that it lies in."""
-        rows, columns = self._pixels(np.rint(self.places))
-        inside = (rows >= 0) & (columns >= 0)
-        if not inside.any():
-            return np.full(inside.shape, NOT_OBSERVED, np.uint8)
-        window, first = _covering(image, layer, index, rows[inside], columns[inside])
-        codes = np.full(inside.shape, NOT_OBSERVED, np.uint8)
-        codes[inside] = window[rows[inside] - first[0], columns[inside] - first[1]]
-        return codes
+        import cv2  # which a gateway that shows no map never loads
+
+        part, first = self._covering(image, layer, index)
+        return _remapped(part, np.rint(self.places) - first, cv2.INTER_NEAREST)
 
     def smooth(self, image: ImageFile, layer: str, index: int) -> Codes:
         """The same with values between pixels on straight lines; edges of what is known stay."""
-        nearest = self.nearest(image, layer, index)
-        rows, columns = self._pixels(np.floor(self.places))
-        height, width = self.shape
-        inside = (rows >= 0) & (columns >= 0) & (rows < height - 1) & (columns < width - 1)
-        if not inside.any():
+        import cv2
+
+        part, first = self._covering(image, layer, index)
+        nearest = _remapped(part, np.rint(self.places) - first, cv2.INTER_NEAREST)
+        if not part.size:
             return nearest
-        rows, columns = rows[inside], columns[inside]
-        window, first = _covering(image, layer, index, rows, columns, beyond=1)
-        rows, columns = rows - first[0], columns - first[1]
-        down, right = (axis[inside] - np.floor(axis[inside]) for axis in self.places)
-        corners = [window[rows + i, columns + j] for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))]
-        upper = corners[0] * (1 - right) + corners[1] * right
-        lower = corners[2] * (1 - right) + corners[3] * right
-        known = np.max(corners, axis=0) <= HIGHEST
-        mixed = np.rint(upper * (1 - down) + lower * down)
-        nearest[inside] = np.where(known, mixed, nearest[inside]).astype(np.uint8)
-        return nearest
+        places = self.places - first
+        unknown = np.where(part > HIGHEST, np.uint8(NOT_OBSERVED), np.uint8(0))
+        edges = _remapped(unknown, places, cv2.INTER_LINEAR) > 0
+        mixed = _remapped(part, places, cv2.INTER_LINEAR)
+        np.copyto(mixed, nearest, where=edges)
+        return mixed
 
-    def _pixels(self, places: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rows and columns as whole numbers; -1 outside of the image."""
-        limits = np.asarray(self.shape, np.float32).reshape(2, 1, 1)
-        with np.errstate(invalid="ignore"):
-            inside = ((places >= 0) & (places < limits)).all(axis=0)
-        rows, columns = np.where(inside, places, -1).astype(np.intp)
-        return rows, columns
+    def _covering(self, image: ImageFile, layer: str, index: int) -> tuple[Codes, Places]:
+        """The part of an image that the window shows, and its first row and column, (2, 1, 1)."""
+        lowest, highest = (np.floor(ends(self.places, axis=(1, 2))) for ends in (np.min, np.max))
+        first = np.clip(lowest, 0, self.shape).astype(int)
+        last = np.clip(highest + 2, first, self.shape).astype(int)
+        if (first >= last).any():
+            return np.empty((0, 0), np.uint8), self.places[:, :1, :1]
+        rows, columns = (slice(*span) for span in zip(first, last, strict=True))
+        part = image.plane(layer, index, rows, columns)
+        return part, first.astype(np.float32)[:, None, None]
 
 
-def _covering(
-    image: ImageFile,
-    layer: str,
-    index: int,
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    beyond: int = 0,
-) -> tuple[Codes, tuple[int, int]]:
-    """The smallest window of an image with all of some pixels, and its first row and column."""
-    spans = [(int(axis.min()), int(axis.max()) + 1 + beyond) for axis in (rows, columns)]
-    window = image.plane(layer, index, slice(*spans[0]), slice(*spans[1]))
-    return window, (spans[0][0], spans[1][0])
+def _remapped(part: Codes, places: Places, interpolation: int) -> Codes:
+    """Values at some places of a part of an image; :data:`NOT_OBSERVED` beyond its edges."""
+    import cv2
+
+    if not part.size:
+        return np.full(places.shape[1:], NOT_OBSERVED, np.uint8)
+    rows, columns = places
+    beyond = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NOT_OBSERVED}
+    return np.asarray(cv2.remap(part, columns, rows, interpolation, **beyond), dtype=np.uint8)
 
 
-def _coordinates(
-    grid: Grid, window: MercatorWindow
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """y and x of all pixels of a window in the grid's own coordinates."""
-    nodes = _plane(grid, window, *(_corners(side) for side in (window.height, window.width)))
+def _places(grid: Grid, window: MercatorWindow) -> Places:
+    """Row and column of all pixels of a window in pixels of the grid, (2, height, width)."""
+    nodes = _indices(grid, window, *(_corners(side) for side in (window.height, window.width)))
     is_small = window.east - window.west < LARGEST_MESHED_M
-    if is_small and all(np.isfinite(axis).all() for axis in nodes):
-        down, right = (_weights(side) for side in (window.height, window.width))
-        return down @ nodes[0] @ right.T, down @ nodes[1] @ right.T
-    return _plane(grid, window, *(_middles(side) for side in (window.height, window.width)))
+    if is_small and np.isfinite(nodes).all():
+        down = _between(nodes, window.height)
+        return np.ascontiguousarray(_between(down.swapaxes(1, 2), window.width).swapaxes(1, 2))
+    return _indices(grid, window, *(_middles(side) for side in (window.height, window.width)))
+
+
+def _between(nodes: Places, side: int) -> Places:
+    """Values at the middles of pixels, from those at every sixteenth edge of (2, edges, n)."""
+    share = ((np.arange(MESH, dtype=np.float32) + 0.5) / MESH)[:, None]
+    first, step = nodes[:, :-1, None], np.diff(nodes, axis=1)[:, :, None]
+    return (first + share * step).reshape(2, -1, nodes.shape[2])[:, :side]
+
+
+def _indices(
+    grid: Grid, window: MercatorWindow, down: NDArray[np.float64], right: NDArray[np.float64]
+) -> Places:
+    """Row and column of points of a window in pixels of the grid; not finite off the projection."""
+    y, x = _plane(grid, window, down, right)
+    return np.stack([_index(grid.y, y), _index(grid.x, x)]).astype(np.float32)
 
 
 def _plane(
@@ -133,13 +139,6 @@ def _corners(side: int) -> NDArray[np.float64]:
 
 def _middles(side: int) -> NDArray[np.float64]:
     return np.arange(side, dtype=np.float64) + 0.5
-
-
-def _weights(side: int) -> NDArray[np.float64]:
-    """How much each corner gives to each pixel along one side, (side, corners)."""
-    apart = np.abs(_middles(side)[:, None] - _corners(side)) / MESH
-    weights: NDArray[np.float64] = np.maximum(0.0, 1.0 - apart)
-    return weights
 
 
 def _index(axis: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

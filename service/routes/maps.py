@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from echocast.model.imagery.mercator import MercatorWindow
 from echocast.model.imagery.names import RAIN
-from echocast.service.dependencies import AppResources, MapAccess, MapReader
+from echocast.service.dependencies import AppResources, MapAccess, MapReader, Resources
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.imagery.drawing import Style
@@ -25,6 +25,7 @@ from echocast.service.imagery.open_images import Image
 from echocast.service.imagery.schemas import StreamMap
 from echocast.service.imagery.stream_maps import StreamMaps, at_time
 from echocast.service.imagery.tile_clients import tile_style, tile_window, weather_maps
+from echocast.service.imagery.warm_tiles import WarmTile
 
 router = APIRouter(tags=["maps"])
 
@@ -123,6 +124,7 @@ async def list_tiles(
     responses=PICTURES,
 )
 async def show_tile(
+    request: Request,
     frame: str,
     tile: TileOfPath,
     resources: AppResources,
@@ -133,7 +135,7 @@ async def show_tile(
 
     With a dot in them, ``x`` and ``y`` are latitude and longitude of the middle of the picture.
     """
-    return await _tile(resources.maps, frame, tile, access, if_none_match)
+    return await _tile(request, resources, frame, tile, access, if_none_match)
 
 
 @router.get(
@@ -147,6 +149,7 @@ async def show_tile(
     responses=PICTURES,
 )
 async def show_coverage(
+    request: Request,
     frame: Literal["0"],
     tile: TileOfPath,
     resources: AppResources,
@@ -156,7 +159,7 @@ async def show_coverage(
     """A tile that is dark where no radar looked when the newest image was made."""
     style = Style("coverage", form=tile.style.form)
     dark = Tile(tile.window, style, f"-coverage{tile.variant}")
-    return await _tile(resources.maps, frame, dark, access, if_none_match)
+    return await _tile(request, resources, frame, dark, access, if_none_match)
 
 
 def image_of(maps: StreamMaps, stream: str, frame: str) -> Image:
@@ -197,17 +200,27 @@ def _json(value: dict[str, Any], access: MapAccess, known_etags: str, but: str =
 
 
 async def _tile(
-    maps: StreamMaps, frame: str, tile: Tile, access: MapAccess, known_etags: str
+    request: Request,
+    resources: Resources,
+    frame: str,
+    tile: Tile,
+    access: MapAccess,
+    known_etags: str,
 ) -> Response:
-    """A tile of the image that a path names."""
+    """A tile of the image that a path names; one that may be repeated is remembered."""
+    maps, lasting = resources.maps, "-" in frame
 
     def draw(image: Image) -> bytes:
         return maps.part(access.stream, image, RAIN, tile.window, tile.style)
 
     find, form = partial(image_of, maps, access.stream, frame), tile.style.form
-    return await asyncio.to_thread(
-        _picture, find, draw, tile.variant, form, access, known_etags, lasting="-" in frame
+    answer = await asyncio.to_thread(
+        _picture, find, draw, tile.variant, form, access, known_etags, lasting=lasting
     )
+    if lasting and answer.status_code == 200:
+        warm = WarmTile(access.stream, request.scope["route"].path, answer)
+        resources.warm_tiles.add(request.scope["path"], warm)
+    return answer
 
 
 def _picture(

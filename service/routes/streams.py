@@ -128,11 +128,14 @@ async def report_source(name: str, streams: AppStreams, _: Submitter, body: Sour
     dependencies=[Depends(require_owner)],
     responses=refusals(401, 403, 404, 409),
 )
-async def delete_stream(name: str, streams: AppStreams, audit: Audit) -> None:
+async def delete_stream(
+    name: str, resources: AppResources, streams: AppStreams, audit: Audit
+) -> None:
     """Delete a stream with its frames, forecasts, scores and metrics. A key of scope admin may do
     that, or one of scope submit that is bound to the stream. Nowcasts of it that wait or run are
     cancelled. A stream that is declared under its name afterwards begins anew.
     """
+    resources.warm_tiles.forget(name)
     await streams.delete(name)
     await audit.note("delete-stream", stream=name)
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2  # noqa: F401  which changes the environment where it is loaded first
 import numpy as np
 import pytest
 from numpy.typing import NDArray

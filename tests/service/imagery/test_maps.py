@@ -222,3 +222,24 @@ def test_programs_that_show_tiles_send_the_key_in_the_address(
         datetime.fromisoformat(time_of(FED - 1)).timestamp()
     )
     is_problem(locked.get("/streams", params={"key": SECRETS["all"]}), 422, "unknown-parameter")
+
+
+def test_a_tile_is_answered_twice_alike_and_not_after_its_stream_is_deleted(
+    client: httpx.Client,
+) -> None:
+    feed(client, "short-lived", range(2))
+    eventually(lambda: shown(client, "short-lived")["frames"])
+    view = shown(client, "short-lived")
+    image_id = view["frames"][0]["id"]
+    path = f"/streams/short-lived/v2/radar/{image_id}/256/{centre_tile(view, 8)}/2/{PLAIN}"
+    first, again = client.get(path), client.get(path)
+    assert first.status_code == 200
+    assert again.content == first.content
+    varying = ("date", "x-request-id")
+    headers = [{n: v for n, v in one.headers.items() if n not in varying} for one in (first, again)]
+    assert headers[0] == headers[1]
+    known = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert known.headers["etag"] == first.headers["etag"]
+    assert client.delete("/streams/short-lived").status_code == 204
+    is_problem(client.get(path), 404, "unknown-stream")

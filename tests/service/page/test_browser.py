@@ -179,14 +179,14 @@ def test_scores_stay_where_nobody_answers(visit: Visit, service: StormService) -
     visit.expected.append("status of 503")
     page = visit.open()
     page.wait_for_selector(".bars")
-    said = page.text_content("#quality-sentence")
+    words = page.text_content("#quality-sentence")
     service.broken = True
     with page.expect_response("**/drift"):
         page.click("#theme")
     page.select_option("#language", "de")
     page.evaluate("dispatchEvent(new Event('online'))")
     page.wait_for_selector("#old:visible")
-    assert page.text_content("#quality-sentence") == said
+    assert page.text_content("#quality-sentence") == words
 
 
 @pytest.mark.parametrize("newest", [True, False])
@@ -195,8 +195,8 @@ def test_a_stream_without_a_map_says_why(visit: Visit, service: StormService, ne
     service.refusal = {"type": "urn:echocast:problem:no-map", "detail": "No map.", "status": 404}
     service.has_images = newest
     page = visit.open(until="#empty:not([hidden])")
-    said = page.text_content("#empty")
-    assert ("where on earth" if newest else "no images yet") in said
+    words = page.text_content("#empty")
+    assert ("where on earth" if newest else "no images yet") in words
     assert not page.is_visible("#old")
 
 
