@@ -108,7 +108,7 @@ def _places(grid: Grid, window: MercatorWindow) -> Places:
 
 def _between(nodes: Places, side: int) -> Places:
     """Values at the middles of pixels, from those at every sixteenth edge of (2, edges, n)."""
-    share = ((np.arange(MESH, dtype=np.float32) + 0.5) / MESH)[:, None]
+    share = ((np.arange(MESH) + 0.5) / MESH).astype(np.float32)[:, None]
     first, step = nodes[:, :-1, None], np.diff(nodes, axis=1)[:, :, None]
     return (first + share * step).reshape(2, -1, nodes.shape[2])[:, :side]
 
