@@ -20,6 +20,8 @@ COUNTS = {  # of numbers that each attribute holds (CF sections 2.5.1 and 8.1); 
     "missing_value": 0,
 }
 MUST_BE_FINITE = ("scale_factor", "add_offset")
+SMALLEST_SCALE = float(np.finfo(np.float32).smallest_subnormal)
+LIMITS = ("valid_min", "valid_max", "valid_range")
 
 
 def check_packing(variable: Variable, where: str, *, by_library: bool = True) -> None:
@@ -41,8 +43,10 @@ def check_packing(variable: Variable, where: str, *, by_library: bool = True) ->
             raise _refusal(f"{name} of {place}", "a number, not text", variable.getncattr(name))
         if name in MUST_BE_FINITE and not np.isfinite(numbers).all():
             raise _refusal(f"{name} of {place}", "a finite number", numbers)
-        if name == "scale_factor" and not numbers.any():
-            raise _refusal(f"{name} of {place}", "a number other than 0", 0)
+        if name == "scale_factor" and is_no_scale(numbers.item()):
+            raise _refusal(f"{name} of {place}", "a number other than 0", numbers)
+        if name in LIMITS and np.isnan(numbers).any():
+            raise _refusal(f"{name} of {place}", "a number", numbers)
     unsigned = variable.getncattr("_Unsigned") if "_Unsigned" in given else "false"
     if str(unsigned).strip().lower() not in ("true", "false"):
         raise _refusal(f"_Unsigned of {place}", "the text true or false", unsigned)
@@ -68,9 +72,16 @@ def checked_numbers(value: Any, count: int, where: str) -> np.ndarray[Any, np.dt
     return numbers
 
 
+def is_no_scale(scale: Any) -> bool:
+    """Whether a factor is 0 in single precision, in which values are kept."""
+    return abs(float(scale)) < SMALLEST_SCALE
+
+
 def _spelled(texts: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     """Texts as the numbers that they spell, whole ones as integers; else as they are."""
     plain = [t.decode("ascii", "replace") if isinstance(t, bytes) else t for t in texts.flat]
+    if not all(isinstance(text, str) for text in plain):
+        return texts
     for number in (int, float):
         with suppress(ValueError, TypeError, OverflowError):
             return np.array([number(text.strip("\0 ")) for text in plain])

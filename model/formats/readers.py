@@ -22,6 +22,7 @@ from echocast.model.formats.cwa import cwa_image, is_cwa
 from echocast.model.formats.fmi_pgm import fmi_pgm_image, is_fmi_pgm
 from echocast.model.formats.geotiff import geotiff_image, is_geotiff
 from echocast.model.formats.grib2 import grib2_image, is_grib2
+from echocast.model.formats.hdf5.passed_over import check_nothing_is_passed_over
 from echocast.model.formats.hdf5.safety import SIGNATURE, check_self_contained
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.hungaromet import hungaromet_image, is_hungaromet
@@ -246,7 +247,12 @@ def _format_of(path: Path) -> FileFormat:
 def _of_hdf5(path: Path) -> FileFormat:
     check_self_contained(path)
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
-        return ODIM if is_odim(file) else KNMI if is_knmi(file) else NETCDF
+        if is_odim(file):
+            return ODIM
+        if is_knmi(file):
+            return KNMI
+        check_nothing_is_passed_over(file, path)
+        return NETCDF
 
 
 def merge(parts: Sequence[Frames]) -> Frames:

@@ -86,8 +86,9 @@ class ValidLimits:
 
         Raises:
             ContractViolation: By their type they make values missing that the other reading does
-                not, or they are of unsigned bytes and the data of signed.
+                not, or they are of unsigned bytes and the data of signed, or nothing lies within.
         """
+        self._check_possible()
         if _inside(self._met, self.bounds) or self._met[0] > self._met[1]:
             return
         limits = f"{self.written[0]:g}..{self.written[1]:g}"
@@ -103,6 +104,17 @@ class ValidLimits:
                 f"The valid limits {limits} of {self.where} make values missing if they are read"
                 " by their type, and none if not; write them in the packed type as packed counts,"
                 " or as floating-point values in the units of the field.",
+                rule="contradicting-codes",
+            )
+
+    def _check_possible(self) -> None:
+        info = np.finfo if self.packing.dtype.kind == "f" else np.iinfo
+        ends, (low, high) = info(self.packing.dtype), self.bounds
+        reversed_ = self.written[0] > self.written[1]
+        if reversed_ or max(low, float(ends.min)) > min(high, float(ends.max)):
+            raise ContractViolation(
+                f"No value of {self.packing.dtype} lies within the valid limits"
+                f" {self.written[0]:g}..{self.written[1]:g} of {self.where}.",
                 rule="contradicting-codes",
             )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.odim.tree import number
+from echocast.model.formats.packing import is_no_scale
 from echocast.model.formats.stored_codes import (
     Code,
     Stored,
@@ -49,7 +50,8 @@ def decoded(raw: Stored, what: Callable[[str], Any], dry_value: float, where: st
     _check_declared(raw, nodata, undetect, where)
     unpacked = raw * gain
     unpacked += offset
-    values: FloatArray = unpacked.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinities are refused later
+        values: FloatArray = unpacked.astype(np.float32)
     np.copyto(values, dry_value, where=dry)
     np.copyto(values, np.nan, where=missing)
     return values
@@ -63,7 +65,7 @@ def _factor(value: Any, name: str, dtype: np.dtype[Any], where: str) -> float:
             rule="odim-attribute",
         )
     factor = float(name == "gain") if value is None else number(value, name)
-    if not np.isfinite(factor) or (name == "gain" and factor == 0):
+    if not np.isfinite(factor) or (name == "gain" and is_no_scale(factor)):
         raise ContractViolation(
             f"The attribute {name!r} must be a finite number, and gain not 0, but that of {where}"
             f" is {factor:g}.",
