@@ -31,7 +31,11 @@ class EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
-        yield _gauge("disk_free_bytes", "Free on the archive's disk.", self._free())
+        yield _gauge(
+            "disk_free_bytes",
+            "Free on the archive's disk, or what its free inodes have room for.",
+            self._free(),
+        )
         yield _gauge("disk_size_bytes", "Of the archive's disk.", self._archive.files.disk_bytes())
         yield _gauge("disk_floor_bytes", "Must stay free; below, work is refused.", self._floor)
         try:

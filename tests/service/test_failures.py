@@ -17,6 +17,7 @@ from echocast.service.http.problems import kind_of, problem_of
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.archive.archive import Archive
+from echocast.workers.archive.disk_space import DiskSpace
 from echocast.workers.errors import DiskFull
 from echocast.workers.runtime.repeated_tracebacks import RepeatedTracebacks
 from tests.patience import PATIENCE_SECONDS
@@ -112,13 +113,10 @@ def test_ids_are_short_and_harmless(client: httpx.Client) -> None:
 def test_a_disk_that_can_only_be_read_takes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class ReadOnly:
-        f_flag = os.ST_RDONLY
-
     archive = Archive(tmp_path, free_space_floor_bytes=0)
     archive.files.check_space()
-    monkeypatch.setattr(os, "statvfs", lambda _: ReadOnly)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2**40}))
+    read_only = DiskSpace.of(tmp_path)._replace(read_only=True)
+    monkeypatch.setattr(DiskSpace, "of", lambda _: read_only)
     with pytest.raises(DiskFull, match="read-only"):
         archive.files.check_space()
 

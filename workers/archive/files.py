@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from echocast.model.atomic_files import (
     write_whole,
 )
 from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
+from echocast.workers.archive.disk_space import DiskSpace
 from echocast.workers.archive.scratch import Scratch
 from echocast.workers.errors import DiskFull, NotInArchive
 
@@ -154,12 +154,8 @@ class LocalFiles:
             return self._scratch.path
 
     def free_bytes(self) -> int:
-        """Free space on the disk."""
-        return self._usage().free
-
-    def _usage(self) -> shutil._ntuple_diskusage:
-        self.root.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self.root)
+        """Free space on the disk: what there is, or what its free inodes have room for."""
+        return DiskSpace.of(self.root).free
 
     def bytes_to_free(self) -> int:
         """Bytes to remove so that there are spare ones, and work goes on."""
@@ -167,11 +163,11 @@ class LocalFiles:
 
     def check_space(self) -> None:
         """See :class:`Files`."""
-        free = self.free_bytes()
+        space = DiskSpace.of(self.root)
         floor = max(self._free_space_floor, LEAST_FREE_BYTES)
-        if free < floor:
-            raise DiskFull(f"The archive's disk has {free} bytes left, but {floor} must stay free.")
-        if os.statvfs(self.root).f_flag & os.ST_RDONLY:
+        if space.free < floor:
+            raise DiskFull(f"The archive's disk has {space} left, but {floor} must stay free.")
+        if space.read_only:
             raise DiskFull("The archive's disk can only be read: it is mounted read-only.")
 
     def spare_bytes(self) -> int:
@@ -180,7 +176,7 @@ class LocalFiles:
 
     def disk_bytes(self) -> int:
         """See :class:`Files`."""
-        return self._usage().total
+        return DiskSpace.of(self.root).size
 
     def put(self, path: str, content: bytes) -> None:
         """See :class:`Files`."""
