@@ -14,6 +14,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 NAMED = re.compile(
     r"`((?:model|workers|service|deploy|tests|benchmarks|experiments|docs)/[\w./-]*)`"
 )
+FAULT = re.compile(r"^\* \*\*(F\d+)\*\*: ", re.MULTILINE)
 HISTORY = ("CHANGELOG.md", "experiments/", "docs/decisions/", "model/weights/")  # of other times
 
 
@@ -51,3 +52,18 @@ def test_every_decision_is_in_the_index() -> None:
     folder = ROOT / "docs" / "decisions"
     index = set(LINK.findall((folder / "README.md").read_text()))
     assert index == {path.name for path in folder.glob("2*.md")}
+
+
+def test_every_fault_that_was_found_has_a_test() -> None:
+    _, *parts = FAULT.split((ROOT / "docs" / "faults.md").read_text())
+    faults = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(faults) == [f"F{number}" for number in range(1, 24)]
+    for fault, text in faults.items():
+        source, tests = "", []
+        for named in re.findall(r"`([\w./]+)`", text):
+            if named.startswith("tests/"):
+                source = (ROOT / named).read_text()
+            else:
+                tests.append(named)
+                assert f"def {named}(" in source, f"{fault}: {named} is not in the file before it"
+        assert tests, f"{fault} has no test"
