@@ -32,6 +32,7 @@ from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
+from echocast.workers.jobs.quiet_worker import QuietWorker
 from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import graceful_stop
 from echocast.workers.jobs.store import JobStore
@@ -198,7 +199,8 @@ def _take_jobs(settings: WorkerSettings, context: WorkerContext) -> int:
     """Celery takes messages and hands them to threads until a signal says stop."""
     app = celery_app(settings.engine_url)
     _register(app, context)
-    worker = app.Worker(
+    worker = QuietWorker(
+        app=app,
         pool="threads",
         concurrency=2 * settings.worker_concurrency + BESIDE,
         queues=SERVING,

@@ -15,7 +15,7 @@ class RequestOrigin:
     """Where a job comes from.
 
     Args:
-        request_id: Of the HTTP request; empty: the service made the job by itself.
+        request_id: Of the HTTP request, or what else made the job; empty: not known.
         traceparent: The span that it belongs to, as W3C Trace Context writes it; empty: none.
     """
 
@@ -35,3 +35,4 @@ class RequestOrigin:
 
 
 UNKNOWN = RequestOrigin()
+SWEEP = RequestOrigin(request_id="sweep")  # no request: work that was found undone

@@ -39,6 +39,7 @@ def graceful_stop(
     """
 
     def stop() -> None:
+        log.info("The worker stops; what it has not done in %g s is given back.", grace_seconds)
         time.sleep(grace_seconds)
         with suppress(EngineUnavailable):
             give_all_back(jobs, leases)

@@ -86,7 +86,9 @@ class JobStore:
             IdempotencyConflict: The key came before with another body.
             EngineUnavailable: No engine answers; the request may be sent again.
         """
-        outcome, unscored, values = self._run("submit", *self._submission(request))
+        outcome, unscored, values, dropped = self._run("submit", *self._submission(request))
+        if dropped:
+            log_stored_end(job_of(dropped))
         if outcome == "full":
             raise QueueFull(f"{self.policy.queue_limit} jobs wait already; try again later.")
         if outcome == "account-full":

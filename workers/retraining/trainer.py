@@ -36,6 +36,7 @@ from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.queue import TRAINING, celery_app
+from echocast.workers.jobs.quiet_worker import QuietWorker
 from echocast.workers.retraining.requests import Lock, RetrainingRequest, RetrainingRequests
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.machine import usable_cpus
@@ -211,7 +212,8 @@ def run_trainer(settings: WorkerSettings) -> int:
 
     app.task(name=TRAINING)(wake)
     worker_shutting_down.connect(lambda **_: trainer.stop(), weak=False)
-    worker = app.Worker(
+    worker = QuietWorker(
+        app=app,
         pool="threads",
         concurrency=1,
         queues=[TRAINING],
@@ -227,6 +229,7 @@ def run_trainer(settings: WorkerSettings) -> int:
     try:
         worker.start()
     finally:
+        log.info("The trainer stops.")
         trainer.stop()
         thread.join()
         engine.close()

@@ -101,6 +101,34 @@ class Forecasting:
             if reference != roles.champion and self._registry.directory(reference):
                 self._submit(replace(self._named(request, reference), product=product))
 
+    def request_comparisons(
+        self, stream: Stream, span: TimeSpan, origin: RequestOrigin = UNKNOWN
+    ) -> None:
+        """Have the canary's forecasts made that were left out beside those that are served.
+
+        Args:
+            stream: Whose frames.
+            span: Of reference times.
+            origin: What asks for it.
+
+        Raises:
+            QueueFull: Too many jobs wait; the next sweep requests them again.
+        """
+        first, roles = self._stores.streams.origin(stream.name), self._registry.roles()
+        canary = self._stores.streams.canary(stream.name, roles.canary or roles.champion)
+        if first is None or not stream.auto_nowcast or canary == roles.champion:
+            return
+        if not self._registry.directory(canary):
+            return
+        issued = self._stores.forecasts.listing(stream.name, span)
+        served = {one.forecast_reference_time for one in issued if MODEL in one.roles}
+        compared = {one.forecast_reference_time for one in issued if CANARY in one.roles}
+        for time in sorted(served - compared, reverse=True):
+            frame = self._stores.frames.header(stream.name, time)
+            if frame is not None:
+                request = _request(stream, frame, first.grid.shape, origin)
+                self._submit(replace(self._named(request, canary), product=CANARY))
+
     def _champions_request(
         self,
         stream: Stream,

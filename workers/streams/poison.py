@@ -15,6 +15,7 @@ from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
 
 TTL_SECONDS: Final = 3 * 86400
+FRAMES: Final = "echocast:frames"  # as in the scripts' prelude
 
 
 class Attempt(StrEnum):
@@ -67,3 +68,16 @@ class Attempts:
     def _release(self, frame: str) -> None:
         with self._lock:
             self._in_progress.discard(frame)
+
+
+def forget_attempts(engine: EngineClient, stream: str) -> None:
+    """Forget the attempts at all frames of a stream, e.g. as it is deleted.
+
+    Args:
+        engine: The connection.
+        stream: Its name.
+    """
+    of_it = f"{stream}/*"
+    frames = engine.call(lambda: [name for name, _ in engine.redis.hscan_iter(FRAMES, match=of_it)])
+    if frames:
+        engine.call(lambda: engine.redis.hdel(FRAMES, *frames))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,7 +21,7 @@ from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, CallerQueueFull, EngineUnavailable, QueueFull
 from echocast.workers.jobs.job import Job
-from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin
+from echocast.workers.jobs.origin import SWEEP, UNKNOWN, RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.retraining.requests import request_retraining
@@ -168,28 +169,13 @@ class StreamProcessing:
         """
         stream = self.stores.streams.stream(name)
         self.scorer.examination.examine(stream, time)
-        self._request_nowcasts(stream, [time], newest, origin)
+        with as_far_as_jobs_may_wait(name):
+            self.forecasting.request_nowcast(stream, time, newest, origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         self.images.update_observed(name)
         if time == newest and self.stores.files.version(aside_path(name, time)) is None:
             self._note_speed(stream, time)
-
-    def _request_nowcasts(
-        self,
-        stream: Stream,
-        times: Iterable[datetime],
-        newest: datetime,
-        origin: RequestOrigin = UNKNOWN,
-    ) -> None:
-        """Request nowcasts; where the queue is full, the next sweep does it."""
-        try:
-            for time in times:
-                self.forecasting.request_nowcast(stream, time, newest, origin)
-        except CallerQueueFull:
-            log.info("Older frames of %s wait until those before them are forecast.", stream.name)
-        except QueueFull as error:
-            log.warning("Nowcasts of %s wait: %s", stream.name, error)
 
     def issue(self, job: Job, forecast: ForecastStream) -> str:
         """Issue a forecast and score it against frames that came before it; its path."""
@@ -232,8 +218,11 @@ class StreamProcessing:
         undone |= {*pending.missing, *pending.outdated}
         times = sorted({key.valid_time for key in undone}, reverse=True)[:MOST_PUBLISHED]
         for time in times:
-            self.publisher.publish(STREAM, f"{name}/{stamp(time)}")
-        self._request_nowcasts(stream, self.forecasting.missing_nowcasts(stream, span), newest)
+            self.publisher.publish(STREAM, f"{name}/{stamp(time)}", SWEEP)
+        with as_far_as_jobs_may_wait(name):
+            for time in self.forecasting.missing_nowcasts(stream, span):
+                self.forecasting.request_nowcast(stream, time, newest, SWEEP)
+            self.forecasting.request_comparisons(stream, span, SWEEP)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:
@@ -249,6 +238,17 @@ class StreamProcessing:
             earlier.reflectivity_dbz, later.reflectivity_dbz, stream.step.total_seconds(), size
         )
         self.sums.note_speed(name, speed)
+
+
+@contextmanager
+def as_far_as_jobs_may_wait(stream: str) -> Iterator[None]:
+    """A context that ends where the queue is full: the next sweep requests what is left."""
+    try:
+        yield
+    except CallerQueueFull:
+        log.info("Older frames of %s wait until those before them are forecast.", stream)
+    except QueueFull as error:
+        log.warning("Nowcasts of %s wait: %s", stream, error)
 
 
 def frame_of(message: str) -> tuple[str, datetime]:

@@ -25,6 +25,7 @@ from echocast.workers.archive.files import Files
 from echocast.workers.errors import StreamConflict
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.paths import declaration_path
+from echocast.workers.streams.poison import forget_attempts
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
@@ -92,6 +93,7 @@ class StreamRemoval:
         for folder in FOLDERS:
             _empty(self.stores.files, f"{folder}/{name}", declaration_path(name), go_on)
         self.sums.remove(name)
+        forget_attempts(self.sums.engine, name)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[Callable[[], object]]:

@@ -123,6 +123,23 @@ def test_a_line_of_older_frames_is_bounded_and_the_newest_always_enters(
     assert world.jobs.engine.redis.keys("echocast:line:*") == []
 
 
+def test_a_job_that_gives_way_in_a_full_line_has_a_log_line(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "echocast.nowcast")
+    world = make_world(queue_limit=1000)
+    for number in range(LONGEST_LINE + 2):
+        world.jobs.submit(frame(number))
+    (line,) = caplog.records
+    assert line.facts["status"] == "cancelled"
+    job = world.jobs.get(line.facts["job"])
+    assert job is not None
+    assert (job.status, job.forecast_reference_time) == (
+        "cancelled",
+        frame(0).forecast_reference_time,
+    )
+
+
 def test_a_job_that_had_its_turn_is_first_when_it_waits_again(world: World) -> None:
     for k in range(3):
         world.jobs.submit(request(f"{k}", "one"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from echocast.service.auth.keys import new_key
 from echocast.workers.runtime.log_lines import HIDDEN, JsonLines, TextLines
+from tests.service.real_processes import FAKE_WORKER, Place, engine, eventually, place, worker
+from tests.workers.conftest import name_models
 
 SECRET = new_key("read", "me")[0]
 URL = "rediss://echocast:pass-word@engine.example.org:6379/0"
@@ -49,3 +53,27 @@ def test_a_line_of_json_has_the_facts_as_members() -> None:
 
 def test_a_line_of_text_names_role_and_level() -> None:
     assert TextLines("worker").format(record("Ready.")).endswith(" worker INFO Ready.")
+
+
+def waits_for_messages(where: Place) -> bool:
+    """Whether a worker is connected to the queue."""
+    store = where.store()
+    try:
+        return any(client["cmd"] == "brpop" for client in store.engine.redis.client_list())
+    finally:
+        store.close()
+
+
+def test_a_worker_that_loses_the_engine_and_stops_says_only_lines_of_json(tmp_path: Path) -> None:
+    models = name_models(tmp_path / "models", "fake/1")
+    with place(models, log="json", stop_grace_seconds="1") as where, ExitStack() as stack:
+        log = where.data / f"{FAKE_WORKER}.log"
+        with engine(where):
+            stack.enter_context(worker(where, FAKE_WORKER))
+            eventually(lambda: waits_for_messages(where))
+        eventually(lambda: "Connection to broker lost" in log.read_text())
+        with engine(where):
+            stack.close()
+        messages = [json.loads(line)["message"] for line in log.read_text().splitlines()]
+    assert any(message.startswith("The worker stops; ") for message in messages)
+    assert not [message for message in messages if "Celery 6" in message]

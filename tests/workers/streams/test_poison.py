@@ -17,8 +17,9 @@ from echocast.workers.jobs.job import JobPolicy, WorkerInfo
 from echocast.workers.jobs.queue import STREAM
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.streams.paths import stamp
-from echocast.workers.streams.poison import Attempt, Attempts
+from echocast.workers.streams.poison import FRAMES, Attempt, Attempts
 from echocast.workers.streams.processing import StreamProcessing
+from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models, until
 from tests.workers.streams.stream_bench import (
@@ -165,6 +166,21 @@ def test_attempts_count_the_workers_that_died(engine: EngineClient) -> None:
     assert third.begin(FRAME, "third") is Attempt.POISON
     third.end(FRAME)
     assert third.begin(FRAME, "third") is Attempt.BEGUN
+
+
+def test_the_attempts_at_a_streams_frames_go_with_it(engine: EngineClient, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, engine)
+    for name in ("radar", "radar-2"):
+        bench.stores.streams.declare(Stream(name, 5))
+    for stream in ("radar", "radar-2"):
+        Attempts(engine, 3).begin(FRAME.replace("radar", stream), "dead")
+    StreamRemoval(bench.stores, bench.sums).delete("radar")
+    left = engine.redis.hkeys(FRAMES)
+    assert left == [FRAME.replace("radar", "radar-2")]
+    assert [Attempts(engine, 1).begin(name, "next") for name in (FRAME, *left)] == [
+        Attempt.BEGUN,
+        Attempt.POISON,
+    ]
 
 
 def test_no_two_threads_of_a_worker_see_to_the_same_frame(engine: EngineClient) -> None:

@@ -77,20 +77,23 @@ end
 local function step_back(id, account, longest, ttl)  -- there is a newer frame of its stream
   if redis.call('ZSCORE', ORDER, id) ~= get(id, 'rank') then return end
   take_ordinary_turn(id, account, get(id, 'charge'), get(id, 'rank'))
-  if redis.call('ZCARD', line_key(account)) > longest then
-    finish(redis.call('ZRANGE', line_key(account), -1, -1)[1], 'cancelled', ttl)
-  end
+  if redis.call('ZCARD', line_key(account)) <= longest then return end
+  local last = redis.call('ZRANGE', line_key(account), -1, -1)[1]
+  finish(last, 'cancelled', ttl)
+  return last
 end
-local function take_turn(id, account, charge, rank, newest, longest, ttl)
+local function take_turn(id, account, charge, rank, newest, longest, ttl)  -- the job it ended
   set(id, 'account', account)
   if rank ~= '' then set(id, 'charge', charge, 'rank', rank) end
   local before = newest and redis.call('HGET', NEWEST, account)
   if not newest or before and is_before(before, rank) then
-    return take_ordinary_turn(id, account, charge, rank)
+    take_ordinary_turn(id, account, charge, rank)
+    return
   end
-  if before and before ~= id then step_back(before, account, longest, ttl) end
+  local ended = before and before ~= id and step_back(before, account, longest, ttl)
   redis.call('HSET', NEWEST, account, id)
   give_turn(id, rank)
+  return ended
 end
 local function fail(id, kind, message, ttl)
   set(id, 'error', cjson.encode({type = kind, message = message}))

@@ -30,15 +30,15 @@ end
 local earlier = idempotency_key and redis.call('GET', idempotency_key)
 if earlier then
   local body, other = string.match(earlier, '^(%S*) (%S+)$')
-  if body ~= body_sha then return {'conflict', 0, {}} end
+  if body ~= body_sha then return {'conflict', 0, {}, {}} end
   if redis.call('EXISTS', job_key(other)) == 1 and get(other, 'generation') ~= lost_generation then
     extend_ttl(other, ttl)
     local outcome = get(other, 'token') == token and 'created' or 'existing'
-    return {outcome, is_unscored(other), whole(other)}
+    return {outcome, is_unscored(other), whole(other), {}}
   end
 end
 local status = get(id, 'status')
-local outcome = 'existing'
+local outcome, dropped = 'existing', false
 if status and get(id, 'token') == token then
   outcome = 'created'
 elseif status == 'succeeded' and get(id, 'generation') ~= lost_generation or is_alive(status) then
@@ -46,8 +46,8 @@ elseif status == 'succeeded' and get(id, 'generation') ~= lost_generation or is_
   add_observation(id, observation)
   extend_ttl(id, ttl)
 else
-  if redis.call('ZCARD', WAITING) >= queue_limit then return {'full', 0, {}} end
-  if account_is_full() then return {'account-full', 0, {}} end
+  if redis.call('ZCARD', WAITING) >= queue_limit then return {'full', 0, {}, {}} end
+  if account_is_full() then return {'account-full', 0, {}, {}} end
   local generation = tonumber(get(id, 'generation') or 0) + 1
   local now = clock()
   local before = hash_table(job_key(id))
@@ -61,10 +61,10 @@ else
     'deadline', exact(now + deadline_seconds))
   add_holder(id, caller)
   redis.call('ZADD', WAITING, exact(now), id)
-  take_turn(id, account, charge, rank, newest, account_limit, ttl)
+  dropped = take_turn(id, account, charge, rank, newest, account_limit, ttl)
   outcome = 'created'
 end
 if idempotency_key then
   redis.call('SET', idempotency_key, body_sha .. ' ' .. id, 'EX', idempotency_ttl)
 end
-return {outcome, is_unscored(id), whole(id)}
+return {outcome, is_unscored(id), whole(id), dropped and whole(dropped) or {}}
