@@ -22,9 +22,7 @@ OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies", "audit")  # 
 class WorkerSettings(BaseSettings):
     """Addresses, folders, limits and times of a worker; prefix ``ECHOCAST_``."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ECHOCAST_", frozen=True, extra="ignore", use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="ECHOCAST_", frozen=True, extra="ignore")
 
     data_dir: Path = Path("echocast-data")
     """Folder of the archive (``store``) and of the embedded engine (``engine``)."""

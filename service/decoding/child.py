@@ -26,7 +26,7 @@ from echocast.workers.runtime.memory import resident_bytes
 log = logging.getLogger("echocast.decode")
 
 WARM = {
-    "decode": ("echocast.model.formats.readers", "echocast.model.contract", "pint"),
+    "decode": ("echocast.model.formats.readers", "echocast.model.contract"),
     "render": ("echocast.model.formats.forecast_writer", "echocast.model.plotting.pictures"),
 }
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from echocast.service.sources.source import NAME, RadarSource
+from echocast.service.sources.names import NAME
+
+if TYPE_CHECKING:
+    from echocast.service.sources.source import RadarSource
 
 Result = Literal["accepted", "same", "refused", "failed"]
 RESULTS: Final = get_args(Result)

@@ -12,18 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from echocast.model.formats.reading_words import MEANINGS, given_words
 from echocast.service.sources.errors import KeyMissing
+from echocast.service.sources.names import NAME
 from echocast.service.sources.time_pattern import TimePattern
 
-NAME = r"^[a-z][a-z0-9-]{0,39}$"
 Degrees = tuple[float, float, float, float]
 Host = Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")]
 Address = Annotated[str, Field(pattern=r"^https?://")]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
 class SourceArea(_Table):

@@ -20,7 +20,7 @@ MOST_GROWN = 512 * MIB  # for inputs of some kB
 
 def run(seconds: float, count: int | None, seed: int) -> Report:
     """Ask about inputs for so long, at most so many."""
-    for name in (*WARM["decode"], "pyproj"):
+    for name in (*WARM["decode"], "pyproj", "pint"):
         importlib.import_module(name)
     end = time.monotonic() + seconds
     report = Report()
