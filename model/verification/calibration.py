@@ -22,7 +22,7 @@ from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import Ints
 
 BINS = 50  # probability classes, .02 wide
-LARGEST_BIAS = 2.0
+LARGEST_BIAS = 1.12
 FEWEST_EVENTS = 1000  # observed pixels that an event needs to be used for a threshold
 WEIGHTS = (0.0, 0.03, 0.06, 0.12)  # of extrapolation that are tried, log odds a dB
 EARLY_FACTOR = 1.0  # of decisions that are chosen
