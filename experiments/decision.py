@@ -109,12 +109,12 @@ def counts_of(nowcaster: Nowcaster, file: Path, start: int) -> dict[str, NDArray
     thresholds = forecast.exceedance_thresholds_dbz
     joint, own, moved = [], [], []
     for lead in range(len(truth)):
-        at, seen = known[lead], truth[lead][known[lead]]
+        at, observed = known[lead], truth[lead][known[lead]]
         for number, dbz in enumerate(thresholds):
             chance, above = probability[number, lead][at], extrapolation[lead][at]
-            joint.append(joint_counts(chance, above - dbz, seen >= dbz))
-            own.append(three_counts(decided[lead][at] >= dbz, seen >= dbz))
-            moved.append(three_counts(above >= dbz, seen >= dbz))
+            joint.append(joint_counts(chance, above - dbz, observed >= dbz))
+            own.append(three_counts(decided[lead][at] >= dbz, observed >= dbz))
+            moved.append(three_counts(above >= dbz, observed >= dbz))
     shape = (len(truth), len(thresholds), -1)
     return {
         "counts": np.stack(joint).reshape(*shape[:2], *joint[0].shape),
