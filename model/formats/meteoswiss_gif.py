@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from echocast.model.errors import ContractViolation, UnreadableInput, short
+from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput, short
 from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.projections import cf_attributes
@@ -46,6 +46,7 @@ def meteoswiss_gif_image(path: Path, _: Reading) -> Iterator[StoredImage]:
 
     Raises:
         UnreadableInput: It is damaged.
+        InputTooLarge: It claims far more pixels than theirs have.
         ContractViolation: It is another picture.
     """
     indices, comment = _opened(path)
@@ -92,6 +93,8 @@ def _opened(path: Path) -> tuple[NDArray[np.uint8], str]:
             if image.mode != "P" or image.width * image.height > SHAPE[0] * SHAPE[1]:
                 return np.empty((0, 0), np.uint8), words
             return np.asarray(image), words
+    except Image.DecompressionBombError as error:
+        raise InputTooLarge(f"{path.name} claims more than {SHAPE} pixels (y, x).") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise UnreadableInput(f"{path.name} is damaged: {short(error)}.") from error
 

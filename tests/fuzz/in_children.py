@@ -12,15 +12,16 @@ from pathlib import Path
 
 from echocast.service.decoding.child import WARM
 from tests.fuzz.children import MIB, Answer, answer_in_child
-from tests.fuzz.inputs import Sample, mutated, special, valid
+from tests.fuzz.inputs import Sample, mutated, single_images, special, valid
 from tests.fuzz.report import Report
 
+NAME = "input_20260701T1200"  # some formats leave the time to it
 MOST_GROWN = 512 * MIB  # for inputs of some kB
 
 
 def run(seconds: float, count: int | None, seed: int) -> Report:
     """Ask about inputs for so long, at most so many."""
-    for name in (*WARM["decode"], "pyproj", "pint"):
+    for name in (*WARM["decode"], "pyproj", "pint", "rasterio"):
         importlib.import_module(name)
     end = time.monotonic() + seconds
     report = Report()
@@ -35,7 +36,7 @@ def run(seconds: float, count: int | None, seed: int) -> Report:
 def _samples(folder: Path, seed: int) -> Iterator[Sample]:
     """Without end; the same for the same seed."""
     chance = random.Random(seed)
-    originals = valid(folder)
+    originals = valid(folder) + single_images(folder)
     yield from originals
     yield from special(folder)
     while True:
@@ -43,7 +44,7 @@ def _samples(folder: Path, seed: int) -> Iterator[Sample]:
 
 
 def _answer(sample: Sample, folder: Path) -> Answer:
-    path = folder / "input"
+    path = folder / NAME
     path.write_bytes(sample.content)
     return answer_in_child({"kind": sample.kind, "paths": [str(path)]}, folder)
 

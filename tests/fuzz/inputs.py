@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import random
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +16,11 @@ import h5py
 import netCDF4
 import numpy as np
 
+from tests.model.formats.foreign_files import FOREIGN, fmi_pgm
 from tests.model.formats.hdf5.test_safety import FITS, LINKS, NUMBERS_OF_ANY_KIND, linked, radar
 from tests.model.formats.netcdf.test_reader import PACKED, WRONG_PACKING
 from tests.model.formats.radar_files import odim_file, raw_netcdf
+from tests.model.formats.test_packed_files import tar_of, zip_of
 from tests.model.place.test_projection_text import FILES, REAL
 from tests.service.bodies import body
 
@@ -58,6 +63,24 @@ def valid(folder: Path) -> list[Sample]:
     grid = {"y": axis, "x": axis, "units": "km", "crs": {"grid_mapping_name": "mercator"}}
     bodies = {"json": body(), "json with a grid": body(grid=grid, zr={"a": 200, "b": 1.6})}
     return grids + [Sample(n, "json", json.dumps(b).encode()) for n, b in bodies.items()]
+
+
+def single_images(folder: Path) -> list[Sample]:
+    """One image of each agency's format, and packages of such: refused only for want of frames."""
+    paths = [foreign.write(folder) for foreign in FOREIGN.values()]
+    samples = [
+        Sample(foreign, "grid", p.read_bytes()) for foreign, p in zip(FOREIGN, paths, strict=True)
+    ]
+    pgm = fmi_pgm(folder)
+    packed = {
+        "gzip": gzip.compress(pgm.read_bytes()),
+        "bzip2": bz2.compress(pgm.read_bytes()),
+        "zip": zip_of(paths[:4], folder / "images.zip").read_bytes(),
+        "stored zip": zip_of([pgm], folder / "image.zip", zipfile.ZIP_STORED).read_bytes(),
+        "tar": tar_of(paths[:4], folder / "images.tar").read_bytes(),
+        "tar in gzip": tar_of(paths[:4], folder / "images.tgz", "w:gz").read_bytes(),
+    }
+    return samples + [Sample(name, "grid", content) for name, content in packed.items()]
 
 
 def _classic(path: Path, values: Any) -> Path:

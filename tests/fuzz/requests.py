@@ -12,7 +12,7 @@ import numpy as np
 
 from echocast.service.http.media_types import GRID_TYPES, JSON_TYPES, MULTIPART_TYPE
 from echocast.service.http.openapi_examples import shower
-from tests.fuzz.inputs import Sample, mutated, special, valid
+from tests.fuzz.inputs import Sample, mutated, single_images, special, valid
 from tests.model.formats.radar_files import odim_file, raw_netcdf
 
 OF_SEVEN = ("nowcast",) * 5 + ("frame", "observations")
@@ -56,7 +56,12 @@ class HostileRequest:
 def requests(folder: Path, seed: int) -> Iterator[HostileRequest]:
     """Without end, the same for the same seed: what once did harm, then changed valid bodies."""
     chance = random.Random(seed)
-    originals = {"nowcast": valid(folder), "frame": frames(folder), "observations": later(folder)}
+    images = single_images(folder)
+    originals = {
+        "nowcast": valid(folder) + images,
+        "frame": frames(folder) + images,
+        "observations": later(folder),
+    }
     for number, envelope in enumerate(ENVELOPES):
         yield HostileRequest(f"envelope {number}", "nowcast", FORM, envelope)
     once_harmful = list(special(folder))

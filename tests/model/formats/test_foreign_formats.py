@@ -157,6 +157,17 @@ def test_a_picture_is_no_measurement(tmp_path: Path) -> None:
     assert rule_of(meteoswiss_gif(tmp_path, comment="a holiday")) == "picture"
 
 
+def test_a_gif_that_claims_a_continent_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = meteoswiss_gif(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[6:10] = b"\xff\xff\xff\xff"  # width and height
+    place = content.index(b",\x00\x00\x00\x00")  # of the image in it
+    content[place + 5 : place + 9] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    with pytest.raises(InputTooLarge, match="pixels"):
+        read_frames([path])
+
+
 def test_of_several_bands_one_is_named(tmp_path: Path) -> None:
     raw = np.stack([picture(164, 0, 255, np.uint8), picture(104, 0, 255, np.uint8)])
     path = geotiff(tmp_path, raw=raw, photometric="MINISBLACK", ALPHA="NO")

@@ -37,8 +37,8 @@ def tar_of(files: list[Path], path: Path, mode: str = "w") -> Path:
     return path
 
 
-def zip_of(files: list[Path], path: Path) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def zip_of(files: list[Path], path: Path, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
         for file in files:
             archive.write(file, f"folder/{file.name}")
     return path
