@@ -1,4 +1,4 @@
-"""Commands on archives for training: build one from radar files or a Zarr archive."""
+"""Commands on archives for training: from radar files or a Zarr archive, and to a Zarr archive."""
 
 from __future__ import annotations
 
@@ -121,6 +121,44 @@ def _of_zarr(
         built = build_events(archive, output, stream, choice, bar)
     typer.echo(built.sentence(), err=True)
     return {"stream": stream, **built.to_json()}
+
+
+@app.command("export")
+def export_command(
+    store: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
+    output: Annotated[
+        str, typer.Argument(help="Zarr archive to write: a new folder or address (s3://...).")
+    ],
+    stream: Annotated[str, typer.Option(help="Name of the stream.")],
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of the archive, e.g. license=CC-BY-4.0; may be repeated.", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the frames of a stream as a Zarr archive in the layout of mlcast."""
+    from echocast.model.retraining.frame_archive import FrameArchive
+    from echocast.model.retraining.zarr_export import export
+
+    stated = dict(_attribute(pair) for pair in attribute or ())
+    with progress() as bar:
+        exported = export(FrameArchive(store), stream, output, stated, bar)
+    result = exported.to_json()
+    sentence = f"Wrote {exported.frames} frames of {stream} to {output}."
+    typer.echo(json.dumps(result) if as_json else sentence)
+    if exported.missing_attributes:
+        names = ", ".join(exported.missing_attributes)
+        typer.echo(f"For the catalogue of mlcast it needs --attribute for: {names}.", err=True)
+    _echo_left_out(result["left_out"])
+
+
+def _attribute(pair: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not (name and equals and value):
+        raise typer.BadParameter(f"An attribute is NAME=VALUE, not {pair!r}.")
+    return name, value
 
 
 def _echo_left_out(left_out: dict[str, str]) -> None:

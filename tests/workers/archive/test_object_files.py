@@ -1,6 +1,5 @@
 """The same files on a local disk and in a real S3 server: they behave alike."""
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from echocast.workers.engine.url import embedded_url
 from echocast.workers.errors import ArchiveError, DiskFull, NotInArchive
 from echocast.workers.streams.scoring import Scorer
 from echocast.workers.streams.stores import StreamStores
+from tests.s3_server import s3_bucket
 from tests.workers.streams.stream_bench import GRID, Bench
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -24,29 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """An S3 server with one bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        endpoint = f"http://127.0.0.1:{port}"
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ENDPOINT_URL": endpoint,
-        }.items():
-            patch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(
-            Bucket="radar", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-        )
-        yield "s3://radar/echocast"
-    server.stop()
+    with s3_bucket() as url:
+        yield f"{url}/echocast"
 
 
 @pytest.fixture(params=["disk", "store"])

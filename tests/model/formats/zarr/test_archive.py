@@ -273,3 +273,20 @@ def test_each_chunk_is_read_once_and_none_that_is_not_asked_for(
     archive.frames(slice(2, 4))
     chunks = [key for key in asked if key.startswith(f"{FIELD}/c/")]
     assert sorted(chunks) == [f"{FIELD}/c/2/0/0", f"{FIELD}/c/3/0/0"]
+
+
+def test_a_store_that_does_not_answer_is_no_damaged_chunk(
+    tmp_path: Path, opened: Callable[..., ZarrArchive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames must not be left out, one after the other, because a network is gone."""
+    from zarr.storage import LocalStore
+
+    async def gone(*_: Any) -> Any:
+        raise ConnectionError("nobody answers")
+
+    write_zarr(tmp_path / "a.zarr", WEATHER)
+    archive = opened(tmp_path / "a.zarr")
+    monkeypatch.setattr(LocalStore, "get", gone)
+    with pytest.raises(InputError, match="can't be read on: nobody answers") as refusal:
+        archive.frames(slice(0, 2))
+    assert not isinstance(refusal.value, UnreadableInput | ContractViolation)
