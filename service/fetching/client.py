@@ -20,6 +20,7 @@ from typing import Final, Self
 
 import httpx
 
+from echocast.service.fetching.answer_bytes import limited, shown, unpacked
 from echocast.service.fetching.answer_times import seconds_to_wait, time_of_answer
 from echocast.service.fetching.connections import (
     CheckedBackend,
@@ -32,7 +33,6 @@ from echocast.service.fetching.errors import (
     AddressRefused,
     AgencyAway,
     AgencyRefuses,
-    AnswerTooLarge,
 )
 from echocast.service.fetching.turns import HostTurns
 from echocast.service.settings import is_loopback_host
@@ -117,7 +117,7 @@ class AgencyClient:
         with self._answer(call, known[0] if known else NOTHING) as answer:
             if known and answer.status_code == httpx.codes.NOT_MODIFIED:
                 return known[1]
-            content = b"".join(_limited(answer, LIST_BYTES))
+            content = b"".join(unpacked(answer, LIST_BYTES))
             self._remember(call, answer, content)
         return content
 
@@ -131,7 +131,7 @@ class AgencyClient:
         part = path.with_name(f"{path.name}.part")
         try:
             with self._answer(call) as answer, part.open("wb") as file:
-                for chunk in _limited(answer, self._settings.image_bytes):
+                for chunk in limited(answer, self._settings.image_bytes):
                     file.write(chunk)
             part.replace(path)
         finally:
@@ -159,7 +159,7 @@ class AgencyClient:
                     yield answer
                     return
                 request = self._redirected(request, answer)
-        raise AgencyRefuses(f"{_shown(request.url)} redirects more than {MOST_REDIRECTS} times.")
+        raise AgencyRefuses(f"{shown(request.url)} redirects more than {MOST_REDIRECTS} times.")
 
     @contextmanager
     def _sent(self, request: httpx.Request) -> Iterator[httpx.Response]:
@@ -171,7 +171,7 @@ class AgencyClient:
                 answer.close()
         except httpx.TransportError as error:
             trouble = str(error) or type(error).__name__
-            raise AgencyAway(f"{_shown(request.url)} does not answer: {trouble}.") from error
+            raise AgencyAway(f"{shown(request.url)} does not answer: {trouble}.") from error
 
     def _request(self, call: Call, known: Mapping[str, str]) -> httpx.Request:
         url, headers, key = _url(call.url), dict(known), self._source.key
@@ -207,13 +207,13 @@ class AgencyClient:
         open_door = self._settings.allow_private
         if url.host not in self._source.hosts:
             raise AddressRefused(
-                f"{_shown(url)} is none of the hosts of {self._source.name}:"
+                f"{shown(url)} is none of the hosts of {self._source.name}:"
                 f" {', '.join(self._source.hosts)}."
             )
         if url.scheme != "https" and not (open_door and is_loopback_host(url.host)):
-            raise AddressRefused(f"{_shown(url)} is not https, which agencies are asked by.")
+            raise AddressRefused(f"{shown(url)} is not https, which agencies are asked by.")
         if url.port not in (None, 443) and not open_door:
-            raise AddressRefused(f"{_shown(url)} has a port of its own, {url.port}.")
+            raise AddressRefused(f"{shown(url)} has a port of its own, {url.port}.")
 
     def _check_status(self, answer: httpx.Response) -> None:
         now = self._clock()
@@ -221,7 +221,7 @@ class AgencyClient:
         self.clock_ahead_seconds = (now - sent).total_seconds()
         status = answer.status_code
         if status in self._source.fetch.missing:
-            raise ImageMissing(f"{_shown(answer.url)} is not there (HTTP {status}).")
+            raise ImageMissing(f"{shown(answer.url)} is not there (HTTP {status}).")
         if not answer.is_success and status != httpx.codes.NOT_MODIFIED:
             raise AgencyRefuses(
                 f"{answer.url.host} answers {status} {answer.reason_phrase}.",
@@ -243,21 +243,6 @@ def _client(settings: ClientSettings, deadline: Deadline) -> httpx.Client:
     )
 
 
-def _limited(answer: httpx.Response, limit: int) -> Iterator[bytes]:
-    """The bytes of an answer as they are sent.
-
-    Raises:
-        AnswerTooLarge: There are more than the limit, or more are announced.
-    """
-    announced, count = answer.headers.get("content-length", ""), 0
-    if announced.isdecimal() and int(announced) > limit:
-        raise AnswerTooLarge(f"{_shown(answer.url)} has {announced} bytes, more than {limit}.")
-    for chunk in answer.iter_raw():
-        if (count := count + len(chunk)) > limit:
-            raise AnswerTooLarge(f"{_shown(answer.url)} has more than {limit} bytes.")
-        yield chunk
-
-
 def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     """An address; relative ones count from the base.
 
@@ -268,8 +253,3 @@ def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
         return base.join(text) if base is not None else httpx.URL(text)
     except httpx.InvalidURL as error:
         raise AddressRefused(f"An address of the agency is none: {error}.") from error
-
-
-def _shown(url: httpx.URL) -> str:
-    """An address without its query, in which a key may stand."""
-    return f"{url.scheme}://{url.host}{url.path}"

@@ -27,6 +27,7 @@ from echocast.service.fetching.source_state import LONGEST_TROUBLE, Result, Sour
 from echocast.service.sources.errors import ImageMissing, SourceError
 from echocast.service.sources.listing import Available, available, image_call
 from echocast.service.sources.source import RadarSource
+from echocast.workers.errors import shortage_of
 
 log = logging.getLogger("echocast.fetch")
 
@@ -113,8 +114,8 @@ class Fetcher:
             trouble = self._fetch()
             self._pace.succeeded()
             return self._pace.next_look(self._backlog.newest, self._clock())
-        except (FetchError, SourceError, FeedError) as error:
-            trouble, seconds = str(error), getattr(error, "retry_after_seconds", 0.0)
+        except (FetchError, SourceError, FeedError, OSError) as error:
+            trouble, seconds = _in_words(error), getattr(error, "retry_after_seconds", 0.0)
             if trouble != self._state.trouble:
                 log.warning("%s: %s", self._order.source.name, trouble)
             return self._pace.after_failure(self._clock(), seconds)
@@ -215,6 +216,13 @@ class Fetcher:
         if self._declared:
             with suppress(FeedError):
                 self._feeder.report_source(self._state.model_dump(mode="json"))
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong; of a file here that can't be written, why images are not fetched."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return f"Images cannot be stored before they are sent: {shortage_of(error) or error}"
 
 
 def _words(reading: Mapping[str, Any]) -> str:

@@ -14,12 +14,12 @@ from functools import cache
 
 from echocast.service.client.feed import netcdf_bytes
 from tests.service.fetching.played_agency import Asked, Reply
+from tests.service.fetching.played_lists import NAME, page_of, signed_reply, time_of
 from tests.service.streams.stream_feed import frames
 
 STEP = timedelta(minutes=15)
 LATENCY = timedelta(minutes=2)
 DAY = datetime(2026, 7, 1, tzinfo=UTC)
-STAMP = "%Y%m%d%H%M"
 MIB = bytes(1 << 20)
 TEN_GIGABYTES = 10 * 1024**3
 
@@ -63,29 +63,27 @@ class PlayedRadar:
     tries: Counter[datetime] = field(default_factory=Counter)
 
     def __call__(self, asked: Asked) -> Reply:
-        reply = self._reply(asked.path)
+        reply = self._reply(asked)
         date = {"Date": format_datetime(self.clock.true.replace(microsecond=0), usegmt=True)}
         return Reply(reply.body, reply.status, {**date, **reply.headers}, reply.length)
 
-    def _reply(self, path: str) -> Reply:
+    def _reply(self, asked: Asked) -> Reply:
         if down := self.down(self.clock.true):
             return down
-        if path.endswith("/list"):
-            return Reply(self._page())
-        time = datetime.strptime(path.rpartition("/")[2].split(".")[0], STAMP).replace(tzinfo=UTC)
+        if reply := signed_reply(asked) or page_of(asked.path, self._names()):
+            return reply
+        time = time_of(asked.path)
         if not self.is_there(time):
             return Reply(status=403 if time.minute % 2 else 404)
         self.tries[time] += 1
         return self.fault(time, self.tries[time]) or Reply(image(time))
 
-    def _page(self) -> bytes:
+    def _names(self) -> list[str]:
         """Names of the last ten hours' images; of some there are two."""
         newest = int((self.clock.true - DAY) / STEP)
         slots = (DAY + n * STEP for n in range(newest - 40, newest + 1))
-        there = [time for time in slots if self.is_there(time)]
-        names = [f"{time:{STAMP}}.nc" for time in there]
-        twice = [f"copy/{name}" for name in names[::5]]
-        return "".join(f'<a href="{name}">{name}</a>' for name in [*names, *twice]).encode()
+        names = [f"{time:{NAME}}" for time in slots if self.is_there(time)]
+        return [*names, *(f"copy/{name}" for name in names[::5])]
 
     def is_there(self, time: datetime) -> bool:
         """Whether an image is published by now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import subprocess
@@ -268,6 +269,39 @@ def test_a_list_that_has_not_changed_is_not_sent_again(play: Any) -> None:
         "yesterday",
         None,
     ]
+
+
+def test_a_list_in_gzip_is_unpacked(play: Any, tmp_path: Path) -> None:
+    """Some servers pack what they were asked not to; an image stays as it is: readers unpack it."""
+    page = b"<a href='1'>1</a>" * 10_000
+    packed = Reply(gzip.compress(page), headers={"Content-Encoding": "gzip"})
+    agency = play(lambda _: packed)
+    with client_of(agency, **OPEN) as client:
+        assert client.get(Call(f"{agency.url}/list")) == page
+        client.download(Call(f"{agency.url}/image"), tmp_path / "image")
+    assert (tmp_path / "image").read_bytes() == packed.body
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_list_in_gzip_that_is_cut_or_damaged_is_no_list(play: Any, whole: bool) -> None:
+    content = gzip.compress(bytes(range(256)) * 100)
+    content = content[:40] + b"!!!!" + content[44:] if whole else content[:-20]
+    agency = play(lambda _: Reply(content, headers={"Content-Encoding": "gzip"}))
+    with client_of(agency, **OPEN) as client, pytest.raises(AgencyAway, match="gzip"):
+        client.get(Call(f"{agency.url}/list"))
+
+
+def test_a_list_that_unpacks_to_too_much_ends_at_the_limit(play: Any) -> None:
+    bomb = gzip.compress(bytes(LIST_BYTES + 1))
+    agency = play(lambda _: Reply(bomb, headers={"Content-Encoding": "gzip"}))
+    with client_of(agency, **OPEN) as client, pytest.raises(AnswerTooLarge, match="unpacks to"):
+        client.get(Call(f"{agency.url}/list"))
+
+
+def test_a_list_in_another_encoding_is_refused(play: Any) -> None:
+    agency = play(lambda _: Reply(b"", headers={"Content-Encoding": "br"}))
+    with client_of(agency, **OPEN) as client, pytest.raises(AgencyRefuses, match="encoding 'br'"):
+        client.get(Call(f"{agency.url}/list"))
 
 
 def test_what_is_not_there_yet_and_what_is_refused(play: Any) -> None:

@@ -21,10 +21,10 @@ from echocast.service.fetching.turns import HostTurns
 from echocast.service.sources.source import RadarSource
 from tests.service.fetching.conftest import Service
 from tests.service.fetching.played_agency import PlayedAgency, Reply, played_agency
+from tests.service.fetching.played_lists import STAMP, STYLES
 from tests.service.fetching.played_radar import (
     DAY,
     LATENCY,
-    STAMP,
     STEP,
     TEN_GIGABYTES,
     Clock,
@@ -36,7 +36,6 @@ from tests.service.fetching.played_source import played_source
 
 MINUTE = timedelta(minutes=1)
 LIMIT_BYTES = 2_000_000
-MISSING = [403, 404]
 
 
 class Scene:
@@ -48,10 +47,11 @@ class Scene:
         (folder / "scratch").mkdir()
 
     def source(self, agency: PlayedAgency) -> RadarSource:
-        fetch = {"kind": "clock", "url": f"{agency.url}/%Y%m%d%H%M.nc", "missing": MISSING}
-        if self.kind == "html":
-            fetch = {"kind": "html", "url": f"{agency.url}/list", "name": "%Y%m%d%H%M.nc"}
-        return played_source(fetch={**fetch, "missing": MISSING}, step_minutes=STEP / MINUTE)
+        return played_source(
+            fetch=STYLES[self.kind].at(agency.url),
+            hosts=["127.0.0.1", "localhost"],
+            step_minutes=STEP / MINUTE,
+        )
 
     @contextmanager
     def fetcher(self, agency: PlayedAgency) -> Iterator[Fetcher]:
@@ -160,6 +160,27 @@ def test_a_look_after_failures_comes_ever_later_but_no_later_than_the_agency_wan
     assert pauses[0] < pauses[1] < pauses[2] < pauses[3]
     assert max(pauses[:12]) <= 1.2 * 300
     assert pauses[12] == 1800
+
+
+def test_a_full_disk_is_said_and_the_next_look_goes_on(
+    scene: Callable[..., Scene], caplog: pytest.LogCaptureFixture
+) -> None:
+    played = scene()
+    first = DAY + timedelta(hours=3) - 12 * STEP
+    full = played.folder / "scratch" / f"played_{first:%Y%m%dT%H%M%S}.part"
+    with played_agency(played.radar) as agency, played.fetcher(agency) as fetcher:
+        pauses = []
+        for _ in range(3):
+            full.symlink_to("/dev/full")  # where every byte is one too many
+            pauses.append(fetcher.look() - played.radar.clock.true)
+        assert played.stored() == []
+        trouble = played.state()["fetching"]["trouble"]
+        fetcher.look()
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert "No space left on device" in trouble
+    assert "cannot be stored before they are sent" in trouble
+    assert sum("No space" in line for line in caplog.messages) == 1
+    assert len(played.stored()) == 12
 
 
 def test_a_restart_goes_on_and_a_torn_line_changes_nothing(scene: Callable[..., Scene]) -> None:
@@ -298,11 +319,11 @@ def live(played: Scene, fetcher: Fetcher, until: datetime) -> None:
 def test_a_day_with_faults_ends_with_every_available_frame_once(
     scene: Callable[..., Scene],
 ) -> None:
-    """24 simulated hours of a source with a list, and four restarts; some frames have two names."""
-    played = scene(hours=3, kind="html", fault=fault, down=outage, late=lateness)
+    """24 simulated hours and five restarts, each of another kind; some frames have two names."""
+    played = scene(hours=3, fault=fault, down=outage, late=lateness)
     clock = played.radar.clock
     with played_agency(played.radar) as agency:
-        for hours in (8, 9, 16, 27):
+        for played.kind, hours in zip(STYLES, (8, 9, 13, 17, 22, 27), strict=True):
             with played.fetcher(agency) as fetcher:
                 live(played, fetcher, DAY + timedelta(hours=hours))
             clock.true += timedelta(minutes=25)  # nobody fetches
