@@ -12,16 +12,14 @@ the reference time, and its forecast frames are carried out to their lead times.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from echocast.model.contract import InputContract, split
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
@@ -35,25 +33,16 @@ from echocast.model.network.network import SCALE_DBZ, Context, Network
 from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import RegistryReader, read_manifest
-from echocast.model.sequence.plausibility import PLAUSIBILITY
 
 __all__ = [
-    "ImplausibleInput",
     "Nowcaster",
     "Prediction",
     "Prepared",
-    "Product",
-    "predict",
     "reach",
+    "shipped_nowcaster",
 ]
 
 SMALL_PIXELS = 128 * 128  # fewer of a frame are not worth a second thread
-
-Product = Literal["expected", "csi_optimal", "sharp"]
-
-
-class ImplausibleInput(UserWarning):
-    """Frames were replaced because they cannot follow the others."""
 
 
 class Nowcaster:
@@ -211,60 +200,7 @@ def _batched(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:
     return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays))
 
 
-def predict(
-    frames: FloatArray,
-    *,
-    step_minutes: float,
-    km_per_pixel: float = 1.0,
-    product: Product = "csi_optimal",
-) -> FloatArray:
-    """Forecast plain arrays with the shipped default model, for evaluation scripts.
-
-    Where rain of a lead time would have come from beyond the grid the forecast is unknown;
-    those pixels get the newest observation, in ``expected`` half-way to its mean, and 0 where
-    that is missing. Frames that cannot follow the others (empty after wet ones, repeated, a jump)
-    are replaced along the motion, with a warning.
-
-    Args:
-        frames: (time, height, width) in dBZ, oldest first, at least ten, the newest of which count;
-            0 where dry, NaN or masked (``numpy.ma``) where missing; integers are dBZ too.
-        step_minutes: Time between frames.
-        km_per_pixel: Side of a pixel.
-        product: ``expected`` (least squared error), ``csi_optimal`` (best critical success index)
-            or ``sharp`` (the intensities of the newest frame); see :mod:`echocast.model.products`.
-
-    Returns:
-        (lead, height, width) float32 in dBZ, ten leads, finite, 0 where dry.
-
-    Raises:
-        ContractViolation: Wrong shape, unit or step.
-        ValueError: An unknown product.
-
-    Warns:
-        ImplausibleInput: Frames were replaced.
-    """
-    if product not in get_args(Product):
-        raise ValueError(f"The product is one of {get_args(Product)}, not {product!r}.")
-    observed = Frames.of_array(frames, step_minutes=step_minutes, km_per_pixel=km_per_pixel)
-    nowcaster = _shipped()
-    observed, _ = split(observed, nowcaster.input_frames, InputContract())
-    prepared = nowcaster.prepare(observed)
-    forecast = nowcaster.finish(prepared, nowcaster.predict([prepared])[0])
-    if PLAUSIBILITY in forecast.quality:
-        warnings.warn(forecast.quality[PLAUSIBILITY], ImplausibleInput, stacklevel=2)
-    newest = np.nan_to_num(prepared.newest_dbz, nan=0.0)
-    guess = (newest + newest.mean()) / 2 if product == "expected" else newest
-    values = np.clip(_chosen(forecast, product).reflectivity_dbz, 0, None)
-    return np.where(np.isnan(values), guess, values)
-
-
-def _chosen(forecast: Forecast, product: Product) -> Frames:
-    if product == "sharp":
-        return forecast.sharp()
-    return forecast.frames if product == "csi_optimal" else forecast.expected or forecast.frames
-
-
 @functools.cache
-def _shipped() -> Nowcaster:
+def shipped_nowcaster() -> Nowcaster:
     """The shipped default model; read-only, so that callers may share it."""
     return Nowcaster.load(RegistryReader().resolve())

@@ -12,7 +12,7 @@ right as the probabilities; too high ones in the heaviest classes count most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,9 +83,29 @@ def expected_rain_amount(forecast: Forecast) -> FloatArray:
         forecast.exceedance_thresholds_dbz,
     )
     expected = (forecast.expected or forecast.frames).reflectivity_dbz
-    minutes = np.diff([0.0, *forecast.lead_minutes])
     amount = np.zeros(expected.shape[1:], np.float32)
-    for lead, step in enumerate(minutes):
-        rate = expected_rain_rate(expected[lead], probability[:, lead], thresholds, zr)
-        amount += rate * np.float32(step / 60)
+    for part in expected_amounts(expected, probability, thresholds, forecast.lead_minutes, zr):
+        amount += part
     return amount
+
+
+def expected_amounts(
+    expected_dbz: FloatArray,
+    exceedance_probability: NDArray[np.floating[Any]],
+    thresholds_dbz: Sequence[float],
+    lead_minutes: Sequence[float],
+    zr: ZR,
+) -> Iterator[FloatArray]:
+    """Expected rain of each step, (height, width) in mm, NaN where missing.
+
+    Args:
+        expected_dbz: (lead, height, width).
+        exceedance_probability: (threshold, lead, height, width).
+        thresholds_dbz: Increasing, below 55 dBZ.
+        lead_minutes: From the first lead on; a step begins where the one before ends.
+        zr: Relation of reflectivity and rain rate.
+    """
+    for lead, step in enumerate(np.diff([0.0, *lead_minutes])):
+        probability = exceedance_probability[:, lead]
+        rate = expected_rain_rate(expected_dbz[lead], probability, thresholds_dbz, zr)
+        yield rate * np.float32(step / 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ def nowcast_files(
     reading: Reading | None = None,
     reference_time: datetime | None = None,
     institution: str = "",
+    progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Forecast from the newest frames of files, and verify by what they hold of later ones.
 
@@ -39,6 +40,7 @@ def nowcast_files(
         reading: How the files are read; None: by what they say themselves.
         reference_time: The newest frame at or before it is the last one used; None: of all.
         institution: Who makes the forecast; empty: not stated.
+        progress: Called after every step of the network.
 
     Returns:
         Plain JSON values: file, reference time, model, lead times in minutes, notes on the
@@ -52,7 +54,7 @@ def nowcast_files(
     inputs, _ = split(frames, nowcaster.input_frames, InputContract(), reference_time)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
-    forecast = nowcaster.stream(prepared, nowcaster.predict([prepared])[0])
+    forecast = nowcaster.stream(prepared, nowcaster.predict([prepared], progress)[0])
     del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     try:

@@ -22,6 +22,7 @@ from echocast.model.errors import UnsupportedInput
 from echocast.model.formats.forecast_storage import Level
 from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
 from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.grid import GEOLOCATION
 from echocast.model.quantisation import MISSING_COUNT, PACKING, floor_as_written
 
 CONVENTIONS = "CF-1.11"
@@ -75,21 +76,31 @@ def write_grid(dataset: netCDF4.Dataset, grid: Grid) -> None:
         name = axis.lower()
         dataset.createDimension(name, len(values))
         variable = dataset.createVariable(name, "f8", (name,))
-        variable.setncatts(_coordinate_attributes(grid, axis))
+        variable.setncatts(coordinate_attributes(grid, axis))
         variable[:] = values
     if grid.crs:
-        dataset.createVariable(GRID_MAPPING, "i4").setncatts(dict(grid.crs))
-    for name, units in (("latitude", "degrees_north"), ("longitude", "degrees_east")):
+        mapping = dataset.createVariable(GRID_MAPPING, "i4")
+        mapping.setncatts(dict(grid.crs))
+        mapping[...] = 0
+    for name in GEOLOCATION:
         if (degrees := getattr(grid, name)) is not None:
             variable = dataset.createVariable(
                 name, "f4", ("y", "x"), compression="zlib", shuffle=True, fill_value=np.nan
             )
-            variable.setncatts({"standard_name": name, "units": units})
+            variable.setncatts(geolocation_attributes(name))
             variable[:] = degrees
 
 
-def _coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
-    """``axis`` and standard name go only where longitude and latitude can be worked out."""
+def geolocation_attributes(name: str) -> dict[str, str]:
+    """Attributes of the latitude or longitude of each pixel."""
+    return {"standard_name": name, "units": _GEOGRAPHIC["Y" if name == "latitude" else "X"][1]}
+
+
+def coordinate_attributes(grid: Grid, axis: str) -> dict[str, str]:
+    """Attributes of the coordinate of an axis, ``Y`` or ``X``.
+
+    ``axis`` and standard name go only where longitude and latitude can be worked out.
+    """
     if grid.units == "1":
         return {"long_name": f"{axis.lower()} pixel number", "units": "1"}
     long_name = f"{axis.lower()} of pixel centre"

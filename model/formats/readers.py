@@ -6,7 +6,7 @@ A format is one file of this folder and one line of :data:`FORMATS`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -115,7 +115,7 @@ FORMATS = (  # whether a file is of it, by its first bytes; HDF5's begin alike: 
 
 
 def read_frames(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     reading: Reading | None = None,
     *,
     choose: FrameChooser | None = None,

@@ -9,7 +9,7 @@ from echocast.model.extrapolation.motion import estimate_motion, extrapolate
 from echocast.model.extrapolation.sprog import damped
 from echocast.model.frames import EPOCH, Frames, unmasked
 from echocast.model.grid import Grid
-from echocast.model.nowcaster import predict
+from echocast.model.library.plain_arrays import predict
 from echocast.model.plotting.colours import painted
 from echocast.model.products import sharp
 from echocast.model.rain_amounts import expected_rain_rate

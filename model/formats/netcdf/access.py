@@ -79,6 +79,13 @@ def netcdf_in_memory() -> Iterator[netCDF4.Dataset]:
 
 
 @contextmanager
+def library_lock() -> Iterator[None]:
+    """Nobody else of ours calls the library in the block: for calls of it by way of xarray."""
+    with _LOCK:
+        yield
+
+
+@contextmanager
 def unlocked() -> Iterator[None]:
     """Let other threads call the library meanwhile, in a block of :func:`open_netcdf` that waits.
 

@@ -14,6 +14,7 @@ import netCDF4
 import numpy as np
 
 from echocast.model.formats.crop import Crop, Window
+from echocast.model.formats.earlier_notes import earlier_notes
 from echocast.model.formats.grid_checks import check_side
 from echocast.model.formats.intervals import Factor, FrameTimes
 from echocast.model.formats.netcdf.axes import Axes, find_axes, time_coordinate
@@ -130,10 +131,11 @@ class RadarDataset:
         factor = times.factor(field.unit, window[0])
         codes = FieldCodes(field, factor, where)
         values = self._values(window, codes, field.variable if stored is None else stored)
-        notes = joined_notes([field.notes, times.notes, self.axes.notes, place, codes.check()])
+        earlier = earlier_notes(field.attributes)
+        noted = [earlier, field.notes, times.notes, self.axes.notes, place, codes.check()]
         values, floor = _reflectivity(values, field, codes, factor, where)
         origin = provenance(self.dataset, field)
-        return Frames(values, times.times[window[0]], grid, floor, origin, notes)
+        return Frames(values, times.times[window[0]], grid, floor, origin, joined_notes(noted))
 
     def _values(
         self, window: tuple[slice, slice, slice], codes: FieldCodes, stored: StoredValues

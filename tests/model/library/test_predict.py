@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import ContractViolation
-from echocast.model.nowcaster import ImplausibleInput, predict
+from echocast.model.library.plain_arrays import ImplausibleInput, predict
 from echocast.model.synthetic.storms import storm
 from tests.model.smooth_rain import STEP, rain
 
@@ -95,3 +95,31 @@ def test_rain_that_left_a_small_domain_does_not_come_back():
     images[-1] = 0
     with pytest.warns(ImplausibleInput, match="The forecast is dry"):
         assert not predict(images, step_minutes=10).any()
+
+
+def test_without_filling_nan_is_where_no_forecast_is_possible():
+    filled, bare = (predict(STORM[:10], step_minutes=6.0, fill=fill) for fill in (True, False))
+    unknown = np.isnan(bare)
+    assert unknown.any()
+    np.testing.assert_array_equal(filled[~unknown], bare[~unknown])
+    assert np.isfinite(filled).all()
+
+
+def test_probabilities_come_with_the_forecast_and_say_where_it_is_unknown():
+    answer = predict(STORM[:10], step_minutes=6.0, probabilities=True, leads=4)
+    assert answer.reflectivity_dbz.shape == (4, 72, 90)
+    assert answer.exceedance_probability.shape == (len(answer.thresholds_dbz), 4, 72, 90)
+    bare = predict(STORM[:10], step_minutes=6.0, leads=4, fill=False)
+    for probability in answer.exceedance_probability:
+        np.testing.assert_array_equal(np.isnan(probability), np.isnan(bare))
+
+
+def test_fewer_leads_are_the_first_ones():
+    some = predict(STORM[:10], step_minutes=6.0, leads=3)
+    np.testing.assert_array_equal(some, predict(STORM[:10], step_minutes=6.0)[:3])
+
+
+@pytest.mark.parametrize("leads", [0, 11])
+def test_more_or_no_leads_are_refused(leads):
+    with pytest.raises(ContractViolation, match="1 to 10 lead times"):
+        predict(STORM[:10], step_minutes=6.0, leads=leads)

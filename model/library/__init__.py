@@ -1,0 +1,1 @@
+"""``import echocast``: radar files and xarray in, forecasts and scores as xarray out."""

@@ -1,0 +1,18 @@
+"""Progress of a library call: silent for two seconds, then shown."""
+
+import itertools
+
+from echocast.model.library import progress
+from echocast.model.library.progress import watched
+
+
+def test_quick_work_is_silent(capsys):
+    assert list(watched([1, 2, 3], "Counting")) == [1, 2, 3]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_slow_work_is_shown(capsys, monkeypatch):
+    clock = itertools.count(100.0, 40.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(watched([1, 2, 3], "Counting")) == [1, 2, 3]
+    assert "Counting" in capsys.readouterr().err
