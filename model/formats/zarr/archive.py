@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +14,8 @@ from echocast.model.contract import InputContract
 from echocast.model.errors import InputTooLarge, short
 from echocast.model.formats.crop import Crop, Window
 from echocast.model.formats.netcdf.dataset import RadarDataset
-from echocast.model.formats.reading import Reading
+from echocast.model.formats.reading import Reading, Stated
+from echocast.model.formats.units import radar_unit
 from echocast.model.formats.zarr.chunks import ChunkedValues
 from echocast.model.formats.zarr.description import description
 from echocast.model.formats.zarr.store import open_store
@@ -148,7 +150,24 @@ def open_archive(url: str, reading: Reading | None = None) -> Iterator[ZarrArchi
         ContractViolation: It has no radar field, or the field or its times break a rule.
     """
     known, where = reading or Reading(), short(url)
-    known.stated.check_unused(where)
     with open_store(url) as (store, group), description(store, where) as dataset:
-        radar = RadarDataset.of(dataset, known.variable, where)
+        radar = _with_interval(RadarDataset.of(dataset, known.variable, where), known.stated)
         yield ZarrArchive.of(radar, store, group, known.crop)
+
+
+def _with_interval(radar: RadarDataset, stated: Stated) -> RadarDataset:
+    """The dataset, with the interval of its amounts where only the caller says it: ``mm/5min``.
+
+    Raises:
+        ContractViolation: Something else is stated.
+    """
+    own, unit = radar.field.unit, radar_unit(stated.units or "")
+    if (
+        unit is None
+        or unit.interval is None
+        or stated != Stated(stated.units)
+        or (own.kind, own.interval, own.factor) != (unit.kind, None, unit.factor)
+    ):
+        stated.check_unused(radar.where)
+        return radar
+    return replace(radar, field=replace(radar.field, unit=replace(own, interval=unit.interval)))

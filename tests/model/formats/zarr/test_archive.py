@@ -233,6 +233,21 @@ def test_a_statement_on_what_the_archive_says_is_refused(
         opened(tmp_path / "a.zarr", Reading.of_words(units="dBZ"))
 
 
+def test_the_interval_of_amounts_may_be_stated_where_nothing_else_says_it(
+    tmp_path: Path, opened: Callable[..., ZarrArchive]
+) -> None:
+    """As archives of 5 minutes' sums are published, which name it nowhere."""
+    words = {"standard_name": "precipitation_amount", "units": "mm"}
+    sums = np.full((6, SIDE, SIDE), 0.5, np.float32)
+    write_zarr(tmp_path / "a.zarr", WEATHER, name="mm", values=sums, attributes=words)
+    frames = whole(opened(tmp_path / "a.zarr", Reading.of_words(units="mm/5min")))
+    expected = 10 * np.log10(200 * 6**1.6)
+    np.testing.assert_allclose(frames.reflectivity_dbz, expected, atol=0.01)
+    for units in ("mm/h", "mm", "0.1 mm/5min", "dBZ"):
+        with pytest.raises(ContractViolation, match="leave the statement out"):
+            opened(tmp_path / "a.zarr", Reading.of_words(units=units))
+
+
 def test_parts_are_whole_chunks_where_they_can_be(
     tmp_path: Path, opened: Callable[..., ZarrArchive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +296,7 @@ def test_a_store_that_does_not_answer_is_no_damaged_chunk(
     """Frames must not be left out, one after the other, because a network is gone."""
     from zarr.storage import LocalStore
 
-    async def gone(*_: Any) -> Any:
+    async def gone(*_: Any, **__: Any) -> Any:
         raise ConnectionError("nobody answers")
 
     write_zarr(tmp_path / "a.zarr", WEATHER)
