@@ -4,7 +4,9 @@
 
 A whole service with a key for each caller and the shipped model. By turns: some small nowcasts with
 nobody else there, beside 24 callers of junk, and beside one who keeps large nowcasts waiting.
-Prints the medians and their ratios; whatever else loads the machine loads all turns.
+Prints the medians and their ratios; whatever else loads the machine loads all turns. ``processor``
+is the processor time of worker and gateway from the request to the answer, in seconds: where others
+take most of the processors, it says more than the clock.
 """
 
 from __future__ import annotations
@@ -29,13 +31,17 @@ import numpy as np
 
 from echocast.model.synthetic.storms import storm
 from echocast.service.auth.keys import new_key
+from echocast.service.benchmark.processor_time import processor_seconds
 from tests.service.bodies import NETCDF, written
 from tests.service.real_processes import engine, eventually, gateway, place, worker
 
 JUNK_CALLERS = 24
 JUNK_SECONDS = 10.0  # before the small caller comes
-LARGE_WAITING = 24
+LARGE_WAITING = 48  # besides 16 that the worker has begun
+LARGE_SENDERS = 4  # of one caller: one alone sends no faster than a worker forecasts
 LARGE_SIDE, SMALL_SIDE = 128, 64
+MADE_BEFORE = 100  # uploads of each sender, which else would cost the processors while it sends
+LOOK_SECONDS = 1.0  # until a sender looks again whether enough wait
 IN_A_TURN = 4
 TURNS = ("alone", "junk", "large")
 DEFAULTS = {  # of a real service; those of the tests are shorter
@@ -48,11 +54,12 @@ DEFAULTS = {  # of a real service; those of the tests are shorter
 Timings = dict[str, float]
 
 
-def bodies(side: int) -> Iterator[bytes]:
-    """Uploads that differ: one storm, moved by a column at a time."""
+def bodies(side: int, rows: int = 0) -> Iterator[bytes]:
+    """Uploads that differ: one storm, moved by some rows, and by a column at a time."""
     frames = storm(7, frames=10, height=side, width=side)
     for columns in itertools.count():
-        values = np.roll(frames.reflectivity_dbz, columns, axis=2) - np.float32(columns // side)
+        values = np.roll(frames.reflectivity_dbz, (rows, columns), axis=(1, 2))
+        values -= np.float32(columns // side)
         yield written(frames.with_values(values, frames.times))
 
 
@@ -67,15 +74,27 @@ def queued(client: httpx.Client) -> int:
     return int(client.get("/readyz").json()["queued"])
 
 
-def small(client: httpx.Client, content: bytes) -> Timings:
-    """Seconds of the phases of a small nowcast, and ``whole`` until its answer is there."""
-    start = time.perf_counter()
+def small(client: httpx.Client, content: bytes, service: Sequence[int]) -> Timings:
+    """Seconds of the phases of a small nowcast, and all in all: by the clock, and of processors.
+
+    Args:
+        client: Of the caller.
+        content: The upload.
+        service: Process ids.
+    """
+    start, before = time.perf_counter(), processor(service)
     headers = {**NETCDF, "Prefer": "wait=60"}
     job = client.post("/nowcast", content=content, headers=headers).raise_for_status().json()
     while "timings" not in job:
         job = client.get(f"/nowcast/{job['id']}", headers=headers).raise_for_status().json()
         time.sleep(0.02)
-    return {**job["timings"], "whole": time.perf_counter() - start}
+    whole, after = time.perf_counter() - start, processor(service)
+    return {**job["timings"], "processor": after - before, "whole": whole}
+
+
+def processor(service: Sequence[int]) -> float:
+    """Processor time of processes and their children so far, in seconds."""
+    return sum(processor_seconds(pid) or 0.0 for pid in service)
 
 
 def junk(url: str, secret: str, turn: Event, end: Event) -> None:
@@ -86,9 +105,10 @@ def junk(url: str, secret: str, turn: Event, end: Event) -> None:
                 caller.post("/nowcast", content=b"junk", headers=NETCDF)
 
 
-def large(url: str, secret: str, turn: Event, end: Event) -> None:
-    """Keep large nowcasts waiting, and take them back when the turn ends."""
-    contents, jobs = bodies(LARGE_SIDE), list[str]()
+def large(url: str, secret: str, turn: Event, end: Event, sender: int) -> None:
+    """Keep large nowcasts waiting, as one of some senders, and take them back at the turn's end."""
+    made = list(itertools.islice(bodies(LARGE_SIDE, sender), MADE_BEFORE))
+    contents, jobs = itertools.chain(made, bodies(LARGE_SIDE, sender + LARGE_SENDERS)), list[str]()
     with client(url, secret) as caller:
         while not end.is_set():
             if turn.is_set() and queued(caller) < LARGE_WAITING:
@@ -97,14 +117,16 @@ def large(url: str, secret: str, turn: Event, end: Event) -> None:
                 continue
             while jobs and not turn.is_set():
                 caller.delete(f"/nowcast/{jobs.pop()}")
-            time.sleep(0.1)
+            time.sleep(LOOK_SECONDS)
 
 
 def crowd(url: str, secrets: Sequence[str], turns: Sequence[Event], end: Event) -> None:
     """All other callers; a process of its own, which costs the small one nothing."""
     *many, one = secrets
     threads = [threading.Thread(target=junk, args=(url, key, turns[0], end)) for key in many]
-    threads.append(threading.Thread(target=large, args=(url, one, turns[1], end)))
+    for sender in range(LARGE_SENDERS):
+        arguments = (url, one, turns[1], end, sender)
+        threads.append(threading.Thread(target=large, args=arguments))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -154,18 +176,20 @@ def measured(seconds: float, models: Path) -> Iterator[dict[str, list[Timings]]]
         del environment["ECHOCAST_THREADS"]
         with (
             engine(where),
-            worker(where),
+            worker(where) as worker_process,
             gateway(where, wait_limit_seconds="60") as gate,
             crowded(gate.url, secrets[:-1]) as events,
             client(gate.url, secrets[-1]) as caller,
         ):
             eventually(lambda: gate.client.get("/readyz").status_code == 200)
-            small(caller, next(contents))
+            service = (worker_process.pid, gate.process.pid)
+            small(caller, next(contents), service)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 for turn in TURNS:
                     with at_work(turn, events, caller):
-                        rows[turn] += [small(caller, next(contents)) for _ in range(IN_A_TURN)]
+                        for _ in range(IN_A_TURN):
+                            rows[turn].append(small(caller, next(contents), service))
                 yield rows
 
 
