@@ -39,6 +39,9 @@ PICTURES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}, "image/webp": {}}},
     **refusals(401, 404),
 }
+OF_A_STREAM: dict[str, Any] = {  # its path names it, and :data:`MapReader` reads it there
+    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,12 @@ async def get_tile(size: str, zoom: str, x: str, y: str, colour: str, options: s
 TileOfPath = Annotated[Tile, Depends(get_tile)]
 
 
-@router.get("/streams/{name}/map", response_model=StreamMap, responses=refusals(401, 404))
+@router.get(
+    "/streams/{name}/map",
+    response_model=StreamMap,
+    responses=refusals(401, 404),
+    openapi_extra=OF_A_STREAM,
+)
 async def show_map(
     resources: AppResources, access: MapReader, if_none_match: Etags = ""
 ) -> Response:
@@ -79,7 +87,12 @@ async def show_map(
     return _json(view.model_dump(mode="json"), access, if_none_match)
 
 
-@router.get("/streams/{name}/images/{image_id}/{file}", response_class=Response, responses=PICTURES)
+@router.get(
+    "/streams/{name}/images/{image_id}/{file}",
+    response_class=Response,
+    responses=PICTURES,
+    openapi_extra=OF_A_STREAM,
+)
 async def show_image(
     image_id: str,
     file: FileName,
@@ -103,7 +116,11 @@ async def show_image(
 
 
 @router.get("/public/weather-maps.json", responses=refusals(401, 404))
-@router.get("/streams/{name}/public/weather-maps.json", responses=refusals(401, 404))
+@router.get(
+    "/streams/{name}/public/weather-maps.json",
+    responses=refusals(401, 404),
+    openapi_extra=OF_A_STREAM,
+)
 async def list_tiles(
     request: Request, resources: AppResources, access: MapReader, if_none_match: Etags = ""
 ) -> Response:
@@ -122,6 +139,7 @@ async def list_tiles(
     "/streams/{name}/v2/radar/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
     response_class=Response,
     responses=PICTURES,
+    openapi_extra=OF_A_STREAM,
 )
 async def show_tile(
     request: Request,
@@ -147,6 +165,7 @@ async def show_tile(
     "/streams/{name}/v2/coverage/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
     response_class=Response,
     responses=PICTURES,
+    openapi_extra=OF_A_STREAM,
 )
 async def show_coverage(
     request: Request,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,14 @@ def names(door: Gateway) -> dict[str, str]:
 def operations(description: dict[str, Any], path: str) -> list[Operation]:
     described, components = description["paths"][path], description["components"]
     return [Operation(m, path, described[m], components) for m in METHODS if m in described]
+
+
+def test_every_parameter_of_a_path_is_described(description: dict[str, Any]) -> None:
+    """Found by schemathesis: it sent nothing to routes whose stream was not described."""
+    for path, operations_of_it in description["paths"].items():
+        for method, operation in operations_of_it.items():
+            described = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"]
+            assert sorted(described) == sorted(re.findall(r"{(\w+)}", path)), (method, path)
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
