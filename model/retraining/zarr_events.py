@@ -103,11 +103,12 @@ def build_events(
     if len(archive.times) < 2 or not indices:
         raise InputError(f"{archive.where} has {_extent(archive)}, of which none was chosen.")
     built = Built(len(indices))
-    survey = _survey(_Reader(archive, built.left_out), indices, bar)
+    reader = _Reader(archive, built.left_out)
+    survey = _survey(reader, indices, bar)
     built.measured = len(survey.times)
     events = _events(survey, choice.rules)
     built.events = [(times[0], times[-1], len(times)) for times in events]
-    built.written = _write(archive, store, stream, events, survey.floor_dbz, built, bar)
+    built.written = _write(reader, store, stream, events, survey.floor_dbz, bar)
     return built
 
 
@@ -129,7 +130,7 @@ class _Reader:
     """Reads frames in parts; one that can't be read is left out, and why is noted."""
 
     def __init__(self, archive: ZarrArchive, left_out: dict[datetime, str]) -> None:
-        self._archive, self._left_out = archive, left_out
+        self.archive, self._left_out = archive, left_out
         self._any_read = False
 
     def parts(self, indices: Sequence[int], advance: Callable[[int], object]) -> Iterator[Frames]:
@@ -139,13 +140,13 @@ class _Reader:
             indices: In the archive, in order.
             advance: Called with the number of frames that are done.
         """
-        for part in self._archive.parts(indices):
+        for part in self.archive.parts(indices):
             yield from self._read(part)
             advance(part.stop - part.start)
 
     def _read(self, part: slice) -> Iterator[Frames]:
         try:
-            frames = self._archive.frames(part)
+            frames = self.archive.frames(part)
         except (UnreadableInput, ContractViolation) as error:
             if part.stop - part.start == 1:
                 self._leave_out(part.start, error)
@@ -158,7 +159,7 @@ class _Reader:
             yield frames
 
     def _leave_out(self, index: int, error: InputError) -> None:
-        self._left_out[self._archive.times[index]] = str(error)
+        self._left_out[self.archive.times[index]] = str(error)
         if not self._any_read and len(self._left_out) >= MOST_FAILURES:
             raise error
 
@@ -190,15 +191,15 @@ def _events(survey: _Survey, rules: EventRules) -> list[list[datetime]]:
 
 
 def _write(
-    archive: ZarrArchive,
+    reader: _Reader,
     store: Path,
     stream: str,
     events: Sequence[Sequence[datetime]],
     floor_dbz: float,
-    built: Built,
     bar: Progress,
 ) -> int:
     """Write the frames of events that are not there yet; the floor is one for all."""
+    archive = reader.archive
     index = {time: k for k, time in enumerate(archive.times)}
     missing = [
         index[time]
@@ -208,7 +209,7 @@ def _write(
     ]
     task = bar.add_task("writing events", total=len(missing))
     written = 0
-    for frames in _Reader(archive, built.left_out).parts(missing, lambda n: bar.advance(task, n)):
+    for frames in reader.parts(missing, lambda done: bar.advance(task, done)):
         same = replace(frames, no_rain_dbz=floor_dbz)
         written += add(same, store, stream, archive.where, archive.times)
     return written
