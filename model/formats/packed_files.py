@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import tarfile
 import tempfile
@@ -44,6 +45,9 @@ DAMAGE = (
 )
 
 
+OF_THE_FILE = (None, errno.EINVAL)  # a place before its begin
+
+
 @contextmanager
 def unpacked(path: Path, scratch: Path | None = None) -> Iterator[list[Path]]:
     """The files inside of a file, removed afterwards; the file itself where it is not packed.
@@ -65,7 +69,7 @@ def unpacked(path: Path, scratch: Path | None = None) -> Iterator[list[Path]]:
         try:
             files = _Unpacking(path, Path(folder), MOST_BYTES).files(start)
         except (*DAMAGE, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and error.errno not in OF_THE_FILE:
                 raise  # the disk's, not the file's
             raise UnreadableInput(f"{path.name} is damaged: {short(error)}.") from error
         yield files

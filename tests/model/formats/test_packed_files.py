@@ -102,6 +102,17 @@ def test_damage_is_unreadable_and_nothing_stays(
     assert not list(scratch.iterdir())
 
 
+def test_a_zip_whose_files_begin_before_it_is_damaged(files: list[Path], tmp_path: Path) -> None:
+    path = zip_of(files, tmp_path / "package.zip")
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06") + 16  # where it says that its directory begins
+    place = int.from_bytes(content[end : end + 4], "little")
+    content[end : end + 4] = (place + 100).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UnreadableInput, match="damaged"):
+        read_frames([path])
+
+
 def test_what_unpacks_to_too_much_is_refused_before_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
