@@ -1,7 +1,8 @@
 """``python -m benchmarks disk``: what a stream takes of disk and memory, by its grid.
 
 A stream is filled as workers fill it: a storm's frames are stored, a forecast is issued from the
-first ten and counted at those after them. From the sizes of these files follow those of a day.
+first ten and counted at those after them, and images of all are made for maps. From the sizes of
+these files follow those of a day, and of the images, of which there are always as many.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import CANARY, MODEL
@@ -27,6 +34,8 @@ from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.forecast_store import IssuedForecast
+from echocast.workers.streams.image_store import KINDS, ImageStore
+from echocast.workers.streams.images import FORECASTS, SHOWN, StreamImages
 from echocast.workers.streams.paths import encoded
 from echocast.workers.streams.reindex import recount
 from echocast.workers.streams.scoring import Scorer
@@ -43,6 +52,7 @@ COLUMNS = (
     "frame, MB",
     "forecast, MB",
     "counts of a frame, kB",
+    "images, MB",
     "GB a day",
     "memory, GB",
 )
@@ -67,6 +77,7 @@ def cells(row: dict[str, Any]) -> Sequence[object]:
         f"{row['frame_bytes'] / 1e6:.2f}",
         f"{row['forecast_bytes'] / 1e6:.2f}",
         f"{row['counts_bytes'] / 1e3:.0f}",
+        f"{row['images_bytes'] / 1e6:.1f}",
         f"{row['day_bytes'] / 1e9:.2f}",
         f"{row['memory_bytes'] / 1e9:.1f}",
     )
@@ -75,7 +86,8 @@ def cells(row: dict[str, Any]) -> Sequence[object]:
 def _measured(directory: Path, shape: tuple[int, int]) -> dict[str, Any]:
     nowcaster = Nowcaster.load(directory)
     count = nowcaster.input_frames + nowcaster.output_frames
-    frames = storm(1, frames=count, height=shape[0], width=shape[1], step_minutes=STEP_MINUTES)
+    drawn = storm(1, frames=count, height=shape[0], width=shape[1], step_minutes=STEP_MINUTES)
+    frames = replace(drawn, grid=_on_earth(shape))
     with tempfile.TemporaryDirectory(prefix="ec-") as name:
         root = Path(name)
         stores = StreamStores.of(LocalFiles(root, free_space_floor_bytes=0))
@@ -88,8 +100,30 @@ def _measured(directory: Path, shape: tuple[int, int]) -> dict[str, Any]:
             "forecast_bytes": _bytes_in(root / "forecasts"),
             "counts_bytes": _counts_bytes(stores),
         }
+        memory_bytes = _peak_bytes()  # of a forecast
+        images_bytes = _images_bytes(stores)
     day = FRAMES_A_DAY * sum(sizes.values())
-    return {"shape": shape, **sizes, "day_bytes": day, "memory_bytes": _peak_bytes()}
+    whole = {"day_bytes": day, "images_bytes": images_bytes, "memory_bytes": memory_bytes}
+    return {"shape": shape, **sizes, **whole}
+
+
+def _on_earth(shape: tuple[int, int]) -> Grid:
+    """A place for maps: pixels of a hundredth of a degree, about a kilometre."""
+    rows, columns = (np.arange(count, dtype=np.float64) / 100 for count in shape)
+    return Grid(50 - rows, 8 + columns, "degree")
+
+
+def _images_bytes(stores: StreamStores) -> float:
+    """Bytes of the images of two hours of frames, and of two forecasts."""
+    images = ImageStore(stores.files)
+    making = StreamImages(stores, images)
+    making.update_observed(STREAM)
+    making.update_forecasts(STREAM)
+    observed, forecast = (
+        fmean(images.local_file(one).stat().st_size for one in images.listing(STREAM, kind))
+        for kind in KINDS
+    )
+    return (SHOWN / timedelta(minutes=STEP_MINUTES) + 1) * observed + FORECASTS * forecast
 
 
 def _store(stores: StreamStores, frames: Frames) -> None:

@@ -155,7 +155,7 @@ def register_collectors(
     for collector in (
         EngineCollector(store, archive, settings.free_space_floor_bytes),
         RegistryCollector(reader),
-        RetrainingCollector(reader, store.engine, settings.retrain_interval_seconds),
+        RetrainingCollector(reader, store.engine),
     ):
         metrics.registry.register(collector)
 

@@ -66,6 +66,9 @@ class WorkerSettings(BaseSettings):
     memory_bytes: int | None = Field(default=None, ge=512 * MIB)
     """Memory that this process and its children may use, in bytes; unset: that of its container,
     else of the machine. ``pixels_in_work`` and the limits of the gateway's children follow."""
+    engine_memory_bytes: int = Field(default=512 * MIB, ge=64 * MIB)
+    """Memory that the embedded engine's data may take, in bytes; then it refuses to write. Each
+    stream has sums of 400 days there, up to 180 MB."""
     engine_wait_seconds: float = Field(default=30.0, ge=0)
     """Seconds a starting worker waits for its engine before it gives up."""
     engine_patience_seconds: float = Field(default=60.0, ge=0)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from echocast.model.errors import ModelError
 from echocast.model.registry.registry import RegistryReader
 from echocast.workers.engine.client import EngineClient
-from echocast.workers.retraining.requests import LOCK_KEY
+from echocast.workers.retraining.requests import LOCK_KEY, SCHEDULE_KEY
 
 VERDICTS = ("promote", "reject", "insufficient evidence", "failed")
 
@@ -21,16 +21,12 @@ class RetrainingCollector(Collector):
 
     Args:
         registry: Whose history has the verdicts.
-        engine: Which has the lock.
-        interval_seconds: Of the schedule.
+        engine: Which has the lock, and the schedule.
     """
 
-    def __init__(
-        self, registry: RegistryReader, engine: EngineClient, interval_seconds: float
-    ) -> None:
+    def __init__(self, registry: RegistryReader, engine: EngineClient) -> None:
         self._registry = registry
         self._engine = engine
-        self._interval = interval_seconds
 
     def describe(self) -> list[Metric]:
         """Nothing in advance: registering shall read no file and ask no engine."""
@@ -46,10 +42,7 @@ class RetrainingCollector(Collector):
         for verdict, time in self._last().items():
             verdicts.add_metric((verdict,), time)
         yield verdicts
-        yield from self._running()
-        yield GaugeMetricFamily(
-            "echocast_retrain_interval_seconds", "Time between two retrainings.", self._interval
-        )
+        yield from self._of_engine()
 
     def _last(self) -> dict[str, float]:
         last = dict.fromkeys(VERDICTS, 0.0)
@@ -62,11 +55,17 @@ class RetrainingCollector(Collector):
                 last[str(entry.facts["verdict"])] = entry.time.timestamp()
         return last
 
-    def _running(self) -> Iterator[Metric]:
+    def _of_engine(self) -> Iterator[Metric]:
+        redis = self._engine.redis  # asked once: a scrape has no time to wait
         try:
-            running = self._engine.redis.exists(LOCK_KEY)  # once: a scrape has no time to wait
+            running, interval = redis.exists(LOCK_KEY), redis.get(SCHEDULE_KEY)
         except (RedisError, OSError):
             return
         yield GaugeMetricFamily(
             "echocast_retrain_running", "1 while a trainer is at work.", float(running)
+        )
+        yield GaugeMetricFamily(
+            "echocast_retrain_interval_seconds",
+            "Time between two retrainings; 0: no schedule asks for any.",
+            float(interval or 0),
         )

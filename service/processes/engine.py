@@ -21,7 +21,8 @@ def main() -> None:
         settings = WorkerSettings()
         log_to_stderr("engine", settings.log, settings.log_level)
         keep_private(settings.umask, settings.own_folders)
-        engine = EmbeddedEngine(settings.engine_directory)
+        memory = str(settings.engine_memory_bytes)
+        engine = EmbeddedEngine(settings.engine_directory, maximum_memory=memory)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: engine.request_stop())
         try:

@@ -185,7 +185,7 @@ class ImplausibleFrame(Answer):
 
 
 class DiskView(Answer):
-    """What frames and forecasts of a stream take of the disk; GB are 10^9 bytes."""
+    """What frames, forecasts and images of a stream take of the disk; GB are 10^9 bytes."""
 
     gb: float
     gb_a_day: float | None

@@ -13,13 +13,13 @@ FOLDER = ROOT / "deploy" / "grafana" / "dashboards"
 METRIC = re.compile(r"\bechocast_[a-z0-9_]+")
 SUFFIXES = ("_bucket", "_sum", "_count", "_total")
 UNUSED = {
+    "echocast_source_last_success_timestamp_seconds": "for scripts; panels show the time since",
     "echocast_build_info": "versions of every process, to be joined with other metrics",
     "echocast_stream_paired_skill": "of a fixed day, for scripts; panels compute any window",
     "echocast_stream_frequency_bias": "of a fixed day, for scripts; panels compute any window",
 }
 UNUSED_PREFIXES = {
     "echocast_gateway_process_": "the gateway's own CPU, memory and files",
-    "echocast_source_": "of `echocast fetch`; a replay has no agency, so no panel would show any",
 }
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,10 @@ from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.registry import Registry
 from echocast.model.synthetic.storms import START, storm
 from echocast.service.client.feed import netcdf_bytes, one_by_one
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.processes.listening import free_port
+from echocast.service.streams.source_states import SourceStates
+from echocast.workers.retraining.requests import note_schedule
 from echocast.workers.streams.drift import states_key
 from echocast.workers.streams.paths import stamp
 from tests.deploy.watched import Prometheus, prometheus
@@ -68,6 +71,7 @@ def watched_replay(models: Path, folder: Path, event: Frames | None = None) -> I
             declare(gate.client, name)
         watching.await_scrapes()  # counters at zero
         chart(where)
+        report(where)
         synthetic = storm(8, frames=FRAMES, height=SIDE, width=SIDE, step_minutes=5)
         replay(gate.client, event or synthetic, watching)
         watching.await_scrape_after(next_block())
@@ -95,6 +99,24 @@ def chart(where: Place) -> None:
     state = Drift(START, series, replace(Drift().intensities, samples=PARAMETERS.intensities.floor))
     store = where.store()
     store.engine.redis.hset(states_key(CHARTED), stamp(START), json.dumps(state.to_json()))
+    store.close()
+
+
+def report(where: Place) -> None:
+    """What a schedule of retrainings and a fetcher of images say now and then."""
+    store, now = where.store(), datetime.now(UTC)
+    note_schedule(store.engine, timedelta(days=7).total_seconds())
+    state = SourceState(
+        source="opera",
+        title="Played",
+        step_minutes=5,
+        latency_minutes=1,
+        began=now,
+        reported=now,
+        newest_image=now,
+        last_success=now,
+    )
+    SourceStates(store.engine).put(STREAM, state)
     store.close()
 
 

@@ -35,6 +35,7 @@ decode_processes 2
 decode_timeout_seconds 120.0
 device auto
 drain_seconds 1.0
+engine_memory_bytes 536870912
 engine_patience_seconds 60.0
 engine_wait_seconds 30.0
 event_floor_blocks 10

@@ -20,7 +20,7 @@ from echocast.model.registry.registry import RegistryReader
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import TRAINING, celery_app
-from echocast.workers.retraining.requests import request_if_due
+from echocast.workers.retraining.requests import note_schedule, request_if_due
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.refusal import ending_by_a_sentence
@@ -60,6 +60,7 @@ def run_beat(settings: WorkerSettings) -> None:
 
     def ask_if_due() -> None:
         try:
+            note_schedule(engine, interval)
             if request_if_due(engine, last_retraining(registry), interval, datetime.now(UTC)):
                 log.info("A retraining is due and was asked for.")
         except EchocastError as error:

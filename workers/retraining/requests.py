@@ -5,6 +5,8 @@ came to a verdict; ``attempts`` at it; ``since``, when it was first asked whethe
 ``echocast:retraining:lock``, number and name of the trainer at work, for as long as it renews it;
 ``echocast:retraining:number``, the last number. Numbers grow: a trainer that lost the lock has a
 lower number than the next one, and the registry refuses it (fencing_token.py).
+``echocast:retraining:schedule``, the seconds between two retrainings, for as long as a beat says
+so now and then.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from echocast.workers.jobs.queue import TRAINING, Publisher
 
 STATE_KEY: Final = "echocast:retraining"
 LOCK_KEY: Final = "echocast:retraining:lock"
+SCHEDULE_KEY: Final = "echocast:retraining:schedule"
+REMEMBERED_INTERVALS: Final = 4  # a beat that is missing is noticed after two
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,20 @@ def request_retraining(engine: EngineClient, why: str) -> bool:
     finally:
         publisher.close()
     return True
+
+
+def note_schedule(engine: EngineClient, interval_seconds: float) -> None:
+    """Say that a schedule asks for retrainings.
+
+    Args:
+        engine: Where it is noted.
+        interval_seconds: Between two.
+
+    Raises:
+        EngineUnavailable: No engine answers.
+    """
+    lasts = _milliseconds(REMEMBERED_INTERVALS * interval_seconds)
+    engine.call(lambda: engine.redis.set(SCHEDULE_KEY, interval_seconds, px=lasts))
 
 
 def request_if_due(

@@ -10,6 +10,7 @@ from typing import Final, Self
 from echocast.workers.archive.damage import recorded_digest
 from echocast.workers.archive.disk_shares import GB, stream_limit_gb
 from echocast.workers.archive.files import Files
+from echocast.workers.streams.image_store import KINDS, image_folder
 from echocast.workers.streams.paths import day_folders
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
@@ -22,12 +23,13 @@ FORECAST_BYTES_A_PIXEL: Final = 64.0
 
 @dataclass(frozen=True)
 class DiskUse:
-    """Frames and forecasts of a stream on the disk, in GB (10^9 bytes).
+    """Frames, forecasts, and images for maps of a stream on the disk, in GB (10^9 bytes).
 
     Args:
         gb: What they take now.
         gb_a_day: What is added in a day, by the newest files; before there are any, by the grid as
-            if it rained everywhere; None where no grid is known.
+            if it rained everywhere; None where no grid is known. Images are not: of two hours and
+            two forecasts there are always as many.
         limit_gb: Beyond which the oldest are removed.
         spare_gb: Room on the disk, for all streams; None where there is no limit.
         retention_days: After which they are removed.
@@ -99,9 +101,10 @@ def limit_bytes(stores: StreamStores, stream: Stream, default_gb: float | None) 
 
 
 def stored_bytes(files: Files, stream: str) -> int:
-    """Bytes of a stream's frames and forecasts."""
+    """Bytes of a stream's frames, forecasts, and images for maps."""
     roots = (f"frames/{stream}", f"forecasts/{stream}")
-    folders = (folder for root in roots for folder in day_folders(files, root))
+    folders = [folder for root in roots for folder in day_folders(files, root)]
+    folders += [image_folder(stream, kind) for kind in KINDS]
     return sum(entry.size for folder in folders for entry in files.listing(folder))
 
 

@@ -29,7 +29,7 @@ from echocast.workers.streams.paths import (
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 COMPARED = {CANARY, CHALLENGER}
-REMEMBERED = 20_000  # descriptions, about a kilobyte each
+REMEMBERED = 20_000  # descriptions, about two kilobytes each
 
 
 @dataclass(frozen=True)

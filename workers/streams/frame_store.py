@@ -33,7 +33,7 @@ from echocast.workers.streams.paths import (
 )
 
 log = logging.getLogger("echocast.streams")
-REMEMBERED = 20_000  # headers, about a kilobyte each
+REMEMBERED = 20_000  # headers, about 2.5 kilobytes each
 DECODED_BYTES = 128 * 2**20  # 40 frames of 900 x 900 pixels
 
 

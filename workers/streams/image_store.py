@@ -64,7 +64,7 @@ class ImageStore:
 
     def listing(self, stream: str, kind: Kind) -> list[StoredImages]:
         """The image files of a stream, oldest first."""
-        entries = self._files.listing(_folder(stream, kind))
+        entries = self._files.listing(image_folder(stream, kind))
         read = (StoredImages.of(entry.path) for entry in entries)
         return sorted((one for one in read if one), key=lambda one: (one.time, one.path))
 
@@ -74,7 +74,7 @@ class ImageStore:
         """Make an image file and store it."""
 
         def name(digest: FileDigest) -> str:
-            stem = f"{_folder(stream, kind)}/{stamp(time)}_{source}"
+            stem = f"{image_folder(stream, kind)}/{stamp(time)}_{source}"
             return with_digest(stem, digest, SUFFIX)
 
         self._files.add(lambda path: write_images(path, *make()), name, SUFFIX)
@@ -93,5 +93,6 @@ class ImageStore:
         return self._files.local(images.path)
 
 
-def _folder(stream: str, kind: Kind) -> str:
+def image_folder(stream: str, kind: Kind) -> str:
+    """Where image files of a stream lie."""
     return f"images/{stream}/{kind}"

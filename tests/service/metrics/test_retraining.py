@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.service.metrics.retraining import RetrainingCollector
-from echocast.workers.retraining.requests import RetrainingRequests
+from echocast.workers.retraining.requests import SCHEDULE_KEY, RetrainingRequests, note_schedule
 from tests.workers.conftest import World, make_world
 
 __all__ = ["make_world"]
@@ -18,8 +18,11 @@ def test_verdicts_and_trainers_are_told(make_world: Callable[..., World], tmp_pa
     world = make_world()
     models, engine = Registry(tmp_path), world.jobs.engine
     metrics = CollectorRegistry()
-    metrics.register(RetrainingCollector(models.reader, engine, 3600.0))
+    metrics.register(RetrainingCollector(models.reader, engine))
+    assert metrics.get_sample_value("echocast_retrain_interval_seconds") == 0
+    note_schedule(engine, 3600.0)
     assert metrics.get_sample_value("echocast_retrain_interval_seconds") == 3600
+    assert 3 * 3600 < engine.redis.ttl(SCHEDULE_KEY) <= 4 * 3600
     assert metrics.get_sample_value("echocast_retrain_running") == 0
     assert metrics.get_sample_value(LAST, {"verdict": "reject"}) == 0
     models.record("retrain", who="x", why="y", facts={"verdict": "reject"})
@@ -36,7 +39,8 @@ def test_an_engine_that_is_away_hides_only_what_it_knows(
     world = make_world()
     metrics = CollectorRegistry()
     engine = RetrainingRequests(world.jobs.engine).engine
-    metrics.register(RetrainingCollector(RegistryReader(tmp_path), engine, 3600.0))
+    metrics.register(RetrainingCollector(RegistryReader(tmp_path), engine))
     world.engine.stop()
     assert metrics.get_sample_value("echocast_retrain_running") is None
-    assert metrics.get_sample_value("echocast_retrain_interval_seconds") == 3600
+    assert metrics.get_sample_value("echocast_retrain_interval_seconds") is None
+    assert metrics.get_sample_value(LAST, {"verdict": "reject"}) == 0

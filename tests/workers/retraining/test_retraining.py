@@ -18,6 +18,7 @@ from echocast.model.retraining.fencing_token import fence_of, fenced
 from echocast.workers.jobs.queue import SERVING, TRAINING
 from echocast.workers.retraining.beat import last_retraining
 from echocast.workers.retraining.requests import (
+    SCHEDULE_KEY,
     Lock,
     RetrainingRequest,
     RetrainingRequests,
@@ -313,6 +314,7 @@ def test_two_beats_ask_as_often_as_one(world: World, requests: RetrainingRequest
     ]
     try:
         until(requests.pending)
+        assert float(requests.engine.redis.get(SCHEDULE_KEY)) == 1.0
         time.sleep(2.5)  # more than two further intervals
         assert messages(world) == 1
     finally:

@@ -14,6 +14,7 @@ from echocast.model.frames import Grid
 from echocast.model.imagery.codes import NOT_OBSERVED, NOT_TRACEABLE, dbz_codes, percent_codes
 from echocast.model.imagery.image_file import ImageFile
 from echocast.workers.engine.client import EngineClient
+from echocast.workers.streams.disk_use import stored_bytes
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.images import FORECASTS, StreamImages
 from tests.workers.streams.stream_bench import SIDE, START, STEP, Bench
@@ -46,6 +47,17 @@ class Maps:
     def paths(self) -> set[str]:
         kinds = ("observed", "forecasts")
         return {one.path for kind in kinds for one in self.store.listing("map", kind)}
+
+
+def test_images_count_in_what_a_stream_takes_of_the_disk(bench: Bench) -> None:
+    maps, files = Maps(bench), bench.stores.files
+    bench.put(0, 0)
+    frames = stored_bytes(files, "map")
+    maps.update()
+    assert stored_bytes(files, "map") - frames == sum(
+        files.local(path).stat().st_size for path in maps.paths()
+    )
+    assert stored_bytes(files, "map") > frames > 0
 
 
 def test_observed_images_have_the_values_of_the_frames(bench: Bench) -> None:
