@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,15 @@ FetchAt = Annotated[
 FetchRadius = Annotated[
     float | None, typer.Option("--radius-km", help="How far around it (default 200).")
 ]
+
+
+class Subject(StrEnum):
+    """What is measured."""
+
+    NOWCAST = "nowcast"
+    PAGE = "page"
+
+
 Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
 
 
@@ -182,16 +192,23 @@ def demo(
 
 @app.command()
 def benchmark(
+    what: Annotated[
+        Subject, typer.Argument(help="nowcast: the whole chain; page: tiles and the page.")
+    ] = Subject.NOWCAST,
     as_json: Json = False,
     preset: Annotated[
         str, typer.Option(help="Measure an untrained network of this preset, e.g. radar.")
     ] = "",
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the CPUs.")] = 1,
 ) -> None:
-    """Measure start times, overhead, throughput and memory."""
+    """Measure start times, overhead, throughput and memory; or tiles and page."""
     from echocast.service.benchmark.chain import run_benchmark
+    from echocast.service.benchmark.page import run_page_benchmark
 
-    run_benchmark(as_json, preset, workers)
+    if what is Subject.PAGE:
+        run_page_benchmark(as_json)
+    else:
+        run_benchmark(as_json, preset, workers)
 
 
 app.add_typer(keys.app, name="key")

@@ -138,7 +138,12 @@ class Pool:
         Raises:
             RenderingFailed: The forecast cannot be rendered.
         """
-        kind = {"op": "render", "format": form.name, "product": form.product}
+        kind = {
+            "op": "render",
+            "format": form.name,
+            "product": form.product,
+            "zipped": form.zipped,
+        }
         return await self.draw({**kind, **request}, output)
 
     async def draw(self, request: Mapping[str, Any], output: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -24,6 +25,7 @@ from echocast.model.verification.forecast_scores import Verification
 from echocast.workers.archive.frames_file import map_stored
 
 Request = Mapping[str, Any]
+GZIP_LEVEL = 1  # a grid of 700 x 700 has 100 MB of JSON
 DECIMALS = 2  # forecasts are stored to .01 dBZ
 
 
@@ -31,7 +33,7 @@ def _write_json(request: Request) -> None:
     """Frame by frame: as Python objects a value takes ten times its size."""
     forecast = _forecast(request)
     thresholds: list[float] = []
-    with Path(request["output"]).open("w") as file:
+    with _text_file(request) as file:
         file.write('{"frames":[')
         _write_list(file, map(_plain, forecast.frames.reflectivity_dbz))
         file.write('],"exceedance_probability_percent":[')
@@ -46,6 +48,12 @@ def _write_json(request: Request) -> None:
         grid = replace(forecast.frames.grid, latitude=None, longitude=None)
         rest = _compact({**facts, "grid": grid.to_json()})
         file.write("]," + rest.removeprefix("{"))
+
+
+def _text_file(request: Request) -> TextIO:
+    """The output, open for text; by gzip where that is wanted."""
+    path = Path(request["output"])
+    return gzip.open(path, "wt", GZIP_LEVEL) if request.get("zipped") else path.open("w")
 
 
 def _write_list(file: TextIO, items: Iterable[list[Any]]) -> None:
@@ -87,6 +95,21 @@ def _write_npz(request: Request) -> None:
         )
 
 
+def _write_geotiff(request: Request) -> None:
+    from echocast.model.formats.geotiff_writer import write_geotiff
+
+    forecast = _forecast(request)
+    facts = _facts(forecast)
+    described = {
+        "product": request["product"] or "default",
+        "forecast_reference_time": facts["forecast_reference_time"],
+        "model": f"{forecast.model.name}/{forecast.model.version}",
+        "licence": facts["licence"] or "",
+        "attribution": facts["attribution"] or "",
+    }
+    write_geotiff(forecast.frames, Path(request["output"]), described)
+
+
 def _write_png(request: Request) -> None:
     from echocast.model.plotting.pictures import forecast_png
 
@@ -105,6 +128,7 @@ def _write_webp(request: Request) -> None:
 RENDERERS: dict[str, Callable[[Request], None]] = {
     "json": _write_json,
     "npz": _write_npz,
+    "geotiff": _write_geotiff,
     "png": _write_png,
     "webp": _write_webp,
 }

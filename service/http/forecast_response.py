@@ -38,10 +38,11 @@ async def forecast_response(
         name: Of the file to be saved, without suffix.
         caching: Headers that say how long the answer is fresh.
     """
-    headers = {"ETag": f'"{tag}"', "Vary": "Accept", **caching}
+    headers = {"ETag": f'"{tag}"', "Vary": "Accept, Accept-Encoding", **caching}
     if headers["ETag"] in known_etags:
         return Response(status_code=304, headers=headers)
     path, afterwards = await make_file()
+    headers |= {"Content-Encoding": "gzip"} if form.zipped else {}
     return LargeFileResponse(
         path,
         headers=headers,

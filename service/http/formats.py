@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass, replace
 
 from echocast.model.errors import short
@@ -17,22 +18,24 @@ class Format:
         media_type: Its media type.
         suffix: Of its files.
         product: ``expected`` or ``sharp``; empty: the forecast's default product.
+        zipped: Whether the caller gets it by gzip (``Content-Encoding``).
     """
 
     name: str
     media_type: str
     suffix: str
     product: str = ""
+    zipped: bool = False
 
     @property
     def is_picture(self) -> bool:
         """True for what browsers show."""
-        return self.media_type.startswith("image/")
+        return self.name in ("png", "webp")
 
     @property
     def variant(self) -> str:
-        """Name of format and product: different answers have different variants."""
-        return f"{self.name}-{self.product}" if self.product else self.name
+        """Name of format, product and coding: different answers have different variants."""
+        return "-".join(filter(None, (self.name, self.product, "gzip" * self.zipped)))
 
 
 FORMATS = {
@@ -43,10 +46,11 @@ FORMATS = {
         Format("png", "image/png", ".png"),
         Format("webp", "image/webp", ".webp"),
         Format("npz", "application/x-npz", ".npz"),
+        Format("geotiff", "image/tiff", ".tif"),
     )
 }
 PRODUCTS = ("expected", "sharp")
-OTHER_NAMES = {"nc": "netcdf"}
+OTHER_NAMES = {"nc": "netcdf", "cog": "geotiff"}
 SYNONYMS = {
     "application/netcdf": "netcdf",
     "application/x-netcdf4": "netcdf",
@@ -58,14 +62,36 @@ BY_MEDIA_TYPE = {f.media_type: f for f in FORMATS.values()} | {
 }
 
 
-def requested_format(name: str | None, accept: str | None, product: str | None = None) -> Format:
+def requested_format(
+    name: str | None,
+    accept: str | None,
+    product: str | None = None,
+    accept_encoding: str | None = None,
+) -> Format:
     """The format that ``?format=`` names, else the one that ``Accept`` prefers, of a product.
 
+    Args:
+        name: Of the query.
+        accept: Media ranges.
+        product: Of the query.
+        accept_encoding: Codings that the caller reads; JSON is worth one.
+
     Raises:
-        UnknownFormat: ``name`` or ``product`` is none of ours, or the format holds all products.
+        UnknownFormat: ``name`` or ``product`` is none of ours, the format holds all products, or
+            the service has no rasterio for it.
         NotAcceptable: ``accept`` allows none of ours.
     """
     form = _named_or_accepted(name, accept)
+    if form.name == "geotiff" and importlib.util.find_spec("rasterio") is None:
+        raise UnknownFormat(
+            "GeoTIFF is written by rasterio, which this service does not have: its operator can"
+            " install 'echocast[formats]'."
+        )
+    zipped = form.name == "json" and "gzip" in by_preference(accept_encoding or "")
+    return _of_product(replace(form, zipped=zipped), product)
+
+
+def _of_product(form: Format, product: str | None) -> Format:
     if product is None:
         return form
     if product not in PRODUCTS:
@@ -73,8 +99,8 @@ def requested_format(name: str | None, accept: str | None, product: str | None =
     if form.name == "netcdf":
         raise UnknownFormat(
             "A NetCDF forecast holds reflectivity, reflectivity_expected and reflectivity_sharp"
-            " side by side, of streams those that are stored; product chooses what json, npz, png"
-            " and webp show."
+            " side by side, of streams those that are stored; product chooses what json, npz,"
+            " geotiff, png and webp show."
         )
     return replace(form, product=product)
 

@@ -33,17 +33,18 @@ async def get_format(
         ),
     ] = None,
     accept: Accept = None,
+    accept_encoding: Accept = None,
     product: Annotated[
         str | None,
         Query(
-            description="What json, npz, png and webp show: expected (least squared error) or sharp"
-            " (intensities of the newest frame, for looking at); by default where to warn.",
+            description="What json, npz, geotiff, png and webp show: expected (least squared error)"
+            " or sharp (intensities of the newest frame, to look at); by default where to warn.",
             json_schema_extra={"enum": [*PRODUCTS]},
         ),
     ] = None,
 ) -> Format:
     """The format that the caller asks for."""
-    return requested_format(format_name, accept, product)
+    return requested_format(format_name, accept, product, accept_encoding)
 
 
 RequestedFormat = Annotated[Format, Depends(get_format)]

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import rasterio
 import xarray
 from PIL import Image
 
@@ -51,7 +52,7 @@ def test_a_forecast_is_shown_after_its_inputs_were_removed_and_made_again_when_i
     job = client.post("/nowcast", **upload, headers=headers).json()
     for path in set(inputs.rglob("*.*")) - others:
         path.unlink()
-    for name in ("netcdf", "json", "npz", "png", "webp"):
+    for name in ("netcdf", "json", "npz", "geotiff", "png", "webp"):
         assert forecast(client, job, name).content
     late = client.post(job["links"]["observations"], content=netcdf(seed=77), headers=NETCDF)
     is_problem(late, 410, "no-longer-stored")
@@ -86,6 +87,34 @@ def test_all_formats_hold_the_same_forecast(
     assert np.nanmax(percent) == np.rint(np.nanmax(percent)) > 0
 
 
+def test_a_geotiff_has_every_value_and_a_cog_is_the_same(
+    client: httpx.Client, job: dict[str, Any], tmp_path: Path
+) -> None:
+    answer = forecast(client, job, "geotiff")
+    assert answer.headers["content-type"] == "image/tiff"
+    (tmp_path / "forecast.tif").write_bytes(answer.content)
+    with rasterio.open(tmp_path / "forecast.tif") as raster:
+        values = stored(client, job, tmp_path).frames.reflectivity_dbz
+        np.testing.assert_array_equal(raster.read(), values)
+        assert list(raster.descriptions) == job["valid_times"]
+        assert raster.tags()["model"] == "tiny/1"
+    assert forecast(client, job, "cog").content == answer.content
+
+
+def test_json_is_zipped_for_those_who_read_that(client: httpx.Client, job: dict[str, Any]) -> None:
+    path = job["links"]["forecast"]
+    plain, zipped, refused = (
+        client.get(path, params={"format": "json"}, headers={"Accept-Encoding": coding})
+        for coding in ("identity", "br, gzip", "gzip;q=0, identity")
+    )
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert "content-encoding" not in refused.headers
+    assert zipped.content == plain.content == refused.content
+    assert 2 * int(zipped.headers["content-length"]) < int(plain.headers["content-length"])
+    assert zipped.headers["etag"] != plain.headers["etag"] == refused.headers["etag"]
+
+
 def test_pictures_open_in_pillow(client: httpx.Client, job: dict[str, Any]) -> None:
     for name, frames in (("png", 1), ("webp", 11)):
         answer = forecast(client, job, name)
@@ -110,7 +139,7 @@ def test_accept_chooses_the_format(
 ) -> None:
     answer = client.get(job["links"]["forecast"], headers={"Accept": accept})
     assert answer.headers["content-type"] == media_type
-    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
 
 
 def test_unknown_formats_are_refused(client: httpx.Client, job: dict[str, Any]) -> None:
@@ -132,8 +161,9 @@ def test_what_the_caller_has_is_not_sent_again(client: httpx.Client, job: dict[s
     ("name", "suffix", "kind", "ends"),
     [
         ("netcdf", ".nc", "attachment", "-netcdf"),
-        ("json", ".json", "attachment", "-json"),
+        ("json", ".json", "attachment", "-json-gzip"),
         ("npz", ".npz", "attachment", "-npz"),
+        ("geotiff", ".tif", "attachment", "-geotiff"),
         ("png", ".png", "inline", "-png-1-1"),
         ("webp", ".webp", "inline", "-webp-1-1"),
     ],
@@ -146,7 +176,7 @@ def test_headers_tell_what_a_forecast_is_and_how_long_it_holds(
     file = f"nowcast_{time:%Y%m%dT%H%MZ}_{job['id'][:8]}{suffix}"
     assert headers["content-disposition"] == f'{kind}; filename="{file}"'
     assert headers["cache-control"] == "private, no-cache"
-    assert headers["vary"] == "Accept"
+    assert headers["vary"] == "Accept, Accept-Encoding"
     assert headers["etag"].startswith(f'"{job["id"]}-')
     assert headers["etag"].endswith(f'{ends}"')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -59,7 +60,7 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     """The pretended service as it was at first."""
     service, _ = storm_address
     service.now, service.key, service.streams = now(), "", ["demo"]
-    service.has_images = True
+    service.has_images, service.dry_day = True, False
     service.behind, service.broken, service.refusal = timedelta(0), False, None
     service.asked.clear()
     service.changes.clear()
@@ -70,10 +71,17 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
 def visit(
     browser: Any, service: StormService, storm_address: tuple[StormService, str], request: Any
 ) -> Iterator[Visit]:
+    """A fresh tab at the pretended service."""
+    with visiting(browser, storm_address[1], **getattr(request, "param", {})) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting(browser: Any, url: str, **given: Any) -> Iterator[Visit]:
     """A fresh tab; it may complain of nothing, and may ask no other host."""
-    options = {"viewport": {"width": 1000, "height": 640}} | getattr(request, "param", {})
+    options = {"viewport": {"width": 1000, "height": 640}} | given
     context = browser.new_context(timezone_id="Europe/Zurich", locale="en-GB", **options)
-    visit = Visit(context.new_page(), storm_address[1])
+    visit = Visit(context.new_page(), url)
     visit.page.on("console", lambda line: visit.complaints.append(f"{line.type}: {line.text}"))
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     visit.page.on("request", lambda one: visit.requests.append(one.url))

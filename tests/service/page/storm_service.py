@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
@@ -49,7 +49,7 @@ class StormService:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self.key, self.has_images = "", True
+        self.key, self.has_images, self.dry_day = "", True, False
         self.broken = False  # an answer 503 of somebody before it, without words
         self.refusal: dict[str, Any] | None = None  # of the map
         self.behind = timedelta(0)  # of the forecast, behind the newest image
@@ -170,7 +170,7 @@ class StormService:
         given = PlaceRain(point, observed, STEP, datetime.now(UTC))
         return rain_answer(given, RAIN_MM_H, wording).model_dump(mode="json")
 
-    def verification(self) -> dict[str, Any]:
+    def verification(self, csi_of_model: float, pixels: int, *, enough: bool) -> dict[str, Any]:
         def scores(csi: float) -> dict[str, Any]:
             return {"csi": csi, "bias": 1.1, "hits": 900, "misses": 300, "false_alarms": 300}
 
@@ -180,8 +180,12 @@ class StormService:
 
         return {
             "stream": "demo",
-            "methods": {"model": of(0.62), "extrapolation": of(0.55), "persistence": of(0.4)},
-            "samples": {"20": {"pixels": 51234, "blocks": 4, "storms": 31, "enough": True}},
+            "methods": {
+                "model": of(csi_of_model),
+                "extrapolation": of(0.55),
+                "persistence": of(0.4),
+            },
+            "samples": {"20": {"pixels": pixels, "blocks": 4, "storms": 31, "enough": enough}},
         }
 
     def app(self) -> FastAPI:
@@ -231,8 +235,10 @@ class StormService:
             return self.rain(lat, lon, Wording(lang, zone_of(tz)))
 
         @app.get("/streams/demo/verification")
-        async def verification() -> Any:
-            return self.verification()
+        async def verification(first: Annotated[str, Query(alias="from")] = "") -> Any:
+            if first:
+                return self.verification(0.58, 351234, enough=True)
+            return self.verification(0.62, 51234, enough=not self.dry_day)
 
         @app.get("/streams/demo/drift")
         async def drift() -> Any:

@@ -175,6 +175,20 @@ def test_without_an_answer_everything_is_called_old_until_there_is_one(
     assert "Newest image" in page.text_content("#status")
 
 
+@pytest.mark.parametrize("dry_day", [False, True])
+def test_the_week_stands_beside_the_day(visit: Visit, service: StormService, dry_day: bool) -> None:
+    service.dry_day = dry_day
+    page = visit.open()
+    page.wait_for_selector(".bars")
+    words = page.text_content("#quality-sentence")
+    assert ("last day, 62 % had both" in words) is not dry_day
+    assert ("too little rain to say" in words) is dry_day
+    assert "In the last week: 58 %, just moving the last image along: 55 %" in words
+    first = page.locator(".bars tbody tr").first.locator("th, td").all_text_contents()
+    assert first == ["Echocast", "", "62 %", "58 %"]
+    assert "Last week: 351,234 pixels" in page.text_content("#quality-sample")
+
+
 def test_scores_stay_where_nobody_answers(visit: Visit, service: StormService) -> None:
     visit.expected.append("status of 503")
     page = visit.open()

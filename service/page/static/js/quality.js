@@ -6,40 +6,70 @@ import { element, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const METHODS = [["model", "model_method", "--accent"], ["extrapolation", "extrapolation", "--second"], ["persistence", "persistence", "--third"]];
+const WEEK = 7 * 86400000; // ms
 const FINE = [0.85, 1.18]; // frequency bias that is none to speak of
 
 // Scores change once a frame; they are asked for when the page shows another one.
 export async function showQuality(scene) {
   const base = `/streams/${encodeURIComponent(scene.name)}`;
-  const answers = ["verification", "drift"].map((path) => json(`${base}/${path}`).catch(refused));
-  const [scores, drift] = await Promise.all(answers);
-  if (scores === undefined || drift === undefined) return; // no answer: what is shown stays
+  const from = new Date(scene.newest.at - WEEK).toISOString();
+  const paths = ["verification", `verification?from=${from}`, "drift"];
+  const answers = await Promise.all(paths.map((path) => json(`${base}/${path}`).catch(refused)));
+  if (answers.includes(undefined)) return; // no answer: what is shown stays
+  const [day, week, drift] = answers;
   $("quality-drift").textContent = drift ? drift.summary : "";
   $("quality-drift").lang = "en"; // the service's own words
-  draw(scores, scene.map.zr);
+  draw(day, week, scene.map.zr);
 }
 
 // null: there is none; undefined: nobody said.
 const refused = (error) => (error instanceof Refusal ? null : undefined);
 
-function draw(scores, zr) {
+function draw(day, week, zr) {
+  const scores = week || day;
   const threshold = scores && Object.keys(scores.samples).sort((a, b) => a - b)[0];
-  const pooled = (method) => scores?.methods[method]?.[threshold]?.pooled;
-  const model = threshold && pooled("model");
-  const sample = threshold && scores.samples[threshold];
-  const known = model && model.csi !== null;
-  $("quality-sentence").textContent = !known ? t("not_scored") : sample.enough ? judgement(model, pooled("extrapolation")) : t("quality_few");
-  $("quality-sample").textContent = known ? t("sample", {
-    pixels: number(sample.pixels), blocks: number(sample.blocks), storms: number(sample.storms),
-  }) : "";
-  $("quality-bars").replaceChildren(...(known ? [bars(pooled, t("bars_caption", { rate: rate(rateOf(Number(threshold), zr)) }))] : []));
-  leads(known ? scores : null, threshold);
+  const spans = threshold ? [["day", day], ["week", week]].map(([name, one]) => span(name, one, threshold)).filter(Boolean) : [];
+  const shown = spans.length === 2 && spans[0].sample.pixels === spans[1].sample.pixels ? spans.slice(0, 1) : spans;
+  $("quality-sentence").textContent = spans.length ? sentence(shown) : t("not_scored");
+  $("quality-sample").textContent = spans.length ? [...shown.map(size), t("perfect")].join(" ") : "";
+  $("quality-bars").replaceChildren(...(spans.length ? [bars(shown, t("bars_caption", { rate: rate(rateOf(Number(threshold), zr)) }))] : []));
+  leads(spans.length ? spans[0].scores : null, threshold);
 }
 
-function judgement(model, extrapolation) {
+// What is known of a day or a week; null where nothing is.
+function span(name, scores, threshold) {
+  const pooled = (method) => scores?.methods[method]?.[threshold]?.pooled;
+  if (pooled("model")?.csi == null) return null;
+  return { name, scores, pooled, sample: scores.samples[threshold] };
+}
+
+// The last day, or why not; then the last week, where that is more.
+function sentence(spans) {
+  const [first, second] = spans;
+  const enough = spans.filter((one) => one.sample.enough);
+  if (!enough.length) return t("quality_few");
+  if (first === enough[0] && first.name === "day") {
+    return [judgement(first.pooled), second?.sample.enough && overWeek(second.pooled)].filter(Boolean).join(" ");
+  }
+  return [t("quality_few_day"), overWeek(enough[0].pooled), biased(enough[0].pooled("model").bias)].join(" ");
+}
+
+function judgement(pooled) {
+  const [model, extrapolation] = [pooled("model"), pooled("extrapolation")];
   const comparison = extrapolation?.csi == null ? t("quality_alone") : t("quality_better", { extrapolation: percent(extrapolation.csi) });
   return `${t("quality_csi", { percent: percent(model.csi), comparison })} ${biased(model.bias)}`;
 }
+
+function overWeek(pooled) {
+  const extrapolation = pooled("extrapolation")?.csi;
+  return t("quality_week", {
+    percent: percent(pooled("model").csi), extrapolation: extrapolation == null ? "–" : percent(extrapolation),
+  });
+}
+
+const size = ({ name, sample }) => t("sample", {
+  span: t(name), pixels: number(sample.pixels), blocks: number(sample.blocks), storms: number(sample.storms),
+});
 
 const percent = (share) => number(100 * share);
 
@@ -49,18 +79,21 @@ function biased(bias) {
   return bias > FINE[1] ? t("bias_high", { factor: number(bias, 1) }) : t("bias_fine");
 }
 
-function bars(pooled, caption) {
-  const rows = METHODS.filter(([name]) => pooled(name)?.csi != null);
-  const node = element("table", undefined, { class: "bars" });
-  node.append(element("caption", caption), element("tbody"));
-  for (const [name, label, colour] of rows) {
+// One row a method: a bar for the first span, and the shares of all.
+function bars(spans, caption) {
+  const [{ pooled }] = spans;
+  const node = table(caption, ["", "", ...spans.map(({ name }) => t(name))], []);
+  node.className = "bars";
+  node.caption.className = "";
+  for (const [name, label, colour] of METHODS.filter(([method]) => pooled(method)?.csi != null)) {
     const row = element("tr");
     const cell = element("td", undefined, { "aria-hidden": "true" });
     const bar = element("i");
     bar.style.width = `${100 * pooled(name).csi}%`;
     bar.style.background = `var(${colour})`;
     cell.append(bar);
-    row.append(element("th", t(label), { scope: "row" }), cell, element("td", `${percent(pooled(name).csi)} %`));
+    const shares = spans.map((one) => one.pooled(name)?.csi).map((csi) => element("td", csi == null ? "–" : `${percent(csi)} %`));
+    row.append(element("th", t(label), { scope: "row" }), cell, ...shares);
     node.tBodies[0].append(row);
   }
   return node;

@@ -52,7 +52,7 @@ function step(text, share) {
 async function upload(files) {
   const { status, response } = await new Promise((done, failed) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "/nowcast");
+    request.open("POST", `/nowcast${reference()}`);
     request.responseType = "json";
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && step(t("send"), event.loaded / event.total);
@@ -68,9 +68,15 @@ async function upload(files) {
   return response;
 }
 
+// The time that is typed is UTC, as those in files are.
+function reference() {
+  const typed = $("file-reference").value;
+  return typed && `?reference_time=${encodeURIComponent(typed)}Z`;
+}
+
 function form(files) {
   const content = new FormData();
-  for (const file of files) content.append("file", file, file.name);
+  for (const file of files) content.append("files", file, file.name);
   return content;
 }
 

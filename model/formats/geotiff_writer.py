@@ -1,0 +1,95 @@
+"""Forecasts as GeoTIFF, cloud optimised, as programs of geography open them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from echocast.model.formats.rasters import ALONE
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
+from echocast.model.place.earth import in_metres
+from echocast.model.place.projection_text import mapping_crs
+
+if TYPE_CHECKING:
+    from rasterio import Affine
+    from rasterio.crs import CRS
+
+COG: Final = {
+    "driver": "COG",
+    "compress": "DEFLATE",
+    "predictor": "YES",
+    "overview_resampling": "NEAREST",  # a mean of dBZ is none, and missing is not dry
+}
+DEGREES: Final = "EPSG:4326"
+
+
+def write_geotiff(frames: Frames, path: Path, facts: Mapping[str, str]) -> None:
+    """Write frames, one band a time: dBZ as 32-bit numbers, NaN where missing, north up.
+
+    Args:
+        frames: On an evenly spaced grid; without a place on earth the file has none either.
+        path: The new file.
+        facts: What else is known, as tags.
+    """
+    import rasterio
+
+    values = frames.reflectivity_dbz[:, *_north_up(frames.grid)]
+    height, width = frames.grid.shape
+    with (
+        rasterio.Env(**ALONE),
+        rasterio.open(
+            path,
+            "w",
+            count=len(values),
+            height=height,
+            width=width,
+            dtype="float32",
+            nodata=np.nan,
+            crs=_crs(frames.grid),
+            transform=_transform(frames.grid),
+            **COG,
+        ) as raster,
+    ):
+        raster.update_tags(**facts, quantity="reflectivity", units="dBZ")
+        for band, (time, plane) in enumerate(zip(frames.times, values, strict=True), start=1):
+            stated = time.isoformat().replace("+00:00", "Z")
+            raster.write(plane, band)
+            raster.set_band_description(band, stated)
+            raster.update_tags(band, valid_time=stated, units="dBZ")
+
+
+def _north_up(grid: Grid) -> tuple[slice, slice]:
+    """Rows from north to south, columns from west to east."""
+    south_first, east_first = grid.y[0] < grid.y[-1], grid.x[0] > grid.x[-1]
+    return slice(None, None, -1 if south_first else 1), slice(None, None, -1 if east_first else 1)
+
+
+def _transform(grid: Grid) -> Affine:
+    """From pixels, counted from the upper left corner, to the coordinates of the projection."""
+    from rasterio.transform import from_bounds
+
+    unit = grid.earth.unit if grid.earth else 1.0
+    (west, east), (south, north) = (_edges(axis * unit) for axis in (grid.x, grid.y))
+    height, width = grid.shape
+    return from_bounds(west, south, east, north, width, height)
+
+
+def _edges(axis: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
+    """Lowest and highest edge of the pixels along an axis."""
+    half = abs(axis[-1] - axis[0]) / (len(axis) - 1) / 2
+    return float(axis.min() - half), float(axis.max() + half)
+
+
+def _crs(grid: Grid) -> CRS | None:
+    """The projection; None where the grid has no place on earth."""
+    from rasterio.crs import CRS
+
+    if grid.earth is None:
+        return None
+    if not grid.crs:
+        return CRS.from_string(DEGREES)
+    return CRS.from_wkt(mapping_crs(in_metres(grid.crs, grid.units)).to_wkt())

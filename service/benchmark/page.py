@@ -1,0 +1,185 @@
+"""``echocast benchmark page``: how fast tiles and the page are while nowcasts run.
+
+All that asks runs here as well, on the same CPUs: figures are those of a machine that also has its
+own visitors. On a machine with other work they are worse.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from echocast.model.imagery.mercator import HALF_WORLD_M, to_metres
+from echocast.service.benchmark.chain import HEADERS, LARGE
+from echocast.service.benchmark.figures import BenchmarkFailed, Measured, Say, show
+from echocast.service.benchmark.input import draw_bodies
+from echocast.service.benchmark.service import measured_service
+from echocast.service.benchmark.visit import page_figures
+from echocast.service.client.feed import Feeder
+from echocast.service.demo.endless_storm import STEP, image_at, slots
+from echocast.service.demo.player import BACK, STREAM
+
+CONCURRENCY: Final = 8
+TILES: Final = 800
+WARM_ROUNDS: Final = 3
+ZOOM: Final = 10  # at which the drawn storm is seen close
+PATIENCE_SECONDS: Final = 300.0
+LOOK_SECONDS: Final = 0.2
+
+
+def run_page_benchmark(as_json: bool = False) -> None:
+    """Measure tiles and page; takes a minute or two.
+
+    Args:
+        as_json: For machines.
+
+    Raises:
+        BenchmarkFailed: The service refused what it should do.
+    """
+    show(measure, as_json)
+
+
+def measure(say: Say) -> list[Measured]:
+    """All figures, in the order they were measured."""
+    with tempfile.TemporaryDirectory(prefix="ec-") as name:
+        root = Path(name)
+        say("Drawing storms")
+        (large,) = draw_bodies(root / "large", 1, *LARGE)
+        with measured_service(root / "data", None, 1, say) as service:
+            say("A stream of images")
+            paths = _tile_paths(_fed(service.client))
+            random.Random(1).shuffle(paths)
+            url = service.client.base_url
+            with _nowcasts_running(service.client, large) as done:
+                say(f"Cold tiles, {CONCURRENCY} at a time, while a nowcast runs")
+                cold = asked(url.host, url.port or 80, paths[:TILES])
+                say("Warm tiles")
+                warm = [asked(url.host, url.port or 80, paths[:TILES]) for _ in range(WARM_ROUNDS)]
+            say("The page")
+            return [
+                Measured("nowcasts of 640x710 meanwhile", float(len(done)), ""),
+                *_figures("cold", [cold], "<= 30"),
+                *_figures("warm", warm, "<= 5"),
+                *page_figures(str(url)),
+            ]
+
+
+def _fed(client: httpx.Client) -> dict[str, Any]:
+    """The map of a stream that has its images and a forecast."""
+    feeder = Feeder(client, STREAM)
+    feeder.declare(STEP.total_seconds() / 60)
+    for slot in slots(datetime.now(UTC), BACK):
+        feeder.send(image_at(slot))
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        answer = client.get(f"/streams/{STREAM}/map")
+        view: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+        frames = view.get("frames", [])
+        if len(frames) > BACK and frames[BACK - 1]["time"] == view["reference_time"]:
+            return view
+        time.sleep(LOOK_SECONDS)
+    raise BenchmarkFailed(f"The stream had no map after {PATIENCE_SECONDS:g} seconds.")
+
+
+def _tile_paths(view: dict[str, Any]) -> list[str]:
+    """Smooth tiles of our own colours, of all images, that show a part of the grid."""
+    bounds = view["bounds"]
+    west, south = to_metres(bounds["south"], bounds["west"])
+    east, north = to_metres(bounds["north"], bounds["east"])
+    side = 2 * HALF_WORLD_M / 2**ZOOM
+    columns = range(int((west + HALF_WORLD_M) // side), int((east + HALF_WORLD_M) // side) + 1)
+    rows = range(int((HALF_WORLD_M - north) // side), int((HALF_WORLD_M - south) // side) + 1)
+    start = f"/streams/{view['stream']}/v2/radar"
+    return [
+        f"{start}/{frame['id']}/256/{ZOOM}/{column}/{row}/2/1_1.png"
+        for frame in view["frames"]
+        for column in columns
+        for row in rows
+    ]
+
+
+@contextmanager
+def _nowcasts_running(client: httpx.Client, body: bytes) -> Iterator[list[float]]:
+    """One nowcast after the other, by a thread; the seconds of those that are done."""
+    stop, done, failed = threading.Event(), [], []
+
+    def ask() -> None:
+        while not stop.is_set():
+            started = time.perf_counter()
+            headers = {**HEADERS, "Idempotency-Key": f"page-{len(done)}"}
+            answer = client.post("/nowcast", content=body, headers=headers)
+            if answer.status_code not in (200, 202):
+                failed.append(answer.text[:300])
+                return
+            done.append(time.perf_counter() - started)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield done
+    finally:
+        stop.set()
+        thread.join()
+    if failed:
+        raise BenchmarkFailed(f"A nowcast did not succeed: {failed[0]}")
+
+
+class Answers(list[float]):
+    """Milliseconds of each answer."""
+
+    wall_seconds: float = 0.0
+
+
+def asked(host: str, port: int, paths: Sequence[str]) -> Answers:
+    """How long each path took, by clients that each keep a connection open.
+
+    Raises:
+        BenchmarkFailed: An answer was no 200.
+    """
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        parts = [paths[index::CONCURRENCY] for index in range(CONCURRENCY)]
+        answers = Answers(
+            ms for part in pool.map(partial(_client, host, port), parts) for ms in part
+        )
+    answers.wall_seconds = time.perf_counter() - started
+    return answers
+
+
+def _client(host: str, port: int, paths: Sequence[str]) -> list[float]:
+    """Ask for all paths, one after the other."""
+    with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
+        return [_milliseconds(connection, path) for path in paths]
+
+
+def _milliseconds(connection: http.client.HTTPConnection, path: str) -> float:
+    started = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status != 200:
+        raise BenchmarkFailed(f"{path} was answered by {answer.status}.")
+    return 1000 * (time.perf_counter() - started)
+
+
+def _figures(name: str, rounds: Sequence[Answers], goal: str) -> list[Measured]:
+    """Middle, 99th percentile and rate of all rounds together."""
+    ms = sorted(one for answers in rounds for one in answers)
+    rate = len(ms) / sum(answers.wall_seconds for answers in rounds)
+    return [
+        Measured(f"{name} tile, concurrency {CONCURRENCY}, p50", ms[len(ms) // 2], "ms"),
+        Measured(f"{name} tile, p99", ms[round(0.99 * (len(ms) - 1))], "ms", goal),
+        Measured(f"{name} tiles", rate, "a second", ">= 200" if name == "warm" else ""),
+    ]

@@ -1,0 +1,150 @@
+"""The page of a real service, with a worker whose network is fake: files, streams, a restart."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from echocast.model.synthetic.storms import storm
+from echocast.service.client.feed import netcdf_bytes
+from tests.patience import PATIENCE_SECONDS
+from tests.service.bodies import NETCDF, REFERENCE, netcdf
+from tests.service.page.conftest import Visit, visiting
+from tests.service.page.storm_service import now
+from tests.service.real_processes import (
+    FAKE_WORKER,
+    Gateway,
+    Place,
+    engine,
+    eventually,
+    gateway,
+    place,
+    worker,
+)
+
+STEP = timedelta(minutes=5)
+SHOWN = 3
+
+
+@pytest.fixture(scope="module")
+def where(named_models: Path) -> Iterator[Place]:
+    """Engine and worker."""
+    with place(named_models) as where, engine(where), worker(where, FAKE_WORKER):
+        yield where
+
+
+@pytest.fixture(scope="module")
+def gate(where: Place, browser: Any) -> Iterator[Gateway]:
+    """A whole service, once there is a browser."""
+    with gateway(where) as gate:
+        eventually(lambda: gate.client.get("/readyz").status_code == 200)
+        yield gate
+
+
+@pytest.fixture
+def visit(browser: Any, gate: Gateway) -> Iterator[Visit]:
+    with visiting(browser, gate.url) as visit:
+        visit.page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        yield visit
+
+
+def feed_now(client: httpx.Client, name: str) -> None:
+    """A stream whose newest image is of now."""
+    frames = storm(5, frames=SHOWN, height=64, width=64, step_minutes=5, start=now() - 2 * STEP)
+    assert client.put(f"/streams/{name}", json={"step_minutes": 5}).status_code == 201
+    for index, time in enumerate(frames.times):
+        path = f"/streams/{name}/frames/{urllib.parse.quote(time.isoformat())}"
+        answer = client.put(path, content=netcdf_bytes(frames[index : index + 1]), headers=NETCDF)
+        assert answer.status_code == 201, answer.text
+    eventually(lambda: len(client.get(f"/streams/{name}/map").json()["frames"]) > SHOWN)
+
+
+def sent(content: bytes, name: str = "frames.nc") -> list[dict[str, Any]]:
+    return [{"name": name, "mimeType": "application/x-netcdf", "buffer": content}]
+
+
+def test_a_dropped_file_becomes_a_picture_scores_and_downloads(visit: Visit) -> None:
+    page = visit.open(until="#empty:not([hidden]), #timebar:not([hidden])")
+    page.click("#open-file")
+    page.fill("#file-reference", datetime.fromisoformat(REFERENCE).strftime("%Y-%m-%dT%H:%M"))
+    page.set_input_files("#file", sent(netcdf(frames=20)))
+    page.wait_for_selector("#file-result .picture")
+    assert page.evaluate("document.querySelector('.picture').decode().then(() => 1)") == 1
+    assert page.text_content("#file-step") == ""
+    scores = page.locator("#file-result table tbody tr")
+    assert scores.locator("th").all_text_contents()[0] == "Echocast"
+    assert "CSI" in scores.first.text_content()
+    with page.expect_download() as download:
+        page.click("text=Download: JSON")
+    forecast = json.loads(Path(download.value.path()).read_text())
+    assert len(forecast["valid_times"]) == 10
+    assert download.value.suggested_filename.endswith(".json")
+
+
+def test_a_refused_file_is_refused_in_the_words_of_the_service(visit: Visit, gate: Gateway) -> None:
+    visit.expected.append("status of 400")
+    refusal = gate.client.post("/nowcast", content=b"no radar", headers=NETCDF).json()
+    page = visit.open(until="#empty:not([hidden]), #timebar:not([hidden])")
+    page.click("#open-file")
+    page.set_input_files("#file", sent(b"no radar"))
+    page.wait_for_selector("#file-problem:not(:empty)")
+    words = page.text_content("#file-problem")
+    assert refusal["detail"].split(" is ")[-1] in words
+    assert page.text_content("#file-result") == ""
+
+
+def test_streams_are_declared_paused_resumed_and_deleted(visit: Visit, gate: Gateway) -> None:
+    visit.expected += ["status of 404", "status of 422"]
+    page, client = visit.open(until="#empty:not([hidden]), #timebar:not([hidden])"), gate.client
+    page.click("#open-streams")
+    page.fill("#declare [name=name]", "No Name!")
+    page.click("#declare button")
+    page.wait_for_selector("#streams-problem:not(:empty)")
+    page.fill("#declare [name=name]", "by-hand")
+    page.fill("#declare [name=step]", "10")
+    page.click("#declare button")
+    page.wait_for_selector("[aria-label='Pause: by-hand']")
+    assert page.text_content("#streams-problem") == ""
+    assert client.get("/streams/by-hand").json()["step_minutes"] == 10
+    page.click("[aria-label='Pause: by-hand']")
+    page.click("[aria-label='Resume: by-hand']")
+    page.wait_for_selector("[aria-label='Pause: by-hand']")
+    assert client.get("/streams/by-hand").json()["paused"] is False
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.click("[aria-label='Delete: by-hand']")
+    assert client.get("/streams/by-hand").status_code == 200
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("[aria-label='Delete: by-hand']")
+    page.wait_for_selector("[aria-label='Delete: by-hand']", state="detached")
+    assert client.get("/streams/by-hand").status_code == 404
+
+
+def test_the_page_outlives_a_restart_of_the_service(
+    browser: Any, where: Place, gate: Gateway
+) -> None:
+    """A stream of now, seen through a second gateway that ends and comes back."""
+    feed_now(gate.client, "live")
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        door = first.enter_context(gateway(where))
+        visit = stack.enter_context(visiting(browser, door.url))
+        visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]
+        visit.page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        page = visit.open("/#s=live")
+        visit.wait_for_images()
+        assert page.locator("#layer option").all_text_contents()[0] == "Rain"
+        assert page.locator("#cells i.observed").count() == SHOWN
+        first.close()
+        page.evaluate("dispatchEvent(new Event('online'))")
+        page.wait_for_selector("#old:visible")
+        stack.enter_context(gateway(where, port=door.url.rpartition(":")[2]))
+        page.wait_for_selector("#old", state="hidden")
+        assert "Newest image" in page.text_content("#status")
