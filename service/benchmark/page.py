@@ -113,7 +113,9 @@ def _tile_paths(view: dict[str, Any]) -> list[str]:
 @contextmanager
 def _nowcasts_running(client: httpx.Client, body: bytes) -> Iterator[list[float]]:
     """One nowcast after the other, by a thread; the seconds of those that are done."""
-    stop, done, failed = threading.Event(), [], []
+    stop = threading.Event()
+    done: list[float] = []
+    failed: list[str] = []
 
     def ask() -> None:
         while not stop.is_set():

@@ -22,12 +22,12 @@ LOADED: Final = "#cells:not(:has(.waits))"
 
 def page_figures(url: str) -> list[Measured]:
     """Figures of a page that has never been visited; not known without a browser and Playwright."""
-    found = visited(url) or {}
+    figures = visited(url) or {}
     return [
-        Measured("page, without images of rain", found.get("kilobytes"), "kB", "<= 400"),
-        Measured("requests of it", found.get("requests"), "", "<= 25"),
-        Measured("images of rain", found.get("images"), ""),
-        Measured("first picture after the HTML", found.get("first_picture_ms"), "ms", "<= 1000"),
+        Measured("page, without images of rain", figures.get("kilobytes"), "kB", "<= 400"),
+        Measured("requests of it", figures.get("requests"), "", "<= 25"),
+        Measured("images of rain", figures.get("images"), ""),
+        Measured("first picture after the HTML", figures.get("first_picture_ms"), "ms", "<= 1000"),
     ]
 
 

@@ -63,8 +63,8 @@ def test_a_program_of_geography_finds_every_value_at_its_place(name: str, tmp_pa
         for row, column in ((0, 0), (5, 30), (HEIGHT - 1, WIDTH - 1)):
             latitude, longitude = grid.earth.degrees(grid.y[row], grid.x[column])
             place = to_raster.transform(float(longitude), float(latitude))
-            (found,) = raster.sample([place])
-            np.testing.assert_array_equal(found, frames.reflectivity_dbz[:, row, column])
+            (values,) = raster.sample([place])
+            np.testing.assert_array_equal(values, frames.reflectivity_dbz[:, row, column])
         assert raster.transform.e < 0 < raster.transform.a
         whole = raster.read()
     assert np.isnan(whole).sum() == np.isnan(frames.reflectivity_dbz).sum()

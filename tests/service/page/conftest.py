@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.page.storm_service import StormService, now, running
 
 WHERE = shutil.which("chromium")
@@ -29,11 +30,11 @@ class Visit:
     def open(self, path: str = "/", *, until: str = "#timebar:not([hidden])") -> Any:
         self.page.goto("about:blank")
         self.page.goto(self.url + path)
-        self.page.wait_for_selector(until, timeout=20_000)
+        self.page.wait_for_selector(until)
         return self.page
 
     def wait_for_images(self) -> None:
-        self.page.wait_for_selector("#cells:not(:has(.waits))", state="attached", timeout=20_000)
+        self.page.wait_for_selector("#cells:not(:has(.waits))", state="attached")
 
 
 @pytest.fixture(scope="package")
@@ -81,6 +82,7 @@ def visiting(browser: Any, url: str, **given: Any) -> Iterator[Visit]:
     """A fresh tab; it may complain of nothing, and may ask no other host."""
     options = {"viewport": {"width": 1000, "height": 640}} | given
     context = browser.new_context(timezone_id="Europe/Zurich", locale="en-GB", **options)
+    context.set_default_timeout(1000 * PATIENCE_SECONDS)
     visit = Visit(context.new_page(), url)
     visit.page.on("console", lambda line: visit.complaints.append(f"{line.type}: {line.text}"))
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
