@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +22,18 @@ from typing import Any, Final
 import httpx
 
 from echocast.model.imagery.mercator import HALF_WORLD_M, to_metres
+from echocast.model.synthetic.storms import storm
 from echocast.service.benchmark.chain import HEADERS, LARGE
 from echocast.service.benchmark.figures import BenchmarkFailed, Measured, Say, show
 from echocast.service.benchmark.input import draw_bodies
 from echocast.service.benchmark.service import measured_service
 from echocast.service.benchmark.visit import page_figures
 from echocast.service.client.feed import Feeder
-from echocast.service.demo.endless_storm import STEP, image_at, slots
-from echocast.service.demo.player import BACK, STREAM
 
+STREAM: Final = "page"
+STEP: Final = timedelta(minutes=5)
+SIDE: Final = 256  # pixels of 1 km
+BACK: Final = 14  # observed images
 CONCURRENCY: Final = 8
 TILES: Final = 800
 WARM_ROUNDS: Final = 3
@@ -79,9 +82,12 @@ def measure(say: Say) -> list[Measured]:
 def _fed(client: httpx.Client) -> dict[str, Any]:
     """The map of a stream that has its images and a forecast."""
     feeder = Feeder(client, STREAM)
-    feeder.declare(STEP.total_seconds() / 60)
-    for slot in slots(datetime.now(UTC), BACK):
-        feeder.send(image_at(slot))
+    step_minutes = STEP.total_seconds() / 60
+    feeder.declare(step_minutes)
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - BACK * STEP
+    frames = storm(1, frames=BACK, height=SIDE, width=SIDE, step_minutes=step_minutes, start=start)
+    for index in range(BACK):
+        feeder.send(frames[index : index + 1])
     give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         answer = client.get(f"/streams/{STREAM}/map")
