@@ -1,4 +1,4 @@
-"""A forecast file at one pixel: of each field only the chunks that hold it are read."""
+"""A forecast file at one pixel, or in a part: only the chunks that hold it are read."""
 
 from __future__ import annotations
 
@@ -55,21 +55,54 @@ def read_point(path: Path, row: int, column: int) -> ForecastPoint:
         UnreadableInput: The file is damaged, or none of our forecasts.
     """
     with open_fields(path) as fields:
-        variable = fields["reflectivity"]
-        whole = variable.group() if hasattr(variable, "group") else variable.file
+        whole, relation = _file_of(fields), _relation(fields)
         values = unpacked_dbz(_stored(fields, "reflectivity", row, column))
-        relation = ZR.of_attributes(json.loads(_attribute(whole, "input_attributes")))
-        floor = float(_attribute(variable, "no_rain_value"))
         return ForecastPoint(
-            tuple(datetime.fromtimestamp(time, UTC) for time in fields["time"][...].tolist()),
+            _times(fields),
             values,
             unpacked_dbz(_stored(fields, "reflectivity_extrapolation", row, column)),
-            relation.rain_rate_mm_h(values, no_rain_dbz=floor),
+            relation.rain_rate_mm_h(values, no_rain_dbz=_floor(fields)),
             relation,
             _probabilities(fields, row, column),
             json.loads(_attribute(whole, "quality")),
             not_stored_words(_attribute(whole, NOT_STORED)),
         )
+
+
+def read_window(path: Path, rows: slice, columns: slice) -> tuple[tuple[datetime, ...], FloatArray]:
+    """Valid times, and rain rates (time, y, x) in mm/h of a part of the grid, NaN where there is no
+    forecast.
+
+    Args:
+        path: Of a file that :func:`.forecast_writer.write_forecast` wrote.
+        rows: Of the part.
+        columns: Of the part.
+
+    Raises:
+        UnreadableInput: The file is damaged, or none of our forecasts.
+    """
+    with open_fields(path) as fields:
+        values = unpacked_dbz(np.asarray(fields["reflectivity"][:, rows, columns]))
+        relation = _relation(fields)
+        return _times(fields), relation.rain_rate_mm_h(values, no_rain_dbz=_floor(fields))
+
+
+def _times(fields: Mapping[str, Any]) -> tuple[datetime, ...]:
+    return tuple(datetime.fromtimestamp(time, UTC) for time in fields["time"][...].tolist())
+
+
+def _file_of(fields: Mapping[str, Any]) -> Any:
+    """The file itself, which has attributes of its own."""
+    variable = fields["reflectivity"]
+    return variable.group() if hasattr(variable, "group") else variable.file
+
+
+def _relation(fields: Mapping[str, Any]) -> ZR:
+    return ZR.of_attributes(json.loads(_attribute(_file_of(fields), "input_attributes")))
+
+
+def _floor(fields: Mapping[str, Any]) -> float:
+    return float(_attribute(fields["reflectivity"], "no_rain_value"))
 
 
 def _probabilities(fields: Mapping[str, Any], row: int, column: int) -> dict[float, FloatArray]:

@@ -75,6 +75,13 @@ def read_point(request: Request) -> dict[str, Any]:
     return forecast_at(request)
 
 
+def read_rain_window(request: Request) -> dict[str, Any]:
+    """See :func:`echocast.service.decoding.rain_window.rain_window`."""
+    from echocast.service.decoding.rain_window import rain_window
+
+    return rain_window(request)
+
+
 def draw_skill(request: Request) -> dict[str, Any]:
     """Draw scores by lead time as a PNG."""
     from echocast.model.plotting.skill import skill_png
@@ -89,6 +96,7 @@ OPERATIONS: dict[str, Callable[[Request], dict[str, Any]]] = {
     "render": render_forecast,
     "frame": decode_stream_frame,
     "point": read_point,
+    "rain-window": read_rain_window,
     "skill": draw_skill,
 }
 
