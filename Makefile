@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus chromium demo test check up clean dist sbom audit
+.PHONY: install prometheus chromium mosquitto demo test check up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -48,8 +48,12 @@ prometheus:
 chromium:
 	@command -v chromium > /dev/null || .ci/install-debian "the page" chromium fonts-dejavu-core
 
+# Tests of Home Assistant need a broker, in the same way.
+mosquitto:
+	@PATH=$$PATH:/usr/sbin command -v mosquitto > /dev/null || .ci/install-debian "Home Assistant" mosquitto
+
 # Bytecode is kept, whatever the environment says: hundreds of processes import the same.
-test: install prometheus chromium
+test: install prometheus chromium mosquitto
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install

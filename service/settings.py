@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -175,6 +175,39 @@ class ServiceSettings(WorkerSettings):
     fetch_allow_private: bool = False
     """DANGEROUS: whether sources may be hosts of this machine or its network, and loopback ones
     without TLS. For tests, and for a mirror of your own that you trust."""
+
+    mqtt_url: str = ""
+    """Broker to which ``echocast mqtt`` publishes the rain at places for Home Assistant, e.g.
+    ``mqtt://user@broker:1883`` or ``mqtts://broker``; empty: ``echocast up`` publishes nothing."""
+
+    mqtt_password_file: Path | None = None
+    """File with the password of that user."""
+
+    mqtt_places: str = ""
+    """Those places, separated by ``;``, each ``name=latitude,longitude`` in degrees."""
+
+    mqtt_stream: str = Field(default="", max_length=64)
+    """The stream whose rain it is."""
+
+    mqtt_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    """Seconds between two states of a place. After four of them without one, and two minutes, Home
+    Assistant shows that nothing is known."""
+
+    mqtt_language: Literal["en", "de", "fr"] = "en"
+    """Language of the sentence."""
+
+    mqtt_time_zone: str = Field(default="", max_length=64)
+    """Time zone of the sentence, e.g. ``Europe/Zurich``; empty: UTC, which it then says."""
+
+    mqtt_discovery_prefix: str = Field(default="homeassistant", pattern="^[A-Za-z0-9_/-]{1,100}$")
+    """Topic under which Home Assistant looks for devices."""
+
+    mqtt_service_url: str = ""
+    """Base URL of the service that is asked for the rain; empty: this machine's."""
+
+    mqtt_key_file: Path | None = None
+    """File with the API key (scope read) that is sent to it; unset: the one in
+    ``ECHOCAST_KEY``."""
 
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""

@@ -103,6 +103,12 @@ def fetch(
     _become("echocast.service.processes.fetcher", data, **given)
 
 
+@app.command()
+def mqtt(data: Data = None) -> None:
+    """Publish the rain at places for Home Assistant (ECHOCAST_MQTT_URL, ECHOCAST_MQTT_PLACES)."""
+    _become("echocast.service.processes.mqtt", data)
+
+
 def _fetching(source: list[str] | None, at: str | None, radius_km: float | None) -> dict[str, Any]:
     """Options of fetching as settings."""
     names = ",".join(source) if source else None

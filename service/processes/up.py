@@ -13,6 +13,7 @@ from echocast.model.retraining.config import config_of
 from echocast.service.auth.key_ring import load_keys
 from echocast.service.errors import StartRefused
 from echocast.service.fetching.orders import fetch_variables, orders
+from echocast.service.home_assistant.places import broker_of, home_places
 from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
@@ -32,6 +33,7 @@ ENGINE = ("engine", "echocast.service.processes.engine")
 GATEWAY = ("gateway", "echocast.service.processes.gateway")
 TRAINER = ("trainer", "echocast.workers.retraining.trainer")
 FETCHER = ("fetcher", "echocast.service.processes.fetcher")
+MQTT = ("mqtt", "echocast.service.processes.mqtt")
 PLAYER = ("demo", "echocast.service.demo.player")
 BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
@@ -57,7 +59,7 @@ def run_service(
         StartRefused: The address or a port for metrics is taken, a setting makes no sense, or one
             of the processes refused to start.
     """
-    fetching = checked_roles(settings, retrains=retrains)
+    more = checked_roles(settings, retrains=retrains)
     port = settings.port or free_port(settings.host)
     with bound_socket(settings.host, port) as gateway:
         gateway.listen()  # that no worker's metrics get this port
@@ -67,24 +69,25 @@ def run_service(
     gateway_memory = {MEMORY: str(settings.usable_memory_bytes // 2)}  # its children's too
     roles += [*worker_roles(settings, metrics_port), Role(*GATEWAY, gateway_memory)]
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
-    roles += [*fetching, *([Role(*PLAYER)] if plays else [])]
+    roles += [*more, *([Role(*PLAYER)] if plays else [])]
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
     _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
 
 
 def checked_roles(settings: ServiceSettings, *, retrains: bool) -> list[Role]:
-    """Make sure of what would end a role at its start; the process that fetches, if one shall.
+    """Make sure of what would end a role at its start; the processes that fetch and publish, if
+    they shall.
 
     Raises:
-        StartRefused: Keys are missing, there are too many workers, or the settings of retraining or
-            fetching make no sense.
+        StartRefused: Keys are missing, there are too many workers, or the settings of retraining,
+            fetching or publishing make no sense.
     """
     load_keys(settings)
     check_worker_count(settings.workers)
     try:
         if retrains:
             config_of(settings.retrain_config)
-        return fetch_roles(settings)
+        return fetch_roles(settings) + mqtt_roles(settings)
     except (InputError, SourceError) as error:
         raise StartRefused(str(error)) from error
 
@@ -101,6 +104,19 @@ def fetch_roles(settings: ServiceSettings) -> list[Role]:
         return []
     orders(settings, os.environ)
     return [Role(*FETCHER, fetch_variables(settings))]
+
+
+def mqtt_roles(settings: ServiceSettings) -> list[Role]:
+    """The process that publishes for Home Assistant, where a broker is named.
+
+    Raises:
+        StartRefused: What should be published makes no sense.
+    """
+    if not settings.mqtt_url:
+        return []
+    broker_of(settings)
+    home_places(settings)
+    return [Role(*MQTT)]
 
 
 def disk_lines(settings: ServiceSettings) -> list[str]:

@@ -72,6 +72,16 @@ maximum_attempts 3
 memory_bytes None
 models_dir None
 models_watch_seconds 2.0
+mqtt_discovery_prefix homeassistant
+mqtt_key_file None
+mqtt_language en
+mqtt_password_file None
+mqtt_places
+mqtt_seconds 30.0
+mqtt_service_url
+mqtt_stream
+mqtt_time_zone
+mqtt_url
 pixels_in_work None
 port 8000
 queue_limit 1000
