@@ -51,7 +51,7 @@ def recount(path: Path, first: int, row: int, column: int) -> Moment:
     wet: list[bool | None] = [
         None
         if value is np.ma.masked
-        else value > floor and (10 ** (round(float(value), 2) / 10) / a) ** (1 / b) >= 0.0995
+        else bool(value > floor and (10 ** (round(float(value), 2) / 10) / a) ** (1 / b) >= 0.0995)
         for value in stored
     ]
     if True not in wet:
