@@ -38,7 +38,7 @@ class HomePlace:
 
 
 @dataclass(frozen=True)
-class Broker:
+class MqttBroker:
     """Where messages go.
 
     Args:
@@ -92,7 +92,7 @@ def _place(text: str, stream: str) -> HomePlace:
     return place
 
 
-def broker_of(settings: ServiceSettings) -> Broker:
+def broker_of(settings: ServiceSettings) -> MqttBroker:
     """The broker of the settings.
 
     Raises:
@@ -109,7 +109,7 @@ def broker_of(settings: ServiceSettings) -> Broker:
         )
     password = unquote(parts.password) if parts.password else _password(settings.mqtt_password_file)
     user = unquote(parts.username) if parts.username else None
-    return Broker(
+    return MqttBroker(
         parts.hostname, port or PORTS[parts.scheme], parts.scheme == "mqtts", user, password
     )
 

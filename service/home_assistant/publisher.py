@@ -1,4 +1,4 @@
-"""Publisher: asks the service for the rain at places, and publishes it."""
+"""HomePublisher: asks the service for the rain at places, and publishes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from echocast.service.home_assistant.messages import (
     state,
     state_topic,
 )
-from echocast.service.home_assistant.places import Broker, HomePlace
+from echocast.service.home_assistant.places import HomePlace, MqttBroker
 
 log = logging.getLogger("echocast.mqtt")
 PAUSE_SECONDS: Final = 1.0  # before a broker that went away is asked again; doubles
@@ -34,7 +34,7 @@ MISSED: Final = 4  # states in a row, after which what was known counts no more
 
 
 @dataclass(frozen=True)
-class Publisher:
+class HomePublisher:
     """Publishes the rain at places until it is cancelled.
 
     Args:
@@ -46,7 +46,7 @@ class Publisher:
         words: Language and time zone of the sentence, as parameters of ``/rain``.
     """
 
-    broker: Broker
+    broker: MqttBroker
     places: Sequence[HomePlace]
     service: httpx.AsyncClient
     prefix: str

@@ -11,7 +11,7 @@ import httpx
 from echocast.model.errors import EchocastError
 from echocast.service.client.secret import client_secret, key_header
 from echocast.service.home_assistant.places import broker_of, home_places
-from echocast.service.home_assistant.publisher import Publisher
+from echocast.service.home_assistant.publisher import HomePublisher
 from echocast.service.processes.listening import url_of
 from echocast.service.settings import ServiceSettings
 from echocast.workers.runtime.log_lines import log_to_stderr
@@ -36,7 +36,7 @@ async def publish(settings: ServiceSettings) -> None:
     async with httpx.AsyncClient(
         base_url=url, headers=key_header(secret), timeout=PATIENCE_SECONDS, trust_env=False
     ) as service:
-        publisher = Publisher(
+        publisher = HomePublisher(
             broker, places, service, settings.mqtt_discovery_prefix, settings.mqtt_seconds, words
         )
         task = asyncio.create_task(publisher.run())

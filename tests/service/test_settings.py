@@ -141,6 +141,7 @@ def test_each_variable_has_its_name_and_default(name: str, monkeypatch: pytest.M
     kind = type(getattr(ServiceSettings(), name))
     text = {bool: "true", int: "1000", float: "0.5"}.get(kind, "7")
     words = {"log": "json", "log_level": "ERROR", "stream_retention_gb": "7.5"}
+    words["mqtt_language"] = "de"
     text = words.get(name, text)
     text = "536870913" if name.endswith("memory_bytes") else text
     monkeypatch.setenv(variable, text)

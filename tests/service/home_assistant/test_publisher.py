@@ -18,8 +18,8 @@ from aiomqtt import Client, MqttError
 
 from echocast.service.errors import StartRefused
 from echocast.service.home_assistant.messages import SENSORS, UNKNOWN, state
-from echocast.service.home_assistant.places import Broker, HomePlace, broker_of, home_places
-from echocast.service.home_assistant.publisher import Publisher
+from echocast.service.home_assistant.places import HomePlace, MqttBroker, broker_of, home_places
+from echocast.service.home_assistant.publisher import HomePublisher
 from echocast.service.processes.listening import free_port
 from echocast.service.rain.rain_at_places import PlaceRain, rain_answer
 from echocast.service.rain.wording import Wording
@@ -121,8 +121,8 @@ async def _running(work: Awaitable[None]) -> AsyncIterator[asyncio.Future[None]]
 async def publishing(port: int, service: PretendedService) -> AsyncIterator[asyncio.Future[None]]:
     transport = httpx.MockTransport(service)
     async with httpx.AsyncClient(base_url="http://service", transport=transport) as client:
-        broker = Broker("127.0.0.1", port, tls=False, user=None, password=None)
-        publisher = Publisher(broker, [HOME], client, "homeassistant", 0.1, {"lang": "en"})
+        broker = MqttBroker("127.0.0.1", port, tls=False, user=None, password=None)
+        publisher = HomePublisher(broker, [HOME], client, "homeassistant", 0.1, {"lang": "en"})
         async with _running(publisher.run()) as task:
             yield task
 
@@ -250,6 +250,6 @@ def test_settings_name_broker_and_places(tmp_path: Path) -> None:
         mqtt_places="home=47.05,8.31; the-hut=46.5,7.9;",
         mqtt_stream="radar",
     )
-    assert broker_of(settings) == Broker("broker", 8883, tls=True, user="me", password="secret")
+    assert broker_of(settings) == MqttBroker("broker", 8883, tls=True, user="me", password="secret")
     assert "secret" not in repr(broker_of(settings))
     assert home_places(settings) == [HOME, HomePlace("the-hut", "radar", 46.5, 7.9)]
