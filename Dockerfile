@@ -52,7 +52,7 @@ RUN if [ -n "$TORCH_INDEX" ]; then set -- --index-url "$TORCH_INDEX"; \
     && /opt/uv/bin/pip install --only-binary :all: --constraint constraints.txt uv \
     && /opt/uv/bin/uv pip install --only-binary :all: --no-deps --constraint constraints.txt \
       --no-cache --python /opt/echocast "$@" torch \
-    && pip install --only-binary :all: --constraint constraints.txt '.[fast,s3,tracing]'
+    && pip install --only-binary :all: --constraint constraints.txt '.[service,fast,s3,tracing]'
 COPY model model
 COPY workers workers
 COPY service service

@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Echocast and what it needs into $(VENV)/: some 130 packages, in two to five minutes."
 	@set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-		-c constraints.txt -e '.[test]' | awk '$(PROGRESS)'
+		-c constraints.txt -e '.[service,test]' | awk '$(PROGRESS)'
 	touch $@
 
 # Once for all processes; else each that starts meanwhile compiles them, in the time of its tests.

@@ -20,6 +20,7 @@ import typer
 from echocast import __version__
 from echocast.model.errors import EchocastError
 from echocast.service.cli import archive, keys, models, sources, streams
+from echocast.service.cli.installed import check_service_installed, service_needed
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
@@ -303,6 +304,7 @@ def _log_of(role: str) -> Iterator[Callable[[str], None]]:
     for sentence in unknown_settings(os.environ):
         log.warning(sentence) if as_json else typer.echo(f"echocast: {sentence}", err=True)
     try:
+        check_service_installed()
         yield log.info if as_json else typer.echo
     except KNOWN as error:
         if not as_json:
@@ -317,7 +319,8 @@ def main() -> None:
 
     limit_libraries()
     try:
-        app()
+        with service_needed():
+            app()
     except KNOWN as error:
         typer.echo(f"echocast: {_sentence(error)}", err=True)
         sys.exit(_exit_code(error))
