@@ -26,6 +26,7 @@ from echocast.service.http import problems
 from echocast.service.http.json_body import describe
 from echocast.service.http.openapi_problems import ANYWHERE, refusals
 from echocast.service.http.query_parameters import check_parameters
+from echocast.service.http.schemas import Problem
 from echocast.service.imagery.stream_maps import StreamMaps
 from echocast.service.imagery.warm_tiles import WarmTileRoute, WarmTiles
 from echocast.service.metrics.engine import EngineCollector
@@ -85,6 +86,16 @@ ROUTERS = (
     page.router,
 )
 
+# What routes read or answer without FastAPI's help.
+DESCRIBED = (
+    PromotionRequest,
+    RollbackRequest,
+    StreamDeclaration,
+    StreamChange,
+    SourceState,
+    Problem,
+)
+
 
 def create_app(settings: ServiceSettings) -> FastAPI:
     """The gateway with these settings; it reaches for the engine only when it runs.
@@ -114,7 +125,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.router.routes.append(WarmTileRoute())
     for router in ROUTERS:
         app.include_router(router)
-    describe(app, PromotionRequest, RollbackRequest, StreamDeclaration, StreamChange, SourceState)
+    describe(app, *DESCRIBED)
     add_middleware(app, settings, metrics, tracing, open_to_all=not keys)
     return app
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
+from echocast.service.http.described_model import DescribedModel
 from echocast.service.sources.names import NAME
 
 if TYPE_CHECKING:
@@ -21,12 +22,10 @@ CLOCKS_APART: Final = 60.0  # seconds, from which on a difference of clocks is s
 LATE_STEPS: Final = 2  # after its time, from which on an image is missed
 
 
-class SourceState(BaseModel):
+class SourceState(DescribedModel):
     """How a source does; times are UTC."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str = Field(pattern=NAME)
     """Name of the source."""

@@ -7,6 +7,7 @@ members of one name.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -67,12 +68,13 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, *models: type[BaseModel]) -> None:
-    """Add the schemas of bodies to what the app says about itself."""
+    """Add the schemas of bodies, and of problems, to what the app says about itself."""
     inputs: Any = [(model, "validation") for model in models]
-    _, definitions = models_json_schema(inputs, ref_template=COMPONENT)
     without: Callable[[], dict[str, Any]] = app.openapi
 
+    @cache
     def openapi() -> dict[str, Any]:
+        _, definitions = models_json_schema(inputs, ref_template=COMPONENT)
         description = without()
         description["components"]["schemas"] |= definitions["$defs"]
         return description

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from echocast.service.http.described_model import DescribedModel
 
 Status = Literal["accepted", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
 Count = int
 
 
-class Answer(BaseModel):
+class Answer(DescribedModel):
     """Base of all answers: frozen, documented by attribute docstrings."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Links(Answer):

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from echocast.service.http.described_model import DescribedModel
 from echocast.service.http.schemas import Answer, ModelName
 
 
@@ -98,10 +99,10 @@ class ModelHistory(Answer):
     """Of the whole history, another one after each entry; for ``If-Match`` of a promotion."""
 
 
-class RollbackRequest(BaseModel):
+class RollbackRequest(DescribedModel):
     """Why the previous model is called back; the API key says by whom."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     why: str = Field(min_length=1, max_length=1000)
     """The reason, in a sentence."""

@@ -21,6 +21,7 @@ from echocast.model.formats.projections import declared_mapping
 from echocast.model.formats.reading_words import MEANINGS
 from echocast.model.frames import Grid
 from echocast.service.fetching.source_state import SourceState
+from echocast.service.http.described_model import DescribedModel
 from echocast.service.http.schemas import Answer, Scores
 from echocast.workers.streams.aside_store import SetAside
 from echocast.workers.streams.disk_use import DiskUse
@@ -63,10 +64,10 @@ class GridBody(BaseModel):
         return checked_grid(y, x, units, crs, "the declaration")
 
 
-class StorageBody(BaseModel):
+class StorageBody(DescribedModel):
     """What of a forecast stays in its file; the default product and extrapolation always do."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     products: list[str] = described(
         [*USUAL_STORAGE.products], items={"type": "string", "enum": [*PRODUCTS]}
@@ -89,10 +90,10 @@ class StorageBody(BaseModel):
         return ForecastStorage.from_json(self.model_dump())
 
 
-class ReadingBody(BaseModel):
+class ReadingBody(DescribedModel):
     """How frames are read: the part of an image, and what a GeoTIFF or GRIB2 leaves open."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     variable: str | None = Field(default=None, max_length=200, description=MEANINGS["variable"])
     units: str | None = Field(default=None, max_length=60, description=MEANINGS["units"])
@@ -106,10 +107,10 @@ class ReadingBody(BaseModel):
     reduce: int = Field(default=1, ge=1, le=16, description=MEANINGS["reduce"])
 
 
-class SourceBody(BaseModel):
+class SourceBody(DescribedModel):
     """Whose images a stream has, and on which terms; carried into its files and answers."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     title: str = Field(min_length=1, max_length=200)
     """Agency and product."""
@@ -121,10 +122,10 @@ class SourceBody(BaseModel):
     """The sentence that has to stand beside what is made of the images."""
 
 
-class StreamDeclaration(BaseModel):
+class StreamDeclaration(DescribedModel):
     """What is declared of a stream."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     step_minutes: float = described(exclusiveMinimum=0, maximum=LONGEST_STEP_MINUTES)
     """Time between frames, in minutes."""
@@ -165,10 +166,10 @@ class StreamDeclaration(BaseModel):
         return Stream(name, grid=grid, storage=storage, reading=reading, source=source, **fields)
 
 
-class StreamChange(BaseModel):
+class StreamChange(DescribedModel):
     """What is changed of a stream."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     paused: bool
     """Whether its frames are refused, and nobody is called when none come."""

@@ -166,6 +166,17 @@ def test_every_status_of_a_problem_is_described_somewhere(description: dict[str,
     assert {str(kind.status) for kind in TABLE.values()} <= described
 
 
+def test_refusals_are_described_as_problems_alone(description: dict[str, Any]) -> None:
+    responses = [
+        (status, answer)
+        for path in description["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+    ]
+    forms = {tuple(answer["content"]) for status, answer in responses if int(status) >= 400}
+    assert forms == {("application/problem+json",)}
+
+
 def test_values_of_a_list_are_named(description: dict[str, Any]) -> None:
     """Callers need not guess: formats, products, methods, units, numbers of frames."""
 

@@ -27,6 +27,14 @@ def test_a_gateway_starts_without_what_its_children_or_few_requests_need():
     assert loaded & (ARRAYS | TOOLS | SOURCES) == set()
 
 
+def test_a_gateway_starts_without_reading_our_source_text():
+    show = "import linecache, sys, json, echocast.service.processes.gateway as gateway;"
+    show += "print(json.dumps([name for name in linecache.cache if '/service/' in name]))"
+    command = [sys.executable, "-c", show]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=PATIENCE_SECONDS)
+    assert json.loads(done.stdout) == []
+
+
 @pytest.mark.parametrize(
     ("role", "unneeded"),
     [
