@@ -1,12 +1,11 @@
 // The page: what is shown, and who is told when it changes.
 
 import * as address from "./address.js";
-import { codeAt, Images } from "./frames.js";
 import { coloursOf, drawLegend, loadPalettes, NAMES } from "./palette.js";
 import { PlacePanel, reading } from "./place.js";
 import { showFacts, showQuality } from "./quality.js";
 import { RainMap } from "./rainmap.js";
-import { json, NoAnswer, Refusal } from "./service.js";
+import { codeAt, Images, json, NoAnswer, Refusal } from "./service.js";
 import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, t } from "./texts.js";
 import { Timeline } from "./timeline.js";
 

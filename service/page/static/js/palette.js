@@ -1,6 +1,6 @@
 // Colours of codes, and the legend that explains them.
 
-import { dbzOf, rateOf, NOT_OBSERVED, NOT_TRACEABLE } from "./frames.js";
+import { dbzOf, rateOf, NOT_OBSERVED, NOT_TRACEABLE } from "./service.js";
 import { element, number, rate, t } from "./texts.js";
 
 export const NAMES = ["echocast", "nws", "homeyer", "grey"];

@@ -1,8 +1,7 @@
 // The rain at one place: a sentence, a chart of the hours around now, the same as a table.
 
 import { coordinates } from "./address.js";
-import { codeAt, dbzOf, NOT_TRACEABLE, rateOf } from "./frames.js";
-import { json, NoAnswer } from "./service.js";
+import { codeAt, dbzOf, json, NoAnswer, NOT_TRACEABLE, rateOf } from "./service.js";
 import { clock, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);

@@ -1,7 +1,6 @@
 // How good the forecasts were here, and what is known of this one.
 
-import { rateOf } from "./frames.js";
-import { json, Refusal } from "./service.js";
+import { json, rateOf, Refusal } from "./service.js";
 import { element, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -82,7 +81,7 @@ function biased(bias) {
 // One row a method: a bar for the first span, and the shares of all.
 function bars(spans, caption) {
   const [{ pooled }] = spans;
-  const node = table(caption, ["", "", ...spans.map(({ name }) => t(name))], []);
+  const node = table(caption, [t("method"), "CSI", ...spans.map(({ name }) => t(name))], []);
   node.className = "bars";
   node.caption.className = "";
   for (const [name, label, colour] of METHODS.filter(([method]) => pooled(method)?.csi != null)) {

@@ -3,7 +3,7 @@
 /* global L, topojson */
 
 import { hatch, isDark } from "./palette.js";
-import { NOT_OBSERVED, NOT_TRACEABLE } from "./frames.js";
+import { NOT_OBSERVED, NOT_TRACEABLE } from "./service.js";
 import { t } from "./texts.js";
 
 const MOST_PIXELS = 3e6; // that are drawn for one moment

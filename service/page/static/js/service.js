@@ -77,3 +77,81 @@ export function enterKey(reason) {
   });
   return asking;
 }
+
+// --- images
+
+// Value-coded images, read into bytes: a palette then changes without a request, and every pixel
+// can be read. Code v is (v / 2 - 32) dBZ, or v percent.
+
+export const NOT_TRACEABLE = 254;
+export const NOT_OBSERVED = 255;
+const AT_A_TIME = 4;
+const TRIES = 3;
+
+export const dbzOf = (code) => code / 2 - 32;
+export const rateOf = (dbz, zr) => (10 ** (dbz / 10) / zr.a) ** (1 / zr.b);
+export const dbzOfRate = (rate, zr) => 10 * Math.log10(zr.a * rate ** zr.b);
+
+// The images of one time line; those that a newer one still lists are not asked for again.
+export class Images {
+  constructor(changed) {
+    this.changed = changed;
+    this.loaded = new Map();
+    this.failed = new Map();
+    this.queue = [];
+    this.pending = new Set();
+  }
+
+  get(address) {
+    return this.loaded.get(address);
+  }
+
+  // Load these, the first ones first, and forget all others.
+  load(addresses, listed) {
+    for (const known of [...this.loaded.keys()]) if (!listed.has(known)) this.loaded.delete(known);
+    const missing = (one) => !this.loaded.has(one) && (this.failed.get(one) || 0) < TRIES;
+    this.queue = addresses.filter(missing);
+    for (let free = AT_A_TIME - this.pending.size; free > 0; free -= 1) this.next();
+  }
+
+  async next() {
+    const address = this.queue.find((one) => !this.pending.has(one));
+    if (!address) return;
+    this.queue.splice(this.queue.indexOf(address), 1);
+    this.pending.add(address);
+    const image = await codes(address).catch(() => null);
+    this.pending.delete(address);
+    this.next();
+    if (image) this.loaded.set(address, image);
+    else this.failed.set(address, (this.failed.get(address) || 0) + 1);
+    this.changed(address);
+  }
+}
+
+// Height, width and codes of an image; its grey values are taken as they are.
+async function codes(address) {
+  const answer = await ask(address);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+  const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  const bitmap = await createImageBitmap(await answer.blob(), options);
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+  const values = new Uint8Array(pixels.length);
+  for (let at = 0; at < pixels.length; at += 1) values[at] = pixels[at] & 255;
+  return { width, height, values };
+}
+
+// The code at a place, by rows of Web Mercator; undefined outside of the image.
+export function codeAt(image, bounds, { lat, lng }) {
+  const height = (latitude) => Math.asinh(Math.tan((latitude * Math.PI) / 180));
+  const north = height(bounds.north);
+  const east = lng < bounds.west ? lng + 360 : lng;
+  const row = Math.floor(((north - height(lat)) / (north - height(bounds.south))) * image.height);
+  const column = Math.floor(((east - bounds.west) / (bounds.east - bounds.west)) * image.width);
+  if (row < 0 || column < 0 || row >= image.height || column >= image.width) return undefined;
+  return image.values[row * image.width + column];
+}
