@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.plotting.evaluation_report import PAGE
+from echocast.model.registry.model_card import front_matter
 from echocast.model.retraining import plots
 from echocast.model.retraining.events import Event
 from echocast.model.retraining.paired_forecasts import PairedForecasts
@@ -54,9 +55,9 @@ def write(
 
 
 def card(reference: str, verdict: Verdict) -> str:
-    """A model card in a few lines."""
+    """A model card in a few lines, with front matter."""
     lines = "\n".join(f"* {check.text}" for check in verdict.checks)
-    return f"# {reference}\n\nRetrained. {verdict.why}\n\n{lines}\n"
+    return f"{front_matter(reference)}# {reference}\n\nRetrained. {verdict.why}\n\n{lines}\n"
 
 
 def _sections(

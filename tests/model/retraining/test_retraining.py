@@ -19,6 +19,7 @@ from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry.checkpoint import load
 from echocast.model.registry.checkpoint import save as save_checkpoint
+from echocast.model.registry.model_card import front_matter
 from echocast.model.registry.registry import Registry, RegistryReader
 from echocast.model.retraining.collect import event_cases
 from echocast.model.retraining.config import PromotionCriteria
@@ -81,6 +82,7 @@ def test_the_story_can_be_read_afterwards(retrained):
     assert verdict["decision"]["verdict"] == "promote"
     directory = models.reader.resolve("challenger")
     assert {f.name for f in directory.iterdir()} >= {"evaluation.json", "card.md", "manifest.json"}
+    assert (directory / "card.md").read_text().startswith(front_matter(facts["challenger"]))
     network, _ = load(directory)
     assert network.config.input_frames == 4
 
