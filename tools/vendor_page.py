@@ -1,7 +1,8 @@
 """The page's libraries and coastlines: fetched once by npm, checked, cut, committed.
 
-``python -m tools.vendor_page`` writes `service/page/static/vendor/`; with ``--check`` it only says
-whether the files there are those that were written. Nothing of it runs where the service does.
+``python -m tools.vendor_page`` writes `service/page/static/vendor/` and, as pictures show coasts
+too, `model/place/world/`; with ``--check`` it only says whether the files there are those that were
+written. Nothing of it runs where the service does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-VENDOR = Path(__file__).parents[1] / "service" / "page" / "static" / "vendor"
+ROOT = Path(__file__).parents[1]
+VENDOR = ROOT / "service" / "page" / "static" / "vendor"
+WORLD = ROOT / "model" / "place" / "world"
 RECORD = "vendored.json"  # file -> SHA-512 of what was written
 CELLS = 36_000  # of a circle of latitude: 0.01 degrees, finer than the 1:50m coast is drawn
 
@@ -32,12 +35,14 @@ class Package(NamedTuple):
         version: Exactly.
         sha512: Of the archive, in base64, as npm's lock files write it.
         files: Path in the package -> our file; several may follow each other in one.
+        folder: Where they go.
     """
 
     name: str
     version: str
     sha512: str
     files: dict[str, str]
+    folder: Path = VENDOR
 
 
 PACKAGES = (
@@ -64,6 +69,7 @@ PACKAGES = (
         "2.0.2",
         "IXfV0qwlKXpckz1FhwXVwKRjiIhOnWttOskm5CtxMsjgE/MXAYRHWJqgXOpM8IkcPBoXnyTU5lFHcYa5ChG0LQ==",
         {"countries-50m.json": "world.json"},
+        WORLD,
     ),
 )
 SOURCE_MAP = b"//# sourceMappingURL="  # a request that would not be answered
@@ -74,19 +80,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The page's libraries and coastlines.")
     parser.add_argument("--check", action="store_true", help="Write nothing.")
     if parser.parse_args(arguments).check:
-        wrong = list(differences(VENDOR))
+        wrong = [sentence for folder in (VENDOR, WORLD) for sentence in differences(folder)]
         print("\n".join(wrong) or "All vendored files are as they were written.")
         return 1 if wrong else 0
-    write(VENDOR)
+    for folder in (VENDOR, WORLD):
+        write(folder)
     return 0
 
 
 def write(folder: Path) -> None:
-    """Fetch all packages and write what the page needs of them, with their licences."""
+    """Fetch the packages of a folder and write what is needed of them, with their licences."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         path.unlink()
-    for package in PACKAGES:
+    for package in (one for one in PACKAGES if one.folder == folder):
         for name, content in parts(package):
             with (folder / name).open("ab") as file:
                 file.write(content)

@@ -6,7 +6,7 @@ import io
 
 from echocast.model.frames import Frames
 from echocast.model.plotting.north import north_up
-from echocast.model.plotting.pictures import colour_bar, draw_map, label_axes, map_extent
+from echocast.model.plotting.pictures import colour_bar, draw_placed_map
 
 INCHES = 7.0  # the longer side of the map
 
@@ -27,9 +27,7 @@ def frame_png(frames: Frames) -> bytes:
     FigureCanvasAgg(figure)
     box = (0.6 / size[0], 0.6 / size[1], 1 - 1.6 / size[0], 1 - 1.4 / size[1])
     panel = figure.add_axes(box)
-    draw_map(panel, north_up(frames.reflectivity_dbz[-1], frames.grid))
-    panel.images[0].set_extent(map_extent(frames.grid))
-    label_axes(panel, frames.grid)
+    draw_placed_map(panel, north_up(frames.reflectivity_dbz[-1], frames.grid), frames.grid)
     colour_bar(figure)
     title = f"{frames.times[-1]:%Y-%m-%d %H:%M} UTC"
     figure.text(0.18 / size[0], 1 - 0.35 / size[1], title, fontsize=13, weight="bold")

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from echocast.model.forecast import Forecast
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.plotting.colours import HIGHEST_DBZ, TICKS_DBZ, painted
+from echocast.model.plotting.line_drawing import line_layer
 from echocast.model.plotting.north import north_up
 
 SIDE = 480  # pixels along the longer side of a map
@@ -50,7 +51,9 @@ def forecast_loop(inputs: Frames | None, forecast: Forecast, observed: Frames | 
         An animated WebP file that repeats for ever.
     """
     scenes = _scenes(inputs, forecast, observed)
-    pictures = [_picture(scene) for scene in scenes]
+    size = _size(north_up(forecast.frames.reflectivity_dbz[0], forecast.frames.grid))
+    lines = line_layer(forecast.frames.grid, size)
+    pictures = [_picture(scene, size, lines) for scene in scenes]
     pause = {len(scenes) - 1, len(inputs) - 1 if inputs is not None else -1}
     buffer = io.BytesIO()
     pictures[0].save(
@@ -87,9 +90,8 @@ def _timed(frames: Frames | None) -> list[tuple[datetime, FloatArray]]:
     return list(zip(frames.times, turned, strict=True))
 
 
-def _picture(scene: _Scene) -> Image.Image:
-    first = next(values for values in scene.maps if values is not None)
-    width, height = _size(first)
+def _picture(scene: _Scene, size: tuple[int, int], lines: Image.Image | None) -> Image.Image:
+    width, height = size
     total = len(scene.maps) * (width + GAP) + BAR
     picture = Image.new("RGB", (total, height + HEAD + FOOT), "white")
     draw = ImageDraw.Draw(picture)
@@ -101,7 +103,9 @@ def _picture(scene: _Scene) -> Image.Image:
         if values is None:
             draw.text((left + 8, HEAD + 8), "not observed yet", fill=QUIET, font=_font(13))
         else:
-            picture.paste(_map(values, (width, height)), (left, HEAD))
+            picture.paste(_map(values, size), (left, HEAD))
+            if lines is not None:
+                picture.paste(lines, (left, HEAD), lines)
         draw.rectangle((left - 1, HEAD - 1, left + width, HEAD + height), outline=colour)
     _draw_bar(picture, len(scene.maps) * (width + GAP) + GAP, height)
     return picture

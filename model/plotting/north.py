@@ -53,6 +53,21 @@ def turn_to_north(grid: Grid) -> Turn:
     return Turn(rows=rows, columns=columns)
 
 
+def map_extent(grid: Grid) -> tuple[float, float, float, float]:
+    """Left, right, bottom, top of the map in the grid's units, north at the top."""
+    turn = turn_to_north(grid)
+    across, down = (grid.y, grid.x) if turn.transposed else (grid.x, grid.y)
+    left, right = _edges(across)[:: turn.columns]
+    top, bottom = _edges(down)[:: turn.rows]
+    return left, right, bottom, top
+
+
+def _edges(centres: NDArray[np.float64]) -> tuple[float, float]:
+    """Outer edges of the first and the last pixel."""
+    half = float(centres[-1] - centres[0]) / max(1, len(centres) - 1) / 2
+    return float(centres[0]) - half, float(centres[-1]) + half
+
+
 def _by_geolocation(grid: Grid) -> Turn | None:
     """Of the eight turns of a square, that with most north at the top; None where unknown."""
     if grid.latitude is None or grid.longitude is None or min(grid.shape) < 2:

@@ -21,8 +21,9 @@ from echocast.model.plotting.colours import (
     colour_map,
     painted,
 )
+from echocast.model.plotting.line_drawing import draw_lines, mark_degrees
 from echocast.model.plotting.loop import forecast_loop
-from echocast.model.plotting.north import north_up, turn_to_north
+from echocast.model.plotting.north import map_extent, north_up, turn_to_north
 from echocast.model.verification.forecast_scores import Verification
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def forecast_png(
     rows = _rows(forecast, observed, leads)
     figure, newest, axes = _sheet(forecast.frames.grid, len(rows), len(leads))
     _draw_newest(newest, forecast, inputs)
-    _draw_rows(axes, rows, [_lead_title(forecast, lead) for lead in leads])
+    _draw_rows(axes, rows, [_lead_title(forecast, lead) for lead in leads], forecast.frames.grid)
     colour_bar(figure)
     _words(figure, forecast, verification)
     buffer = io.BytesIO()
@@ -130,27 +131,35 @@ def _sheet(grid: Grid, rows: int, columns: int) -> tuple[Figure, Axes, Any]:
 
 
 def _draw_newest(panel: Axes, forecast: Forecast, inputs: Frames | None) -> None:
-    """The last observed frame, the only map with numbers along its axes."""
+    """The last observed frame, the only map with degrees, or numbers along its axes."""
     grid = forecast.frames.grid
     known = np.fmax.reduce(forecast.persistence.reflectivity_dbz, axis=0)
     newest = known if inputs is None else inputs.reflectivity_dbz[-1]
-    draw_map(panel, north_up(newest, grid))
-    panel.images[0].set_extent(map_extent(grid))
-    label_axes(panel, grid)
+    draw_placed_map(panel, north_up(newest, grid), grid)
     panel.set_title(f"{_clock(forecast.forecast_reference_time)}  last observed", fontsize=9, pad=4)
 
 
-def label_axes(panel: Axes, grid: Grid) -> None:
+def draw_placed_map(panel: Axes, values: FloatArray, grid: Grid) -> None:
+    """A map with its lines, and degrees along its axes; without a place km or pixels."""
+    scale, (left, right, bottom, top) = KM.get(grid.units, 1.0), map_extent(grid)
+    draw_map(panel, values)
+    panel.images[0].set_extent((left * scale, right * scale, bottom * scale, top * scale))
+    draw_lines(panel, grid, degrees=True)
+    panel.tick_params(labelbottom=True, labelleft=True, length=2, labelsize=7)
+    if not mark_degrees(panel, grid):
+        _number_axes(panel, grid)
+
+
+def _number_axes(panel: Axes, grid: Grid) -> None:
     """Numbers along the axes of a map, in km, degrees or pixels."""
     from matplotlib.ticker import MaxNLocator
 
     unit = {"m": "km", "km": "km", "degree": "degrees"}.get(grid.units, "pixels")
     panel.xaxis.set_major_locator(MaxNLocator(nbins=4))  # locator_params would widen the view
-    panel.tick_params(labelbottom=True, labelleft=True, length=2, labelsize=7)
     panel.set_xlabel(unit, fontsize=8, labelpad=1)
 
 
-def _draw_rows(axes: Any, rows: list[_Row], titles: list[str]) -> None:
+def _draw_rows(axes: Any, rows: list[_Row], titles: list[str], grid: Grid) -> None:
     for line, row in zip(axes, rows, strict=True):
         for panel, values in zip(line, row.maps, strict=True):
             panel.set(xticks=[], yticks=[])
@@ -158,6 +167,7 @@ def _draw_rows(axes: Any, rows: list[_Row], titles: list[str]) -> None:
                 panel.text(0.5, 0.5, "not observed", ha="center", fontsize=8, color="0.5")
             else:
                 draw_map(panel, values)
+                draw_lines(panel, grid)
         line[0].set_ylabel(row.label, fontsize=10, weight="bold")
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title, fontsize=9, pad=4)
@@ -180,21 +190,6 @@ def draw_map(panel: Axes, values: FloatArray) -> None:
             cv2.resize(colours, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         )
     panel.imshow(colours, interpolation="antialiased", aspect="auto")
-
-
-def map_extent(grid: Grid) -> tuple[float, float, float, float]:
-    """Left, right, bottom, top in km, degrees or pixels, north at the top."""
-    turn, scale = turn_to_north(grid), KM.get(grid.units, 1.0)
-    across, down = (grid.y, grid.x) if turn.transposed else (grid.x, grid.y)
-    left, right = _edges(across * scale)[:: turn.columns]
-    top, bottom = _edges(down * scale)[:: turn.rows]
-    return left, right, bottom, top
-
-
-def _edges(centres: Any) -> tuple[float, float]:
-    """Outer edges of the first and the last pixel."""
-    half = float(centres[-1] - centres[0]) / max(1, len(centres) - 1) / 2
-    return float(centres[0]) - half, float(centres[-1]) + half
 
 
 def colour_bar(figure: Figure) -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from echocast.model.place.world_lines import WORLD_PATH
+
 STATIC: Final = Path(__file__).with_name("static")
+ELSEWHERE: Final = {"vendor/world.json": WORLD_PATH}  # pictures show the same coasts
 MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -62,15 +65,21 @@ class Assets:
 @cache
 def shipped_assets() -> Assets:
     """The files that belong to this version of the package."""
-    return assets_of(STATIC)
+    return assets_of(STATIC, ELSEWHERE)
 
 
-def assets_of(folder: Path) -> Assets:
-    """The files of a folder that browsers may have."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES)
+def assets_of(folder: Path, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Assets:
+    """The files of a folder that browsers may have.
+
+    Args:
+        folder: Where they lie.
+        elsewhere: Path as if in the folder -> a file that lies outside of it.
+    """
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     files = {
-        path.relative_to(folder).as_posix(): Asset(MEDIA_TYPES[path.suffix], path.read_bytes())
-        for path in paths
+        name: Asset(MEDIA_TYPES[path.suffix], path.read_bytes())
+        for name, path in sorted((paths | dict(elsewhere)).items())
+        if path.suffix in MEDIA_TYPES
     }
     digest = hashlib.sha256()
     for name, asset in files.items():

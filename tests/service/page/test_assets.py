@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from echocast.service.page.assets import STATIC, assets_of, shipped_assets
+from echocast.model.place.world_lines import WORLD_PATH
+from echocast.service.page.assets import assets_of, shipped_assets
 from echocast.service.page.document import document, headers
 from tests.service.page.storm_service import StormService
 
@@ -94,7 +95,7 @@ def test_files_are_compressed_where_the_browser_says_so(client: httpx.Client) ->
     plain = client.get(path, headers={"Accept-Encoding": "identity"})
     assert answer.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
-    assert gzip.decompress(zipped) == plain.content == (STATIC / "vendor/world.json").read_bytes()
+    assert gzip.decompress(zipped) == plain.content == WORLD_PATH.read_bytes()
 
 
 def test_all_files_together_are_small() -> None:
