@@ -68,7 +68,7 @@ class WorkerSettings(BaseSettings):
     else of the machine. ``pixels_in_work`` and the limits of the gateway's children follow."""
     engine_memory_bytes: int = Field(default=512 * MIB, ge=64 * MIB)
     """Memory that the embedded engine's data may take, in bytes; then it refuses to write. Each
-    stream has sums of 400 days there, up to 180 MB."""
+    stream has sums of 400 days, counted pairs and jobs there, up to 70 MB in all."""
     engine_wait_seconds: float = Field(default=30.0, ge=0)
     """Seconds a starting worker waits for its engine before it gives up."""
     engine_patience_seconds: float = Field(default=60.0, ge=0)

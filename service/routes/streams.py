@@ -225,7 +225,10 @@ async def show_verification(
     ] = None,
     accept: Accept = None,
 ) -> Response:
-    """How good the forecasts were, by whole hours of valid time; without bounds, the newest day."""
+    """How good the forecasts were, by whole hours of valid time; without bounds, the newest day.
+
+    More than 40 days before the newest frame, whole blocks of six hours.
+    """
     form = requested_format(format_name, accept)
     view = await streams.verification(name, first, last, method or ())
     return await in_format(view, form, streams)

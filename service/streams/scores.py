@@ -49,7 +49,7 @@ def verification(
     floors: SampleFloors,
     methods: Sequence[str] = METHODS,
 ) -> StreamVerification:
-    """How good a stream's forecasts were over the whole hours that a span touches.
+    """How good a stream's forecasts were over the whole hours, or old blocks, that a span touches.
 
     Args:
         sums: The engine's sums.

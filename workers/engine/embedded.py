@@ -28,6 +28,7 @@ from echocast.workers.engine.orphan import stop_orphan
 from echocast.workers.engine.url import SOCKET_NAME, client_url, embedded_url
 from echocast.workers.errors import EngineError, EngineRefused
 
+COMPACT_BYTES = "512"  # of a vector of counts: hashes of longer ones take half as much more
 MAXIMUM_SOCKET_PATH = 107 if sys.platform == "linux" else 103  # bytes, without the closing NUL
 SILENT_SECONDS = 30.0  # without any answer; one that says that it loads its data is waited for
 ANSWER_SECONDS = 5.0
@@ -145,6 +146,7 @@ class EmbeddedEngine:
             "save": "",
             "maxmemory": self._maximum_memory,
             "maxmemory-policy": "noeviction",
+            "hash-max-listpack-value": COMPACT_BYTES,
             "dir": str(self.directory),
             "pidfile": str(self.directory / "valkey.pid"),
             "logfile": str(self.directory / "valkey.log"),

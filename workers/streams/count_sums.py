@@ -4,6 +4,10 @@ The counts in the archive are the truth; ``echocast reindex`` makes the sums aga
 forecast at a valid time are added once; when the frame was replaced, the old counts are subtracted
 from the sums of their hour. The totals, which Prometheus reads, never decrease: a replaced count
 raises the number of corrections instead.
+
+What is more than 40 days older than the newest frame has sums of six hours in place of sums of one:
+a stream's 400 days take a sixth of the memory. Late counts of those times begin an hour again, and
+are added to its six hours by and by.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from echocast.model.drift.blocks import block_begin
+from echocast.model.drift.blocks import BLOCK, block_begin
 from echocast.model.verification.counts import Counts, added
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
@@ -21,7 +25,9 @@ from echocast.workers.streams.paths import CountKey, TimeSpan, stamp, time_of
 
 CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
+HOURS_DAYS = 40  # from the newest frame on; older ones have sums of six hours
 SUMS_DAYS = 400
+HOUR = "%Y%m%d%H"  # in names of keys
 
 
 class CountSums:
@@ -34,6 +40,7 @@ class CountSums:
     def __init__(self, engine: EngineClient) -> None:
         self.engine = self._engine = engine
         self._add = engine.script(load_scripts(__package__)["add_counts"])
+        self._sum_hours = engine.script(load_scripts(__package__)["sum_hours"])
         self._sum = engine.reading_script(load_scripts(__package__)["sum_counts"])
 
     def add(
@@ -64,6 +71,7 @@ class CountSums:
             SUMS_DAYS * 86400,
             changes_key(stream),
             stamp(block_begin(pair.valid_time)),
+            summed_key(stream),
         )
         return answer.removeprefix("known ") if answer.startswith("known ") else None
 
@@ -79,25 +87,68 @@ class CountSums:
         return {key for key in keys if key.valid_time in span}
 
     def over(self, stream: str, span: TimeSpan) -> dict[str, list[int]]:
-        """The sum over the whole hours that a span touches."""
+        """The sum over the whole hours that a span touches, as in :meth:`hourly`."""
         return added(self.hourly(stream, span).values())
 
     def hourly(self, stream: str, span: TimeSpan) -> dict[datetime, dict[str, list[int]]]:
-        """The sums of each whole hour that a span touches, by its beginning."""
-        touched = list(hours(span))
-        sums = self._hashes([sums_key(stream, hour) for hour in touched])
-        return {hour: _vectors(values) for hour, values in zip(touched, sums, strict=True)}
+        """The sums of each whole hour that a span touches, by its beginning, in order.
+
+        Where the hours of a block of six were added up, its sums are those of its first hour, the
+        other five have none, and all six are there if the span touches one.
+        """
+        touched, blocks = list(hours(span)), blocks_of(span)
+        keys = [sums_key(stream, hour) for hour in touched]
+        values = self._hashes([*keys, *(block_sums_key(stream, block) for block in blocks)])
+        vectors = [_vectors(one) for one in values]
+        sums = dict(zip(touched, vectors, strict=False))
+        for block, summed in zip(blocks, vectors[len(touched) :], strict=True):
+            if summed:
+                sums = {hour: {} for hour in hours(_span_of(block))} | sums
+                sums[block] = added([sums[block], summed])
+        return dict(sorted(sums.items()))
 
     def vectors_over(
         self, stream: str, span: TimeSpan, names: Sequence[str]
     ) -> dict[str, list[int]]:
-        """The sums of some vectors over the whole hours that a span touches, where there are any.
+        """The sums of some vectors, where there are any, over the same hours as :meth:`over`.
 
         The engine adds: a month has seven hundred hours.
         """
         keys = [sums_key(stream, hour) for hour in hours(span)]
+        keys += [block_sums_key(stream, block) for block in blocks_of(span)]
         answers: list[str] = self._sum(len(keys), *keys, *names)
         return _vectors({name: text for name, text in zip(names, answers, strict=True) if text})
+
+    def sum_old_hours(self, stream: str, newest: datetime) -> None:
+        """Add the hours of each old block of six to its sums, which then stand for them.
+
+        A block is old 40 days before the newest frame; what earlier versions left is found, too.
+        """
+        end = block_begin(newest - timedelta(days=HOURS_DAYS))
+        block = self._first_of_hours(stream)
+        while block and block < end:
+            block = self._sum_block(stream, block)
+
+    def _sum_block(self, stream: str, block: datetime) -> datetime:
+        """Add up the hours of a block; the next one with hours that may be separate."""
+        keys = block_sums_key(stream, block), summed_key(stream)
+        separate = [sums_key(stream, hour) for hour in hours(_span_of(block))]
+        marked: str = self._sum_hours(*keys, stamp(block), stamp(block + BLOCK), *separate)
+        return time_of(marked)
+
+    def _first_of_hours(self, stream: str) -> datetime | None:
+        """The first block whose hours may be separate; looked for once, late counts move it."""
+        redis, key = self._engine.redis, summed_key(stream)
+        marked: str | None = self._engine.call(lambda: redis.get(key))
+        if marked:
+            return time_of(marked)
+        pattern = f"echocast:stream:{stream}:sums:*"
+        names = self._engine.call(lambda: list(redis.scan_iter(pattern, count=1000)))
+        if not names:
+            return None
+        hour = datetime.strptime(min(names).rpartition(":")[2], HOUR).replace(tzinfo=UTC)
+        self._engine.call(lambda: redis.set(key, stamp(block_begin(hour)), nx=True))
+        return block_begin(hour)
 
     def changes(self, stream: str) -> dict[str, str]:
         """Blocks of six hours whose sums have changed, each with the number of its last change."""
@@ -147,7 +198,7 @@ class CountSums:
 
     def _hashes(self, keys: list[str]) -> list[dict[str, str]]:
         def ask() -> list[dict[str, str]]:
-            pipeline = self._engine.redis.pipeline(transaction=False)
+            pipeline = self._engine.redis.pipeline()  # in one step: hours become six hours
             for key in keys:
                 pipeline.hgetall(key)
             answers: list[dict[str, str]] = pipeline.execute()
@@ -164,6 +215,15 @@ def hours(span: TimeSpan) -> Iterator[datetime]:
         hour += timedelta(hours=1)
 
 
+def blocks_of(span: TimeSpan) -> list[datetime]:
+    """The beginnings of the blocks of six hours that a span touches, in order."""
+    return sorted({block_begin(hour) for hour in hours(span)})
+
+
+def _span_of(block: datetime) -> TimeSpan:
+    return TimeSpan(block, block + BLOCK - timedelta(seconds=1))
+
+
 def pairs_key(stream: str, time: datetime) -> str:
     """Key of the pairs of a day that were added: hash of pair -> frame."""
     return f"echocast:stream:{stream}:pairs:{time.astimezone(UTC):%Y%m%d}"
@@ -171,7 +231,17 @@ def pairs_key(stream: str, time: datetime) -> str:
 
 def sums_key(stream: str, time: datetime) -> str:
     """Key of the sums of an hour: hash of name -> numbers."""
-    return f"echocast:stream:{stream}:sums:{time.astimezone(UTC):%Y%m%d%H}"
+    return f"echocast:stream:{stream}:sums:{time.astimezone(UTC):{HOUR}}"
+
+
+def block_sums_key(stream: str, block: datetime) -> str:
+    """Key of the sums of six hours, in place of those of hours: hash of name -> numbers."""
+    return f"echocast:stream:{stream}:six-hours:{block.astimezone(UTC):{HOUR}}"
+
+
+def summed_key(stream: str) -> str:
+    """Key of the first block whose hours may be separate; none before the first look."""
+    return f"echocast:stream:{stream}:summed"
 
 
 def totals_key(stream: str) -> str:

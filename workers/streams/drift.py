@@ -79,7 +79,8 @@ class DriftWatch:
             sorted(states.keys() - set(names)),
         )
         keys = changes_key(stream), blocks_key(stream), states_key(stream)
-        if not self._commit(*keys, *map(json.dumps, values), SUMS_DAYS * 86400):
+        oldest = newest - timedelta(days=SUMS_DAYS)
+        if not self._commit(*keys, *map(json.dumps, values), SUMS_DAYS * 86400, stamp(oldest)):
             return False
         self._report(stream, _newest(states), states_after[-1])
         return True
@@ -153,7 +154,7 @@ def _written(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def blocks_key(stream: str) -> str:
-    """Key of the blocks that were charted: hash of beginning -> block."""
+    """Key of the blocks of 400 days that were charted: hash of beginning -> block."""
     return f"echocast:stream:{stream}:blocks"
 
 

@@ -103,7 +103,7 @@ class StreamProcessing:
             publisher=Publisher(settings.engine_url),
             jobs=jobs,
             attempts=Attempts(engine, settings.maximum_attempts),
-            retention=Retention(stores, scorer, settings.stream_retention_gb),
+            retention=Retention(stores, scorer, sums, settings.stream_retention_gb),
             removal=StreamRemoval(stores, sums),
             images=StreamImages(stores, ImageStore(stores.files)),
         )

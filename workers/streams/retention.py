@@ -7,6 +7,7 @@
    first; then frames, as trainings need those longer. The newest stay: the inputs of the next
    forecast, and forecasts that wait for their frames.
 4. Where the disk is nearly full all the same, the largest stream gives what is missing.
+5. In the engine old sums of hours become sums of six hours.
 
 Every step follows from the files alone, so a process may end at any point.
 """
@@ -25,6 +26,7 @@ from echocast.model.formats.forecast_reduction import reduce_forecast
 from echocast.model.verification.counts import MODEL
 from echocast.workers.archive.files import Entry
 from echocast.workers.errors import NotInArchive
+from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
@@ -44,12 +46,14 @@ class Retention:
     Args:
         stores: The files.
         scorer: Knows what was counted.
+        sums: Of counts, in the engine.
         default_gb: GB of frames and forecasts of a stream that declares no limit; None: a share of
             the disk.
     """
 
     stores: StreamStores
     scorer: Scorer
+    sums: CountSums
     default_gb: float | None
 
     def apply(self) -> None:
@@ -58,12 +62,17 @@ class Retention:
         for name in self.stores.streams.names():
             try:
                 sizes[name] = self._of_stream(name)
+                self._sum_old_hours(name)
             except EchocastError as error:
                 log.error("Nothing more of the stream %s can be removed: %s", name, error)
         spare = self.stores.files.spare_bytes() or 0
         if spare < 0 and sizes:
             largest = max(sizes, key=lambda name: sizes[name])
             self._remove(self.stores.streams.stream(largest), -spare)
+
+    def _sum_old_hours(self, name: str) -> None:
+        if newest := self.stores.frames.newest_time(name):
+            self.sums.sum_old_hours(name, newest)
 
     def _of_stream(self, name: str) -> int:
         """Bytes of a stream's frames and forecasts that stay."""

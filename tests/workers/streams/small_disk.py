@@ -38,7 +38,7 @@ def main() -> None:
     bench = Bench(folder / "store", engine)
     bench.stores = StreamStores.of(LocalFiles(folder / "store", free_space_floor_bytes=FLOOR_BYTES))
     bench.scorer = Scorer(bench.stores, bench.sums)
-    retention = Retention(bench.stores, bench.scorer, None)
+    retention = Retention(bench.stores, bench.scorer, bench.sums, None)
     written = sum(step(bench, retention, slot) for slot in range(SLOTS))
     within = stored_bytes(bench.stores.files, "radar")
     filler = folder / "of-somebody-else"

@@ -11,8 +11,8 @@ from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import SKILL_DRIFT, Drift, run_detector
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams import drift
-from echocast.workers.streams.drift import DriftWatch, drift_state, states_key
-from echocast.workers.streams.paths import CountKey
+from echocast.workers.streams.drift import DriftWatch, blocks_key, drift_state, states_key
+from echocast.workers.streams.paths import CountKey, stamp
 from echocast.workers.streams.reindex import reindex
 from tests.model.drift.drift_blocks import blocks
 from tests.workers.streams.stream_bench import GRID, SIDE, START, STEP, Bench, stream_frame
@@ -125,6 +125,20 @@ def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
     count(bench, given[0])
     watch.update(NAME)
     assert engine.redis.hlen(states_key(NAME)) == 40
+    assert drift_state(engine, NAME) == run_detector(as_counted(given))
+
+
+def test_blocks_older_than_the_sums_go_and_the_state_stays(
+    bench: Bench, watch: DriftWatch, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "SUMS_DAYS", 1)
+    given = list(blocks(6, 8, dry=0.0))
+    for block in given:
+        count(bench, block)
+        arrive(bench, block.begin + BLOCK)
+        watch.update(NAME)
+    names = engine.redis.hkeys(blocks_key(NAME))
+    assert sorted(names) == [stamp(block.begin) for block in given[-4:]]  # of the newest day
     assert drift_state(engine, NAME) == run_detector(as_counted(given))
 
 

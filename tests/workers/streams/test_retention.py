@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 
 def retention(bench: Bench, gb: float = 10.0) -> Retention:
-    return Retention(bench.stores, bench.scorer, gb)
+    return Retention(bench.stores, bench.scorer, bench.sums, gb)
 
 
 def forecast_files(bench: Bench) -> int:

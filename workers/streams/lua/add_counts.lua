@@ -12,24 +12,11 @@ local pairs_ttl = ARGV[9]
 local sums_ttl = ARGV[10]
 local changes_key = ARGV[11]
 local block = ARGV[12]
+local summed_key = ARGV[13]
 
 local known = redis.call('HGET', pairs_key, pair) or ''
 if known == frame then return 'added' end
 if known ~= earlier_frame then return 'known ' .. known end
-local function add(key, vectors, sign)
-  for name, vector in pairs(vectors) do
-    local before, sum = redis.call('HGET', key, name), {}
-    local i = 0
-    for number in string.gmatch(before or '', '%S+') do
-      i = i + 1
-      sum[i] = tonumber(number)
-    end
-    for j, number in ipairs(vector) do
-      sum[j] = string.format('%.0f', (sum[j] or 0) + sign * number)
-    end
-    redis.call('HSET', key, name, table.concat(sum, ' '))
-  end
-end
 local vectors_added = cjson.decode(counts)
 add(sums_key, vectors_added, 1)
 if known == '' then
@@ -41,5 +28,7 @@ end
 redis.call('HSET', pairs_key, pair, frame)
 redis.call('EXPIRE', pairs_key, pairs_ttl)
 redis.call('EXPIRE', sums_key, sums_ttl)
+local summed = redis.call('GET', summed_key)
+if summed and block < summed then redis.call('SET', summed_key, block) end
 redis.call('HSET', changes_key, block, redis.call('HINCRBY', changes_key, 'changes', 1))
 return 'added'

@@ -7,18 +7,14 @@ for k = 2, last do
   for n, text in ipairs(redis.call('HMGET', ARGV[k], unpack(ARGV, last + 1))) do
     if text then
       sums[n] = sums[n] or {}
-      local i = 0
-      for number in string.gmatch(text, '%S+') do
-        i = i + 1
-        sums[n][i] = (sums[n][i] or 0) + tonumber(number)
-      end
+      for i, number in ipairs(numbers(text)) do sums[n][i] = (sums[n][i] or 0) + number end
     end
   end
 end
 local texts = {}
 for n = 1, #ARGV - last do
-  local numbers = {}
-  for i, number in ipairs(sums[n] or {}) do numbers[i] = string.format('%.0f', number) end
-  texts[n] = table.concat(numbers, ' ')
+  local written = {}
+  for i, number in ipairs(sums[n] or {}) do written[i] = string.format('%.0f', number) end
+  texts[n] = table.concat(written, ' ')
 end
 return texts
