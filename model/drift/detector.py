@@ -88,7 +88,7 @@ PARAMETERS: Final = DriftParameters(
         WEAKEST: ChartParameters(0.05, 1.5, 8.0),
         WEATHER: ChartParameters(0.02, 0.5, NEVER, weight=0.4),
     },
-    intensities=IntensityParameters(limit=0.6),
+    intensities=IntensityParameters(limit=0.8),
 )
 
 

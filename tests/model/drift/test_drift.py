@@ -146,6 +146,19 @@ def test_storms_of_other_strengths_are_no_fault_of_the_input_and_another_product
     assert state.intensities.alarm
 
 
+def test_one_storm_over_most_of_the_domain_is_no_fault_of_the_input() -> None:
+    usual = run_detector(of_storms(3, 160))
+    echoes = 1_200_000 * np.exp(-np.arange(12) / 60)
+    histogram = [PIXELS, *echoes.astype(int).tolist()]
+    begin = FIRST + 160 * BLOCK
+    storm = Block(
+        begin, FRAMES, FRAMES, {"histogram|dbz": histogram, "pixels|missing": [PIXELS, 0]}
+    )
+    state = usual.update(storm)
+    assert state.intensities.index(PARAMETERS.intensities) > 0.614  # what was false once
+    assert not state.alerts
+
+
 def test_more_rain_forecast_than_usual_is_a_shift_of_bias(usual: Drift) -> None:
     def wetter(block: Block) -> Block:
         counts = dict(block.counts)
