@@ -11,7 +11,7 @@ import pytest
 
 from echocast.service.rain.wording import Wording
 from tests.service.page.conftest import Visit
-from tests.service.page.storm_service import BOUNDS, OBSERVED, StormService
+from tests.service.page.storm_service import BOUNDS, OBSERVED, SIZE, StormService
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 AT_A_PLACE = "#at=47.05,8.31"
@@ -85,6 +85,24 @@ def test_space_plays_and_stops(visit: Visit) -> None:
     stopped = page.input_value("#moment")
     page.keyboard.press("ArrowLeft")
     assert int(page.input_value("#moment")) == int(stopped) - 1
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 640, "height": 420}}], indirect=True)
+def test_the_whole_radar_lies_in_the_middle_of_what_is_left_of_the_map(
+    visit: Visit, service: StormService
+) -> None:
+    """The time line comes after the map, and takes much of a small one."""
+    page = visit.open("/?embed=1")
+    visit.wait_for_images()
+    box, bar = page.locator("#map").bounding_box(), page.locator("#timebar").bounding_box()
+    assert box["y"] + box["height"] <= bar["y"] + 1
+    rows = []
+    for share in (0.02, 0.5):
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + share * box["height"])
+        latitude, longitude = map(float, page.input_value("#place-input").split(","))
+        rows.append(service.pixel(latitude, longitude)[0])
+    assert rows[0] <= 8
+    assert abs(rows[1] - SIZE / 2) <= 4
 
 
 def test_the_address_says_what_is_shown(visit: Visit, service: StormService) -> None:

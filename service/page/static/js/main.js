@@ -104,6 +104,7 @@ class Page {
     const turned = this.age();
     $("empty").hidden = true;
     if (!changed && !turned) return undefined;
+    $("timebar").hidden = !map.frames.length;
     if (other) this.map.fit(map.bounds, this.state.view);
     this.layers();
     this.timeline.fill(map.frames, other && this.state.time);

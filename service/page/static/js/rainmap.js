@@ -120,6 +120,7 @@ export class RainMap {
   // Where the stream is; the view stays where the address says one.
   fit(bounds, view) {
     const box = [[bounds.south, bounds.west], [bounds.north, bounds.east]];
+    this.map.invalidateSize({ pan: false }); // what lies beside it may have come just now
     if (view) this.map.setView([view[1], view[2]], view[0]);
     else this.map.fitBounds(box, { animate: false });
     if (!this.map.hasLayer(this.rain)) this.rain.addTo(this.map);

@@ -32,7 +32,6 @@ export class Timeline {
     this.frames = frames;
     const same = frames.findIndex((frame) => frame.at === at);
     this.index = same >= 0 ? same : this.border;
-    $("timebar").hidden = !frames.length;
     $("moment").max = frames.length - 1;
     this.draw();
     if (frames.length) this.show();
