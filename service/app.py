@@ -43,6 +43,8 @@ from echocast.service.middleware.same_origin import SameOrigin
 from echocast.service.middleware.trace_requests import TraceRequests
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.models.schemas import PromotionRequest, RollbackRequest
+from echocast.service.notification.addresses import allowed_hosts
+from echocast.service.notification.schemas import RuleDeclaration
 from echocast.service.nowcasts.forecast_files import ForecastFiles
 from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.start_times import StartTimes
@@ -55,6 +57,7 @@ from echocast.service.routes import (
     models,
     nowcast,
     rain,
+    rules,
     streams,
     system,
     verification,
@@ -80,6 +83,7 @@ ROUTERS = (
     verification.router,
     streams.router,
     rain.router,
+    rules.router,
     maps.router,
     models.router,
     system.router,
@@ -93,6 +97,7 @@ DESCRIBED = (
     StreamDeclaration,
     StreamChange,
     SourceState,
+    RuleDeclaration,
     Problem,
 )
 
@@ -101,9 +106,10 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     """The gateway with these settings; it reaches for the engine only when it runs.
 
     Raises:
-        StartRefused: The settings would open the service to everybody.
+        StartRefused: The settings would open the service to everybody, or make no sense.
     """
     keys, metrics = load_keys(settings), GatewayMetrics()
+    allowed_hosts(settings.notify_hosts)  # refused now, not at the first request for a rule
     tracing = tracing_of("gateway", os.environ)
     nowcasts = build_nowcasts(settings, metrics, tracing)
     renderers = child_pool(

@@ -7,7 +7,8 @@
         │                          UnsupportedMediaType, BodyTooLarge, BodyTooSlow,
         │                          MalformedBody, ForecastNotReady, NoForecastYet, RateExceeded,
         │                          HeadTooLarge, HeadTooSlow, MalformedRequest, ShareUsed,
-        │                          StreamPaused, NoMap, UnknownImage
+        │                          StreamPaused, NoMap, UnknownImage, UnknownRule,
+        │                          RuleConflict
         ├── Unavailable            NoWorker, Busy, TooManyConnections, ChildLost,
         │                          Stopping
         └── StartRefused           the gateway must not start like this
@@ -98,6 +99,14 @@ class NoMap(RequestRefused):
 
 class UnknownImage(RequestRefused):
     """There is no such image, or it is no longer stored."""
+
+
+class UnknownRule(RequestRefused):
+    """The caller has no such rule."""
+
+
+class RuleConflict(RequestRefused):
+    """Another caller has a rule of that name."""
 
 
 class RateExceeded(RequestRefused):

@@ -209,6 +209,20 @@ class ServiceSettings(WorkerSettings):
     """File with the API key (scope read) that is sent to it; unset: the one in
     ``ECHOCAST_KEY``."""
 
+    notify_hosts: str = ""
+    """Hosts, separated by ``,``, to which messages about rain may be sent, e.g. ``ntfy.example,
+    smtp.example``; empty: none, rules are refused, and ``echocast up`` sends nothing."""
+
+    notify_seconds: float = Field(default=30.0, ge=0.1, le=3600)
+    """Seconds between two looks of ``echocast notify`` at the rain of a rule."""
+
+    notify_service_url: str = ""
+    """Base URL of the service that it asks for the rain; empty: this machine's."""
+
+    notify_key_file: Path | None = None
+    """File with the API key (scope read) that is sent to it; unset: the one in
+    ``ECHOCAST_KEY``."""
+
     workers: int = Field(default=1, ge=1)
     """Worker processes of ``echocast up`` (count), which share the CPUs."""
 
@@ -245,6 +259,11 @@ class ServiceSettings(WorkerSettings):
     def audit_directory(self) -> Path:
         """Folder of the audit log."""
         return self.data_dir / "audit"
+
+    @property
+    def rules_folder(self) -> Path:
+        """Folder of the rules of messages."""
+        return self.data_dir / "rules"
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 WORKER_BYTES = 512 * MIB  # of a worker without jobs, and of the smallest
 MOST_PIXELS, BYTES_A_PIXEL = 40_000_000, 50
-OWN_FOLDERS = ("store", "models", "engine", "retraining", "copies", "audit")  # in ``data_dir``
+OWN_FOLDERS = (  # in ``data_dir``
+    *("store", "models", "engine", "retraining", "copies", "audit", "rules"),
+)
 
 
 class WorkerSettings(BaseSettings):

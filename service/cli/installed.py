@@ -11,6 +11,7 @@ from echocast.service.errors import StartRefused
 
 PACKAGES: Final = (  # of the extra, by the names under which they are imported
     "aiomqtt",
+    "apprise",
     "celery",
     "fastapi",
     "fastapi_offline",

@@ -110,6 +110,12 @@ def mqtt(data: Data = None) -> None:
     _become("echocast.service.processes.mqtt", data)
 
 
+@app.command()
+def notify(data: Data = None) -> None:
+    """Send messages about rain by the rules of a running service (ECHOCAST_NOTIFY_HOSTS)."""
+    _become("echocast.service.processes.notifier", data)
+
+
 def _fetching(source: list[str] | None, at: str | None, radius_km: float | None) -> dict[str, Any]:
     """Options of fetching as settings."""
     names = ",".join(source) if source else None

@@ -85,6 +85,8 @@ TABLE: dict[type[Exception], Kind] = {
     errors.NoForecastYet: Kind(404, "no-forecast-yet", "The stream has no forecast yet"),
     errors.NoMap: Kind(404, "no-map", "The stream has no map"),
     errors.UnknownImage: Kind(404, "unknown-image", "No such image"),
+    errors.UnknownRule: Kind(404, "unknown-rule", "No such rule"),
+    errors.RuleConflict: Kind(409, "rule-conflict", "The rule is another caller's"),
     RegistryChanged: Kind(412, "registry-changed", "The models have changed since"),
     RegistryConflict: Kind(409, "registry-conflict", "The models do not allow it"),
     RegistryFull: Kind(507, "disk-full", "Too little disk space is left", RETRY),

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from echocast.service.app import create_app
 from echocast.service.dependencies import Resources
 from echocast.service.errors import StartRefused
+from echocast.service.notification.addresses import keep_secret
 from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.repeated_warnings import RepeatedWarnings
@@ -148,6 +149,7 @@ def main() -> None:
     with ending_by_a_sentence("echocast", StartRefused):
         settings = ServiceSettings()
         log_to_stderr("gateway", settings.log, settings.log_level)
+        keep_secret()
         keep_private(settings.umask, settings.own_folders)
         serve(settings)
 

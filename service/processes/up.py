@@ -14,6 +14,7 @@ from echocast.service.auth.key_ring import load_keys
 from echocast.service.errors import StartRefused
 from echocast.service.fetching.orders import fetch_variables, orders
 from echocast.service.home_assistant.places import broker_of, home_places
+from echocast.service.notification.addresses import allowed_hosts
 from echocast.service.processes.listening import bound_socket, free_port, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
@@ -34,6 +35,7 @@ GATEWAY = ("gateway", "echocast.service.processes.gateway")
 TRAINER = ("trainer", "echocast.workers.retraining.trainer")
 FETCHER = ("fetcher", "echocast.service.processes.fetcher")
 MQTT = ("mqtt", "echocast.service.processes.mqtt")
+NOTIFIER = ("notifier", "echocast.service.processes.notifier")
 PLAYER = ("demo", "echocast.service.demo.player")
 BEAT = ("beat", "echocast.workers.retraining.beat")
 MOST_WORKERS_PER_CPU = 4
@@ -75,19 +77,19 @@ def run_service(
 
 
 def checked_roles(settings: ServiceSettings, *, retrains: bool) -> list[Role]:
-    """Make sure of what would end a role at its start; the processes that fetch and publish, if
-    they shall.
+    """Make sure of what would end a role at its start; the processes that fetch, publish and
+    send, if they shall.
 
     Raises:
         StartRefused: Keys are missing, there are too many workers, or the settings of retraining,
-            fetching or publishing make no sense.
+            fetching, publishing or sending make no sense.
     """
     load_keys(settings)
     check_worker_count(settings.workers)
     try:
         if retrains:
             config_of(settings.retrain_config)
-        return fetch_roles(settings) + mqtt_roles(settings)
+        return fetch_roles(settings) + mqtt_roles(settings) + notifier_roles(settings)
     except (InputError, SourceError) as error:
         raise StartRefused(str(error)) from error
 
@@ -117,6 +119,15 @@ def mqtt_roles(settings: ServiceSettings) -> list[Role]:
     broker_of(settings)
     home_places(settings)
     return [Role(*MQTT)]
+
+
+def notifier_roles(settings: ServiceSettings) -> list[Role]:
+    """The process that sends messages, where hosts are allowed.
+
+    Raises:
+        StartRefused: They are none.
+    """
+    return [Role(*NOTIFIER)] if allowed_hosts(settings.notify_hosts) else []
 
 
 def disk_lines(settings: ServiceSettings) -> list[str]:

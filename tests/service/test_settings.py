@@ -82,6 +82,10 @@ mqtt_service_url
 mqtt_stream
 mqtt_time_zone
 mqtt_url
+notify_hosts
+notify_key_file None
+notify_seconds 30.0
+notify_service_url
 pixels_in_work None
 port 8000
 queue_limit 1000
