@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from echocast.model.library.reading import read
     from echocast.model.library.verification import scores, verify
 
-__version__ = "2.0.0"
+__version__ = "2.1.0"
 __all__ = ["__version__", "nowcast", "predict", "rain_amount", "read", "scores", "verify"]
 
 PUBLIC = {
