@@ -34,14 +34,14 @@ from echocast.model.verification.frame_statistics import describe
 from echocast.workers.archive.files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
-from echocast.workers.streams.drift import STATES_KEPT, states_key
+from echocast.workers.streams.drift import STATES, states_key
 from echocast.workers.streams.paths import CountKey
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 from tests.service.real_processes import Place, engine, gateway, place, pretend_worker
 
 STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
-SCRAPES, ROUNDS, REQUESTS, PAUSE_SECONDS = 10, 4, 500, 0.03
+SCRAPES, ROUNDS, REQUESTS = 10, 4, 500
 PAUSE_SECONDS = 3.0  # Prometheus comes within its interval, on average half of it later
 USUAL, OFTEN = 15.0, 1.0  # seconds between scrapes
 GRID = Grid.of_pixels(16, 16)
@@ -62,7 +62,7 @@ def fill(where: Place) -> None:
     connection = EngineClient(where.settings.engine_url, 5)
     sums = CountSums(connection)
     newest = datetime.now(UTC).replace(second=0, microsecond=0)
-    states = {f"{n:03d}": json.dumps(Drift().to_json()) for n in range(STATES_KEPT)}
+    states = {f"{n:03d}": json.dumps(Drift().to_json()) for n in range(STATES)}
     for number in range(STREAMS):
         stream, _ = stores.streams.declare(Stream(f"radar{number}", STEP_MINUTES))
         stores.streams.set_origin(stream, Origin(GRID, 0.0))
