@@ -21,11 +21,13 @@ ARCHIVE = [*CLI, "archive", "build"]
 def test_who_ends_the_command_ends_its_work(tmp_path: Path) -> None:
     file = tmp_path / "0.nc"
     file.write_bytes(frame_bytes(0))
-    many = [str(file)] * 2000  # the first is reported at once; the others take minutes
-    command = [*ARCHIVE, *many, "--stream", "radar", "--output", str(tmp_path / "store")]
+    many = [tmp_path / f"{number}.nc" for number in range(400)]  # that many take minutes
+    for link in many[1:]:
+        link.hardlink_to(file)
+    command = [*ARCHIVE, *map(str, many), "--stream", "radar", "--output", str(tmp_path / "store")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stderr is not None
-        assert b"2000" in running.stderr.readline()
+        assert b"400" in running.stderr.readline()
         running.terminate()
         # The pipes end when no process holds them any more.
         running.communicate(timeout=PATIENCE_SECONDS)
