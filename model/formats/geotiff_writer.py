@@ -16,7 +16,6 @@ from echocast.model.place.projection_text import mapping_crs
 
 if TYPE_CHECKING:
     from rasterio import Affine
-    from rasterio.crs import CRS
 
 COG: Final = {
     "driver": "COG",
@@ -84,12 +83,10 @@ def _edges(axis: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, f
     return float(axis.min() - half), float(axis.max() + half)
 
 
-def _crs(grid: Grid) -> CRS | None:
-    """The projection; None where the grid has no place on earth."""
-    from rasterio.crs import CRS
-
+def _crs(grid: Grid) -> str | None:
+    """The projection as text; None where the grid has no place on earth."""
     if grid.earth is None:
         return None
     if not grid.crs:
-        return CRS.from_string(DEGREES)
-    return CRS.from_wkt(mapping_crs(in_metres(grid.crs, grid.units)).to_wkt())
+        return DEGREES
+    return mapping_crs(in_metres(grid.crs, grid.units)).to_wkt()

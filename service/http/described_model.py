@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+FOREIGN = ("pydantic", "builtins", "abc", "typing")
+
 
 class DescribedModel(BaseModel):
     """Base of what is sent and answered; each field is described by the docstring below it.
@@ -30,10 +32,10 @@ class DescribedModel(BaseModel):
         return schema
 
 
-def attribute_docstrings(model: type[DescribedModel]) -> dict[str, str]:
-    """What is said of each field, by the model or by one that it is derived from."""
+def attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """What is said of each field, by the model or by one of ours that it is derived from."""
     texts: dict[str, str] = {}
-    for cls in reversed(model.__mro__[: model.__mro__.index(DescribedModel)]):
+    for cls in (c for c in reversed(model.__mro__) if not c.__module__.startswith(FOREIGN)):
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
         assert isinstance(definition, ast.ClassDef)
         texts |= dict(filter(None, map(_described_field, pairwise(definition.body))))

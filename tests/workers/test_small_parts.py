@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 from pydantic import ValidationError
 
 from echocast.model.frames import Frames
+from echocast.service.http.described_model import attribute_docstrings
 from echocast.workers.engine.url import (
     broker_url,
     client_url,
@@ -100,8 +101,7 @@ def test_settings_come_from_the_environment_and_are_frozen(monkeypatch, tmp_path
 
 
 def test_every_setting_says_what_it_is() -> None:
-    for name, field in WorkerSettings.model_fields.items():
-        assert field.description, name
+    assert WorkerSettings.model_fields.keys() == attribute_docstrings(WorkerSettings).keys()
 
 
 def test_merged_observations_are_sorted_and_the_later_part_counts() -> None:

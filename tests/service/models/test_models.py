@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -300,19 +300,18 @@ def test_the_next_nowcast_is_answered_by_the_promoted_model(home: tuple[Place, G
 
 def echocast(where: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What the command says and how it ends, in this process."""
-    output = io.StringIO()
+    output, error = io.StringIO(), io.StringIO()
     ours = {k: v for k, v in where.environment.items() if k.startswith("ECHOCAST_")}
     with (
         patch.dict(os.environ, ours),
         patch.object(sys, "argv", ["echocast", *arguments]),
         redirect_stdout(output),
+        redirect_stderr(error),
         pytest.raises(SystemExit) as end,
     ):
         main()
-    code = end.value.code  # a sentence goes to standard error, and the exit code is 1
-    error = code if isinstance(code, str) else ""
-    status = 1 if error else int(code or 0)
-    return subprocess.CompletedProcess(arguments, status, output.getvalue(), error)
+    status = int(end.value.code or 0)
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), error.getvalue())
 
 
 def test_the_command_line_shows_models_and_what_served(two_models: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_newest_forecast_comes_in_every_format(fed: httpx.Client, name: str)
     disposition = first.headers["content-disposition"]
     assert disposition.startswith(f'{kind}; filename="{NAME}_')
     assert disposition.endswith(f'Z.{name}"')
-    assert first.headers["vary"] == "Accept"
+    assert first.headers["vary"] == "Accept, Accept-Encoding"
     assert first.headers["cache-control"].startswith("private, max-age=")
     assert "last-modified" in first.headers
     assert first.headers["etag"] != fed.get(f"/streams/{NAME}/latest").headers["etag"]
