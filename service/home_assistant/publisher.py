@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 from aiomqtt import Client, MqttError, Will
 
+from echocast.service.client.rain import rain_of
 from echocast.service.home_assistant.messages import (
     BRIDGE_TOPIC,
     OFFLINE,
@@ -111,15 +112,5 @@ class HomePublisher:
 
     async def _rain(self, place: HomePlace) -> dict[str, Any] | None:
         """What the service answers; None where it does not, or has no forecast."""
-        where = {"lat": place.latitude, "lon": place.longitude}
-        try:
-            answer = await self.service.get(
-                f"/streams/{place.stream}/rain", params={**where, **self.words}
-            )
-            if answer.is_success:
-                rain: dict[str, Any] = answer.json()
-                return rain
-            log.warning("No rain of %s: HTTP %d %s", place.name, answer.status_code, answer.text)
-        except httpx.HTTPError as error:
-            log.warning("No rain of %s: %s", place.name, error or type(error).__name__)
-        return None
+        params = {"lat": place.latitude, "lon": place.longitude, **self.words}
+        return await rain_of(place.name, self.service, place.stream, params, log)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 
 from echocast.model.errors import ContractViolation
+from echocast.service.client.rain import rain_of
 from echocast.service.notification.addresses import masked, send
 from echocast.service.notification.decision import Notice, decide, judged
 from echocast.service.notification.memory import Message, RuleMemory
@@ -113,15 +114,7 @@ class Notifier:
             "lang": about.language,
         }
         params |= {"tz": about.time_zone} if about.time_zone != "UTC" else {}
-        try:
-            answer = await self.service.get(f"/streams/{about.stream}/rain", params=params)
-            if answer.is_success:
-                rain: dict[str, Any] = answer.json()
-                return rain
-            log.warning("No rain of %s: HTTP %d %s", rule.name, answer.status_code, answer.text)
-        except httpx.HTTPError as error:
-            log.warning("No rain of %s: %s", rule.name, error or type(error).__name__)
-        return None
+        return await rain_of(rule.name, self.service, about.stream, params, log)
 
 
 def _text(notice: Notice, rain: dict[str, Any], rule: Rule) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 
 import httpx
 
 from echocast.model.errors import EchocastError
-from echocast.service.client.secret import client_secret, key_header
+from echocast.service.client.rain import with_service
 from echocast.service.home_assistant.places import broker_of, home_places
 from echocast.service.home_assistant.publisher import HomePublisher
 from echocast.service.processes.listening import url_of
@@ -17,8 +15,6 @@ from echocast.service.settings import ServiceSettings
 from echocast.workers.runtime.log_lines import log_to_stderr
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.refusal import ending_by_a_sentence
-
-PATIENCE_SECONDS = 20.0  # with the service
 
 
 async def publish(settings: ServiceSettings) -> None:
@@ -29,22 +25,15 @@ async def publish(settings: ServiceSettings) -> None:
         KeyUnusable: The key of the service can't be read.
     """
     broker, places = broker_of(settings), home_places(settings)
-    secret = client_secret(settings.mqtt_key_file, os.environ)
     url = settings.mqtt_service_url or url_of(settings.host, settings.port)
     words: dict[str, str] = {"lang": settings.mqtt_language}
     words |= {"tz": settings.mqtt_time_zone} if settings.mqtt_time_zone else {}
-    async with httpx.AsyncClient(
-        base_url=url, headers=key_header(secret), timeout=PATIENCE_SECONDS, trust_env=False
-    ) as service:
-        publisher = HomePublisher(
-            broker, places, service, settings.mqtt_discovery_prefix, settings.mqtt_seconds, words
-        )
-        task = asyncio.create_task(publisher.run())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
+
+    async def work(service: httpx.AsyncClient) -> None:
+        prefix, seconds = settings.mqtt_discovery_prefix, settings.mqtt_seconds
+        await HomePublisher(broker, places, service, prefix, seconds, words).run()
+
+    await with_service(url, settings.mqtt_key_file, work)
 
 
 def main() -> None:
