@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from echocast.model.formats.readers import read_frames
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.products import EARLY_HALF_LIFE_MINUTES
+from echocast.model.products import early_rise
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 from echocast.model.verification.calibration import EARLY_FACTOR, LARGEST_BIAS
 
@@ -199,7 +199,7 @@ def try_thresholds(counts: Counts, minutes: NDArray[np.floating], weight: float)
     cells = counts.reshape(len(minutes), -1, 2)[:, order]
     forecast = np.pad(cells.sum(-1).cumsum(1), ((0, 0), (1, 0)))
     hits = np.pad(cells[..., 1].cumsum(1), ((0, 0), (1, 0)))
-    rise = 1 + EARLY_FACTOR * np.exp2(-minutes / EARLY_HALF_LIFE_MINUTES)
+    rise = early_rise(EARLY_FACTOR, minutes)
     first = len(chance) - np.searchsorted(chance[order][::-1], PROBABILITIES[:, None] * rise)
     leads = np.arange(len(minutes))
     observed = np.broadcast_to(cells[..., 1].sum(1), first.shape)

@@ -23,6 +23,12 @@ FloatArray = NDArray[np.float32]
 Places = NDArray[np.float64]  # latitude and longitude, shape (2, ...)
 
 
+def outer_edges(centres: NDArray[np.float64]) -> tuple[float, float]:
+    """Outer edges of the first and the last pixel, from the centres of evenly spaced ones."""
+    half = float(centres[-1] - centres[0]) / max(1, len(centres) - 1) / 2
+    return float(centres[0]) - half, float(centres[-1]) + half
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """Where the pixels are.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -82,10 +82,15 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    files = [p for p in sorted(path.iterdir()) if p.is_file() and not p.name.startswith(".")]
+    files = visible_files(path.iterdir())
     if not files:
         raise UnreadableInput(f"The folder {path} holds no file.")
     yield from files
+
+
+def visible_files(paths: Iterable[Path]) -> list[Path]:
+    """Those of some paths that are files, in order; names that begin with a dot are left out."""
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
 
 
 def _is_even(times: Sequence[datetime]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from echocast.model.formats.rasters import ALONE
 from echocast.model.frames import Frames
-from echocast.model.grid import Grid
+from echocast.model.grid import Grid, outer_edges
 from echocast.model.place.earth import in_metres
 from echocast.model.place.projection_text import mapping_crs
 
@@ -72,15 +72,9 @@ def _transform(grid: Grid) -> Affine:
     from rasterio.transform import from_bounds
 
     unit = grid.earth.unit if grid.earth else 1.0
-    (west, east), (south, north) = (_edges(axis * unit) for axis in (grid.x, grid.y))
+    (west, east), (south, north) = (sorted(outer_edges(axis * unit)) for axis in (grid.x, grid.y))
     height, width = grid.shape
     return from_bounds(west, south, east, north, width, height)
-
-
-def _edges(axis: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
-    """Lowest and highest edge of the pixels along an axis."""
-    half = abs(axis[-1] - axis[0]) / (len(axis) - 1) / 2
-    return float(axis.min() - half), float(axis.max() + half)
 
 
 def _crs(grid: Grid) -> str | None:

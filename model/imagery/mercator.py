@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.grid import Grid
+from echocast.model.grid import Grid, outer_edges
 
 RADIUS_M: Final = 6378137.0
 HALF_WORLD_M: Final = np.pi * RADIUS_M
@@ -113,5 +113,4 @@ def _outline(grid: Grid) -> tuple[Metres, Metres] | None:
 
 def _spread(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coordinates from one outer edge of the pixels to the other."""
-    half = (axis[-1] - axis[0]) / (len(axis) - 1) / 2
-    return np.linspace(axis[0] - half, axis[-1] + half, EDGE_POINTS)
+    return np.linspace(*outer_edges(axis), EDGE_POINTS)

@@ -18,7 +18,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
-from echocast.model.grid import KM_PER_UNIT, Grid
+from echocast.model.grid import KM_PER_UNIT, Grid, outer_edges
 from echocast.model.place.projection_text import mapping_crs
 from echocast.model.reflectivity import ZR
 
@@ -108,8 +108,8 @@ def _projection(grid: Grid) -> str:
 
 def _borders(centres: NDArray[np.float64]) -> tuple[float, float, float]:
     """Lower and upper border and size of pixels, from their centres."""
-    size = abs(float(centres[-1] - centres[0])) / (len(centres) - 1)
-    return float(centres.min()) - size / 2, float(centres.max()) + size / 2, size
+    lower, upper = sorted(outer_edges(centres))
+    return lower, upper, (upper - lower) / len(centres)
 
 
 def _descends(axis: NDArray[np.float64]) -> bool:

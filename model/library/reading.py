@@ -17,6 +17,7 @@ from echocast.model.formats.cf_layout import (
     geolocation_attributes,
 )
 from echocast.model.formats.earlier_notes import written_notes
+from echocast.model.formats.event_files import visible_files
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
@@ -95,7 +96,7 @@ def _files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     inside = path.iterdir() if path.is_dir() else _matching(path)
-    files = sorted(file for file in inside if file.is_file() and file.name[0] != ".")
+    files = visible_files(inside)
     if not files:
         raise ContractViolation(f"There is no radar file at {str(path)!r}.", rule="frame-count")
     return files

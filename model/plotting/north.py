@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.frames import FloatArray, Grid
+from echocast.model.grid import outer_edges
 
 SAMPLE = 64  # pixels along the shorter side from which north is worked out
 
@@ -57,15 +58,9 @@ def map_extent(grid: Grid) -> tuple[float, float, float, float]:
     """Left, right, bottom, top of the map in the grid's units, north at the top."""
     turn = turn_to_north(grid)
     across, down = (grid.y, grid.x) if turn.transposed else (grid.x, grid.y)
-    left, right = _edges(across)[:: turn.columns]
-    top, bottom = _edges(down)[:: turn.rows]
+    left, right = outer_edges(across)[:: turn.columns]
+    top, bottom = outer_edges(down)[:: turn.rows]
     return left, right, bottom, top
-
-
-def _edges(centres: NDArray[np.float64]) -> tuple[float, float]:
-    """Outer edges of the first and the last pixel."""
-    half = float(centres[-1] - centres[0]) / max(1, len(centres) - 1) / 2
-    return float(centres[0]) - half, float(centres[-1]) + half
 
 
 def _by_geolocation(grid: Grid) -> Turn | None:
