@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz import over_http
+from tests.fuzz.inputs import single_images
 from tests.fuzz.over_http import run
 from tests.fuzz.requests import HostileRequest, requests
 from tests.fuzz.service import Taken, foreign
@@ -35,6 +37,12 @@ def test_a_run_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert names == [request.name for request in first(1)]
     assert names != [request.name for request in first(2)]
     assert {request.target for request in first(1)} == {"nowcast", "frame", "observations"}
+
+
+def test_no_byte_of_a_sample_depends_on_the_time_of_day(tmp_path: Path) -> None:
+    now = single_images(tmp_path)
+    time.sleep(2)  # the step of the times in a zip archive
+    assert single_images(tmp_path) == now
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../etc/shadow", "/home/a/.aws/credentials", "x"])

@@ -33,14 +33,20 @@ def files(tmp_path: Path) -> list[Path]:
 def tar_of(files: list[Path], path: Path, mode: str = "w") -> Path:
     with tarfile.open(path, mode) as archive:
         for file in files:
-            archive.add(file, f"folder/{file.name}")
+            archive.add(file, f"folder/{file.name}", filter=_of_any_time)
     return path
+
+
+def _of_any_time(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mtime = 0
+    return entry
 
 
 def zip_of(files: list[Path], path: Path, method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         for file in files:
-            archive.write(file, f"folder/{file.name}")
+            entry = zipfile.ZipInfo(f"folder/{file.name}")  # of 1980, whenever it is written
+            archive.writestr(entry, file.read_bytes(), method)
     return path
 
 
