@@ -16,6 +16,8 @@ import yaml
 
 from echocast.service.auth.key_ring import load_keys
 from echocast.service.cli.main import app
+from echocast.service.home_assistant.places import broker_of, home_places
+from echocast.service.notification.addresses import allowed_hosts
 from echocast.service.settings import ServiceSettings
 from echocast.workers.settings import WorkerSettings
 from tests.deploy.compose_file import (
@@ -34,6 +36,7 @@ from tests.patience import PATIENCE_SECONDS
 SECRETS = {
     "ENGINE_PASSWORD": "0123abc",
     "ECHOCAST_KEYS": f"{'0' * 64} read prometheus",
+    "METRICS_KEY": "of-scope-read",
     "GRAFANA_PASSWORD": "4567def",
 }
 SETTINGS = {
@@ -46,7 +49,8 @@ FILE = load()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 VOLUMES = FILE["volumes"]
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("echocast-")]
-SERVERS = [name for name in OURS if name not in ("watch", "fetch")]  # clients
+CLIENTS = ("watch", "fetch", "mqtt", "notify")
+SERVERS = [name for name in OURS if name not in CLIENTS]
 
 
 @pytest.mark.parametrize("path", [COMPOSE, SEVERAL_HOSTS], ids=lambda path: path.name)
@@ -103,6 +107,35 @@ def test_every_variable_is_a_setting_and_every_value_is_accepted(
     settings = WorkerSettings()
     assert settings.engine_url == "redis://echocast:0123abc@valkey:6379/0"
     assert load_keys(ServiceSettings(host="0.0.0.0", keys=SECRETS["ECHOCAST_KEYS"]))
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_clients_reach_the_gateway_with_a_key_and_know_nothing_of_the_engine(name: str) -> None:
+    service = SERVICES[name]
+    given = interpolated(service["environment"], SECRETS)
+    assert set(given) - {"ECHOCAST_KEY", "KNMI_API_KEY"} <= SETTINGS
+    assert "ECHOCAST_REDIS_URL" not in given
+    assert service["networks"] == ["default"]
+    assert given["ECHOCAST_KEY"] == ("of-scope-read" if name in ("mqtt", "notify") else None)
+    where = [*service["command"], *(f"--url={url}" for url in given.values())]
+    assert "--url=http://gateway:8000" in where
+
+
+@pytest.mark.parametrize("name", ["mqtt", "notify"])
+def test_what_asks_for_rain_starts_with_the_examples_settings(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = {**example(), **SECRETS}
+    given = interpolated(SERVICES[name]["environment"], shown)
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    settings = ServiceSettings()
+    if name == "mqtt":
+        assert broker_of(settings).password == "password"
+        assert [place.name for place in home_places(settings)] == ["home", "work"]
+    else:
+        assert allowed_hosts(settings.notify_hosts) == {"ntfy.example.org"}
+        assert "ECHOCAST_NOTIFY_HOSTS" in SERVICES["gateway"]["environment"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -200,6 +233,8 @@ def test_a_gpu_and_a_store_come_only_by_profile() -> None:
         "alertmanager": ["alerts"],
         "watch": ["watch"],
         "fetch": ["fetch"],
+        "mqtt": ["mqtt"],
+        "notify": ["notify"],
     }
     devices = {"worker-gpu": "ECHOCAST_DEVICE", "trainer-gpu": "ECHOCAST_TRAINER_DEVICE"}
     for name, setting in devices.items():

@@ -22,7 +22,8 @@ from tests.patience import PATIENCE_SECONDS
 
 VERSION = "1.37"
 FOLDER = ROOT / "deploy"
-FETCHES = "#  - kubernetes/fetch.yaml"
+OFFERED = "#  - kubernetes/"
+CLIENTS = {"fetch": "ECHOCAST_KEY", "mqtt": "METRICS_KEY", "notify": "METRICS_KEY"}
 
 
 @cache
@@ -33,8 +34,8 @@ def rendered() -> list[dict[str, Any]]:
     with TemporaryDirectory() as name:
         folder = shutil.copytree(FOLDER, Path(name) / "deploy")
         text = (file := folder / "kustomization.yaml").read_text()
-        assert FETCHES in text
-        file.write_text(text.replace(FETCHES, FETCHES.removeprefix("#")))
+        assert text.count(OFFERED) == len(CLIENTS)
+        file.write_text(text.replace(OFFERED, OFFERED.removeprefix("#")))
         done = subprocess.run(
             ["kubectl", "kustomize", str(folder)],
             capture_output=True,
@@ -106,19 +107,35 @@ def test_commands_variables_and_ports_are_ours(name: str) -> None:
         assert f"EXPOSE {port['containerPort']}" in whole(SERVICES[name]["image"].split("-")[1])
 
 
-def test_what_fetches_has_a_key_of_the_service_and_nothing_of_the_engine() -> None:
-    (container,) = pods()["fetch"]["containers"]
+@pytest.mark.parametrize("name", CLIENTS)
+def test_clients_have_a_key_of_the_service_and_nothing_of_the_engine(name: str) -> None:
+    (container,) = pods()[name]["containers"]
+    assert container["args"][0] == name
+    assert container["image"].split(":")[0] == SERVICES[name]["image"]
     variables = {one["name"]: one for one in container["env"]}
     assert set(variables) <= SETTINGS | {"ECHOCAST_KEY"}
     assert not {"ENGINE_PASSWORD", "ECHOCAST_REDIS_URL"} & set(variables)
-    assert variables["ECHOCAST_KEY"]["valueFrom"]["secretKeyRef"]["key"] == "ECHOCAST_KEY"
+    assert variables["ECHOCAST_KEY"]["valueFrom"]["secretKeyRef"]["key"] == CLIENTS[name]
+    where = [*container["args"], *(f"--url={one.get('value')}" for one in container["env"])]
+    assert "--url=http://gateway:8000" in where
+
+
+def test_the_gateway_knows_where_messages_may_go_once_that_is_offered() -> None:
+    (gateway,), (notify,) = (pods()[name]["containers"] for name in ("gateway", "notify"))
+    sources = [
+        {one["name"]: one for one in container["env"]}["ECHOCAST_NOTIFY_HOSTS"]["valueFrom"]
+        for container in (gateway, notify)
+    ]
+    assert sources[0]["configMapKeyRef"].pop("optional")
+    assert sources[0] == sources[1]
+    assert of_kind("ConfigMap")["notify"]["data"].keys() == {"ECHOCAST_NOTIFY_HOSTS"}
 
 
 def test_the_engine_is_that_of_compose_and_has_its_settings() -> None:
     (container,) = pods()["valkey"]["containers"]
     assert container["image"] == SERVICES["valkey"]["image"]
     assert container["command"] == SERVICES["valkey"]["entrypoint"]
-    (settings,) = of_kind("ConfigMap").values()
+    (settings,) = (one for name, one in of_kind("ConfigMap").items() if name != "notify")
     for name, text in settings["data"].items():
         assert text == (FOLDER / "valkey" / name).read_text()
 

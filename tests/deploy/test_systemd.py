@@ -58,7 +58,7 @@ def test_instances_are_commands_and_variables_are_settings() -> None:
     unit.read(UNIT)
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     named = re.findall(r"echocast@([a-z]+)", UNIT.read_text().partition("[Unit]")[0])
-    assert {"up", "gateway", "worker", "watch"} <= set(named) <= set(known)
+    assert {"up", "gateway", "worker", "watch", "mqtt", "notify"} <= set(named) <= set(known)
     words = unit["Service"]["Environment"].split()
     ours = {word.split("=")[0] for word in words if word.startswith("ECHOCAST_")}
     assert ours <= {f"ECHOCAST_{name.upper()}" for name in ServiceSettings.model_fields}
