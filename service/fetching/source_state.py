@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 Result = Literal["accepted", "same", "refused", "failed"]
 RESULTS: Final = get_args(Result)
+Status = Literal["current", "late", "empty", "silent"]
+Longitude = Annotated[float, Field(ge=-360, le=540)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
 SILENT: Final = timedelta(minutes=20)  # after which a fetcher is taken for dead; it reports sooner
 LONGEST_TROUBLE: Final = 1000  # letters
 CLOCKS_APART: Final = 60.0  # seconds, from which on a difference of clocks is said
 LATE_STEPS: Final = 2  # after its time, from which on an image is missed
+MOST_CORNERS: Final = 400  # of an outline
 
 
 class SourceState(DescribedModel):
@@ -31,6 +35,9 @@ class SourceState(DescribedModel):
     """Name of the source."""
     title: str = Field(max_length=300)
     """Agency, product and country."""
+    outline: tuple[tuple[Longitude, Latitude], ...] = Field(default=(), max_length=MOST_CORNERS)
+    """Where its images show rain: longitudes and latitudes of the corners of a closed line, in
+    degrees; east of the date line above 180."""
     step_minutes: float = Field(gt=0)
     """Between images, in minutes."""
     latency_minutes: float = Field(ge=0)
@@ -57,6 +64,7 @@ class SourceState(DescribedModel):
         return cls(
             source=source.name,
             title=source.title,
+            outline=source.area.corners,
             step_minutes=source.step_minutes,
             latency_minutes=source.latency_minutes,
             began=now,
@@ -94,13 +102,26 @@ class SourceState(DescribedModel):
 
     def _sentence(self, now: datetime) -> str:
         since = _clock(self.newest_image, now) if self.newest_image else ""
-        if now - self.reported > SILENT:
-            reported = _clock(self.reported, now)
-            return f"Nothing was heard of `echocast fetch` since {reported}; does it run?"
-        late = f"No new image since {since}" if since else "There is no image yet"
-        if self.is_late(now) or not since:
-            return f"{late}: {self.trouble or 'the agency shows none.'}"
+        trouble = self.trouble or "the agency shows none."
+        match self.status_at(now):
+            case "silent":
+                reported = _clock(self.reported, now)
+                return f"Nothing was heard of `echocast fetch` since {reported}; does it run?"
+            case "empty":
+                return f"There is no image yet: {trouble}"
+            case "late":
+                return f"No new image since {since}: {trouble}"
         return f"The newest image is of {since}."
+
+    def status_at(self, now: datetime) -> Status:
+        """Whether images come; ``silent`` where the fetcher does not report, ``empty`` before the
+        first image.
+        """
+        if now - self.reported > SILENT:
+            return "silent"
+        if self.newest_image is None:
+            return "empty"
+        return "late" if self.is_late(now) else "current"
 
     def is_late(self, now: datetime) -> bool:
         """Whether the image after the newest is missed by now."""

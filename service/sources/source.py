@@ -42,6 +42,17 @@ class SourceArea(_Table):
             raise ValueError("longitudes lie within -180..180 degrees, latitudes within -90..90")
         return self
 
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """Longitude and latitude of the corners of a closed line around it, in degrees; over the
+        date line longitudes go on above 180.
+        """
+        west, south, east, north = self.bbox
+        width = (east - west) % 360
+        middle = west + width / 2
+        box = ((west, south), (west + width, south), (west + width, north), (west, north))
+        return tuple((x + 360 * round((middle - x) / 360), y) for x, y in self.outline or box)
+
     def covers(self, latitude: float, longitude: float) -> bool:
         """Whether a place lies in the box."""
         west, south, east, north = self.bbox

@@ -20,7 +20,7 @@ from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.formats.reading_words import MEANINGS
 from echocast.model.frames import Grid
-from echocast.service.fetching.source_state import SourceState
+from echocast.service.fetching.source_state import SourceState, Status
 from echocast.service.http.described_model import DescribedModel
 from echocast.service.http.schemas import Answer, Scores
 from echocast.workers.streams.aside_store import SetAside
@@ -212,13 +212,18 @@ class DiskView(Answer):
 class FetchingView(SourceState):
     """The source of a stream's frames, as ``echocast fetch`` last reported it."""
 
+    status: Status
+    """``current``, ``late`` (an image is missed), ``empty`` (there was none yet) or ``silent``
+    (nothing was heard of the fetcher)."""
     sentence: str
     """Its state, for people."""
 
     @classmethod
     def of(cls, state: SourceState) -> Self:  # type: ignore[override]
         """The view of a state now."""
-        return cls(**state.model_dump(), sentence=state.in_words(datetime.now(UTC)))
+        now = datetime.now(UTC)
+        status, sentence = state.status_at(now), state.in_words(now)
+        return cls(**state.model_dump(), status=status, sentence=sentence)
 
 
 class StreamView(Answer):

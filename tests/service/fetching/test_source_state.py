@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from echocast.service.fetching.source_state import SourceState
 from tests.service.fetching.played_source import played_source
@@ -48,3 +49,18 @@ NEWEST = "The newest image is of 12:00 UTC."
 )
 def test_sentences(known: dict[str, Any], minutes: int, sentence: str) -> None:
     assert state(**known).in_words(NOON + timedelta(minutes=minutes)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("known", "minutes", "status"),
+    [(IMAGE, 6, "current"), (IMAGE, 19, "late"), ({}, 1, "empty"), (IMAGE, 21, "silent")],
+)
+def test_the_status_is_said_to_programs(known: dict[str, Any], minutes: int, status: str) -> None:
+    assert state(**known).status_at(NOON + timedelta(minutes=minutes)) == status
+
+
+def test_the_state_has_the_outline_of_the_source() -> None:
+    source = played_source()
+    assert state().outline == source.area.corners
+    with pytest.raises(ValidationError, match="outline"):
+        SourceState(**{**state().model_dump(), "outline": [(0.0, 91.0)]})

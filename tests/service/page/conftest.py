@@ -61,7 +61,7 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     """The pretended service as it was at first."""
     service, _ = storm_address
     service.now, service.key, service.streams = now(), "", ["demo"]
-    service.has_images, service.dry_day = True, False
+    service.has_images, service.dry_day, service.source = True, False, None
     service.behind, service.broken, service.refusal = timedelta(0), False, None
     service.asked.clear()
     service.changes.clear()

@@ -23,13 +23,14 @@ from starlette.responses import JSONResponse, Response
 
 from echocast.model.outlook.outlook import RAIN_MM_H
 from echocast.model.synthetic.storms import storm
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.imagery.schemas import StreamMap
 from echocast.service.page import routes
 from echocast.service.rain.rain_at_places import PlaceRain, rain_answer
 from echocast.service.rain.wording import Language, Wording, zone_of
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.places import ObservedPoint
-from echocast.service.streams.schemas import PointForecast
+from echocast.service.streams.schemas import FetchingView, PointForecast
 
 STEP = timedelta(minutes=5)
 OBSERVED, FORECAST = 13, 10
@@ -54,6 +55,7 @@ class StormService:
         self.refusal: dict[str, Any] | None = None  # of the map
         self.behind = timedelta(0)  # of the forecast, behind the newest image
         self.streams = ["demo"]
+        self.source: SourceState | None = None
         self.asked: list[str] = []
         self.changes: list[tuple[str, str, Any]] = []
 
@@ -212,6 +214,7 @@ class StormService:
                         "name": name,
                         "paused": False,
                         "newest_frame": self.time(OBSERVED - 1) if self.has_images else None,
+                        "fetching": self.source and FetchingView.of(self.source),
                     }
                     for name in self.streams
                 ]

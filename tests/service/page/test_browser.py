@@ -9,7 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from echocast.service.fetching.source_state import SourceState
 from echocast.service.rain.wording import Wording
+from echocast.service.sources.source import SourceArea
+from tests.service.fetching.played_source import played_source
 from tests.service.page.conftest import Visit
 from tests.service.page.storm_service import BOUNDS, OBSERVED, SIZE, StormService
 
@@ -27,6 +30,16 @@ RAIN_PIXELS = """() => {
   }
   return sum;
 }"""
+
+
+LINES_PIXELS = RAIN_PIXELS.replace("canvas.rain", ".leaflet-lines-pane canvas")
+
+
+def source_state(service: StormService, **known: Any) -> SourceState:
+    """Of an agency that is played, whose area reaches a little beyond the storm."""
+    area = {"bbox": (BOUNDS["west"] - 1, 45.0, BOUNDS["east"] + 1, 49.0)}
+    played = played_source().model_copy(update={"area": SourceArea(**area)})
+    return SourceState.of(played, service.now).model_copy(update=known)
 
 
 def step_to(page: Any, index: int) -> None:
@@ -276,6 +289,48 @@ def test_streams_are_paused_from_the_page(visit: Visit, service: StormService) -
     page.click("text=Pause >> nth=0")
     page.wait_for_load_state("networkidle")
     assert service.changes == [("PATCH", "demo", {"paused": True})]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_the_source_s_state_and_area_are_shown(
+    visit: Visit, service: StormService, language: str
+) -> None:
+    service.source = source_state(service, newest_image=service.now)
+    page = visit.open(f"/#lang={language}&at=47.05,8.31")
+    visit.wait_for_images()
+    before = page.evaluate(LINES_PIXELS)
+    words = {"en": "newest image is of", "de": "neueste Bild ist von", "fr": "récente est de"}
+    facts = page.text_content("#facts")
+    assert f"{words[language]} {page.text_content('#clock-time')}." in facts
+    assert "agency answers" not in facts
+    service.source = None
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("#facts:not(:has-text('Played'))")
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+    assert page.evaluate(LINES_PIXELS) != before
+
+
+def test_a_source_that_is_late_is_said_to_be(visit: Visit, service: StormService) -> None:
+    hour = timedelta(hours=1)
+    known = {"newest_image": service.now - hour, "clock_ahead_seconds": 431.0}
+    service.source = source_state(service, trouble="agency answers 503.", **known)
+    page = visit.open()
+    page.wait_for_selector("#facts:has-text('Played')")
+    facts = page.text_content("#facts")
+    assert "no new image since" in facts
+    assert "agency answers 503." in facts
+    assert "7 min ahead" in facts
+
+
+def test_a_stream_without_images_says_why_its_source_has_none(
+    visit: Visit, service: StormService
+) -> None:
+    visit.expected.append("status of 404")
+    service.refusal = {"type": "urn:echocast:problem:no-map", "detail": "No map.", "status": 404}
+    service.has_images = False
+    service.source = source_state(service, trouble="agency answers 403.")
+    page = visit.open(until="#empty:not([hidden])")
+    assert "there is no image yet: agency answers 403." in page.text_content("#empty")
 
 
 def test_without_streams_it_says_what_to_do(visit: Visit, service: StormService) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from echocast.service.sources.errors import SourceUnusable, UnknownSource
 from echocast.service.sources.library import SHIPPED, all_sources, load_source, source_named
-from echocast.service.sources.source import ByClock
+from echocast.service.sources.source import ByClock, SourceArea
 from tests.service.sources.played_source import CLOCK
 
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -28,6 +28,20 @@ def test_a_shipped_source_says_its_times_both_ways(name: str) -> None:
         assert pattern.time_in(pattern.at(NOON).replace("*", "00")) == NOON
     west, south, east, north = source.area.bbox
     assert source.area.covers((south + north) / 2, west + (east - west) % 360 / 2)
+    for longitude, latitude in source.area.corners:
+        assert west <= longitude <= west + (east - west) % 360
+        assert south <= latitude <= north
+
+
+def test_a_line_over_the_date_line_goes_on_above_180_degrees() -> None:
+    area = SourceArea(bbox=(170.0, -50.0, -170.0, -30.0))
+    assert area.corners == ((170, -50), (190, -50), (190, -30), (170, -30))
+    outline = ((171.0, -49.0), (-171.0, -49.0), (179.0, -31.0))
+    assert SourceArea(bbox=area.bbox, outline=outline).corners == (
+        (171, -49),
+        (189, -49),
+        (179, -31),
+    )
 
 
 def test_an_own_folder_adds_sources(tmp_path: Path) -> None:

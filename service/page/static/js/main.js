@@ -3,7 +3,7 @@
 import * as address from "./address.js";
 import { coloursOf, drawLegend, loadPalettes, NAMES } from "./palette.js";
 import { PlacePanel, reading } from "./place.js";
-import { showFacts, showQuality } from "./quality.js";
+import { showFacts, showQuality, sourceSentence } from "./quality.js";
 import { RainMap } from "./rainmap.js";
 import { codeAt, Images, json, NoAnswer, Refusal } from "./service.js";
 import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, t } from "./texts.js";
@@ -73,7 +73,10 @@ class Page {
       $("stream").replaceChildren(...names.map((name) => new Option(name, name)));
     }
     this.name = names.includes(this.state.stream) ? this.state.stream : names[0];
-    this.hasImages = streams.some((one) => one.name === this.name && one.newest_frame);
+    const chosen = streams.find((one) => one.name === this.name);
+    this.hasImages = Boolean(chosen?.newest_frame);
+    this.source = chosen?.fetching;
+    this.map.outline(this.source?.outline);
     $("stream").value = this.name ?? "";
     if (this.name) return;
     this.answered();
@@ -90,7 +93,7 @@ class Page {
     } catch (error) {
       if (error.kind !== "no-map") throw error;
       this.answered();
-      this.empty(t(this.hasImages ? "no_map" : "no_images", { name }));
+      this.empty([t(this.hasImages ? "no_map" : "no_images", { name }), sourceSentence(this.source)].join(" "));
     }
   }
 
@@ -103,13 +106,13 @@ class Page {
     this.scene = { name, map, newest, stale: this.scene?.stale, images: this.images };
     const turned = this.age();
     $("empty").hidden = true;
+    showFacts(map, this.source);
     if (!changed && !turned) return undefined;
     $("timebar").hidden = !map.frames.length;
     if (other) this.map.fit(map.bounds, this.state.view);
     this.layers();
     this.timeline.fill(map.frames, other && this.state.time);
     this.load();
-    showFacts(this.scene);
     showQuality(this.scene);
     if (other && this.state.place) this.map.mark(this.state.place);
     return this.place.show(this.state.place, this.scene);

@@ -6,6 +6,7 @@ import { element, moment, number, rate, t, table } from "./texts.js";
 const $ = (id) => document.getElementById(id);
 const METHODS = [["model", "model_method", "--accent"], ["extrapolation", "extrapolation", "--second"], ["persistence", "persistence", "--third"]];
 const WEEK = 7 * 86400000; // ms
+const STATUSES = { current: "source_current", late: "source_late", empty: "source_empty", silent: "source_silent" };
 const FINE = [0.85, 1.18]; // frequency bias that is none to speak of
 
 // Scores change once a frame; they are asked for when the page shows another one.
@@ -121,8 +122,19 @@ function leads(scores, threshold) {
   plot();
 }
 
-// Model, times, notes and licence.
-export function showFacts({ map }) {
+// How the source of the images does; empty where they are sent otherwise.
+export function sourceSentence(source) {
+  if (!source) return "";
+  const { title, trouble, status, clock_ahead_seconds: ahead } = source;
+  const time = moment(new Date(status === "silent" ? source.reported : source.newest_image));
+  const words = [t(STATUSES[status], { title, time, trouble: trouble || t("source_shows_none") })];
+  const minutes = Math.trunc(ahead / 60);
+  if (minutes) words.push(t(minutes > 0 ? "clock_ahead" : "clock_behind", { minutes: number(Math.abs(minutes)) }));
+  return words.join(" ");
+}
+
+// Model, times, notes, licence and source; what is not new stays as it is, so that it can be marked.
+export function showFacts(map, source) {
   const facts = [
     [t("model"), map.model || "–"],
     [t("image_of"), map.reference_time ? moment(new Date(map.reference_time)) : "–"],
@@ -131,5 +143,7 @@ export function showFacts({ map }) {
   ];
   const notes = Object.values(map.quality || {});
   if (notes.length) facts.push([t("quality_notes"), notes.join(" ")]);
-  $("facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
+  if (source) facts.push([t("source"), `${sourceSentence(source)} ${t("source_outline")}`]);
+  const nodes = facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
+  if ($("facts").textContent !== nodes.map((one) => one.textContent).join("")) $("facts").replaceChildren(...nodes);
 }

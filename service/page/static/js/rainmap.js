@@ -147,6 +147,15 @@ export class RainMap {
     return L.geoJSON(shape, options).addTo(this.map);
   }
 
+  // Where the source of the images looks; nothing: it has none, or does not say so.
+  outline(corners) {
+    if (JSON.stringify(corners) === JSON.stringify(this.corners)) return;
+    this.corners = corners;
+    this.area?.remove();
+    this.area = corners?.length && this.vector({ type: "Polygon", coordinates: [[...corners, corners[0]]] }, "lines", { fill: false, weight: 2 });
+    this.recolour();
+  }
+
   // Colours of the theme: canvases do not read style sheets.
   recolour() {
     const style = getComputedStyle(document.documentElement);
@@ -156,6 +165,7 @@ export class RainMap {
       this.world[1].setStyle({ color: colour("--coast"), opacity: 0.9 });
       this.world[2].setStyle({ color: colour("--border"), opacity: 0.8 });
     }
+    if (this.area) this.area.setStyle({ color: colour("--accent"), opacity: 0.9 });
     if (this.ready) this.rain.draw();
   }
 
