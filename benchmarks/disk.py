@@ -119,11 +119,13 @@ def _images_bytes(stores: StreamStores) -> float:
     making = StreamImages(stores, images)
     making.update_observed(STREAM)
     making.update_forecasts(STREAM)
-    observed, forecast = (
+    making.update_differences(STREAM)
+    observed, forecast, difference = (
         fmean(images.local_file(one).stat().st_size for one in images.listing(STREAM, kind))
         for kind in KINDS
     )
-    return (SHOWN / timedelta(minutes=STEP_MINUTES) + 1) * observed + FORECASTS * forecast
+    frames = SHOWN / timedelta(minutes=STEP_MINUTES) + 1
+    return frames * (observed + difference) + FORECASTS * forecast
 
 
 def _store(stores: StreamStores, frames: Frames) -> None:

@@ -5,14 +5,15 @@
 replays events: at every fifth reference time the champion forecasts, and at places 20 pixels apart
 the outlook (:mod:`echocast.model.outlook`) of forecast and newest image is compared with the
 outlook of what was then observed. Places where the radar or the forecast misses a time are left
-out, for all methods alike. Prints a Markdown table of counts, which add, and of errors of times.
+out, for all methods alike. Prints a Markdown table of counts, which add, of errors of times, and of
+how long before it happened what was forecast did.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -31,6 +32,7 @@ from echocast.model.registry.registry import SHIPPED, RegistryReader
 COLUMNS = (
     *("event", "method", "forecasts", "claim", "hits", "misses", "false alarms"),
     *("correct negatives", "CSI", "bias", "error min", "median of its size", "within 10 min"),
+    "median lead min",
 )
 NEAR = timedelta(minutes=10)
 
@@ -45,6 +47,7 @@ class Claims:
         false_alarms: It was forecast only.
         correct_negatives: Neither.
         errors: Of hits, forecast minus observed time.
+        leads: Of hits, how long after the newest image it happened.
     """
 
     hits: int = 0
@@ -52,12 +55,16 @@ class Claims:
     false_alarms: int = 0
     correct_negatives: int = 0
     errors: list[timedelta] = field(default_factory=list)
+    leads: list[timedelta] = field(default_factory=list)
 
-    def add(self, forecast: datetime | None, observed: datetime | None) -> None:
+    def add(
+        self, forecast: datetime | None, observed: datetime | None, reference: datetime
+    ) -> None:
         """Count one place; None: it does not happen within the forecast."""
         if forecast is not None and observed is not None:
             self.hits += 1
             self.errors.append(forecast - observed)
+            self.leads.append(observed - reference)
         elif observed is not None:
             self.misses += 1
         elif forecast is not None:
@@ -70,6 +77,7 @@ class Claims:
         events, claimed = self.hits + self.misses, self.hits + self.false_alarms
         counts = [self.hits, self.misses, self.false_alarms, self.correct_negatives]
         minutes = [error / timedelta(minutes=1) for error in self.errors]
+        leads = [lead / timedelta(minutes=1) for lead in self.leads]
         near = [abs(error) <= NEAR for error in self.errors]
         ratios = [
             f"{self.hits / (events + self.false_alarms):.2f}" if events + claimed else "-",
@@ -77,6 +85,7 @@ class Claims:
             f"{median(minutes):+.0f}" if minutes else "-",
             f"{median(map(abs, minutes)):.0f}" if minutes else "-",
             f"{np.mean(near):.0%}" if near else "-",
+            f"{median(leads):.0f}" if leads else "-",
         ]
         return [*map(str, counts), *ratios]
 
@@ -125,10 +134,12 @@ def count(
         truth = outlook_at(now[pixel], observed[:, *pixel], times, step)
         for method, values in forecasts.items():
             given = outlook_at(now[pixel], values[:, *pixel], times, step)
-            if truth.raining_now:
-                claims.setdefault((method, "rain ends"), Claims()).add(given.end, truth.end)
-            else:
-                claims.setdefault((method, "rain begins"), Claims()).add(given.start, truth.start)
+            name, forecast_time, time = (
+                ("rain ends", given.end, truth.end)
+                if truth.raining_now
+                else ("rain begins", given.start, truth.start)
+            )
+            claims.setdefault((method, name), Claims()).add(forecast_time, time, times[0])
     return claims
 
 
@@ -142,7 +153,7 @@ def replay(path: Path, nowcaster: Nowcaster, every: int, spacing: int) -> None:
         forecast = nowcaster.nowcast(frames[start : start + inputs])
         for key, claims in count(frames, start, inputs, forecast, spacing).items():
             have = total.setdefault(key, Claims())
-            for name in ("hits", "misses", "false_alarms", "correct_negatives", "errors"):
+            for name in (one.name for one in fields(Claims)):
                 setattr(have, name, getattr(have, name) + getattr(claims, name))
     for (method, claim), claims in sorted(total.items(), key=lambda one: one[0][::-1]):
         row = [path.stem, method, str(len(starts)), claim, *claims.cells()]

@@ -2,7 +2,8 @@
 
 ``python -m tools.make_palettes`` writes `service/page/static/palettes.json`: for each palette 256
 colours as one hexadecimal text, by the code v of a pixel (v / 2 - 32 dBZ); for probabilities 101,
-by percent. HomeyerRainbow is computed by cmweather (MIT licence), which only this script needs.
+by percent; for outcomes 4. HomeyerRainbow is computed by cmweather (MIT licence), which only this
+script needs.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ PROBABILITY: Final[Anchors] = (
     (100.0, (0.72, 0.06, 0.42)),
 )
 
+# Of a correct negative, a hit, a miss and a false alarm; Okabe and Ito's, told apart without colour
+# vision. What is forecast alone is blue, as forecast times are on the time line.
+OUTCOMES: Final = "000000" + "009e73" + "d55e00" + "0072b2"
+
 
 def main() -> None:
     """Write the tables."""
@@ -39,7 +44,8 @@ def main() -> None:
         "homeyer": hexadecimal(homeyer()),
         "grey": of_codes("grey"),
     }
-    tables = {"dBZ": palettes, "%": hexadecimal(between(PROBABILITY, np.arange(101.0)))}
+    percent = hexadecimal(between(PROBABILITY, np.arange(101.0)))
+    tables = {"dBZ": palettes, "%": percent, "outcome": OUTCOMES}
     TARGET.write_text(json.dumps(tables, indent=1) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Values of images as bytes, which a browser can read back: half dBZ, or percent.
+"""Values of images as bytes that a browser can read back: half dBZ, percent, or an outcome.
 
 Codes of reflectivity are those that RainViewer's clients know as raw values: dBZ = code / 2 - 32.
 """
@@ -17,6 +17,7 @@ LOWEST_DBZ: Final = -32.0
 HIGHEST: Final = 253
 NOT_TRACEABLE: Final = 254  # observed, but the rain of this lead time came from elsewhere
 NOT_OBSERVED: Final = 255
+CORRECT_NEGATIVE, HIT, MISS, FALSE_ALARM = range(4)  # of an event, as codes
 
 
 def dbz_codes(values_dbz: NDArray[np.floating[Any]]) -> Codes:
@@ -37,6 +38,29 @@ def code_dbz(codes: Codes) -> NDArray[np.float32]:
     values += LOWEST_DBZ
     values[codes > HIGHEST] = np.nan
     return values
+
+
+def outcome_codes(
+    forecast_dbz: NDArray[np.floating[Any]],
+    observed_dbz: NDArray[np.floating[Any]],
+    threshold_dbz: float,
+) -> Codes:
+    """What became of a forecast at each pixel; missing pixels are neither hit nor dry.
+
+    Args:
+        forecast_dbz: (y, x) in dBZ, NaN where there is no forecast.
+        observed_dbz: The same of what was then observed, NaN where missing.
+        threshold_dbz: From which reflectivity on a pixel is an event.
+
+    Returns:
+        :data:`CORRECT_NEGATIVE`, :data:`HIT`, :data:`MISS` or :data:`FALSE_ALARM`;
+        :data:`NOT_OBSERVED`, and :data:`NOT_TRACEABLE` where only the forecast is missing.
+    """
+    forecast, event = forecast_dbz >= threshold_dbz, observed_dbz >= threshold_dbz
+    codes = np.select([forecast & event, event, forecast], [HIT, MISS, FALSE_ALARM])
+    codes[np.isnan(forecast_dbz)] = NOT_TRACEABLE
+    codes[np.isnan(observed_dbz)] = NOT_OBSERVED
+    return codes.astype(np.uint8)
 
 
 def with_untraceable(codes: Codes, observed: NDArray[np.bool_]) -> Codes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,14 @@ from echocast.model.imagery.codes import (
     NOT_OBSERVED,
     Codes,
     dbz_codes,
+    outcome_codes,
     percent_codes,
     with_untraceable,
 )
 from echocast.model.imagery.image_file import sampling
 from echocast.model.imagery.names import (
+    DIFFERENCE,
+    DIFFERENCE_DBZ,
     EXPECTED,
     EXTRAPOLATION,
     RAIN,
@@ -62,6 +66,27 @@ def forecast_layers(path: Path, observed: NDArray[np.bool_]) -> dict[str, Codes]
         }
         layers |= dict(_probabilities(fields, every))
     return {layer: with_untraceable(codes, sampled) for layer, codes in layers.items()}
+
+
+def difference_layer(
+    path: Path, valid_time: datetime, observed_dbz: FloatArray
+) -> dict[str, Codes]:
+    """The layer of what became of a forecast: hits, misses and false alarms.
+
+    Args:
+        path: A file that :func:`.forecast_writer.write_forecast` wrote.
+        valid_time: One of its valid times.
+        observed_dbz: (y, x), the frame of that time, NaN where missing.
+
+    Raises:
+        UnreadableInput: The file is damaged.
+    """
+    every = sampling(observed_dbz.shape)
+    with open_fields(path) as fields:
+        lead = int(np.flatnonzero(fields["time"][...] == valid_time.timestamp())[0])
+        forecast = unpacked_dbz(fields["reflectivity"][lead][::every, ::every])
+    codes = outcome_codes(forecast, observed_dbz[::every, ::every], DIFFERENCE_DBZ)
+    return {DIFFERENCE: codes[None]}
 
 
 def _probabilities(fields: Mapping[str, Any], every: int) -> Iterator[tuple[str, Codes]]:

@@ -13,7 +13,7 @@ from echocast.service.errors import UnknownImage
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.image_store import KINDS, ImageStore, Kind, StoredImages
 
-MOST_OPEN: Final = 64  # files
+MOST_OPEN: Final = 128  # files: of two hours at a step of two minutes
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class OpenImages:
     def listing(self, stream: str, kind: Kind) -> list[Image]:
         """All images of a kind, in time order; of forecasts those of the newest one."""
         stored = self._store.listing(stream, kind)
-        newest = stored if kind == "observed" else stored[-1:]
+        newest = stored[-1:] if kind == "forecasts" else stored
         images: list[Image] = []
         for one in newest:
             try:

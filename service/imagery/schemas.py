@@ -27,14 +27,18 @@ class MapLayer(Answer):
     """What images of one kind show."""
 
     name: str
-    """``rain`` (observed, or the default product), ``expected``, ``extrapolation``, or
-    ``probability-`` and a threshold in dBZ."""
+    """``rain`` (observed, or the default product), ``expected``, ``extrapolation``,
+    ``probability-`` and a threshold in dBZ, or ``difference``: of observed times, an earlier
+    forecast against what was then observed."""
     unit: str
-    """``dBZ``: code / 2 - 32. ``%``: the code itself. 254 was observed but can't be traced to this
-    lead time, 255 was not observed."""
+    """``dBZ``: code / 2 - 32. ``%``: the code itself. ``outcome``: 0 correct negative, 1 hit, 2
+    miss, 3 false alarm. 254 was observed but can't be traced to this lead time, 255 was not
+    observed."""
     threshold_dbz: float | None = None
     threshold_mm_h: float | None = None
     """The same as rain rate, by the stream's Z-R relation."""
+    lead_minutes: float | None = None
+    """How long before the newest observed time the forecast was made that ``difference`` judges."""
 
 
 class MapFrame(Answer):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 from echocast.model.grid import Grid
 from echocast.model.imagery.image_file import LARGEST_SIDE
 from echocast.model.imagery.mercator import MercatorWindow
-from echocast.model.imagery.names import in_order, threshold_of
+from echocast.model.imagery.names import (
+    DIFFERENCE,
+    DIFFERENCE_DBZ,
+    in_order,
+    threshold_of,
+)
 from echocast.model.reflectivity import ZR
 from echocast.service.errors import NoMap
 from echocast.service.imagery.drawing import Drawing, Style
@@ -26,7 +31,7 @@ from echocast.service.imagery.schemas import (
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.stores import StreamStores
 
-DBZ, PERCENT = "dBZ", "%"
+DBZ, PERCENT, OUTCOME = "dBZ", "%", "outcome"
 MOST_GRIDS: Final = 64  # whose windows are remembered
 
 
@@ -51,7 +56,7 @@ class StreamMaps:
             NoMap: It has no images on a map.
         """
         stream, images = self._stores.streams.stream(name), self.images(name)
-        window = self._window(name)
+        window, differences = self._window(name), self._images.listing(name, "differences")
         newest = images[-1].file.description
         about, relation = _about(images), ZR.of_attributes(_about(images))
         forecast = {} if newest.reference is None else newest.about
@@ -68,8 +73,8 @@ class StreamMaps:
             zr=Relation(a=relation.a, b=relation.b),
             attribution=about.get("acknowledgement") or about.get("institution") or "",
             licence=about.get("license", ""),
-            layers=_layers(images, relation),
-            frames=[_frame(name, image) for image in images],
+            layers=_layers(images, relation) + _difference(differences, relation),
+            frames=[_frame(name, image, differences) for image in images],
         )
 
     def images(self, name: str) -> list[Image]:
@@ -182,13 +187,35 @@ def _layer(name: str, relation: ZR) -> MapLayer:
     return MapLayer(name=name, unit=PERCENT, threshold_dbz=threshold, threshold_mm_h=round(rate, 2))
 
 
-def _frame(stream: str, image: Image) -> MapFrame:
+def _difference(differences: Sequence[Image], relation: ZR) -> list[MapLayer]:
+    """The layer of what became of forecasts, where there is one."""
+    if not differences:
+        return []
+    rate = float(relation.rain_rate_mm_h(DIFFERENCE_DBZ))
+    lead = differences[-1].lead or timedelta(0)
+    return [
+        MapLayer(
+            name=DIFFERENCE,
+            unit=OUTCOME,
+            threshold_dbz=DIFFERENCE_DBZ,
+            threshold_mm_h=round(rate, 2),
+            lead_minutes=lead / timedelta(minutes=1),
+        )
+    ]
+
+
+def _frame(stream: str, image: Image, differences: Sequence[Image]) -> MapFrame:
+    shown = [image]
+    if image.lead is None:
+        shown += [one for one in differences if one.time == image.time][-1:]
     return MapFrame(
         id=image.id,
         time=image.time,
         observed=image.lead is None,
         lead_minutes=None if image.lead is None else image.lead.total_seconds() / 60,
         images={
-            layer: f"/streams/{stream}/images/{image.id}/{layer}.png" for layer in image.file.layers
+            layer: f"/streams/{stream}/images/{one.id}/{layer}.png"
+            for one in shown
+            for layer in one.file.layers
         },
     )

@@ -15,8 +15,8 @@ from echocast.workers.archive.damage import recorded_digest, with_digest
 from echocast.workers.archive.files import Files
 from echocast.workers.streams.paths import stamp, time_of
 
-Kind = Literal["observed", "forecasts"]
-KINDS: Final[tuple[Kind, ...]] = ("observed", "forecasts")
+Kind = Literal["observed", "forecasts", "differences"]
+KINDS: Final[tuple[Kind, ...]] = ("observed", "forecasts", "differences")
 ID_DIGITS: Final = 12  # of the hash of an image file, in its public name
 Layers = tuple[Mapping[str, Codes], ImageDescription]
 
@@ -28,7 +28,7 @@ class StoredImages:
     Args:
         path: Its place; the name says its size and SHA-256.
         time: Valid time of the frame, or reference time of the forecast, UTC.
-        source: What it shows: the first digits of a frame's hash, or the id of a forecast.
+        source: What it shows: the first digits of a frame's hash, the id of a forecast, or both.
     """
 
     path: str

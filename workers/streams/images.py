@@ -1,7 +1,8 @@
 """StreamImages: images for maps are made as frames come and forecasts are issued.
 
 They follow from the files of frames and forecasts, and only the newest are stored: the observed
-frames of two hours, and two forecasts. What a killed process left undone the next frame brings.
+frames of two hours, what half an hour before was forecast for them, and two forecasts. What a
+killed process left undone the next frame brings.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import numpy as np
 
 from echocast.model.errors import EchocastError
 from echocast.model.formats.stream_frame import FrameHeader
+from echocast.model.frames import FloatArray
 from echocast.model.imagery.image_file import ImageDescription, sampling
-from echocast.model.imagery.layers import forecast_layers, observed_layers
+from echocast.model.imagery.layers import difference_layer, forecast_layers, observed_layers
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.image_store import ImageStore, Kind, Layers
@@ -28,6 +30,8 @@ from echocast.workers.streams.stores import StreamStores
 
 SHOWN: Final = timedelta(hours=2)  # back from the newest frame
 FORECASTS: Final = 2  # the newest, and the one before, which a map may still show
+JUDGED_LEAD: Final = timedelta(minutes=30)  # of the forecasts beside what was then observed
+NEAR_LEAD: Final = timedelta(minutes=10)  # how far from that it may be: steps differ
 ATTRIBUTES: Final = ("institution", "source", "license", "acknowledgement", "zr_a", "zr_b")
 log = logging.getLogger("echocast.streams")
 
@@ -38,7 +42,7 @@ class DueImages:
 
     Args:
         time: Valid time of the frame, or reference time of the forecast, UTC.
-        source: What they show: the first digits of a frame's hash, or the id of a forecast.
+        source: What they show: the first digits of a frame's hash, the id of a forecast, or both.
         make: Makes them.
     """
 
@@ -67,14 +71,17 @@ class StreamImages:
         """The same of forecasts."""
         self._replace(name, "forecasts", self._forecasts)
 
+    def update_differences(self, name: str) -> None:
+        """The same of what was forecast for frames, beside what they show."""
+        self._replace(name, "differences", self._differences)
+
     def _replace(self, name: str, kind: Kind, due: Callable[[str], Iterator[DueImages]]) -> None:
         """Have the images that there should be; without a place on earth there are none."""
         origin = self.stores.streams.origin(name)
         if origin is None or origin.grid.earth is None:
             return
         try:
-            if images := list(due(name)):
-                self._have(name, kind, images)
+            self._have(name, kind, list(due(name)))
         except (EchocastError, OSError) as error:
             log.warning("Images of the stream %s are left to the next frame: %s", name, error)
 
@@ -85,27 +92,58 @@ class StreamImages:
         for images in due:
             if images.source not in made:
                 self.images.add(name, kind, images.time, images.source, images.make)
-        current, newest = {images.source for images in due}, max(images.time for images in due)
+        current = {images.source for images in due}
+        newest = max((images.time for images in due), default=None)
         for one in stored:
-            if one.source not in current and one.time <= newest:
+            if one.source not in current and (newest is None or one.time <= newest):
                 self.images.remove(one)
 
-    def _frames(self, name: str) -> Iterator[DueImages]:
+    def _shown_frames(self, name: str) -> list[FrameHeader]:
         newest = self.stores.frames.newest_time(name)
-        if newest is None:
-            return
-        for header in self.stores.frames.headers(name, TimeSpan(newest - SHOWN, newest)):
+        span = newest and TimeSpan(newest - SHOWN, newest)
+        return list(self.stores.frames.headers(name, span)) if span else []
+
+    def _frames(self, name: str) -> Iterator[DueImages]:
+        for header in self._shown_frames(name):
             make = partial(self._observed, name, header)
             yield DueImages(header.time, header.sha256[:HASH_LENGTH], make)
 
-    def _observed(self, name: str, header: FrameHeader) -> Layers:
+    def _values(self, name: str, header: FrameHeader) -> FloatArray:
         frame = self.stores.frames.get(name, header.time)
         if frame is None:
             raise NotInArchive(f"The frame of {header.time.isoformat()} is gone.")
-        values = frame.reflectivity_dbz
+        return frame.reflectivity_dbz
+
+    def _observed(self, name: str, header: FrameHeader) -> Layers:
+        values = self._values(name, header)
         about = {key: header.attributes[key] for key in ATTRIBUTES if key in header.attributes}
         every = sampling(values.shape)
         return observed_layers(values), ImageDescription((header.time,), None, every, about)
+
+    def _differences(self, name: str) -> Iterator[DueImages]:
+        """What was forecast for each frame; of files that are gone or reduced what there is."""
+        headers = self._shown_frames(name)
+        if not headers:
+            return
+        first, last = (headers[k].time - JUDGED_LEAD for k in (0, -1))
+        span = TimeSpan(first - NEAR_LEAD, last + NEAR_LEAD)
+        issued = [one for one in self.stores.forecasts.listing(name, span) if one.served]
+        made = {one.source for one in self.images.listing(name, "differences")}
+        for header in headers:
+            judged = _judged(issued, header.time)
+            if judged is None:
+                continue
+            source = f"{header.sha256[:HASH_LENGTH]}-{judged.id}"
+            if judged.countable or source in made:
+                yield DueImages(
+                    header.time, source, partial(self._difference, name, header, judged)
+                )
+
+    def _difference(self, name: str, header: FrameHeader, judged: IssuedForecast) -> Layers:
+        values, path = self._values(name, header), self.stores.forecasts.local_file(judged)
+        reference, every = judged.forecast_reference_time, sampling(values.shape)
+        description = ImageDescription((header.time,), reference, every, {"id": judged.id})
+        return difference_layer(path, header.time, values), description
 
     def _forecasts(self, name: str) -> Iterator[DueImages]:
         for issued in islice(self.stores.forecasts.newest_first(name), FORECASTS):
@@ -128,3 +166,13 @@ class StreamImages:
         return forecast_layers(path, observed), ImageDescription(
             issued.valid_times, reference, sampling(shape), about
         )
+
+
+def _judged(issued: Sequence[IssuedForecast], time: datetime) -> IssuedForecast | None:
+    """The forecast for a time that was made about half an hour before; None where there is none."""
+
+    def off(forecast: IssuedForecast) -> timedelta:
+        return abs(time - forecast.forecast_reference_time - JUDGED_LEAD)
+
+    near = [one for one in issued if time in one.valid_times and off(one) <= NEAR_LEAD]
+    return min(near, key=off, default=None)

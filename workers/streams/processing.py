@@ -174,6 +174,7 @@ class StreamProcessing:
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         self.images.update_observed(name)
+        self.images.update_differences(name)
         if time == newest and self.stores.files.version(aside_path(name, time)) is None:
             self._note_speed(stream, time)
 
@@ -187,6 +188,7 @@ class StreamProcessing:
             log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
         if issued.served:
             self.images.update_forecasts(issued.stream)
+            self.images.update_differences(issued.stream)
         return issued.path
 
     def sweep(self) -> int:

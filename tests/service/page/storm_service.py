@@ -38,6 +38,8 @@ SIZE = 256
 BOUNDS = {"south": 46.0, "west": 5.9, "north": 48.1, "east": 10.9}
 ZR = {"a": 200.0, "b": 1.6}
 NOT_TRACEABLE, NOT_OBSERVED = 254, 255
+HIT, MISS, FALSE_ALARM = 1, 2, 3
+JUDGED = 6  # frames before, when the forecast was made that is judged
 Codes = NDArray[np.uint8]
 
 
@@ -87,6 +89,7 @@ class StormService:
         for index in range(OBSERVED + FORECAST):
             observed = index < OBSERVED
             layers = ["rain"] if observed else ["rain", "probability-20"]
+            layers += ["difference"] if observed and index >= JUDGED else []
             images = {n: f"/streams/demo/images/{self.time(index)}/{n}.png" for n in layers}
             lead = None if observed else 5 * (index - OBSERVED + 1)
             frames.append(
@@ -119,6 +122,13 @@ class StormService:
                     "threshold_dbz": 20.0,
                     "threshold_mm_h": 0.65,
                 },
+                {
+                    "name": "difference",
+                    "unit": "outcome",
+                    "threshold_dbz": 20.0,
+                    "threshold_mm_h": 0.65,
+                    "lead_minutes": 30.0,
+                },
             ],
             "frames": frames,
         }
@@ -130,7 +140,16 @@ class StormService:
         if layer.startswith("probability"):
             chance = np.clip((codes.astype(float) / 2 - 32) * 2.5, 0, 100).astype(np.uint8)
             codes = np.where(codes >= NOT_TRACEABLE, codes, chance).astype(np.uint8)
+        if layer == "difference":
+            codes = self.outcomes(index)
         return bytes(cv2.imencode(".png", codes)[1])
+
+    def outcomes(self, index: int) -> Codes:
+        """Of a forecast that was persistence."""
+        was, came = self.codes[index - JUDGED], self.codes[index]
+        wet = (came >= 104) + 2 * (was >= 104)
+        codes = np.choose(wet, [0, MISS, FALSE_ALARM, HIT]).astype(np.uint8)
+        return np.where(came >= NOT_TRACEABLE, came, codes)
 
     def pixel(self, latitude: float, longitude: float) -> tuple[int, int]:
         """Row and column in Web Mercator."""

@@ -54,7 +54,7 @@ def test_it_shows_the_newest_image_and_says_how_old_it_is(
     assert page.input_value("#moment") == str(OBSERVED - 1)
     assert page.text_content("#clock-kind") == "observed"
     layers = page.locator("#layer option").all_text_contents()
-    assert layers == ["Rain", "Probability of 0.65 mm/h or more"]
+    assert layers == ["Rain", "Probability of 0.65 mm/h or more", "Forecast against observed"]
     assert "Newest image" in page.text_content("#status")
     local = service.now.astimezone().astimezone(UTC) + timedelta(hours=1 + _summer(service.now))
     assert page.text_content("#clock-time") == local.strftime("%H:%M")
@@ -98,6 +98,23 @@ def test_space_plays_and_stops(visit: Visit) -> None:
     stopped = page.input_value("#moment")
     page.keyboard.press("ArrowLeft")
     assert int(page.input_value("#moment")) == int(stopped) - 1
+
+
+def test_what_became_of_a_forecast_is_coloured_and_said(
+    visit: Visit, service: StormService
+) -> None:
+    page = visit.open("/#l=difference")
+    page.wait_for_selector(".outcomes")
+    words = page.locator(".outcomes > span").all_text_contents()
+    assert words == ["both", "observed only", "forecast only"]
+    assert "over 0.65 mm/h, forecast 30 min before" in page.text_content("#legend-scale")
+    visit.wait_for_images()
+    page.hover("#map", position={"x": 300, "y": 200})
+    known = ["neither forecast nor observed", "forecast and observed", *words[1:], "not observed"]
+    assert page.text_content("#readout") in known
+    page.keyboard.press("ArrowRight")  # of what is still to come nothing is known: rain
+    page.wait_for_selector("#legend-scale[role=img]")
+    assert page.locator(".outcomes").count() == 0
 
 
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 640, "height": 420}}], indirect=True)

@@ -16,7 +16,7 @@ SOURCES = "".join(
     if p.suffix in (".html", ".js") and "vendor" not in p.parts
 )
 # Names of the service's own, for which the page has words: states of jobs, layers of a map.
-LISTED = {"cancelled", "expired", "expected"}
+LISTED = {"cancelled", "expired", "expected", "difference"}
 PLACES = re.compile(r"\{(\w+)\}")
 
 

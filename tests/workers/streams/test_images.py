@@ -9,13 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from echocast.model.formats.forecast_lead import read_lead
 from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.frames import Grid
-from echocast.model.imagery.codes import NOT_OBSERVED, NOT_TRACEABLE, dbz_codes, percent_codes
+from echocast.model.imagery.codes import (
+    FALSE_ALARM,
+    HIT,
+    MISS,
+    NOT_OBSERVED,
+    NOT_TRACEABLE,
+    dbz_codes,
+    percent_codes,
+)
 from echocast.model.imagery.image_file import ImageFile
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.disk_use import stored_bytes
-from echocast.workers.streams.image_store import ImageStore
+from echocast.workers.streams.image_store import KINDS, ImageStore
 from echocast.workers.streams.images import FORECASTS, StreamImages
 from tests.workers.streams.stream_bench import SIDE, START, STEP, Bench
 
@@ -39,14 +48,14 @@ class Maps:
     def update(self) -> None:
         self.images.update_observed("map")
         self.images.update_forecasts("map")
+        self.images.update_differences("map")
 
     def opened(self, kind: str) -> list[ImageFile]:
         listed = self.store.listing("map", kind)
         return [ImageFile(self.store.local_file(one)) for one in listed]
 
     def paths(self) -> set[str]:
-        kinds = ("observed", "forecasts")
-        return {one.path for kind in kinds for one in self.store.listing("map", kind)}
+        return {one.path for kind in KINDS for one in self.store.listing("map", kind)}
 
 
 def test_images_count_in_what_a_stream_takes_of_the_disk(bench: Bench) -> None:
@@ -100,10 +109,57 @@ def test_images_of_a_forecast_have_its_values_and_tell_why_there_are_none(bench:
             assert (shown[missing & ~dark] == NOT_TRACEABLE).all()
 
 
+def test_a_frame_stands_beside_the_forecast_of_half_an_hour_before(bench: Bench) -> None:
+    maps = Maps(bench)
+    for slot in (0, 1, 6, 7, 8, 20):
+        bench.put(slot, slot)
+    bench.issue(1, seed=9, leads=10, roles=("challenger",))  # not what was served
+    first, second = bench.issue(0, leads=10), bench.issue(1, seed=1, leads=10)
+    maps.update()
+    judged = {one.description.times[0]: one for one in maps.opened("differences")}
+    references = {time: one.description.reference for time, one in judged.items()}
+    assert references == {
+        START + 6 * STEP: START,
+        START + 7 * STEP: START + STEP,
+        START + 8 * STEP: START + STEP,  # of 35 minutes before: none is nearer
+    }
+    for slot, issued in ((6, first), (8, second)):
+        time = START + slot * STEP
+        lead = read_lead(bench.stores.forecasts.local_file(issued), time, ())
+        frame = bench.stores.frames.get("map", time)
+        assert lead is not None
+        assert frame is not None
+        observed, forecast = frame.reflectivity_dbz, lead.reflectivity_dbz
+        known = np.isfinite(observed) & np.isfinite(forecast)
+        shown = judged[time].plane("difference", 0, slice(None), slice(None))
+        for code, of in ((HIT, forecast >= 20), (FALSE_ALARM, forecast >= 20), (MISS, True)):
+            came = observed < 20 if code == FALSE_ALARM else observed >= 20
+            dry = forecast < 20 if code == MISS else of
+            assert ((shown == code) == (known & came & dry)).all(), code
+        assert ((shown == NOT_OBSERVED) == np.isnan(observed)).all()
+        assert ((shown == NOT_TRACEABLE) == (np.isnan(forecast) & np.isfinite(observed))).all()
+
+
+def test_what_became_of_a_forecast_stays_when_its_file_is_gone(bench: Bench) -> None:
+    maps = Maps(bench)
+    bench.put(0, 0)
+    issued = bench.issue(0, leads=10)
+    bench.put(6, 6)
+    maps.update()
+    (before,) = maps.store.listing("map", "differences")
+    bench.stores.forecasts.remove_file(issued)
+    maps.update()
+    assert maps.store.listing("map", "differences") == [before]
+    bench.put(6, 7)  # another image: what the forecast said of it is not known any more
+    maps.update()
+    assert before not in maps.store.listing("map", "differences")
+
+
 def test_a_second_call_does_nothing(bench: Bench) -> None:
     maps = Maps(bench)
     bench.put(0, 1)
-    bench.issue(0)
+    bench.issue(0, leads=10)
+    bench.put(6, 2)
     maps.update()
     before = {path: bench.stores.files.version(path) for path in maps.paths()}
     maps.update()

@@ -5,6 +5,7 @@ import { element, number, rate, t } from "./texts.js";
 
 export const NAMES = ["echocast", "nws", "homeyer", "grey"];
 const HIGHEST_DBZ = 65;
+const OUTCOMES = [[1, "both"], [2, "miss"], [3, "false_alarm"]]; // of a forecast, by their codes
 const TICKS = { dBZ: [10, 20, 30, 40, 50, 60], "%": [0, 25, 50, 75, 100] };
 let tables = null;
 
@@ -14,7 +15,7 @@ export async function loadPalettes() {
 
 // 256 colours as one 32-bit number each (alpha, blue, green, red); 0 is transparent.
 export function coloursOf(palette, unit) {
-  const hex = unit === "%" ? tables["%"] : tables.dBZ[palette];
+  const hex = unit === "dBZ" ? tables.dBZ[palette] : tables[unit];
   const colours = new Uint32Array(256);
   for (let code = 0; code < Math.min(hex.length / 6, NOT_TRACEABLE); code += 1) {
     const rgb = parseInt(hex.slice(6 * code, 6 * code + 6), 16);
@@ -26,6 +27,7 @@ export function coloursOf(palette, unit) {
 
 // Weak rain and small probabilities fade, so that the land stays legible under them.
 function opacity(code, unit) {
+  if (unit === "outcome") return code ? 216 : 0;
   const [from, full] = unit === "%" ? [2, 30] : [3, 15];
   const value = unit === "%" ? code : dbzOf(code);
   if (value < from) return 0;
@@ -34,6 +36,7 @@ function opacity(code, unit) {
 
 // One scale is always there; the other and the hatchings are, where there is room or on demand.
 export function drawLegend(palette, layer, zr) {
+  if (layer.unit === "outcome") return drawOutcomes(coloursOf(palette, layer.unit), layer);
   const percent = layer.unit === "%";
   const [low, high] = percent ? [0, 100] : [0, HIGHEST_DBZ];
   const share = (value) => `${(100 * (value - low)) / (high - low)}%`;
@@ -43,11 +46,25 @@ export function drawLegend(palette, layer, zr) {
   const own = scale(ticks.map((value) => [share(value), number(value)]), layer.unit);
   const rates = scale(ticks.map((value) => [share(value), rate(rateOf(value, zr))]), "mm/h");
   const node = document.getElementById("legend-scale");
+  node.setAttribute("role", "img");
   node.replaceChildren(bar, percent ? own : rates);
   document.getElementById("legend-more").replaceChildren(...(percent ? [] : [own]), keys());
   node.setAttribute("aria-label", percent ? t("legend_percent") : t("legend_dbz", {
     low, high, rate_low: rate(rateOf(low, zr)), rate_high: rate(rateOf(high, zr)),
   }));
+  return undefined;
+}
+
+// What became of a forecast has no scale, but three colours and their words.
+function drawOutcomes(colours, layer) {
+  const node = document.getElementById("legend-scale");
+  const keyed = element("div", undefined, { class: "outcomes" });
+  keyed.append(...OUTCOMES.map(([code, name]) => key(t(name), () => colours[code])));
+  const words = { rate: rate(layer.threshold_mm_h), minutes: number(layer.lead_minutes) };
+  node.removeAttribute("role");
+  node.removeAttribute("aria-label");
+  node.replaceChildren(element("p", t("difference_legend", words)), keyed);
+  document.getElementById("legend-more").replaceChildren(keys());
 }
 
 function paint(canvas, colours, low, high, percent) {
@@ -74,18 +91,23 @@ function scale(ticks, unit) {
 
 function keys() {
   const node = element("div", undefined, { class: "keys" });
+  const dark = isDark();
   for (const [code, name] of [[NOT_OBSERVED, "not_observed"], [NOT_TRACEABLE, "not_traceable"]]) {
-    const swatch = element("canvas", undefined, { width: 22, height: 12 });
-    const context = swatch.getContext("2d");
-    const pixels = context.createImageData(22, 12);
-    const words = new Uint32Array(pixels.data.buffer);
-    const dark = isDark();
-    for (let at = 0; at < words.length; at += 1) words[at] = hatch(code, at % 22, Math.floor(at / 22), dark);
-    context.putImageData(pixels, 0, 0);
-    const key = element("span");
-    key.append(swatch, element("span", t(name)));
-    node.append(key);
+    node.append(key(t(name), (x, y) => hatch(code, x, y, dark)));
   }
+  return node;
+}
+
+// A swatch, coloured pixel by pixel, and its words.
+function key(words, colour) {
+  const swatch = element("canvas", undefined, { width: 22, height: 12 });
+  const context = swatch.getContext("2d");
+  const pixels = context.createImageData(22, 12);
+  const values = new Uint32Array(pixels.data.buffer);
+  for (let at = 0; at < values.length; at += 1) values[at] = colour(at % 22, Math.floor(at / 22));
+  context.putImageData(pixels, 0, 0);
+  const node = element("span");
+  node.append(swatch, element("span", words));
   return node;
 }
 

@@ -165,6 +165,7 @@ export function reading(code, layer, zr) {
   if (code === 255) return t("not_observed");
   if (code === 254) return t("not_traceable");
   if (layer.unit === "%") return `${number(code)} %`;
+  if (layer.unit === "outcome") return t(["correct_negative", "hit", "miss", "false_alarm"][code]);
   const dbz = dbzOf(code);
   return code === 0 ? t("dry_at") : `${number(dbz, 1)} dBZ · ${rate(rateOf(dbz, zr))} mm/h`;
 }
