@@ -34,7 +34,7 @@ from echocast.model.inference.winograd.opcodes import (
 from echocast.model.inference.winograd.schedule import Schedule
 from echocast.model.inference.winograd.tiling import Tiling
 from echocast.model.inference.winograd.trace import Symbol
-from echocast.model.inference.winograd.transforms import Winograd, matrices
+from echocast.model.inference.winograd.transforms import Winograd
 
 CHUNKS = {3: 8}  # kernel -> tiles computed together
 LARGE_CHUNK = 32  # so that large kernels are read from memory less often
@@ -114,7 +114,7 @@ class CompiledProgram:
         elsewhere = {n for (value, at), n in numbers if value.kind == "input" and not at}
         elsewhere |= {*self._returned.values(), *self._constants.values()}
         self._slots = slots(self._levels, self._arrays.rooms, elsewhere)
-        A, _, B = matrices(m, k)
+        A, _, B = self.winograd.matrices
         self._A, self._B = A.astype(np.float32), B.astype(np.float32)
         self._M, self._N = (0,) * m, (0,) * self.winograd.n
 

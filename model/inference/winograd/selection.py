@@ -23,8 +23,8 @@ from echocast.model.network.network import Network, Recurrence
 
 TOLERANCE = 1e-4  # root mean square difference from plain, in standard deviations of plain
 GOLDEN_GRID = (24, 28)  # patches; not a multiple of every tile
-GOLDEN_STEPS = 3
-TIMED_STEPS = 4
+GOLDEN_STEPS = 5
+UNTIMED_STEPS = 2  # the first is shorter, the second one warms up
 TILE = 4  # side of a tile
 KERNELS = (3, 5)  # that have compiled steps
 WORTH_IT = 1.15  # plain steps have to be so much faster: noise must not choose
@@ -70,9 +70,9 @@ def choose_steps(
     if not candidates:
         return plain
     golden = golden_input(network)
-    expected = outputs(network, golden)
+    (expected, *actual), seconds = in_turns([network, *candidates.values()], golden)
     disagreement = {
-        name: difference(expected, outputs(steps, golden)) for name, steps in candidates.items()
+        name: difference(expected, out) for name, out in zip(candidates, actual, strict=True)
     }
     plain = SelectedSteps(network, disagreement=disagreement)
     for name in plain.refused:
@@ -82,18 +82,15 @@ def choose_steps(
             name,
             disagreement[name],
         )
-    agreed = {name: steps for name, steps in candidates.items() if name not in plain.refused}
-    seconds = interleaved_seconds([network, *agreed.values()], golden, TIMED_STEPS)
-    medians = [statistics.median(times) for times in seconds]
-    names, best = [*agreed, "plain"], 0
-    medians = [*medians[1:], medians[0]]
-    for number, median in enumerate(medians):
-        if medians[best] > WORTH_IT * median:
-            best = number
-    if names[best] == "plain":
+    medians = dict(zip(("plain", *candidates), map(statistics.median, seconds), strict=True))
+    best, *others = *(name for name in candidates if name not in plain.refused), "plain"
+    for name in others:
+        if medians[best] > WORTH_IT * medians[name]:
+            best = name
+    if best == "plain":
         return plain
-    name = names[best]
-    return SelectedSteps(agreed[name], name, medians[-1] / medians[best], disagreement)
+    speedup = medians["plain"] / medians[best]
+    return SelectedSteps(candidates[best], best, speedup, disagreement)
 
 
 def fast_steps(network: Network) -> dict[str, Recurrence]:
@@ -119,12 +116,7 @@ def golden_input(network: Network) -> list[Tensor]:
 
 def outputs(steps: Recurrence, inputs: Sequence[Tensor]) -> Tensor:
     """Head outputs of successive steps, (steps, batch, planes, height, width)."""
-    state = steps.initial_state(len(inputs[0]), *inputs[0].shape[2:])
-    outs = []
-    for X in inputs:
-        out, state = steps.step(X, state)
-        outs.append(out)
-    return torch.stack(outs)
+    return in_turns([steps], inputs)[0][0]
 
 
 def difference(expected: Tensor, actual: Tensor) -> float:
@@ -134,19 +126,22 @@ def difference(expected: Tensor, actual: Tensor) -> float:
     return apart / deviation if math.isfinite(apart) else math.inf
 
 
-def interleaved_seconds(
-    forms: Sequence[Recurrence], inputs: Sequence[Tensor], rounds: int
-) -> list[list[float]]:
-    """Seconds of single steps after the first; the forms take turns on a noisy machine.
+def in_turns(
+    forms: Sequence[Recurrence], inputs: Sequence[Tensor]
+) -> tuple[list[Tensor], list[list[float]]]:
+    """Successive steps of several forms, which take turns on a noisy machine.
 
     Returns:
-        Per form one time per round.
+        Per form its head outputs, (steps, batch, planes, height, width), and the seconds of each
+        step but the first ones.
     """
     states = [steps.initial_state(len(inputs[0]), *inputs[0].shape[2:]) for steps in forms]
+    outs: list[list[Tensor]] = [[] for _ in forms]
     seconds: list[list[float]] = [[] for _ in forms]
-    for turn in range(rounds + 2):  # the first step is shorter, the second one warms up
+    for X in inputs:
         for number, steps in enumerate(forms):
             started = time.perf_counter()
-            _, states[number] = steps.step(inputs[turn % len(inputs)], states[number])
+            out, states[number] = steps.step(X, states[number])
             seconds[number].append(time.perf_counter() - started)
-    return [times[2:] for times in seconds]
+            outs[number].append(out)
+    return [torch.stack(out) for out in outs], [times[UNTIMED_STEPS:] for times in seconds]

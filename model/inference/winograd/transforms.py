@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -69,8 +70,13 @@ class Winograd:
         """Side of an input tile."""
         return self.m + self.k - 1
 
+    @cached_property
+    def matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A, G and B of F(m, k): exact fractions take milliseconds, and there are many kernels."""
+        return matrices(self.m, self.k)
+
     def kernels(self, weight: Tensor) -> Tensor:
         """Kernels (out, in, k, k) at the points, (n * n, in, out); transformed in float64."""
-        G = torch.from_numpy(matrices(self.m, self.k)[1])
+        G = torch.from_numpy(self.matrices[1])
         points = torch.einsum("uk,oikl,vl->uvio", G, weight.double().cpu(), G)
         return points.flatten(0, 1).to(weight.device, torch.float32).contiguous()

@@ -3,6 +3,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from echocast.model.errors import ModelError
-from echocast.model.inference.winograd import kernel_cache
+from echocast.model.inference.winograd import kernel_cache, selection, transforms
 from echocast.model.inference.winograd.selection import (
     SelectedSteps,
     choose_steps,
@@ -139,16 +140,42 @@ def test_weights_of_one_grid_refuse_another():
         FastSteps(network).initial_state(1, 9, 13)
 
 
-@pytest.mark.parametrize(("seconds", "name"), [([2.0, 1.0], "fast"), ([1.0, 2.0], "plain")])
-def test_of_those_that_agree_the_fastest_is_used(seconds, name, monkeypatch):
-    times = [[second] * 3 for second in seconds]
-    monkeypatch.setattr(
-        "echocast.model.inference.winograd.selection.interleaved_seconds", lambda *_: times
-    )
-    network = random_network(SMALL)
-    choice = choose_steps(network, {"fast": FastSteps(network)})
-    assert (choice.name, choice.refused) == (name, ())
-    assert choice.speedup == (2.0 if name == "fast" else 1.0)
+class TimedSteps:
+    """Steps that take so many seconds by a clock of the test.
+
+    There are no more than five: each costs the start of every worker a tenth of a second.
+    """
+
+    def __init__(self, steps, clock, seconds):
+        self._steps, self._clock = steps, clock
+        self._seconds = [seconds] * 5
+
+    def __getattr__(self, name):
+        return getattr(self._steps, name)
+
+    def step(self, X, state):
+        self._clock.append(self._clock[-1] + self._seconds.pop(0))
+        return self._steps.step(X, state)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name", "speedup"),
+    [(2, 1, "second", 4), (1, 2, "first", 4), (8, 5, "plain", 1), (4, 4, "first", 1)],
+)
+def test_of_those_that_agree_the_fastest_is_used(first, second, name, speedup, monkeypatch):
+    network, clock = random_network(SMALL), [0]
+    monkeypatch.setattr(selection, "time", SimpleNamespace(perf_counter=lambda: clock[-1]))
+    fast = FastSteps(network)
+    forms = {"first": TimedSteps(fast, clock, first), "second": TimedSteps(fast, clock, second)}
+    choice = choose_steps(TimedSteps(network, clock, 4), forms)
+    assert (choice.name, choice.speedup, choice.refused) == (name, speedup, ())
+
+
+def test_a_network_of_many_kernels_has_the_matrices_computed_once_a_program(monkeypatch):
+    computed = []
+    monkeypatch.setattr(transforms, "matrices", lambda *key: computed.append(key) or matrices(*key))
+    FastSteps(random_network(SMALL))
+    assert computed == [(4, 3)] * 2
 
 
 def test_a_fast_path_that_disagrees_is_switched_off_with_a_warning(caplog):
