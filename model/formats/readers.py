@@ -30,6 +30,7 @@ from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.knmi import is_knmi, knmi_image
 from echocast.model.formats.meteoswiss_gif import is_meteoswiss_gif, meteoswiss_gif_image
 from echocast.model.formats.netcdf.access import damage_is_unreadable
+from echocast.model.formats.netcdf.classic import is_classic
 from echocast.model.formats.netcdf.reader import FrameChooser, netcdf_header, read_netcdf
 from echocast.model.formats.odim.reader import is_odim, odim_header, read_odim
 from echocast.model.formats.packed_files import unpacked
@@ -43,7 +44,6 @@ __all__ = ["between", "merge", "newest", "read_frames", "read_header", "read_jso
 Part = TypeVar("Part")
 
 START = 4096  # bytes by which a format is known
-CLASSIC_NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 KNOWN = (
     "NetCDF, HDF5 (ODIM, KNMI), GeoTIFF, GRIB2, RADOLAN, FMI's PGM, MeteoSwiss' GIF or CWA's XML"
 )
@@ -110,7 +110,7 @@ FORMATS = (  # whether a file is of it, by its first bytes; HDF5's begin alike: 
     (is_meteoswiss_gif, FileFormat.of_image(meteoswiss_gif_image)),
     (is_hungaromet, FileFormat.of_image(hungaromet_image)),
     (is_cwa, FileFormat.of_image(cwa_image)),
-    (lambda start: start.startswith(CLASSIC_NETCDF), NETCDF),
+    (is_classic, NETCDF),
 )
 
 

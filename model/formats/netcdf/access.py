@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import h5py
 import netCDF4
-import numpy as np
 
 from echocast.model.atomic_files import disk_asked, write_whole
 from echocast.model.errors import InputTooLarge, UnreadableInput, short
+from echocast.model.formats.netcdf.classic import check_classic
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
 
@@ -31,8 +31,9 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
         mode: ``r`` to read, ``w`` to write a new file.
 
     Raises:
-        OSError: The file can't be opened, is a classic one that is cut short, or was not written as
-            a whole.
+        OSError: The file can't be opened, is a classic one that is damaged or cut short, or was not
+            written as a whole.
+        InputTooLarge: It is a classic one of very many parts.
     """
     with _LOCK:
         if mode == "w":
@@ -42,8 +43,8 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
                 with h5py.File(path, locking=False):  # refused where shorter than it says
                     pass
         else:
+            check_classic(path)
             with netCDF4.Dataset(str(path), mode) as dataset:
-                _check_whole(dataset, path)
                 yield dataset
 
 
@@ -96,40 +97,6 @@ def unlocked() -> Iterator[None]:
         yield
     finally:
         _LOCK.acquire()
-
-
-def _check_whole(dataset: netCDF4.Dataset, path: Path) -> None:
-    """What is missing at the end of a classic file would be read as zeros: as dry."""
-    if dataset.data_model.startswith("NETCDF3"):
-        values = sum(v.size * v.dtype.itemsize for v in dataset.variables.values())
-        if path.stat().st_size < _header_bytes(dataset) + values:
-            raise OSError("it is cut short")
-
-
-def _header_bytes(dataset: netCDF4.Dataset) -> int:
-    """How long the header of a classic file is, at least (its format: words of four bytes)."""
-    dimensions = sum(8 + _in_words(len(name.encode())) for name in dataset.dimensions)
-    variables = sum(
-        28 + _in_words(len(name.encode())) + 4 * one.ndim + _attribute_bytes(one)
-        for name, one in dataset.variables.items()
-    )
-    return 32 + dimensions + _attribute_bytes(dataset) + variables
-
-
-def _attribute_bytes(owner: netCDF4.Dataset | Variable) -> int:
-    values = {name: owner.getncattr(name) for name in owner.ncattrs()}
-    return sum(
-        12 + _in_words(len(name.encode())) + _in_words(np.asarray(_plain(value)).nbytes)
-        for name, value in values.items()
-    )
-
-
-def _plain(value: Any) -> Any:
-    return value.encode() if isinstance(value, str) else value
-
-
-def _in_words(count: int) -> int:
-    return -(-count // 4) * 4
 
 
 @contextmanager
