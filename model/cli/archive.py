@@ -94,12 +94,13 @@ def build_command(
 
 
 def _of_files(sources: list[str], output: Path, stream: str, reading: Reading) -> dict[str, Any]:
-    from echocast.model.formats.event_files import EventFiles
+    from echocast.model.formats.event_files import files_of
     from echocast.model.retraining.archive_builder import build
 
-    event = EventFiles.of([Path(source) for source in sources], reading)
+    files = files_of(map(Path, sources))
     with progress() as bar:
-        steps = bar.track(build(event, output, stream), len(event.headers), description="archive")
+        built = build(files, reading, output, stream)
+        steps = bar.track(built, len(files), description="archive")
         written = sum(steps)
     return {"stream": stream, "written": written}
 

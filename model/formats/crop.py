@@ -35,6 +35,8 @@ class Crop:
         radius_km: How far the region reaches from its centre.
         box: West, south, east, north in degrees, instead of a centre; over the date line the east
             is the smaller number.
+        tile: First row, row after the last, first column, column after the last, of the whole
+            composite, instead of a centre or a box.
         reduce: Side of the blocks, in pixels; 1: pixels stay.
 
     Raises:
@@ -45,12 +47,13 @@ class Crop:
     radius_km: float | None = None
     box: tuple[float, float, float, float] | None = None
     reduce: int = 1
+    tile: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if (self.centre is None) != (self.radius_km is None):
             raise _no_region("a place needs a radius in km, and a radius a place")
-        if self.centre is not None and self.box is not None:
-            raise _no_region("a place with a radius and a box cannot both be given")
+        if sum(part is not None for part in (self.centre, self.box, self.tile)) > 1:
+            raise _no_region("a place with a radius, a box and a tile cannot be given together")
         if self.radius_km is not None and not 0 < self.radius_km <= LONGEST_RADIUS_KM:
             raise _no_region(f"the radius must lie in 0..{LONGEST_RADIUS_KM:g} km")
         if not 1 <= self.reduce <= LARGEST_BLOCK:
@@ -92,7 +95,7 @@ class Crop:
     @property
     def is_whole(self) -> bool:
         """Whether everything is read."""
-        return self.centre is None and self.box is None and self.reduce == 1
+        return self == Crop()
 
     def window(self, grid: Grid, where: str) -> Window:
         """Rows and columns of a grid that cover the region, in whole blocks.
@@ -163,6 +166,9 @@ class Crop:
 
     def _indices(self, grid: Grid, where: str) -> Window:
         height, width = grid.shape
+        if self.tile is not None:
+            top, bottom, left, right = self.tile
+            return slice(top, min(bottom, height)), slice(left, min(right, width))
         if self.centre is None and self.box is None:
             return slice(0, height), slice(0, width)
         if grid.earth is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from echocast.model.errors import UnreadableInput
+from echocast.model.formats.header import FileHeader
 from echocast.model.formats.readers import read_frames, read_header
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
@@ -25,12 +26,12 @@ class EventFiles:
 
     Args:
         name: Of the event, for people.
-        headers: The valid times in each file, in order.
+        headers: What each file holds.
         reading: How they are read.
     """
 
     name: str
-    headers: Mapping[Path, Sequence[datetime]]
+    headers: Mapping[Path, FileHeader]
     reading: Reading = field(default_factory=Reading)
 
     @classmethod
@@ -42,13 +43,17 @@ class EventFiles:
             ContractViolation: A file breaks a rule.
         """
         known = reading or Reading()
-        files = [file for path in paths for file in _files(path)]
-        return cls(paths[0].stem, {file: read_header(file, known).times for file in files}, known)
+        return cls(paths[0].stem, {p: read_header(p, known) for p in files_of(paths)}, known)
 
     @cached_property
     def times(self) -> tuple[datetime, ...]:
         """All valid times, each once."""
-        return tuple(sorted({time for times in self.headers.values() for time in times}))
+        return tuple(sorted({time for one in self.headers.values() for time in one.times}))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the first file's frames, before anything is cut out."""
+        return next(iter(self.headers.values())).shape
 
     def even_windows(self, length: int, stride: int) -> list[slice]:
         """Parts of the times that have no gap.
@@ -69,7 +74,9 @@ class EventFiles:
         """
         first, last = self.times[part][0], self.times[part][-1]
         paths = [
-            path for path, times in self.headers.items() if times[0] <= last and times[-1] >= first
+            path
+            for path, header in self.headers.items()
+            if header.times[0] <= last and header.times[-1] >= first
         ]
         return read_frames(
             paths,
@@ -78,14 +85,22 @@ class EventFiles:
         )
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """Files, and those of folders, in order.
+
+    Raises:
+        UnreadableInput: A folder is empty.
+    """
+    return [file for path in paths for file in _files(path)]
+
+
+def _files(path: Path) -> list[Path]:
     if not path.is_dir():
-        yield path
-        return
+        return [path]
     files = visible_files(path.iterdir())
     if not files:
         raise UnreadableInput(f"The folder {path} holds no file.")
-    yield from files
+    return files
 
 
 def visible_files(paths: Iterable[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ class FileHeader(NamedTuple):
 
     Args:
         times: Valid times of its frames, UTC.
+        shape: Rows and columns of a frame.
         units: ``dBZ`` or ``mm/h``: of streams that the file fits.
         kind: Format of the file.
         variable: The field that is read.
@@ -18,6 +19,7 @@ class FileHeader(NamedTuple):
     """
 
     times: tuple[datetime, ...]
+    shape: tuple[int, int]
     units: str
     kind: str
     variable: str

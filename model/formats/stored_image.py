@@ -87,8 +87,10 @@ class StoredImage:
 
     def header(self) -> FileHeader:
         """What the file holds; no value is read."""
-        stream = self.unit.of_stream
-        return FileHeader(self.times.times, stream, self.kind, self.variable, self.stated_units)
+        shape, stream = self.grid.shape, self.unit.of_stream
+        return FileHeader(
+            self.times.times, shape, stream, self.kind, self.variable, self.stated_units
+        )
 
     def frames(self, crop: Crop, contract: InputContract, file_bytes: int, where: str) -> Frames:
         """The image as one frame.

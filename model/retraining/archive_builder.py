@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.readers import read_frames
+from echocast.model.formats.reading import Reading
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.formats.stream_layout import (
     check_name,
@@ -22,11 +22,14 @@ from echocast.model.frames import Frames, Grid, median_step
 RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 
 
-def build(event: EventFiles, store: Path, stream: str) -> Iterator[int]:
+def build(files: Sequence[Path], reading: Reading, store: Path, stream: str) -> Iterator[int]:
     """Write the frames of radar files below ``store``; those that are there already stay.
 
+    A new stream is declared after the last file: only then its step is known.
+
     Args:
-        event: The files, all on one grid; each is read by itself.
+        files: All on one grid; each is read once.
+        reading: How they are read.
         store: Root of the archive, made if need be.
         stream: Name of the stream.
 
@@ -34,14 +37,21 @@ def build(event: EventFiles, store: Path, stream: str) -> Iterator[int]:
         After each file, how many of its frames were written.
 
     Raises:
-        ContractViolation: A file is on another grid than the stream.
+        ContractViolation: A file is on another grid than the stream, or the only one has one frame.
         InputError: A file can't be read.
     """
     check_name(stream)
-    for path in event.headers:
-        frames = read_frames([path], event.reading)
-        _declare(store, stream, frames.grid, event.times, path.name)
+    grid, times = _declared_grid(store, stream), set[datetime]()
+    for path in files:
+        frames = read_frames([path], reading)
+        grid = grid or frames.grid
+        _check_grid(grid, frames.grid, stream, path.name)
+        times.update(frames.times)
+        if len(files) == 1:
+            _declare(store, stream, grid, frames.times, path.name)
         yield _put_all(store, stream, frames)
+    if grid is not None:
+        _declare(store, stream, grid, sorted(times), files[0].name)
 
 
 def add(
@@ -73,8 +83,8 @@ def add(
 
 def _declare(store: Path, stream: str, grid: Grid, times: Sequence[datetime], name: str) -> None:
     """Declare the stream as its first frames have it; refuse another grid."""
-    origin = store / origin_path(stream)
-    if not origin.exists():
+    theirs = _declared_grid(store, stream)
+    if theirs is None:
         seconds = _step_seconds(times, name)
         minutes, phase = seconds / 60, times[0].timestamp() % seconds
         declaration = {
@@ -88,8 +98,18 @@ def _declare(store: Path, stream: str, grid: Grid, times: Sequence[datetime], na
         }
         _write(store / declaration_path(stream), json.dumps(declaration).encode())
         origin_facts = {"grid": grid.to_json(), "phase_seconds": phase}
-        _write(origin, json.dumps(origin_facts).encode())
-    theirs = Grid.from_json(json.loads(origin.read_bytes())["grid"])
+        _write(store / origin_path(stream), json.dumps(origin_facts).encode())
+    else:
+        _check_grid(theirs, grid, stream, name)
+
+
+def _declared_grid(store: Path, stream: str) -> Grid | None:
+    """The grid of the stream; None where it is new."""
+    origin = store / origin_path(stream)
+    return Grid.from_json(json.loads(origin.read_bytes())["grid"]) if origin.exists() else None
+
+
+def _check_grid(theirs: Grid, grid: Grid, stream: str, name: str) -> None:
     if not theirs.same_as(grid):
         raise ContractViolation(
             f"{name} is on another grid ({grid.shape}) than the stream {stream!r}"

@@ -1,20 +1,23 @@
 """From a plan to stored training windows: which events, which steps, how many crops.
 
-A plan is a JSON list of sources. Each names a radar file (below a data folder) or ``synthetic``
-seeds, the tiles it is read in (a continental composite does not fit in memory), and its cuts:
+A plan is a JSON list of sources. Each names a radar file of any known format, or a folder of them
+(below a data folder), or ``synthetic`` seeds, the tiles it is read in (a continental composite does
+not fit in memory), and its cuts:
 
     {"file": "fmi_20170509.nc", "pixel_km": 1, "cuts": [
         {"event": "fmi/5", "step_minutes": 5, "stride": 1, "inputs": 10, "outputs": 10,
          "starts": [0, 21, 1], "count": 30}]}
 
 ``step_minutes`` is that between the frames of a window, every ``stride``-th of the file;
-``starts`` is a range of first frames, ``count`` the most crops per start. Plans and their order
-decide the windows: the same plan and seed give the same bytes.
+``starts`` is a range of first frames, ``count`` the most crops per start. ``reading`` says how its
+files are read, in the words of :meth:`.Reading.of_words`: ``{"units": "dBZ", "reduce": 2}``. Plans
+and their order decide the windows: the same plan and seed give the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise, product
 from pathlib import Path
@@ -24,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.event_files import EventFiles
+from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
 from echocast.model.synthetic.storms import storm
@@ -68,24 +73,34 @@ def windows_of(
 
 
 def sequences(source: Source, data: Path) -> Iterator[FloatArray]:
-    """Cleaned (time, height, width) arrays of a source, tile by tile."""
+    """Cleaned (time, height, width) arrays of a source, tile by tile.
+
+    Raises:
+        InputError: A file can't be read, or its frames don't follow each other as the plan says.
+    """
     if "synthetic_seeds" in source:
         for seed in range(*source["synthetic_seeds"]):
             frames = storm(seed, step_minutes=source["step_minutes"])
             yield clean(frames.reflectivity_dbz)
         return
-    from echocast.model.formats.netcdf.reader import netcdf_shape, read_netcdf
-
-    path = data / source["file"]
-    _, height, width = netcdf_shape(path)
-    rows, columns = source.get("tile", (height, width))
-    for y, x in product(range(0, height, rows), range(0, width, columns)):
-        tile = slice(y, min(y + rows, height)), slice(x, min(x + columns, width))
-        frames = read_netcdf(path, y_slice=tile[0], x_slice=tile[1])
+    event = EventFiles.of([data / source["file"]], Reading.of_words(**source.get("reading", {})))
+    for tile in _tiles(event, source):
+        frames = tile.frames(slice(None))
         _check_steps(frames, source)
         values = clean(frames.reflectivity_dbz)
         if float((np.nan_to_num(values) > WET_DBZ).mean()) >= source.get("wet_share", 0.0):
             yield values
+
+
+def _tiles(event: EventFiles, source: Source) -> Iterator[EventFiles]:
+    """The event as it is, or as its source says tile by tile."""
+    if "tile" not in source:
+        yield event
+        return
+    (height, width), (rows, columns) = event.shape, source["tile"]
+    for y, x in product(range(0, height, rows), range(0, width, columns)):
+        crop = replace(event.reading.crop, tile=(y, y + rows, x, x + columns))
+        yield replace(event, reading=replace(event.reading, crop=crop))
 
 
 def _check_steps(frames: Frames, source: Source) -> None:

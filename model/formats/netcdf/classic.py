@@ -91,8 +91,8 @@ class _Header:
 
     def _list(self, tag: int) -> Iterator[int]:
         """Its elements, one after another."""
-        found, count = self._number(WORD), self._number(self.count_bytes)
-        if found != tag and (found, count) != (ABSENT, 0):
+        kind, count = self._number(WORD), self._number(self.count_bytes)
+        if kind != tag and (kind, count) != (ABSENT, 0):
             raise OSError(DAMAGED)
         self._expect(count)
         yield from range(count)

@@ -13,9 +13,7 @@ from echocast.model.errors import short
 from echocast.model.formats.crop import Crop
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.netcdf.access import damage_is_unreadable, open_netcdf
-from echocast.model.formats.netcdf.axes import find_axes
 from echocast.model.formats.netcdf.dataset import WHOLE, RadarDataset
-from echocast.model.formats.netcdf.field import find_field
 from echocast.model.frames import Frames
 
 FrameChooser = Callable[[Sequence[datetime]], slice]
@@ -84,17 +82,5 @@ def netcdf_header(path: Path, variable: str | None = None) -> FileHeader:
         InputContract().check_size((radar.axes.frames(field), 1, 1), path.name)
         stated, name = short(str(getattr(field, "units", ""))), short(field.name)
         unit = radar.field.unit.of_stream
-        return FileHeader(radar.times.times, unit, "CF NetCDF", name, stated)
-
-
-def netcdf_shape(path: Path, variable: str | None = None) -> tuple[int, int, int]:
-    """(time, y, x) of the radar field of a file, read from its header alone.
-
-    Args:
-        path: The file.
-        variable: Name of the field; None: found by standard name or units.
-    """
-    with damage_is_unreadable(path), open_netcdf(path) as dataset:
-        field = find_field(dataset, variable, path.name)
-        axes = find_axes(dataset, field.variable, path.name)
-        return axes.shape(field.variable, (WHOLE, WHOLE, WHOLE))
+        _, *shape = radar.shape
+        return FileHeader(radar.times.times, (shape[0], shape[1]), unit, "CF NetCDF", name, stated)

@@ -61,7 +61,8 @@ def read_odim(
         layers = odim_layers(file, variable, path.name)
         _check_observed(file, layers, path)
         region, limits = crop or Crop(), contract or InputContract()
-        _check_shapes(layers, region, limits, path)
+        _check_shapes(layers, path)
+        _check_claims(layers, region, limits, path)
         times = layer_times(file, [layer.what for layer in layers], layers[0].unit, path.name)
         grid, place = odim_grid(file, layers[0].dataset, layers[0].values.shape, path.name)
         window = region.window(grid, path.name)
@@ -89,8 +90,11 @@ def odim_header(path: Path, variable: str | None = None) -> FileHeader:
         unit = layers[0].unit
         times = layer_times(file, [layer.what for layer in layers], unit, path.name)
         stated = "mm" if unit.kind == "amount" else unit.of_stream  # by the quantity
-        name = f"{layers[0].quantity} ({layers[0].name})"
-        return FileHeader(times.times, unit.of_stream, "ODIM_H5 composite", short(name), stated)
+        _check_shapes(layers, path)
+        name, shape = f"{layers[0].quantity} ({layers[0].name})", layers[0].values.shape
+        return FileHeader(
+            times.times, shape, unit.of_stream, "ODIM_H5 composite", short(name), stated
+        )
 
 
 def _check_observed(file: h5py.File, layers: list[Layer], path: Path) -> None:
@@ -108,16 +112,18 @@ def _check_composite(file: h5py.File, path: Path) -> None:
         )
 
 
-def _check_shapes(layers: list[Layer], crop: Crop, contract: InputContract, path: Path) -> None:
+def _check_shapes(layers: list[Layer], path: Path) -> None:
     shapes = {layer.values.shape for layer in layers}
-    shape = layers[0].values.shape
-    if len(shapes) > 1 or len(shape) != 2:
+    if len(shapes) > 1 or len(layers[0].values.shape) != 2:
         raise ContractViolation(
             f"All data of {path.name} must be of one shape (y, x), but there are"
             f" {short(sorted(shapes))}.",
             rule="shape",
         )
-    dtype = layers[0].values.dtype
+
+
+def _check_claims(layers: list[Layer], crop: Crop, contract: InputContract, path: Path) -> None:
+    shape, dtype = layers[0].values.shape, layers[0].values.dtype
     if dtype.kind not in "iuf":
         raise ContractViolation(
             f"Data must be numbers, but those of {path.name} are of type {short(dtype)}.",

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from echocast.model.cli import retraining
 from echocast.model.errors import ContractViolation, InputError
-from echocast.model.formats.event_files import EventFiles
+from echocast.model.formats import readers
+from echocast.model.formats.crop import Crop
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
@@ -153,10 +154,35 @@ def test_an_archive_is_built_from_radar_files_and_once_only(tmp_path: Path):
     write_frames(WEATHER[:4], tmp_path / "a.nc")
     write_frames(WEATHER[3:8], tmp_path / "b.nc")
     store = tmp_path / "store"
-    files = EventFiles.of([tmp_path / "a.nc", tmp_path / "b.nc"])
-    assert list(build(files, store, "radar")) == [4, 4]
-    assert list(build(EventFiles.of([tmp_path / "a.nc"]), store, "radar")) == [0]
+    files = [tmp_path / "a.nc", tmp_path / "b.nc"]
+    assert list(build(files, Reading(), store, "radar")) == [4, 4]
+    assert list(build(files[:1], Reading(), store, "radar")) == [0]
     assert FrameArchive(str(store)).times("radar") == list(WEATHER.times[:8])
+
+
+def test_each_file_is_opened_once_and_the_step_is_that_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    opened, unpacked = list[str](), readers.unpacked
+    monkeypatch.setattr(
+        readers, "unpacked", lambda path, scratch: opened.append(path.name) or unpacked(path)
+    )
+    files = []
+    for index in (3, 0, 1, 2):  # the names are in another order than the times
+        files.append(tmp_path / f"{len(files)}.nc")
+        write_frames(WEATHER[index : index + 1], files[-1])
+    assert list(build(files, Reading(), tmp_path / "store", "radar")) == [1, 1, 1, 1]
+    assert opened == [file.name for file in files]
+    declaration = json.loads((tmp_path / "store" / declaration_path("radar")).read_bytes())
+    assert declaration["step_minutes"] == WEATHER.step.total_seconds() / 60
+
+
+def test_a_file_on_another_grid_is_refused_also_before_the_stream_is_declared(tmp_path: Path):
+    write_frames(WEATHER[:1], tmp_path / "a.nc")
+    write_frames(Crop(tile=(0, 80, 0, 80)).of_frames(WEATHER[1:2], "a"), tmp_path / "b.nc")
+    with pytest.raises(ContractViolation, match="another grid") as refusal:
+        list(build([tmp_path / "a.nc", tmp_path / "b.nc"], Reading(), tmp_path / "s", "radar"))
+    assert "b.nc" in str(refusal.value)
 
 
 def test_an_archive_is_built_from_files_of_one_image(tmp_path: Path):

@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from echocast.model.__main__ import app
 from echocast.model.errors import ContractViolation, ModelError
 from echocast.model.formats.forecast_writer import write_frames
+from echocast.model.formats.readers import read_frames
 from echocast.model.synthetic.storms import storm
 from echocast.model.training.config import SCHEDULED
 from echocast.model.training.distributed import SINGLE
@@ -31,6 +33,7 @@ from echocast.model.training.step import Report
 from echocast.model.training.tensorboard import FOLDER, training_log
 from echocast.model.training.window_plan import gather
 from echocast.model.training.windows import WindowStore
+from tests.model.formats.foreign_files import geotiff
 from tests.model.training import interrupted
 from tests.model.training.test_training import CONFIG
 from tests.model.training.training_windows import stored
@@ -250,6 +253,22 @@ def test_a_plan_of_an_event_with_a_gap_or_another_step_is_refused(tmp_path):
         list(gather(plan_in(tmp_path, event(times=late), step_minutes=step), tmp_path, 1))
     with pytest.raises(ContractViolation, match=f"says {2 * step:g} minutes"):
         list(gather(plan_in(tmp_path, event(), step_minutes=2 * step), tmp_path, 1))
+
+
+def test_a_folder_of_any_format_gives_the_windows_of_one_netcdf_file(tmp_path):
+    """Tile by tile and as the plan says that it is read."""
+    folder, step = tmp_path / "images", event().step.total_seconds() / 60
+    folder.mkdir()
+    codes = np.rint(2 * np.nan_to_num(event().reflectivity_dbz, nan=-32) + 64).clip(0, 254)
+    for time, raw in zip(event().times, codes.astype(np.uint8), strict=True):
+        geotiff(folder, f"{time:%Y%m%d%H%M}.tif", raw=raw, tags={"OBSERVATION TIME": ""})
+    plan = plan_in(tmp_path, read_frames(sorted(folder.iterdir())), step_minutes=step)
+    of_file = [{**plan[0], "tile": [112, 96]}]
+    of_folder = [{**of_file[0], "file": "images", "reading": {"units": "dBZ"}}]
+    windows = [list(chain(*gather(one, tmp_path, 1))) for one in (of_file, of_folder)]
+    assert windows[0]
+    for (first, _), (second, _) in zip(*windows, strict=True):
+        assert np.array_equal(first, second)
 
 
 def test_an_event_that_is_dry_throughout_is_told_by_the_command(tmp_path):
