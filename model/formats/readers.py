@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
-import h5py
 import numpy as np
 
 from echocast.model.contract import InputContract
@@ -23,13 +22,12 @@ from echocast.model.formats.fmi_pgm import fmi_pgm_image, is_fmi_pgm
 from echocast.model.formats.geotiff import geotiff_image, is_geotiff
 from echocast.model.formats.grib2 import grib2_image, is_grib2
 from echocast.model.formats.hdf5.passed_over import check_nothing_is_passed_over
-from echocast.model.formats.hdf5.safety import SIGNATURE, check_self_contained
+from echocast.model.formats.hdf5.safety import SIGNATURE, self_contained
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.hungaromet import hungaromet_image, is_hungaromet
 from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.knmi import is_knmi, knmi_image
 from echocast.model.formats.meteoswiss_gif import is_meteoswiss_gif, meteoswiss_gif_image
-from echocast.model.formats.netcdf.access import damage_is_unreadable
 from echocast.model.formats.netcdf.classic import is_classic
 from echocast.model.formats.netcdf.reader import FrameChooser, netcdf_header, read_netcdf
 from echocast.model.formats.odim.reader import is_odim, odim_header, read_odim
@@ -245,13 +243,12 @@ def _format_of(path: Path) -> FileFormat:
 
 
 def _of_hdf5(path: Path) -> FileFormat:
-    check_self_contained(path)
-    with damage_is_unreadable(path), h5py.File(path, "r") as file:
+    with self_contained(path) as (file, objects):
         if is_odim(file):
             return ODIM
         if is_knmi(file):
             return KNMI
-        check_nothing_is_passed_over(file, path)
+        check_nothing_is_passed_over(objects, path)
         return NETCDF
 
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import reduce
+from functools import partial, reduce
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ MOST_VANISHED = 0.1, 1.5, 20  # share that may vanish of n wet blocks: a + b / s
 MOST_VANISHED_IN_HALF = 0.2, 1.5, 20  # likewise of the blocks of one half of the image
 MOST_NEW = 0.1, 2.2, 10  # share of n wet blocks that may be new
 MOST_DB = 3.0, 32.0, 10  # median change of the n blocks that are wet in both frames
+ROWS_AT_ONCE = 16  # that are compared
 FROZEN_PIXELS = 20  # wet ones of an image, at least, whose repetition is no chance
 
 Limit = tuple[float, float, int]
@@ -100,36 +101,42 @@ def changes(before: Blocks, after: Blocks, reach: int) -> Iterator[Change]:
     inner = _inner(before.observed & after.observed, reach)
     near_before, near_after = (_largest_near(one.top_dbz, reach) for one in (before, after))
     gone = before.top_dbz > near_after + SURPLUS_DB
-    yield _share(VANISHED, gone, before.wet & inner, MOST_VANISHED)
-    for half in _halves(inner):
-        yield _share(VANISHED, gone, before.wet & half, MOST_VANISHED_IN_HALF)
-    new = after.top_dbz > near_before + SURPLUS_DB
-    yield _share(APPEARED, new, after.wet & inner, MOST_NEW)
+    wet = before.wet & inner
+    lost = gone & wet
+    yield _share(VANISHED, lost, wet, MOST_VANISHED)
+    for half in _halves(wet.shape):
+        yield _share(VANISHED, lost[half], wet[half], MOST_VANISHED_IN_HALF)
+    wet = after.wet & inner
+    new = wet & (after.top_dbz > near_before + SURPLUS_DB)
+    yield _share(APPEARED, new, wet, MOST_NEW)
     both = inner & before.wet & after.wet
     differences = (after.top_dbz - before.top_dbz)[both], (near_after - near_before)[both]
-    yield Change(INTENSITY, _common(*differences), _limit(MOST_DB, int(both.sum())))
+    yield Change(INTENSITY, _common(*differences), _limit(MOST_DB, len(differences[0])))
 
 
 def _common(here_db: FloatArray, nearby_db: FloatArray) -> float:
     """What both medians show: that at a place alone also changes where a slope of rain moves in."""
     if not here_db.size:
         return 0.0
-    here, nearby = float(np.median(here_db)), float(np.median(nearby_db))
+    here, nearby = map(float, np.median((here_db, nearby_db), axis=1))
     return min(here, nearby, key=abs) if here * nearby > 0 else 0.0
 
 
 def _share(kind: Kind, which: Mask, among: Mask, limit: Limit) -> Change:
-    """Share of some blocks, and its limit for so many."""
-    count = int(among.sum())
-    return Change(kind, float(which[among].mean()) if count else 0.0, _limit(limit, count))
+    """Share of some blocks among more, and its limit for so many."""
+    count = int(np.count_nonzero(among))
+    share = np.count_nonzero(which) / count if count else 0.0
+    return Change(kind, share, _limit(limit, count))
 
 
-def _halves(inner: Mask) -> Iterator[Mask]:
-    """Blocks of each half of the image."""
-    rows, columns = (np.arange(length) for length in inner.shape)
-    for place, length in zip((rows[:, None], columns), inner.shape, strict=True):
-        for half in (place < length // 2, place >= length // 2):
-            yield inner & half
+def _halves(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Where each half of the image is: upper, lower, left, right."""
+    rows, columns = (length // 2 for length in shape)
+    everything = slice(None)
+    yield slice(rows), everything
+    yield slice(rows, None), everything
+    yield everything, slice(columns)
+    yield everything, slice(columns, None)
 
 
 def _limit(of: Limit, count: int) -> float:
@@ -163,8 +170,9 @@ def blocks(frame_dbz: FloatArray, side: int) -> Blocks:
 
 def _count(pixels: Mask, side: int) -> NDArray[np.int32]:
     """How many pixels of each block are true: rows first, which lie together in memory."""
-    rows = sum(pixels[k::side].astype(np.int32) for k in range(side))
-    return np.asarray(sum(np.asarray(rows)[:, k::side] for k in range(side)))
+    add = partial(np.add, dtype=np.int32)
+    rows = reduce(add, (pixels[k::side] for k in range(side)))
+    return np.asarray(reduce(add, (rows[:, k::side] for k in range(side))), np.int32)
 
 
 def _strongest(values: FloatArray, side: int) -> FloatArray:
@@ -197,7 +205,8 @@ def repeats(earlier_dbz: FloatArray, later_dbz: FloatArray) -> bool:
 
     Most differ in the first rows with rain, so that few are read.
     """
-    rows = zip(earlier_dbz, later_dbz, strict=True)
-    if not all(np.array_equal(*pair, equal_nan=True) for pair in rows):
-        return False
+    for top in range(0, len(later_dbz), ROWS_AT_ONCE):
+        rows = slice(top, top + ROWS_AT_ONCE)
+        if not np.array_equal(earlier_dbz[rows], later_dbz[rows], equal_nan=True):
+            return False
     return bool(np.count_nonzero(later_dbz >= WET_DBZ) >= FROZEN_PIXELS)

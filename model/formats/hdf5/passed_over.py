@@ -6,19 +6,21 @@ without its grid mapping nowhere.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import h5py
 from h5py import h5a, h5t
 
 from echocast.model.errors import ContractViolation, short
+from echocast.model.formats.hdf5.objects import HDF5Object
 from echocast.model.formats.hdf5.reserved_attributes import RESERVED
 from echocast.model.formats.packing import COUNTS
 
-MAPPING: Final = "grid_mapping_name"  # all attributes of a variable that has it are read
+MAPPING: Final = b"grid_mapping_name"  # all attributes of a variable that has it are read
 CHANGE_WHAT_IS_READ: Final = frozenset(
-    {
+    name.encode()
+    for name in (
         *COUNTS,
         "_Unsigned",
         "axis",
@@ -31,35 +33,36 @@ CHANGE_WHAT_IS_READ: Final = frozenset(
         "positive",
         "standard_name",
         "units",
-    }
+    )
 )
 FLOAT_BYTES: Final = (4, 8)
 
 
-def check_nothing_is_passed_over(file: h5py.File, path: Path) -> None:
+def check_nothing_is_passed_over(objects: Iterable[HDF5Object], path: Path) -> None:
     """Check that the NetCDF library reads every attribute which says how values are to be read.
 
     Args:
-        file: The open file, which holds no links to anything else.
+        objects: All of a file.
         path: Its path, for the message.
 
     Raises:
         ContractViolation: One is of a type that the library passes over.
     """
-    file.visititems(lambda _, item: _check(item, path))
+    for item in objects:
+        if item.is_dataset:
+            _check(item, path)
 
 
-def _check(item: object, path: Path) -> None:
-    if not isinstance(item, h5py.Dataset):
-        return
-    given = set(item.attrs)
+def _check(item: HDF5Object, path: Path) -> None:
+    given = item.attributes
     read = given if MAPPING in given else given & CHANGE_WHAT_IS_READ
-    for name in sorted(read):
-        if name.encode() not in RESERVED and not _is_read(h5a.open(item.id, name.encode())):
+    for name in sorted(read - RESERVED.keys()):
+        attribute = item.attribute(name)
+        if not _is_read(attribute):
             raise ContractViolation(
-                f"The attribute {short(name)} of {short(str(item.name))!r} of {path.name} must be a"
-                " text, or integers or floating-point numbers of at most 64 bits, but it is of"
-                f" another type ({short(str(item.attrs.get_id(name).dtype))}).",
+                f"The attribute {short(name.decode('utf-8', 'replace'))} of {short(item.name)!r} of"
+                f" {path.name} must be a text, or integers or floating-point numbers of at most 64"
+                f" bits, but it is of another type ({short(str(attribute.dtype))}).",
                 rule="packing",
             )
 

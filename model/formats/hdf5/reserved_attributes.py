@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 from h5py import h5a, h5s, h5t
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.hdf5.objects import HDF5Object
 
 MOST_DIMENSIONS = 5000  # a file; the library makes room for the highest number
 
 
-def check_reserved(item: h5py.Group | h5py.Dataset | h5py.Datatype, path: Path) -> None:
+def check_reserved(item: HDF5Object, path: Path) -> None:
     """Check type, shape and range of the reserved attributes of one object.
 
     Args:
-        item: A group, data set or named type.
+        item: The object.
         path: Its file, for the message.
 
     Raises:
         ContractViolation: One is not what the NetCDF library expects.
     """
-    rank = item.ndim if isinstance(item, h5py.Dataset) else 0
-    for name, (allowed, expected) in RESERVED.items():
-        if h5a.exists(item.id, name) and not allowed(h5a.open(item.id, name), rank):
+    for name in sorted(item.attributes & RESERVED.keys()):
+        allowed, expected = RESERVED[name]
+        if not allowed(item.attribute(name), item.rank):
             raise ContractViolation(
                 f"The attribute {name.decode()} is reserved for {expected}, but in {path.name} it"
                 " is something else.",

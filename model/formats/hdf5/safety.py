@@ -11,12 +11,16 @@ here, link by link, is what the library reads.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+from h5py import h5d, h5g, h5l, h5o
 
 from echocast.model.errors import ContractViolation, InputTooLarge, short
 from echocast.model.formats.hdf5.heaps import check_heaps
+from echocast.model.formats.hdf5.objects import HDF5Object
 from echocast.model.formats.hdf5.reserved_attributes import check_reserved
 from echocast.model.formats.netcdf.access import damage_is_unreadable
 
@@ -25,11 +29,9 @@ MOST_LEVELS = 20  # of groups within groups
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def check_self_contained(path: Path) -> None:
-    """Check that all of an HDF5 file is in the file, under one name each.
-
-    Args:
-        path: An HDF5 file.
+@contextmanager
+def self_contained(path: Path) -> Iterator[tuple[h5py.File, list[HDF5Object]]]:
+    """An open HDF5 file that is all in the file, under one name each, and everything in it.
 
     Raises:
         UnreadableInput: The file is damaged.
@@ -39,57 +41,58 @@ def check_self_contained(path: Path) -> None:
     """
     check_heaps(path)
     with damage_is_unreadable(path), h5py.File(path, "r") as file:
-        check_reserved(file, path)
-        visited = {_address(file)}
-        level: list[h5py.Group] = [file]
-        for _ in range(MOST_LEVELS):
-            level = [group for parent in level for group in _groups(parent, visited, path)]
-        if level:
-            raise InputTooLarge(f"{path.name} has more than {MOST_LEVELS} levels of groups.")
+        yield file, _everything(file, path)
 
 
-def _groups(parent: h5py.Group, visited: set[int], path: Path) -> list[h5py.Group]:
-    """The groups in a group; each link and object in it is checked."""
-    groups = []
+def _everything(file: h5py.File, path: Path) -> list[HDF5Object]:
+    root = HDF5Object.of("/", file.id)
+    check_reserved(root, path)
+    objects, visited, level = [root], {root.address}, [root]
+    for _ in range(MOST_LEVELS):
+        members = [item for group in level for item in _members(group, visited, path)]
+        objects += members
+        level = [item for item in members if item.is_group]
+    if level:
+        raise InputTooLarge(f"{path.name} has more than {MOST_LEVELS} levels of groups.")
+    return objects
+
+
+def _members(group: HDF5Object, visited: set[int], path: Path) -> Iterator[HDF5Object]:
+    """What is in a group; each link and object is checked."""
+    parent: h5g.GroupID = group.identifier
     for name in parent:
-        _check_link(parent, name, path)
-        item = parent[name]
+        where = f"{group.name.rstrip('/')}/{name.decode('utf-8', 'replace')}"
+        _check_link(parent, name, where, path)
+        item = HDF5Object.of(where, h5o.open(parent, name))
         _check_new(item, visited, path)
         _check_storage(item, path)
         check_reserved(item, path)
-        groups += [item] if isinstance(item, h5py.Group) else []
-    return groups
+        yield item
 
 
-def _address(item: h5py.Group | h5py.Dataset | h5py.Datatype) -> int:
-    return int(h5py.h5o.get_info(item.id).addr)
+def _check_link(parent: h5g.GroupID, name: bytes, where: str, path: Path) -> None:
+    kind = parent.links.get_info(name).type
+    if kind == h5l.TYPE_EXTERNAL:
+        raise _reaches_out(where, "links to another file", path)
+    if kind == h5l.TYPE_SOFT:
+        raise _two_names(where, path)
 
 
-def _check_link(parent: h5py.Group, name: str, path: Path) -> None:
-    kind = parent.id.links.get_info(name.encode("utf-8", "surrogateescape")).type
-    if kind == h5py.h5l.TYPE_EXTERNAL:
-        raise _reaches_out(f"{parent.name}/{name}", "links to another file", path)
-    if kind == h5py.h5l.TYPE_SOFT:
-        raise _two_names(f"{parent.name}/{name}", path)
-
-
-def _check_new(
-    item: h5py.Group | h5py.Dataset | h5py.Datatype, visited: set[int], path: Path
-) -> None:
-    if (address := _address(item)) in visited:
-        raise _two_names(str(item.name), path)
-    visited.add(address)
+def _check_new(item: HDF5Object, visited: set[int], path: Path) -> None:
+    if item.address in visited:
+        raise _two_names(item.name, path)
+    visited.add(item.address)
     if len(visited) > MOST_OBJECTS:
         raise InputTooLarge(f"{path.name} holds more than {MOST_OBJECTS} HDF5 objects.")
 
 
-def _check_storage(item: object, path: Path) -> None:
-    if isinstance(item, h5py.Dataset):
-        creation = item.id.get_create_plist()
+def _check_storage(item: HDF5Object, path: Path) -> None:
+    if item.is_dataset:
+        creation = item.identifier.get_create_plist()
         if creation.get_external_count():
-            raise _reaches_out(str(item.name), "keeps its values in another file", path)
-        if creation.get_layout() == h5py.h5d.VIRTUAL:
-            raise _reaches_out(str(item.name), "is pieced together from other files", path)
+            raise _reaches_out(item.name, "keeps its values in another file", path)
+        if creation.get_layout() == h5d.VIRTUAL:
+            raise _reaches_out(item.name, "is pieced together from other files", path)
 
 
 def _reaches_out(where: str, how: str, path: Path) -> ContractViolation:
