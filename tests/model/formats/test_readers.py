@@ -178,7 +178,8 @@ def test_a_header_tells_times_and_units(tmp_path, units):
     quantity = "DBZH" if units == "dBZ" else "RATE"
     odim = odim_file(tmp_path / "one.h5", np.ones((20, 20)), quantity=quantity, offset=0.0)
     for path in (netcdf, odim):
-        assert read_header(path)[:2] == (read_frames([path]).times, units)
+        header = read_header(path)
+        assert (header.times, header.units) == (read_frames([path]).times, units)
     netcdf.write_bytes(netcdf.read_bytes()[:-100])
     with pytest.raises(UnreadableInput):
         read_header(netcdf)
