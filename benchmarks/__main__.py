@@ -21,15 +21,9 @@ from benchmarks import reach as of_reach
 from benchmarks.domain import WET_SHAPE
 from benchmarks.machine import convolution_peak, describe
 from benchmarks.table import TableFile
-from echocast.model.cli.options import (
-    Json,
-    ModelName,
-    ModelsDir,
-    Threads,
-    command_line,
-    run,
-    use_threads,
-)
+from echocast.model.cli.help_pages import command_line
+from echocast.model.cli.options import ModelName, ModelsDir, Threads, run, use_threads
+from echocast.model.cli.plain_options import Json
 from echocast.model.cli.progress import progress
 from echocast.model.errors import EchocastError
 from echocast.model.network.config import FAMILIES
@@ -184,4 +178,4 @@ def gpu_command(
 
 
 if __name__ == "__main__":
-    run(app)
+    run(app, None)

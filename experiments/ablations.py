@@ -1,7 +1,7 @@
 """What each part of the shipped recipe is worth, at one small budget: one thing changed at a time.
 
-    python -m echocast.model windows experiments/windows.json --data RADAR --output TRAIN
-    python -m echocast.model windows experiments/windows-family.json --data RADAR --output JUDGE
+    echocast train windows experiments/windows.json --data RADAR --output TRAIN
+    echocast train windows experiments/windows-family.json --data RADAR --output JUDGE
     python -m experiments.ablations --train TRAIN --judge JUDGE --work WORK [--data RADAR]
 
 The protocol, windows and scores are those of ``experiments/family.py``'s radar windows, in the
@@ -68,7 +68,7 @@ FIXED_WINDOWS: Mapping[str, tuple[str, CropConfig]] = {
     "drifting": ("windows.json", DRIFTING),
     "judge": ("windows-family.json", AT_REST),
 }
-SEED = 20261121  # of `python -m echocast.model windows`
+SEED = 20261121  # of `echocast train windows`
 INTRODUCTION = """# What each part of the recipe is worth
 
 MIM of width 8 with the recipe of the shipped radar networks, and the same with one thing changed.
@@ -94,7 +94,7 @@ fifths of the steps, and the base beside them too. Turns and mirrors belong to a
 takes it out again. On windows of two radars (4, 20 frames each), a view that moves at 3 pixels a
 step differs from the one at rest by 40 to 78 dBZ^2, but by 4 to 9 once both are aligned: the error
 of the motion field, not a new motion. In the fixed frame it is one: *moving crops* there are those
-of `echocast windows --coordinates eulerian --drift 3`.
+of `echocast train windows --coordinates eulerian --drift 3`.
 """
 PAGE = Page(
     "ablations",

@@ -1,7 +1,7 @@
 """All members of the family at one small budget, on moving digits and on radar windows.
 
-    python -m echocast.model windows experiments/windows.json --data RADAR --output TRAIN
-    python -m echocast.model windows experiments/windows-family.json --data RADAR --output JUDGE
+    echocast train windows experiments/windows.json --data RADAR --output TRAIN
+    echocast train windows experiments/windows-family.json --data RADAR --output JUDGE
     python -m experiments.family --train TRAIN --judge JUDGE --work WORK
 
 Every member has the same width, kernel, steps, batches and seeds. Digits: two of them bounce in

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from echocast.model.cli.options import Json, command_line, utc_time
+from echocast.model.cli.help_pages import command_line, example
+from echocast.model.cli.plain_options import Json, Quiet, utc_time
 from echocast.model.cli.progress import progress
 from echocast.model.cli.reading_options import (
     At,
@@ -64,7 +65,9 @@ WetShare = Annotated[
 ]
 
 
-@app.command("build")
+@app.command(
+    "build", epilog=example("echocast archive build radar/*.h5 --stream home --output archive")
+)
 def build_command(
     sources: Sources,
     output: Annotated[Path, typer.Option(help="Root of the archive to write to.")],
@@ -78,14 +81,15 @@ def build_command(
     begin: Begin = None,
     end: End = None,
     wet_share: WetShare = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Write radar files, all on one grid, or a Zarr archive's events as the frames of a stream."""
     reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     if is_zarr(sources[0]):
-        result = _of_zarr(sources[0], output, stream, reading, (begin, end), wet_share)
+        result = _of_zarr(sources[0], output, stream, reading, (begin, end), wet_share, quiet=quiet)
     elif (begin, end, wet_share) == (None, None, None):
-        result = _of_files(sources, output, stream, reading)
+        result = _of_files(sources, output, stream, reading, quiet=quiet)
     else:
         raise typer.BadParameter("--begin, --end and --wet-share choose from a Zarr archive.")
     sentence = f"Wrote {result['written']} frames of {stream} to {output}."
@@ -93,12 +97,14 @@ def build_command(
     _echo_left_out(result.get("left_out", {}))
 
 
-def _of_files(sources: list[str], output: Path, stream: str, reading: Reading) -> dict[str, Any]:
+def _of_files(
+    sources: list[str], output: Path, stream: str, reading: Reading, *, quiet: bool
+) -> dict[str, Any]:
     from echocast.model.formats.event_files import files_of
     from echocast.model.retraining.archive_builder import build
 
     files = files_of(map(Path, sources))
-    with progress() as bar:
+    with progress(quiet=quiet) as bar:
         built = build(files, reading, output, stream)
         steps = bar.track(built, len(files), description="archive")
         written = sum(steps)
@@ -112,19 +118,22 @@ def _of_zarr(
     reading: Reading,
     period: tuple[str | None, str | None],
     wet_share: float | None,
+    *,
+    quiet: bool,
 ) -> dict[str, Any]:
     from echocast.model.formats.zarr.archive import open_archive
     from echocast.model.retraining.zarr_events import EventChoice, build_events
 
     rules = EventRules() if wet_share is None else EventRules(wet_share=wet_share)
     choice = EventChoice(utc_time(period[0]), utc_time(period[1]), rules)
-    with open_archive(url, reading) as archive, progress() as bar:
+    with open_archive(url, reading) as archive, progress(quiet=quiet) as bar:
         built = build_events(archive, output, stream, choice, bar)
-    typer.echo(built.sentence(), err=True)
+    if not quiet:
+        typer.echo(built.sentence(), err=True)
     return {"stream": stream, **built.to_json()}
 
 
-@app.command("export")
+@app.command("export", epilog=example("echocast archive export archive home.zarr --stream home"))
 def export_command(
     store: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
     output: Annotated[
@@ -137,6 +146,7 @@ def export_command(
             help="Of the archive, e.g. license=CC-BY-4.0; may be repeated.", metavar="NAME=VALUE"
         ),
     ] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Write the frames of a stream as a Zarr archive in the layout of mlcast."""
@@ -144,7 +154,7 @@ def export_command(
     from echocast.model.retraining.zarr_export import export
 
     stated = dict(_attribute(pair) for pair in attribute or ())
-    with progress() as bar:
+    with progress(quiet=quiet) as bar:
         exported = export(FrameArchive(store), stream, output, stated, bar)
     result = exported.to_json()
     sentence = f"Wrote {exported.frames} frames of {stream} to {output}."

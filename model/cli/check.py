@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
-from echocast.model.cli.options import Json, RadarFiles, command_line
+from echocast.model.cli.forecast_formats import writable_picture
+from echocast.model.cli.help_pages import command_line, example
+from echocast.model.cli.options import RadarFiles
+from echocast.model.cli.plain_options import Json
 from echocast.model.cli.reading_options import (
     At,
     Bbox,
@@ -24,7 +27,7 @@ from echocast.model.registry.registry import SHIPPED
 app = command_line()
 
 
-@app.command("check")
+@app.command("check", epilog=example("echocast check radar/*.h5 --png newest.png"))
 def check_command(
     files: RadarFiles,
     variable: Variable = None,
@@ -33,7 +36,10 @@ def check_command(
     bbox: Bbox = None,
     reduce: Reduce = 1,
     state: Stated = None,
-    png: Annotated[Path | None, typer.Option(help="Draw the newest frame into this file.")] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(help="Draw the newest frame into this file.", callback=writable_picture),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what Echocast reads in FILES: values, times, place, and what was decided."""

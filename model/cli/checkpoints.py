@@ -9,12 +9,17 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from echocast.model.cli.options import Preset, command_line, one_of
+from echocast.model.cli.help_pages import command_line, example
+from echocast.model.cli.options import Preset, one_of
 from echocast.model.network.config import PRESETS, Base
 
 CONTINUATIONS = [base for base in get_args(Base) if base != "newest"]
 Output = Annotated[Path, typer.Option(help="<name>/<version> folder to write.")]
 Notes = Annotated[Path | None, typer.Option(help="JSON to add to the manifest.")]
+
+JOIN = "echocast train join run control-run --output models/own/1.0.0"
+REBASE = "echocast train rebase models/own/1.0.0 --base damped --output models/own/1.1.0"
+IMPORT = "echocast train import-weights mim.pt --family mim --output models/mim/1.0.0"
 
 app = command_line()
 
@@ -24,7 +29,7 @@ def _notes_in(file: Path | None) -> dict[str, Any]:
     return json.loads(file.read_text()) if file else {}
 
 
-@app.command("untrained")
+@app.command("untrained", epilog=example("echocast train untrained --output models/own/0.0.0"))
 def untrained_command(output: Output, preset: Preset = "radar-small", seed: int = 1) -> None:
     """Write an untrained checkpoint, to measure with: its head is zero."""
     import torch
@@ -38,7 +43,7 @@ def untrained_command(output: Output, preset: Preset = "radar-small", seed: int 
     typer.echo(f"Wrote {output}, untrained.")
 
 
-@app.command("join")
+@app.command("join", epilog=example(JOIN))
 def join_command(
     network: Annotated[Path, typer.Argument(help="Run or checkpoint of a recurrent network.")],
     control: Annotated[Path, typer.Argument(help="Run or checkpoint of a control.")],
@@ -57,7 +62,7 @@ def join_command(
     typer.echo(f"Wrote {output}.")
 
 
-@app.command("rebase")
+@app.command("rebase", epilog=example(REBASE))
 def rebase_command(
     network: Annotated[Path, typer.Argument(help="Run or checkpoint.")],
     base: Annotated[
@@ -81,7 +86,7 @@ def rebase_command(
     typer.echo(f"Wrote {output}.")
 
 
-@app.command("release")
+@app.command("release", epilog=example("echocast train release run --output models/own/1.0.0"))
 def release_command(
     run_folders: Annotated[
         list[Path], typer.Argument(help="Folders of runs; the last describes the checkpoint.")
@@ -98,7 +103,7 @@ def release_command(
     typer.echo(f"Wrote {output}.")
 
 
-@app.command("import-weights")
+@app.command("import-weights", epilog=example(IMPORT))
 def import_weights_command(
     file: Annotated[Path, typer.Argument(help="A state_dict saved by PyTorch.")],
     family: Annotated[str, typer.Option(help="mim, predrnn, predrnn_plus or convlstm.")],

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
+from echocast.model.cli.help_pages import command_line, example
 from echocast.model.cli.options import (
     EventPaths,
-    Json,
     ModelName,
     ModelsDir,
     Threads,
-    command_line,
     use_threads,
 )
+from echocast.model.cli.plain_options import Json, Quiet
 from echocast.model.cli.progress import progress
 from echocast.model.cli.reading_options import (
     At,
@@ -31,10 +31,12 @@ from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 Stride = Annotated[int, typer.Option(help="Frames between reference times.")]
 
+CALIBRATE = "echocast train calibrate events/*.nc --models-dir models --model own/1.0.0"
+
 app = command_line()
 
 
-@app.command("evaluate")
+@app.command("evaluate", epilog=example("echocast evaluate events/*.nc --output evaluation"))
 def evaluate_command(
     paths: EventPaths,
     output: Annotated[
@@ -50,6 +52,7 @@ def evaluate_command(
     reduce: Reduce = 1,
     state: Stated = None,
     threads: Threads = 0,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Score a model beside its references on events; beside pysteps if installed."""
@@ -65,7 +68,7 @@ def evaluate_command(
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     events = []
-    with progress() as bar:
+    with progress(quiet=quiet) as bar:
         for path in paths:
             event = EventFiles.of([path], reading)
             events.append(evaluate(nowcaster, event, stride, bar, installed()))
@@ -75,7 +78,7 @@ def evaluate_command(
     typer.echo(json.dumps(scores) if as_json else report.markdown(events))
 
 
-@app.command("calibrate")
+@app.command("calibrate", epilog=example(CALIBRATE))
 def calibrate_command(
     paths: EventPaths,
     models_dir: ModelsDir = SHIPPED,
@@ -88,6 +91,7 @@ def calibrate_command(
     reduce: Reduce = 1,
     state: Stated = None,
     threads: Threads = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Choose when exceedances are forecast, on events.
 
@@ -108,7 +112,7 @@ def calibrate_command(
     reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     shown = [EventFiles.of([path], reading) for path in paths]
     directory = RegistryReader(models_dir).resolve(model)
-    with progress() as bar:
+    with progress(quiet=quiet) as bar:
         tried = exceedance_counts(Nowcaster.load(directory), shown, stride, bar)
     weights = calibration.choose_weights(tried)
     events = calibration.with_weights(tried, weights)

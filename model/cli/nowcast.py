@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echocast.model.cli.forecast_formats import (
+    Shown,
+    netcdf_for,
+    writable_output,
+    write_in_format,
+)
+from echocast.model.cli.help_pages import command_line, example
 from echocast.model.cli.options import (
     Device,
-    Json,
     ModelName,
     ModelsDir,
     RadarFiles,
     Threads,
-    command_line,
     use_threads,
-    utc_time,
 )
+from echocast.model.cli.plain_options import Json, Quiet, utc_time
+from echocast.model.cli.progress import late_progress
 from echocast.model.cli.reading_options import (
     At,
     Bbox,
@@ -30,13 +38,32 @@ from echocast.model.cli.reading_options import (
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
+if TYPE_CHECKING:
+    from echocast.model.formats.reading import Reading
+
+EXAMPLES = (
+    "echocast nowcast radar/*.h5 --output forecast.nc",
+    "echocast nowcast event.nc --reference-time 2026-07-01T12:00Z --output forecast.png",
+)
+
 app = command_line()
 
 
-@app.command("nowcast")
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File to write: .nc (NetCDF), .png (maps), .webp (a loop) or .tif (GeoTIFF).",
+        callback=writable_output,
+    ),
+]
+
+
+@app.command("nowcast", epilog=example(*EXAMPLES))
 def nowcast_command(
     files: RadarFiles,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Forecast NetCDF to write.")],
+    output: Output,
     reference_time: Annotated[str | None, typer.Option(help="ISO 8601; default: newest.")] = None,
     variable: Variable = None,
     at: At = None,
@@ -49,6 +76,7 @@ def nowcast_command(
     model: ModelName = "champion",
     device: Device = "cpu",
     threads: Threads = 0,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Forecast the frames after the newest of FILES; later frames verify it."""
@@ -56,18 +84,55 @@ def nowcast_command(
     from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
 
+    newest = utc_time(reference_time)
     use_threads(threads)
-    words = reading_words(at, radius_km, bbox, reduce, state, variable)
-    reading = Reading.of_words(**words)
+    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model), device)
-    summary = nowcast_files(
-        nowcaster,
-        files,
-        output,
-        reading=reading,
-        reference_time=utc_time(reference_time),
-        institution=institution,
+    with netcdf_for(output) as netcdf:
+        with late_progress("Forecasting", quiet=quiet) as shown:
+            summary = nowcast_files(
+                nowcaster,
+                files,
+                netcdf,
+                reading=reading,
+                reference_time=newest,
+                institution=institution,
+                progress=shown.advance,
+            )
+        if netcdf != output:
+            count = nowcaster.input_frames
+            write_in_format(output, netcdf, _shown(files, reading, netcdf, count, summary))
+    summary["output"] = str(output)
+    typer.echo(json.dumps(summary) if as_json else _sentence(summary))
+    for note in () if quiet else summary["quality"].values():
+        typer.echo(note, err=True)
+
+
+def _shown(
+    files: Sequence[Path], reading: Reading, netcdf: Path, count: int, summary: Mapping[str, Any]
+) -> Shown:
+    from echocast.model.cli.nowcast_files import later_frames
+    from echocast.model.formats.forecast_reader import read_forecast
+    from echocast.model.formats.readers import newest, read_frames
+    from echocast.model.verification.forecast_scores import Verification
+
+    forecast = read_forecast(netcdf, only_methods=True)
+    inputs = read_frames(files, reading, choose=newest(count, forecast.forecast_reference_time))
+    scores = summary["verification"]
+    verification = None if scores is None else Verification.from_json(scores)
+    observed = later_frames(files, reading, forecast.stream())
+    return Shown(forecast, inputs, observed, verification)
+
+
+def _sentence(summary: Mapping[str, Any]) -> str:
+    """What was written: frames, times, and the most that is forecast."""
+    start = datetime.fromisoformat(summary["forecast_reference_time"])
+    ends = summary["lead_minutes"][0], summary["lead_minutes"][-1]
+    first, last = (start + timedelta(minutes=minutes) for minutes in ends)
+    model, most = "{name}/{version}".format(**summary["model"]), summary["highest_dbz"]
+    values = "nothing can be forecast" if most is None else f"at most {most:.1f} dBZ"
+    return (
+        f"Wrote {summary['output']}: {len(summary['lead_minutes'])} frames from"
+        f" {first:%Y-%m-%d %H:%M} to {last:%H:%M} UTC, forecast at {start:%H:%M} by {model},"
+        f" {values}."
     )
-    typer.echo(json.dumps(summary) if as_json else f"Wrote {output}.")
-    for sentence in summary["quality"].values():
-        typer.echo(sentence, err=True)

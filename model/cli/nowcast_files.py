@@ -9,11 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from echocast.model.contract import InputContract, check_frames, split
+from echocast.model.forecast import ForecastStream
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.readers import between, newest, read_frames
 from echocast.model.formats.reading import Reading
+from echocast.model.frames import Frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.verification.forecast_scores import verify_forecast_stream
 
@@ -43,8 +47,9 @@ def nowcast_files(
         progress: Called after every step of the network.
 
     Returns:
-        Plain JSON values: file, reference time, model, lead times in minutes, notes on the
-        input, and the scores, None where there is no later frame.
+        Plain JSON values: file, reference time, model, lead times in minutes, the highest value in
+        dBZ (None where no forecast is possible), notes on the input, and the scores, None where
+        there is no later frame.
 
     Raises:
         InputError: A file can't be read, or its frames break the input contract.
@@ -62,18 +67,37 @@ def nowcast_files(
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
-    started, ended = forecast.forecast_reference_time, forecast.valid_times[-1]
-    later = between(started, ended + 0.1 * forecast.step)
-    observed = read_frames(files, reading, choose=later)
-    scores = None
-    if len(observed):
-        check_frames(observed, InputContract())
-        scores = verify_forecast_stream(read_methods(output), observed).to_json()
+    observed = later_frames(files, reading, read_methods(output))
+    scores = observed and verify_forecast_stream(read_methods(output), observed).to_json()
     return {
         "output": str(output),
-        "forecast_reference_time": started.isoformat(),
+        "forecast_reference_time": forecast.forecast_reference_time.isoformat(),
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "lead_minutes": forecast.lead_minutes,
+        "highest_dbz": _highest_dbz(read_methods(output)),
         "quality": dict(forecast.quality),
         "verification": scores,
     }
+
+
+def later_frames(
+    files: Sequence[Path], reading: Reading | None, forecast: ForecastStream
+) -> Frames | None:
+    """What files hold of the valid times of a forecast; None where that is nothing.
+
+    Raises:
+        InputError: A file can't be read, or its frames break the input contract.
+    """
+    until = forecast.valid_times[-1] + 0.1 * forecast.step
+    later = between(forecast.forecast_reference_time, until)
+    observed = read_frames(files, reading, choose=later)
+    if not len(observed):
+        return None
+    check_frames(observed, InputContract())
+    return observed
+
+
+def _highest_dbz(forecast: ForecastStream) -> float | None:
+    parts = (part.frames.reflectivity_dbz for part in forecast.parts)
+    highest = [float(np.nanmax(part)) for part in parts if not np.isnan(part).all()]
+    return round(max(highest), 2) if highest else None

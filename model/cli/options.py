@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from echocast.model.errors import EchocastError
 from echocast.model.network.config import PRESETS
@@ -21,11 +19,10 @@ EventPaths = Annotated[
     list[Path],
     typer.Argument(help="Events: a radar file each, or a folder of radar files.", exists=True),
 ]
-OURS = (["nowcast"], ["check"])  # also commands of `echocast`
-
-ModelsDir = Annotated[Path, typer.Option(help="Folder of the models.")]
+ModelsDir = Annotated[
+    Path, typer.Option(help="Folder of the models.", show_default="the shipped ones")
+]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 lets torch choose.")]
 
 
@@ -67,28 +64,6 @@ Preset = Annotated[
 ]
 
 
-def utc_time(text: str | None) -> datetime | None:
-    """A time in ISO 8601, UTC where it has no zone; None where none is given.
-
-    Raises:
-        BadParameter: It is no such time.
-    """
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"A time looks like 2026-07-01T12:00Z, not {text!r}.") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
-def command_line(cls: type[TyperGroup] | None = None) -> typer.Typer:
-    """A command line without commands of its own."""
-    return typer.Typer(
-        cls=cls, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
-    )
-
-
 def use_threads(threads: int) -> None:
     """Let torch use so many CPU threads; 0 leaves the choice to it."""
     if threads:
@@ -97,10 +72,14 @@ def use_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def run(app: typer.Typer) -> None:
-    """Run a command; an error that we know is one sentence, not a traceback."""
-    ours = "echocast" if sys.argv[1:2] in OURS else None  # else as Python calls it
+def run(app: typer.Typer, name: str | None = "echocast") -> None:
+    """Run a command; an error that we know is one sentence, not a traceback.
+
+    Args:
+        app: The commands.
+        name: What help calls the program; None: as Python was called.
+    """
     try:
-        app(prog_name=ours)
+        app(prog_name=name)
     except (EchocastError, OSError) as error:
         sys.exit(f"echocast: {error}")

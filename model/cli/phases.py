@@ -13,14 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echocast.model.cli.options import (
-    Json,
-    ModelName,
-    ModelsDir,
-    Threads,
-    command_line,
-    use_threads,
-)
+from echocast.model.cli.help_pages import command_line
+from echocast.model.cli.options import ModelName, ModelsDir, Threads, use_threads
+from echocast.model.cli.plain_options import Json
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
 if TYPE_CHECKING:

@@ -14,17 +14,23 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.archive import app as archive_app
+from echocast.model.cli.help_pages import command_line, example
 from echocast.model.cli.niceness import yield_to_others
-from echocast.model.cli.options import Device, Json, Threads, command_line, use_threads
+from echocast.model.cli.options import Device, Threads, use_threads
+from echocast.model.cli.plain_options import Json, Quiet
 from echocast.model.cli.progress import progress
 from echocast.model.registry.registry import Registry
 from echocast.model.retraining.config import config_of, known_fields
+
+EXAMPLE = (
+    "echocast retrain echocast-data/archive --work retraining --models-dir echocast-data/models"
+)
 
 app = command_line()
 app.add_typer(archive_app, name="archive")
 
 
-@app.command("retrain", epilog=known_fields())
+@app.command("retrain", epilog=f"{example(EXAMPLE)}\n\n{known_fields()}")
 def retrain_command(
     archive: Annotated[str, typer.Argument(help="Archive with frames of streams: folder or URL.")],
     work: Annotated[
@@ -42,6 +48,7 @@ def retrain_command(
     device: Device = "cpu",
     threads: Threads = 0,
     end_with_input: Annotated[bool, typer.Option(help="End when standard input does.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train a challenger, judge it beside the champion, and record the verdict.
@@ -60,7 +67,7 @@ def retrain_command(
     yield_to_others(niceness)
     use_threads(threads)
     options = PublishOptions(who or getpass.getuser(), why, promote, number)
-    with process_group(device) as group, progress() as bar:
+    with process_group(device) as group, progress(quiet=quiet) as bar:
         job = Retraining(
             FrameArchive(archive),
             Registry(models_dir),

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echocast.model.cli.options import (
-    Device,
-    Preset,
-    Threads,
-    command_line,
-    one_of,
-    use_threads,
-)
+from echocast.model.cli.help_pages import command_line, example
+from echocast.model.cli.options import Device, Preset, Threads, one_of, use_threads
+from echocast.model.cli.plain_options import Quiet
 from echocast.model.cli.progress import progress
 from echocast.model.errors import ModelError
 from echocast.model.network.config import CONTROL, FAMILIES, PRESETS, NetworkConfig
@@ -101,7 +96,7 @@ def check_windows(stores: Sequence[WindowStore], network: NetworkConfig) -> None
     if "lagrangian" in others:
         typer.echo(
             "This network will see the rain move, but these windows stand still, aligned along the"
-            " motion: fit to compare networks, not to forecast with. `echocast windows"
+            " motion: fit to compare networks, not to forecast with. `echocast train windows"
             " --coordinates eulerian` extracts others."
         )
 
@@ -135,7 +130,7 @@ WarmStart = Annotated[
 ]
 
 
-@app.command("train")
+@app.command("network", epilog=example("echocast train network windows --output run"))
 def train_command(
     windows: Annotated[list[Path], typer.Argument(help="Folders of windows.")],
     output: Annotated[Path, typer.Option(help="Folder of the run.")],
@@ -155,11 +150,12 @@ def train_command(
     seed: int = 1,
     threads: Threads = 0,
     loaders: Annotated[int, typer.Option(min=0, help="Threads that draw windows ahead.")] = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network; the same command again goes on where it stopped.
 
     Under torchrun several processes train together:
-    ``torchrun --nproc-per-node 2 -m echocast.model train``.
+    ``torchrun --nproc-per-node 2 -m echocast.model train network``.
     """
     from echocast.model.training.distributed import process_group
     from echocast.model.training.loop import train_on_windows
@@ -182,7 +178,7 @@ def train_command(
     config = configured(config, file)
     stores = [WindowStore.load(folder) for folder in windows]
     check_windows(stores, config.network)
-    with process_group(device) as group, progress() as bar:
+    with process_group(device) as group, progress(quiet=quiet) as bar:
         training = Run(config, output, device=device, group=group)
         if warm_start:
             training.start_from(trained_in(warm_start)[0])

@@ -8,14 +8,17 @@ from typing import Annotated, cast
 
 import typer
 
-from echocast.model.cli.options import command_line
+from echocast.model.cli.help_pages import command_line, example
+from echocast.model.cli.plain_options import Quiet
 from echocast.model.cli.progress import progress
 from echocast.model.network.config import Coordinates
+
+EXAMPLE = "echocast train windows plan.json --data radar --output windows"
 
 app = command_line()
 
 
-@app.command("windows")
+@app.command("windows", epilog=example(EXAMPLE))
 def windows_command(
     plan: Annotated[Path, typer.Argument(help="JSON plan, e.g. experiments/windows.json.")],
     data: Annotated[Path, typer.Option(help="Folder of the radar files.")],
@@ -28,6 +31,7 @@ def windows_command(
         float, typer.Option(help="Eulerian crops move, up to so many pixels a step.")
     ] = 0.0,
     seed: int = 20261121,
+    quiet: Quiet = False,
 ) -> None:
     """Extract training windows from radar files."""
     from echocast.model.training.window_plan import gather
@@ -35,7 +39,7 @@ def windows_command(
 
     crop = CropConfig(cast(Coordinates, coordinates), drift)
     windows = []
-    with progress() as bar:
+    with progress(quiet=quiet) as bar:
         task = bar.add_task("windows", total=None)
         for part in gather(json.loads(plan.read_text()), data, seed, crop):
             windows += part

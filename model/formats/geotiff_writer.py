@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from echocast.model.forecast import Forecast
 from echocast.model.formats.rasters import ALONE
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid, outer_edges
@@ -24,6 +26,29 @@ COG: Final = {
     "overview_resampling": "NEAREST",  # a mean of dBZ is none, and missing is not dry
 }
 DEGREES: Final = "EPSG:4326"
+
+
+def write_forecast_geotiff(forecast: Forecast, path: Path, product: str = "default") -> None:
+    """Write the frames of a forecast, with its model, reference time and licence as tags.
+
+    Args:
+        forecast: Whose frames are those of the product.
+        path: The new file.
+        product: What the frames are.
+    """
+    given = forecast.frames.attributes
+    facts = {
+        "product": product,
+        "forecast_reference_time": _stated(forecast.forecast_reference_time),
+        "model": f"{forecast.model.name}/{forecast.model.version}",
+        "licence": given.get("license") or "",
+        "attribution": given.get("acknowledgement") or "",
+    }
+    write_geotiff(forecast.frames, path, facts)
+
+
+def _stated(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def write_geotiff(frames: Frames, path: Path, facts: Mapping[str, str]) -> None:
@@ -55,10 +80,9 @@ def write_geotiff(frames: Frames, path: Path, facts: Mapping[str, str]) -> None:
     ):
         raster.update_tags(**facts, quantity="reflectivity", units="dBZ")
         for band, (time, plane) in enumerate(zip(frames.times, values, strict=True), start=1):
-            stated = time.isoformat().replace("+00:00", "Z")
             raster.write(plane, band)
-            raster.set_band_description(band, stated)
-            raster.update_tags(band, valid_time=stated, units="dBZ")
+            raster.set_band_description(band, _stated(time))
+            raster.update_tags(band, valid_time=_stated(time), units="dBZ")
 
 
 def _north_up(grid: Grid) -> tuple[slice, slice]:

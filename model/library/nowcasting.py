@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from echocast.model.cli.nowcast_files import nowcast_files
+from echocast.model.cli.progress import late_progress
 from echocast.model.formats.netcdf.access import library_lock
 from echocast.model.formats.reading import Reading
 from echocast.model.library.given_arrays import Labelled, given_file
-from echocast.model.library.progress import late_progress
 from echocast.model.nowcaster import shipped_nowcaster
 
 if TYPE_CHECKING:

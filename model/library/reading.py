@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from echocast.model.cli.progress import watched
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.cf_layout import (
     GRID_MAPPING,
@@ -22,7 +23,6 @@ from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
 from echocast.model.grid import GEOLOCATION, Grid
-from echocast.model.library.progress import watched
 
 RadarPaths: TypeAlias = "str | PathLike[str] | Iterable[str | PathLike[str]]"
 

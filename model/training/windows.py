@@ -267,7 +267,7 @@ class WindowStore:
         """
         if not (directory / "windows.json").exists():
             raise ModelError(
-                f"There are no windows in {directory}; `echocast windows` extracts some."
+                f"There are no windows in {directory}; `echocast train windows` extracts some."
             )
         infos = [
             WindowInfo(**{"base": "damped", **info})

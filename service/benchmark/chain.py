@@ -171,7 +171,7 @@ def _share(before: float | None, after: float | None, count: int) -> float | Non
 def _untrained(models: Path, preset: str) -> Path:
     """A folder of models whose champion is an untrained network."""
     output = models / preset / "untrained"
-    _run("echocast.model", "untrained", "--preset", preset, "--output", str(output))
+    _run("echocast.model", "train", "untrained", "--preset", preset, "--output", str(output))
     (models / "aliases.json").write_text(json.dumps({"champion": f"{preset}/untrained"}))
     return models
 

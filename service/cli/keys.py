@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echocast.model.cli.help_pages import example
+from echocast.service.cli.options import Json
+
 if TYPE_CHECKING:
     from echocast.service.auth.keys import Key
 
@@ -28,7 +31,6 @@ A client sends its key as the header `Authorization: Bearer KEY` or `X-API-Key: 
 File = Annotated[
     Path | None, typer.Option("--file", envvar="ECHOCAST_KEYS_FILE", help="The key file.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 app = typer.Typer(no_args_is_help=True, help=HELP)
 
@@ -58,10 +60,11 @@ def _make(scope: str) -> Callable[..., None]:
 
 for _scope, _summary in SCOPES.items():
     _more = "Line 1 is for the caller; line 2 goes into the key file, or ECHOCAST_KEYS after a `;`."
-    app.command(_scope, help=f"{_summary}\n\n{_more}")(_make(_scope))
+    _text = f"echocast key {_scope} radar-site --file keys.txt"
+    app.command(_scope, help=f"{_summary}\n\n{_more}", epilog=example(_text))(_make(_scope))
 
 
-@app.command("list")
+@app.command("list", epilog=example("echocast key list --file keys.txt"))
 def show(file: File = None, as_json: Json = False) -> None:
     """Show the keys of the key file, without their secrets, which nobody has."""
     from echocast.service.auth.key_ring import read_keys
@@ -75,7 +78,7 @@ def show(file: File = None, as_json: Json = False) -> None:
         typer.echo(f"{key['sha256'][:8]}  {key['scope']:6} {key['name']}  {options}".rstrip())
 
 
-@app.command()
+@app.command(epilog=example("echocast key revoke radar-site --file keys.txt"))
 def revoke(
     name: Annotated[str, typer.Argument(help="Of the owner, or 8 digits or more of the hash.")],
     file: File = None,

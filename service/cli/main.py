@@ -18,21 +18,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast import __version__
+from echocast.model.cli.help_pages import EXIT_STATUS, HELP, example
 from echocast.model.errors import EchocastError
-from echocast.service.cli import archive, keys, models, sources, streams
+from echocast.service.cli import archive, keys, models, sources, state, streams
 from echocast.service.cli.installed import check_service_installed, service_needed
+from echocast.service.cli.options import Data, Json
 
 if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
 
 KNOWN = (EchocastError, OSError, ValueError)  # errors that end a command by one sentence
+USE, SERVE, JUDGE, MAKE = "Use", "Serve", "Judge", "Make models"
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings=HELP,
     help="Precipitation nowcasting: ten radar frames in, the next ten out.",
+    epilog=EXIT_STATUS,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
 Workers = Annotated[int | None, typer.Option(help="Processes that share the CPUs (default 1).")]
@@ -55,10 +58,41 @@ class Subject(StrEnum):
     PAGE = "page"
 
 
-Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
+WITHOUT_SERVER: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILES...")]
 
 
-@app.command()
+@app.command(context_settings=WITHOUT_SERVER, rich_help_panel=USE)
+def nowcast(arguments: Arguments = None) -> None:
+    """Forecast from radar files without a server; see `echocast nowcast --help`."""
+    from echocast.workers.settings import WorkerSettings
+
+    models = ["--models-dir", str(WorkerSettings().models_root)]
+    run_model(["nowcast", *models, *(arguments or ["--help"])])
+
+
+@app.command(context_settings=WITHOUT_SERVER, rich_help_panel=USE)
+def check(arguments: Arguments = None) -> None:
+    """Say what is read in radar files; see `echocast check --help`."""
+    run_model(["check", *(arguments or ["--help"])])
+
+
+@app.command(rich_help_panel=USE, epilog=example("echocast demo --output demo-output"))
+def demo(
+    files: Annotated[list[Path] | None, typer.Argument(help="Your own radar files.")] = None,
+    output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),
+    as_json: Json = False,
+) -> None:
+    """Run the main job through HTTP on this machine, start to end."""
+    from echocast.service.demo.demo import run_demo
+
+    run_demo(files or [], output, as_json)
+
+
+@app.command(
+    rich_help_panel=SERVE,
+    epilog=example("echocast up --source opera --at 48.1,11.6", "echocast up --demo"),
+)
 def up(
     host: Host = None,
     port: Port = None,
@@ -81,7 +115,10 @@ def up(
         run_service(settings, say, retrains=retrain, plays=demo)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=SERVE,
+    epilog=example("echocast fetch --source opera --at 48.1,11.6 --url http://127.0.0.1:8000"),
+)
 def fetch(
     source: Sources = None,
     at: FetchAt = None,
@@ -104,13 +141,13 @@ def fetch(
     _become("echocast.service.processes.fetcher", data, **given)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast mqtt"))
 def mqtt(data: Data = None) -> None:
     """Publish the rain at places for Home Assistant (ECHOCAST_MQTT_URL, ECHOCAST_MQTT_PLACES)."""
     _become("echocast.service.processes.mqtt", data)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast notify"))
 def notify(data: Data = None) -> None:
     """Send messages about rain by the rules of a running service (ECHOCAST_NOTIFY_HOSTS)."""
     _become("echocast.service.processes.notifier", data)
@@ -122,25 +159,25 @@ def _fetching(source: list[str] | None, at: str | None, radius_km: float | None)
     return {"fetch_sources": names, "fetch_at": at, "fetch_radius_km": radius_km}
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast gateway --port 8000"))
 def gateway(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Run one gateway against ECHOCAST_REDIS_URL."""
     _become("echocast.service.processes.gateway", data, host=host, port=port)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast worker"))
 def worker(data: Data = None) -> None:
     """Run one worker against ECHOCAST_REDIS_URL."""
     _become("echocast.workers", data)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast trainer"))
 def trainer(data: Data = None) -> None:
     """Run one trainer against ECHOCAST_REDIS_URL: it retrains when asked."""
     _become("echocast.workers.retraining.trainer", data)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast beat"))
 def beat(data: Data = None) -> None:
     """Run the schedule against ECHOCAST_REDIS_URL: it asks for retrainings."""
     _become("echocast.workers.retraining.beat", data)
@@ -155,7 +192,7 @@ def _become(module: str, data: Path | None, **given: Any) -> None:
         run_model([], module)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE, epilog=example("echocast prometheus --key-file key.txt"))
 def prometheus(
     host: Host = None,
     port: Port = None,
@@ -172,38 +209,7 @@ def prometheus(
     typer.echo(configuration(target, key_file, settings.public_url), nl=False)
 
 
-WITHOUT_SERVER: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": []}
-Arguments = Annotated[list[str] | None, typer.Argument(metavar="FILES...")]
-
-
-@app.command(context_settings=WITHOUT_SERVER)
-def nowcast(arguments: Arguments = None) -> None:
-    """Forecast from radar files without a server; see `echocast nowcast --help`."""
-    from echocast.workers.settings import WorkerSettings
-
-    models = ["--models-dir", str(WorkerSettings().models_root)]
-    run_model(["nowcast", *models, *(arguments or ["--help"])])
-
-
-@app.command(context_settings=WITHOUT_SERVER)
-def check(arguments: Arguments = None) -> None:
-    """Say what is read in radar files; see `echocast check --help`."""
-    run_model(["check", *(arguments or ["--help"])])
-
-
-@app.command()
-def demo(
-    files: Annotated[list[Path] | None, typer.Argument(help="Your own radar files.")] = None,
-    output: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("demo-output"),
-    as_json: Json = False,
-) -> None:
-    """Run the main job through HTTP on this machine, start to end."""
-    from echocast.service.demo.demo import run_demo
-
-    run_demo(files or [], output, as_json)
-
-
-@app.command()
+@app.command(rich_help_panel=JUDGE, epilog=example("echocast benchmark page --json"))
 def benchmark(
     what: Annotated[
         Subject, typer.Argument(help="nowcast: the whole chain; page: tiles and the page.")
@@ -224,42 +230,38 @@ def benchmark(
         run_benchmark(as_json, preset, workers)
 
 
-app.add_typer(keys.app, name="key")
+app.add_typer(keys.app, name="key", rich_help_panel=SERVE)
 
 OFFLINE = {
-    "windows": "Extract training windows from radar files.",
-    "train": "Train a network; the same command again goes on where it stopped.",
-    "join": "Make one checkpoint of a recurrent network and a control.",
-    "rebase": "Put a network on another base forecast, without training it.",
-    "release": "Write a run's weights as a checkpoint that can be served.",
-    "import-weights": "Convert weights of a public PyTorch implementation into a checkpoint.",
-    "evaluate": "Score a model beside its references on whole events.",
-    "retrain": "Train a challenger, judge it beside the champion, and record the verdict.",
-    "archive": "Build an archive for retraining from radar files.",
-    "calibrate": "Choose the probability from which an event is forecast, by threshold.",
+    "evaluate": (JUDGE, "Score a model beside its references on whole events."),
+    "retrain": (
+        MAKE,
+        "Train a challenger, judge it beside the champion, and record the verdict.",
+    ),
+    "archive": (MAKE, "Build an archive for retraining from radar files."),
+    "train": (MAKE, "Make models by hand: cut windows, train a network, release it."),
 }
 
 
-def _offline(name: str, summary: str) -> None:
-    """A command of ``python -m echocast.model`` ; all arguments are passed on."""
+def _offline(name: str, panel: str, summary: str) -> None:
+    """A command of ``python -m echocast.model``; all arguments are passed on."""
     settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-    @app.command(name, help=summary, context_settings=settings, rich_help_panel="Offline")
+    @app.command(name, help=summary, context_settings=settings, rich_help_panel=panel)
     def command(context: typer.Context) -> None:
         run_model([name, *context.args])
 
 
-for _name, _summary in OFFLINE.items():
-    _offline(_name, _summary)
-
-
+state.install(app)
 streams.install(app)
 sources.install(app)
 archive.install(app)
 models.install(app)
+for _name, (_panel, _summary) in OFFLINE.items():
+    _offline(_name, _panel, _summary)
 
 
-@app.command("version")
+@app.command("version", rich_help_panel=USE, epilog=example("echocast version"))
 def print_version(as_json: Json = False) -> None:
     """Print the version."""
     typer.echo(json.dumps({"echocast": __version__}) if as_json else f"echocast {__version__}")
@@ -326,7 +328,7 @@ def main() -> None:
     limit_libraries()
     try:
         with service_needed():
-            app()
+            app(prog_name="echocast")
     except KNOWN as error:
         typer.echo(f"echocast: {_sentence(error)}", err=True)
         sys.exit(_exit_code(error))

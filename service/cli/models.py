@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echocast.model.errors import RegistryError
+from echocast.model.cli.help_pages import example
+from echocast.model.cli.plain_options import utc_time
 from echocast.service.cli.keys import audit_command, user_name
+from echocast.service.cli.options import Data, Json, service_data
 
 if TYPE_CHECKING:
     from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Data = Annotated[
-    Path | None, typer.Option(help="Data directory of the service (default ./echocast-data).")
-]
 Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is stored.")]
 Expected = Annotated[
     str | None, typer.Option(help="The champion to replace; refused where another one serves.")
@@ -32,8 +29,12 @@ DryRun = Annotated[
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (models, promote, rollback):
-        app.command(rich_help_panel="Models")(command)
+    for command, text in (
+        (models, "echocast models --history"),
+        (promote, "echocast promote own/1.0.0 --why 'Better above 40 dBZ' --dry-run"),
+        (rollback, "echocast rollback --why 'Too much rain since yesterday'"),
+    ):
+        app.command(rich_help_panel="Models", epilog=example(text))(command)
 
 
 def models(
@@ -48,8 +49,8 @@ def models(
 ) -> None:
     """Show the models and their roles, or their history, or which one served at a time."""
     registry = _registry(data)
-    if at is not None:
-        serving = registry.reader.serving_at(_time(at))
+    if (time := utc_time(at)) is not None:
+        serving = registry.reader.serving_at(time)
         typer.echo(json.dumps({"at": at, "serving": serving}) if as_json else serving)
     elif history:
         entries = registry.reader.history()
@@ -158,18 +159,8 @@ def _print_entry(entry: HistoryEntry, registry: Registry, as_json: bool) -> None
 
 def _registry(data: Path | None) -> Registry:
     from echocast.model.registry.registry import Registry
-    from echocast.workers.settings import WorkerSettings
 
-    settings = WorkerSettings() if data is None else WorkerSettings(data_dir=data)
-    return Registry(settings.models_root)
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise RegistryError(f"{text!r} is no time in ISO 8601.") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return Registry(service_data(data).models_root)
 
 
 def _print(value: Any, lines: Any, as_json: bool) -> None:

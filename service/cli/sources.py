@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echocast.model.cli.forecast_formats import writable_picture
+from echocast.model.cli.help_pages import example
 from echocast.model.cli.reading_options import At, Bbox, RadiusKm, Reduce
+from echocast.service.cli.options import Json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from echocast.service.sources.source import RadarSource
     from echocast.service.sources.trial import Trial
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(help="Name of the source, of `echocast sources`.")]
 Place = Annotated[
     str | None,
@@ -35,7 +37,8 @@ of_one = typer.Typer(no_args_is_help=True, help="Try a source.")
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(rich_help_panel="Sources")(sources)
+    text = "echocast sources --at 48.1,11.6"
+    app.command(rich_help_panel="Sources", epilog=example(text))(sources)
     app.add_typer(of_one, name="source", rich_help_panel="Sources")
 
 
@@ -60,14 +63,16 @@ def sources(at: Place = None, as_json: Json = False) -> None:
         Console().print(_table(chosen))
 
 
-@of_one.command("test")
+@of_one.command("test", epilog=example("echocast source test opera --at 48.1,11.6 --png opera.png"))
 def try_one(
     name: Name,
     at: At = None,
     radius_km: RadiusKm = None,
     bbox: Bbox = None,
     reduce: Reduce = 1,
-    png: Annotated[Path | None, typer.Option(help="Draw the image into this file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Draw the image into this file.", callback=writable_picture)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fetch the newest image of a source and read it: what was there, and how long it took."""

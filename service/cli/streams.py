@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 import time
@@ -15,22 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echocast.model.cli.help_pages import example
 from echocast.model.cli.reading_options import At, Bbox, RadiusKm, Reduce, Stated, reading_words
+from echocast.service.cli.options import Data, Json, KeyFile, Quiet, Url, client_of, service_data
 from echocast.service.client.errors import ServiceAway
 
 if TYPE_CHECKING:
-    import httpx
-
     from echocast.service.client.feed import Declared, Feeder
-    from echocast.service.settings import ServiceSettings
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Stream = Annotated[str, typer.Option("--stream", help="Name of the stream.")]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(help="File with the API key to send (default: the one in ECHOCAST_KEY)."),
-]
-Url = Annotated[str | None, typer.Option(help="Base URL of the service (default: this machine).")]
 FORECAST_SECONDS = 300.0
 Name = Annotated[str, typer.Argument(help="Name of the stream.")]
 
@@ -39,12 +31,16 @@ of_one = typer.Typer(no_args_is_help=True, help="Pause, resume or delete a strea
 
 def install(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (watch, replay, reindex):
-        app.command(rich_help_panel="Streams")(command)
+    for command, text in (
+        (watch, "echocast watch incoming --stream home --step-minutes 5"),
+        (replay, "echocast replay event/*.nc --stream past --speed 60"),
+        (reindex, "echocast reindex --recount"),
+    ):
+        app.command(rich_help_panel="Streams", epilog=example(text))(command)
     app.add_typer(of_one, name="stream", rich_help_panel="Streams")
 
 
-@of_one.command()
+@of_one.command(epilog=example("echocast stream pause home"))
 def pause(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
     """Refuse frames of a stream, and have no alert about it, until it is resumed."""
     with _feeder(name, url, key_file) as feeder:
@@ -52,7 +48,7 @@ def pause(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
     typer.echo(f"The stream {name!r} is paused.")
 
 
-@of_one.command()
+@of_one.command(epilog=example("echocast stream resume home"))
 def resume(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
     """Take frames of a stream again."""
     with _feeder(name, url, key_file) as feeder:
@@ -60,7 +56,7 @@ def resume(name: Name, url: Url = None, key_file: KeyFile = None) -> None:
     typer.echo(f"The stream {name!r} takes frames again.")
 
 
-@of_one.command()
+@of_one.command(epilog=example("echocast stream delete home --yes"))
 def delete(
     name: Name,
     url: Url = None,
@@ -80,7 +76,7 @@ def _feeder(name: str, url: str | None, key_file: Path | None) -> Iterator[Feede
     from echocast.service.client.feed import Feeder
     from echocast.service.settings import ServiceSettings
 
-    with _client(ServiceSettings(), url, key_file) as client:
+    with client_of(ServiceSettings(), url, key_file) as client:
         yield Feeder(client, name, patience_seconds=0, say=_say)
 
 
@@ -109,7 +105,7 @@ def watch(
 
     stop, settings = threading.Event(), ServiceSettings()
     ledger = Ledger(settings.data_dir / "watch", directory, stream)
-    with closing(ledger), _client(settings, url, key_file) as client:
+    with closing(ledger), client_of(settings, url, key_file) as client:
         feeder = Feeder(client, stream, say=_say)
         reading = reading_words(at, radius_km, bbox, reduce, state)
         while (declared := _declared(feeder, step_minutes, reading)) is None:
@@ -143,6 +139,7 @@ def replay(
     ] = 0.0,
     url: Url = None,
     key_file: KeyFile = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Feed an archive into a stream as if it were live; an undeclared stream is declared."""
@@ -150,7 +147,7 @@ def replay(
     from echocast.service.settings import ServiceSettings
 
     frames = frames_of(files)
-    with _client(ServiceSettings(), url, key_file) as client:
+    with client_of(ServiceSettings(), url, key_file) as client:
         feeder = Feeder(client, stream, say=_say)
         feeder.declare(round(frames.step.total_seconds()) / 60)
         started, outcomes, missing = time.monotonic(), list[str](), 0
@@ -161,7 +158,7 @@ def replay(
             if not speed and not answer["late"]:
                 place = datetime.fromisoformat(answer["time"])
                 missing += not feeder.await_forecast(place, FORECAST_SECONDS)
-            if not as_json:
+            if not (as_json or quiet):
                 typer.echo(f"{answer['time']}  {answer['outcome']}")
     seconds = time.monotonic() - started
     report = {"frames": len(outcomes), "without_forecast": missing, "seconds": round(seconds, 3)}
@@ -179,13 +176,13 @@ def reindex(
     recount: Annotated[
         bool, typer.Option(help="Count everything again and compare with what is stored.")
     ] = False,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Make the engine's sums of all streams again from the files; exit 1 where some are damaged."""
-    from echocast.workers.settings import WorkerSettings
     from echocast.workers.streams.reindex import reindex_all
 
-    results = reindex_all(WorkerSettings(), recount=recount)
+    results = reindex_all(service_data(data), recount=recount)
     if as_json:
         typer.echo(json.dumps({name: result.__dict__ for name, result in results.items()}))
     else:
@@ -197,16 +194,3 @@ def reindex(
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _client(settings: ServiceSettings, url: str | None, key_file: Path | None) -> httpx.Client:
-    import httpx
-
-    from echocast.service.client.secret import client_secret, key_header
-    from echocast.service.processes.listening import url_of
-
-    return httpx.Client(
-        base_url=url or url_of(settings.host, settings.port),
-        headers=key_header(client_secret(key_file, os.environ)),
-        timeout=120.0,
-    )

@@ -13,6 +13,10 @@ class ServiceAway(FeedError):
     """The service did not answer for too long."""
 
 
+class ServiceRefused(FeedError):
+    """The service refuses to say how it does, or is no Echocast."""
+
+
 class AlreadyWatched(FeedError):
     """Another process watches the same directory for the same stream."""
 

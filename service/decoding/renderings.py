@@ -96,18 +96,10 @@ def _write_npz(request: Request) -> None:
 
 
 def _write_geotiff(request: Request) -> None:
-    from echocast.model.formats.geotiff_writer import write_geotiff
+    from echocast.model.formats.geotiff_writer import write_forecast_geotiff
 
-    forecast = _forecast(request)
-    facts = _facts(forecast)
-    described = {
-        "product": request["product"] or "default",
-        "forecast_reference_time": facts["forecast_reference_time"],
-        "model": f"{forecast.model.name}/{forecast.model.version}",
-        "licence": facts["licence"] or "",
-        "attribution": facts["attribution"] or "",
-    }
-    write_geotiff(forecast.frames, Path(request["output"]), described)
+    product = request["product"] or "default"
+    write_forecast_geotiff(_forecast(request), Path(request["output"]), product)
 
 
 def _write_png(request: Request) -> None:

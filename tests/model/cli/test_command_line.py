@@ -2,12 +2,15 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 import xarray as xr
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app as benchmarks
@@ -87,6 +90,59 @@ def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
         assert forecast.reflectivity.shape == (10, 48, 40)
 
 
+def test_the_suffix_says_the_format(models, event, tmp_path):
+    time = "2026-07-01T12:54:00"
+
+    def written(name):
+        words = ["--output", tmp_path / name, "--models-dir", models, "--reference-time", time]
+        return run("nowcast", event, *words)
+
+    sentence = written("a.nc")
+    assert re.search(
+        r"a\.nc: 10 frames from 2026-07-01 13:00 to 13:54 UTC, forecast at 12:54", sentence
+    )
+    highest = float(re.search(r"by tiny/1, at most ([\d.]+) dBZ", sentence)[1])
+    with xr.open_dataset(tmp_path / "a.nc") as forecast:
+        assert float(forecast.reflectivity.max()) == pytest.approx(highest, abs=0.06)
+        written("a.png")
+        written("a.webp")
+        written("a.tif")
+        with rasterio.open(tmp_path / "a.tif") as raster:
+            there, here = raster.read(4), forecast.reflectivity[3].values
+            assert raster.count == 10
+            assert raster.tags()["model"] == "tiny/1"
+            turned = (here, here[::-1])
+            same = [np.allclose(there, values, atol=0.01, equal_nan=True) for values in turned]
+            assert any(same)
+    for name, kind in (("a.png", "PNG"), ("a.webp", "WEBP")):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == kind
+            assert np.asarray(picture.convert("L")).std() > 5
+    assert sorted(path.name for path in tmp_path.glob("*a.*")) == [
+        "a.nc",
+        "a.png",
+        "a.tif",
+        "a.webp",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("a.jpg", "The suffix of a.jpg must say the format"),
+        ("nowhere/a.nc", "There is no folder"),
+        ("folder.nc", "is a folder"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_before_anything_is_read(tmp_path, name, sentence):
+    (tmp_path / "event.nc").write_bytes(b"never read")
+    (tmp_path / "folder.nc").mkdir()
+    words = ["nowcast", tmp_path / "event.nc", "--output", tmp_path / name]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert sentence in re.sub(r"[\s│]+", " ", done.output)
+
+
 def test_notes_on_an_empty_newest_image_stand_beside_the_forecast(models, tmp_path):
     values = rain()
     values[-1] = 0
@@ -95,7 +151,7 @@ def test_notes_on_an_empty_newest_image_stand_beside_the_forecast(models, tmp_pa
     command = ["nowcast", path, "--output", output, "--models-dir", models]
     result = CliRunner().invoke(app, [str(argument) for argument in command])
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"Wrote {output}.\n"
+    assert result.stdout.startswith(f"Wrote {output}: 10 frames from ")
     assert f"The image of {TIMES[-1].isoformat()} counts as missing." in result.stderr
     answer = json.loads(run(*command, "--json"))
     assert {"plausibility", "degraded"} <= answer["quality"].keys()
@@ -132,7 +188,7 @@ def test_evaluate_reads_folders_and_regions_of_any_format(models, tmp_path):
 def test_calibrate_keeps_its_cuts_in_the_manifest_and_they_decide(models, event, tmp_path):
     other = tmp_path / "other.nc"
     write_frames(storm(3, frames=20, height=48, width=40), other)
-    words = ["calibrate", event, other, "--models-dir", models]
+    words = ["train", "calibrate", event, other, "--models-dir", models]
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert "Too few pixels reached 50 dBZ to choose its probability threshold: " in result.stderr
     assert "Too few pixels reached 20 dBZ" not in result.stderr
@@ -170,13 +226,13 @@ def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     windows, trained = tmp_path / "windows", tmp_path / "run"
     assert "Wrote 4 windows" in run(
-        "windows", tmp_path / "plan.json", "--data", tmp_path, "--output", windows
+        "train", "windows", tmp_path / "plan.json", "--data", tmp_path, "--output", windows
     )
     options = ["--steps", 2, "--batch", 1, "--output"]
-    run("train", windows, *options, trained)
-    assert "2 steps" in run("train", windows, *options, trained)  # nothing left to do
-    run("train", windows, *options, tmp_path / "second", "--warm-start", trained)
-    run("release", trained, "--output", tmp_path / "models" / "mine" / "1")
+    run("train", "network", windows, *options, trained)
+    assert "2 steps" in run("train", "network", windows, *options, trained)  # nothing left to do
+    run("train", "network", windows, *options, tmp_path / "second", "--warm-start", trained)
+    run("train", "release", trained, "--output", tmp_path / "models" / "mine" / "1")
     network, identity = checkpoint.load(tmp_path / "models" / "mine" / "1")
     assert network.config == RADAR_SMALL
     assert identity.name == "mine"
@@ -201,7 +257,15 @@ def test_benchmark_of_the_domain_writes_a_row_for_every_event(models, event, tmp
 
 @pytest.mark.parametrize("shares", ["{", "[1]", '{"a": "b"}', '{"a": -1}', '{"a": true}'])
 def test_shares_that_are_none_are_refused_in_a_sentence(shares, tmp_path):
-    arguments = ["train", str(tmp_path), "--output", str(tmp_path / "run"), "--shares", shares]
+    arguments = [
+        "train",
+        "network",
+        str(tmp_path),
+        "--output",
+        str(tmp_path / "run"),
+        "--shares",
+        shares,
+    ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
     assert "Shares are a JSON object" in done.output
@@ -210,7 +274,7 @@ def test_shares_that_are_none_are_refused_in_a_sentence(shares, tmp_path):
 
 def test_an_untrained_checkpoint_can_be_served(tmp_path):
     folder = tmp_path / "radar" / "untrained"
-    arguments = ["untrained", "--preset", "radar", "--output", str(folder)]
+    arguments = ["train", "untrained", "--preset", "radar", "--output", str(folder)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     nowcaster = Nowcaster(*checkpoint.load(folder))
     forecast = nowcaster.nowcast(storm(1, frames=10, height=32, width=32))

@@ -34,7 +34,7 @@ def small(monkeypatch):
 
 
 def train(windows, run, *options):
-    words = ["train", windows, "--output", run, "--steps", 1, "--batch", 1, *options]
+    words = ["train", "network", windows, "--output", run, "--steps", 1, "--batch", 1, *options]
     return CliRunner().invoke(app, [str(word) for word in words])
 
 

@@ -96,8 +96,8 @@ def test_a_control_is_trained_released_and_serves_like_any_network(tmp_path, mon
     run, released = str(tmp_path / "run"), tmp_path / "control" / "1"
     settings = ["--preset", "radar-control", "--steps", "3", "--batch", "2", "--threads", "1"]
     for arguments in (
-        ["train", str(tmp_path / "windows"), "--output", run, *settings],
-        ["release", run, "--output", str(released)],
+        ["train", "network", str(tmp_path / "windows"), "--output", run, *settings],
+        ["train", "release", run, "--output", str(released)],
     ):
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 0, result.output

@@ -133,7 +133,7 @@ def test_the_command_writes_a_checkpoint_that_serves(pair, tmp_path):
     for name, network in zip(("mim", "control"), pair, strict=True):
         checkpoint.save(network, tmp_path / name / "1", {})
     released = tmp_path / "both" / "1"
-    arguments = ["join", str(tmp_path / "mim" / "1"), str(tmp_path / "control" / "1")]
+    arguments = ["train", "join", str(tmp_path / "mim" / "1"), str(tmp_path / "control" / "1")]
     result = CliRunner().invoke(app, [*arguments, "--output", str(released), "--share", "0.4"])
     assert result.exit_code == 0, result.output
     network, identity = checkpoint.load(released)
@@ -147,11 +147,11 @@ def test_the_command_writes_a_checkpoint_that_serves(pair, tmp_path):
 def test_a_network_takes_another_base_with_the_weights_it_has(pair, tmp_path):
     before, after = tmp_path / "mim" / "1", tmp_path / "mim" / "2"
     checkpoint.save(pair[0], before, {"trained_steps": 7})
-    arguments = ["rebase", str(before), "--base", "damped", "--output", str(after)]
+    arguments = ["train", "rebase", str(before), "--base", "damped", "--output", str(after)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     network, identity = checkpoint.load(after)
     assert network.config == replace(pair[0].config, base="damped")
     assert identity.weights_sha256 == checkpoint.load(before)[1].weights_sha256
     assert read_manifest(after)["trained_steps"] == 7
-    arguments[3] = "newest"
+    arguments[4] = "newest"
     assert "aperiodic" in CliRunner().invoke(app, arguments).output

@@ -160,7 +160,7 @@ def test_the_command_imports_a_saved_state_dict(reference_state_dict, tmp_path):
     theirs["cell_list.0.conv_x.0.weight"] = torch.randn(28, 16, 3, 3)
     torch.save({f"module.{name}": value for name, value in theirs.items()}, tmp_path / "weights.pt")
     out = tmp_path / "imported" / "1"
-    arguments = ["import-weights", str(tmp_path / "weights.pt"), "--family", "predrnn"]
+    arguments = ["train", "import-weights", str(tmp_path / "weights.pt"), "--family", "predrnn"]
     result = CliRunner().invoke(app, [*arguments, "--output", str(out)])
     assert result.exit_code == 0, result.output
     network, _ = checkpoint.load(out)

@@ -124,7 +124,9 @@ def test_the_command_cuts_windows_of_either_kind_that_say_what_they_are(tmp_path
     plan.write_text(json.dumps([{"file": "event.nc", "pixel_km": 1.0, "cuts": [timed]}]))
     options = {"usual": [], "fixed": ["--coordinates", "eulerian", "--drift", 1.5]}
     for name, words in options.items():
-        done = command("windows", plan, "--data", tmp_path, "--output", tmp_path / name, *words)
+        done = command(
+            "train", "windows", plan, "--data", tmp_path, "--output", tmp_path / name, *words
+        )
         assert done.exit_code == 0, done.output
     usual, fixed = (WindowStore.load(tmp_path / name) for name in options)
     assert [store.infos[0].coordinates for store in (usual, fixed)] == ["lagrangian", "eulerian"]
@@ -160,7 +162,7 @@ def test_training_says_where_windows_and_network_differ(tmp_path, preset, coordi
     windows, small = windows_in(tmp_path / "windows", coordinates), tmp_path / "small.json"
     small.write_text('{"network": {"hidden_channels": 4, "layers": 2}}')
     words = ["--preset", preset, "--steps", 1, "--batch", 1, "--config", small]
-    done = command("train", windows, "--output", tmp_path / "run", *words)
+    done = command("train", "network", windows, "--output", tmp_path / "run", *words)
     assert done.exit_code == 0, done.output
     output = " ".join(done.output.split())
     assert says in output
@@ -169,7 +171,7 @@ def test_training_says_where_windows_and_network_differ(tmp_path, preset, coordi
 
 def test_a_network_that_sees_the_rain_stand_still_is_not_taught_by_windows_where_it_moves(tmp_path):
     windows = windows_in(tmp_path / "windows", "eulerian")
-    done = command("train", windows, "--output", tmp_path / "run", "--steps", 1)
+    done = command("train", "network", windows, "--output", tmp_path / "run", "--steps", 1)
     assert isinstance(done.exception, ModelError)
     assert "standing still" in str(done.exception)
     assert not (tmp_path / "run").exists()
@@ -187,7 +189,7 @@ def test_windows_tell_what_their_bases_are_and_a_network_wants_its_own(tmp_path)
     tiny = {"hidden_channels": 4, "layers": 2}
     for base, taught in (("aperiodic", False), ("damped", True)):
         (tmp_path / "base.json").write_text(json.dumps({"network": {**tiny, "base": base}}))
-        done = command("train", folder, "--output", tmp_path / base, *words)
+        done = command("train", "network", folder, "--output", tmp_path / base, *words)
         assert (done.exit_code == 0) == taught
     with pytest.raises(ModelError, match="aperiodic"):
         CropConfig(base="newest")

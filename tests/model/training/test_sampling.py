@@ -167,7 +167,18 @@ def test_the_command_samples_as_the_preset_or_as_it_is_told(
     monkeypatch.setitem(PRESETS, "radar-small", SMALL_RADAR)
     windows = tmp_path / "windows"
     stored(windows)
-    words = ["train", windows, "--output", tmp_path / "run", "--steps", 1, "--batch", 1, *options]
+    words = [
+        "train",
+        "network",
+        windows,
+        "--output",
+        tmp_path / "run",
+        "--steps",
+        1,
+        "--batch",
+        1,
+        *options,
+    ]
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     config = Run.open(tmp_path / "run").config
@@ -176,7 +187,15 @@ def test_the_command_samples_as_the_preset_or_as_it_is_told(
 
 
 def test_an_unknown_sampling_is_refused_in_a_sentence(tmp_path):
-    words = ["train", str(tmp_path), "--output", str(tmp_path / "run"), "--sampling", "always"]
+    words = [
+        "train",
+        "network",
+        str(tmp_path),
+        "--output",
+        str(tmp_path / "run"),
+        "--sampling",
+        "always",
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
     assert "A sampling is one of free-running" in done.output

@@ -108,7 +108,7 @@ app()
 def test_without_tensorboard_training_goes_on_and_says_so_once(store, tmp_path):
     windows = tmp_path / "windows"
     stored(windows)
-    arguments = ["train", windows, "--steps", 2, "--batch", 1, "--threads", 1]
+    arguments = ["train", "network", windows, "--steps", 2, "--batch", 1, "--threads", 1]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, *map(str, arguments), "--output", str(tmp_path / "run")],
         capture_output=True,

@@ -208,7 +208,7 @@ def test_a_store_without_windows_and_shares_of_none_are_refused(store):
 
 
 def test_a_folder_without_windows_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(ModelError, match=f"no windows in {tmp_path}; `echocast windows`"):
+    with pytest.raises(ModelError, match=f"no windows in {tmp_path}; `echocast train windows`"):
         WindowStore.load(tmp_path)
 
 
@@ -275,7 +275,15 @@ def test_an_event_that_is_dry_throughout_is_told_by_the_command(tmp_path):
     dry = np.zeros_like(event().reflectivity_dbz)
     plan = plan_in(tmp_path, event(dbz=dry), step_minutes=event().step.total_seconds() / 60)
     (tmp_path / "plan.json").write_text(json.dumps(plan))
-    words = ["windows", tmp_path / "plan.json", "--data", tmp_path, "--output", tmp_path / "out"]
+    words = [
+        "train",
+        "windows",
+        tmp_path / "plan.json",
+        "--data",
+        tmp_path,
+        "--output",
+        tmp_path / "out",
+    ]
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert isinstance(done.exception, ModelError)
     assert "rains nowhere" in str(done.exception)

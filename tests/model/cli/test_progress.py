@@ -1,9 +1,9 @@
-"""Progress of a library call: silent for two seconds, then shown."""
+"""Progress: silent for two seconds, then shown."""
 
 import itertools
 
-from echocast.model.library import progress
-from echocast.model.library.progress import watched
+from echocast.model.cli import progress
+from echocast.model.cli.progress import watched
 
 
 def test_quick_work_is_silent(capsys):
