@@ -15,15 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from echocast.model.errors import ContractViolation, UnreadableInput, short
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.stored_codes import Stored
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.grid import Grid
-from echocast.model.place.projection_text import parsed_crs
 
 NAME = "CWA XML"
 TWD67 = "+proj=longlat +ellps=aust_SA +towgs84=-752,-358,-179"
@@ -82,11 +80,8 @@ def _time_and_grid(tags: Mapping[str, str], where: str) -> tuple[datetime, Grid]
         raise ValueError(f"{tags['Reflectivity']} at {tags['DateTime']}")
     width, height = (int(tags[f"GridDimension{axis}"]) for axis in "XY")
     west, south = (float(tags[f"StartPoint{name}"]) for name in ("Longitude", "Latitude"))
-    y = centres(south + (height - 0.5) * step, -step, height)
-    x = centres(west - step / 2, step, width)
-    return time.astimezone(UTC), checked_grid(
-        y, x, "degree", cf_attributes(parsed_crs(TWD67)), where
-    )
+    corner = south + (height - 0.5) * step, west - step / 2
+    return time.astimezone(UTC), pixel_grid(corner, (-step, step), (height, width), TWD67, where)
 
 
 def _numbers(text: bytes, shape: tuple[int, int], where: str) -> Stored:

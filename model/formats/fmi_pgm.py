@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from echocast.model.errors import ContractViolation, UnreadableInput, short
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
+from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.grid import Grid
@@ -66,7 +65,7 @@ def fmi_pgm_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         comments["param"],
         "dBZ",
         RadarUnit("reflectivity"),
-        FrameTimes((_time(comments, path.name),)),
+        FrameTimes((stated_time(comments.get("obstime", ""), "%Y%m%d%H%M", "obstime", path.name),)),
         _grid(comments, (height, width), path.name),
         pixels.dtype,
         pixels.__getitem__,
@@ -82,17 +81,8 @@ def fmi_pgm_image(path: Path, _: Reading) -> Iterator[StoredImage]:
 
 def _comments(header: bytes) -> dict[str, str]:
     """The first word of each comment, and what follows it."""
-    lines = [line.lstrip("# ") for line in header.decode("ascii", "replace").splitlines()]
-    return {name: rest for name, _, rest in (line.partition(" ") for line in lines)}
-
-
-def _time(comments: dict[str, str], where: str) -> datetime:
-    try:
-        return datetime.strptime(comments["obstime"], "%Y%m%d%H%M").replace(tzinfo=UTC)
-    except (KeyError, ValueError) as error:
-        raise ContractViolation(
-            f"obstime of {where} must be like 201705091045.", rule="time-units"
-        ) from error
+    lines = header.decode("ascii", "replace").splitlines()
+    return dict(line.lstrip("# ").partition(" ")[::2] for line in lines)
 
 
 def _grid(comments: dict[str, str], shape: tuple[int, int], where: str) -> Grid:
@@ -114,6 +104,5 @@ def _grid(comments: dict[str, str], shape: tuple[int, int], where: str) -> Grid:
     plane = to_plane(crs)
     assert plane is not None
     (west, east), (south, north) = plane.transform([west_lon, east_lon], [south_lat, north_lat])
-    y = centres(north, (south - north) / shape[0], shape[0])
-    x = centres(west, (east - west) / shape[1], shape[1])
-    return checked_grid(y, x, "m", cf_attributes(crs), where)
+    pixel = (south - north) / shape[0], (east - west) / shape[1]
+    return pixel_grid((north, west), pixel, shape, crs, where)

@@ -11,16 +11,16 @@ class FileHeader(NamedTuple):
 
     Args:
         times: Valid times of its frames, UTC.
-        shape: Rows and columns of a frame.
         units: ``dBZ`` or ``mm/h``: of streams that the file fits.
         kind: Format of the file.
         variable: The field that is read.
         stated_units: Of the field, in the file's own words.
+        shape: Rows and columns of a frame.
     """
 
     times: tuple[datetime, ...]
-    shape: tuple[int, int]
     units: str
     kind: str
     variable: str
     stated_units: str
+    shape: tuple[int, int]

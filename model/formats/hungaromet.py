@@ -18,16 +18,14 @@ from netCDF4 import Dataset
 from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.crop import Window
 from echocast.model.formats.file_names import time_in_name
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.stored_codes import Stored
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.grid import Grid
-from echocast.model.place.projection_text import parsed_crs
 
 NAME = "HungaroMet NetCDF"
 SCAN = timedelta(minutes=5)
@@ -93,6 +91,5 @@ def _times(path: Path) -> FrameTimes:
 
 def _grid(dataset: Dataset, field: Variable, where: str) -> Grid:
     north, west, dx, dy = (dataset[name][...].item() for name in ("La1", "Lo1", "Dx", "Dy"))
-    y = centres(north + dy / 2, -dy, field.shape[0])
-    x = centres(west - dx / 2, dx, field.shape[1])
-    return checked_grid(y, x, "degree", cf_attributes(parsed_crs("EPSG:4326")), where)
+    corner, (rows, columns) = (north + dy / 2, west - dx / 2), field.shape
+    return pixel_grid(corner, (-dy, dx), (rows, columns), "EPSG:4326", where)

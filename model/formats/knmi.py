@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.netcdf.access import damage_is_unreadable
 from echocast.model.formats.odim.corners import Box
 from echocast.model.formats.odim.tree import text
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
+from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import radar_unit, unit_of_rain
 from echocast.model.grid import Grid
@@ -33,6 +32,7 @@ from echocast.model.place.projection_text import parsed_crs, with_earth_in_metre
 NAME = "KNMI HDF5"
 REFLECTIVITY = "REFLECTIVITY"
 CORNERS = ("LL", "UL", "UR", "LR")  # the order of geo_product_corners
+TIME = "%d-%b-%Y;%H:%M:%S.%f"
 _NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
 _FORMULA = re.compile(
     rf"GEO\s*=\s*{_NUMBER}\s*\*\s*PV\s*(?:(?P<sign>[-+])\s*{_NUMBER})?", re.IGNORECASE
@@ -144,19 +144,11 @@ def _packing(calibration: dict[str, Any], where: str, *, is_rain: bool) -> Store
 
 def _times(file: h5py.File, where: str) -> FrameTimes:
     overview = _attributes(file, "overview", where)
-    start, end = (_time(overview, f"product_datetime_{n}", where) for n in ("start", "end"))
+    names = "product_datetime_start", "product_datetime_end"
+    start, end = (
+        stated_time(text(overview.get(name, "")).title(), TIME, name, where) for name in names
+    )
     return FrameTimes((end,), (end - start,) if start < end else None)
-
-
-def _time(overview: dict[str, Any], name: str, where: str) -> datetime:
-    words = text(overview.get(name, ""))
-    try:
-        return datetime.strptime(words.title(), "%d-%b-%Y;%H:%M:%S.%f").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ContractViolation(
-            f"{name} of {where} must be like 26-AUG-2010;03:00:00.000, but is {short(words)!r}.",
-            rule="time-units",
-        ) from error
 
 
 def _grid(file: h5py.File, shape: tuple[int, int], where: str) -> Grid:
@@ -168,8 +160,7 @@ def _grid(file: h5py.File, shape: tuple[int, int], where: str) -> Grid:
         raise ContractViolation(f"Pixels of {where} must be in km.", rule="grid-units")
     dx, dy = (_number(geographic, f"geo_pixel_size_{n}", where) for n in "xy")
     left, top = (_number(geographic, f"geo_{n}_offset", where) for n in ("column", "row"))
-    y, x = centres(top * dy, dy, shape[0]), centres(left * dx, dx, shape[1])
-    grid = checked_grid(y, x, "km", cf_attributes(crs), where)
+    grid = pixel_grid((top * dy, left * dx), (dy, dx), shape, crs, where, units="km")
     _check_corners(geographic, grid, crs, where)
     return grid
 

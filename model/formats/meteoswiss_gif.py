@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +17,19 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput, short
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.intervals import FrameTimes
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
+from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_codes import Stored
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray
-from echocast.model.grid import Grid
-from echocast.model.place.projection_text import parsed_crs
 
 NAME = "MeteoSwiss GIF"
 SHAPE = (640, 710)
-WEST_M, NORTH_M = 255_000.0, 480_000.0  # LV03, outer corner
-_PRODUCT = re.compile(r"PRDT=([A-Z]{3})([0-9]{2})([0-9]{3})([0-9]{2})([0-9]{2})\b")
+CORNER_M = (480_000.0, 255_000.0)  # LV03: north and west of the outer corner
+_PRODUCT = re.compile(r"PRDT=([A-Z]{3})([0-9]{9})\b")
 _MINUTES = re.compile(r"\bACCUm=0*([1-9][0-9]?)\b")
 
 
@@ -67,8 +65,11 @@ def meteoswiss_gif_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         product[1],
         "mm",
         RadarUnit("amount"),
-        FrameTimes((_time(product, path.name),), (timedelta(minutes=int(minutes[1])),)),
-        _grid(path.name),
+        FrameTimes(
+            (stated_time(product[2], "%y%j%H%M", "The time", path.name),),
+            (timedelta(minutes=int(minutes[1])),),
+        ),
+        pixel_grid(CORNER_M, (-1000, 1000), SHAPE, "EPSG:21781", path.name),
         indices.dtype,
         indices.__getitem__,
         StoredNumbers(
@@ -102,20 +103,3 @@ def _opened(path: Path) -> tuple[NDArray[np.uint8], str]:
 def _amounts_mm(raw: Stored) -> FloatArray:
     dbz = (raw.astype(np.float32) - np.float32(71.5)) / 2
     return np.asarray((10 ** (dbz / 10) / np.float32(316)) ** np.float32(1 / 1.5), np.float32)
-
-
-def _time(product: re.Match[str], where: str) -> datetime:
-    _, year, day, hour, minute = product.groups()
-    try:
-        time = datetime.strptime(f"{year}{day}{hour}{minute}", "%y%j%H%M")
-    except ValueError as error:
-        raise ContractViolation(
-            f"The time of {where} must be like 151351545 (year, day, hour, minute).",
-            rule="time-units",
-        ) from error
-    return time.replace(tzinfo=UTC)
-
-
-def _grid(where: str) -> Grid:
-    y, x = centres(NORTH_M, -1000, SHAPE[0]), centres(WEST_M, 1000, SHAPE[1])
-    return checked_grid(y, x, "m", cf_attributes(parsed_crs("EPSG:21781")), where)

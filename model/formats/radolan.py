@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,22 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation, UnreadableInput, UnsupportedInput, short
-from echocast.model.formats.grid_checks import centres, checked_grid
+from echocast.model.errors import UnreadableInput, UnsupportedInput, short
 from echocast.model.formats.intervals import FrameTimes
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
+from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.units import RadarUnit
-from echocast.model.grid import Grid
-from echocast.model.place.projection_text import parsed_crs
 
 NAME = "RADOLAN"
 MOST_HEADER = 2048  # bytes
 PROJECTION = "+proj=stere +lat_0=90 +lat_ts=60 +lon_0=10 +R=6370040"
-CORNERS_KM: Mapping[tuple[int, int], tuple[float, float]] = MappingProxyType(
-    {(900, 900): (-523.4622, -4658.645), (1100, 900): (-443.4622, -4758.645)}
-)  # (rows, columns): x and y of the outer south-western corner
+CORNERS_M: Mapping[tuple[int, int], tuple[float, float]] = MappingProxyType(
+    {(900, 900): (-3_758_645.0, -523_462.2), (1100, 900): (-3_658_645.0, -443_462.2)}
+)  # rows and columns: north and west of the outer corner
 LOWEST_CODE = 249  # of one byte: 249 is clutter, 250 was not measured
 NO_DATA, CLUTTER, NUMBER = 0x2000, 0x8000, 0x0FFF  # bits of a number of two bytes
 _HEADER = re.compile(
@@ -63,7 +61,7 @@ def radolan_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         raise UnreadableInput(f"{path.name} has no header of RADOLAN.")
     product = header["product"].decode()
     shape = int(header["rows"]), int(header["columns"])
-    if product not in ("RX", "RY", "YW") or shape not in CORNERS_KM:
+    if product not in ("RX", "RY", "YW") or shape not in CORNERS_M:
         raise UnsupportedInput(
             f"Of RADOLAN RX, RY and YW on 900 x 900 or 1100 x 900 pixels are read, but"
             f" {path.name} is {short(product)} on {shape[0]} x {shape[1]}.",
@@ -71,6 +69,7 @@ def radolan_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         )
     pixels = _pixels(content[header.end() :], shape, product, path.name)
 
+    clock = b"".join(header.group("year", "month", "day", "clock")).decode()
     amount = product != "RX"
     gain, offset = (10.0 ** int(header["precision"]), 0.0) if amount else (0.5, -32.5)
     interval = (timedelta(minutes=int(header["minutes"])),) if amount else None
@@ -79,8 +78,8 @@ def radolan_image(path: Path, _: Reading) -> Iterator[StoredImage]:
         product,
         "mm" if amount else "dBZ",
         RadarUnit("amount" if amount else "reflectivity"),
-        FrameTimes((_time(header, path.name),), interval),
-        _grid(shape, path.name),
+        FrameTimes((stated_time(clock, "%y%m%d%H%M", "The time", path.name),), interval),
+        pixel_grid(CORNERS_M[shape], (-1000, 1000), shape, PROJECTION, path.name),
         pixels.dtype,
         pixels.__getitem__,
         StoredNumbers(gain, offset, missing=(np.nan,), dry=(0.0,)),
@@ -101,21 +100,3 @@ def _pixels(data: bytes, shape: tuple[int, int], product: str, where: str) -> ND
     if product != "RX":
         unknown, number = raw & (NO_DATA | CLUTTER) != 0, raw & NUMBER
     return np.where(unknown, np.float32(np.nan), number.astype(np.float32))
-
-
-def _time(header: re.Match[bytes], where: str) -> datetime:
-    words = "".join(header[name].decode() for name in ("year", "month", "day", "clock"))
-    try:
-        return datetime.strptime(words, "%y%m%d%H%M").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ContractViolation(
-            f"The time of {where} is none: {short(words)} (year, month, day, clock).",
-            rule="time-units",
-        ) from error
-
-
-def _grid(shape: tuple[int, int], where: str) -> Grid:
-    west, south = CORNERS_KM[shape]
-    y = centres(1000 * (south + shape[0]), -1000, shape[0])
-    x = centres(1000 * west, 1000, shape[1])
-    return checked_grid(y, x, "m", cf_attributes(parsed_crs(PROJECTION)), where)

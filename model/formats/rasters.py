@@ -14,11 +14,9 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation, UnreadableInput, UnsupportedInput, short
 from echocast.model.formats.crop import Window
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.netcdf.access import damage_is_unreadable
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.grid import Grid
-from echocast.model.place.projection_text import parsed_crs
 
 if TYPE_CHECKING:
     from rasterio import DatasetReader
@@ -125,11 +123,8 @@ def raster_grid(raster: DatasetReader, where: str) -> Grid:
             f"Rows and columns of {where} are turned against the axes of its projection.",
             rule="grid",
         )
-    crs = parsed_crs(raster.crs.to_wkt())
-    y = centres(transform.f, transform.e, raster.height)
-    x = centres(transform.c, transform.a, raster.width)
-    units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    return checked_grid(y, x, units, cf_attributes(crs), where)
+    corner, pixel = (transform.f, transform.c), (transform.e, transform.a)
+    return pixel_grid(corner, pixel, raster.shape, raster.crs.to_wkt(), where)
 
 
 def band_reader(raster: DatasetReader, band: int) -> Any:

@@ -87,10 +87,8 @@ class StoredImage:
 
     def header(self) -> FileHeader:
         """What the file holds; no value is read."""
-        shape, stream = self.grid.shape, self.unit.of_stream
-        return FileHeader(
-            self.times.times, shape, stream, self.kind, self.variable, self.stated_units
-        )
+        names = self.kind, self.variable, self.stated_units
+        return FileHeader(self.times.times, self.unit.of_stream, *names, self.grid.shape)
 
     def frames(self, crop: Crop, contract: InputContract, file_bytes: int, where: str) -> Frames:
         """The image as one frame.

@@ -83,4 +83,4 @@ def netcdf_header(path: Path, variable: str | None = None) -> FileHeader:
         stated, name = short(str(getattr(field, "units", ""))), short(field.name)
         unit = radar.field.unit.of_stream
         _, *shape = radar.shape
-        return FileHeader(radar.times.times, (shape[0], shape[1]), unit, "CF NetCDF", name, stated)
+        return FileHeader(radar.times.times, unit, "CF NetCDF", name, stated, (shape[0], shape[1]))

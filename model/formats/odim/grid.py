@@ -10,10 +10,9 @@ import h5py
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.grid_checks import centres, checked_grid
 from echocast.model.formats.odim.corners import DIAGONALS, Box, Point
 from echocast.model.formats.odim.tree import nearest_attributes, number, text
-from echocast.model.formats.projections import cf_attributes
+from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid import KM_PER_DEGREE
 from echocast.model.place.earth import to_plane, turn_of
@@ -54,9 +53,7 @@ def odim_grid(
     along_x, along_y = _metres_per_degree(box) if crs.is_geographic else (None, None)
     dx, x_note = attributes.side("xscale", box.east - box.west, shape[1], along_x)
     dy, y_note = attributes.side("yscale", box.north - box.south, shape[0], along_y)
-    y, x = centres(box.north, -dy, shape[0]), centres(box.west, dx, shape[1])
-    units = "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
-    grid = checked_grid(y, x, units, cf_attributes(crs), where)
+    grid = pixel_grid((box.north, box.west), (-dy, dx), (shape[0], shape[1]), crs, where)
     corner_note = box.check(corners, (dx, dy), where)
     return grid, joined_notes([earth_note, x_note, y_note, corner_note])
 

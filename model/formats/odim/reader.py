@@ -92,9 +92,8 @@ def odim_header(path: Path, variable: str | None = None) -> FileHeader:
         stated = "mm" if unit.kind == "amount" else unit.of_stream  # by the quantity
         _check_shapes(layers, path)
         name, shape = f"{layers[0].quantity} ({layers[0].name})", layers[0].values.shape
-        return FileHeader(
-            times.times, shape, unit.of_stream, "ODIM_H5 composite", short(name), stated
-        )
+        names = "ODIM_H5 composite", short(name), stated
+        return FileHeader(times.times, unit.of_stream, *names, shape)
 
 
 def _check_observed(file: h5py.File, layers: list[Layer], path: Path) -> None:
