@@ -6,6 +6,7 @@ is the forecast from the file that holds it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ def given_file(radar: Labelled, units: str | None, frames: slice | None) -> Iter
             cannot hold it.
     """
     dataset = _as_dataset(radar, units)
+    _check_mappings(dataset)
     chosen = dataset if frames is None else dataset.isel(dict.fromkeys(_clocks(dataset), frames))
     with TemporaryDirectory(prefix="echocast-") as folder:
         path = Path(folder) / NAME
@@ -105,6 +107,24 @@ def _grid_mapping(radar: xr.DataArray) -> str | None:
         if coordinate.ndim == 0 and {"grid_mapping_name", "crs_wkt"} & set(coordinate.attrs)
     ]
     return str(named) if named else carried[0] if len(carried) == 1 else None
+
+
+def _check_mappings(dataset: xr.Dataset) -> None:
+    """Without its grid mapping nobody knows where on earth the data are.
+
+    Raises:
+        ContractViolation: A variable names one that is not there.
+    """
+    for variable in dataset.data_vars.values():
+        text = str(variable.encoding.get("grid_mapping", variable.attrs.get("grid_mapping", "")))
+        names = re.findall(r"(\w+)\s*:", text) or text.split()  # crs, or crs: y x
+        if missing := set(names) - set(map(str, dataset.variables)):
+            raise ContractViolation(
+                f"The attribute grid_mapping of {NAME} names {short(min(missing))!r}, which is not"
+                ' among them: open their file with decode_coords="all" or give its whole Dataset;'
+                " or delete the attribute, if their place on earth does not matter.",
+                rule="place",
+            )
 
 
 def _clocks(radar: Labelled) -> list[str]:

@@ -122,10 +122,14 @@ class FieldCodes:
         return values
 
     def _mark_dry(self, values: FloatArray, raw: Stored) -> None:
-        """A dry value that nothing can have is a code: it becomes the floor."""
-        floor = 0.0 if self._is_rate else NO_RAIN_DBZ
+        """``_Undetect`` is a code, and so is a dry value that nothing can have: both become the
+        floor.
+        """
+        declared = None if self._is_rate else self.floor()
+        floor = 0.0 if self._is_rate else NO_RAIN_DBZ if declared is None else declared
         for code in self._dry_codes():
-            if not _within(float(self._packing.unpacked(np.asarray(code))), self._plausible):
+            value = float(self._packing.unpacked(np.asarray(code)))
+            if code == self._undetect or not _within(value, self._plausible):
                 values[occurrences(raw, code)] = floor
 
     def _check_undeclared(self, raw: Stored, missing: Mask) -> None:

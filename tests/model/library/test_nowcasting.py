@@ -72,6 +72,19 @@ def test_a_file_opened_with_xarray_gives_the_same(folder, tmp_path, tiny, foreca
         dataset.close()
 
 
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_grid_mapping_that_was_left_behind_is_missed(tmp_path, tiny, as_dataset):
+    """xarray does so unless it is asked for it."""
+    path = tmp_path / "all.nc"
+    write_frames(whole_storm()[:13], path)
+    with xr.open_dataset(path) as dataset:
+        radar = dataset[["reflectivity"]] if as_dataset else dataset.reflectivity
+        with pytest.raises(ContractViolation, match="names 'crs'.*decode_coords=\"all\""):
+            nowcast(radar, nowcaster=tiny)
+        (radar.reflectivity if as_dataset else radar).attrs.pop("grid_mapping")
+        assert "crs" not in nowcast(radar, nowcaster=tiny)
+
+
 def test_rates_and_units_as_an_argument_give_the_same_rain(known, tiny, forecast):
     rate = known.copy(data=ZR().rain_rate_mm_h(known.values)).assign_attrs(units="mm/h")
     of_rate = nowcast(rate.drop_attrs(deep=False), units="mm/h", nowcaster=tiny)

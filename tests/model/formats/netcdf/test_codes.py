@@ -438,6 +438,22 @@ def test_the_undetect_of_odim_is_dry_where_other_tools_hand_it_on(tmp_path, dtyp
     assert refused(tmp_path / "a.nc") == "contradicting-codes"
 
 
+def test_an_undetect_that_could_be_an_echo_is_dry_all_the_same(tmp_path):
+    """0 dBZ is a value among others, but the writer says that these pixels had no echo."""
+    stored, packing = np.where(DRY, 64, COUNTS), {**HALVES, "_Undetect": 64.0}
+    weak = np.zeros(SHAPE, bool)
+    weak[0, 12, 9:11] = True
+    stored[weak] = 44  # -10 dBZ, weaker than what undetect would be as a value
+    frames = read_frames([field(tmp_path / "a.nc", holed(stored, 255), "u1", packing, fill=255)])
+    truth = np.where(weak, -10.0, DBZ)
+    check(frames, truth)
+    assert frames.no_rain_dbz == -32
+    floored = {**packing, "no_rain_value": -12.0}
+    frames = read_frames([field(tmp_path / "b.nc", holed(stored, 255), "u1", floored, fill=255)])
+    assert frames.no_rain_dbz == -12
+    assert (frames.reflectivity_dbz[DRY & ~weak & ~frames.missing] == -12).all()
+
+
 def test_minus_infinity_that_is_declared_dry_is_dry(tmp_path):
     """As 10 log10(0) leaves it."""
     values = np.where(DRY, -np.inf, DBZ)
