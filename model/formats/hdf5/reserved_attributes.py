@@ -59,7 +59,7 @@ def _is_dimension_each(attribute: h5a.AttrID, rank: int) -> bool:
 def _are_dimensions(attribute: h5a.AttrID) -> bool:
     numbers = np.zeros(attribute.shape, np.int64)
     attribute.read(numbers)
-    return bool(((numbers >= 0) & (numbers < MOST_DIMENSIONS)).all())
+    return all(0 <= number < MOST_DIMENSIONS for number in numbers.ravel().tolist())
 
 
 def _is_references_each(attribute: h5a.AttrID, rank: int) -> bool:

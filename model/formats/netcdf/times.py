@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ WIDEST_ZONE = timedelta(hours=14)
 COARSE = 0.1  # of a step: frames further from their place are refused
 USUAL_STEP_S = 300.0  # where there is one frame
 NOTICED_S = 0.5
+UNITS = 16  # of which the length in seconds is worked out once
 NANOSECONDS = ("nanosecond", "nanoseconds", "nsec", "ns")  # which netCDF4 does not know
 
 _REFERENCE = re.compile(  # what UDUNITS reads, and means by it (CF section 4.4)
@@ -124,12 +126,15 @@ def _rounding_seconds(variable: Variable, times: tuple[datetime, ...]) -> float:
     scale = abs(float(getattr(variable, "scale_factor", 1.0)))
     far = stored[np.argmax(np.abs(stored))]
     unit, _, _ = _reference(str(getattr(variable, "units", "")))
-    per_second = 1e9
-    if unit not in NANOSECONDS:
-        per_second = float(
-            netCDF4.date2num(datetime(2000, 1, 1, 0, 0, 1), f"{unit} since 2000-1-1")
-        )
-    return abs(float(np.spacing(far))) * scale / 2 / per_second
+    return abs(float(np.spacing(far))) * scale / 2 / _per_second(unit)
+
+
+@lru_cache(maxsize=UNITS)
+def _per_second(unit: str) -> float:
+    """How many of a unit a second has."""
+    if unit in NANOSECONDS:
+        return 1e9
+    return float(netCDF4.date2num(datetime(2000, 1, 1, 0, 0, 1), f"{unit} since 2000-1-1"))
 
 
 def _attribute(name: str, default: str, variable: Variable, like: Variable | None) -> str:
