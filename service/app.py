@@ -41,6 +41,7 @@ from echocast.service.middleware.log_answers import LogAnswers
 from echocast.service.middleware.request_id import RequestId
 from echocast.service.middleware.same_origin import SameOrigin
 from echocast.service.middleware.trace_requests import TraceRequests
+from echocast.service.middleware.zip_answers import ZipAnswers
 from echocast.service.models.catalogue import Catalogue
 from echocast.service.models.schemas import PromotionRequest, RollbackRequest
 from echocast.service.notification.addresses import allowed_hosts
@@ -60,6 +61,7 @@ from echocast.service.routes import (
     rules,
     streams,
     system,
+    towns,
     verification,
 )
 from echocast.service.settings import ServiceSettings
@@ -85,6 +87,7 @@ ROUTERS = (
     rain.router,
     rules.router,
     maps.router,
+    towns.router,
     models.router,
     system.router,
     page.router,
@@ -235,6 +238,7 @@ def add_middleware(
     open_to_all: bool,
 ) -> None:
     """What every request passes; what is added last is passed first."""
+    app.add_middleware(ZipAnswers)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
     if open_to_all:
         app.add_middleware(SameOrigin)

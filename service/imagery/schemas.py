@@ -65,6 +65,8 @@ class StreamMap(Answer):
 
     stream: str
     step_minutes: float
+    late_after_minutes: float
+    """From which age on the newest image says nothing of now."""
     bounds: Bounds
     size: ImageSize
     sampled: int

@@ -30,6 +30,12 @@ class SizedCache(Generic[Value]):
                 self._values.move_to_end(key)
             return self._values.get(key)
 
+    def forget(self, is_gone: Callable[[Value], bool]) -> None:
+        """Forget the values that are of no use any more."""
+        with self._lock:
+            for key in [key for key, value in self._values.items() if is_gone(value)]:
+                self._bytes -= self._size(self._values.pop(key))
+
     def made(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of a key, made where there is none; two threads may make the same."""
         known = self.get(key)

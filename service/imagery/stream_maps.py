@@ -30,8 +30,10 @@ from echocast.service.imagery.schemas import (
 )
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.stores import StreamStores
+from echocast.workers.streams.stream import late_after
 
 DBZ, PERCENT, OUTCOME = "dBZ", "%", "outcome"
+MINUTE: Final = timedelta(minutes=1)
 MOST_GRIDS: Final = 64  # whose windows are remembered
 
 
@@ -63,6 +65,7 @@ class StreamMaps:
         return StreamMap(
             stream=name,
             step_minutes=stream.step_minutes,
+            late_after_minutes=late_after(stream.step) / MINUTE,
             bounds=Bounds(**window.degrees),
             size=ImageSize(height=window.height, width=window.width),
             sampled=newest.sampled,
@@ -199,7 +202,7 @@ def _difference(differences: Sequence[Image], relation: ZR) -> list[MapLayer]:
             unit=OUTCOME,
             threshold_dbz=DIFFERENCE_DBZ,
             threshold_mm_h=round(rate, 2),
-            lead_minutes=lead / timedelta(minutes=1),
+            lead_minutes=lead / MINUTE,
         )
     ]
 

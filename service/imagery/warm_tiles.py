@@ -77,6 +77,7 @@ class WarmTiles:
     def forget(self, stream: str) -> None:
         """A stream is deleted."""
         self._looked_at.pop(stream, None)
+        self._tiles.forget(lambda tile: tile.stream == stream)
 
 
 class WarmTileRoute(BaseRoute):

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from echocast.model.outlook.outlook import RainOutlook, rain_outlook
 from echocast.model.outlook.series import PlaceTime
@@ -17,9 +16,7 @@ from echocast.service.rain.sentence import Sentence
 from echocast.service.rain.wording import Wording
 from echocast.service.streams.places import ObservedPoint, Places
 from echocast.service.streams.schemas import PointForecast
-
-LATE: Final = timedelta(minutes=15)  # an image, of any stream, from which on it is stale
-LATE_STEPS: Final = 2.5  # of a stream whose images are seldom
+from echocast.workers.streams.stream import late_after
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class PlaceRain:
     @property
     def stale(self) -> bool:
         """Whether images are late."""
-        return self.generated - self.newest > max(LATE, LATE_STEPS * self.step)
+        return self.generated - self.newest > late_after(self.step)
 
     @property
     def behind(self) -> bool:

@@ -19,6 +19,7 @@ from echocast.workers.streams.stream_source import StreamSource
 
 UNITS = ("dBZ", "mm/h")
 STEP_TOLERANCE = 0.1  # how far a frame may be from its place in the rhythm, as a share of the step
+LATE, LATE_STEPS = timedelta(minutes=15), 2.5  # of any stream, and of one with seldom images
 LONGEST_STEP_MINUTES = 60.0
 LONGEST_RETENTION_DAYS = 36_500.0
 LARGEST_RETENTION_GB = 1e6
@@ -235,3 +236,12 @@ class Origin:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The origin that :meth:`to_json` described."""
         return cls(Grid.from_json(value["grid"]), float(value["phase_seconds"]))
+
+
+def late_after(step: timedelta) -> timedelta:
+    """From which age on the newest image of a stream says nothing of now.
+
+    Args:
+        step: Between two images.
+    """
+    return max(LATE, LATE_STEPS * step)

@@ -105,6 +105,10 @@ def test_images_never_change_and_maps_are_cheap_to_ask_for_again(
         etag = fed.get(address).headers["etag"]
         again = fed.get(address, headers={"If-None-Match": etag})
         assert (again.status_code, again.content) == (304, b""), address
+    zipped = fed.get(f"/streams/{NAME}/map", headers={"Accept-Encoding": "gzip"})
+    assert zipped.headers["content-encoding"] == "gzip"
+    known = {"If-None-Match": zipped.headers["etag"], "Accept-Encoding": "gzip"}
+    assert fed.get(f"/streams/{NAME}/map", headers=known).status_code == 304
 
 
 def test_tiles_are_pieces_of_the_images(fed: httpx.Client, view: dict[str, Any]) -> None:

@@ -54,8 +54,14 @@ def test_a_tile_is_repeated_until_its_stream_has_to_be_looked_at_again() -> None
     assert warm.get(PATH) is None
     warm.add("/another", tile())
     assert warm.get(PATH) is not None
+    warm.add("/other", tile("other"))
     warm.forget("radar")
     assert warm.get(PATH) is None
+    warm.add(
+        "/new", tile()
+    )  # a stream of that name is declared anew: nothing of the old one is left
+    assert warm.get(PATH) is None
+    assert warm.get("/other") is not None
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from echocast.service.imagery.schemas import StreamMap
 from echocast.service.page import routes
 from echocast.service.rain.rain_at_places import PlaceRain, rain_answer
 from echocast.service.rain.wording import Language, Wording, zone_of
+from echocast.service.routes import towns
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.places import ObservedPoint
 from echocast.service.streams.schemas import FetchingView, PointForecast
@@ -104,6 +105,7 @@ class StormService:
         shown = {
             "stream": "demo",
             "step_minutes": 5,
+            "late_after_minutes": 15,
             "bounds": BOUNDS,
             "size": {"height": SIZE, "width": SIZE},
             "sampled": 1,
@@ -212,6 +214,7 @@ class StormService:
     def app(self) -> FastAPI:
         app = FastAPI()
         app.include_router(routes.router)
+        app.include_router(towns.router)
         app.state.resources = SimpleNamespace(settings=ServiceSettings())
 
         @app.middleware("http")
@@ -219,7 +222,7 @@ class StormService:
             self.asked.append(str(request.url.path))
             if self.broken:
                 return Response(status_code=503)
-            open_to_all = request.url.path == "/" or request.url.path.startswith("/page/")
+            open_to_all = request.url.path in ("/", "/towns") or "/page/" in request.url.path
             sent = request.headers.get("authorization")
             if self.key and not open_to_all and sent != f"Bearer {self.key}":
                 return JSONResponse({"detail": "A key is needed.", "status": 401}, 401)
@@ -265,6 +268,10 @@ class StormService:
         @app.get("/streams/demo/drift")
         async def drift() -> Any:
             return {"summary": "Nothing is charted yet."}
+
+        @app.get("/rules")
+        async def rules() -> Any:
+            return {"rules": []}
 
         @app.patch("/streams/{name}")
         async def change(name: str, request: Request) -> Any:

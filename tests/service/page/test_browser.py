@@ -279,11 +279,27 @@ def test_a_typed_coordinate_or_none(visit: Visit) -> None:
     page = visit.open()
     page.fill("#place-input", "somewhere")
     page.click("#place-form button >> nth=0")
+    page.wait_for_selector("#place-problem:not(:empty)")
     assert "47.05" in page.text_content("#place-problem")
     page.fill("#place-input", "47.05 8.31")
     page.keyboard.press("Enter")
     page.wait_for_selector("#place-chart canvas")
     assert "at=47.0500,8.3100" in page.evaluate("location.hash")
+
+
+def test_a_town_is_found_by_its_name_and_stands_on_the_map(visit: Visit) -> None:
+    page = visit.open()
+    visit.wait_for_images()
+    page.wait_for_selector(".town:has-text('Bern')")
+    page.fill("#place-input", "Lucer")
+    page.wait_for_selector("#towns option", state="attached")
+    offered = page.locator("#towns option").evaluate_all("all => all.map((one) => one.value)")
+    assert offered[0] == "Luzern, CH"
+    page.fill("#place-input", "Luzern, CH")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#place-chart canvas")
+    assert "at=47.0500,8.3060" in page.evaluate("location.hash")
+    assert page.input_value("#place-input") == "Luzern"
 
 
 def test_a_key_is_asked_for_and_stays_in_the_tab(visit: Visit, service: StormService) -> None:
@@ -363,7 +379,7 @@ def test_every_control_is_reached_by_keyboard(visit: Visit) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     controls = {"map", "layer", "palette", "play", "moment", "speed", "place-input", "locate"}
-    assert controls | {"open-file", "open-streams", "language", "theme"} <= reached
+    assert controls | {"open-file", "open-streams", "open-rules", "language", "theme"} <= reached
     page.focus("#map")
     page.keyboard.press("Enter")
     page.wait_for_selector("#place-chart canvas")
@@ -380,7 +396,7 @@ def test_axe_finds_nothing(visit: Visit) -> None:
     page.wait_for_selector("#place-chart canvas")
     page.wait_for_selector(".bars")
     page.evaluate(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    for dialog in ("", "#open-file", "#open-streams"):
+    for dialog in ("", "#open-file", "#open-streams", "#open-rules"):
         if dialog:
             page.click(dialog)
             page.wait_for_selector("dialog[open]")

@@ -36,7 +36,11 @@ SHOWN = 3
 @pytest.fixture(scope="module")
 def where(named_models: Path) -> Iterator[Place]:
     """Engine and worker."""
-    with place(named_models) as where, engine(where), worker(where, FAKE_WORKER):
+    with (
+        place(named_models, notify_hosts="127.0.0.1") as where,
+        engine(where),
+        worker(where, FAKE_WORKER),
+    ):
         yield where
 
 
@@ -123,6 +127,50 @@ def test_streams_are_declared_paused_resumed_and_deleted(visit: Visit, gate: Gat
     page.click("[aria-label='Delete: by-hand']")
     page.wait_for_selector("[aria-label='Delete: by-hand']", state="detached")
     assert client.get("/streams/by-hand").status_code == 404
+
+
+def test_rules_of_messages_are_made_changed_and_deleted_by_keyboard(
+    visit: Visit, gate: Gateway
+) -> None:
+    visit.expected += ["status of 404", "status of 422"]
+    assert gate.client.put("/streams/rained", json={"step_minutes": 5}).status_code in (200, 201)
+    page, client = visit.open("/#s=rained", until="#empty:not([hidden])"), gate.client
+    page.focus("#open-rules")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rules-list p")
+    page.fill("#rule [name=name]", "home")
+    page.fill("#rule [name=place]", "47.05, 8.31")
+    page.fill("#rule [name=begin]", "22:00")
+    page.fill("#rule [name=end]", "07:00")
+    page.fill("#rule [name=addresses]", "jsons://elsewhere.example/secret")
+    page.focus("#rule [name=within]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rules-problem:not(:empty)")
+    assert "elsewhere.example" in page.text_content("#rules-problem")
+    page.fill("#rule [name=addresses]", "jsons://127.0.0.1/secret\njsons://127.0.0.1/other")
+    page.focus("#rule [name=within]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rules-list [data-name=home]")
+    rule = client.get("/rules/home").json()["declared"]
+    assert (rule["stream"], rule["probability"], rule["within_minutes"]) == ("rained", 0.5, 30)
+    assert (rule["quiet_hours"], rule["time_zone"]) == (
+        {"begin": "22:00", "end": "07:00"},
+        "Europe/Zurich",
+    )
+    assert len(rule["send_to"]) == 2
+    assert "secret" not in page.text_content("#rules-list")
+    page.focus("[aria-label='Change: home']")
+    page.keyboard.press("Enter")
+    assert page.input_value("#rule [name=addresses]") == ""
+    page.fill("#rule [name=threshold]", "2.5")
+    page.fill("#rule [name=addresses]", "jsons://127.0.0.1/secret")
+    page.click("#rule > button")
+    page.wait_for_selector("#rules-list span:has-text('2.5 mm/h or more')")
+    assert client.get("/rules/home").json()["declared"]["threshold_mm_h"] == 2.5
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("[aria-label='Delete: home']")
+    page.wait_for_selector("[data-name=home]", state="detached")
+    assert client.get("/rules").json() == {"rules": []}
 
 
 def test_the_page_outlives_a_restart_of_the_service(

@@ -11,8 +11,9 @@ import { Timeline } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
 const ASK_AGAIN = 20000; // ms: the time line has an ETag, most answers are 304
+const TOWNS = 60; // in view, of which are named those that have room
+const MOVING = 250; // ms, after which a view stays
 const TRY_AGAIN = 5000; // ms, where there was no answer
-const LATE_MINUTES = 15;
 
 class Page {
   constructor() {
@@ -20,7 +21,7 @@ class Page {
     this.images = new Images((one) => this.arrived(one));
     this.map = new RainMap($("map"), {
       chosen: (place) => this.choose(place), hovered: (place) => this.hover(place),
-      moved: (view) => this.keep({ view }),
+      moved: (view) => this.moved(view),
     });
     this.timeline = new Timeline((frame, newest) => this.frameChanged(frame, newest));
     this.place = new PlacePanel((place) => this.choose(place));
@@ -36,6 +37,7 @@ class Page {
     if (baseMap) this.map.baseMap(baseMap, baseMapAttribution);
     await this.refresh();
     this.map.drawLand(t("attribution_land"));
+    if (this.map.ready) this.names();
   }
 
   // Ask what there is, and show it; where there is no answer, say that this is old, and try again.
@@ -50,6 +52,18 @@ class Page {
       clearTimeout(this.next);
       this.next = setTimeout(() => this.refresh(), this.lost ? TRY_AGAIN : ASK_AGAIN);
     }
+  }
+
+  moved(view) {
+    this.keep({ view });
+    clearTimeout(this.still);
+    this.still = setTimeout(() => this.names(), MOVING);
+  }
+
+  // Towns in view; without an answer those that are there stay.
+  async names() {
+    const answer = await json(`/towns?${this.map.box()}&most=${TOWNS}`).catch(() => null);
+    if (answer) this.map.names(answer.towns);
   }
 
   lose(reason) {
@@ -89,12 +103,20 @@ class Page {
     try {
       const map = await json(`/streams/${encodeURIComponent(name)}/map`);
       this.answered();
+      if (this.scene?.name === name) await this.images.first(this.coming(map));
       if (name === this.name) this.fill(name, map);
     } catch (error) {
       if (error.kind !== "no-map") throw error;
       this.answered();
       this.empty([t(this.hasImages ? "no_map" : "no_images", { name }), sourceSentence(this.source)].join(" "));
     }
+  }
+
+  // The image that will be shown of other frames; until it is there, what is shown stays.
+  coming({ frames }) {
+    const stays = frames.find((frame) => Date.parse(frame.time) === this.timeline.stays);
+    const { images } = stays ?? frames.findLast((frame) => frame.observed);
+    return images[$("layer").value] ?? images.rain;
   }
 
   fill(name, map) {
@@ -176,8 +198,8 @@ class Page {
       ? reading(codeAt(image, this.scene.map.bounds, place), this.layer(frame), this.scene.map.zr) : "";
   }
 
-  choose({ lat, lng }) {
-    const place = { lat, lng: ((((lng + 180) % 360) + 360) % 360) - 180 };
+  choose({ lat, lng, name }) {
+    const place = { lat, lng: ((((lng + 180) % 360) + 360) % 360) - 180, name };
     this.keep({ place });
     this.map.mark(place);
     $("map").blur(); // arrows move in time again
@@ -219,6 +241,7 @@ class Page {
     $("legend").open = innerWidth > 864 && innerHeight > 600;
     addEventListener("resize", () => this.scene && this.timeline.draw());
     $("open-file").addEventListener("click", async () => (await import("./later/file.js")).openFile());
+    $("open-rules").addEventListener("click", async () => (await import("./later/rules.js")).openRules(this.name, this.state.place));
     $("open-streams").addEventListener("click", async () => (await import("./later/streams.js")).openStreams(() => this.refresh()));
   }
 
@@ -266,7 +289,7 @@ class Page {
   // Say how old what is shown is; whether that has become another matter than before.
   age() {
     const { newest, map, stale } = this.scene;
-    const late = Date.now() - newest.at > 60000 * Math.max(LATE_MINUTES, 2.5 * map.step_minutes);
+    const late = Date.now() - newest.at > 60000 * map.late_after_minutes;
     this.scene.stale = late || Boolean(this.lost);
     const words = { time: moment(new Date(newest.at)), age: ago(new Date(newest.at)) };
     this.old(this.lost ? t("lost", { reason: this.lost, ...words }) : late ? t("stale", words) : "");

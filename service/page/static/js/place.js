@@ -5,17 +5,46 @@ import { codeAt, dbzOf, json, NoAnswer, NOT_TRACEABLE, rateOf } from "./service.
 import { clock, moment, number, rate, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
+const TYPING = 250; // ms, after which somebody who types has paused
+const OFFERED = 8; // towns
+const COUNTRY = /,\s*[A-Z]{2}\s*$/;
 const LEAST_SCALE = 2; // mm/h: drizzle must not look like a cloudburst
 
 export class PlacePanel {
   constructor(chosen) {
-    $("place-form").addEventListener("submit", (event) => {
+    this.towns = new Map(); // that were offered, by what stands in the list
+    $("place-form").addEventListener("submit", async (event) => {
       event.preventDefault();
-      const place = coordinates($("place-input").value);
+      const place = await this.find($("place-input").value);
       $("place-problem").textContent = place ? "" : t("coordinates_wrong");
       if (place) chosen(place);
     });
+    $("place-input").addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.suggest($("place-input").value), TYPING);
+    });
     $("locate").addEventListener("click", () => locate(chosen));
+  }
+
+  // What somebody typed: a coordinate, or a town; null where it is neither.
+  async find(text) {
+    const place = coordinates(text);
+    if (place) return place;
+    const named = this.towns.get(text) || [...await this.suggest(text)][0];
+    return named ? { lat: named.latitude, lng: named.longitude, name: named.name } : null;
+  }
+
+  // Towns whose name begins so, offered below the field; those of the map first.
+  async suggest(text) {
+    const name = text.replace(COUNTRY, "").trim();
+    if (name.length < 2 || coordinates(text) || this.towns.has(text)) return [];
+    const where = this.last?.[1].map?.bounds ?? {};
+    const answer = await json(`/towns?${new URLSearchParams({ name, most: OFFERED, ...where })}`).catch(() => null);
+    const towns = answer?.towns ?? [];
+    for (const one of towns.toReversed()) this.towns.set(`${one.name}, ${one.country}`, one);
+    const labels = new Set(towns.map((one) => `${one.name}, ${one.country}`));
+    $("towns").replaceChildren(...[...labels].map((label) => new Option(label, label)));
+    return towns;
   }
 
   // What is known of a place: by the images that are there, and the newest forecast.
@@ -23,7 +52,7 @@ export class PlacePanel {
     this.last = [place, scene];
     if (!place || !scene.map) return;
     $("place-problem").textContent = "";
-    $("place-input").value = `${place.lat.toFixed(3)}, ${place.lng.toFixed(3)}`;
+    $("place-input").value = place.name || `${place.lat.toFixed(3)}, ${place.lng.toFixed(3)}`;
     const [point, rain] = await this.ask(place, scene);
     if (this.last[0] !== place) return; // another place was chosen meanwhile
     this.draw(observations(place, scene), point && pointSeries(point), rain, scene);

@@ -4,8 +4,9 @@
 
 import { hatch, isDark } from "./palette.js";
 import { NOT_OBSERVED, NOT_TRACEABLE } from "./service.js";
-import { t } from "./texts.js";
+import { element, t } from "./texts.js";
 
+const LETTER = 7; // pixels, of a town's name
 const MOST_PIXELS = 3e6; // that are drawn for one moment
 const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -98,7 +99,7 @@ export class RainMap {
     L.control.zoom({ position: "topleft" }).addTo(this.map);
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(this.map);
     this.credit = L.control.attribution({ prefix: false, position: "bottomright" }).addTo(this.map);
-    for (const [name, order] of [["land", 210], ["rain", 350], ["lines", 400]]) {
+    for (const [name, order] of [["land", 210], ["rain", 350], ["lines", 400], ["towns", 450]]) {
       this.map.createPane(name).style.zIndex = order;
     }
     this.rain = new Rain({ pane: "rain", padding: 0.15 });
@@ -147,6 +148,28 @@ export class RainMap {
     return L.geoJSON(shape, options).addTo(this.map);
   }
 
+  // The part of the earth that is in view, in degrees.
+  box() {
+    const bounds = this.map.getBounds();
+    const sides = { south: bounds.getSouth(), west: bounds.getWest(), north: bounds.getNorth(), east: bounds.getEast() };
+    return Object.entries(sides).map(([name, value]) => `${name}=${value.toFixed(2)}`).join("&");
+  }
+
+  // Names of towns, the first ones first, as many as do not touch.
+  names(towns) {
+    this.towns ||= L.layerGroup().addTo(this.map);
+    this.towns.clearLayers();
+    const taken = [];
+    for (const { name, latitude, longitude } of towns) {
+      const at = this.map.latLngToContainerPoint([latitude, longitude]);
+      const box = L.bounds(at.subtract([8, 11]), at.add([14 + LETTER * name.length, 11]));
+      if (taken.some((one) => one.intersects(box))) continue;
+      taken.push(box);
+      const icon = L.divIcon({ className: "town", html: element("span", name), iconSize: null, iconAnchor: [2, 6] });
+      L.marker([latitude, longitude], { icon, interactive: false, keyboard: false, pane: "towns" }).addTo(this.towns);
+    }
+  }
+
   // Where the source of the images looks; nothing: it has none, or does not say so.
   outline(corners) {
     if (JSON.stringify(corners) === JSON.stringify(this.corners)) return;
@@ -176,8 +199,9 @@ export class RainMap {
 
   mark(place) {
     if (this.pin) this.pin.remove();
+    this.pins ||= L.svg({ pane: "markerPane" });
     const style = { radius: 8, weight: 3, color: "#fff", fillColor: "#c2185b", fillOpacity: 1, interactive: false };
-    this.pin = place && L.circleMarker(place, { ...style, pane: "markerPane", renderer: L.svg({ pane: "markerPane" }) }).addTo(this.map);
+    this.pin = place && L.circleMarker(place, { ...style, pane: "markerPane", renderer: this.pins }).addTo(this.map);
     if (place && this.ready && !this.map.getBounds().contains(place)) this.map.panTo(place);
   }
 

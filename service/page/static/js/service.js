@@ -108,7 +108,9 @@ export class Images {
 
   // Load these, the first ones first, and forget all others.
   load(addresses, listed) {
-    for (const known of [...this.loaded.keys()]) if (!listed.has(known)) this.loaded.delete(known);
+    for (const known of [this.loaded, this.failed]) {
+      for (const address of [...known.keys()]) if (!listed.has(address)) known.delete(address);
+    }
     const missing = (one) => !this.loaded.has(one) && (this.failed.get(one) || 0) < TRIES;
     this.queue = addresses.filter(missing);
     for (let free = AT_A_TIME - this.pending.size; free > 0; free -= 1) this.next();
@@ -118,13 +120,22 @@ export class Images {
     const address = this.queue.find((one) => !this.pending.has(one));
     if (!address) return;
     this.queue.splice(this.queue.indexOf(address), 1);
+    await this.read(address);
+    this.next();
+    this.changed(address);
+  }
+
+  // One that is about to be shown, before all others.
+  async first(address) {
+    if (address && !this.loaded.has(address) && !this.pending.has(address)) await this.read(address);
+  }
+
+  async read(address) {
     this.pending.add(address);
     const image = await codes(address).catch(() => null);
     this.pending.delete(address);
-    this.next();
     if (image) this.loaded.set(address, image);
     else this.failed.set(address, (this.failed.get(address) || 0) + 1);
-    this.changed(address);
   }
 }
 

@@ -21,14 +21,19 @@ export class Timeline {
     return Math.max(0, this.frames.findLastIndex((frame) => frame.observed));
   }
 
+  // The moment that is shown also when there are other frames; NaN: the newest image's.
+  get stays() {
+    const follows = !this.frame || (this.index === this.border && !this.playing);
+    return follows ? NaN : this.frame.at;
+  }
+
   get frame() {
     return this.frames[this.index];
   }
 
   // Other frames; the moment stays, unless it was the newest image's.
   fill(frames, time) {
-    const follows = !this.frame || (this.index === this.border && !this.playing);
-    const at = time ? Date.parse(time) : follows ? NaN : this.frame.at;
+    const at = time ? Date.parse(time) : this.stays;
     this.frames = frames;
     const same = frames.findIndex((frame) => frame.at === at);
     this.index = same >= 0 ? same : this.border;
@@ -61,6 +66,7 @@ export class Timeline {
 
   // How many images are there: dim cells are still loading.
   loaded(is) {
+    this.isLoaded = is;
     [...$("cells").children].forEach((cell, at) => cell.classList.toggle("waits", !is(this.frames[at])));
   }
 
@@ -97,9 +103,19 @@ export class Timeline {
   later() {
     const last = this.index === this.frames.length - 1;
     this.timer = setTimeout(() => {
-      this.chosen(last ? 0 : this.index + 1);
+      this.chosen(this.next());
       this.later();
     }, Number($("speed").value) * (last ? LAST_STAYS : 1));
+  }
+
+  // The moment to play next: one whose image is not there yet would look as if nobody had observed.
+  next() {
+    const { length } = this.frames;
+    for (let step = 1; step < length; step += 1) {
+      const index = (this.index + step) % length;
+      if (this.isLoaded(this.frames[index])) return index;
+    }
+    return this.index;
   }
 
   // Space plays, arrows step; where a field or the map has the focus, the keys are theirs.

@@ -4,6 +4,7 @@ import { clock, currentLocale } from "../texts.js";
 
 /* global uPlot */
 
+const plots = new Set();
 let loading = null;
 
 function library() {
@@ -35,8 +36,15 @@ export async function drawChart(node, { data, series, scales, axes, times = fals
     hooks: { draw: [(plot) => marks.forEach((at) => mark(plot, at))] },
   };
   if (times) options.axes[0].incrs = [300, 600, 900, 1200, 1800, 3600];
+  for (const plot of plots) if (!plot.root.isConnected || plot.root.parentNode === node) end(plot);
   node.replaceChildren();
-  return new uPlot(options, data, node);
+  plots.add(new uPlot(options, data, node));
+}
+
+// A chart that is drawn anew, or whose node is gone: it listens to the window until it is ended.
+function end(plot) {
+  plot.destroy();
+  plots.delete(plot);
 }
 
 function mark(plot, at) {

@@ -1,0 +1,19 @@
+"""While rain moves on nothing flickers, and the page holds no more than before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.service.page.conftest import visiting
+from tests.service.page.radar_hour import SETTLING, MovingStorm, drawn_codes, watched
+from tests.service.page.storm_service import running
+
+
+def test_new_images_let_nothing_flicker_and_no_memory_grow(browser: Any) -> None:
+    service = MovingStorm(drawn_codes())
+    with running(service) as url, visiting(browser, url) as visit:
+        steps = list(watched(visit, service, SETTLING + 4, 0))
+    memories, (_, seen) = [memory for memory, _ in steps], steps[-1]
+    assert not memories[-1].is_more_than(memories[SETTLING - 1]), memories
+    assert seen["pictures"] > 0
+    assert (seen["blank"], seen["hatched"]) == (0, 0), seen
