@@ -38,15 +38,15 @@ MORE_NODES: Final = 30
 # Of every picture that is drawn, the middle row: transparent where it is dry, hatched beside the
 # radar. Hatched all over (its alpha is 0x78 at most), or empty, it shows nothing of the rain.
 WATCH: Final = """() => {
-  window.seen = { pictures: 0, blank: 0, hatched: 0 };
+  window.shown = { pictures: 0, blank: 0, hatched: 0 };
   const look = () => {
-    const shown = document.querySelector("canvas.rain");
-    const row = new OffscreenCanvas(shown.width, 1).getContext("2d", { willReadFrequently: true });
-    row.drawImage(shown, 0, -Math.floor(shown.height / 2));
-    const alpha = row.getImageData(0, 0, shown.width, 1).data.filter((_, at) => at % 4 === 3);
-    window.seen.pictures += 1;
-    window.seen.blank += alpha.every((one) => one === 0);
-    window.seen.hatched += alpha.every((one) => one > 0 && one <= 0x78);
+    const canvas = document.querySelector("canvas.rain");
+    const row = new OffscreenCanvas(canvas.width, 1).getContext("2d", { willReadFrequently: true });
+    row.drawImage(canvas, 0, -Math.floor(canvas.height / 2));
+    const alpha = row.getImageData(0, 0, canvas.width, 1).data.filter((_, at) => at % 4 === 3);
+    window.shown.pictures += 1;
+    window.shown.blank += alpha.every((one) => one === 0);
+    window.shown.hatched += alpha.every((one) => one > 0 && one <= 0x78);
     requestAnimationFrame(look);
   };
   look();
@@ -140,7 +140,7 @@ def watched(
         page.wait_for_function(f"document.querySelector('#ticks .border') && {newest}")
         page.wait_for_timeout(1000 * seconds)
         visit.wait_for_images()
-        yield measured(page), page.evaluate("window.seen")
+        yield measured(page), page.evaluate("window.shown")
 
 
 def event_codes(path: Path) -> Codes:
@@ -166,22 +166,22 @@ def main() -> int:
     parser.add_argument("--event", type=Path, help="a file of radar images")
     given = parser.parse_args()
     service = MovingStorm(event_codes(given.event) if given.event else drawn_codes())
-    held = []
+    memories = []
     with running(service) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=WHERE, args=["--no-sandbox"])
         with visiting(browser, url) as visit:
             seconds = STEP.total_seconds() / given.speed
-            for memory, seen in watched(visit, service, given.frames, seconds):
-                held.append(memory)
+            for memory, shown in watched(visit, service, given.frames, seconds):
+                memories.append(memory)
                 print(
                     f"{memory.heap_bytes / 1e6:.2f} MB, {memory.nodes} nodes,"
-                    f" {memory.listeners} listeners; {seen}",
+                    f" {memory.listeners} listeners; {shown}",
                     flush=True,
                 )
         browser.close()
-    grown = held[-1].is_more_than(held[min(SETTLING, len(held) - 1)])
+    grown = memories[-1].is_more_than(memories[min(SETTLING, len(memories) - 1)])
     print("Its memory has grown." if grown else "Its memory has not grown.")
-    return 1 if grown or seen["blank"] or seen["hatched"] else 0
+    return 1 if grown or shown["blank"] or shown["hatched"] else 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ def test_new_images_let_nothing_flicker_and_no_memory_grow(browser: Any) -> None
     service = MovingStorm(drawn_codes())
     with running(service) as url, visiting(browser, url) as visit:
         steps = list(watched(visit, service, SETTLING + 4, 0))
-    memories, (_, seen) = [memory for memory, _ in steps], steps[-1]
+    memories, (_, shown) = [memory for memory, _ in steps], steps[-1]
     assert not memories[-1].is_more_than(memories[SETTLING - 1]), memories
-    assert seen["pictures"] > 0
-    assert (seen["blank"], seen["hatched"]) == (0, 0), seen
+    assert shown["pictures"] > 0
+    assert (shown["blank"], shown["hatched"]) == (0, 0), shown
