@@ -154,7 +154,8 @@ class AgencyClient:
         for _ in range(MOST_REDIRECTS + 1):
             self._check(request.url)
             with self._turns.of(request.url.host), self._sent(request) as answer:
-                if not answer.has_redirect_location:
+                missing = answer.status_code in self._source.fetch.missing
+                if missing or not answer.has_redirect_location:
                     self._check_status(answer)
                     yield answer
                     return

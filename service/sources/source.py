@@ -102,7 +102,8 @@ class _Fetching(_Table):
     url: Address
     """Address of an image, or of a list of them, with codes of the time (strftime and ``%Q``)."""
     missing: tuple[int, ...] = (404,)
-    """HTTP statuses by which the agency says that something is not there (yet)."""
+    """HTTP statuses by which the agency says that something is not there (yet); also of redirects,
+    where it leads to its start page then."""
     utc_offset_hours: float = Field(default=0.0, ge=-12, le=14)
     """Of the clock in addresses and names."""
     stamp: Literal["valid", "begin"] = "valid"

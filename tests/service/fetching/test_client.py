@@ -172,6 +172,16 @@ def test_redirects_within_the_source_are_followed_a_few_times(play: Any) -> None
             client.get(Call(f"{agency.url}/5"))
 
 
+def test_a_redirect_may_mean_that_an_image_is_not_there(play: Any, tmp_path: Path) -> None:
+    """Some agencies lead to their start page then, which is no image."""
+    agency = play(lambda asked: Reply(b"", 307, {"Location": "/start"}))
+    fetch = {"kind": "clock", "url": f"{agency.url}/%Y%m%d%H%M.nc", "missing": [307]}
+    client = client_of(source=played_source(fetch=fetch), **OPEN)
+    with client, pytest.raises(ImageMissing, match="307"):
+        client.download(Call(f"{agency.url}/image"), tmp_path / "image")
+    assert agency.paths() == ["/image"]
+
+
 def test_a_key_is_not_sent_to_another_host(play: Any) -> None:
     other = play(lambda _: Reply(b"signed"))
     theirs = other.url.replace("127.0.0.1", "localhost")

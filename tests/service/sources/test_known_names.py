@@ -25,6 +25,7 @@ KNOWN = {
     "chmi": "T_PABV23_C_OKPR_20260712120500.hdf",
     "shmu": "T_PABV22_C_LZIB_20260712120500.hdf",
     "knmi": "files/RAD_NL25_PCP_NA_202607121205.h5/url",
+    "imgw": "HVD/HVD_COMPO_CMAX_250.comp.cmax/2026071212050000dBZ.cmax.h5",
     "hungaromet": "nc/refl2D/radar_composite-refl2D-20260712_1205.nc.zip",
     "cwa": "history/Observation/202607122005compref_mosaic.xml",
 }
