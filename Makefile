@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus chromium mosquitto demo test check up clean dist sbom audit
+.PHONY: install prometheus chromium mosquitto demo test check docs up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -64,6 +64,11 @@ check: install
 	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/yamllint --strict .github deploy docker-compose.yml
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive model workers service
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The documentation as a site, for a browser or any web server: build/site/index.html.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(TOOLS)/.installed: constraints.txt
 	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
