@@ -10,11 +10,11 @@ import typer
 
 from echocast.model.cli.forecast_formats import writable_picture
 from echocast.model.cli.help_pages import command_line, example
-from echocast.model.cli.options import RadarFiles
 from echocast.model.cli.plain_options import Json
 from echocast.model.cli.reading_options import (
     At,
     Bbox,
+    RadarFiles,
     RadiusKm,
     Reduce,
     Stated,

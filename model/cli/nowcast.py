@@ -21,7 +21,6 @@ from echocast.model.cli.options import (
     Device,
     ModelName,
     ModelsDir,
-    RadarFiles,
     Threads,
     use_threads,
 )
@@ -30,6 +29,7 @@ from echocast.model.cli.progress import late_progress
 from echocast.model.cli.reading_options import (
     At,
     Bbox,
+    RadarFiles,
     RadiusKm,
     Reduce,
     Stated,

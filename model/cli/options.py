@@ -12,9 +12,6 @@ import typer
 from echocast.model.errors import EchocastError
 from echocast.model.network.config import PRESETS
 
-RadarFiles = Annotated[
-    list[Path], typer.Argument(help="Radar files, any order.", exists=True, dir_okay=False)
-]
 EventPaths = Annotated[
     list[Path],
     typer.Argument(help="Events: a radar file each, or a folder of radar files.", exists=True),

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from echocast.model.formats.reading_words import MEANINGS, STATED, given_words
 
+
+def _files(paths: list[Path]) -> list[Path]:
+    from echocast.model.formats.event_files import files_of
+
+    return files_of(paths)
+
+
+RadarFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Radar files, or folders of them, any order.", exists=True, callback=_files
+    ),
+]
 Variable = Annotated[str | None, typer.Option(help=MEANINGS["variable"])]
 At = Annotated[str | None, typer.Option(help=MEANINGS["at"], metavar="PLACE")]
 RadiusKm = Annotated[float | None, typer.Option(help=MEANINGS["radius_km"], metavar="KM")]

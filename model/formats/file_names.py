@@ -34,8 +34,7 @@ def time_in_name(path: Path) -> tuple[datetime, dict[str, str]]:
         )
     time = times.pop()
     assert time is not None
-    note = f"The time {time.isoformat()} was read from the file's name, as UTC."
-    return time, {"time": note}
+    return time, {"time": "Times were read from the files' names, as UTC."}
 
 
 def safe_name(name: str) -> str:

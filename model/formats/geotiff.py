@@ -66,7 +66,9 @@ def geotiff_image(path: Path, reading: Reading) -> Iterator[StoredImage]:
         _check_values(raster, band, path.name)
         items = _items(raster, band)
         stated = reading.stated.units or _stated_units(raster, band, items)
-        unit = UNITS.get(stated) or unit_of_rain(stated, f"band{band}", path.name)
+        unit = UNITS.get(stated) or unit_of_rain(
+            stated, f"band{band}", path.name, may_be_stated=True
+        )
         time, notes = _time(items, path)
         yield StoredImage(
             NAME,

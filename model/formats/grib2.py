@@ -53,7 +53,8 @@ def grib2_image(path: Path, reading: Reading) -> Iterator[StoredImage]:
         tags = raster.tags(band)
         element, stated = tags.get("GRIB_ELEMENT", ""), tags.get("GRIB_UNIT", "").strip("[] ")
         stated = reading.stated.units or stated
-        unit = unit_of_rain(stated, element or f"band{band}", path.name)
+        field = element or f"band{band}"
+        unit = unit_of_rain(stated, field, path.name, may_be_stated=True)
         nodata = raster.nodatavals[band - 1]
         own = StoredNumbers(missing=() if nodata is None else (float(nodata),))
         if MRMS in tags.get("GRIB_IDS", ""):

@@ -85,7 +85,7 @@ def _field(dataset: Dataset, variable: str | None, where: str) -> Variable:
 
 def _times(path: Path) -> FrameTimes:
     begin, notes = time_in_name(path)
-    scan = "It is the begin of a scan of 5 minutes; the image is valid at its end."
+    scan = "They are the begins of scans of 5 minutes; images are valid at their ends."
     return FrameTimes((begin + SCAN,), notes={"time": f"{notes['time']} {scan}"})
 
 

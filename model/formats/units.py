@@ -107,7 +107,9 @@ def radar_unit(text: str, *, is_reflectivity: bool = False) -> RadarUnit | None:
     return _rain_unit(plain)
 
 
-def unit_of_rain(text: str, name: str, where: str, *, is_reflectivity: bool = False) -> RadarUnit:
+def unit_of_rain(
+    text: str, name: str, where: str, *, is_reflectivity: bool = False, may_be_stated: bool = False
+) -> RadarUnit:
     """What a unit string says of a field whose name does not say that it is rain.
 
     Args:
@@ -121,22 +123,26 @@ def unit_of_rain(text: str, name: str, where: str, *, is_reflectivity: bool = Fa
     """
     unit = radar_unit(text, is_reflectivity=is_reflectivity)
     if unit is None or not unit.of_rain:
-        raise refused_unit(text, name, where)
+        raise refused_unit(text, name, where, may_be_stated=may_be_stated)
     return unit
 
 
-def refused_unit(text: str, name: str, where: str) -> ContractViolation:
+def refused_unit(
+    text: str, name: str, where: str, *, may_be_stated: bool = False
+) -> ContractViolation:
     """Why a field of a unit cannot be read.
 
     Args:
         text: The unit as the file writes it.
         name: Of the field.
         where: Names the file.
+        may_be_stated: Whether a caller can say what such a file does not.
     """
     if not text.strip():
+        remedy = "; state them, such as units=dBZ" if may_be_stated else ""
         return ContractViolation(
             f"The radar field must declare its units ({ACCEPTED}), but {name!r} of {where} has"
-            " none.",
+            f" none{remedy}.",
             rule="units-missing",
         )
     return ContractViolation(

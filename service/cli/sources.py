@@ -32,6 +32,10 @@ Place = Annotated[
     str | None,
     typer.Option("--at", metavar="PLACE", help="Only those whose images show latitude,longitude."),
 ]
+OWN_FILES = (
+    "`echocast watch FOLDER --stream NAME --step-minutes 5` feeds files of your own; an agency that"
+    " is missing here is one TOML file in the folder that ECHOCAST_SOURCES_DIR names."
+)
 of_one = typer.Typer(no_args_is_help=True, help="Try a source.")
 
 
@@ -59,8 +63,10 @@ def sources(at: Place = None, as_json: Json = False) -> None:
         chosen = [source for source in chosen if source.area.covers(*place)]
     if as_json:
         typer.echo(json.dumps([source.model_dump(mode="json") for source in chosen]))
-    else:
+    elif chosen:
         Console().print(_table(chosen))
+    else:
+        typer.echo(f"No source shows anything of {at}. {OWN_FILES}")
 
 
 @of_one.command("test", epilog=example("echocast source test opera --at 48.1,11.6 --png opera.png"))

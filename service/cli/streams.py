@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.model.cli.reading_options import At, Bbox, RadiusKm, Reduce, Stated, reading_words
+from echocast.model.cli.reading_options import (
+    At,
+    Bbox,
+    RadarFiles,
+    RadiusKm,
+    Reduce,
+    Stated,
+    reading_words,
+)
 from echocast.service.cli.options import Data, Json, KeyFile, Quiet, Url, client_of, service_data
 from echocast.service.client.errors import ServiceAway
 
@@ -128,7 +136,7 @@ def _declared(
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="Radar files, any order.")],
+    files: RadarFiles,
     stream: Stream,
     speed: Annotated[
         float,

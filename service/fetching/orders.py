@@ -34,7 +34,10 @@ def orders(settings: ServiceSettings, environment: Mapping[str, str]) -> list[Or
     """
     names = [name for name in map(str.strip, settings.fetch_sources.split(",")) if name]
     if not names or len(set(names)) < len(names):
-        raise StartRefused("Name a source by --source, each once; `echocast sources` lists them.")
+        twice = next((f": {name} comes twice" for name in names if names.count(name) > 1), "")
+        raise StartRefused(
+            f"Name a source by --source, each once{twice}; `echocast sources` lists them."
+        )
     if settings.fetch_stream and len(names) > 1:
         raise StartRefused("--stream names the stream of one source; several have their own names.")
     known = all_sources(settings.sources_dir)

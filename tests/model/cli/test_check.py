@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from echocast.model.__main__ import app
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.formats.readers import read_frames
+from tests.model.formats.foreign_files import geotiff
 from tests.model.formats.radar_files import odim_file, raw_netcdf, small_storm
 
 RAW = np.where(np.arange(480).reshape(24, 20) % 3, 120, 0).astype(np.uint8)
@@ -74,3 +75,12 @@ def test_a_file_that_is_refused_says_why(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(path)])
     assert result.exit_code != 0
     assert "must declare its units" in str(result.exception)
+
+
+def test_a_folder_is_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for minute in (0, 5):
+        tags = {"OBSERVATION TIME": ""}
+        geotiff(folder, f"20260701_12{minute:02}.tif", tags=tags)
+    assert report(folder) == report(*sorted(folder.iterdir()))

@@ -125,7 +125,7 @@ def test_the_time_of_a_name_is_used_and_noted(tmp_path: Path) -> None:
     path = geotiff(tmp_path, "OPERA@20260701T1205@0@DBZH.tiff", tags={"OBSERVATION TIME": ""})
     frames = read_frames([path])
     assert frames.times == (TIME,)
-    assert "file's name" in frames.notes["time"]
+    assert "files' names" in frames.notes["time"]
 
 
 @pytest.mark.parametrize("name", ["radar.tif", "202607011205_202607011210.tif", "209913011205.tif"])
@@ -135,7 +135,9 @@ def test_without_a_single_time_nothing_is_guessed(name: str, tmp_path: Path) -> 
 
 def test_geotiff_without_units_needs_a_statement(tmp_path: Path) -> None:
     path = geotiff(tmp_path, tags={"QUANTITY": "", "GAIN": "", "OFFSET": "", "NODATA": ""})
-    assert rule_of(path) == "units-missing"
+    with pytest.raises(ContractViolation, match="state them, such as units=dBZ") as refusal:
+        read_frames([path])
+    assert refusal.value.rule == "units-missing"
     stated = Stated("dBZ", gain=0.5, offset=-32, nodata=255)
     ours = read_frames([geotiff(tmp_path, "20260701T1205_other.tif")])
     assert read_frames([path], Reading(stated=stated)).sha256() == ours.sha256()
@@ -202,8 +204,8 @@ def test_products_of_radolan_that_are_not_read_are_refused(tmp_path: Path) -> No
 
 def test_the_image_of_hungaromet_is_valid_at_the_end_of_its_scan(tmp_path: Path) -> None:
     frames = read_frames([hungaromet(tmp_path)])
-    assert "12:00:00" in frames.notes["time"]
-    assert "begin of a scan of 5 minutes" in frames.notes["time"]
+    assert frames.times == (TIME,)
+    assert "begins of scans of 5 minutes" in frames.notes["time"]
     assert rule_of(hungaromet(tmp_path, "radar.nc")) == "time-missing"
 
 

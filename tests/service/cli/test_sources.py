@@ -42,6 +42,10 @@ def test_sources_of_a_place() -> None:
     assert "dpc" in names("--at", "41.9,12.5")
     assert "mrms" not in names("--at", "41.9,12.5")
     assert names("--at", "35.0,-90.0") == ["mrms"]
+    assert names("--at", "-1.3,36.8") == []
+    words = run("sources", "--at", "-1.3,36.8")
+    assert "No source shows anything of -1.3,36.8." in words
+    assert "echocast watch" in words
 
 
 def test_own_sources_stand_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,12 @@ def test_a_large_image_is_warned_of_and_a_part_of_it_is_not() -> None:
     assert memory_warning(part) == ""
 
 
+def test_a_source_that_is_named_twice_is_named_in_the_refusal() -> None:
+    twice = ServiceSettings(fetch_sources="opera,dwd-wn,opera")
+    with pytest.raises(StartRefused, match="opera comes twice"):
+        orders(twice, {})
+
+
 def test_one_stream_name_is_of_one_source() -> None:
     (order,) = orders(settings(fetch_stream="munich"), {})
     assert order.stream == "munich"
