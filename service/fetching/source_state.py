@@ -19,6 +19,7 @@ RESULTS: Final = get_args(Result)
 Status = Literal["current", "late", "empty", "silent"]
 Longitude = Annotated[float, Field(ge=-360, le=540)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
+Count = Annotated[int, Field(ge=0, le=2**53)]  # what a metric can say exactly
 SILENT: Final = timedelta(minutes=20)  # after which a fetcher is taken for dead; it reports sooner
 LONGEST_TROUBLE: Final = 1000  # letters
 CLOCKS_APART: Final = 60.0  # seconds, from which on a difference of clocks is said
@@ -54,7 +55,7 @@ class SourceState(DescribedModel):
     """What stood in the way at the last look; empty: nothing."""
     clock_ahead_seconds: float = 0.0
     """How far the fetcher's clock is ahead of the agency's."""
-    images: dict[Result, int] = Field(default_factory=dict)
+    images: dict[Result, Count] = Field(default_factory=dict)
     """Images by what became of them: a new frame (``accepted``), a frame that was there (``same``),
     no frame for good (``refused``), or tried again later (``failed``)."""
 
@@ -125,9 +126,8 @@ class SourceState(DescribedModel):
 
     def is_late(self, now: datetime) -> bool:
         """Whether the image after the newest is missed by now."""
-        usual = timedelta(minutes=self.latency_minutes)
-        due = (self.newest_image or self.began) + usual
-        return now > due + (1 + LATE_STEPS) * timedelta(minutes=self.step_minutes)
+        since = (now - (self.newest_image or self.began)) / timedelta(minutes=1)
+        return since > self.latency_minutes + (1 + LATE_STEPS) * self.step_minutes
 
 
 def _clock(time: datetime, now: datetime) -> str:

@@ -23,6 +23,17 @@ METHODS = ("get", "put", "patch", "post", "delete")
 TIME = "2025-07-01T12:00:00Z"
 ODD = ("", "0.5", "nonsense", "x" * 300, "\x00", "é", "-1", "1e999", TIME)
 BODIES = (b"", b"{}", b"[]", b"null", b"\xff", b'{"a": 1, "a": 2}', b"[" * 3000, b"{")
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+SOURCE_STATE = {"source": "played", "title": "Played", "step_minutes": 5, "latency_minutes": 2}
+SOURCE_STATE |= {"began": TIME, "reported": TIME}
+EXTREMES: list[dict[str, Any]] = [
+    *({name: 1e308} for name in ("step_minutes", "latency_minutes", "clock_ahead_seconds")),
+    *({name: time} for name in ("began", "newest_image", "last_success") for time in (FIRST, LAST)),
+    *({"reported": LAST, name: LAST} for name in ("began", "newest_image")),
+    {"reported": LAST, "step_minutes": 1e308},
+    {"images": {"accepted": 10**400}},
+    {"images": {"accepted": 2**53}},
+]
 PATHS = {
     path
     for router in ROUTERS
@@ -142,6 +153,22 @@ def test_odd_parameters_are_answered_as_described(
             for value in ("x", "0.5", "%00", "..%5c", "A" * 300):
                 odd = path.format(**{**names, parameter["name"]: value})
                 operation.check(door.client.request(operation.method, odd))
+
+
+@pytest.mark.parametrize("known", EXTREMES, ids=" and ".join)
+def test_whatever_a_source_reports_is_shown_or_refused(
+    door: Gateway, description: dict[str, Any], names: dict[str, str], known: dict[str, Any]
+) -> None:
+    """Found by schemathesis: after an endless step no stream was shown any more, nor a metric."""
+    report, *_ = operations(description, "/streams/{name}/fetching")
+    target = report.path.format(**names)
+    report.check(door.client.put(target, json={**SOURCE_STATE, **known}))
+    for path in ("/streams", "/streams/{name}", "/metrics"):
+        show, *_ = operations(description, path)
+        answer = door.client.get(path.format(**names))
+        show.check(answer)
+        assert answer.status_code == 200
+    assert 'echocast_source_image_age_seconds{source="played"' in answer.text
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
