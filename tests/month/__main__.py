@@ -5,7 +5,8 @@
 Feeds a stream with synthetic weather while its radar falls silent, models are promoted, and more
 befalls it, on a small disk; then looks when each shipped alert would have been raised, whether disk
 and memory stay within bounds, and whether every pair of a forecast and a frame was counted. Ends
-with 1 where something is not as it should be. Linux only; it needs a C compiler and Prometheus.
+with 1 where something is not as it should be. A signal (INT, TERM) or ``--minutes`` ends it early:
+what there is by then is judged. Linux only; it needs a C compiler and Prometheus.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from tests.chaos.inspection import Inspection
 from tests.chaos.recount import recount
 from tests.chaos.service import running
 from tests.month.alerts import raised
-from tests.month.calendar import Fault, calendar
+from tests.month.calendar import DAY, Fault, calendar
 from tests.month.clock import DrivenClock
+from tests.month.ending import Ending, what_is_not_shown
 from tests.month.judgement import disk_faults, heard, memory_faults, unexplained
 from tests.month.mirror import Mirror
 from tests.month.models import registry_of_five
@@ -86,20 +88,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--disk-mib", type=int, default=256, help="size of the disk")
     parser.add_argument("--retention-gb", type=float, default=0.1, help="of a stream")
     parser.add_argument("--only", nargs="*", default=(), help="faults; all where none is named")
+    parser.add_argument("--minutes", type=float, help="of real time, after which it ends early")
     parser.add_argument("--report", type=Path, default=Path("month-report"), help="folder")
     return parser.parse_args()
 
 
 def _run(options: argparse.Namespace, folder: Path) -> Report:
     faults = calendar(options.days, options.seed, options.only)
-    started = time.monotonic()
+    started, ending = time.monotonic(), Ending(options.minutes)
     with _living(options, folder) as month:
-        for valid in _followed(month, options, faults, started):
-            last = valid
-        wrong, figures = _counted(month)
+        with ending.by_signals():
+            for valid in _followed(month, options, faults, started):
+                last, reason = valid, ending.reason
+                if reason:
+                    break
+        month.finish()
+        lost, figures = _counted(month)
+    wrong = [*what_is_not_shown(faults, last - START, options.days, reason), *lost]
     scraped_every = 1.5 * month.step / month.ticks
     alerts = raised(month.scrapes, folder, scraped_every)
-    listened, false = heard(alerts, faults, START), unexplained(alerts, faults, START)
+    shown = [fault for fault in faults if fault.is_judged_at(last - START)]
+    listened, false = heard(alerts, shown, START), unexplained(alerts, faults, START)
     filled = [fault for fault in faults if fault.name.startswith("disk")]
     missed = [
         f"Of '{one.fault.name}' nothing was heard in time." for one in listened if not one.in_time
@@ -109,7 +118,8 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
     wrong += memory_faults(month.samples)
     figures |= {"simulated until": f"{last:%d. %H:%M}", "scrapes": len(month.scrapes.times)}
     figures |= {"minutes it took": round((time.monotonic() - started) / 60)}
-    title = f"{options.days:g} days of Echocast, seed {options.seed}"
+    early = f", ended on day {(last - START) / DAY:.1f}" if reason else ""
+    title = f"{options.days:g} days of Echocast{early}, seed {options.seed}"
     disk_bytes = month.disk.size_bytes if month.disk else 0
     return Report(
         title,

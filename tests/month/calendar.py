@@ -38,6 +38,10 @@ class Fault:
         """When it is over."""
         return self.begin + self.lasts
 
+    def is_judged_at(self, now: timedelta) -> bool:
+        """Whether it has begun by then, and its alert must have come."""
+        return self.begin + self.within <= now
+
     def explains(self, alert: str, since: timedelta) -> bool:
         """Whether an alert that is raised then follows from it."""
         named = alert in (*self.pages, *self.may)

@@ -21,7 +21,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.service import Service
 from tests.month.calendar import Fault
 from tests.month.clock import DrivenClock
-from tests.month.faults import STEPS
+from tests.month.faults import STEPS, free_disk, start_worker
 from tests.month.memory import resident_bytes
 from tests.month.mirror import Mirror
 from tests.month.radar import Radar
@@ -109,6 +109,15 @@ class Month:
                 self._scrape()
             self._sample()
             yield valid
+
+    def finish(self) -> None:
+        """Give back what a fault that is not over has taken, and wait until all is processed."""
+        if self.without_worker:
+            start_worker(self)
+        if self.left_bytes is not None:
+            free_disk(self)
+        if self.radar.sent:
+            self._await_processed(NATIONAL, self.radar.sent[-1])
         self.jobs.close()
 
     def _pass_until(self, until: datetime) -> None:

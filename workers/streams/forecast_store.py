@@ -200,8 +200,11 @@ class ForecastStore:
     def newest_first(self, stream: str) -> Iterator[IssuedForecast]:
         """The served forecasts of a stream."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
-            for issued in reversed(self.on_day(folder)):
-                if issued.served and issued.path:
+            for entry in reversed(self._descriptions(folder)):
+                if _role(entry):  # made for comparison only: not even read
+                    continue
+                issued = self._remembered(entry.path, entry.version)
+                if issued is not None and issued.path:
                     yield issued
 
     def on_day(self, folder: str) -> list[IssuedForecast]:
@@ -213,8 +216,7 @@ class ForecastStore:
     def compared(self, stream: str) -> set[str]:
         """Roles that forecast beside what is served, on the newest day with forecasts."""
         for folder in day_folders(self._files, f"forecasts/{stream}", newest_first=True):
-            names = (entry.name.removesuffix(".json") for entry in self._descriptions(folder))
-            return {role for name in names if (role := name.partition("_")[2])}
+            return {role for entry in self._descriptions(folder) if (role := _role(entry))}
         return set()
 
     def local_file(self, issued: IssuedForecast) -> Path:
@@ -243,6 +245,11 @@ class ForecastStore:
 def description_path(issued: IssuedForecast) -> str:
     """Where the description lies: one served forecast, and one canary, for each reference time."""
     return f"{_place(issued)}{'' if issued.served else '_' + issued.roles[0]}.json"
+
+
+def _role(entry: Entry) -> str:
+    """As what a described forecast is compared; empty for a served one."""
+    return entry.name.removesuffix(".json").partition("_")[2]
 
 
 def _file_path(issued: IssuedForecast, digest: FileDigest) -> str:
