@@ -34,7 +34,7 @@ from tests.service.page.storm_service import (
 AT_A_PLACE: Final = "/#at=47.05,8.31"
 SETTLING: Final = 2  # frames, until all that is loaded once is there
 MORE_HEAP: Final = 1.1  # of the heap once settled; collected garbage varies
-MORE_NODES: Final = 30
+MORE_NODES, MORE_LISTENERS = 30, 5
 # Of every picture that is drawn, the middle row: transparent where it is dry, hatched beside the
 # radar. Hatched all over (its alpha is 0x78 at most), or empty, it shows nothing of the rain.
 WATCH: Final = """() => {
@@ -72,7 +72,7 @@ class Memory:
         return (
             self.heap_bytes > MORE_HEAP * before.heap_bytes
             or self.nodes > before.nodes + MORE_NODES
-            or self.listeners > before.listeners
+            or self.listeners > before.listeners + MORE_LISTENERS
         )
 
 

@@ -103,8 +103,9 @@ def test_space_plays_and_stops(visit: Visit) -> None:
 def test_what_became_of_a_forecast_is_coloured_and_said(
     visit: Visit, service: StormService
 ) -> None:
-    page = visit.open("/#l=difference")
+    page = visit.open("/#l=difference&at=47.05,8.31")
     page.wait_for_selector(".outcomes")
+    page.wait_for_selector("#place-now:not(:empty)")  # the observed rain is there as well
     words = page.locator(".outcomes > span").all_text_contents()
     assert words == ["both", "observed only", "forecast only"]
     assert "over 0.65 mm/h, forecast 30 min before" in page.text_content("#legend-scale")

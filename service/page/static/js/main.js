@@ -60,10 +60,13 @@ class Page {
     this.still = setTimeout(() => this.names(), MOVING);
   }
 
-  // Towns in view; without an answer those that are there stay.
+  // Towns in view; without an answer those that are there stay, until there is one.
   async names() {
-    const answer = await json(`/towns?${this.map.box()}&most=${TOWNS}`).catch(() => null);
+    const box = this.map.box();
+    const answer = await json(`/towns?${box}&most=${TOWNS}`).catch(() => null);
+    if (box !== this.map.box()) return; // it has moved on meanwhile, and asked again
     if (answer) this.map.names(answer.towns);
+    else this.still = setTimeout(() => this.names(), TRY_AGAIN);
   }
 
   lose(reason) {
@@ -145,8 +148,9 @@ class Page {
     const { frames } = this.scene.map;
     const near = frames.map((frame, at) => [Math.abs(at - this.timeline.index), this.image(frame)]);
     const chosen = near.sort(([a], [b]) => a - b).map(([, one]) => one).filter(Boolean);
+    const observed = frames.filter((frame) => frame.observed).map((frame) => frame.images.rain);
     const listed = new Set(frames.flatMap((frame) => Object.values(frame.images)));
-    this.images.load([...new Set(chosen)], listed);
+    this.images.load([...new Set([...chosen, ...observed])], listed);
     this.timeline.loaded((frame) => this.images.get(this.image(frame)));
   }
 
