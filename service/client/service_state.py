@@ -56,7 +56,7 @@ class ServiceState:
 
 
 def stream_lines(streams: list[dict[str, Any]], now: datetime) -> Iterator[str]:
-    """One line a stream, and one more where its source has something to say."""
+    """A line for each stream, one for its disk, and one where its source has something to say."""
     if not streams:
         yield "There is no stream yet; `echocast up --source NAME` or `echocast watch` makes one."
     for stream in streams:
@@ -64,6 +64,8 @@ def stream_lines(streams: list[dict[str, Any]], now: datetime) -> Iterator[str]:
         newest, latest = (_age(stream[name], now) for name in ("newest_frame", "latest_forecast"))
         paused = "  paused" if stream["paused"] else ""
         yield f"{stream['name']}  {every}  newest frame {newest}  latest forecast {latest}{paused}"
+        if disk := stream.get("disk"):
+            yield f"    Disk: {disk['summary']}"
         if fetching := stream.get("fetching"):
             yield f"    {fetching['sentence']}"
 

@@ -40,6 +40,7 @@ def test_the_status_of_a_service(url: str, stream: str) -> None:
     assert f"Echocast {__version__} at" in text
     assert "ready" in text
     assert f"{stream}  every 5 min  newest frame none" in text
+    assert "Disk: At most " in text
     code, text = outcome_of("status", "--url", url, "--json")
     state = json.loads(text)
     assert (code, state["ready"], state["version"]) == (0, True, __version__)
