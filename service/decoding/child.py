@@ -52,11 +52,13 @@ def hide_home() -> None:
     """Leave only Matplotlib's list of fonts in the user's home.
 
     The NetCDF library reads settings of its own and of AWS, keys included, from there and from the
-    working folder. A container's user need not have a home.
+    working folder; GDAL reads settings from there and from ``/usr/local``, where it looks for
+    plugins, too. A container's user need not have a home.
     """
     home = os.environ.get("HOME") or tempfile.gettempdir()
     os.environ.setdefault("MPLCONFIGDIR", str(Path(home, ".cache", "matplotlib")))
     os.environ |= {"NCRCENV_IGNORE": "1", "HOME": os.devnull}
+    os.environ |= {"GDAL_CONFIG_FILE": os.devnull, "GDAL_DRIVER_PATH": os.devnull}
 
 
 def limit_process(memory_bytes: int) -> None:

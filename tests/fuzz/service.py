@@ -31,9 +31,10 @@ PROGRAMS = (
     *(f"{ROOT / floor}" for floor in ("echocast", "model", "workers", "service")),
     *("/lib/", "/usr/lib/", "/usr/share/", "/proc/self/", "/sys/devices/system/cpu"),
 )
-HARMLESS = re.compile(  # what the loader, Python, OpenSSL, NetCDF and dask look for at their start
+HARMLESS = re.compile(  # what the loader, Python and libraries look for at their start
     rf"{ROOT}|/dev/null(/\.aws/\w+)?|/dev/urandom|/etc/(ld\.so\.cache|localtime|locale\.alias)"
-    r"|/(etc|usr/local)/ssl/openssl\.cnf|/proc/((\d+/)?stat|version_signature|sys/crypto/fips_enabled)"
+    r"|/(etc|usr/local)/ssl/openssl\.cnf"
+    r"|/proc/((\d+/)?stat|meminfo|version_signature|sys/crypto/fips_enabled)"
     r"|/sys/fs/cgroup/.*(cpu|memory)[^/]*|.*/lib[\w+.-]*\.so[.\d]*|.*/__editable__[^/]*"
 )
 UNLIMITED = {

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
+from tests.fuzz.service import STRACE, foreign
+from tests.model.formats.foreign_files import FOREIGN
 from tests.service.decoding.test_pool import MIB, good, request, with_pool
 
 __all__ = ["good"]
@@ -33,3 +39,16 @@ def test_no_setting_of_the_user_is_read(home: Path, good: Path, tmp_path: Path) 
         assert await pool.ask(request(good, tmp_path / "good"))
 
     assert with_pool(work, LIMITS) == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_gdal_looks_for_no_settings_and_no_plugins(tmp_path: Path) -> None:
+    """Found by the fuzz: it looked below /usr/local, where whoever installs software may write."""
+    trace, image = tmp_path / "opened", FOREIGN["geotiff"].write(tmp_path)
+    record = (*(part for part in STRACE if part != "-D"), "-o", str(trace))
+    child = (sys.executable, "-m", "echocast.service.decoding.child", "decode")
+    line = json.dumps(request(image, tmp_path / "upload")).encode() + b"\n"
+    limits = str(LIMITS.memory_bytes), str(LIMITS.seconds)
+    done = subprocess.run([*record, *child, *limits], input=line, capture_output=True, check=True)
+    assert json.loads(done.stdout)["error"]["rule"] == "frame-count"  # the image was read
+    assert foreign(trace.read_text(errors="replace"), (str(tmp_path),)) == set()
