@@ -134,7 +134,7 @@ export class RainMap {
     const { land, countries } = world.objects;
     this.world = [
       this.vector(topojson.feature(world, land), "land", { stroke: false, fill: true, fillOpacity: 1 }),
-      this.vector(topojson.mesh(world, land), "lines", { fill: false, weight: 1.4 }),
+      this.vector(cut(topojson.mesh(world, land)), "lines", { fill: false, weight: 1.4 }),
       this.vector(topojson.mesh(world, countries, (a, b) => a !== b), "lines", { fill: false, weight: 1.2, dashArray: "4 3" }),
     ];
     this.credit.addAttribution(attribution);
@@ -209,6 +209,15 @@ export class RainMap {
     this.map.getContainer().setAttribute("aria-label", t("map"));
     this.map.getContainer().setAttribute("role", "application");
   }
+}
+
+// Lines without the parts that lead from one edge of the world to the other, over the date line.
+function cut(lines) {
+  const coordinates = lines.coordinates.flatMap((line) => {
+    const ends = line.flatMap(([x], at) => (at && Math.abs(x - line[at - 1][0]) > 180 ? [at] : []));
+    return [0, ...ends].map((begin, part) => line.slice(begin, ends[part])).filter((one) => one.length > 1);
+  });
+  return { ...lines, coordinates };
 }
 
 // As text: what an operator writes is no HTML.
