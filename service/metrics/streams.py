@@ -234,7 +234,9 @@ def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, 
     day = last_day(newest)
     header = stores.frames.header(stream.name, newest)
     first = max(day.first, stores.frames.oldest_time(stream.name) or day.first)
-    expected = (newest - first) // stream.step + 1
+    paused = stores.streams.paused_time(stream.name, first, newest)
+    expected = (newest - first - paused) // stream.step + 1
+    frames = len(stores.frames.times(stream.name, TimeSpan(first, newest)))
     missing, histogram = f"0|{PIXELS}", f"0|{HISTOGRAM}"
     vectors = sums.vectors_over(stream.name, day, [missing, histogram])
     pixels, today = (vectors.get(name, []) for name in (missing, histogram))
@@ -243,7 +245,7 @@ def _health(stores: StreamStores, sums: CountSums, stream: Stream) -> dict[str, 
     return {
         "missing_share": pixels[1] / pixels[0] if pixels else None,
         "set_aside_frames": len(stores.frames.set_aside_times(stream.name)),
-        "absent_frames": expected - len(stores.frames.times(stream.name, TimeSpan(first, newest))),
+        "absent_frames": max(0, expected - frames),
         "delay_seconds": (header.received - newest).total_seconds() if header else None,
         "dbz_stability_index": stability_index(today, reference),
         "dbz_percentile_95": percentile_dbz(today) if today else None,

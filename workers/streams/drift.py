@@ -123,13 +123,15 @@ class DriftWatch:
         origin = self._stores.streams.origin(stream)
         size = sum(counts.get(f"0|{PIXELS}", (0,))[:1])
         frames = size // (origin.grid.shape[0] * origin.grid.shape[1]) if origin else 0
-        return Block.of(begin, self._expected(stream), frames, counts)
+        return Block.of(begin, self._expected(stream, begin), frames, counts)
 
     def _empty(self, stream: str, begin: datetime) -> Block:
-        return Block(begin, self._expected(stream), 0, {})
+        return Block(begin, self._expected(stream, begin), 0, {})
 
-    def _expected(self, stream: str) -> int:
-        return BLOCK // self._stores.streams.stream(stream).step
+    def _expected(self, stream: str, begin: datetime) -> int:
+        """Frames of a block's rhythm; none is expected while the stream is paused."""
+        paused = self._stores.streams.paused_time(stream, begin, begin + BLOCK)
+        return (BLOCK - paused) // self._stores.streams.stream(stream).step
 
     def _hash(self, key: str) -> dict[str, str]:
         values: dict[str, str] = self._engine.call(lambda: self._engine.redis.hgetall(key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from echocast.workers.streams.paths import declaration_path, encoded, origin_pat
 from echocast.workers.streams.stream import Origin, Stream
 
 REMEMBERED = 256  # declarations and origins
+MOST_PAUSES = 1000  # of a stream, the newest
 DELETED = "deleted"
 
 
@@ -83,15 +84,38 @@ class StreamStore:
         self._files.put(declaration_path(stream.name), encoded(new.to_json()))
         return new
 
-    def pause(self, name: str, *, paused: bool) -> Stream:
-        """Pause a stream, or resume it.
+    def pause(self, name: str, *, paused: bool, now: datetime | None = None) -> Stream:
+        """Pause a stream, or resume it; when is remembered, ``now`` unless given.
 
         Raises:
             UnknownStream: There is none.
         """
-        stream = replace(self.stream(name), paused=paused)
+        before = self.stream(name)
+        if before.paused != paused:
+            self._note_pause(name, now or datetime.now(UTC), paused=paused)
+        stream = replace(before, paused=paused)
         self._files.put(declaration_path(name), encoded(stream.to_json()))
         return stream
+
+    def paused_time(self, name: str, begin: datetime, end: datetime) -> timedelta:
+        """For how much of a time a stream was paused: no frames were expected then."""
+        read = datetime.fromisoformat
+        pauses = ((read(first), read(last) if last else end) for first, last in self._pauses(name))
+        shares = (min(last, end) - max(first, begin) for first, last in pauses)
+        return sum((share for share in shares if share > timedelta(0)), timedelta(0))
+
+    def _note_pause(self, name: str, now: datetime, *, paused: bool) -> None:
+        """Write when a pause begins or ends; one that an earlier version began is not known."""
+        pauses = self._pauses(name)
+        if paused:
+            pauses.append((now.isoformat(), None))
+        elif pauses and pauses[-1][1] is None:
+            pauses[-1] = (pauses[-1][0], now.isoformat())
+        self._files.put(_pauses_path(name), encoded({"pauses": pauses[-MOST_PAUSES:]}))
+
+    def _pauses(self, name: str) -> list[tuple[str, str | None]]:
+        value = self._value(_pauses_path(name)) or {"pauses": []}
+        return [(first, last) for first, last in value["pauses"]]
 
     def delete(self, name: str) -> Deletion:
         """Delete a stream: from now on there is none, whatever is left of its files.
@@ -200,3 +224,8 @@ class StreamStore:
     def _read(self, path: str, _version: str) -> Mapping[str, Any]:
         value: Mapping[str, Any] = json.loads(self._files.get(path))
         return value
+
+
+def _pauses_path(name: str) -> str:
+    """Where it stands when a stream was paused."""
+    return f"streams/{name}/pauses.json"

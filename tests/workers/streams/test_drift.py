@@ -113,6 +113,26 @@ def test_blocks_in_which_nothing_came_count_as_gaps(
     assert drift_state(engine, NAME) == run_detector([shown[0], *gaps, shown[1]])
 
 
+def test_no_frame_is_expected_while_a_stream_is_paused(
+    bench: Bench, watch: DriftWatch, engine: EngineClient
+) -> None:
+    given = list(blocks(4, 6, dry=0.0))
+    streams, begin = bench.stores.streams, given[1].begin
+    streams.pause(NAME, paused=True, now=begin + 2 * STEP)
+    streams.pause(NAME, paused=True, now=begin + 3 * STEP)  # again: nothing new
+    streams.pause(NAME, paused=False, now=given[4].begin + BLOCK)
+    arrive(bench, given[-1].begin + BLOCK)
+    for block in (given[0], given[5]):
+        count(bench, block)
+    watch.update(NAME)
+    paused = [Block(b.begin, 0, 0, {}) for b in given[2:5]]
+    partly = Block(begin, 2, 0, {})
+    shown = as_counted([given[0], given[5]])
+    assert drift_state(engine, NAME) == run_detector([shown[0], partly, *paused, shown[1]])
+    streams.pause(NAME, paused=True, now=given[5].begin)
+    assert streams.paused_time(NAME, given[5].begin, given[5].begin + BLOCK) == BLOCK  # still
+
+
 def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
     bench: Bench, watch: DriftWatch, engine: EngineClient
 ) -> None:
