@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ from echocast.workers.streams.removal import FOLDERS
 from echocast.workers.streams.stream import Stream
 from tests.service.bodies import is_problem
 from tests.service.real_processes import (
+    FAKE_WORKER,
     Place,
     engine,
     eventually,
     gateway,
     place,
-    pretend_worker,
     worker,
 )
 from tests.service.streams.stream_feed import (
@@ -58,20 +57,18 @@ def delete(files, path):
     real(files, path)
 LocalFiles.delete = delete
 settings = WorkerSettings.model_validate({"data_dir": Path(sys.argv[1])})
-StreamProcessing.from_settings(settings, 5).removal.delete("radar")
+StreamProcessing.from_settings(settings, 5).removal.delete(sys.argv[3])
 """
 
 
-@pytest.fixture
-def streams(models: Path) -> Iterator[tuple[Place, httpx.Client, ExitStack]]:
-    """A service whose worker comes later."""
-    with place(models, **SWEEP) as where, engine(where), ExitStack() as stack:
-        pretend_worker(where, seconds=5)
-        gate = stack.enter_context(gateway(where))
-        yield where, gate.client, stack
+@pytest.fixture(scope="module")
+def streams(named_models: Path) -> Iterator[tuple[Place, httpx.Client]]:
+    """A service whose worker comes later; a stream for each test."""
+    with place(named_models, **SWEEP) as where, engine(where), gateway(where) as gate:
+        yield where, gate.client
 
 
-def left(where: Place, name: str = "radar") -> list[str]:
+def left(where: Place, name: str) -> list[str]:
     """Files of a stream, but for what says that it was deleted; and keys of the engine."""
     store = where.data / "store"
     files = [p for folder in FOLDERS for p in (store / folder / name).rglob("*") if p.is_file()]
@@ -81,78 +78,80 @@ def left(where: Place, name: str = "radar") -> list[str]:
     return [str(p) for p in files if p.name != "stream.json"] + keys
 
 
-def shown(client: httpx.Client, name: str = "radar") -> bool:
+def shown(client: httpx.Client, name: str) -> bool:
     return f'stream="{name}"' in client.get("/metrics").text
 
 
 def test_a_deleted_stream_leaves_nothing_and_the_next_of_its_name_begins_anew(
-    streams: tuple[Place, httpx.Client, ExitStack],
+    streams: tuple[Place, httpx.Client],
 ) -> None:
-    where, client, stack = streams
-    stack.enter_context(worker(where))
-    feed(client, "radar", range(3))
-    eventually(all_scored(where, "radar", 3))
-    assert left(where)
-    assert shown(client)
-    assert client.delete("/streams/radar").status_code == 204
-    assert left(where) == []
-    for answer in (
-        client.get("/streams/radar"),
-        client.get("/streams/radar/latest"),
-        client.delete("/streams/radar"),
-        client.patch("/streams/radar", json={"paused": True}),
-        put(client, "radar", 3),
-    ):
-        is_problem(answer, 404, "unknown-stream")
-    assert client.get("/streams").json() == {"streams": []}
-    assert not shown(client)
-    assert declare(client, "radar", units="dBZ", step_minutes=10).status_code == 201
-    assert client.delete("/streams/radar").status_code == 204
-    feed(client, "radar", range(3))  # the same frames: other nowcasts
-    eventually(all_scored(where, "radar", 3))
-    assert agree(where, "radar")
-    assert references(client, "radar") == [time_of(slot) for slot in range(3)]
+    where, client = streams
+    with worker(where, FAKE_WORKER):
+        feed(client, "begun-anew", range(3))
+        eventually(all_scored(where, "begun-anew", 3))
+        assert left(where, "begun-anew")
+        assert shown(client, "begun-anew")
+        assert client.delete("/streams/begun-anew").status_code == 204
+        assert left(where, "begun-anew") == []
+        for answer in (
+            client.get("/streams/begun-anew"),
+            client.get("/streams/begun-anew/latest"),
+            client.delete("/streams/begun-anew"),
+            client.patch("/streams/begun-anew", json={"paused": True}),
+            put(client, "begun-anew", 3),
+        ):
+            is_problem(answer, 404, "unknown-stream")
+        assert "begun-anew" not in client.get("/streams").text
+        assert not shown(client, "begun-anew")
+        assert declare(client, "begun-anew", units="dBZ", step_minutes=10).status_code == 201
+        assert client.delete("/streams/begun-anew").status_code == 204
+        feed(client, "begun-anew", range(3))  # the same frames: other nowcasts
+        eventually(all_scored(where, "begun-anew", 3))
+        assert agree(where, "begun-anew")
+        assert references(client, "begun-anew") == [time_of(slot) for slot in range(3)]
 
 
 @pytest.mark.parametrize("deletes", [1, 4])
 def test_a_deletion_that_is_killed_is_finished_by_a_worker(
-    streams: tuple[Place, httpx.Client, ExitStack], deletes: int
+    streams: tuple[Place, httpx.Client], deletes: int
 ) -> None:
-    where, client, stack = streams
-    declare(client, "radar")
+    (where, client), name = streams, f"killed-at-{deletes}"
+    declare(client, name)
     for slot in range(4):
-        assert put(client, "radar", slot).status_code == 201
-    command = [sys.executable, "-c", KILLED_WHILE_DELETING, str(where.data), str(deletes)]
+        assert put(client, name, slot).status_code == 201
+    command = [sys.executable, "-c", KILLED_WHILE_DELETING, str(where.data), str(deletes), name]
     done = subprocess.run(command, check=False, env={**where.environment}, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert left(where)
-    is_problem(client.get("/streams/radar"), 404, "unknown-stream")
-    assert not shown(client)
+    assert left(where, name)
+    is_problem(client.get(f"/streams/{name}"), 404, "unknown-stream")
+    assert not shown(client, name)
     jobs = where.store()
-    jobs.engine.redis.delete("echocast:stream-removal:radar")  # as a minute later
+    jobs.engine.redis.delete(f"echocast:stream-removal:{name}")  # as a minute later
     jobs.close()
-    stack.enter_context(worker(where))
-    eventually(lambda: left(where) == [])
+    with worker(where, FAKE_WORKER):
+        eventually(lambda: left(where, name) == [])
 
 
 def test_nowcasts_of_a_deleted_stream_are_cancelled(
-    streams: tuple[Place, httpx.Client, ExitStack],
+    streams: tuple[Place, httpx.Client],
 ) -> None:
-    where, client, stack = streams
-    declare(client, "radar")
-    assert put(client, "radar", 0).status_code == 201
+    where, client = streams
+    others = jobs_of(where)
+    declare(client, "cancelled")
+    assert put(client, "cancelled", 0).status_code == 201
     processing = StreamProcessing.from_settings(where.settings, 5)
     try:
-        stream = processing.stores.streams.stream("radar")
+        stream = processing.stores.streams.stream("cancelled")
         (time,) = processing.forecasting.missing_nowcasts(stream, span_of(0))
         processing.forecasting.request_nowcast(stream, time, time)
-        assert client.delete("/streams/radar").status_code == 204
-        before = [f"/nowcast/{job}" for job in jobs_of(where)]  # of the champion and the canary
-        assert declare(client, "radar").status_code == 201
-        assert put(client, "radar", 0).status_code == 201
-        stack.enter_context(worker(where))
-        eventually(lambda: references(client, "radar") == [time_of(0)])
-        eventually(lambda: not [job for job in before if status(client, job) in WAITING])
+        assert client.delete("/streams/cancelled").status_code == 204
+        mine = jobs_of(where) - others  # of the champion and the canary
+        before = [f"/nowcast/{job}" for job in mine]
+        assert declare(client, "cancelled").status_code == 201
+        assert put(client, "cancelled", 0).status_code == 201
+        with worker(where, FAKE_WORKER):
+            eventually(lambda: references(client, "cancelled") == [time_of(0)])
+            eventually(lambda: not [job for job in before if status(client, job) in WAITING])
         assert [status(client, job) for job in before] == ["cancelled"] * len(before)
     finally:
         processing.close()
@@ -182,51 +181,50 @@ def jobs_of(where: Place) -> set[str]:
 
 
 def test_what_began_before_a_deletion_writes_nothing_into_the_next_stream(
-    streams: tuple[Place, httpx.Client, ExitStack],
+    streams: tuple[Place, httpx.Client],
 ) -> None:
-    where, client, _ = streams
+    where, client = streams
     processing = StreamProcessing.from_settings(where.settings, 5)
     try:
         store = processing.stores.streams
-        declare(client, "radar")
-        before = store.stream("radar")
+        declare(client, "other-generation")
+        before = store.stream("other-generation")
         assert store.current(before) == before
-        processing.removal.delete("radar")
+        processing.removal.delete("other-generation")
         with pytest.raises(UnknownStream):
             store.current(before)
-        declare(client, "radar")
+        declare(client, "other-generation")
         with pytest.raises(UnknownStream, match="another one"):
             store.current(before)
-        assert store.stream("radar").generation == 1
+        assert store.stream("other-generation").generation == 1
     finally:
         processing.close()
 
 
 def test_two_processes_do_not_clear_up_after_one_stream(
-    streams: tuple[Place, httpx.Client, ExitStack], monkeypatch: pytest.MonkeyPatch
+    streams: tuple[Place, httpx.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where, client, _ = streams
-    declare(client, "radar")
+    where, client = streams
+    declare(client, "two-at-once")
     monkeypatch.setattr("echocast.workers.streams.removal.PATIENCE_SECONDS", 0.1)
     processing = StreamProcessing.from_settings(where.settings, 5)
     try:
         with (
-            processing.removal._turn("radar"),
+            processing.removal._turn("two-at-once"),
             pytest.raises(StreamConflict, match="try again"),
         ):
-            processing.removal.delete("radar")
-        assert client.get("/streams/radar").status_code == 200
+            processing.removal.delete("two-at-once")
+        assert client.get("/streams/two-at-once").status_code == 200
     finally:
         processing.close()
 
 
 def test_without_the_engine_nothing_is_deleted(models: Path) -> None:
-    with place(models) as where:
-        with engine(where), gateway(where) as gate:
+    with place(models) as where, gateway(where) as gate:
+        with engine(where):
             declare(gate.client, "radar")
-        with gateway(where) as gate:
-            is_problem(gate.client.delete("/streams/radar"), 503, "engine-unreachable")
-            assert gate.client.get("/streams/radar").status_code == 200
+        is_problem(gate.client.delete("/streams/radar"), 503, "engine-unreachable")
+        assert gate.client.get("/streams/radar").status_code == 200
 
 
 def test_an_admin_deletes_every_stream_and_others_their_own(models: Path) -> None:
@@ -303,16 +301,14 @@ def test_a_watched_folder_waits_while_its_stream_is_paused(door: Any, tmp_path: 
 
 
 def test_the_command_line_pauses_resumes_and_deletes(door: Any) -> None:
+    from typer.testing import CliRunner
+
+    from echocast.service.cli.main import app
+
     declare(door.client, "by-command")
 
     def command(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "echocast.service.cli.main", "stream", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return f"{done.returncode} {done.stdout}"
+        return f"{CliRunner().invoke(app, ['stream', *words]).exit_code} "
 
     url = ("--url", door.url)
     assert command("pause", "by-command", *url).startswith("0 ")
