@@ -34,8 +34,8 @@ class Collector:
 
     def named(self, service: str, name: str, trace: str) -> list[Span]:
         """Of work that succeeded: a run that loses its lease on a busy machine is run again."""
-        wanted = service, name, trace
-        return [s for s in self.spans if (s.service, s.name, s.trace) == wanted and not s.failed]
+        key = service, name, trace
+        return [s for s in self.spans if (s.service, s.name, s.trace) == key and not s.failed]
 
     def add(self, body: bytes) -> None:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:

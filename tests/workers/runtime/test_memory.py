@@ -16,7 +16,9 @@ from tests.workers.conftest import World
 
 SMALL = "tests.workers.worker_with_small_network"
 SIDE = 600
-PLANES = 115  # of float32, at most; 102 were measured
+PLANES = (
+    108  # of float32, at most; 94 were measured twice, 29 more where the whole forecast was held
+)
 
 PROGRAM = """
 import numpy as np
@@ -50,6 +52,7 @@ def test_this_process_is_resident() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
 def test_a_worker_takes_few_bytes_a_pixel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1048576")  # what is freed goes back at once
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # however threads take turns beside other work
     process = Path(f"/proc/{world.start_worker(SMALL).pid}")
     drawn = storm(4, frames=20, height=200, width=200)
     assert world.end_of(world.submit(drawn[:10]).job.id).status == "succeeded"
