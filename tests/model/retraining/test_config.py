@@ -82,7 +82,9 @@ def test_a_bad_option_leaves_nothing_behind(tmp_path, option):
     "option", [("--steps", "0"), ("--batch", "-1"), ("--balance", "2"), ("--preset", "big")]
 )
 def test_a_bad_option_of_a_training_is_refused(tmp_path, option):
-    answer = CliRunner().invoke(app, ["train", "network", str(tmp_path), "--output", "run", *option])
+    answer = CliRunner().invoke(
+        app, ["train", "network", str(tmp_path), "--output", "run", *option]
+    )
     assert answer.exit_code == 2
     assert option[0] in answer.output
 
