@@ -25,12 +25,15 @@ ENDING = ("thread", "child process")  # kinds that may end by themselves
 # Threads that stay by design, for the whole process, by the beginning of their names: the network's
 # pools, and the event loops of fsspec and zarr with their default executors.
 PROCESS_WIDE_THREADS = ("part-of-a-batch", "fast-steps", "fsspecIO", "zarr_io", "asyncio_")
-# Variables that pytest sets for each test, torch at its first compilation, rasterio at its import.
+# Variables that pytest sets for each test, torch at its first compilation, and rasterio, OpenCV and
+# netCDF4 as they are imported.
 FOREIGN_VARIABLES = (
     "PYTEST_CURRENT_TEST",
     "TORCHINDUCTOR_CACHE_DIR",
     "GDAL_CURL_CA_BUNDLE",
     "PROJ_CURL_CA_BUNDLE",
+    "LD_LIBRARY_PATH",
+    "HDF5_PLUGIN_PATH",
 )
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
