@@ -97,8 +97,12 @@ class ControlChart:
         return replace(chart._learn(parameters, row), samples=self.samples + 1)
 
     def reset(self) -> ControlChart:
-        """The chart with its target, and all statistics at 0."""
-        return replace(self, pending=(), high=0.0, low=0.0, ewma=0.0, alarm=False)
+        """The chart with its target, and all statistics at 0; what waits to be learned is lost."""
+        return replace(self.begun_anew(), pending=())
+
+    def begun_anew(self) -> ControlChart:
+        """The chart with its target and what waits to be learned, and all statistics at 0."""
+        return replace(self, high=0.0, low=0.0, ewma=0.0, alarm=False)
 
     def cusum(self, parameters: ChartParameters) -> float:
         """Statistic of the CUSUM, on the side that matters."""

@@ -134,6 +134,15 @@ class Drift:
         raised = [alert for alert in ALERTS if now._raises(alert, parameters)]
         return replace(now, alerts={a: self.alerts.get(a, block.begin) for a in raised})
 
+    def of_another_model(self) -> Drift:
+        """The state once another model serves: its alarms are not those of the one before.
+
+        What is usual stays, so that a model which is no better alarms again.
+        """
+        begun = {name: self.series[name].begun_anew() for name in OF_THE_MODEL if name != WEATHER}
+        alerts = {alert: since for alert, since in self.alerts.items() if alert == INPUT_FAULT}
+        return replace(self, series={**self.series, **begun}, alerts=alerts)
+
     def _chart(
         self, name: str, values: Mapping[str, Indicator], parameters: DriftParameters
     ) -> ControlChart:

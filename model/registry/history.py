@@ -21,6 +21,7 @@ NEW_CHAMPION = (START, PROMOTE, ROLLBACK)
 CHANGES = (*NEW_CHAMPION, ALIAS)  # after these, other roles hold
 log = logging.getLogger(__name__)
 STAMP = "%Y%m%dT%H%M%S.%fZ"
+LAST = "9"  # later than any stamp
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ class History:
         """All entries, oldest first; damaged ones are left out and logged."""
         return list(self._intact(self._names()))
 
-    def changes(self) -> Iterator[HistoryEntry]:
-        """The changes of roles, newest first; damaged ones are left out and logged."""
-        return self._intact(self._changes())
+    def changes(self, until: datetime | None = None) -> Iterator[HistoryEntry]:
+        """The changes of roles up to a time, newest first; damaged ones are left out and logged."""
+        stamp = f"{until.astimezone(UTC):{STAMP}}" if until else LAST
+        return self._intact(self._changes(stamp))
 
     def change_at(self, time: datetime) -> HistoryEntry | None:
         """The change of roles that held at a time; None where the history begins later.
@@ -130,7 +132,7 @@ class History:
     def _names(self) -> Sequence[str]:
         return [name for name in self._folder.names(FOLDER) if ENTRY.fullmatch(name)]
 
-    def _changes(self, until: str = "9") -> Iterator[str]:
+    def _changes(self, until: str) -> Iterator[str]:
         """Names of the changes of roles up to a stamp, newest first."""
         for name in reversed(self._names()):
             if _what(name) in CHANGES and name.partition("_")[0] <= until:

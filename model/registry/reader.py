@@ -132,6 +132,15 @@ class RegistryReader:
         """How many entries of each kind the history has."""
         return self._history.counts()
 
+    def champion_changed(self, after: datetime, until: datetime) -> bool:
+        """Whether another model became champion later than one time, at or before another."""
+        champions = set()
+        for change in self._history.changes(until):
+            champions.add((change.aliases or {}).get(CHAMPION))
+            if change.time <= after:
+                break
+        return len(champions) > 1
+
     def serving_at(self, time: datetime) -> str:
         """``name/version`` of the champion at a time.
 

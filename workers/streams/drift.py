@@ -3,7 +3,9 @@
 Where counts are added, their block of six hours is marked as changed in the same step. A changed
 block is charted once a frame after its end has come; for an older one the state goes back to before
 it, and the blocks after it are charted again. So the state is always that of all blocks in time
-order, also where frames came late or were replaced, and whichever worker added them.
+order, also where frames came late or were replaced, and whichever worker added them. After a block
+in which another model began to serve, the model's charts begin anew: what the one before did, or
+what is scored of both, is no alarm of the new one.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from echocast.workers.streams.stores import StreamStores
 
 STATES: Final = 40  # how many blocks back the state can go without starting anew
 RECENT: Final = timedelta(days=1)
+SCORED_FOR: Final = timedelta(hours=3)  # after its reference time a forecast is scored, mostly
 OnSkillDrift = Callable[[str], object]  # with the reason
+ModelChanged = Callable[[datetime, datetime], bool]  # later than one time, at or before another
 log = logging.getLogger("echocast.streams")
 
 
@@ -38,6 +42,7 @@ class DriftWatch:
         sums: Of counts.
         engine: Where the states are.
         on_skill_drift: Called with the reason when a model begins to be worse than it was.
+        model_changed: Whether another model began to serve between two times; None: never.
     """
 
     def __init__(
@@ -46,11 +51,13 @@ class DriftWatch:
         sums: CountSums,
         engine: EngineClient,
         on_skill_drift: OnSkillDrift | None = None,
+        model_changed: ModelChanged | None = None,
     ) -> None:
         self._stores = stores
         self._sums = sums
         self._engine = engine
         self._on_skill_drift = on_skill_drift
+        self._model_changed = model_changed
         self._commit = engine.script(load_scripts(__package__)["commit_drift"])
 
     def update(self, stream: str) -> bool:
@@ -105,6 +112,8 @@ class DriftWatch:
             if state.upto is None:  # a stream seldom begins with a block
                 block = replace(block, expected=0)
             state = state.update(block)
+            if self._model_changed and self._model_changed(begin - SCORED_FOR, begin + BLOCK):
+                state = state.of_another_model()
             yield state
             begin += BLOCK
 

@@ -159,16 +159,33 @@ def test_one_storm_over_most_of_the_domain_is_no_fault_of_the_input() -> None:
     assert not state.alerts
 
 
-def test_more_rain_forecast_than_usual_is_a_shift_of_bias(usual: Drift) -> None:
-    def wetter(block: Block) -> Block:
-        counts = dict(block.counts)
-        for name in ("model|30", "canary|30"):
-            if name in counts:
-                hits, misses, false_alarms, rest = counts[name]
-                counts[name] = [hits, misses, false_alarms + 6000, rest]
-        return replace(block, counts=counts)
+def wetter(block: Block) -> Block:
+    counts = dict(block.counts)
+    for name in ("model|30", "canary|30"):
+        if name in counts:
+            hits, misses, false_alarms, rest = counts[name]
+            counts[name] = [hits, misses, false_alarms + 6000, rest]
+    return replace(block, counts=counts)
 
+
+def test_more_rain_forecast_than_usual_is_a_shift_of_bias(usual: Drift) -> None:
     assert BIAS_SHIFT in after(usual, map(wetter, blocks(1, 20, after=USUAL))).alerts
+
+
+def test_what_one_model_did_is_no_alarm_of_the_next(usual: Drift) -> None:
+    shifted = after(usual, map(wetter, blocks(1, 20, after=USUAL)))
+    rolled_back = shifted.of_another_model()
+    assert not rolled_back.alerts
+    assert rolled_back.upto == shifted.upto
+    assert not after(rolled_back, blocks(1, 40, after=USUAL + 20)).alerts
+    no_better = after(rolled_back, map(wetter, blocks(1, 20, after=USUAL + 20)))
+    assert BIAS_SHIFT in no_better.alerts
+    assert Drift.from_json(json.loads(json.dumps(rolled_back.to_json()))) == rolled_back
+
+
+def test_a_fault_of_the_input_is_not_the_models(usual: Drift) -> None:
+    faulty = after(usual, blocks(1, 10, after=USUAL, received=36))
+    assert set(faulty.of_another_model().alerts) == {INPUT_FAULT}
 
 
 def test_alerts_end_when_their_cause_does(usual: Drift) -> None:

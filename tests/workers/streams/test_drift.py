@@ -133,6 +133,31 @@ def test_no_frame_is_expected_while_a_stream_is_paused(
     assert streams.paused_time(NAME, given[5].begin, given[5].begin + BLOCK) == BLOCK  # still
 
 
+def test_the_charts_of_a_model_begin_anew_with_another_one(
+    bench: Bench, engine: EngineClient
+) -> None:
+    given = list(blocks(4, 6, dry=0.0))
+    changed = given[2].begin + timedelta(hours=5)
+    asked = []
+
+    def model_changed(after: datetime, until: datetime) -> bool:
+        asked.append((after, until))
+        return after < changed <= until
+
+    arrive(bench, given[-1].begin + BLOCK)
+    for block in given:
+        count(bench, block)
+    watch = DriftWatch(bench.stores, bench.sums, engine, model_changed=model_changed)
+    watch.update(NAME)
+    expected = Drift()
+    for number, block in enumerate(as_counted(given)):
+        expected = expected.update(block)
+        if number in (2, 3):  # forecasts of before are scored in the block after, too
+            expected = expected.of_another_model()
+    assert drift_state(engine, NAME) == expected
+    assert asked[0] == (given[0].begin - drift.SCORED_FOR, given[0].begin + BLOCK)
+
+
 def test_few_states_are_kept_and_older_changes_are_charted_all_the_same(
     bench: Bench, watch: DriftWatch, engine: EngineClient
 ) -> None:
