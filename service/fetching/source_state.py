@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AwareDatetime, ConfigDict, Field
@@ -131,6 +131,6 @@ class SourceState(DescribedModel):
 
 
 def _clock(time: datetime, now: datetime) -> str:
-    """A time of today as 14:05 UTC, another with its day."""
-    same_day = time.date() == now.date()
-    return f"{time:%H:%M} UTC" if same_day else f"{time:%Y-%m-%d %H:%M} UTC"
+    """A time of today as 14:05 UTC, another with its day, whatever zone it was reported in."""
+    time, today = time.astimezone(UTC), now.astimezone(UTC).date()
+    return f"{time:%H:%M} UTC" if time.date() == today else f"{time:%Y-%m-%d %H:%M} UTC"

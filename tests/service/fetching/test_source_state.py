@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ NEWEST = "The newest image is of 12:00 UTC."
         (TROUBLE, 19, "No new image since 12:00 UTC: agency answers 503."),
         (IMAGE, 19, "No new image since 12:00 UTC: the agency shows none."),
         (YESTERDAY, 1, "No new image since 2026-06-30 12:00 UTC: the agency shows none."),
+        ({"newest_image": NOON.astimezone(timezone(timedelta(hours=7)))}, 6, NEWEST),
         ({"trouble": "agency answers 403."}, 1, "There is no image yet: agency answers 403."),
         (TROUBLE, 21, "Nothing was heard of `echocast fetch` since 12:00 UTC; does it run?"),
         (
