@@ -6,6 +6,7 @@ import { hatch, isDark } from "./palette.js";
 import { NOT_OBSERVED, NOT_TRACEABLE } from "./service.js";
 import { element, t } from "./texts.js";
 
+const TURN = 360; // degrees; longitudes jump by that at the date line
 const LETTER = 7; // pixels, of a town's name
 const MOST_PIXELS = 3e6; // that are drawn for one moment
 const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -133,7 +134,7 @@ export class RainMap {
     const world = await answer.json();
     const { land, countries } = world.objects;
     this.world = [
-      this.vector(topojson.feature(world, land), "land", { stroke: false, fill: true, fillOpacity: 1 }),
+      this.vector(unwrapped(topojson.feature(world, land)), "land", { stroke: false, fill: true, fillOpacity: 1 }),
       this.vector(cut(topojson.mesh(world, land)), "lines", { fill: false, weight: 1.4 }),
       this.vector(topojson.mesh(world, countries, (a, b) => a !== b), "lines", { fill: false, weight: 1.2, dashArray: "4 3" }),
     ];
@@ -211,14 +212,42 @@ export class RainMap {
   }
 }
 
-// Lines without the parts that lead from one edge of the world to the other, over the date line.
-function cut(lines) {
+// Lines without the parts that lead from one edge of the world to the other.
+export function cut(lines) {
   const coordinates = lines.coordinates.flatMap((line) => {
-    const ends = line.flatMap(([x], at) => (at && Math.abs(x - line[at - 1][0]) > 180 ? [at] : []));
+    const ends = line.flatMap(([x], at) => (at && jumps(line[at - 1][0], x) ? [at] : []));
     return [0, ...ends].map((begin, part) => line.slice(begin, ends[part])).filter((one) => one.length > 1);
   });
   return { ...lines, coordinates };
 }
+
+// Land in one piece beyond the edge of the world, and once more at the other edge, where it goes on.
+export function unwrapped(land) {
+  const polygons = land.features.flatMap(({ geometry }) =>
+    (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates).flatMap(pieces));
+  return { type: "MultiPolygon", coordinates: polygons };
+}
+
+function pieces([outer, ...holes]) {
+  const edge = inOnePiece(outer);
+  const [west, east] = edge.reduce(([low, high], [x]) => [Math.min(low, x), Math.max(high, x)], [Infinity, -Infinity]);
+  const polygon = [edge, ...holes.map((hole) => moved(hole, hole[0][0] < west ? TURN : hole[0][0] > east ? -TURN : 0))];
+  const other = east > 180 ? -TURN : west < -180 ? TURN : 0;
+  return other ? [polygon, polygon.map((ring) => moved(ring, other))] : [polygon];
+}
+
+// A ring around a pole does not close; it stays as it is.
+function inOnePiece(ring) {
+  let turn = 0;
+  const points = ring.map(([x, y], at) => {
+    if (at && jumps(ring[at - 1][0], x)) turn += x < ring[at - 1][0] ? TURN : -TURN;
+    return [x + turn, y];
+  });
+  return turn ? ring : points;
+}
+
+const jumps = (before, after) => Math.abs(after - before) > 180;
+const moved = (ring, degrees) => ring.map(([x, y]) => [x + degrees, y]);
 
 // As text: what an operator writes is no HTML.
 const text = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
