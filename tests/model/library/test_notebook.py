@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import nbformat
@@ -36,6 +37,15 @@ def test_its_file_holds_no_output_and_short_lines(notebook):
     assert max(map(len, lines)) <= COLUMNS
 
 
+@pytest.fixture
+def interrupts():
+    """nbclient takes SIGINT, also where it was ignored, as in a background job of a shell."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_every_cell_runs(notebook, tmp_path, monkeypatch):
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
