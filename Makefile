@@ -64,6 +64,7 @@ check: install
 	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/yamllint --strict .github deploy docker-compose.yml
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive model workers service
+	$(BIN)/echocast sources --json > /dev/null  # each file is what a source may be
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # The documentation as a site, for a browser or any web server: build/site/index.html.
