@@ -54,7 +54,7 @@ export class Timeline {
   // Times below the line, as many as are legible, and "now" at the border.
   ticks() {
     const last = this.frames.length - 1;
-    const room = Math.max(2, Math.floor($("line").clientWidth / 76));
+    const room = Math.max(1, Math.floor($("line").clientWidth / 76));
     const every = [1, 2, 3, 6, 12, 24].find((step) => last / step <= room) || 48;
     const chosen = this.frames.map((_, at) => at).filter((at) => (at - this.border) % every === 0);
     return chosen.map((at) => {
