@@ -132,5 +132,8 @@ class SourceState(DescribedModel):
 
 def _clock(time: datetime, now: datetime) -> str:
     """A time of today as 14:05 UTC, another with its day, whatever zone it was reported in."""
-    time, today = time.astimezone(UTC), now.astimezone(UTC).date()
+    try:
+        time, today = time.astimezone(UTC), now.astimezone(UTC).date()
+    except OverflowError:  # of the year 1 or 9999
+        return time.isoformat()
     return f"{time:%H:%M} UTC" if time.date() == today else f"{time:%Y-%m-%d %H:%M} UTC"
