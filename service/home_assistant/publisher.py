@@ -94,8 +94,8 @@ class HomePublisher:
         expiry = max(LEAST_EXPIRY_SECONDS, round(MISSED * self.every_seconds))
         for place in self.places:
             device = json.dumps(discovery(place, expiry))
-            await client.publish(discovery_topic(self.prefix, place), device, qos=1, retain=True)
-        await client.publish(BRIDGE_TOPIC, ONLINE, qos=1, retain=True)
+            await _send(client, discovery_topic(self.prefix, place), device)
+        await _send(client, BRIDGE_TOPIC, ONLINE)
         while True:
             for place in self.places:
                 await self._publish_place(client, place)
@@ -106,11 +106,22 @@ class HomePublisher:
         rain = await self._rain(place)
         known = rain is not None and not rain["stale"]
         if rain is not None and known:
-            await client.publish(state_topic(place), json.dumps(state(rain)), qos=1)
-        text = ONLINE if known else OFFLINE
-        await client.publish(availability_topic(place), text, qos=1, retain=True)
+            await _send(client, state_topic(place), json.dumps(state(rain)), retain=False)
+        await _send(client, availability_topic(place), ONLINE if known else OFFLINE)
 
     async def _rain(self, place: HomePlace) -> dict[str, Any] | None:
         """What the service answers; None where it does not, or has no forecast."""
         params = {"lat": place.latitude, "lon": place.longitude, **self.words}
         return await rain_of(place.name, self.service, place.stream, params, log)
+
+
+async def _send(client: Client, topic: str, text: str, *, retain: bool = True) -> None:
+    """Publish a message, once at least; ends with the task that was cancelled meanwhile.
+
+    ``asyncio.wait_for`` of Python 3.11, by which aiomqtt awaits the broker, returns its result in
+    place of a cancellation that comes at the same moment.
+    """
+    await client.publish(topic, text, qos=1, retain=retain)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

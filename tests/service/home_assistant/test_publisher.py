@@ -195,6 +195,38 @@ def test_a_publisher_that_is_gone_is_not_available(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+class LosesCancellations:
+    """A client that answers at the very moment at which the task is cancelled."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.waits = asyncio.Event()
+
+    async def publish(self, topic: str, text: str, *, qos: int, retain: bool = False) -> None:
+        self.sent.append((topic, text))
+        if topic == BRIDGE and text == "online":
+            self.waits.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(PATIENCE_SECONDS)
+
+
+def test_a_publisher_ends_though_its_cancellation_was_lost() -> None:
+    async def story() -> list[tuple[str, str]]:
+        client, service = LosesCancellations(), PretendedService()
+        transport = httpx.MockTransport(service)
+        async with httpx.AsyncClient(base_url="http://service", transport=transport) as http:
+            broker = MqttBroker("127.0.0.1", 1, tls=False, user=None, password=None)
+            publisher = HomePublisher(broker, [HOME], http, "homeassistant", 0.1, {"lang": "en"})
+            task = asyncio.ensure_future(publisher._publish_until_cancelled(client))
+            await client.waits.wait()
+            task.cancel()
+            await asyncio.wait({task}, timeout=10)
+            assert task.cancelled()
+        return client.sent
+
+    assert asyncio.run(story())[-2:] == [(BRIDGE, "online"), (BRIDGE, "offline")]
+
+
 @pytest.mark.parametrize(
     ("rates", "raining_now", "soon"),
     [
