@@ -220,7 +220,7 @@ def test_a_publisher_ends_though_its_cancellation_was_lost() -> None:
             task = asyncio.ensure_future(publisher._publish_until_cancelled(client))
             await client.waits.wait()
             task.cancel()
-            await asyncio.wait({task}, timeout=10)
+            await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
             assert task.cancelled()
         return client.sent
 
