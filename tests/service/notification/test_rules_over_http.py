@@ -165,8 +165,8 @@ def test_a_rule_of_a_live_stream_sends_a_message(home: Place) -> None:
         finally:
             stop_process(process)
         assert receiver.texts[0].startswith("Rain now")
-        again = start(module, home, notify_hosts="127.0.0.1", **settings)
         known = gate.client.get("/rules/home").json()["known_at"]
+        again = start(module, home, notify_hosts="127.0.0.1", **settings)
         try:
             eventually(lambda: gate.client.get("/rules/home").json()["known_at"] != known)
         finally:
