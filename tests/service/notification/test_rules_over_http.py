@@ -27,9 +27,9 @@ from tests.service.real_processes import (
     stop_process,
 )
 
-ADDRESS = "jsons://me:word@127.0.0.1/secret-path?+X-Token=abc"
+ADDRESS = "jsons://me:pass-word@127.0.0.1/secret-path?+X-Token=query-secret"
 RULE = {"stream": "radar", "latitude": 47.05, "longitude": 8.31, "send_to": [ADDRESS]}
-SECRETS = ("word", "secret-path", "abc")
+SECRETS = ("pass-word", "secret-path", "query-secret")
 Callers = dict[str, dict[str, str]]
 
 
