@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from echocast.model.contract import InputContract, check_frames, split
-from echocast.model.forecast import ForecastStream
+from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.readers import between, newest, read_frames
@@ -62,19 +62,21 @@ def nowcast_files(
     forecast = nowcaster.stream(prepared, nowcaster.predict([prepared], progress)[0])
     del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+    highest: list[float] = []
+    written = replace(forecast, parts=_noted(forecast.parts, highest), institution=institution)
     try:
-        write_forecast_stream(replace(forecast, institution=institution), unfinished)
+        write_forecast_stream(written, unfinished)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
-    observed = later_frames(files, reading, read_methods(output))
+    observed = later_frames(files, reading, forecast)
     scores = observed and verify_forecast_stream(read_methods(output), observed).to_json()
     return {
         "output": str(output),
         "forecast_reference_time": forecast.forecast_reference_time.isoformat(),
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "lead_minutes": forecast.lead_minutes,
-        "highest_dbz": _highest_dbz(read_methods(output)),
+        "highest_dbz": round(max(highest), 2) if highest else None,
         "quality": dict(forecast.quality),
         "verification": scores,
     }
@@ -97,7 +99,11 @@ def later_frames(
     return observed
 
 
-def _highest_dbz(forecast: ForecastStream) -> float | None:
-    parts = (part.frames.reflectivity_dbz for part in forecast.parts)
-    highest = [float(np.nanmax(part)) for part in parts if not np.isnan(part).all()]
-    return round(max(highest), 2) if highest else None
+def _noted(parts: Iterator[Forecast], highest: list[float]) -> Iterator[Forecast]:
+    """The parts as they are written; of each the highest value in dBZ, if any, is noted."""
+    for part in parts:
+        most = float(np.fmax.reduce(part.frames.reflectivity_dbz, axis=None))
+        if not np.isnan(most):
+            highest.append(most)
+        yield part
+        del part  # before the next one is made

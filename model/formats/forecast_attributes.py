@@ -31,7 +31,7 @@ def global_attributes(part: Forecast, forecast: ForecastStream) -> dict[str, Any
         forecast: The whole of it; no part is read.
     """
     software = f"Echocast {__version__}"
-    reference = _iso(part.forecast_reference_time)
+    reference = iso_text(part.forecast_reference_time)
     given = part.frames.attributes
     return {
         "Conventions": f"{CONVENTIONS}, ACDD-1.3",
@@ -82,15 +82,16 @@ def time_attributes(reference: datetime, valid_times: Sequence[datetime]) -> dic
     minutes = round((last - reference).total_seconds() / 60)
     return {
         "summary": f"Radar reflectivity of the next {minutes} minutes, forecast from images up to"
-        f" {_iso(reference)} by a neural network, beside extrapolation and exceedance"
+        f" {iso_text(reference)} by a neural network, beside extrapolation and exceedance"
         " probabilities.",
-        "time_coverage_start": _iso(first),
-        "time_coverage_end": _iso(last),
+        "time_coverage_start": iso_text(first),
+        "time_coverage_end": iso_text(last),
         "time_coverage_duration": _duration(last - first),
     }
 
 
-def _iso(time: datetime) -> str:
+def iso_text(time: datetime) -> str:
+    """A time in UTC as ISO 8601 writes it, with a Z."""
     return time.isoformat().replace("+00:00", "Z")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from echocast.model.forecast import Forecast
+from echocast.model.formats.forecast_attributes import iso_text
 from echocast.model.formats.rasters import ALONE
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid, outer_edges
@@ -39,16 +39,12 @@ def write_forecast_geotiff(forecast: Forecast, path: Path, product: str = "defau
     given = forecast.frames.attributes
     facts = {
         "product": product,
-        "forecast_reference_time": _stated(forecast.forecast_reference_time),
+        "forecast_reference_time": iso_text(forecast.forecast_reference_time),
         "model": f"{forecast.model.name}/{forecast.model.version}",
         "licence": given.get("license") or "",
         "attribution": given.get("acknowledgement") or "",
     }
     write_geotiff(forecast.frames, path, facts)
-
-
-def _stated(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
 
 
 def write_geotiff(frames: Frames, path: Path, facts: Mapping[str, str]) -> None:
@@ -81,8 +77,8 @@ def write_geotiff(frames: Frames, path: Path, facts: Mapping[str, str]) -> None:
         raster.update_tags(**facts, quantity="reflectivity", units="dBZ")
         for band, (time, plane) in enumerate(zip(frames.times, values, strict=True), start=1):
             raster.write(plane, band)
-            raster.set_band_description(band, _stated(time))
-            raster.update_tags(band, valid_time=_stated(time), units="dBZ")
+            raster.set_band_description(band, iso_text(time))
+            raster.update_tags(band, valid_time=iso_text(time), units="dBZ")
 
 
 def _north_up(grid: Grid) -> tuple[slice, slice]:

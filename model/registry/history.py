@@ -79,8 +79,7 @@ class History:
 
     def changes(self, until: datetime | None = None) -> Iterator[HistoryEntry]:
         """The changes of roles up to a time, newest first; damaged ones are left out and logged."""
-        stamp = f"{until.astimezone(UTC):{STAMP}}" if until else LAST
-        return self._intact(self._changes(stamp))
+        return self._intact(self._changes(until))
 
     def change_at(self, time: datetime) -> HistoryEntry | None:
         """The change of roles that held at a time; None where the history begins later.
@@ -88,7 +87,7 @@ class History:
         Raises:
             RegistryError: It is damaged.
         """
-        name = next(self._changes(f"{time.astimezone(UTC):{STAMP}}"), None)
+        name = next(self._changes(time), None)
         return None if name is None else self._read(name)
 
     def version(self) -> str:
@@ -132,10 +131,11 @@ class History:
     def _names(self) -> Sequence[str]:
         return [name for name in self._folder.names(FOLDER) if ENTRY.fullmatch(name)]
 
-    def _changes(self, until: str) -> Iterator[str]:
-        """Names of the changes of roles up to a stamp, newest first."""
+    def _changes(self, until: datetime | None) -> Iterator[str]:
+        """Names of the changes of roles up to a time, newest first."""
+        last = f"{until.astimezone(UTC):{STAMP}}" if until else LAST
         for name in reversed(self._names()):
-            if _what(name) in CHANGES and name.partition("_")[0] <= until:
+            if _what(name) in CHANGES and name.partition("_")[0] <= last:
                 yield name
 
     def _intact(self, names: Iterable[str]) -> Iterator[HistoryEntry]:

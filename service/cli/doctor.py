@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -154,12 +153,14 @@ def of_sources(settings: ServiceSettings, environment: Mapping[str, str]) -> Ite
 
 def of_disk(settings: ServiceSettings) -> Iterator[Finding]:
     """Whether the data folder can be written, how much is free there, and its clock."""
+    from echocast.workers.archive.disk_space import DiskSpace
+
     folder = settings.data_dir
     if not folder.is_dir():
         advice = "`echocast up` makes it; or name the service's folder by --data"
         yield _note("disk", f"There is no data folder {folder}.", advice)
         return
-    floor, free = settings.free_space_floor_bytes, shutil.disk_usage(folder).free
+    floor, free = settings.free_space_floor_bytes, DiskSpace.of(folder).free
     sentence = f"{free / GB:.3g} GB are free in {folder}; {floor / GB:.2g} GB must stay free."
     if free >= 2 * floor:
         yield _good("disk", sentence)

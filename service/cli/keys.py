@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.service.cli.options import Json
+from echocast.service.cli.options import Json, service_settings
 
 if TYPE_CHECKING:
     from echocast.service.auth.keys import Key
@@ -112,9 +112,8 @@ def _facts(key: Key) -> dict[str, Any]:
 def audit_command(data: Path | None, what: str, **facts: Any) -> None:
     """Note in the audit log of a data folder (None: that of the settings) what a user did."""
     from echocast.service.auth.audit import AuditLog
-    from echocast.service.settings import ServiceSettings
 
-    settings = ServiceSettings() if data is None else ServiceSettings(data_dir=data)
+    settings = service_settings(data_dir=data)
     audit = AuditLog(settings.audit_directory, settings.audit_limit_bytes)
     audit.write(what, who=user_name(), where=socket.gethostname(), **facts)
 

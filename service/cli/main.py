@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,10 +22,7 @@ from echocast.model.cli.help_pages import EXIT_STATUS, HELP, example
 from echocast.model.errors import EchocastError
 from echocast.service.cli import archive, keys, models, sources, state, streams
 from echocast.service.cli.installed import check_service_installed, service_needed
-from echocast.service.cli.options import Data, Json
-
-if TYPE_CHECKING:
-    from echocast.service.settings import ServiceSettings
+from echocast.service.cli.options import Data, Json, service_settings
 
 KNOWN = (EchocastError, OSError, ValueError)  # errors that end a command by one sentence
 USE, SERVE, JUDGE, MAKE = "Use", "Serve", "Judge", "Make models"
@@ -111,7 +108,9 @@ def up(
 
     fetching = _fetching(source, at, radius_km)
     with _log_of("up") as say:
-        settings = _settings(host=host, port=port, data_dir=data, workers=workers, **fetching)
+        settings = service_settings(
+            host=host, port=port, data_dir=data, workers=workers, **fetching
+        )
         run_service(settings, say, retrains=retrain, plays=demo)
 
 
@@ -204,7 +203,7 @@ def prometheus(
     from echocast.service.metrics.prometheus import configuration
     from echocast.service.processes.listening import url_of
 
-    settings = _settings(host=host, port=port)
+    settings = service_settings(host=host, port=port)
     target = url_of(settings.host, settings.port).removeprefix("http://")
     typer.echo(configuration(target, key_file, settings.public_url), nl=False)
 
@@ -288,12 +287,6 @@ def options(
 def run_model(arguments: list[str], module: str = "echocast.model") -> None:
     """Replace this process by ``python -m echocast.model`` or a part of it."""
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
-
-
-def _settings(**given: Any) -> ServiceSettings:
-    from echocast.service.settings import ServiceSettings
-
-    return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,6 +48,17 @@ def client_of(settings: ServiceSettings, url: str | None, key_file: Path | None)
         headers=key_header(client_secret(key_file, os.environ)),
         timeout=120.0,
     )
+
+
+def service_settings(**given: Any) -> ServiceSettings:
+    """The settings of the service; what is given on the command line goes before them.
+
+    Args:
+        given: By the name of the setting; None: not given.
+    """
+    from echocast.service.settings import ServiceSettings
+
+    return ServiceSettings(**{name: value for name, value in given.items() if value is not None})
 
 
 def settings_of(data: Path | None) -> WorkerSettings:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.service.cli.options import Data, Json, KeyFile, Url, client_of
+from echocast.service.cli.options import Data, Json, KeyFile, Url, client_of, service_settings
 
 PANEL = "Serve"
 
@@ -28,9 +28,8 @@ def install(app: typer.Typer) -> None:
 def status(url: Url = None, key_file: KeyFile = None, as_json: Json = False) -> None:
     """Say whether a service is ready, with its workers, model and streams; exit 1 where not."""
     from echocast.service.client.service_state import service_state
-    from echocast.service.settings import ServiceSettings
 
-    with client_of(ServiceSettings(), url, key_file) as client:
+    with client_of(service_settings(), url, key_file) as client:
         state = service_state(client)
     lines = state.lines(datetime.now(UTC))
     typer.echo(json.dumps(asdict(state)) if as_json else "\n".join(lines))
@@ -41,9 +40,8 @@ def status(url: Url = None, key_file: KeyFile = None, as_json: Json = False) -> 
 def streams(url: Url = None, key_file: KeyFile = None, as_json: Json = False) -> None:
     """List the streams of a service: step, newest frame, latest forecast, source."""
     from echocast.service.client.service_state import stream_lines, streams_of
-    from echocast.service.settings import ServiceSettings
 
-    with client_of(ServiceSettings(), url, key_file) as client:
+    with client_of(service_settings(), url, key_file) as client:
         views = streams_of(client)
     lines = stream_lines(views, datetime.now(UTC))
     typer.echo(json.dumps(views) if as_json else "\n".join(lines))
@@ -55,9 +53,8 @@ def doctor(
     """Look for what is wrong with a service and its machine, and say what to do; exit 1 if bad."""
     from echocast.service.cli.doctor import Severity, findings
     from echocast.service.client.service_state import ServiceState, service_state
-    from echocast.service.settings import ServiceSettings
 
-    settings = ServiceSettings() if data is None else ServiceSettings(data_dir=data)
+    settings = service_settings(data_dir=data)
 
     def ask() -> ServiceState:
         with client_of(settings, url, key_file) as client:

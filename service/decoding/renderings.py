@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.forecast import Forecast
+from echocast.model.formats.forecast_attributes import iso_text
 from echocast.model.formats.forecast_reader import (
     read_exceedance,
     read_expected,
@@ -156,11 +157,9 @@ def _verification(request: Request) -> Verification | None:
 
 def _facts(forecast: Forecast) -> dict[str, Any]:
     return {
-        "times": [time.isoformat().replace("+00:00", "Z") for time in forecast.frames.times],
+        "times": [iso_text(time) for time in forecast.frames.times],
         "units": "dBZ",
-        "forecast_reference_time": forecast.forecast_reference_time.isoformat().replace(
-            "+00:00", "Z"
-        ),
+        "forecast_reference_time": iso_text(forecast.forecast_reference_time),
         "lead_minutes": forecast.lead_minutes,
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "no_rain_dbz": forecast.frames.no_rain_dbz,
