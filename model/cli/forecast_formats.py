@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -68,12 +69,18 @@ def writable_output(path: Path) -> Path:
     """The file to write, once it is known that it can be: its suffix, its folder.
 
     Raises:
-        BadParameter: The suffix names no format, or there is no folder to write into.
+        BadParameter: The suffix names no format or one that is not installed, or there is no folder
+            to write into.
     """
     if path.suffix.lower() not in (NETCDF, *OTHERS):
         raise typer.BadParameter(
             f"The suffix of {path.name} must say the format: .nc (NetCDF), .png (maps), .webp"
             " (a loop) or .tif (GeoTIFF)."
+        )
+    if OTHERS.get(path.suffix.lower()) is _write_raster and find_spec("rasterio") is None:
+        raise typer.BadParameter(
+            f"{path.name} is written by rasterio, which is not installed: pip install"
+            " 'echocast[formats]'."
         )
     return writable_file(path)
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -141,6 +142,15 @@ def test_a_target_that_cannot_be_is_refused_before_anything_is_read(tmp_path, na
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 2
     assert sentence in re.sub(r"[\s│]+", " ", done.output)
+
+
+def test_a_format_that_is_not_installed_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    (tmp_path / "event.nc").write_bytes(b"never read")
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    words = ["nowcast", str(tmp_path / "event.nc"), "--output", str(tmp_path / "a.tif")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "echocast[formats]" in re.sub(r"[\s│]+", " ", done.output)
 
 
 def test_notes_on_an_empty_newest_image_stand_beside_the_forecast(models, tmp_path):
