@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus chromium mosquitto demo test check docs up clean dist sbom audit
+.PHONY: install prometheus chromium mosquitto peers demo test check docs up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -52,8 +52,16 @@ chromium:
 mosquitto:
 	@PATH=$$PATH:/usr/sbin command -v mosquitto > /dev/null || .ci/install-debian "Home Assistant" mosquitto
 
+# Packages that work with ours and are no dependency: tests of them run where they could be had. pysteps
+# has no wheels, and is compiled in half a minute. Elsewhere those tests are skipped, in the same way.
+PEERS := pysteps==1.21.5 jsmin==3.0.1 mlcast==0.1.0
+peers: install
+	@test -f build/peers/.installed || { rm -rf build/peers; for one in $(PEERS); do \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 20 --no-deps --target build/peers $$one \
+		|| echo "$$one could not be had: its tests are skipped."; done; touch build/peers/.installed; }
+
 # Bytecode is kept, whatever the environment says: hundreds of processes import the same.
-test: install prometheus chromium mosquitto
+test: install prometheus chromium mosquitto peers
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install
@@ -67,7 +75,7 @@ check: install
 	$(BIN)/echocast sources --json > /dev/null  # each file is what a source may be
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-# The documentation as a site, for a browser or any web server: build/site/index.html.
+# The documentation as a site: where the gateway serves it (/docs/guide), and dist packs it.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -77,7 +85,7 @@ $(TOOLS)/.installed: constraints.txt
 	touch $@
 
 # Source and wheel, as they are published.
-dist: $(TOOLS)/.installed
+dist: $(TOOLS)/.installed docs
 	rm -rf build/dist
 	$(TOOLS)/bin/python -m build --outdir build/dist
 

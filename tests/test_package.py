@@ -124,7 +124,8 @@ def shipped() -> set[str]:
     }
     names = (path.name for path in (ROOT / "deploy" / "prometheus" / "rules").iterdir())
     rules = {f"echocast/service/metrics/rules/{name}" for name in names}  # behind a link
-    return {*map(str, inner_files), *rules, "echocast/__init__.py", "echocast/py.typed"}
+    own = {f"echocast/{path.name}" for path in (ROOT / "echocast").iterdir() if path.is_file()}
+    return {*map(str, inner_files), *rules, *own}
 
 
 def files(folder: Path) -> list[Path]:

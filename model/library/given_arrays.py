@@ -93,12 +93,12 @@ def _as_dataset(radar: Labelled, units: str | None) -> xr.Dataset:
             rule="contradicting-statement",
         )
     attributes = {**radar.attrs, **({} if stated is None else {"units": stated})}
-    mapping = _grid_mapping(radar)
+    mapping = grid_mapping_of(radar)
     array = radar.assign_attrs({**attributes, **({"grid_mapping": mapping} if mapping else {})})
     return array.to_dataset(name=str(radar.name or "radar"), promote_attrs=False)
 
 
-def _grid_mapping(radar: xr.DataArray) -> str | None:
+def grid_mapping_of(radar: xr.DataArray) -> str | None:
     """The grid mapping that an array names, or the only one that it carries as a coordinate."""
     named = radar.encoding.get("grid_mapping", radar.attrs.get("grid_mapping"))
     carried = [

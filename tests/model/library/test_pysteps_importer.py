@@ -1,6 +1,5 @@
 """Echocast's readers as an importer of pysteps."""
 
-import importlib.util
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.frames import Frames
-from echocast.model.library.pysteps_importer import import_echocast
+from echocast.model.library.pysteps.importer import import_echocast
 from echocast.model.synthetic.storms import storm
 
 ROOT = Path(__file__).parents[3]
@@ -63,18 +62,3 @@ def entry_point():
 
 def test_the_entry_point_is_the_importer():
     assert entry_point().load() is import_echocast
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("pysteps"), reason="PYSTEPS IS NOT INSTALLED")
-def test_pysteps_finds_it(image, monkeypatch):
-    from pysteps.io import interface
-
-    monkeypatch.setattr(
-        interface, "entry_points", lambda group: [entry_point()] if group == GROUP else []
-    )
-    interface.discover_importers()
-    importer = interface.get_method("echocast", "importer")
-    precip, _, metadata = importer(str(image[0]), accutime=5.0, dtype="float32")
-    assert precip.dtype == np.float32
-    np.testing.assert_allclose(precip, import_echocast(image[0])[0], atol=1e-5)
-    assert metadata["unit"] == "dBZ"

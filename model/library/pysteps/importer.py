@@ -6,7 +6,6 @@ Its entry point is ``pysteps.plugins.importer`` (pyproject.toml); pysteps is not
 from __future__ import annotations
 
 import math
-import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
-from echocast.model.grid import KM_PER_UNIT, Grid, outer_edges
-from echocast.model.place.projection_text import mapping_crs
+from echocast.model.library.pysteps.places import descends, grid_metadata
 from echocast.model.reflectivity import ZR
 
 Imported = tuple[NDArray[np.float64], None, dict[str, Any]]
@@ -61,9 +59,9 @@ def import_echocast(
             f"An importer of pysteps reads one image, but there are {len(frames.times)}.",
             rule="frame-count",
         )
-    metadata = {**_grid_metadata(frames.grid), **_value_metadata(frames), "accutime": accutime}
+    metadata = {**grid_metadata(frames.grid), **_value_metadata(frames), "accutime": accutime}
     image = frames.reflectivity_dbz[0].astype(np.float64)
-    return image[:, ::-1] if _descends(frames.grid.x) else image, None, metadata
+    return image[:, ::-1] if descends(frames.grid.x) else image, None, metadata
 
 
 def _value_metadata(frames: Frames) -> dict[str, Any]:
@@ -78,39 +76,3 @@ def _value_metadata(frames: Frames) -> dict[str, Any]:
         "zr_a": zr.a,
         "zr_b": zr.b,
     }
-
-
-def _grid_metadata(grid: Grid) -> dict[str, Any]:
-    """Outer borders and projection; pysteps wants coordinates in the unit of the projection."""
-    if grid.units == "1" or not (grid.crs or grid.units == "degree"):
-        raise ContractViolation(
-            "pysteps needs a projection and its coordinates, but the file has none.", rule="grid"
-        )
-    metres = 1.0 if grid.units == "degree" else 1000 * KM_PER_UNIT[grid.units]
-    (x1, x2, width), (y1, y2, height) = (_borders(axis * metres) for axis in (grid.x, grid.y))
-    return {
-        "projection": _projection(grid),
-        **{"x1": x1, "x2": x2, "xpixelsize": width},
-        **{"y1": y1, "y2": y2, "ypixelsize": height},
-        "yorigin": "upper" if _descends(grid.y) else "lower",
-        "cartesian_unit": "degrees" if grid.units == "degree" else "m",
-    }
-
-
-def _projection(grid: Grid) -> str:
-    """As PROJ text, the only form that pysteps reads."""
-    if not grid.crs:
-        return "+proj=longlat +datum=WGS84 +no_defs"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # PROJ text has no names of what it says
-        return str(mapping_crs(grid.crs).to_proj4())
-
-
-def _borders(centres: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Lower and upper border and size of pixels, from their centres."""
-    lower, upper = sorted(outer_edges(centres))
-    return lower, upper, (upper - lower) / len(centres)
-
-
-def _descends(axis: NDArray[np.float64]) -> bool:
-    return bool(axis[0] > axis[-1])
