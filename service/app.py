@@ -51,6 +51,7 @@ from echocast.service.nowcasts.nowcasts import Nowcasts
 from echocast.service.nowcasts.start_times import StartTimes
 from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
+from echocast.service.page import guide
 from echocast.service.page import routes as page
 from echocast.service.routes import (
     forecast,
@@ -134,6 +135,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.router.routes.append(WarmTileRoute())
     for router in ROUTERS:
         app.include_router(router)
+    app.mount(guide.ADDRESS, guide.GuideFiles())
     describe(app, *DESCRIBED)
     add_middleware(app, settings, metrics, tracing, open_to_all=not keys)
     return app

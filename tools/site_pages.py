@@ -43,6 +43,12 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str: 
     return LINK.sub(lambda link: _led(link, document, page.file.src_uri, files), markdown)
 
 
+def on_post_build(config: Any) -> None:
+    """Leave out what only debuggers of the theme's scripts read: a third of the site."""
+    for path in Path(config.site_dir).rglob("*.map"):
+        path.unlink()
+
+
 def text_of(path: Path) -> str:
     """The Markdown of a document; of a notebook its cells, without what they gave."""
     if path.suffix != ".ipynb":

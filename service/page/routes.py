@@ -20,6 +20,7 @@ LINKS = {
     "service": "echocast",
     "version": __version__,
     "documentation": "/docs",
+    "guide": "/docs/guide/",
     "runbook": "/docs/runbook",
     "openapi": "/openapi.json",
     "health": "/readyz",

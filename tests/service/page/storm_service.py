@@ -283,8 +283,15 @@ class StormService:
 
 @contextmanager
 def running(service: StormService) -> Iterator[str]:
-    """The address of a pretended service while it runs, in a thread of this process."""
-    config = uvicorn.Config(service.app(), port=0, log_level="error", lifespan="off")
+    """The address of a pretended service while it runs."""
+    with serving(service.app()) as url:
+        yield url
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of an application while it runs, in a thread of this process."""
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
