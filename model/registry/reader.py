@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 from echocast.model.errors import CheckpointError, UnknownModel
@@ -132,14 +132,10 @@ class RegistryReader:
         """How many entries of each kind the history has."""
         return self._history.counts()
 
-    def champion_changed(self, after: datetime, until: datetime) -> bool:
-        """Whether another model became champion later than one time, at or before another."""
-        champions = set()
-        for change in self._history.changes(until):
-            champions.add((change.aliases or {}).get(CHAMPION))
-            if change.time <= after:
-                break
-        return len(champions) > 1
+    def champion_changes(self) -> list[datetime]:
+        """When another model became champion than served before, the newest time first."""
+        changes = ((c.time, (c.aliases or {}).get(CHAMPION)) for c in self._history.changes())
+        return [time for (time, champion), (_, before) in pairwise(changes) if champion != before]
 
     def serving_at(self, time: datetime) -> str:
         """``name/version`` of the champion at a time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
 
 GB: Final = 1e9
+MINUTE: Final = timedelta(minutes=1)
 CLOCK_SECONDS: Final = 5.0  # within which two clocks agree
 FEEDING: Final = "look at what sends its frames (`echocast fetch`, `echocast watch`)"
 EXTRAS: Final = {  # packages, and what goes without them
@@ -214,14 +215,16 @@ def of_streams(streams: Iterable[Mapping[str, Any]], now: datetime) -> Iterator[
 
 
 def _of_stream(stream: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+    from echocast.workers.streams.stream import late_after
+
     name, newest, fetching = stream["name"], stream["newest_frame"], stream.get("fetching")
-    late = 3 * float(stream["step_minutes"])
+    late_minutes = late_after(timedelta(minutes=float(stream["step_minutes"]))) / MINUTE
     of_source = f" {fetching['sentence']}" if fetching else ""
     if stream["paused"]:
         yield _good("stream", f"{name} is paused.")
     elif newest is None:
         yield _note("stream", f"{name} has no frame yet.{of_source}", FEEDING)
-    elif (age := (now - datetime.fromisoformat(newest)).total_seconds() / 60) > late:
+    elif (age := (now - datetime.fromisoformat(newest)).total_seconds() / 60) > late_minutes:
         sentence = f"{name} has had no new frame for {age:.0f} min.{of_source}"
         yield _note("stream", sentence, FEEDING)
     else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,7 +30,7 @@ STATES: Final = 40  # how many blocks back the state can go without starting ane
 RECENT: Final = timedelta(days=1)
 SCORED_FOR: Final = timedelta(hours=3)  # after its reference time a forecast is scored, mostly
 OnSkillDrift = Callable[[str], object]  # with the reason
-ModelChanged = Callable[[datetime, datetime], bool]  # later than one time, at or before another
+ModelChanges = Callable[[], Sequence[datetime]]
 log = logging.getLogger("echocast.streams")
 
 
@@ -42,7 +42,7 @@ class DriftWatch:
         sums: Of counts.
         engine: Where the states are.
         on_skill_drift: Called with the reason when a model begins to be worse than it was.
-        model_changed: Whether another model began to serve between two times; None: never.
+        model_changes: When other models began to serve; None: never.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class DriftWatch:
         sums: CountSums,
         engine: EngineClient,
         on_skill_drift: OnSkillDrift | None = None,
-        model_changed: ModelChanged | None = None,
+        model_changes: ModelChanges | None = None,
     ) -> None:
         self._stores = stores
         self._sums = sums
         self._engine = engine
         self._on_skill_drift = on_skill_drift
-        self._model_changed = model_changed
+        self._model_changes = model_changes
         self._commit = engine.script(load_scripts(__package__)["commit_drift"])
 
     def update(self, stream: str) -> bool:
@@ -105,6 +105,7 @@ class DriftWatch:
     def _charted(self, stream: str, before: Drift, changed: Mapping[str, Block]) -> Iterator[Drift]:
         """The states after each block that follows a state, also after those nothing came in."""
         blocks = {**self._blocks_after(stream, before), **changed}
+        other_models = self._model_changes() if self._model_changes else ()
         state = before
         begin = time_of(min(blocks)) if before.upto is None else before.upto + BLOCK
         while begin <= time_of(max(blocks)):
@@ -112,7 +113,7 @@ class DriftWatch:
             if state.upto is None:  # a stream seldom begins with a block
                 block = replace(block, expected=0)
             state = state.update(block)
-            if self._model_changed and self._model_changed(begin - SCORED_FOR, begin + BLOCK):
+            if any(begin - SCORED_FOR < time <= begin + BLOCK for time in other_models):
                 state = state.of_another_model()
             yield state
             begin += BLOCK

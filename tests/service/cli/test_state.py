@@ -110,6 +110,10 @@ def test_streams_without_news_are_named() -> None:
 
     assert level(newest_frame=(now - timedelta(minutes=14)).isoformat()) == [Severity.GOOD]
     assert level(newest_frame=(now - timedelta(minutes=16)).isoformat()) == [Severity.WARNING]
+    old = (now - timedelta(minutes=13)).isoformat()  # late where the page says so
+    assert level(newest_frame=old, step_minutes=2.0) == [Severity.GOOD]
+    old = (now - timedelta(minutes=80)).isoformat()
+    assert level(newest_frame=old, step_minutes=30.0) == [Severity.WARNING]
     assert level(paused=True) == [Severity.GOOD]
     assert level(paused=True, set_aside=["2026-07-01T11:00Z"]) == [Severity.GOOD, Severity.WARNING]
 
