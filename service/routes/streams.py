@@ -227,7 +227,7 @@ async def show_verification(
 ) -> Response:
     """How good the forecasts were, by whole hours of valid time; without bounds, the newest day.
 
-    More than 40 days before the newest frame, whole blocks of six hours.
+    More than a week before the newest frame, whole blocks of six hours.
     """
     form = requested_format(format_name, accept)
     view = await streams.verification(name, first, last, method or ())

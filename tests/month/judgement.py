@@ -12,7 +12,8 @@ from tests.month.calendar import Fault
 from tests.month.memory import MB, slope
 from tests.month.month import Sample
 
-WARM_DAYS = 3.0  # until caches are filled
+FILLED_DAYS = 4.0  # until caches hold all that sweeps look at: three days and six hours
+ENGINE_FILLED_DAYS = 10.0  # hours of sums and jobs stay for seven days, states of drift for ten
 SHORTEST_DAYS = 3.0  # for which a slope says something
 MOST_GROWTH = 0.1  # of the memory of a role, in a month
 LEAST_GROWTH_MB = 10.0
@@ -64,7 +65,8 @@ def unexplained(
 
 def growth_mb(samples: Sequence[Sample], role: str) -> float | None:
     """What a role grows in a month, in MB; None where the run was too short."""
-    points = [(one.day, one.resident[role] / MB) for one in samples if one.day >= WARM_DAYS]
+    filled = ENGINE_FILLED_DAYS if role == "valkey" else FILLED_DAYS
+    points = [(one.day, one.resident[role] / MB) for one in samples if one.day >= filled]
     points = [(day, value) for day, value in points if value]
     if not points or points[-1][0] - points[0][0] < SHORTEST_DAYS:
         return None

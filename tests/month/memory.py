@@ -1,4 +1,4 @@
-"""Resident memory of a service's processes by role, and whether it grows."""
+"""Memory and processor time of a service's processes by role, and whether memory grows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import median
 
 from tests.chaos.service import COMMAND_LINES, Service
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE, TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 MB = 10**6
 MOST_POINTS = 300  # of which all pairs are compared
 
@@ -25,6 +25,18 @@ def _resident(pid: int) -> int:
     with suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     return 0
+
+
+def processor_seconds(service: Service) -> dict[str, float]:
+    """What the processes of each role that live now have used, with children that have ended."""
+    return {role: sum(map(_processor, service.processes(role))) for role in COMMAND_LINES}
+
+
+def _processor(pid: int) -> float:
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / TICKS  # user, system, and both of children
+    return 0.0
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

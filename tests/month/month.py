@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from tests.chaos.service import Service
 from tests.month.calendar import Fault
 from tests.month.clock import DrivenClock
 from tests.month.faults import STEPS, free_disk, start_worker
-from tests.month.memory import resident_bytes
+from tests.month.memory import processor_seconds, resident_bytes
 from tests.month.mirror import Mirror
 from tests.month.radar import Radar
 from tests.month.scrapes import Scrapes
@@ -42,12 +42,17 @@ QUEUES = ("echocast:waiting", "echocast:running", "echocast:verifying")
 
 @dataclass(frozen=True)
 class Sample:
-    """What the disk and the processes take at a time, in bytes."""
+    """What disk and processes take at a time, in bytes; real seconds since the machine's start.
+
+    ``processor`` has the seconds that the processes of each role have used.
+    """
 
     day: float
     stored: int
     free: int
     resident: dict[str, int]
+    seconds: float = 0.0
+    processor: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -177,7 +182,16 @@ class Month:
         store = self.service.store
         usage = shutil.disk_usage(store)
         day = (self.clock.now - START) / timedelta(days=1)
-        self.samples.append(Sample(day, usage.used, usage.free, resident_bytes(self.service)))
+        self.samples.append(
+            Sample(
+                day,
+                usage.used,
+                usage.free,
+                resident_bytes(self.service),
+                time.monotonic(),
+                processor_seconds(self.service),
+            )
+        )
 
     def await_ready(self) -> None:
         """Wait until the service answers that it is ready."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.month.judgement import Heard, growth_mb
 from tests.month.memory import MB
 from tests.month.month import Sample
 
+TIMED = tuple(COMMAND_LINES)  # whose processor time is shown beside the time of the clock
+TIMED_DAYS = 3
 COLOURS = {"page": "tab:red", "ticket": "tab:orange", "info": "tab:blue"}
 
 
@@ -65,6 +68,7 @@ class Report:
                 *_table(("what was done", "on day", "alert", "after", "allowed"), self._heard()),
                 *_table(("alert raised", "severity", "from day", "for"), self._raised()),
                 *_table(("memory", "MB at the end", "growth in a month, MB"), self._memory()),
+                *_table(("from day", "to day", "s a frame", *TIMED), self._times()),
                 *_table(("counted", ""), [(k, str(v)) for k, v in self.figures.items()]),
                 "",
                 "![Disk, memory and alerts](report.png)",
@@ -96,6 +100,18 @@ class Report:
             growth = growth_mb(self.samples, role)
             shown = "run too short" if growth is None else f"{growth:+.1f}"
             yield role, f"{self.samples[-1].resident[role] / MB:.0f}", shown
+
+    def _times(self) -> Iterator[Sequence[str]]:
+        """What a frame with its scrapes took, by the clock and of the processor, every few days."""
+        for _, few in groupby(self.samples, lambda one: int(one.day // TIMED_DAYS)):
+            some = list(few)
+            first, last = some[0], some[-1]
+            if len(some) < 2 or not last.processor:
+                continue
+            used = ((last.processor[r] - first.processor[r]) / (len(some) - 1) for r in TIMED)
+            seconds = (last.seconds - first.seconds) / (len(some) - 1)
+            shown = ("new process" if one < 0 else f"{one:.2f}" for one in used)
+            yield f"{first.day:.1f}", f"{last.day:.1f}", f"{seconds:.2f}", *shown
 
     def _draw(self, path: Path) -> None:
         figure, (disk, memory, alerts) = plt.subplots(

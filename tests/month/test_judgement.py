@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.chaos.service import COMMAND_LINES
@@ -65,6 +66,21 @@ def test_memory_that_grows_is_a_fault_and_a_peak_is_none() -> None:
     assert not list(memory_faults(flat))
     (fault,) = memory_faults(leak)
     assert fault.startswith("The memory of worker grows by 120 MB a month")
+
+
+def test_the_engine_is_judged_from_day_ten_on() -> None:
+    def grown(until: float) -> list[Sample]:
+        some = (sample(day / 4, 300) for day in range(120))
+        return [
+            replace(
+                one, resident={**one.resident, "valkey": round((10 + min(one.day, until)) * MB)}
+            )
+            for one in some
+        ]
+
+    assert not list(memory_faults(grown(10)))
+    (fault,) = memory_faults(grown(30))
+    assert fault.startswith("The memory of valkey grows by 30 MB a month")
 
 
 def test_a_run_too_short_says_nothing_about_memory() -> None:

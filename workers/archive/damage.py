@@ -18,6 +18,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from echocast.model.atomic_files import FileDigest
+from echocast.workers.archive.remembered import Remembered
 from echocast.workers.errors import ArchiveDamaged, NotInArchive
 
 FORECAST, INPUT, FRAME, COUNTS = "forecast", "input", "frame", "counts"
@@ -80,8 +81,7 @@ class Verdicts:
     """
 
     def __init__(self) -> None:
-        self._verdicts: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._verdicts: Remembered[tuple[str, int, int, int], str] = Remembered(REMEMBERED)
 
     def of(self, path: Path, examine: Callable[[Path], str]) -> str:
         """What ``examine`` says is wrong with a file; empty: nothing.
@@ -91,14 +91,10 @@ class Verdicts:
         """
         status = path.stat()
         key = (str(path), status.st_mtime_ns, status.st_size, status.st_ino)
-        with self._lock:
-            if key in self._verdicts:
-                return self._verdicts[key]
-        verdict = examine(path)
-        with self._lock:
-            self._verdicts[key] = verdict
-            while len(self._verdicts) > REMEMBERED:
-                self._verdicts.popitem(last=False)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = examine(path)
+            self._verdicts.put(key, verdict)
         return verdict
 
     def check(self, path: Path, kind: str, examine: Callable[[Path], str]) -> Path:

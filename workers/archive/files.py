@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from echocast.model.atomic_files import (
     FileDigest,
@@ -20,14 +20,18 @@ from echocast.model.atomic_files import (
 )
 from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
 from echocast.workers.archive.disk_space import DiskSpace
+from echocast.workers.archive.remembered import Remembered
 from echocast.workers.archive.scratch import Scratch
 from echocast.workers.errors import DiskFull, NotInArchive
 
 DEFAULT_FREE_SPACE_FLOOR = 512 * 1024 * 1024  # bytes
 LEAST_FREE_BYTES = 2**20  # with any floor
 
-REMEMBERED_FOLDERS = 256  # listings
+REMEMBERED_FOLDERS = 256  # listings at most, a third of a kilobyte a file
+REMEMBERED_SIZES = 20_000  # of folders at most
 STABLE_NS = 2_000_000_000  # a folder that changed later than that is listed anew
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Entry:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
+
+
+Known = Remembered[str, tuple[int, Value]]  # when a folder changed, and what was seen in it
 
 
 class Files(Protocol):
@@ -92,6 +99,9 @@ class Files(Protocol):
 
     def listing(self, folder: str) -> list[Entry]:
         """All objects directly in a folder, by name."""
+
+    def folder_bytes(self, folder: str) -> int:
+        """What the objects directly in a folder take together."""
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder, sorted."""
@@ -137,7 +147,8 @@ class LocalFiles:
         self._free_space_floor = free_space_floor_bytes
         self._verdicts = Verdicts()
         self._scratch: Scratch | None = None
-        self._listed: dict[str, tuple[int, list[Entry]]] = {}
+        self._listed: Known[list[Entry]] = Remembered(REMEMBERED_FOLDERS)
+        self._sizes: Known[int] = Remembered(REMEMBERED_SIZES)
         self._lock = threading.Lock()
 
     @property
@@ -214,17 +225,33 @@ class LocalFiles:
 
     def listing(self, folder: str) -> list[Entry]:
         """See :class:`Files`."""
+        entries: list[Entry] = self._as_it_is(folder, self._listed, self._entries)
+        return entries.copy()
+
+    def folder_bytes(self, folder: str) -> int:
+        """See :class:`Files`."""
+        return self._as_it_is(folder, self._sizes, self._bytes_in)
+
+    def _bytes_in(self, folder: str) -> int:
+        return sum(entry.size for entry in self._entries(folder))
+
+    def _as_it_is(self, folder: str, known: Known[Value], look: Callable[[str], Value]) -> Value:
+        """What was seen in a folder, unless it changed since."""
+        changed, now = self._changed(folder), time.time_ns()
+        earlier = known.get(folder)
+        if earlier is not None and earlier[0] == changed:
+            return earlier[1]
+        value = look(folder)
+        if changed and now - changed > STABLE_NS:  # else another change may carry the same time
+            known.put(folder, (changed, value))
+        return value
+
+    def _changed(self, folder: str) -> int | None:
+        """When something came into a folder or left it, in ns; None where there is none."""
         try:
-            changed = (self.root / folder).stat().st_mtime_ns
+            return (self.root / folder).stat().st_mtime_ns
         except FileNotFoundError:
-            return []
-        known = self._listed.get(folder)
-        if known is None or known[0] != changed:
-            now = time.time_ns()
-            known = changed, self._entries(folder)
-            if now - changed > STABLE_NS:  # else another change may carry the same time
-                self._remember(folder, known)
-        return list(known[1])
+            return None
 
     def _entries(self, folder: str) -> list[Entry]:
         try:
@@ -237,12 +264,6 @@ class LocalFiles:
         except FileNotFoundError:
             return []
         return sorted(entries, key=lambda entry: entry.path)
-
-    def _remember(self, folder: str, listed: tuple[int, list[Entry]]) -> None:
-        with self._lock:
-            while len(self._listed) >= REMEMBERED_FOLDERS:
-                del self._listed[next(iter(self._listed))]
-            self._listed[folder] = listed
 
     def folders(self, folder: str) -> list[str]:
         """See :class:`Files`."""

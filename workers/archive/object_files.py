@@ -98,6 +98,10 @@ class ObjectFiles:
         ]
         return sorted(entries, key=lambda entry: entry.path)
 
+    def folder_bytes(self, folder: str) -> int:
+        """See :class:`.files.Files`."""
+        return sum(entry.size for entry in self.listing(folder))
+
     def folders(self, folder: str) -> list[str]:
         """See :class:`.files.Files`."""
         names = [item["name"] for item in self._list(folder) if item["type"] == "directory"]

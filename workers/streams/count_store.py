@@ -31,6 +31,7 @@ from functools import lru_cache
 from echocast.model.verification.counts import Counts
 from echocast.workers.archive.damage import COUNTS, DAMAGE
 from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.remembered import remembering
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.paths import (
     HASH_LENGTH,
@@ -44,7 +45,7 @@ from echocast.workers.streams.paths import (
     time_of,
 )
 
-REMEMBERED = 8192  # objects whose forecasts are known, some hundred bytes each
+REMEMBERED = 8192  # objects at most whose forecasts are known, some hundred bytes each
 REMEMBERED_COUNTS = 32  # objects whose counts are known, some hundred kilobytes each
 
 FrameCounts = Mapping[str, Counts]  # by forecast
@@ -109,7 +110,7 @@ class CountStore:
         self._files = files
         self.damaged: dict[str, str] = {}
         self._counts = lru_cache(REMEMBERED_COUNTS)(self._read)
-        self._forecasts = lru_cache(REMEMBERED)(self._read_forecasts)
+        self._forecasts = remembering(REMEMBERED, self._read_forecasts)
 
     def frames(self, stream: str, span: TimeSpan) -> list[CountedFrame]:
         """The frames of a span that have counts, oldest first: names alone say so."""

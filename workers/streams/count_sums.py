@@ -5,7 +5,7 @@ forecast at a valid time are added once; when the frame was replaced, the old co
 from the sums of their hour. The totals, which Prometheus reads, never decrease: a replaced count
 raises the number of corrections instead.
 
-What is more than 40 days older than the newest frame has sums of six hours in place of sums of one:
+What is more than a week older than the newest frame has sums of six hours in place of sums of one:
 a stream's 400 days take a sixth of the memory. Late counts of those times begin an hour again, and
 are added to its six hours by and by.
 """
@@ -25,7 +25,7 @@ from echocast.workers.streams.paths import CountKey, TimeSpan, stamp, time_of
 
 CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added
-HOURS_DAYS = 40  # from the newest frame on; older ones have sums of six hours
+HOURS_DAYS = 7  # from the newest frame on; older ones have sums of six hours
 SUMS_DAYS = 400
 HOUR = "%Y%m%d%H"  # in names of keys
 
@@ -122,7 +122,7 @@ class CountSums:
     def sum_old_hours(self, stream: str, newest: datetime) -> None:
         """Add the hours of each old block of six to its sums, which then stand for them.
 
-        A block is old 40 days before the newest frame; what earlier versions left is found, too.
+        A block is old a week before the newest frame; what earlier versions left is found, too.
         """
         end = block_begin(newest - timedelta(days=HOURS_DAYS))
         block = self._first_of_hours(stream)

@@ -105,7 +105,7 @@ def stored_bytes(files: Files, stream: str) -> int:
     roots = (f"frames/{stream}", f"forecasts/{stream}")
     folders = [folder for root in roots for folder in day_folders(files, root)]
     folders += [image_folder(stream, kind) for kind in KINDS]
-    return sum(entry.size for folder in folders for entry in files.listing(folder))
+    return sum(map(files.folder_bytes, folders))
 
 
 def _bytes_a_step(stores: StreamStores, stream: Stream) -> float | None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
 from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.remembered import remembering
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.paths import (
     TimeSpan,
@@ -29,7 +30,7 @@ from echocast.workers.streams.paths import (
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 COMPARED = {CANARY, CHALLENGER}
-REMEMBERED = 20_000  # descriptions, about two kilobytes each
+REMEMBERED = 20_000  # descriptions at most, about two kilobytes each
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class ForecastStore:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._remembered = lru_cache(REMEMBERED)(self._read)
+        self._remembered = remembering(REMEMBERED, self._read)
 
     def issue(self, issued: IssuedForecast, write: Callable[[Path], object]) -> IssuedForecast:
         """Write a forecast's file, then the description that makes it issued; what was issued.

@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace as replace_fields
 from datetime import datetime
-from functools import lru_cache
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
@@ -19,6 +18,7 @@ from echocast.model.frames import FloatArray
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.workers.archive.damage import DAMAGE, FRAME
 from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.remembered import remembering
 from echocast.workers.errors import NotInArchive, StreamConflict
 from echocast.workers.streams.aside_store import AsideStore, SetAside
 from echocast.workers.streams.paths import (
@@ -33,8 +33,9 @@ from echocast.workers.streams.paths import (
 )
 
 log = logging.getLogger("echocast.streams")
-REMEMBERED = 20_000  # headers, about 2.5 kilobytes each
+REMEMBERED = 20_000  # headers at most, about 2.5 kilobytes each
 DECODED_BYTES = 128 * 2**20  # 40 frames of 900 x 900 pixels
+DECODED_FRAMES = 256  # small ones: what ten streams and more need at a time
 
 
 class DecodedFrames:
@@ -42,10 +43,11 @@ class DecodedFrames:
 
     Args:
         capacity_bytes: What all of them take at most.
+        most: How many there are at most.
     """
 
-    def __init__(self, capacity_bytes: int) -> None:
-        self._capacity = capacity_bytes
+    def __init__(self, capacity_bytes: int, most: int) -> None:
+        self._capacity, self._most = capacity_bytes, most
         self._bytes = 0
         self._values: OrderedDict[str, FloatArray] = OrderedDict()
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class DecodedFrames:
             if sha256 not in self._values:
                 self._values[sha256] = values_dbz
                 self._bytes += values_dbz.nbytes
-            while self._bytes > self._capacity:
+            while self._bytes > self._capacity or len(self._values) > self._most:
                 self._bytes -= self._values.popitem(last=False)[1].nbytes
 
 
@@ -78,8 +80,8 @@ class FrameStore:
     def __init__(self, files: Files) -> None:
         self._files = files
         self.aside = AsideStore(files)
-        self._remembered = lru_cache(REMEMBERED)(self._read)
-        self._decoded = DecodedFrames(DECODED_BYTES)
+        self._remembered = remembering(REMEMBERED, self._read)
+        self._decoded = DecodedFrames(DECODED_BYTES, DECODED_FRAMES)
 
     def put(self, stream: str, frame: StreamFrame | PackedFrame, *, replace: bool) -> str:
         """Store a frame: ``created``, ``same`` or ``replaced``; over a damaged one in any case.

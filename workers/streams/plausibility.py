@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 
 import numpy as np
 
 from echocast.model.frames import Frames
 from echocast.model.sequence.plausibility import PLAUSIBILITY, examine
+from echocast.workers.archive.remembered import remembering
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
@@ -28,7 +28,7 @@ class FrameExamination:
 
     def __init__(self, stores: StreamStores) -> None:
         self._stores = stores
-        self._once = lru_cache(REMEMBERED)(self._examine)
+        self._once = remembering(REMEMBERED, self._examine)
 
     def examine(self, stream: Stream, time: datetime) -> None:
         """Set a frame aside where it cannot follow those before it, unless that was looked at."""

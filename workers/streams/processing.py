@@ -98,7 +98,7 @@ class StreamProcessing:
             scorer=scorer,
             forecasting=Forecasting(stores, jobs, registry, ShadowPolicy.of(settings)),
             sums=sums,
-            drift=DriftWatch(stores, sums, engine, retrain, registry.champion_changed),
+            drift=DriftWatch(stores, sums, engine, retrain, registry.champion_changes),
             engine=engine,
             publisher=Publisher(settings.engine_url),
             jobs=jobs,

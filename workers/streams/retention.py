@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -29,8 +29,8 @@ from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.paths import TimeSpan, day_folders, time_of
-from echocast.workers.streams.scoring import Scorer
+from echocast.workers.streams.paths import TimeSpan, day_folders, day_of, midnight, time_of
+from echocast.workers.streams.scoring import LONGEST_LEAD, Scorer
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream
 
@@ -49,12 +49,15 @@ class Retention:
         sums: Of counts, in the engine.
         default_gb: GB of frames and forecasts of a stream that declares no limit; None: a share of
             the disk.
+        cleared: Streams as they were declared, and the first day of which files of forecasts may
+            still have to go or become smaller, by name: no earlier one is looked at again.
     """
 
     stores: StreamStores
     scorer: Scorer
     sums: CountSums
     default_gb: float | None
+    cleared: dict[str, tuple[Stream, datetime]] = field(default_factory=dict)
 
     def apply(self) -> None:
         """Do all steps for all streams; a stream that can't be read keeps no other from it."""
@@ -92,7 +95,8 @@ class Retention:
         """
         forecasts, latest = self.stores.forecasts, self.stores.forecasts.latest(stream.name)
         is_done, cleared = self._is_done(stream.name, newest), 0
-        for issued in self._with_files(stream.name):
+        folders = self._uncleared(stream)
+        for issued in self._with_files(folders):
             if not issued.served and is_done(issued):
                 forecasts.remove_file(issued)
                 cleared += 1
@@ -100,9 +104,18 @@ class Retention:
                 with suppress(NotInArchive):
                     forecasts.reduce_file(issued, stream.storage, reduce_forecast)
                     cleared += 1
-        for folder in day_folders(self.stores.files, f"forecasts/{stream.name}"):
+        for folder in folders:
             forecasts.remove_leftovers(folder)
+        self.cleared[stream.name] = stream, _first_open_day(newest, latest)
         return cleared
+
+    def _uncleared(self, stream: Stream) -> list[str]:
+        """Days whose forecasts may have to go; all, where the stream was declared anew."""
+        folders = day_folders(self.stores.files, f"forecasts/{stream.name}")
+        declared, first = self.cleared.get(stream.name, (None, None))
+        return [
+            one for one in folders if declared != stream or first is None or day_of(one) >= first
+        ]
 
     def _is_done(self, name: str, newest: datetime) -> Callable[[IssuedForecast], bool]:
         """Whether all frames that can verify a forecast were counted, or will never come."""
@@ -127,8 +140,8 @@ class Retention:
         is_more = scored or not storage.stores(longest)
         return issued.served and is_more and issued.reduced_to != storage
 
-    def _with_files(self, name: str) -> Iterator[IssuedForecast]:
-        for folder in day_folders(self.stores.files, f"forecasts/{name}"):
+    def _with_files(self, folders: Sequence[str]) -> Iterator[IssuedForecast]:
+        for folder in folders:
             yield from (issued for issued in self.stores.forecasts.on_day(folder) if issued.path)
 
     def _remove(self, stream: Stream, excess: int) -> int:
@@ -153,8 +166,9 @@ class Retention:
         """Remove files of forecasts one by one, also those that no forecast has; their sizes."""
         forecasts, files = self.stores.forecasts, self.stores.files
         for folder in day_folders(files, f"forecasts/{name}"):
-            issued = {one.path: one for one in forecasts.on_day(folder)}
-            for entry in _before(files.listing(folder), before, ".nc"):
+            entries = list(_before(files.listing(folder), before, ".nc"))
+            issued = {one.path: one for one in forecasts.on_day(folder)} if entries else {}
+            for entry in entries:
                 if entry.path in issued:
                     forecasts.remove_file(issued[entry.path])
                 else:
@@ -169,6 +183,12 @@ class Retention:
                 files.delete(entry.path)
                 yield entry.size
             files.remove_folder(folder)
+
+
+def _first_open_day(newest: datetime, latest: IssuedForecast | None) -> datetime:
+    """The first day with forecasts that are verified still, or with the newest served one."""
+    verified = newest - SCORED_FOR - LONGEST_LEAD
+    return midnight(min(verified, latest.forecast_reference_time) if latest else verified)
 
 
 def _before(entries: Sequence[Entry], time: datetime, suffix: str = "") -> Iterator[Entry]:

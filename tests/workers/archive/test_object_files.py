@@ -87,6 +87,38 @@ def test_a_listing_that_is_remembered_notices_every_change(tmp_path: Path) -> No
     assert len(files.listing("a")) == 2
 
 
+def test_the_size_of_a_folder_follows_every_change(files: Files) -> None:
+    def size() -> int:
+        assert files.folder_bytes("a") == sum(entry.size for entry in files.listing("a"))
+        return files.folder_bytes("a")
+
+    assert size() == 0
+    files.put("a/one.json", b"1")
+    files.put("a/b/below.json", b"not counted")
+    assert size() == 1
+    files.put("a/one.json", b"two")
+    files.put("a/two.json", b"2")
+    assert size() == 4
+    files.delete("a/one.json")
+    assert size() == 1
+
+
+def test_the_size_of_a_folder_that_does_not_change_is_found_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    files = LocalFiles(tmp_path, free_space_floor_bytes=0)
+    files.put("a/one.json", b"1")
+    os.utime(tmp_path / "a", (1e9, 1e9))
+    assert files.folder_bytes("a") == 1
+    with monkeypatch.context() as context:
+        context.setattr(os, "scandir", None)
+        assert files.folder_bytes("a") == 1
+    files.put("a/two.json", b"23")
+    assert files.folder_bytes("a") == 3
+
+
 def test_what_is_written_through_a_local_file_is_read_through_one(files: Files) -> None:
     def write(local: Path) -> None:
         assert files.version("a/one.nc") is None

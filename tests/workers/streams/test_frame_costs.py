@@ -15,7 +15,10 @@ from echocast.model.frames import Frames
 from echocast.model.registry.history import START as FIRST_ROLES
 from echocast.model.registry.history import History
 from echocast.model.registry.storage import Folder
+from echocast.workers.archive import remembered
+from echocast.workers.archive.remembered import HOURS
 from echocast.workers.jobs.job import Job
+from echocast.workers.jobs.queue import STREAM
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
@@ -110,3 +113,21 @@ def test_costs_of_a_frame(processing: StreamProcessing, costs: Counter[str]) -> 
     assert costs["counts written"] == 1
     issued = processing.stores.forecasts.listing("radar", EVER)
     assert len(issued) == FRAMES_BEFORE + 1 + 4  # from the tenth frame on, two of each
+
+
+def test_a_sweep_reads_what_came_since_the_last_one(
+    processing: StreamProcessing, costs: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1e9]
+    monkeypatch.setattr(remembered, "now", lambda: clock[0])
+    for slot in range(FRAMES_BEFORE):
+        process(processing, slot)
+    processing.engine.redis.delete(STREAM)
+    processing.sweep()
+    costs.clear()
+    processing.sweep()
+    assert costs["read"] == 0
+    clock[0] += HOURS * 3600
+    processing.sweep()
+    read = {kind: costs[f"{kind} read"] for kind in ("frames", "forecasts")}
+    assert read == {"frames": 12, "forecasts": 12 + 3}  # all anew

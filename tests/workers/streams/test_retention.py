@@ -173,6 +173,56 @@ def test_a_later_declaration_that_stores_less_reduces_what_is_there(bench: Bench
     assert bench.agrees()
 
 
+def days_looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Days of the month whose descriptions are read from now on."""
+    looked_at: list[int] = []
+    on_day = bench.stores.forecasts.on_day
+
+    def noted(folder: str) -> list[Any]:
+        looked_at.append(int(folder[-2:]))
+        return on_day(folder)
+
+    monkeypatch.setattr(bench.stores.forecasts, "on_day", noted)
+    return looked_at
+
+
+def test_days_that_were_cleared_are_looked_at_no_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_a_process, a_day = retention(bench), DAY // STEP
+    for day in range(6):  # from 1 July on
+        bench.issue(day * a_day, leads=1)
+        bench.put(day * a_day + 1, seed=day)
+    bench.score(last=6 * a_day)
+    looked_at = days_looked_at(bench, monkeypatch)
+    of_a_process.apply()
+    assert set(looked_at) == {1, 2, 3, 4, 5, 6}
+    looked_at.clear()
+    of_a_process.apply()
+    assert set(looked_at) == {3, 4, 5, 6}  # of which frames are scored still
+    of_a_process.stores.streams.declare(LITTLE)
+    of_a_process.apply()
+    assert set(looked_at) == {1, 2, 3, 4, 5, 6}
+    first, *_ = bench.stores.forecasts.listing("radar", ALL)
+    assert first.reduced_to == LITTLE.storage
+
+
+def test_the_newest_forecast_is_reduced_later_however_old_it_is(bench: Bench) -> None:
+    bench.stores.streams.declare(LITTLE)
+    of_a_process, a_day = retention(bench), DAY // STEP
+    bench.issue(0, leads=1)
+    for slot in (1, 10 * a_day):
+        bench.put(slot, seed=slot)
+        bench.score(last=11 * a_day)
+        of_a_process.apply()
+    first, *_ = bench.stores.forecasts.listing("radar", ALL)
+    assert first.countable  # the newest that is served
+    bench.issue(10 * a_day, leads=1)
+    of_a_process.apply()
+    first, *_ = bench.stores.forecasts.listing("radar", ALL)
+    assert first.reduced_to == LITTLE.storage
+
+
 HISTORY = st.lists(
     st.tuples(
         st.sampled_from(["frame", "forecast", "score", "retention"]),
