@@ -108,6 +108,11 @@ class ZR:
         return np.asarray(np.where(dbz <= no_rain_dbz, np.float32(0), rate), dtype=np.float32)
 
 
+def rate_text(rain_rate_mm_h: float) -> str:
+    """A rain rate in mm/h for people: two digits, whole from 10 on."""
+    return f"{rain_rate_mm_h:.2g}" if rain_rate_mm_h < 10 else f"{rain_rate_mm_h:.0f}"
+
+
 def _lowest(rate: FloatArray, where: str) -> float:
     """The lowest rate, at most 0.
 

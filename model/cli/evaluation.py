@@ -29,6 +29,14 @@ from echocast.model.cli.reading_options import (
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Methods of pysteps beside the model: lk, sprog, anvil, linda, steps, or none; again"
+        " for each.",
+        show_default="lk and sprog where pysteps is installed",
+    ),
+]
 Stride = Annotated[int, typer.Option(help="Frames between reference times.")]
 
 CALIBRATE = "echocast train calibrate events/*.nc --models-dir models --model own/1.0.0"
@@ -51,30 +59,42 @@ def evaluate_command(
     bbox: Bbox = None,
     reduce: Reduce = 1,
     state: Stated = None,
+    references: References = None,
     threads: Threads = 0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a model beside its references on events; beside pysteps if installed."""
+    """Score a model beside its references on events; beside pysteps if installed.
+
+    Of pysteps, extrapolation (lk) and S-PROG (sprog) are added where it is installed. ANVIL, LINDA
+    and an ensemble of 24 members (steps) take up to some minutes a forecast: name them. LINDA needs
+    scikit-image, too.
+    """
     from echocast.model.formats.event_files import EventFiles
     from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
-    from echocast.model.plotting import evaluation_report as report
-    from echocast.model.verification.baselines import installed
+    from echocast.model.plotting.report import evaluation as report
+    from echocast.model.plotting.report import files
+    from echocast.model.plotting.report.event import judged_event
+    from echocast.model.verification import pysteps_references as pysteps
     from echocast.model.verification.evaluation import evaluate
 
+    chosen = pysteps.chosen(references)
+    reference = pysteps.reference(chosen) if chosen else None
+    drawn = pysteps.reference([pysteps.Peer.SPROG]) if pysteps.Peer.SPROG in chosen else None
     use_threads(threads)
     reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
-    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
-    events = []
+    events, judged = [], []
     with progress(quiet=quiet) as bar:
         for path in paths:
             event = EventFiles.of([path], reading)
-            events.append(evaluate(nowcaster, event, stride, bar, installed()))
+            events.append(evaluate(nowcaster, event, stride, bar, reference))
             if output:
-                report.write(output, name, stride, events)
-    scores = report.to_json(name, stride, events)
+                judged.append(judged_event(nowcaster, event, stride, events[-1], drawn))
+                report.write(output, nowcaster.identity, stride, judged)
+    name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
+    scores = files.to_json(name, stride, events) if as_json else {}
     typer.echo(json.dumps(scores) if as_json else report.markdown(events))
 
 

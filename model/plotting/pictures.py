@@ -24,6 +24,7 @@ from echocast.model.plotting.colours import (
 from echocast.model.plotting.line_drawing import draw_lines, mark_degrees
 from echocast.model.plotting.loop import forecast_loop
 from echocast.model.plotting.north import map_extent, north_up, turn_to_north
+from echocast.model.reflectivity import ZR, rate_text
 from echocast.model.verification.forecast_scores import Verification
 
 if TYPE_CHECKING:
@@ -40,8 +41,13 @@ KM = {"m": 1e-3, "km": 1.0}
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A row of maps: what it shows, and a frame (or none) for every column."""
+class MapRow:
+    """A row of maps.
+
+    Args:
+        label: What it shows.
+        maps: For every column a field (y, x) in dBZ, north up; None: not observed.
+    """
 
     label: str
     maps: Sequence[FloatArray | None]
@@ -69,7 +75,7 @@ def forecast_png(
     rows = _rows(forecast, observed, leads)
     figure, newest, axes = _sheet(forecast.frames.grid, len(rows), len(leads))
     _draw_newest(newest, forecast, inputs)
-    _draw_rows(axes, rows, [_lead_title(forecast, lead) for lead in leads], forecast.frames.grid)
+    draw_rows(axes, rows, [lead_title(forecast, lead) for lead in leads], forecast.frames.grid)
     colour_bar(figure)
     _words(figure, forecast, verification)
     buffer = io.BytesIO()
@@ -83,14 +89,14 @@ def _leads(forecast: Forecast) -> list[int]:
     return [int(lead) for lead in np.unique(spread.round())]
 
 
-def _rows(forecast: Forecast, observed: Frames | None, leads: list[int]) -> list[_Row]:
+def _rows(forecast: Forecast, observed: Frames | None, leads: list[int]) -> list[MapRow]:
     """One map a lead; the observations stand right below the forecast."""
     model = [_turned(forecast.frames, lead) for lead in leads]
     extrapolated = [_turned(forecast.extrapolation, lead) for lead in leads]
-    rows = [_Row("Forecast", model), _Row("Extrapolation", extrapolated)]
+    rows = [MapRow("Forecast", model), MapRow("Extrapolation", extrapolated)]
     observations = [_at(observed, forecast, lead) for lead in leads]
     if any(frame is not None for frame in observations):
-        rows.insert(1, _Row("Observed", observations))
+        rows.insert(1, MapRow("Observed", observations))
     return rows
 
 
@@ -159,7 +165,8 @@ def _number_axes(panel: Axes, grid: Grid) -> None:
     panel.set_xlabel(unit, fontsize=8, labelpad=1)
 
 
-def _draw_rows(axes: Any, rows: list[_Row], titles: list[str], grid: Grid) -> None:
+def draw_rows(axes: Any, rows: Sequence[MapRow], titles: Sequence[str], grid: Grid) -> None:
+    """Fill axes (rows, columns) with maps and their lines, titles above the first row."""
     for line, row in zip(axes, rows, strict=True):
         for panel, values in zip(line, row.maps, strict=True):
             panel.set(xticks=[], yticks=[])
@@ -173,7 +180,8 @@ def _draw_rows(axes: Any, rows: list[_Row], titles: list[str], grid: Grid) -> No
         panel.set_title(title, fontsize=9, pad=4)
 
 
-def _lead_title(forecast: Forecast, lead: int) -> str:
+def lead_title(forecast: Forecast, lead: int) -> str:
+    """Valid time and lead time of a column of maps."""
     return f"{_clock(forecast.frames.times[lead])}  +{forecast.lead_minutes[lead]:g} min"
 
 
@@ -192,8 +200,8 @@ def draw_map(panel: Axes, values: FloatArray) -> None:
     panel.imshow(colours, interpolation="antialiased", aspect="auto")
 
 
-def colour_bar(figure: Figure) -> None:
-    """The palette at the right edge."""
+def colour_bar(figure: Figure, zr: ZR | None = None) -> None:
+    """The palette at the right edge, in dBZ; with a relation also in mm/h, beside it."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -202,7 +210,12 @@ def colour_bar(figure: Figure) -> None:
     scale = ScalarMappable(Normalize(LOWEST_DBZ, HIGHEST_DBZ), colour_map())
     figure.colorbar(scale, cax=bar, ticks=list(TICKS_DBZ))
     bar.tick_params(labelsize=8)
-    bar.set_title("dBZ", fontsize=9, pad=6)
+    bar.set_title("dBZ" if zr is None else "dBZ (mm/h)", fontsize=9, pad=6)
+    if zr is not None:
+        rates = zr.rain_rate_mm_h(TICKS_DBZ)
+        bar.set_yticklabels(
+            [f"{dbz} ({rate_text(rate)})" for dbz, rate in zip(TICKS_DBZ, rates, strict=True)]
+        )
 
 
 def _words(figure: Figure, forecast: Forecast, verification: Verification | None) -> None:

@@ -10,33 +10,13 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from echocast.model.plotting.methods import COLOURS
-from echocast.model.verification.counts import (
-    BESIDE_CHALLENGER,
-    CANARY,
-    CHALLENGER,
-    DECODED,
-    EXTRAPOLATION,
-    FALLBACK,
-    MODEL,
-    PERSISTENCE,
-    label,
-)
+from echocast.model.plotting.methods import style_of
+from echocast.model.verification.counts import BESIDE_CHALLENGER, FALLBACK, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLES: dict[str, dict[str, Any]] = {
-    MODEL: {"linewidth": 2.4, "marker": "o"},
-    CANARY: {"linewidth": 1.2, "linestyle": (0, (1, 1.5))},
-    CHALLENGER: {"linewidth": 1.8, "marker": "s"},
-    EXTRAPOLATION: {"linewidth": 1.5, "linestyle": "--"},
-    DECODED: {"linewidth": 1.5},
-    BESIDE_CHALLENGER: {"linewidth": 1.0, "linestyle": (0, (5, 2, 1, 2))},
-    PERSISTENCE: {"linewidth": 1.5, "linestyle": ":"},
-    FALLBACK: {"linewidth": 1.0, "linestyle": "-."},
-}
 TOO_FEW = "TOO FEW TO TELL"
 FAINT = 0.25
 LABELS = {
@@ -98,9 +78,8 @@ def _draw(panel: Axes, verification: Mapping[str, Any], threshold: str) -> None:
             continue
         csi = [float("nan") if lead["csi"] is None else lead["csi"] for lead in leads]
         minutes = [lead["lead_minutes"] for lead in leads]
-        style = {"color": COLOURS.get(method), **STYLES.get(method, {})}
-        style["alpha"] = 1.0 if sample["enough"] else FAINT
-        panel.plot(minutes, csi, label=LABELS.get(method, label(method)), markersize=4, **style)
+        style = style_of(method) | {"alpha": 1.0 if sample["enough"] else FAINT}
+        panel.plot(minutes, csi, label=LABELS.get(method, label(method)), **style)
         highest = max([highest, *(value for value in csi if value == value)])
     panel.set_ylim(0, max(0.1, min(1.0, 1.1 * highest)))
     panel.grid(color="0.9")

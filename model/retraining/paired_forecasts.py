@@ -17,10 +17,11 @@ from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.verification.baselines import method_fields
-from echocast.model.verification.calibration import ExceedanceCounts
+from echocast.model.verification.baselines import MethodFields, method_fields
 from echocast.model.verification.counts import CHALLENGER, CHAMPION, MODEL, PAIRED_METHODS, label
-from echocast.model.verification.event_scores import EventScores, StartCounts
+from echocast.model.verification.evaluation import count_start
+from echocast.model.verification.event_scores import EventScores
+from echocast.model.verification.start_counts import PARTS, StartCounts
 from echocast.model.verification.storms import regions
 
 STORM_DBZ = 40.0
@@ -54,19 +55,18 @@ class PairedForecasts:
             "methods": [label(method) for method in scores.methods],
             "lead_minutes": scores.lead_minutes,
             "start_minutes": scores.start_minutes,
-            "thresholds_dbz": scores.reliability.thresholds_dbz if scores.reliability else (),
+            "probabilistic": scores.probabilistic,
             "storms": self.storms,
             "unknown": self.unknown,
         }
         arrays = {
             name: np.stack([getattr(start, name) for start in scores.starts])
-            for name in ("counts", "squares", "fractions", "pixels")
+            for name in (*PARTS, "pixels")
         }
         arrays["counts"] = arrays["counts"][..., :3]  # correct negatives follow from the pixels
-        reliability = scores.reliability.counts if scores.reliability else np.zeros(0, np.int64)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays |= {"told": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
-        arrays |= {"seconds": self.seconds, "reliability": reliability}
+        arrays |= {"seconds": self.seconds}
         with scratch_file(path.parent, ".npz") as new:
             np.savez_compressed(new, allow_pickle=False, **arrays)
             move_into_place(new, path)
@@ -78,17 +78,16 @@ class PairedForecasts:
             facts = json.loads(parts["told"].tobytes())
             events, pixels = parts["counts"], parts["pixels"][:, None, None, :, None]
             negatives = pixels - events.sum(-1, keepdims=True)
-            columns = np.concatenate([events, negatives], -1), parts["squares"], parts["fractions"]
+            counts = np.concatenate([events, negatives], -1)
+            columns = counts, *(parts[name] for name in PARTS[1:])
             starts = [StartCounts(*row) for row in zip(*columns, strict=True)]
-            thresholds = tuple(facts["thresholds_dbz"])
-            reliability = ExceedanceCounts(thresholds, parts["reliability"]) if thresholds else None
             scores = EventScores(
                 facts["event"],
                 tuple(method.replace(" ", "_") for method in facts["methods"]),
                 tuple(facts["lead_minutes"]),
                 tuple(facts["start_minutes"]),
                 tuple(starts),
-                reliability,
+                tuple(facts["probabilistic"]),
             )
             return cls(scores, parts["seconds"], facts["storms"], facts["unknown"])
 
@@ -110,7 +109,6 @@ def evaluate_pair(
         clock: In seconds.
     """
     starts, minutes, seconds, unknown, storms = [], list[float](), [], 0, 0
-    reliability: ExceedanceCounts | None = None
     for number, (inputs, observed) in enumerate(cases):
         old, new, took = _both(champion, challenger, inputs, number, clock)
         seconds.append(took)
@@ -120,15 +118,13 @@ def evaluate_pair(
         hours = [int((minute - minutes[0]) // STORM_EVERY_MINUTES) for minute in minutes[-2:]]
         if len(hours) == 1 or hours[0] != hours[1]:
             storms += count_storms(truth[0], pixel_km)
-        starts.append(
-            StartCounts.of([_methods(old, new)[name] for name in PAIRED_METHODS], truth, pixel_km)
-        )
-        if new.exceedance_probability is not None:
-            counts = ExceedanceCounts.of(new, observed)
-            reliability = counts if reliability is None else reliability + counts
+        methods = _methods(old, new)
+        starts.append(count_start(methods, observed))
     leads = tuple(new.lead_minutes)
     since = tuple(minute - minutes[0] for minute in minutes)
-    scores = EventScores(event, PAIRED_METHODS, leads, since, tuple(starts), reliability)
+    scores = EventScores(
+        event, PAIRED_METHODS, leads, since, tuple(starts), tuple(methods.probabilities)
+    )
     return PairedForecasts(scores, np.array(seconds), storms, unknown)
 
 
@@ -150,9 +146,15 @@ def _both(
     return forecasts[old], forecasts[new], (took[old], took[new])
 
 
-def _methods(old: Forecast, new: Forecast) -> dict[str, FloatArray]:
-    methods = method_fields(new)
-    return {**methods, CHALLENGER: methods[MODEL], CHAMPION: old.frames.reflectivity_dbz}
+def _methods(old: Forecast, new: Forecast) -> MethodFields:
+    """``PAIRED_METHODS``, and the probabilities of both where they have them."""
+    theirs, mine = method_fields(old), method_fields(new)
+    fields = {**mine.fields, CHALLENGER: mine.fields[MODEL], CHAMPION: theirs.fields[MODEL]}
+    chances = {CHALLENGER: mine.probabilities, CHAMPION: theirs.probabilities}
+    return MethodFields(
+        {name: fields[name] for name in PAIRED_METHODS},
+        {name: known[MODEL] for name, known in chances.items() if known},
+    )
 
 
 def _left_unknown(forecast: Forecast) -> int:

@@ -191,7 +191,8 @@ class Retraining:
         return partial(event_cases, self.archive, event, inputs, outputs, self.config.stride)
 
     def _paired_file(self, event: Event) -> Path:
-        return self.work.folder / "judge" / f"{event.name}.npz"
+        # The number is that of the layout: what an older version counted is counted again.
+        return self.work.folder / "judge" / f"{event.name}.2.npz"
 
     def _publish(self) -> dict[str, Any]:
         losses = losses_in(self.work.folder / "run" / LOSSES)

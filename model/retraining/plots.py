@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echocast.model.plotting.evaluation_report import (
-    csi_by_lead,
-    performance_and_reliability,
-    picture,
-)
 from echocast.model.plotting.methods import COLOURS
-from echocast.model.retraining.paired_forecasts import PairedForecasts
+from echocast.model.plotting.report.page import drawing
 from echocast.model.retraining.split import Split
 from echocast.model.retraining.verdict import Verdict
-from echocast.model.verification.event_scores import EventScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,31 +32,6 @@ def _panel(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def score_plots(paired: Sequence[PairedForecasts]) -> dict[str, str]:
-    """Skill by lead, performance and reliability over all events of the commonest lead times."""
-    whole = pooled(paired)
-    return {
-        "CSI by lead time": picture(csi_by_lead(whole)),
-        "performance and reliability": picture(performance_and_reliability(whole)),
-    }
-
-
-def pooled(paired: Sequence[PairedForecasts]) -> EventScores:
-    """All start times of the events that share the commonest lead times."""
-    leads = [event.scores.lead_minutes for event in paired]
-    commonest = max(leads, key=leads.count)
-    events = [e.scores for e in paired if e.scores.lead_minutes == commonest]
-    known = [event.reliability for event in events if event.reliability is not None]
-    return EventScores(
-        "held-out events",
-        events[0].methods,
-        commonest,
-        tuple(minute for event in events for minute in event.start_minutes),
-        tuple(start for event in events for start in event.starts),
-        sum(known[1:], start=known[0]) if known else None,
-    )
-
-
 def differences(verdict: Verdict) -> str:
     """The difference in CSI at each threshold with its 90 % interval."""
     figure, axes = _panel(7, 3)
@@ -78,7 +47,7 @@ def differences(verdict: Verdict) -> str:
     axes.set_yticks(range(len(shown)), [check.name.removesuffix(" not worse") for check in shown])
     axes.set(title="challenger minus champion (grey: too few pixels)", xlabel="difference of CSI")
     axes.invert_yaxis()
-    return picture(figure)
+    return drawing(figure)
 
 
 def loss(losses: Sequence[tuple[int, float]]) -> str:
@@ -90,7 +59,7 @@ def loss(losses: Sequence[tuple[int, float]]) -> str:
     smooth = np.convolve(values, np.ones(width) / width, "valid")
     axes.plot(steps[len(steps) - len(smooth) :], smooth, color=COLOURS["challenger"], lw=1.6)
     axes.set(title="training loss", xlabel="step")
-    return picture(figure)
+    return drawing(figure)
 
 
 def timeline(split: Split, discontinuities: Sequence[Mapping[str, Any]]) -> str:
@@ -111,4 +80,4 @@ def timeline(split: Split, discontinuities: Sequence[Mapping[str, Any]]) -> str:
     axes.set_ylim(len(PARTS) - 0.5, -0.5)
     axes.set_title("events by time, UTC (lines: where runs break)", fontsize=9)
     axes.tick_params(axis="x", labelsize=7)
-    return picture(figure)
+    return drawing(figure)

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from echocast.model.plotting.evaluation_report import PAGE
+from echocast.model.plotting.report.page import Section, cell, figure, page, table
+from echocast.model.plotting.report.sections import score_sections
 from echocast.model.registry.model_card import front_matter
 from echocast.model.retraining import plots
 from echocast.model.retraining.events import Event
 from echocast.model.retraining.paired_forecasts import PairedForecasts
 from echocast.model.retraining.split import Split
 from echocast.model.retraining.stages import write_json
-from echocast.model.retraining.verdict import Check, Verdict
+from echocast.model.retraining.verdict import Verdict
+from echocast.model.verification.counts import CHALLENGER
 
 MARKS = {True: "passed", False: "failed", None: "not judged"}
 MOST_SHOWN = 50
+GATE = (
+    "90 % intervals, as the gate uses them. With few events they show the hours within these more"
+    " than other weather."
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,9 @@ def write(
     """
     facts = {"order": results.order, "collected": results.collected, "decision": verdict.to_json()}
     write_json(folder / "decision.json", facts)
-    title = f"Retraining {html.escape(str(results.order['id']))}: {verdict.outcome}"
-    body = "".join(_sections(results, verdict, paired))
-    (folder / "index.html").write_text(PAGE.format(title=title, body=body))
+    title = f"Retraining {results.order['id']}: {verdict.outcome}"
+    sections = _sections(results, verdict, paired)
+    (folder / "index.html").write_text(page(title, _lead(results, verdict, paired), sections))
 
 
 def card(reference: str, verdict: Verdict) -> str:
@@ -60,26 +66,24 @@ def card(reference: str, verdict: Verdict) -> str:
     return f"{front_matter(reference)}# {reference}\n\nRetrained. {verdict.why}\n\n{lines}\n"
 
 
+def _lead(results: StageResults, verdict: Verdict, paired: Sequence[PairedForecasts]) -> str:
+    archive = f"on the archive {html.escape(str(results.order['archive']))}"
+    text = f"<p>{_models_compared(results)}, {archive}.</p><p>{html.escape(verdict.why)}</p>"
+    if not verdict.sample:
+        return text
+    sample = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in verdict.sample.items())
+    return f"{text}<p>{'Held out' if paired else 'Found'}: {sample}.</p>"
+
+
 def _sections(
     results: StageResults, verdict: Verdict, paired: Sequence[PairedForecasts]
-) -> Iterator[str]:
-    archive = f"on the archive {html.escape(str(results.order['archive']))}"
-    yield f"<p>{_models_compared(results)}, {archive}.</p><p>{html.escape(verdict.why)}</p>"
-    if verdict.sample:
-        sample = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in verdict.sample.items())
-        yield f"<p>{'Held out' if paired else 'Found'}: {sample}.</p>"
-    yield _checks(verdict.checks)
+) -> Iterator[Section]:
+    yield Section("Checks", "checks", _checks(verdict, paired))
     if paired:
-        yield _plot("difference of CSI", plots.differences(verdict))
-        yield from (_plot(*named) for named in plots.score_plots(paired).items())
-        if len(paired) < 10:
-            yield (
-                "<p><small>With fewer than ten events the intervals mostly show the hours"
-                " within them, little of other weather.</small></p>"
-            )
+        yield from score_sections([event.scores for event in paired], CHALLENGER)
     if results.losses:
-        yield _plot("loss", plots.loss(results.losses))
-    yield from _data(results.collected)
+        yield Section("Training", "training", figure("loss", plots.loss(results.losses)))
+    yield Section("Archive", "archive", "".join(_data(results.collected)))
 
 
 def _models_compared(results: StageResults) -> str:
@@ -89,37 +93,37 @@ def _models_compared(results: StageResults) -> str:
     return f"Challenger <b>{html.escape(results.order['challenger'])}</b> against {champion}"
 
 
-def _plot(name: str, picture: str) -> str:
-    return f'<p><img alt="{html.escape(name)}" src="{picture}"></p>'
-
-
-def _checks(checks: Sequence[Check]) -> str:
-    if not checks:
+def _checks(verdict: Verdict, paired: Sequence[PairedForecasts]) -> str:
+    if not verdict.checks:
         return ""
-    rows = "".join(
-        f"<tr><td>{html.escape(check.name)}</td><td>{MARKS[check.passed]}</td>"
-        f'<td style="text-align:left">{html.escape(check.text)}</td></tr>'
-        for check in checks
+    rows = (
+        (
+            cell(html.escape(check.name)),
+            cell(MARKS[check.passed], "text"),
+            cell(html.escape(check.text), "text"),
+        )
+        for check in verdict.checks
     )
-    return f"<h2>Checks</h2><table><tr><th>check</th><th></th><th></th></tr>{rows}</table>"
+    shown = table(("check", "", ""), rows)
+    return (
+        shown + figure("difference of CSI", plots.differences(verdict), GATE) if paired else shown
+    )
 
 
 def _data(collected: Mapping[str, Any]) -> Iterator[str]:
     """What the archive held, where its segments end, and which part each event is in."""
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{counts['frames']:,}</td><td>{counts['runs']}</td></tr>"
-        for name, counts in collected["streams"].items()
-    )
-    yield (
-        "<h2>Archive</h2><table><tr><th>stream</th><th>frames</th><th>even runs</th></tr>"
-        f"{rows}</table>"
+    yield table(
+        ("stream", "frames", "even runs"),
+        (
+            (cell(html.escape(name)), cell(f"{counts['frames']:,}"), cell(str(counts["runs"])))
+            for name, counts in collected["streams"].items()
+        ),
     )
     split = Split.from_json(collected["split"])
-    yield _plot("events by time", plots.timeline(split, collected["breaks"]))
+    yield figure("events by time", plots.timeline(split, collected["breaks"]))
     windows = collected["windows"]
     for part, events in vars(split).items():
-        table = _events(events, windows)
-        yield f"<h3>{part.replace('_', ' ')}: {len(events)} events</h3>{table}"
+        yield f"<h3>{part.replace('_', ' ')}: {len(events)} events</h3>{_events(events, windows)}"
     discontinuities = collected["breaks"]
     if discontinuities:
         lines = "".join(
@@ -135,11 +139,13 @@ def _data(collected: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _events(events: Sequence[Event], windows: Mapping[str, int]) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(event.name)}</td><td>{len(event.times)}</td>"
-        f"<td>{event.heavy_pixels:,}</td><td>{windows.get(event.name, 0)}</td></tr>"
+    names = ("event", "frames", "pixels at 40 dBZ", "training windows")
+    rows = (
+        (
+            cell(html.escape(event.name)),
+            *map(cell, (str(len(event.times)), f"{event.heavy_pixels:,}")),
+            cell(str(windows.get(event.name, 0))),
+        )
         for event in events
     )
-    names = ("event", "frames", "pixels at 40 dBZ", "training windows")
-    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
-    return f"<table>{head}{rows}</table>" if events else "<p>None.</p>"
+    return table(names, rows) if events else "<p>None.</p>"

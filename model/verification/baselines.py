@@ -1,11 +1,9 @@
-"""Baselines to compare a model with: nothing that is fitted, and pysteps where it is installed."""
+"""What a model is compared with: nothing that is fitted, and pysteps where it is installed."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,55 +11,61 @@ from echocast.model.extrapolation.area_matched import decoded_field
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
-from echocast.model.verification.counts import DECODED, EXPECTED, EXTRAPOLATION, MODEL, PERSISTENCE
+from echocast.model.verification.counts import (
+    DECODED,
+    EXPECTED,
+    EXTRAPOLATION,
+    MODEL,
+    PERSISTENCE,
+    THRESHOLDS_DBZ,
+)
 
-DRY_DBZ = 10.0  # pysteps: no rain below
-CASCADE_LEVELS = 6
 
-Reference = Callable[[Frames, int], dict[str, FloatArray]]
+@dataclass(frozen=True, eq=False)
+class MethodFields:
+    """Forecasts of several methods for the same times.
+
+    Args:
+        fields: By method, each (lead, height, width) in dBZ, NaN where missing.
+        probabilities: By probabilistic method, each (threshold, lead, height, width), 0 to 1 at
+            ``THRESHOLDS_DBZ``, NaN where missing.
+    """
+
+    fields: Mapping[str, FloatArray]
+    probabilities: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __or__(self, other: MethodFields) -> MethodFields:
+        """The methods of both."""
+        return MethodFields(
+            {**self.fields, **other.fields}, {**self.probabilities, **other.probabilities}
+        )
 
 
-def method_fields(forecast: Forecast) -> dict[str, FloatArray]:
-    """The methods of a forecast by name, each (lead, height, width) in dBZ, NaN where missing."""
+Reference = Callable[[Frames, int], MethodFields]  # of the inputs, so many leads
+
+
+def method_fields(forecast: Forecast) -> MethodFields:
+    """The methods that a forecast has itself: model, its other product, extrapolation, ..."""
     extrapolation = forecast.extrapolation.reflectivity_dbz
     pixel_km = forecast.frames.grid.pixel_size_km or DEFAULT_PIXEL_KM
     decoded = [
         decoded_field(frame, minutes, pixel_km)
         for frame, minutes in zip(extrapolation, forecast.lead_minutes, strict=True)
     ]
-    return {
+    fields = {
         MODEL: forecast.frames.reflectivity_dbz,
         EXPECTED: (forecast.expected or forecast.frames).reflectivity_dbz,
         EXTRAPOLATION: extrapolation,
         DECODED: np.stack(decoded),
         PERSISTENCE: forecast.persistence.reflectivity_dbz,
     }
+    return MethodFields(fields, _probabilities(forecast))
 
 
-def pysteps_fields(observed: Frames, steps: int) -> dict[str, FloatArray]:
-    """Lucas-Kanade extrapolation and S-PROG of pysteps, each (lead, height, width) in dBZ.
-
-    Missing pixels are given as dry, because pysteps needs values everywhere.
-    """
-    from pysteps import motion, nowcasts
-
-    dbz = np.clip(np.nan_to_num(observed.reflectivity_dbz), 0, None)
-    with contextlib.redirect_stdout(io.StringIO()):
-        velocity = motion.get_method("LK")(dbz[-3:])
-        moved = nowcasts.get_method("extrapolation")(dbz[-1], velocity, steps)
-        smooth = nowcasts.get_method("sprog")(
-            dbz[-3:],
-            velocity,
-            steps,
-            precip_thr=DRY_DBZ,
-            n_cascade_levels=CASCADE_LEVELS,
-            probmatching_method="cdf",
-        )
-    unknown = np.isnan(moved)
-    smooth = np.where(unknown, np.nan, np.nan_to_num(smooth))
-    return {"pysteps LK": moved.astype(np.float32), "pysteps S-PROG": smooth.astype(np.float32)}
-
-
-def installed() -> list[Reference]:
-    """References beyond the forecast's own that are installed."""
-    return [pysteps_fields] if importlib.util.find_spec("pysteps") else []
+def _probabilities(forecast: Forecast) -> dict[str, FloatArray]:
+    """The model's probabilities at ``THRESHOLDS_DBZ``; none where it lacks one of these."""
+    known, probability = forecast.exceedance_thresholds_dbz, forecast.exceedance_probability
+    if probability is None or not set(THRESHOLDS_DBZ) <= set(known):
+        return {}
+    chosen = probability[[known.index(threshold) for threshold in THRESHOLDS_DBZ]]
+    return {MODEL: chosen.astype(np.float32)}

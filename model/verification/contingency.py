@@ -133,6 +133,17 @@ class ContingencyTable:
         return _quotient(self.hits - chance, self.hits + self.misses + self.false_alarms - chance)
 
     @property
+    def heidke_skill_score(self) -> float:
+        """Share of right answers, yes and no, corrected for chance (HSS, Cohen's kappa).
+
+        2 (hits correct_negatives - misses false_alarms) / ((hits + misses) (misses +
+        correct_negatives) + (hits + false_alarms) (false_alarms + correct_negatives)). Range -1..1,
+        perfect 1, 0 by chance, NaN where the denominator is 0. Not ETS: HSS = 2 ETS / (1 + ETS).
+        """
+        a, c, b, d = self.counts
+        return _quotient(2 * (a * d - b * c), (a + c) * (c + d) + (a + b) * (b + d))
+
+    @property
     def counts(self) -> tuple[int, int, int, int]:
         """Hits, misses, false alarms, correct negatives."""
         return self.hits, self.misses, self.false_alarms, self.correct_negatives

@@ -42,6 +42,9 @@ METHODS = (
     PERSISTENCE,
     FALLBACK,
 )  # of a stream
+PYSTEPS_LK, PYSTEPS_SPROG = "pysteps LK", "pysteps S-PROG"  # references of an evaluation
+PYSTEPS_ANVIL, PYSTEPS_LINDA = "pysteps ANVIL", "pysteps LINDA"
+PYSTEPS_STEPS = "pysteps STEPS"  # probabilities alone
 FORECAST_METHODS = (MODEL, EXTRAPOLATION, PERSISTENCE)  # in a forecast's own scores
 PAIRED_METHODS = (CHALLENGER, CHAMPION, EXTRAPOLATION, DECODED, PERSISTENCE)  # in a retraining
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from rich.progress import Progress
 
 from echocast.model.errors import ContractViolation
@@ -14,14 +13,17 @@ from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import ExceedanceDecision
-from echocast.model.verification.baselines import Reference, method_fields
+from echocast.model.verification.baselines import MethodFields, Reference, method_fields
 from echocast.model.verification.calibration import EARLY_FACTOR, WEIGHTS, ExceedanceCounts
-from echocast.model.verification.event_scores import EventScores, StartCounts
+from echocast.model.verification.event_scores import EventScores
+from echocast.model.verification.start_counts import StartCounts
+
+ForecastCase = tuple[Forecast, Frames, Frames]  # with its inputs, and what was then observed
 
 
 def forecasts(
     nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress
-) -> Iterator[tuple[Forecast, Frames, Frames]]:
+) -> Iterator[ForecastCase]:
     """Forecasts over one event, each with its inputs and what was then observed.
 
     Args:
@@ -33,13 +35,26 @@ def forecasts(
     Raises:
         ContractViolation: The event is too short, or has too many gaps.
     """
-    for window in bar.track(_windows(nowcaster, event, stride, bar), description=event.name):
-        frames = event.frames(window)
-        inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
-        yield nowcaster.nowcast(inputs), inputs, observed
+    windows = _windows(nowcaster, event, stride)
+    possible = len(event.times) - nowcaster.input_frames - nowcaster.output_frames + 1
+    if gaps := len(range(0, possible, stride)) - len(windows):
+        bar.console.print(f"{event.name}: frames are missing for {gaps} reference times.")
+    for window in bar.track(windows, description=event.name):
+        yield _nowcast(nowcaster, event, window)
 
 
-def _windows(nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress) -> list[slice]:
+def nth_forecast(nowcaster: Nowcaster, event: EventFiles, stride: int, number: int) -> ForecastCase:
+    """One of :func:`forecasts`, by its place among them."""
+    return _nowcast(nowcaster, event, _windows(nowcaster, event, stride)[number])
+
+
+def _nowcast(nowcaster: Nowcaster, event: EventFiles, window: slice) -> ForecastCase:
+    frames = event.frames(window)
+    inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
+    return nowcaster.nowcast(inputs), inputs, observed
+
+
+def _windows(nowcaster: Nowcaster, event: EventFiles, stride: int) -> list[slice]:
     """Parts of an event that hold inputs and all frames to verify, in even steps."""
     length, count = nowcaster.input_frames + nowcaster.output_frames, len(event.times)
     windows = event.even_windows(length, stride)
@@ -49,8 +64,6 @@ def _windows(nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress
             f"{' with gaps' if count >= length else ''}.",
             rule="frame-count",
         )
-    if gaps := len(range(0, count - length + 1, stride)) - len(windows):
-        bar.console.print(f"{event.name}: frames are missing for {gaps} reference times.")
     return windows
 
 
@@ -59,7 +72,7 @@ def evaluate(
     event: EventFiles,
     stride: int,
     bar: Progress,
-    references: Sequence[Reference] = (),
+    reference: Reference | None = None,
 ) -> EventScores:
     """The scores of a model and its references over one event.
 
@@ -68,31 +81,33 @@ def evaluate(
         event: Its files.
         stride: Frames between reference times.
         bar: Shows the progress.
-        references: Further methods, beside those that a forecast has itself.
+        reference: Further methods, beside those that a forecast has itself.
 
     Raises:
         ContractViolation: The event is too short, or has too many gaps.
     """
-    starts, minutes, reliability = [], [], None
+    starts, minutes = [], []
     for forecast, inputs, observed in forecasts(nowcaster, event, stride, bar):
         methods = method_fields(forecast)
-        for reference in references:
+        if reference is not None:
             methods |= reference(inputs, nowcaster.output_frames)
-        truth = np.asarray(observed.reflectivity_dbz)
-        pixel_km = observed.grid.pixel_size_km or DEFAULT_PIXEL_KM
-        starts.append(StartCounts.of(list(methods.values()), truth, pixel_km))
+        starts.append(count_start(methods, observed))
         minutes.append(forecast.forecast_reference_time.timestamp() / 60)
-        if forecast.exceedance_probability is not None:
-            counts = ExceedanceCounts.of(forecast, observed)
-            reliability = counts if reliability is None else reliability + counts
     return EventScores(
         event.name,
-        tuple(methods),
+        tuple(methods.fields),
         tuple(forecast.lead_minutes),
         tuple(minute - minutes[0] for minute in minutes),
         tuple(starts),
-        reliability,
+        tuple(methods.probabilities),
     )
+
+
+def count_start(methods: MethodFields, observed: Frames) -> StartCounts:
+    """Count the forecasts of one start time against what was observed at their valid times."""
+    pixel_km = observed.grid.pixel_size_km or DEFAULT_PIXEL_KM
+    fields, chances = list(methods.fields.values()), list(methods.probabilities.values())
+    return StartCounts.of(fields, observed.reflectivity_dbz, pixel_km, chances)
 
 
 def exceedance_counts(

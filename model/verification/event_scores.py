@@ -1,22 +1,22 @@
-"""Counts of one event, per start time: every score of an evaluation is made from them.
+"""Scores of one event, or of several together: what :mod:`.start_counts` counted, divided.
 
-Counts add over start times and leads; ratios come last. Start times stay apart, because intervals
-resample them in blocks: neighbouring forecasts share their weather.
+Counts add over start times, leads and events; ratios come last. Start times stay apart, because
+intervals resample them in blocks: neighbouring forecasts share their weather.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.errors import ContractViolation
 from echocast.model.verification.bootstrap import csi_difference
-from echocast.model.verification.calibration import ExceedanceCounts
+from echocast.model.verification.calibration import BINS, ExceedanceCounts
 from echocast.model.verification.contingency import ContingencyTable, defined
 from echocast.model.verification.counts import (
     FRACTIONS_THRESHOLDS_DBZ,
@@ -24,99 +24,15 @@ from echocast.model.verification.counts import (
     ContingencyCounts,
     Floats,
     Ints,
-    count_events,
-    events,
     label,
 )
+from echocast.model.verification.start_counts import LEVELS_PER_DB, SCALES_KM, StartCounts
 
-SCALES_KM = (1, 2, 4, 8, 16, 32)
 BLOCK_MINUTES = 60.0
-
-
-@dataclass(frozen=True, eq=False)
-class StartCounts:
-    """What is counted of the forecasts of one start time.
-
-    Args:
-        counts: (method, threshold, lead, 4), at ``THRESHOLDS_DBZ``: hits, misses, false alarms,
-            correct negatives of the pixels where all methods and the observation have a value.
-        squares: (method, lead): sums of squared errors in dBZ^2, dry as 0 dBZ.
-        fractions: (method, FSS threshold, lead, scale, 2): sums of the squared
-            difference of forecast and observed fractions, and of the sum of their squares
-            (Roberts and Lean, MWR 2008).
-    """
-
-    counts: Ints
-    squares: Floats
-    fractions: Floats
-
-    @property
-    def pixels(self) -> Ints:
-        """Pixels that count, (lead,): as many for every method and threshold."""
-        total: Ints = self.counts[0, 0].sum(-1)
-        return total
-
-    @classmethod
-    def of(cls, methods: Sequence[FloatArray], observed: FloatArray, pixel_km: float) -> Self:
-        """Count the forecasts of one start time.
-
-        Args:
-            methods: Each (lead, height, width) in dBZ, NaN or masked where unknown.
-            observed: The same shape.
-            pixel_km: Side of a pixel.
-        """
-        parts = [
-            _count_lead([unmasked(values[lead]) for values in methods], unmasked(truth), pixel_km)
-            for lead, truth in enumerate(observed)
-        ]
-        counts, squares, fractions = zip(*parts, strict=True)
-        return cls(np.stack(counts, 2), np.stack(squares, 1), np.stack(fractions, 2))
-
-
-def _count_lead(
-    methods: Sequence[FloatArray], truth: FloatArray, pixel_km: float
-) -> tuple[Ints, Floats, Floats]:
-    """Counts, squares and fractions of one lead; fields are (height, width)."""
-    valid = np.isfinite(truth)
-    for values in methods:
-        valid &= np.isfinite(values)
-    observed = _valid_events(truth, valid)
-    forecasts = [_valid_events(values, valid) for values in methods]
-    rain = np.clip(truth, 0, None)[valid]
-    errors = (np.clip(values, 0, None)[valid] - rain for values in methods)
-    squares = np.array([np.square(error, dtype=float).sum() for error in errors])
-    fractions = [
-        [
-            [_differences(forecast, happened, scale / pixel_km) for scale in SCALES_KM]
-            for threshold, forecast, happened in zip(THRESHOLDS_DBZ, fields, observed, strict=True)
-            if threshold in FRACTIONS_THRESHOLDS_DBZ
-        ]
-        for fields in forecasts
-    ]
-    return count_events(forecasts, observed, valid), squares, np.array(fractions)
-
-
-def _valid_events(values: FloatArray, valid: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    return [valid & event for event in events(values, THRESHOLDS_DBZ)]
-
-
-def _shares(event: NDArray[np.bool_], side: float) -> FloatArray:
-    """Share of a square neighbourhood where the event holds."""
-    size = max(1, round(side))
-    shares: FloatArray = cv2.blur(
-        event.astype(np.float32), (size, size), borderType=cv2.BORDER_CONSTANT
-    )
-    return shares
-
-
-def _differences(
-    forecast: NDArray[np.bool_], observed: NDArray[np.bool_], side: float
-) -> tuple[float, float]:
-    """Squared difference of the neighbourhood shares, and the largest it could be."""
-    shares = _shares(forecast, side), _shares(observed, side)
-    difference = cv2.norm(*shares, cv2.NORM_L2SQR)
-    whole = sum(cv2.norm(share, cv2.NORM_L2SQR) for share in shares)
-    return float(difference), float(whole)
+FEWEST_BLOCKS = 10  # below which no interval is given
+ALL_LEADS = (0.0,)  # in place of lead times, where all are counted together
+CUT_STEP_DB = 1 / LEVELS_PER_DB
+WIDEST_CUT_DB = BINS // 2 * CUT_STEP_DB  # how far from its threshold a field can be cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +45,7 @@ class EventScores:
         lead_minutes: Lead times.
         start_minutes: Start times, minutes after the first.
         starts: What was counted at each.
-        reliability: How often each class of the model's probabilities was followed by the event;
-            None without probabilities.
+        probabilistic: Names of the methods whose probabilities were counted.
     """
 
     event: str
@@ -138,14 +53,14 @@ class EventScores:
     lead_minutes: tuple[float, ...]
     start_minutes: tuple[float, ...]
     starts: tuple[StartCounts, ...]
-    reliability: ExceedanceCounts | None
+    probabilistic: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Ints:
         """(start, method, threshold, lead, 4)."""
         return np.stack([start.counts for start in self.starts])
 
-    @property
+    @cached_property
     def total(self) -> ContingencyCounts:
         """The counts of all start times together."""
         counts = self.counts.sum(0)
@@ -155,6 +70,16 @@ class EventScores:
     def pixels(self) -> int:
         """Pixels scored, over starts and leads."""
         return int(sum(start.pixels.sum() for start in self.starts))
+
+    @property
+    def leads_together(self) -> EventScores:
+        """The same as of one lead time, ``ALL_LEADS``: the sums over all."""
+        starts = tuple(start.leads_together for start in self.starts)
+        return replace(self, lead_minutes=ALL_LEADS, starts=starts)
+
+    def summed(self, part: str) -> Any:
+        """The sum over start times of a part of :class:`.start_counts.StartCounts`."""
+        return np.sum([getattr(start, part) for start in self.starts], 0)
 
     def table(self, method: str, threshold_dbz: float, lead: int | None = None) -> ContingencyTable:
         """Pooled counts of a method at a threshold, of one lead (its index) or all."""
@@ -183,12 +108,37 @@ class EventScores:
 
         Range 0 to infinity, perfect 0, NaN without pixels.
         """
-        m = self.methods.index(method)
-        squares = sum(
-            s.squares[m].sum() if lead is None else s.squares[m, lead] for s in self.starts
-        )
-        pixels = sum(s.pixels.sum() if lead is None else s.pixels[lead] for s in self.starts)
-        return float(squares / pixels) if pixels else float("nan")
+        squares = self.summed("squares")[self.methods.index(method)]
+        return self._by_pixel(squares, lead)
+
+    def brier_score(self, method: str, threshold_dbz: float, lead: int | None = None) -> float:
+        """Mean squared difference of the probability and what happened, 0 or 1.
+
+        That of a method without probabilities is of its yes or no. Range 0..1, perfect 0, NaN
+        without pixels. (Brier, MWR 1950.)
+        """
+        if method not in self.probabilistic:
+            table = self.table(method, threshold_dbz, lead)
+            wrong = table.misses + table.false_alarms
+            return wrong / table.total if table.total else float("nan")
+        m, t = self.probabilistic.index(method), THRESHOLDS_DBZ.index(threshold_dbz)
+        return self._by_pixel(self.summed("brier")[m, t], lead)
+
+    def crps(self, method: str, lead: int | None = None) -> float:
+        """Continuous ranked probability score between the lowest and the highest threshold, in dB.
+
+        The integral of the Brier score over thresholds, here by trapezoids between
+        ``THRESHOLDS_DBZ``: what lies below or above does not count (threshold-weighted CRPS,
+        Gneiting and Ranjan, JBES 2011). Range 0 to 30 dB, perfect 0, NaN without pixels.
+        """
+        scores = [self.brier_score(method, threshold, lead) for threshold in THRESHOLDS_DBZ]
+        return float(np.trapezoid(scores, THRESHOLDS_DBZ))
+
+    def _by_pixel(self, sums: Floats, lead: int | None) -> float:
+        """Sums, (lead,), by the pixels of one lead (its index) or all."""
+        chosen = slice(None) if lead is None else lead
+        pixels = np.sum([start.pixels for start in self.starts], 0)[chosen].sum()
+        return float(sums[chosen].sum() / pixels) if pixels else float("nan")
 
     def fractions_skill_score(self, method: str, threshold_dbz: float) -> list[float]:
         """Fractions skill score (FSS) per scale of ``SCALES_KM``, leads pooled.
@@ -197,9 +147,24 @@ class EventScores:
         Lean, MWR 2008). Range 0..1, perfect 1, NaN where nothing was forecast or observed.
         """
         m, t = self.methods.index(method), FRACTIONS_THRESHOLDS_DBZ.index(threshold_dbz)
-        difference, whole = sum(s.fractions[m, t].sum(0) for s in self.starts).T
+        difference, whole = self.summed("fractions")[m, t].sum(0).T
         with np.errstate(divide="ignore", invalid="ignore"):
             return list((1 - difference / whole).tolist())
+
+    def probabilities(self, method: str) -> ExceedanceCounts:
+        """How often each class of a method's probability was followed by the exceedance."""
+        counts = self.summed("classes")[self.probabilistic.index(method)]
+        return ExceedanceCounts(THRESHOLDS_DBZ, counts)
+
+    def cuts(self, method: str) -> ExceedanceCounts:
+        """The same of a method's field, by how far it lies above or below each threshold.
+
+        Classes are half a dB wide; the middle one begins at the threshold. So a table of them is
+        that of a field that is cut elsewhere than at the threshold: see :func:`cut_dbz`.
+        """
+        levels = self.summed("levels")[self.methods.index(method)]
+        parts = [_around(levels, t, dbz) for t, dbz in enumerate(THRESHOLDS_DBZ)]
+        return ExceedanceCounts(THRESHOLDS_DBZ, np.stack(parts))
 
     def csi_difference(
         self, method: str, reference: str, threshold_dbz: float, lead: int | None = None
@@ -224,6 +189,7 @@ class EventScores:
             "lead_minutes": list(self.lead_minutes),
             "fss_scales_km": list(SCALES_KM),
             "methods": {label(method): self._method_json(method) for method in self.methods},
+            "probabilities": {label(name): self._chance_json(name) for name in self.probabilistic},
         }
 
     def _method_json(self, method: str) -> dict[str, Any]:
@@ -233,8 +199,8 @@ class EventScores:
             "mse_dbz2_by_lead": [defined(self.mean_squared_error(method, k)) for k in leads],
             "thresholds": {
                 f"{threshold:g}": {
-                    "pooled": self.table(method, threshold).scores(),
-                    "leads": [self.table(method, threshold, k).scores() for k in leads],
+                    "pooled": all_scores(self.table(method, threshold)),
+                    "leads": [all_scores(self.table(method, threshold, k)) for k in leads],
                 }
                 for threshold in THRESHOLDS_DBZ
             },
@@ -245,3 +211,63 @@ class EventScores:
                 for threshold in FRACTIONS_THRESHOLDS_DBZ
             },
         }
+
+    def _chance_json(self, method: str) -> dict[str, Any]:
+        """Brier score by threshold, CRPS, and the counts of reliability and ROC."""
+        counts = self.probabilities(method).counts
+        return {
+            "brier": {f"{t:g}": defined(self.brier_score(method, t)) for t in THRESHOLDS_DBZ},
+            "crps_db": defined(self.crps(method)),
+            "classes": {
+                f"{threshold:g}": counts[t].tolist() for t, threshold in enumerate(THRESHOLDS_DBZ)
+            },
+        }
+
+
+def all_scores(table: ContingencyTable) -> dict[str, float | None]:
+    """Counts and scores of a table, those that correct for chance among them."""
+    return {
+        **table.scores(),
+        "ets": defined(table.equitable_threat_score),
+        "hss": defined(table.heidke_skill_score),
+    }
+
+
+def cut_dbz(threshold_dbz: float, first_class: int) -> float:
+    """From which reflectivity on a class of :meth:`EventScores.cuts` says yes."""
+    return threshold_dbz - WIDEST_CUT_DB + first_class * CUT_STEP_DB
+
+
+def _around(levels: Ints, threshold: int, threshold_dbz: float) -> Ints:
+    """(class, 2), not exceeded and exceeded, of levels (level, thresholds reached)."""
+    outcome = np.stack([levels[:, : threshold + 1].sum(1), levels[:, threshold + 1 :].sum(1)], 1)
+    first = round((threshold_dbz - WIDEST_CUT_DB) * LEVELS_PER_DB)
+    counts = outcome[first : first + BINS].copy()
+    counts[0] += outcome[:first].sum(0)
+    counts[-1] += outcome[first + BINS :].sum(0)
+    return counts
+
+
+def joined(name: str, events: Sequence[EventScores]) -> EventScores:
+    """Several events as one; where their lead times differ, all leads together.
+
+    Args:
+        name: Of the whole.
+        events: One or more.
+
+    Raises:
+        ContractViolation: Their methods differ.
+    """
+    first = events[0]
+    for event in events:
+        if (event.methods, event.probabilistic) != (first.methods, first.probabilistic):
+            raise ContractViolation(
+                f"Scores add only where the methods are the same, but {first.event} has"
+                f" {first.methods} and {event.event} {event.methods}.",
+                rule="verification-layout",
+            )
+    if any(event.lead_minutes != first.lead_minutes for event in events):
+        return joined(name, [event.leads_together for event in events])
+    minutes = tuple(chain.from_iterable(event.start_minutes for event in events))
+    starts = tuple(chain.from_iterable(event.starts for event in events))
+    return replace(first, event=name, start_minutes=minutes, starts=starts)

@@ -17,8 +17,8 @@ from echocast.model.reflectivity import ZR
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import events
-from echocast.model.verification.event_scores import StartCounts
 from echocast.model.verification.frame_statistics import describe
+from echocast.model.verification.start_counts import StartCounts
 from echocast.model.verification.storms import storms
 
 RAIN = np.nan_to_num(storm(3, frames=10, height=48, width=40).reflectivity_dbz)

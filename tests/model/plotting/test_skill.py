@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from echocast.model.plotting.methods import COLOURS, colour_of
-from echocast.model.plotting.skill import FAINT, STYLES, TOO_FEW, skill_figure, skill_png
+from echocast.model.plotting.methods import COLOURS, MEANINGS, STYLES, colour_of
+from echocast.model.plotting.skill import FAINT, TOO_FEW, skill_figure, skill_png
 
 
 def verification(hits: int, *, enough: bool) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def test_without_events_there_is_no_line() -> None:
 
 def test_every_method_that_a_picture_may_name_has_a_colour_of_its_own() -> None:
     people = ("decoded extrapolation", "pysteps S-PROG", "pysteps LK", *STYLES)
+    assert {*STYLES} >= {*MEANINGS} - {"decoded pysteps S-PROG"}
     assert {colour_of(name) for name in people} <= set(COLOURS.values())
     drawn_together = set(COLOURS) - {"champion"}
     assert len({COLOURS[name] for name in drawn_together}) == len(drawn_together)

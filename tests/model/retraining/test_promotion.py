@@ -11,7 +11,8 @@ from echocast.model.retraining.promotion import decide
 from echocast.model.retraining.verdict import Verdict
 from echocast.model.verification.bootstrap import csi_difference, resampled
 from echocast.model.verification.counts import PAIRED_METHODS, THRESHOLDS_DBZ
-from echocast.model.verification.event_scores import EventScores, StartCounts
+from echocast.model.verification.event_scores import EventScores
+from echocast.model.verification.start_counts import StartCounts
 
 LEADS = (6.0, 12.0, 18.0)
 CRITERIA = PromotionCriteria(fewest_events=3, fewest_blocks=6, fewest_storms=10, fewest_pixels=500)
@@ -42,7 +43,7 @@ def paired_event(
         counts[..., 3] = 4096 - counts.sum(-1)
         made.append(StartCounts(counts, empty, np.zeros((1,))))
     minutes = tuple(20.0 * k for k in range(starts))
-    scores = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made), None)
+    scores = EventScores(f"event {number}", PAIRED_METHODS, LEADS, minutes, tuple(made))
     return PairedForecasts(scores, np.tile(seconds, (starts, 1)), storms, unknown)
 
 

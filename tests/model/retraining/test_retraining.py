@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
@@ -76,8 +77,10 @@ def test_the_story_can_be_read_afterwards(retrained):
     models = Registry(retrained[0] / "models")
     facts = models.reader.history()[-1].facts
     page = (models.root / facts["report"]).read_text()
-    for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/png"):
+    for words in ("promote", facts["challenger"], "CSI-40", "held out: 4 events", "data:image/svg"):
         assert words in page
+    sections = ("checks", "pooled", "equal-bias", "scales", "probabilities", "archive")
+    assert all(f'<section id="{name}">' in page for name in sections)
     verdict = json.loads((models.root / facts["report"]).with_name("decision.json").read_text())
     assert verdict["decision"]["verdict"] == "promote"
     directory = models.reader.resolve("challenger")
@@ -274,11 +277,16 @@ def test_frames_that_vanish_on_the_way_are_told(retrained, tmp_path):
 def test_a_contest_comes_back_from_its_file(retrained, tmp_path):
     files = sorted((retrained[0] / "work" / "judge").glob("*.npz"))
     first = PairedForecasts.load(files[0])
+    scores = first.scores
+    shapes = {"classes": (1, 6, 50, 2), "brier": (1, 6, len(scores.lead_minutes))}
+    chances = {name: np.ones(shape, np.int64) for name, shape in shapes.items()}
+    starts = tuple(replace(start, **chances) for start in scores.starts)
+    first = replace(first, scores=replace(scores, starts=starts, probabilistic=("challenger",)))
     first.save(tmp_path / "again.npz")
     again = PairedForecasts.load(tmp_path / "again.npz")
     assert again.scores.to_json() == first.scores.to_json()
     assert (again.storms, again.unknown) == (first.storms, first.unknown)
-    assert again.scores.reliability is not None
+    assert again.scores.probabilistic == ("challenger",)
 
 
 def test_killed_in_every_stage_it_comes_to_the_same_verdict(archive, retrained, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,12 +18,14 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.event_files import EventFiles
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.plotting import evaluation_report as report
+from echocast.model.plotting.report import evaluation as report
+from echocast.model.plotting.report.event import judged_event
 from echocast.model.registry.registry import RegistryReader
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import evaluate, forecasts
-from echocast.model.verification.event_scores import EventScores, StartCounts
+from echocast.model.verification.event_scores import EventScores
+from echocast.model.verification.start_counts import StartCounts
 
 LEADS = 3
 METHODS = ("model", "extrapolation")
@@ -39,7 +42,7 @@ def fields(seed, starts=4):
 def scores_of(rain, minutes=None):
     starts = tuple(StartCounts.of(list(part[:2]), part[2], 1.0) for part in rain)
     minutes = minutes or tuple(60.0 * k for k in range(len(rain)))
-    return EventScores("storm", METHODS, (5.0, 10.0, 15.0), tuple(minutes), starts, None)
+    return EventScores("storm", METHODS, (5.0, 10.0, 15.0), tuple(minutes), starts)
 
 
 def known(rain):
@@ -65,6 +68,8 @@ def test_contingency_scores_are_those_of_the_scores_package(threshold):
                 (ours.frequency_bias, theirs.frequency_bias()),
                 (ours.probability_of_detection, theirs.probability_of_detection()),
                 (ours.false_alarm_ratio, theirs.false_alarm_ratio()),
+                (ours.equitable_threat_score, theirs.equitable_threat_score()),
+                (ours.heidke_skill_score, theirs.heidke_skill_score()),
             ]
             for mine, other in pairs:
                 assert mine == pytest.approx(float(other), abs=1e-6, nan_ok=True)
@@ -82,7 +87,7 @@ def test_the_fractions_skill_score_is_that_of_the_scores_package():
     rain = np.nan_to_num(fields(3, starts=1))
     ours = scores_of(rain).fractions_skill_score("model", 30.0)
     parts = [
-        StartCounts.of([rain[0, 0, k : k + 1]], rain[0, 2, k : k + 1], 1.0) for k in range(LEADS)
+        StartCounts.of([rain[0, 0, k : k + 1]], rain[0, 2, k : k + 1], 2.0) for k in range(LEADS)
     ]
     for k, part in enumerate(parts):
         difference, whole = part.fractions[0, 1, 0, 0]
@@ -126,9 +131,11 @@ def judged(tmp_path_factory):
     frames = storm(7, frames=22, height=64, width=64)
     write_frames(frames, folder / "made-up.nc")
     nowcaster = Nowcaster.load(RegistryReader().resolve())
+    files = EventFiles.of([folder / "made-up.nc"])
     with Progress(disable=True) as bar:
-        event = evaluate(nowcaster, EventFiles.of([folder / "made-up.nc"]), 2, bar)
-    report.write(folder, "tiny/1", 2, [event])
+        event = evaluate(nowcaster, files, 2, bar)
+    shown = judged_event(nowcaster, files, 2, event)
+    report.write(folder, nowcaster.identity, 2, [shown])
     return folder, event
 
 
@@ -148,9 +155,23 @@ def test_the_report_says_the_same_in_all_its_files(judged):
     row = next(r for r in rows if r["method"] == "model" and float(r["threshold_dbz"]) == 30)
     cell = scores["methods"]["model"]["thresholds"]["30"]["leads"][0]
     assert int(row["hits"]) == cell["hits"] == event.table("model", 30.0, 0).hits
+    with xr.open_dataset(folder / "scores.nc") as arrays:
+        counted = arrays.sel(forecast_method="model", threshold=30.0).isel(event=0, lead=0)
+        assert int(counted.hits) == cell["hits"]
+        assert float(counted.csi) == cell["csi"]
     page = (folder / "index.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
     assert f"{event.mean_squared_error('model'):.1f}" in page
+
+
+def test_the_page_begins_with_the_event_its_dates_grid_rates_and_maps(judged):
+    page = (judged[0] / "index.html").read_text()
+    first = page.split('<section id="pooled">')[0]
+    assert "2026-07-01 12:00 UTC to" in first
+    assert "64 x 64 pixels of 1 km" in first
+    assert "40 dBZ = 12 mm/h" in first
+    assert first.count("data:image/webp;base64,") == 2
+    assert re.search(r"Hardest of this event: 2026-07-01 1\d:\d\d UTC", first)
+    assert "Median of this event" in first
 
 
 def test_an_event_too_short_to_judge_is_refused(tmp_path):

@@ -24,11 +24,12 @@ from echocast.model.verification.calibration import (
     with_weights,
 )
 from echocast.model.verification.counts import THRESHOLDS_DBZ, added, with_lead
-from echocast.model.verification.event_scores import EventScores, StartCounts
+from echocast.model.verification.event_scores import EventScores
 from echocast.model.verification.forecast_scores import verify
 from echocast.model.verification.frame_counts import count
 from echocast.model.verification.frame_statistics import describe
 from echocast.model.verification.live_comparison import ComparisonFloor, compare
+from echocast.model.verification.start_counts import StartCounts
 from echocast.model.verification.storms import storms
 from tests.model.drift.drift_blocks import blocks
 from tests.model.formats.radar_files import forecast_of, small_storm
@@ -57,7 +58,7 @@ def event() -> Any:
     starts = tuple(StartCounts.of(list(part[:3]), part[3], 1.0) for part in rain)
     methods = ("model", "extrapolation", "persistence")
     minutes = tuple(25.0 * k for k in range(6))
-    scored = EventScores("storm", methods, (5.0, 10.0), minutes, starts, None)
+    scored = EventScores("storm", methods, (5.0, 10.0), minutes, starts)
     differences = [
         scored.csi_difference("model", reference, threshold, lead)
         for reference, threshold, lead in product(methods[1:], THRESHOLDS_DBZ, (None, 1))
@@ -143,7 +144,7 @@ def paired() -> Any:
             counts = np.broadcast_to(cells[:, None, None], (2, len(THRESHOLDS_DBZ), 3, 4))
             starts.append(StartCounts(counts, np.zeros((2, 3)), np.zeros(1)))
         minutes = tuple(20.0 * k for k in range(6))
-        scores = EventScores("", ("new", "old"), (6.0, 12.0, 18.0), minutes, tuple(starts), None)
+        scores = EventScores("", ("new", "old"), (6.0, 12.0, 18.0), minutes, tuple(starts))
         events.append(scores.blocks(("new", "old"), 60.0))
     return np.stack(csi_difference(events), -1).tolist()
 
