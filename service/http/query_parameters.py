@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -19,11 +19,22 @@ async def check_parameters(request: Request) -> None:
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return
+    if any(part.call is accept_any for part in route.dependant.dependencies):
+        return
     known = _names(route.dependant)
     for name in request.query_params:
         if name not in known:
             listed = f"known are {', '.join(sorted(known))}" if known else "none is known"
             raise UnknownParameter(f"There is no parameter {short(name)!r} here; {listed}.")
+
+
+async def accept_any() -> None:
+    """Marks a route in the shape of another service, whose clients send what is unknown here: a
+    time against caches, a height, colours. As there, it changes nothing.
+    """
+
+
+AnyParameter = Depends(accept_any)
 
 
 def _names(dependant: Dependant) -> set[str]:

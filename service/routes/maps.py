@@ -20,6 +20,7 @@ from echocast.model.imagery.names import RAIN
 from echocast.service.dependencies import AppResources, MapAccess, MapReader, Resources
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.query_parameters import AnyParameter
 from echocast.service.imagery.drawing import Style
 from echocast.service.imagery.open_images import Image
 from echocast.service.imagery.schemas import StreamMap
@@ -115,9 +116,10 @@ async def show_image(
     )
 
 
-@router.get("/public/weather-maps.json", responses=refusals(401, 404))
+@router.get("/public/weather-maps.json", dependencies=[AnyParameter], responses=refusals(401, 404))
 @router.get(
     "/streams/{name}/public/weather-maps.json",
+    dependencies=[AnyParameter],
     responses=refusals(401, 404),
     openapi_extra=OF_A_STREAM,
 )
@@ -132,11 +134,13 @@ async def list_tiles(
 
 @router.get(
     "/v2/radar/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
 )
 @router.get(
     "/streams/{name}/v2/radar/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
     openapi_extra=OF_A_STREAM,
@@ -158,11 +162,13 @@ async def show_tile(
 
 @router.get(
     "/v2/coverage/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
 )
 @router.get(
     "/streams/{name}/v2/coverage/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
     openapi_extra=OF_A_STREAM,

@@ -16,6 +16,7 @@ from echocast.service.errors import NotAcceptable
 from echocast.service.http.formats import by_preference
 from echocast.service.http.negotiation import Accept
 from echocast.service.http.openapi_problems import refusals
+from echocast.service.http.query_parameters import AnyParameter
 from echocast.service.rain.brightsky import BrightSkyRadar, window_around, window_of_box
 from echocast.service.rain.metno import MetNorwayNowcast, metno_nowcast
 from echocast.service.rain.rain_at_places import RainAtPlaces, rain_answer
@@ -99,12 +100,12 @@ async def show_rain(
 
 @router.get(
     "/streams/{name}/weatherapi/nowcast/2.0/compact",
-    dependencies=[Reader],
+    dependencies=[Reader, AnyParameter],
     responses=refusals(401, 404, 410, 429),
 )
 @router.get(
     "/streams/{name}/weatherapi/nowcast/2.0/complete",
-    dependencies=[Reader],
+    dependencies=[Reader, AnyParameter],
     responses=refusals(401, 404, 410, 429),
 )
 async def show_metno_nowcast(
@@ -119,7 +120,11 @@ async def show_metno_nowcast(
     return metno_nowcast(await rain.at(name, latitude, longitude))
 
 
-@router.get("/streams/{name}/radar", dependencies=[Reader], responses=refusals(401, 404, 410, 429))
+@router.get(
+    "/streams/{name}/radar",
+    dependencies=[Reader, AnyParameter],
+    responses=refusals(401, 404, 410, 429),
+)
 async def show_brightsky_radar(
     name: str,
     resources: AppResources,
