@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from echocast.model.place.towns import ATTRIBUTION, GeographicBox, all_towns
+from echocast.model.place.exonyms import name_in
+from echocast.model.place.towns import ATTRIBUTION, GeographicBox, Town, all_towns
 from echocast.service.http.schemas import Answer
+from echocast.service.rain.wording import Language
 
 router = APIRouter(tags=["maps"])
 DAY_SECONDS = 86400
@@ -46,6 +48,9 @@ async def list_towns(
     north: Latitude = 90,
     east: Longitude = 180,
     most: Annotated[int, Query(ge=1, le=100, description="How many.")] = 20,
+    lang: Annotated[
+        Language | None, Query(description="Names in this language, where they have their own.")
+    ] = None,
 ) -> TownList:
     """The largest towns within a box in degrees; or those of a name, in the box first. No key is
     needed: they are public, and the same for all.
@@ -54,5 +59,11 @@ async def list_towns(
     towns = await asyncio.to_thread(all_towns)
     chosen = towns.within(box, most) if name is None else towns.named(name, box, most)
     response.headers["Cache-Control"] = f"public, max-age={DAY_SECONDS}"
-    views = [TownView.model_validate(town, from_attributes=True) for town in chosen]
-    return TownList(towns=views, attribution=ATTRIBUTION)
+    return TownList(towns=[_view(town, lang) for town in chosen], attribution=ATTRIBUTION)
+
+
+def _view(town: Town, language: Language | None) -> TownView:
+    name = name_in(town, language)
+    return TownView(
+        **{field: getattr(town, field) for field in TownView.model_fields} | {"name": name}
+    )
