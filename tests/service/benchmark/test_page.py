@@ -56,12 +56,16 @@ def test_a_tile_that_is_not_there_ends_the_benchmark(tiles: ThreadingHTTPServer)
 def test_figures_are_of_all_rounds_together() -> None:
     slow, fast = Answers([100.0] * 2), Answers([1.0] * 98)
     slow.wall_seconds, fast.wall_seconds = 0.4, 0.1
+    slow.processor_seconds, fast.processor_seconds = 0.1, 0.3
     figures = {figure.name: figure.value for figure in _figures("warm", [slow, fast], "<= 5")}
     assert figures == {
         "warm tile, concurrency 8, p50": 1.0,
         "warm tile, p99": 100.0,
         "warm tiles": pytest.approx(200.0),
+        "warm tile, processor time of the gateway": pytest.approx(4.0),
     }
+    slow.processor_seconds = None  # where the system does not say
+    assert _figures("warm", [slow, fast], "<= 5")[-1].value is None
 
 
 def test_tiles_cover_the_grid_in_every_image() -> None:
