@@ -16,7 +16,7 @@ PROGRESS := /^ *(Collecting|Obtaining)/ && ++n % 20 == 0 { print "  " n " packag
 	/^Successfully installed/ { print "  done" } \
 	{ fflush() }
 
-.PHONY: install prometheus chromium mosquitto peers demo test check docs up clean dist sbom audit
+.PHONY: install prometheus chromium firefox mosquitto peers demo test check docs up clean dist sbom audit
 
 install: $(VENV)/.installed $(VENV)/.kernels
 
@@ -48,6 +48,10 @@ prometheus:
 chromium:
 	@command -v chromium > /dev/null || .ci/install-debian "the page" chromium fonts-dejavu-core
 
+# One test of the page needs it, in the same way.
+firefox:
+	@command -v firefox-esr > /dev/null || .ci/install-debian "the page in Firefox" firefox-esr fonts-dejavu-core
+
 # Tests of Home Assistant need a broker, in the same way.
 mosquitto:
 	@PATH=$$PATH:/usr/sbin command -v mosquitto > /dev/null || .ci/install-debian "Home Assistant" mosquitto
@@ -61,7 +65,7 @@ peers: install
 		|| echo "$$one could not be had: its tests are skipped."; done; touch build/peers/.installed; }
 
 # Bytecode is kept, whatever the environment says: hundreds of processes import the same.
-test: install prometheus chromium mosquitto peers
+test: install prometheus chromium firefox mosquitto peers
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 check: install

@@ -7,15 +7,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
 from echocast.model.place.world_lines import WORLD_PATH
+from echocast.service.page.script import one_script
 
 STATIC: Final = Path(__file__).with_name("static")
 ELSEWHERE: Final = {"vendor/world.json": WORLD_PATH}  # pictures show the same coasts
 VENDORED_SHEET, SHEET = "vendor/vendor.css", "page.css"  # served as one: a request less
+MODULES, SCRIPT = "js", "js/page.js"  # served as one, too
 MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -50,7 +52,7 @@ class Assets:
 
     Args:
         version: Hash of all names and contents: part of every file's address, so that browsers may
-            keep a file for ever, and modules import each other by plain relative paths.
+            keep a file for ever, and the script finds the others by plain relative paths.
         files: Path in the folder -> file.
     """
 
@@ -82,7 +84,7 @@ def assets_of(folder: Path, elsewhere: Mapping[str, Path] = MappingProxyType({})
         for name, path in sorted((paths | dict(elsewhere)).items())
         if path.suffix in MEDIA_TYPES
     }
-    files |= _one_sheet(files)
+    files |= _one_sheet(files) | _one_script(files)
     digest = hashlib.sha256()
     for name, asset in files.items():
         digest.update(f"{name} {len(asset.content)}\n".encode())
@@ -96,3 +98,10 @@ def _one_sheet(files: dict[str, Asset]) -> dict[str, Asset]:
     if vendored is None:
         return {}
     return {SHEET: Asset(vendored.media_type, vendored.content + files[SHEET].content)}
+
+
+def _one_script(files: dict[str, Asset]) -> dict[str, Asset]:
+    """All our modules as one, which takes their place; nothing where there are none."""
+    paths = [PurePosixPath(name) for name in files if name.startswith(f"{MODULES}/")]
+    texts = {path.stem: files.pop(str(path)).content.decode() for path in paths}
+    return {SCRIPT: Asset(MEDIA_TYPES[".js"], one_script(texts).encode())} if texts else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import PurePosixPath
 from string import Template
 from urllib.parse import quote, urlsplit
 
@@ -24,16 +23,9 @@ def document(assets: Assets, base_map_url: str, base_map_attribution: str) -> st
     return template.substitute(
         base=assets.base,
         icon="data:image/svg+xml," + quote(assets.files["icon.svg"].content),
-        preloads="\n".join(preloads(assets)),
         base_map_url=escape(base_map_url),
         base_map_attribution=escape(base_map_attribution),
     )
-
-
-def preloads(assets: Assets) -> list[str]:
-    """Links to the modules that the first one imports; those in later/ are fetched when used."""
-    modules = [name for name in assets.files if PurePosixPath(name).parent.name == "js"]
-    return [f'<link rel="modulepreload" href="{assets.base}/{name}">' for name in modules]
 
 
 def headers(base_map_url: str, *, embedded: bool) -> dict[str, str]:

@@ -3,7 +3,8 @@
 ``python -m tests.service.page.radar_hour [--speed 60] [--frames 12] [--event EVENT.nc]`` shows an
 hour of radar time in a minute: a new image every five seconds, with its forecast, in a real
 Chromium that plays all the time. The service is pretended (:mod:`.storm_service`); the rain is
-drawn, or that of a file. Prints a line a frame, and ends with 1 where something flickered or grew.
+drawn, or that of a file. With ``--service`` a whole service gets the images of the file, one by one
+(:mod:`.fed_stream`). Prints a line a frame, and ends with 1 where something flickered or grew.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from echocast.model.formats.readers import read_frames
 from echocast.model.imagery.codes import dbz_codes
 from tests.service.page.conftest import WHERE, Visit, visiting
+from tests.service.page.fed_stream import fed_service
 from tests.service.page.storm_service import (
     FORECAST,
     OBSERVED,
@@ -76,6 +79,16 @@ class Memory:
         )
 
 
+class Moving(Protocol):
+    """What is shown, and moves on when it is said."""
+
+    def move_on(self) -> None:
+        """A new image comes."""
+
+    def time(self, index: int) -> str:
+        """Of an image; of the newest one at ``OBSERVED - 1``."""
+
+
 class MovingStorm(StormService):
     """Rain that moves on by a frame when it is said.
 
@@ -115,7 +128,7 @@ def measured(page: Any) -> Memory:
 
 
 def watched(
-    visit: Visit, service: MovingStorm, frames: int, seconds: float
+    visit: Visit, service: Moving, frames: int, seconds: float
 ) -> Iterator[tuple[Memory, dict[str, int]]]:
     """Play, and after each new frame say what the page holds, and what it has shown so far.
 
@@ -156,6 +169,18 @@ def drawn_codes() -> Codes:
     return np.concatenate([codes[:OBSERVED], codes])
 
 
+@contextmanager
+def shown_service(given: argparse.Namespace) -> Iterator[tuple[str, Moving]]:
+    """Address of what the arguments ask for, and what makes it move on."""
+    if given.service:
+        with fed_service(given.event, given.frames) as shown:
+            yield shown
+        return
+    storm = MovingStorm(event_codes(given.event) if given.event else drawn_codes())
+    with running(storm) as url:
+        yield url, storm
+
+
 def main() -> int:
     """Watch, print, and say whether all was well."""
     from playwright.sync_api import sync_playwright
@@ -164,10 +189,11 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=60.0, help="times real time")
     parser.add_argument("--frames", type=int, default=12, help="new images")
     parser.add_argument("--event", type=Path, help="a file of radar images")
+    parser.add_argument("--service", action="store_true", help="a whole service, of --event")
+    parser.add_argument("--picture", type=Path, help="where the last picture goes")
     given = parser.parse_args()
-    service = MovingStorm(event_codes(given.event) if given.event else drawn_codes())
     memories = []
-    with running(service) as url, sync_playwright() as playwright:
+    with shown_service(given) as (url, service), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=WHERE, args=["--no-sandbox"])
         with visiting(browser, url) as visit:
             seconds = STEP.total_seconds() / given.speed
@@ -178,6 +204,8 @@ def main() -> int:
                     f" {memory.listeners} listeners; {shown}",
                     flush=True,
                 )
+            if given.picture:
+                visit.page.screenshot(path=given.picture)
         browser.close()
     grown = memories[-1].is_more_than(memories[min(SETTLING, len(memories) - 1)])
     print("Its memory has grown." if grown else "Its memory has not grown.")

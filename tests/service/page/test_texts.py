@@ -15,8 +15,8 @@ SOURCES = "".join(
     for p in STATIC.rglob("*")
     if p.suffix in (".html", ".js") and "vendor" not in p.parts
 )
-# Names of the service's own, for which the page has words: states of jobs, layers of a map.
-LISTED = {"cancelled", "expired", "expected", "difference"}
+# Names that are put together: states of jobs, layers of a map, spans of scores.
+LISTED = {"cancelled", "expired", "expected", "difference", "in_day", "in_week"}
 PLACES = re.compile(r"\{(\w+)\}")
 
 

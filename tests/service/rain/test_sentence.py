@@ -128,12 +128,12 @@ def test_of_more_rain_than_some_the_rest_is_not_called_dry() -> None:
 def test_other_languages_and_zones() -> None:
     rates = (0, 0, 0, 2, 6.21, 1, 0, 0, 0)
     assert answer(*rates, language="de", zone="Europe/Zurich").sentence == (
-        "Regen ab 14:15, bis 6,2 mm/h um 14:20, zu 70 % mehr als 0,65 mm/h; ab 14:30 wieder"
-        " trocken."
+        "Regen ab 14:15, bis 6,2 mm/h um 14:20, mit 70 % Wahrscheinlichkeit über 0,65 mm/h;"
+        " ab 14:30 wieder trocken."
     )
     assert answer(*rates, language="fr", zone=None).sentence == (
-        "Pluie à partir de 12:15 UTC, jusqu’à 6,2 mm/h à 12:20 UTC, à 70 % plus de 0,65 mm/h ;"
-        " de nouveau sec à partir de 12:30 UTC."
+        "Pluie à partir de 12:15 UTC, jusqu’à 6,2 mm/h à 12:20 UTC, avec 70 % de probabilité de"
+        " dépasser 0,65 mm/h ; de nouveau sec à partir de 12:30 UTC."
     )
 
 

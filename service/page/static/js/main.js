@@ -1,12 +1,15 @@
 // The page: what is shown, and who is told when it changes.
 
 import * as address from "./address.js";
+import { openFile } from "./file.js";
 import { coloursOf, drawLegend, loadPalettes, NAMES } from "./palette.js";
 import { PlacePanel, reading } from "./place.js";
 import { showFacts, showQuality, sourceSentence } from "./quality.js";
 import { RainMap } from "./rainmap.js";
+import { openRules } from "./rules.js";
 import { codeAt, Images, json, NoAnswer, Refusal } from "./service.js";
-import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, t } from "./texts.js";
+import { openStreams } from "./streams.js";
+import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, say, t } from "./texts.js";
 import { Timeline } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -62,9 +65,10 @@ class Page {
 
   // Towns in view; without an answer those that are there stay, until there is one.
   async names() {
-    const box = this.map.box();
-    const answer = await json(`/towns?${box}&most=${TOWNS}`).catch(() => null);
-    if (box !== this.map.box()) return; // it has moved on meanwhile, and asked again
+    const sought = () => `${this.map.box()}&lang=${document.documentElement.lang}`;
+    const query = sought();
+    const answer = await json(`/towns?${query}&most=${TOWNS}`).catch(() => null);
+    if (query !== sought()) return; // it has moved on meanwhile, and asked again
     if (answer) this.map.names(answer.towns);
     else this.still = setTimeout(() => this.names(), TRY_AGAIN);
   }
@@ -235,18 +239,21 @@ class Page {
       this.keep({ language: $("language").value });
       await loadTexts(this.state.language);
       this.words();
+      this.names();
       this.again();
     });
+    $("menu").addEventListener("click", () => $("menu").setAttribute("aria-expanded", $("menu").getAttribute("aria-expanded") !== "true"));
     $("theme").addEventListener("click", () => this.theme(this.dark() ? "light" : "dark"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.theme(this.state.theme));
     addEventListener("hashchange", () => location.reload());
     for (const event of ["online", "offline"]) addEventListener(event, () => this.refresh());
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
     $("legend").open = innerWidth > 864 && innerHeight > 600;
+    $("legend").addEventListener("toggle", () => this.map.names());
     addEventListener("resize", () => this.scene && this.timeline.draw());
-    $("open-file").addEventListener("click", async () => (await import("./later/file.js")).openFile());
-    $("open-rules").addEventListener("click", async () => (await import("./later/rules.js")).openRules(this.name, this.state.place));
-    $("open-streams").addEventListener("click", async () => (await import("./later/streams.js")).openStreams(() => this.refresh()));
+    $("open-file").addEventListener("click", () => openFile());
+    $("open-rules").addEventListener("click", () => openRules(this.name, this.state.place));
+    $("open-streams").addEventListener("click", () => openStreams(() => this.refresh()));
   }
 
   dark() {
@@ -305,11 +312,11 @@ class Page {
   old(text) {
     document.body.classList.toggle("old", Boolean(text));
     $("old").hidden = !text;
-    if ($("old").textContent !== text) $("old").textContent = text;
+    say("old", text);
   }
 
   status(text) {
-    if ($("status").textContent !== text) $("status").textContent = text;
+    say("status", text);
   }
 
   empty(text) {

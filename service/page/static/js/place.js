@@ -1,13 +1,15 @@
 // The rain at one place: a sentence, a chart of the hours around now, the same as a table.
 
 import { coordinates } from "./address.js";
+import { drawChart } from "./chart.js";
 import { codeAt, dbzOf, json, NoAnswer, NOT_TRACEABLE, rateOf } from "./service.js";
-import { clock, moment, number, rate, t, table } from "./texts.js";
+import { clock, element, moment, number, rate, say, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const TYPING = 250; // ms, after which somebody who types has paused
 const OFFERED = 8; // towns
 const COUNTRY = /,\s*[A-Z]{2}\s*$/;
+const INTENSITIES = [["rain_light", 2.5], ["rain_moderate", 10], ["rain_heavy", 50], ["rain_violent", Infinity]]; // below, mm/h
 const LEAST_SCALE = 2; // mm/h: drizzle must not look like a cloudburst
 
 export class PlacePanel {
@@ -24,6 +26,7 @@ export class PlacePanel {
       this.typing = setTimeout(() => this.suggest($("place-input").value), TYPING);
     });
     $("locate").addEventListener("click", () => locate(chosen));
+    $("locate").hidden = !isSecureContext; // browsers tell no position to others
   }
 
   // What somebody typed: a coordinate, or a town; null where it is neither.
@@ -39,7 +42,7 @@ export class PlacePanel {
     const name = text.replace(COUNTRY, "").trim();
     if (name.length < 2 || coordinates(text) || this.towns.has(text)) return [];
     const where = this.last?.[1].map?.bounds ?? {};
-    const answer = await json(`/towns?${new URLSearchParams({ name, most: OFFERED, ...where })}`).catch(() => null);
+    const answer = await json(`/towns?${new URLSearchParams({ name, most: OFFERED, lang: document.documentElement.lang, ...where })}`).catch(() => null);
     const towns = answer?.towns ?? [];
     for (const one of towns.toReversed()) this.towns.set(`${one.name}, ${one.country}`, one);
     const labels = new Set(towns.map((one) => `${one.name}, ${one.country}`));
@@ -51,7 +54,9 @@ export class PlacePanel {
   async show(place, scene) {
     this.last = [place, scene];
     if (!place || !scene.map) return;
+    document.body.classList.add("at");
     $("place-problem").textContent = "";
+    $("place-title").textContent = [t("place"), place.name].filter(Boolean).join(": ");
     $("place-input").value = place.name || `${place.lat.toFixed(3)}, ${place.lng.toFixed(3)}`;
     const [point, rain] = await this.ask(place, scene);
     if (this.last[0] !== place) return; // another place was chosen meanwhile
@@ -87,30 +92,30 @@ export class PlacePanel {
     const newest = past[past.length - 1];
     const last = Math.max(...scene.map.frames.filter((one) => one.observed).map((one) => one.at));
     const ahead = series && series.filter((one) => one.time > last);
-    $("place-sentence").textContent = rain ? worded(rain, scene) : t("no_forecast");
-    $("place-now").textContent = newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "";
+    say("place-sentence", rain ? worded(rain, scene) : t("no_forecast"));
+    say("place-now", newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "");
     this.chart(past, ahead || []);
     $("place-table").lastElementChild.replaceChildren(asTable(past, ahead || []));
     $("place-table").hidden = !(past.length || ahead?.length);
   }
 
-  async chart(past, series) {
+  chart(past, series) {
     const node = $("place-chart");
     node.hidden = !(past.length || series.length);
     if (node.hidden) return;
-    const { drawChart: draw } = await import("./later/chart.js");
     const over = series.find((one) => one.over)?.over;
     const x = [...past, ...series].map((one) => one.time / 1000);
     const empty = (list) => list.map(() => null);
+    showKey(series, over);
     const data = [
       x,
       [...empty(past), ...series.map((one) => one.chance === null ? null : 100 * one.chance)],
       [...past.map((one) => one.rate), ...empty(series)],
-      [...empty(past).slice(1), ...(past.length ? [past[past.length - 1].rate] : []), ...series.map((one) => one.rate)],
+      ...["rate", "moved"].map((name) => [...empty(past).slice(1), ...past.slice(-1).map((one) => one.rate), ...series.map((one) => one[name])]),
     ];
-    const highest = Math.max(LEAST_SCALE, ...data[2].concat(data[3]).map((value) => 1.15 * (value || 0)));
-    const percent = { scale: "%", side: 1, grid: { show: false }, label: over ? `≥ ${rate(over)} mm/h (%)` : "%", labelSize: 18, size: 36 };
-    draw(node, {
+    const highest = Math.max(LEAST_SCALE, ...data.slice(2).flat().map((value) => 1.15 * (value || 0)));
+    const percent = { scale: "%", side: 1, grid: { show: false }, label: "%", labelSize: 18, size: 36 };
+    drawChart(node, {
       data,
       times: true,
       marks: past.length ? [past[past.length - 1].time / 1000] : [],
@@ -120,9 +125,17 @@ export class PlacePanel {
         { scale: "%", fill: "--chance", width: 0, points: { show: false }, paths: bars },
         { stroke: "--text", width: 2, points: { show: false } },
         { stroke: "--accent", width: 2, dash: [6, 4], points: { show: false } },
+        { stroke: "--second", width: 1.5, dash: [2, 3], points: { show: false } },
       ],
     });
   }
+}
+
+// What the lines and bars of the chart are.
+function showKey(series, over) {
+  const known = [["seen", t("observed")], ...(series.length ? [["ahead", t("forecast")], ["moved", t("moved_along")]] : [])];
+  if (over) known.push(["chance", t("probability", { rate: rate(over) })]);
+  $("place-key").replaceChildren(...known.map(([kind, text]) => element("span", text, { class: kind })));
 }
 
 const bars = (...given) => window.uPlot.paths.bars({ size: [0.8, 14] })(...given);
@@ -137,10 +150,12 @@ function pointSeries(point) {
     lead: point.lead_minutes[at],
     rate: point.radar_coverage[at] ? point.rain_rate_mm_h[at] : null,
     dbz: point.radar_coverage[at] ? point.reflectivity_dbz[at] : null,
-    extrapolation: point.radar_coverage[at] ? point.extrapolation_dbz[at] : null,
+    moved: point.radar_coverage[at] ? rateOrNull(point.extrapolation_dbz[at], point.zr) : null,
     chance: point.radar_coverage[at] && chances ? chances[1][at] : null,
   }));
 }
+
+const rateOrNull = (dbz, zr) => dbz === null ? null : rateOf(dbz, zr);
 
 // What the images of observed times say there; null: not observed.
 export function observations(place, { map, images }) {
@@ -165,7 +180,13 @@ function worded({ sentence, stale, observed }, scene) {
 function words(one) {
   if (one.rate === null) return t("not_observed");
   if (one.rate < 0.1) return t("dry_at");
-  return `${rate(one.rate)} mm/h`;
+  return `${rate(one.rate)} mm/h, ${intensity(one.rate)}`;
+}
+
+// As meteorologists call it.
+function intensity(value) {
+  const [name] = INTENSITIES.find(([, below]) => value < below);
+  return t(name);
 }
 
 function asTable(past, series) {
@@ -196,5 +217,5 @@ export function reading(code, layer, zr) {
   if (layer.unit === "%") return `${number(code)} %`;
   if (layer.unit === "outcome") return t(["correct_negative", "hit", "miss", "false_alarm"][code]);
   const dbz = dbzOf(code);
-  return code === 0 ? t("dry_at") : `${number(dbz, 1)} dBZ · ${rate(rateOf(dbz, zr))} mm/h`;
+  return code === 0 ? t("dry_at") : `${number(dbz, 1)} dBZ · ${rate(rateOf(dbz, zr))} mm/h · ${intensity(rateOf(dbz, zr))}`;
 }

@@ -1,7 +1,8 @@
 // How good the forecasts were here, and what is known of this one.
 
+import { drawChart } from "./chart.js";
 import { json, rateOf, Refusal } from "./service.js";
-import { element, moment, number, rate, t, table } from "./texts.js";
+import { element, moment, number, rate, say, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const METHODS = [["model", "model_method", "--accent"], ["extrapolation", "extrapolation", "--second"], ["persistence", "persistence", "--third"]];
@@ -30,8 +31,9 @@ function draw(day, week, zr) {
   const threshold = scores && Object.keys(scores.samples).sort((a, b) => a - b)[0];
   const spans = threshold ? [["day", day], ["week", week]].map(([name, one]) => span(name, one, threshold)).filter(Boolean) : [];
   const shown = spans.length === 2 && spans[0].sample.pixels === spans[1].sample.pixels ? spans.slice(0, 1) : spans;
-  $("quality-sentence").textContent = spans.length ? sentence(shown) : t("not_scored");
-  $("quality-sample").textContent = spans.length ? [...shown.map(size), t("perfect")].join(" ") : "";
+  say("quality-sentence", spans.length ? sentence(shown) : t("not_scored"));
+  say("quality-words", spans.length ? [biased(shown), t("quality_csi")].join(" ").trim() : "");
+  say("quality-sample", shown.map(size).join(" "));
   $("quality-bars").replaceChildren(...(spans.length ? [bars(shown, t("bars_caption", { rate: rate(rateOf(Number(threshold), zr)) }))] : []));
   leads(spans.length ? spans[0].scores : null, threshold);
 }
@@ -43,29 +45,30 @@ function span(name, scores, threshold) {
   return { name, scores, pooled, sample: scores.samples[threshold] };
 }
 
+const enough = (spans) => spans.filter((one) => one.sample.enough);
+
 // The last day, or why not; then the last week, where that is more.
 function sentence(spans) {
-  const [first, second] = spans;
-  const enough = spans.filter((one) => one.sample.enough);
-  if (!enough.length) return t("quality_few");
-  if (first === enough[0] && first.name === "day") {
-    return [judgement(first.pooled), second?.sample.enough && overWeek(second.pooled)].filter(Boolean).join(" ");
-  }
-  return [t("quality_few_day"), overWeek(enough[0].pooled), biased(enough[0].pooled("model").bias)].join(" ");
+  const judged = enough(spans);
+  if (!judged.length) return t("quality_few");
+  const verdicts = judged.map((one, at) => verdict(one, at && kind(judged[0]) === kind(one)));
+  return (judged[0].name === "day" ? verdicts : [t("quality_few_day"), ...verdicts]).join(" ");
 }
 
-function judgement(pooled) {
-  const [model, extrapolation] = [pooled("model"), pooled("extrapolation")];
-  const comparison = extrapolation?.csi == null ? t("quality_alone") : t("quality_better", { extrapolation: percent(extrapolation.csi) });
-  return `${t("quality_csi", { percent: percent(model.csi), comparison })} ${biased(model.bias)}`;
+// Ours beside extrapolation, in whole percent: what differs by less is said to be the same.
+function verdict(span, again) {
+  const [model, extrapolation] = compared(span);
+  const words = { span: t(`in_${span.name}`), percent: percent(model), extrapolation: percent(extrapolation ?? 0) };
+  return t(again && extrapolation !== null ? "quality_too" : kind(span), words);
 }
 
-function overWeek(pooled) {
-  const extrapolation = pooled("extrapolation")?.csi;
-  return t("quality_week", {
-    percent: percent(pooled("model").csi), extrapolation: extrapolation == null ? "–" : percent(extrapolation),
-  });
+function kind(span) {
+  const [model, extrapolation] = compared(span).map((csi) => Math.round(100 * csi));
+  if (compared(span)[1] === null) return "quality_alone";
+  return model > extrapolation + 1 ? "quality_better" : model < extrapolation - 1 ? "quality_worse" : "quality_same";
 }
+
+const compared = ({ pooled }) => ["model", "extrapolation"].map((method) => pooled(method)?.csi ?? null);
 
 const size = ({ name, sample }) => t("sample", {
   span: t(name), pixels: number(sample.pixels), blocks: number(sample.blocks), storms: number(sample.storms),
@@ -73,7 +76,9 @@ const size = ({ name, sample }) => t("sample", {
 
 const percent = (share) => number(100 * share);
 
-function biased(bias) {
+// The rain area of the first span that says something.
+function biased(spans) {
+  const bias = enough(spans)[0]?.pooled("model").bias ?? null;
   if (bias === null) return "";
   if (bias < FINE[0]) return t("bias_low", { percent: percent(bias) });
   return bias > FINE[1] ? t("bias_high", { factor: number(bias, 1) }) : t("bias_fine");
@@ -107,7 +112,7 @@ function leads(scores, threshold) {
   const chosen = METHODS.filter(([name]) => scores.methods[name]?.[threshold]?.leads.some((one) => one.csi !== null));
   const of = ([name]) => scores.methods[name][threshold].leads;
   const minutes = of(chosen[0]).map((one) => one.lead_minutes);
-  const plot = async () => details.open && (await import("./later/chart.js")).drawChart(place.firstElementChild, {
+  const plot = async () => details.open && drawChart(place.firstElementChild, {
     data: [minutes, ...chosen.map((one) => of(one).map((lead) => lead.csi))],
     scales: { y: { range: [0, 1] } },
     axes: [{ label: "CSI", labelSize: 18, size: 40 }],

@@ -8,6 +8,8 @@ import { element, t } from "./texts.js";
 
 const TURN = 360; // degrees; longitudes jump by that at the date line
 const LETTER = 7; // pixels, of a town's name
+const PIN = 14; // pixels, from the middle of the mark of a place to what stands beside it
+const OVER_THE_MAP = "#legend, .leaflet-control-zoom, .leaflet-control-attribution, .leaflet-control-scale";
 const MOST_PIXELS = 3e6; // that are drawn for one moment
 const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -93,6 +95,7 @@ function hatching(code, dark, ratio) {
 
 export class RainMap {
   constructor(node, events) {
+    this.known = []; // towns in view
     this.map = L.map(node, {
       zoomControl: false, attributionControl: false, zoomAnimation: !quiet, fadeAnimation: !quiet,
       inertia: !quiet, minZoom: 2, maxZoom: 12, zoomSnap: 0.5, worldCopyJump: false,
@@ -156,19 +159,40 @@ export class RainMap {
     return Object.entries(sides).map(([name, value]) => `${name}=${value.toFixed(2)}`).join("&");
   }
 
-  // Names of towns, the first ones first, as many as do not touch.
-  names(towns) {
+  // Names of towns, the first ones first, as many as are whole and touch nothing.
+  names(towns = this.known) {
+    this.known = towns;
+    if (!this.ready) return;
     this.towns ||= L.layerGroup().addTo(this.map);
     this.towns.clearLayers();
-    const taken = [];
-    for (const { name, latitude, longitude } of towns) {
-      const at = this.map.latLngToContainerPoint([latitude, longitude]);
-      const box = L.bounds(at.subtract([8, 11]), at.add([14 + LETTER * name.length, 11]));
-      if (taken.some((one) => one.intersects(box))) continue;
+    const [view, taken] = [L.bounds([0, 0], this.map.getSize()), this.covered()];
+    const pin = this.place && this.map.latLngToContainerPoint(this.place);
+    const there = ({ latitude, longitude }) => this.map.latLngToContainerPoint([latitude, longitude]);
+    const own = pin && towns.find((one) => pin.distanceTo(there(one)) < PIN);
+    for (const one of new Set([own, ...towns].filter(Boolean))) {
+      const { name, latitude, longitude } = one;
+      const [at, marked] = [there(one), one === own]; // the mark stands for the dot of its town
+      const corner = marked ? pin.add([PIN, -9]) : at.subtract([4, 9]);
+      const box = L.bounds(corner, corner.add([LETTER * name.length + (marked ? 4 : 16), 18]));
+      if (!view.contains(box) || taken.some((one) => one.intersects(box))) continue;
       taken.push(box);
-      const icon = L.divIcon({ className: "town", html: element("span", name), iconSize: null, iconAnchor: [2, 6] });
+      const icon = L.divIcon({
+        className: marked ? "town marked" : "town", html: element("span", name), iconSize: null,
+        iconAnchor: marked ? at.subtract(corner).subtract([3, 3]) : [2, 6],
+      });
       L.marker([latitude, longitude], { icon, interactive: false, keyboard: false, pane: "towns" }).addTo(this.towns);
     }
+  }
+
+  // What no name may touch: all that stands over the map, and the mark of the place.
+  covered() {
+    const { left, top } = this.map.getContainer().getBoundingClientRect();
+    const boxes = [...document.querySelectorAll(OVER_THE_MAP)].map((node) => node.getBoundingClientRect());
+    const pin = this.place && this.map.latLngToContainerPoint(this.place);
+    return [
+      ...boxes.map((box) => L.bounds([box.left - left, box.top - top], [box.right - left, box.bottom - top])),
+      ...(pin ? [L.bounds(pin.subtract([PIN - 2, PIN - 2]), pin.add([PIN - 2, PIN - 2]))] : []),
+    ];
   }
 
   // Where the source of the images looks; nothing: it has none, or does not say so.
@@ -199,6 +223,8 @@ export class RainMap {
   }
 
   mark(place) {
+    this.place = place;
+    this.names();
     if (this.pin) this.pin.remove();
     this.pins ||= L.svg({ pane: "markerPane" });
     const style = { radius: 8, weight: 3, color: "#fff", fillColor: "#c2185b", fillOpacity: 1, interactive: false };

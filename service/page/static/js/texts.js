@@ -59,11 +59,18 @@ export function moment(date) {
 // "3 minutes ago"
 export function ago(date) {
   const minutes = Math.round((date - Date.now()) / 60000);
-  const form = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+  const form = new Intl.RelativeTimeFormat(language, { numeric: minutes ? "always" : "auto" });
   const size = Math.abs(minutes);
   if (size < 90) return form.format(minutes, "minute");
   if (size < 48 * 60) return form.format(Math.round(minutes / 60), "hour");
   return form.format(Math.round(minutes / 1440), "day");
+}
+
+// A sentence on the page: a number stays in one line with its unit.
+export function say(id, text) {
+  const words = text.replaceAll("mm/h", "mm/\u2060h").replace(/(\d) (?=%|(?:mm\/|min|dBZ))/g, "$1\u00a0");
+  const node = document.getElementById(id);
+  if (node.textContent !== words) node.textContent = words;
 }
 
 export function element(tag, text, attributes = {}) {

@@ -59,7 +59,7 @@ export class Timeline {
     const chosen = this.frames.map((_, at) => at).filter((at) => (at - this.border) % every === 0);
     return chosen.map((at) => {
       const tick = element("span", clock(new Date(this.frames[at].at)), at === this.border ? { class: "border" } : {});
-      tick.style.left = `${last ? (100 * at) / last : 0}%`;
+      tick.style.left = `clamp(.8rem, ${last ? (100 * at) / last : 0}%, 100% - .8rem)`;
       return tick;
     });
   }

@@ -1,7 +1,7 @@
 // A forecast from the viewer's own file: sent with progress, waited for, shown, downloaded.
 
-import { body, enterKey, hasKey, json, keyHeaders, Refusal, ask } from "../service.js";
-import { element, number, t, table } from "../texts.js";
+import { body, enterKey, hasKey, json, keyHeaders, Refusal, ask } from "./service.js";
+import { element, number, t, table } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const ASK_EVERY = 700; // ms

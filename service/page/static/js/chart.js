@@ -1,6 +1,6 @@
 // Charts by uPlot, which is loaded when the first one is drawn.
 
-import { clock, currentLocale } from "../texts.js";
+import { clock, currentLocale } from "./texts.js";
 
 /* global uPlot */
 
@@ -10,7 +10,7 @@ let loading = null;
 function library() {
   loading ||= new Promise((done, failed) => {
     const script = document.createElement("script");
-    script.src = new URL("../../vendor/uplot.js", import.meta.url);
+    script.src = new URL("../vendor/uplot.js", import.meta.url);
     script.onload = done;
     script.onerror = failed;
     document.head.append(script);

@@ -1,7 +1,7 @@
 // Streams: declare, pause, resume and delete them, as far as the key allows.
 
-import { json, send } from "../service.js";
-import { ago, element, t } from "../texts.js";
+import { json, send } from "./service.js";
+import { ago, element, t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 

@@ -1,8 +1,8 @@
 // Rules of messages about the rain at a place: made, changed and deleted, as far as the key allows.
 
-import { coordinates } from "../address.js";
-import { json, send } from "../service.js";
-import { element, number, rate, t } from "../texts.js";
+import { coordinates } from "./address.js";
+import { json, send } from "./service.js";
+import { element, number, rate, t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const USUAL = { threshold_mm_h: 0.1, within_minutes: 30, probability: 0.5 };
