@@ -117,16 +117,15 @@ def csi_optimal(
     Returns:
         Reflectivity in dBZ, shaped like ``expected_dbz``.
     """
-    decided = expected_dbz.copy()
-    yes = np.ones(expected_dbz.shape, bool)
+    decided, yes = expected_dbz, np.ones(expected_dbz.shape, bool)
     for threshold, least_probability, probability in zip(
         thresholds_dbz, probability_thresholds, exceedance_probability, strict=True
     ):
         yes_before, yes = yes, yes & (probability >= least_probability)
         low = np.float32(threshold + JUST_ABOVE_DB)
         high = np.float32(threshold - JUST_BELOW_DB)
-        np.maximum(decided, low, out=decided, where=yes)
-        np.minimum(decided, high, out=decided, where=yes_before & ~yes)
+        decided = np.where(yes, np.maximum(decided, low), decided)
+        decided = np.where(yes_before & ~yes, np.minimum(decided, high), decided)
     return decided
 
 

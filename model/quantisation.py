@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,22 @@ def rounded_dbz(values: FloatArray) -> FloatArray:
 
 def packed_probability(values: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
     """Counts of 0.004; missing is the fill count. Inverse: :func:`unpacked_probability`."""
-    counts = values.astype(np.float32)  # half precision is slow in NumPy
+    if values.dtype == np.float16:  # slow in NumPy, but there are few of them to look up
+        return np.take(_COUNTS_OF_HALVES, values.view(np.uint16))
+    return _probability_counts(values)
+
+
+def _probability_counts(values: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+    counts = values.astype(np.float32)
     counts -= PROBABILITY_OFFSET
     counts /= PROBABILITY_PACKING
     np.rint(counts, out=counts)
     counts[np.isnan(counts)] = PROBABILITY_MISSING
     return counts.astype(np.int8)
+
+
+with np.errstate(invalid="ignore"):  # many are no probabilities
+    _COUNTS_OF_HALVES: Final = _probability_counts(np.arange(2**16, dtype=np.uint16).view(np.half))
 
 
 def unpacked_probability(counts: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -68,10 +68,19 @@ class Resources:
     audit: AuditLog
 
 
-async def get_resources(request: Request) -> Resources:
-    """What the app of this request owns; not in a thread, which would cost more than it does."""
+def resources_of(request: Request) -> Resources:
+    """What the app of this request owns.
+
+    Dependencies call it: those that depend on others cost more, as FastAPI solves the whole tree
+    for each that names them.
+    """
     resources: Resources = request.app.state.resources
     return resources
+
+
+async def get_resources(request: Request) -> Resources:
+    """The same for routes; not in a thread, which would cost more than it does."""
+    return resources_of(request)
 
 
 AppResources = Annotated[Resources, Depends(get_resources)]
@@ -103,11 +112,11 @@ def require(scope: str) -> Callable[..., Awaitable[Key | None]]:
 
     async def check(
         request: Request,
-        resources: AppResources,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
         key: Annotated[str | None, Depends(header_key)],
     ) -> Key | None:
-        known = resources.keys.check(credentials.credentials if credentials else key, scope)
+        sent = credentials.credentials if credentials else key
+        known = resources_of(request).keys.check(sent, scope)
         admit(request, known)
         return known
 
@@ -208,24 +217,24 @@ async def get_audit(request: Request, resources: AppResources) -> RequestAudit:
 Audit = Annotated[RequestAudit, Depends(get_audit)]
 
 
-async def count_submission(resources: AppResources, _: Submitter) -> None:
+async def count_submission(request: Request, _: Submitter) -> None:
     """Let a caller submit only so often."""
-    resources.submissions.take(current_account.get().name)
+    resources_of(request).submissions.take(current_account.get().name)
 
 
-async def get_nowcasts(resources: AppResources) -> Nowcasts:
+async def get_nowcasts(request: Request) -> Nowcasts:
     """The nowcasts of this app."""
-    return resources.nowcasts
+    return resources_of(request).nowcasts
 
 
 async def get_wait(
-    resources: AppResources,
+    request: Request,
     prefer: Annotated[
         str | None, Header(description="`wait=N`: answer when finished, at most N seconds later.")
     ] = None,
 ) -> float | None:
     """Seconds the caller prefers to wait, within our limit."""
-    return wait_seconds(prefer, resources.settings.wait_limit_seconds)
+    return wait_seconds(prefer, resources_of(request).settings.wait_limit_seconds)
 
 
 def restore_plus(value: Any) -> Any:
@@ -288,12 +297,10 @@ async def get_options(
     return UploadOptions(reading, reference_time, idempotency_key)
 
 
-async def get_upload(
-    request: Request, resources: AppResources, _: Submitter
-) -> AsyncIterator[Upload]:
+async def get_upload(request: Request, _: Submitter) -> AsyncIterator[Upload]:
     """The body, as files that are gone when the request is answered; refusals may be late."""
     media_type(request.headers.get("content-type"))
-    account = current_account.get().name
+    resources, account = resources_of(request), current_account.get().name
     try:
         with resources.scratch.directory() as directory:
             with resources.uploads.counted(account):
@@ -334,13 +341,12 @@ AppNowcasts = Annotated[Nowcasts, Depends(get_nowcasts)]
 Wait = Annotated[float | None, Depends(get_wait)]
 
 
-async def require_worker(nowcasts: AppNowcasts, wait: Wait) -> float | None:
+async def require_worker(request: Request, wait: Wait) -> float | None:
     """Refuse a nowcast that no worker would start; what is left of the wait for one."""
-    waited = await nowcasts.presence.require(wait or 0.0)
+    waited = await resources_of(request).nowcasts.presence.require(wait or 0.0)
     return None if wait is None else max(0.0, wait - waited)
 
 
 WaitLeft = Annotated[float | None, Depends(require_worker)]
 Options = Annotated[UploadOptions, Depends(get_options)]
 SentUpload = Annotated[Upload, Depends(get_upload)]
-Accepting = [Depends(count_submission), Depends(require_worker)]

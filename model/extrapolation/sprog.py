@@ -109,7 +109,7 @@ def moments(band: FloatArray, valid: NDArray[np.bool_]) -> tuple[NDArray[np.floa
     total, products = np.zeros(len(band)), np.zeros((len(band), len(band)))
     for top in range(0, len(valid), ROWS_AT_ONCE):
         rows = slice(top, top + ROWS_AT_ONCE)
-        values = band[:, rows][:, valid[rows]].astype(np.float64)
+        values = np.stack([frame[rows][valid[rows]] for frame in band]).astype(np.float64)
         total += values.sum(1)
         products += values @ values.T
     means = total / valid.sum()
@@ -134,7 +134,7 @@ def aperiodic(covariance: Covariance) -> tuple[float, float]:
     one, two = (_correlation(covariance, lag) for lag in (1, 2))
     if one is None:
         return 1.0, 0.0
-    one = float(np.clip(one, -MOST_CORRELATED, MOST_CORRELATED))
+    one = min(max(one, -MOST_CORRELATED), MOST_CORRELATED)
     square = one**2
     two = square if two is None else two
     if square > 1e-9:

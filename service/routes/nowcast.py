@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from echocast.service.dependencies import (
-    Accepting,
     AppNowcasts,
     Audit,
     Caller,
@@ -17,6 +16,7 @@ from echocast.service.dependencies import (
     SentUpload,
     Wait,
     WaitLeft,
+    count_submission,
 )
 from echocast.service.http.openapi_examples import NOWCAST_BODY
 from echocast.service.http.openapi_problems import refusals
@@ -38,7 +38,7 @@ router = APIRouter(tags=["nowcast"])
         **refusals(401, 403, 415, 429),
     },
     openapi_extra=NOWCAST_BODY,
-    dependencies=Accepting,
+    dependencies=[Depends(count_submission)],
 )
 async def submit_nowcast(
     nowcasts: AppNowcasts,

@@ -28,9 +28,10 @@ def check_reserved(item: HDF5Object, path: Path) -> None:
     Raises:
         ContractViolation: One is not what the NetCDF library expects.
     """
+    rank = item.rank  # each look at it makes an identifier of the library
     for name in sorted(item.attributes & RESERVED.keys()):
         allowed, expected = RESERVED[name]
-        if not allowed(item.attribute(name), item.rank):
+        if not allowed(item.attribute(name), rank):
             raise ContractViolation(
                 f"The attribute {name.decode()} is reserved for {expected}, but in {path.name} it"
                 " is something else.",
@@ -80,9 +81,8 @@ def _is_back_references(attribute: h5a.AttrID, _: int) -> bool:
 
 
 def _is_single(attribute: h5a.AttrID) -> bool:
-    return (
-        attribute.shape in ((), (1,)) and attribute.get_space().get_simple_extent_type() != h5s.NULL
-    )
+    space = attribute.get_space()
+    return space.get_simple_extent_type() != h5s.NULL and space.shape in ((), (1,))
 
 
 def _is_reference(kind: h5t.TypeID) -> bool:

@@ -60,6 +60,7 @@ def new_classic_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
     classic: dict[str, Any] = {"format": "NETCDF3_64BIT_OFFSET", "memory": CLASSIC_START_BYTES}
     with _LOCK:
         dataset = netCDF4.Dataset(path.name, "w", **classic)
+        dataset.set_fill_off()
         try:
             yield dataset
         finally:
