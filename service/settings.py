@@ -140,8 +140,8 @@ class ServiceSettings(WorkerSettings):
 
     refusals_per_minute: int = Field(default=30, ge=0)
     """Uploads a minute of one key (or address) that are refused at once (count), as they can't be
-    used; refusals beyond come one after the other in this pace, each at most ten seconds late;
-    0: all at once."""
+    used: those of ten seconds in one moment, and always the first one. Refusals beyond come one
+    after the other in this pace, each at most ten seconds late; 0: all at once."""
 
     sources_dir: Path | None = None
     """Folder with files of own sources, beside those that are shipped; unset: none."""

@@ -10,16 +10,18 @@ from contextlib import suppress
 from echocast.service.auth.rate_limit import FORGET_BEYOND
 
 LONGEST_PAUSE_SECONDS = 10.0
+AT_ONCE_SECONDS = 10.0  # whose refusals may come in one moment
 
 
 class RefusalPause:
     """Lets who sends what can't be read, again and again, wait for it: the cost is theirs.
 
-    An account's refusals of one minute are answered at once. Those beyond come one after the other,
-    in the pace of the limit, so that their reading leaves the processors to others.
+    An account's refusals of ten seconds are answered at once, and its first one in any case. Those
+    beyond come one after the other, in the pace of the limit, so that their reading leaves the
+    processors to others.
 
     Args:
-        per_minute: Refusals a minute that are answered at once; 0: all are.
+        per_minute: Refusals a minute that need not wait; 0: none does.
         clock: Seconds that only grow.
     """
 
@@ -42,8 +44,8 @@ class RefusalPause:
             return 0.0
         if len(self._next) > FORGET_BEYOND:
             self._next.clear()
-        now = self.clock()
-        due = max(self._next.get(account, 0.0), now - 60) + 60 / self.per_minute
+        now, pace = self.clock(), 60 / self.per_minute
+        due = max(self._next.get(account, 0.0), now - max(pace, AT_ONCE_SECONDS)) + pace
         self._next[account] = min(due, now + LONGEST_PAUSE_SECONDS)
         return max(0.0, self._next[account] - now)
 

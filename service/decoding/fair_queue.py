@@ -1,4 +1,4 @@
-"""A queue for few things that many want: one account after the other is given one."""
+"""A queue for few things that many want: the account that had one longest ago is given the next."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from echocast.service.auth.rate_limit import FORGET_BEYOND
 from echocast.service.errors import Busy, ShareUsed
 
 Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Hands out items, round robin between the accounts that wait.
+    """Hands out items, to that account of those which wait that had one longest ago.
+
+    So who asks now and then is not behind many who ask all the time. One that never had any counts
+    as if it had one when it came: many new accounts can't keep the others waiting.
 
     An account may use at most as many places as are free besides: so one account can't fill the
     queue, and a place is left for the next one.
@@ -27,6 +31,8 @@ class FairQueue(Generic[Item]):
         self.places = places
         self._idle: list[Item] = []
         self._waiting: dict[str, deque[asyncio.Future[Item]]] = {}
+        self._turns = 0  # that were given so far
+        self._last: dict[str, int] = {}  # turn of each account
 
     def __len__(self) -> int:
         """How many wait."""
@@ -35,15 +41,19 @@ class FairQueue(Generic[Item]):
     def put(self, item: Item) -> None:
         """Give an item to the account whose turn it is, or keep it, the newest first."""
         while self._waiting:
-            account, futures = next(iter(self._waiting.items()))
-            future = futures.popleft()
-            del self._waiting[account]
-            if futures:
-                self._waiting[account] = futures  # behind the other accounts
+            account = min(self._waiting, key=self._last.__getitem__)
+            future = self._waiting[account].popleft()
+            if not self._waiting[account]:
+                del self._waiting[account]
             if not future.done():
+                self._note_turn(account)
                 future.set_result(item)
                 return
         self._idle.append(item)
+
+    def _note_turn(self, account: str) -> None:
+        self._turns += 1
+        self._last[account] = self._turns
 
     async def get(self, account: str) -> Item:
         """An item, as soon as it is this account's turn.
@@ -52,7 +62,9 @@ class FairQueue(Generic[Item]):
             Busy: Too many wait.
             ShareUsed: This account has its share of the places already.
         """
+        self._remember(account)
         if self._idle:
+            self._note_turn(account)
             return self._idle.pop()
         self._check_place(account)
         future: asyncio.Future[Item] = asyncio.get_running_loop().create_future()
@@ -62,6 +74,12 @@ class FairQueue(Generic[Item]):
         except asyncio.CancelledError:
             self._leave(account, future)
             raise
+
+    def _remember(self, account: str) -> None:
+        """Keep the turns of accounts, as long as they are not too many."""
+        if len(self._last) > FORGET_BEYOND:
+            self._last = dict.fromkeys(self._waiting, self._turns)
+        self._last.setdefault(account, self._turns)
 
     def _check_place(self, account: str) -> None:
         waiting, own = len(self), len(self._waiting.get(account, ()))

@@ -29,9 +29,9 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_minutes_refusals_are_answered_at_once(clock: Clock) -> None:
+def test_the_refusals_of_ten_seconds_are_answered_at_once(clock: Clock) -> None:
     pauses = RefusalPause(30, clock)
-    assert [pauses.take("junk") for _ in range(30)] == [0.0] * 30
+    assert [pauses.take("junk") for _ in range(5)] == [0.0] * 5
     assert pauses.take("junk") == pytest.approx(2.0)
     assert pauses.take("junk") == pytest.approx(4.0)
     assert pauses.take("other") == 0.0
@@ -43,7 +43,19 @@ def test_time_makes_good_and_no_pause_is_longer_than_the_longest(clock: Clock) -
     clock.now += LONGEST_PAUSE_SECONDS
     assert pauses.take("junk") == pytest.approx(2.0)
     clock.now += 3600
-    assert [pauses.take("junk") for _ in range(31)] == [*[0.0] * 30, pytest.approx(2.0)]
+    assert [pauses.take("junk") for _ in range(6)] == [*[0.0] * 5, pytest.approx(2.0)]
+
+
+def test_in_the_pace_of_the_limit_no_refusal_waits(clock: Clock) -> None:
+    pauses = RefusalPause(30, clock)
+    for _ in range(60):
+        assert pauses.take("unlucky") == 0.0
+        clock.now += 2.0
+
+
+@pytest.mark.parametrize("per_minute", [1, 3])
+def test_the_first_refusal_never_waits(clock: Clock, per_minute: int) -> None:
+    assert RefusalPause(per_minute, clock).take("new") == 0.0
 
 
 def test_no_limit_is_no_pause(clock: Clock) -> None:

@@ -37,6 +37,48 @@ def test_accounts_take_turns_whoever_came_first() -> None:
     assert order == ["greedy 0", "one", "other", "greedy 1", "greedy 2", "greedy 3"]
 
 
+def test_who_asks_now_and_then_goes_before_those_who_ask_all_the_time() -> None:
+    order: list[str] = []
+
+    async def run() -> None:
+        queue: FairQueue[int] = FairQueue("decoder", 64)
+        queue.put(1)
+
+        async def ask(account: str, again: int = 0) -> None:
+            item = await queue.get(account)
+            order.append(account)
+            await asyncio.sleep(0)
+            queue.put(item)
+            if again:
+                await ask(account, again - 1)
+
+        await ask("seldom")
+        busy = [asyncio.create_task(ask(f"busy {k}", again=2)) for k in range(5)]
+        while len(order) < 8:
+            await asyncio.sleep(0)
+        await ask("seldom")
+        await asyncio.gather(*busy)
+
+    asyncio.run(run())
+    assert order.index("seldom", 1) <= 9, "one or two others had their turn already"
+
+
+def test_new_accounts_do_not_keep_an_old_one_waiting() -> None:
+    async def run() -> None:
+        queue: FairQueue[int] = FairQueue("decoder", 64)
+        queue.put(1)
+        await queue.get("old")
+        [waiting] = await started(queue.get("old"))  # type: ignore[arg-type]
+        new = await started(*(queue.get(f"new {k}") for k in range(5)))  # type: ignore[arg-type]
+        queue.put(1)
+        assert await waiting == 1
+        for task in new:
+            task.cancel()
+        await asyncio.gather(*new, return_exceptions=True)
+
+    asyncio.run(run())
+
+
 def test_one_account_leaves_places_for_others() -> None:
     async def run() -> None:
         queue: FairQueue[int] = FairQueue("decoder", 8)
