@@ -76,12 +76,14 @@ def test_a_job_that_waits_for_others_does_not_hang() -> None:
         assert leases.claims() == {f"{ME}:1": "some job"}
 
 
-def test_a_heartbeat_outlives_an_engine_that_is_away(world: World) -> None:
+def test_a_heartbeat_outlives_an_engine_that_is_away(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.claims.engine.patience_seconds = 0.05
     beats = heartbeat(world, JobLeases(ME))
     beats.start()
     world.engine.stop()
-    time.sleep(0.3)
+    until(lambda: "The heartbeat failed and is tried again" in caplog.text)
     engine = type(world.engine)(world.settings.engine_directory)
     world.engine = engine
     engine.start()
@@ -174,13 +176,15 @@ def test_the_janitor_publishes_lost_jobs_and_only_one_sweeps(world: World) -> No
     assert until(second.sweep)
 
 
-def test_the_janitor_outlives_an_engine_that_is_away(world: World) -> None:
+def test_the_janitor_outlives_an_engine_that_is_away(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.claims.engine.patience_seconds = 0.05
     sweeps: list[object] = []
     janitor = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
     world.engine.stop()
     janitor.start()
-    time.sleep(0.3)
+    until(lambda: "The janitor failed and is tried again" in caplog.text)
     assert sweeps == []
     world.engine = type(world.engine)(world.settings.engine_directory)
     world.engine.start()
