@@ -56,8 +56,7 @@ def test_who_asks_now_and_then_goes_before_those_who_ask_all_the_time() -> None:
         busy = [asyncio.create_task(ask(f"busy {k}", again=2)) for k in range(5)]
         while len(order) < 8:
             await asyncio.sleep(0)
-        await ask("seldom")
-        await asyncio.gather(*busy)
+        await asyncio.gather(ask("seldom"), *busy)
 
     asyncio.run(run())
     assert order.index("seldom", 1) <= 9, "one or two others had their turn already"
