@@ -42,6 +42,8 @@ tbody tr:nth-child(odd) { background: var(--band) }
 td:first-child, th:first-child, td.text { text-align: left }
 td.text { white-space: normal }
 td.few { color: var(--soft) }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--ground) }
+tbody tr:nth-child(odd) > :first-child { background: var(--band) }
 td.best { font-weight: 700; background: var(--mark) }
 small { color: var(--soft); font-weight: 400 }
 dt { font-weight: 600; margin-top: .5rem } dd { margin: 0 0 0 1.2rem }
@@ -51,7 +53,7 @@ img { display: block; max-width: 100%; height: auto; background: #fff; border-ra
 @media (max-width: 40rem) { figure .wide img { max-width: none; width: 46rem } }
 @media print { body { font-size: 10pt; max-width: none; padding: 0 }
   .wide { overflow: visible } table { font-size: 8pt } td, th { padding: .1rem .35rem }
-  h2, h3 { break-after: avoid } figure, table { break-inside: avoid } nav { break-after: page } }
+  h2, h3 { break-after: avoid } figure, table { break-inside: avoid } }
 """
 
 PAGE = """<!doctype html>

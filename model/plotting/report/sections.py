@@ -20,7 +20,7 @@ from echocast.model.verification.event_scores import EventScores, joined
 BIAS = (
     "Beside each score stands the frequency bias: events forecast per event observed. CSI and ETS"
     " reward a bias above 1, so compare methods at equal bias, too. n: observed pixels. Marked: the"
-    f" best of a column. Pale: fewer than {tables.FEWEST:,} pixels forecast or observed."
+    f" best of a column. Pale: fewer than {tables.FEWEST:,} observed pixels, too few to tell."
 )
 
 

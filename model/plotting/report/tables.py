@@ -23,7 +23,7 @@ from echocast.model.verification.probability_scores import in_tenths, reliabilit
 from echocast.model.verification.recut import Recut, at_equal_bias, chosen_by_others, summed
 from echocast.model.verification.start_counts import SCALES_KM
 
-FEWEST = 1000  # pixels in the union of forecast and observed events below which a score is grey
+FEWEST = 1000  # observed pixels, below which a score is pale and none is the best
 
 Score = Callable[[ContingencyTable], float]
 
@@ -117,13 +117,13 @@ def _scores(head: Sequence[str], rows: Sequence[Row], score: Score, caption: str
 
 
 def _best(tables: Iterable[ContingencyTable], score: Score) -> float:
-    values = [score(counts) for counts in tables if counts.union >= FEWEST]
+    values = [score(counts) for counts in tables if counts.observed >= FEWEST]
     return max((value for value in values if not math.isnan(value)), default=math.nan)
 
 
 def scored(counts: ContingencyTable, best: float, score: Score) -> str:
     """A cell: the score, its bias beside it."""
-    value, few = score(counts), counts.union < FEWEST
+    value, few = score(counts), counts.observed < FEWEST
     kind = "few" if few else "best" if value == best else ""
     bias = number(counts.frequency_bias, 2)
     return cell("n/a" if math.isnan(value) else f"{number(value)} <small>{bias}</small>", kind)
@@ -155,7 +155,7 @@ def _what(scores: EventScores, name: str) -> str:
 def _recut_cell(recut: Recut | None, best: float, *, chances: bool) -> str:
     if recut is None:
         return cell("n/a", "few")
-    few = recut.table.union < FEWEST
+    few = recut.table.observed < FEWEST
     at = f"{recut.at:.2f}" if chances else f"{recut.at:g} dBZ"
     value = recut.table.critical_success_index
     bias = number(recut.table.frequency_bias, 2)
