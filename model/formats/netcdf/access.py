@@ -52,7 +52,8 @@ def open_netcdf(path: Path, mode: Literal["r", "w"] = "r") -> Iterator[netCDF4.D
 def new_classic_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
     """A new file of the classic format, put together in memory and written at the end as a whole.
 
-    The library's own writing of such a file reports no error where the disk is full.
+    The library's own writing of such a file reports no error where the disk is full. It fills each
+    variable first; without that, memory of this process would come into the gaps between them.
 
     Raises:
         OSError: The file can't be written.
@@ -60,7 +61,6 @@ def new_classic_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
     classic: dict[str, Any] = {"format": "NETCDF3_64BIT_OFFSET", "memory": CLASSIC_START_BYTES}
     with _LOCK:
         dataset = netCDF4.Dataset(path.name, "w", **classic)
-        dataset.set_fill_off()
         try:
             yield dataset
         finally:
