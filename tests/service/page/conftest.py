@@ -63,6 +63,7 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     service.now, service.key, service.streams = now(), "", ["demo"]
     service.has_images, service.dry_day, service.source = True, False, None
     service.behind, service.broken, service.refusal = timedelta(0), False, None
+    service.slow_seconds = 0.0
     service.asked.clear()
     service.changes.clear()
     return service

@@ -54,6 +54,7 @@ class StormService:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.key, self.has_images, self.dry_day = "", True, False
+        self.slow_seconds = 0.0  # of each image
         self.broken = False  # an answer 503 of somebody before it, without words
         self.refusal: dict[str, Any] | None = None  # of the map
         self.behind = timedelta(0)  # of the forecast, behind the newest image
@@ -91,7 +92,9 @@ class StormService:
             observed = index < OBSERVED
             layers = ["rain"] if observed else ["rain", "probability-20"]
             layers += ["difference"] if observed and index >= JUDGED else []
-            images = {n: f"/streams/demo/images/{self.time(index)}/{n}.png" for n in layers}
+            suffix = "" if observed else f"~{self.time(OBSERVED - 1)}"  # each forecast has its own
+            where = f"/streams/demo/images/{self.time(index)}{suffix}"
+            images = {n: f"{where}/{n}.png" for n in layers}
             lead = None if observed else 5 * (index - OBSERVED + 1)
             frames.append(
                 {
@@ -249,7 +252,9 @@ class StormService:
         @app.get("/streams/demo/images/{time}/{layer}.png")
         async def image(time: str, layer: str) -> Response:
             fresh = {"Cache-Control": "private, max-age=31536000, immutable"}
-            return Response(self.image(time, layer), media_type="image/png", headers=fresh)
+            await asyncio.sleep(self.slow_seconds)
+            content = self.image(time.partition("~")[0], layer)
+            return Response(content, media_type="image/png", headers=fresh)
 
         @app.get("/streams/demo/point")
         async def point(lat: float, lon: float) -> Any:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.service.page.conftest import visiting
 from tests.service.page.radar_hour import SETTLING, MovingStorm, drawn_codes, watched
 from tests.service.page.storm_service import running
 
 
-def test_new_images_let_nothing_flicker_and_no_memory_grow(browser: Any) -> None:
+@pytest.mark.parametrize("slow_seconds", [0.0, 0.3])
+def test_new_images_let_nothing_flicker_and_no_memory_grow(
+    browser: Any, slow_seconds: float
+) -> None:
+    """Images that take longer than a moment is shown are waited for, whatever plays meanwhile."""
     service = MovingStorm(drawn_codes())
+    service.slow_seconds = slow_seconds
     with running(service) as url, visiting(browser, url) as visit:
-        steps = list(watched(visit, service, SETTLING + 4, 0))
+        steps = list(watched(visit, service, SETTLING + (4 if not slow_seconds else 2), 0))
     memories, (_, shown) = [memory for memory, _ in steps], steps[-1]
     assert not memories[-1].is_more_than(memories[SETTLING - 1]), memories
     assert shown["pictures"] > 0

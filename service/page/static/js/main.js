@@ -110,7 +110,8 @@ class Page {
     try {
       const map = await json(`/streams/${encodeURIComponent(name)}/map`);
       this.answered();
-      if (this.scene?.name === name) await this.images.first(this.coming(map));
+      // What plays has moved on meanwhile, to a moment whose image may not be there either.
+      while (this.scene?.name === name && await this.images.first(this.coming(map)));
       if (name === this.name) this.fill(name, map);
     } catch (error) {
       if (error.kind !== "no-map") throw error;

@@ -99,7 +99,7 @@ export class Images {
     this.loaded = new Map();
     this.failed = new Map();
     this.queue = [];
-    this.pending = new Set();
+    this.pending = new Map(); // of those that are being read
   }
 
   get(address) {
@@ -125,15 +125,21 @@ export class Images {
     this.changed(address);
   }
 
-  // One that is about to be shown, before all others.
+  // One that is about to be shown, before all others; whether it had to be waited for.
   async first(address) {
-    if (address && !this.loaded.has(address) && !this.pending.has(address)) await this.read(address);
+    if (!address || this.loaded.has(address) || this.failed.has(address)) return false;
+    await (this.pending.get(address) ?? this.read(address));
+    return true;
   }
 
-  async read(address) {
-    this.pending.add(address);
+  read(address) {
+    const reading = this.keep(address).finally(() => this.pending.delete(address));
+    this.pending.set(address, reading);
+    return reading;
+  }
+
+  async keep(address) {
     const image = await codes(address).catch(() => null);
-    this.pending.delete(address);
     if (image) this.loaded.set(address, image);
     else this.failed.set(address, (this.failed.get(address) || 0) + 1);
   }
