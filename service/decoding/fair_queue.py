@@ -1,4 +1,4 @@
-"""A queue for few things that many want: the account that had one longest ago is given the next."""
+"""A queue for few things that many want: whoever had one longest ago gets the next."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Hands out items, to that account of those which wait that had one longest ago.
+    """Hands out items: of the accounts that wait, the one that had an item longest ago is next.
 
-    So who asks now and then is not behind many who ask all the time. One that never had any counts
-    as if it had one when it came: many new accounts can't keep the others waiting.
+    So a caller who asks now and then is not behind many who ask all the time. A new account counts
+    as if it had an item when it came: many new accounts can't keep the others waiting.
 
     An account may use at most as many places as are free besides: so one account can't fill the
     queue, and a place is left for the next one.
