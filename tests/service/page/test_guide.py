@@ -90,6 +90,7 @@ def test_it_is_read_and_searched_in_a_browser(browser: Any, address: str) -> Non
     with visiting(browser, address) as visit:
         page = visit.open(f"{ADDRESS}/", until="h1")
         assert page.url == f"{address}{ADDRESS}/index.html"
+        page.wait_for_load_state("load")  # a search before the page's program runs is lost
         page.fill(".md-search__input", "Home Assistant")
         page.wait_for_selector(".md-search-result__link")
         page.goto(f"{address}{ADDRESS}/products.html")
