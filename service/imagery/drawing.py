@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from echocast.model.grid import Grid
 from echocast.model.imagery.encoding import PictureFormat, encoded
 from echocast.model.imagery.mercator import MercatorWindow
@@ -72,3 +74,14 @@ class Drawing:
         show = warp.smooth if style.smooth else warp.nearest
         palette = TABLES[style.palette] if style.palette else None
         return encoded(show(image.file, layer, image.index), palette, style.form)
+
+
+def load_libraries() -> None:
+    """Load what draws pictures, OpenCV and Pillow: some tenths of a second, once a process.
+
+    Who asks for the list of images asks for pictures next, and then need not wait for it.
+    """
+    import cv2  # noqa: F401  used by the warp
+
+    pixel = np.zeros((1, 1), np.uint8)
+    encoded(pixel, None, "png")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from echocast.model.imagery.mercator import MercatorWindow
@@ -21,7 +22,7 @@ from echocast.service.dependencies import AppResources, MapAccess, MapReader, Re
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.query_parameters import AnyParameter
-from echocast.service.imagery.drawing import Style
+from echocast.service.imagery.drawing import Style, load_libraries
 from echocast.service.imagery.open_images import Image
 from echocast.service.imagery.schemas import StreamMap
 from echocast.service.imagery.stream_maps import StreamMaps, at_time
@@ -221,7 +222,7 @@ def _json(value: dict[str, Any], access: MapAccess, known_etags: str, but: str =
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache", **_for_sites(access)}
     if headers["ETag"] in known_etags:
         return Response(status_code=304, headers=headers)
-    return JSONResponse(value, headers=headers)
+    return JSONResponse(value, headers=headers, background=BackgroundTask(load_libraries))
 
 
 async def _tile(

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from echocast.model.imagery.codes import HIGHEST, NOT_OBSERVED, dbz_codes
 from echocast.model.imagery.mercator import HALF_WORLD_M, to_metres
 from echocast.model.imagery.palettes import PALETTES
 from tests.service.bodies import is_problem
-from tests.service.real_processes import Place, eventually, gateway
+from tests.service.real_processes import Gateway, Place, eventually, gateway
 from tests.service.streams.stream_feed import declare, feed, frames, time_of
 
 NAME = "mapped"
@@ -200,14 +201,30 @@ def test_a_service_without_keys_lets_no_page_of_another_site_read_maps(fed: http
 
 
 @pytest.fixture(scope="module")
-def locked(fed: httpx.Client, home: Place) -> Iterator[httpx.Client]:
+def locked_gateway(fed: httpx.Client, home: Place) -> Iterator[Gateway]:
     """A second gateway of the same service, with keys and a stream for bare paths."""
     keys = ";".join(
         f"{hashlib.sha256(secret.encode()).hexdigest()} read {name}{OPTIONS[name]}"
         for name, secret in SECRETS.items()
     )
     with gateway(home, keys=keys, tiles_stream=NAME) as gate:
-        yield gate.client
+        yield gate
+
+
+@pytest.fixture(scope="module")
+def locked(locked_gateway: Gateway) -> httpx.Client:
+    return locked_gateway.client
+
+
+def test_who_reads_the_list_finds_what_draws_loaded(
+    locked_gateway: Gateway, view: dict[str, Any]
+) -> None:
+    loaded = Path(f"/proc/{locked_gateway.process.pid}/maps")
+    assert view["frames"]
+    assert "/cv2" not in loaded.read_text()
+    key = {"key": SECRETS["all"]}
+    assert locked_gateway.client.get("/public/weather-maps.json", params=key).status_code == 200
+    eventually(lambda: "/cv2" in loaded.read_text() and "_imaging" in loaded.read_text())
 
 
 def test_programs_that_show_tiles_send_the_key_in_the_address(
