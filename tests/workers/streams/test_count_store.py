@@ -190,7 +190,9 @@ def test_damaged_counts_whose_frame_is_gone_are_left_out(bench: Bench, tmp_path:
     assert all(math.isfinite(float(name.partition("|")[0])) for name in sums)
 
 
-def test_the_command_ends_with_1_and_names_what_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_ends_with_1_and_names_what_is_damaged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     path = "counts/radar/2026/07/01/20260701T233500Z_f.d.json"
     for damaged, code in (((path,), 1), ((), 0)):
         result = {"radar": Reindexed(3, 3, 9, 0, damaged=damaged)}
@@ -198,7 +200,7 @@ def test_the_command_ends_with_1_and_names_what_is_damaged(monkeypatch: pytest.M
             "echocast.workers.streams.reindex.reindex_all", lambda *_, result=result, **__: result
         )
         for arguments in (["reindex"], ["reindex", "--json"]):
-            ended = CliRunner().invoke(app, arguments)
+            ended = CliRunner().invoke(app, [*arguments, "--data", str(tmp_path)])
             assert ended.exit_code == code
             assert (path in ended.output) == bool(damaged)
 
