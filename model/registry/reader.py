@@ -132,10 +132,20 @@ class RegistryReader:
         """How many entries of each kind the history has."""
         return self._history.counts()
 
-    def champion_changes(self) -> list[datetime]:
-        """When another model became champion than served before, the newest time first."""
+    def champion_changes(self, after: datetime | None = None) -> list[datetime]:
+        """When another model became champion than served before, the newest time first.
+
+        Args:
+            after: Only what changed later than it; entries before it are not read. None: all.
+        """
         changes = ((c.time, (c.aliases or {}).get(CHAMPION)) for c in self._history.changes())
-        return [time for (time, champion), (_, before) in pairwise(changes) if champion != before]
+        times = []
+        for (time, champion), (_, before) in pairwise(changes):
+            if after is not None and time <= after:
+                break
+            if champion != before:
+                times.append(time)
+        return times
 
     def serving_at(self, time: datetime) -> str:
         """``name/version`` of the champion at a time.

@@ -30,7 +30,7 @@ STATES: Final = 40  # how many blocks back the state can go without starting ane
 RECENT: Final = timedelta(days=1)
 SCORED_FOR: Final = timedelta(hours=3)  # after its reference time a forecast is scored, mostly
 OnSkillDrift = Callable[[str], object]  # with the reason
-ModelChanges = Callable[[], Sequence[datetime]]
+ModelChanges = Callable[[datetime], Sequence[datetime]]  # later than a time
 log = logging.getLogger("echocast.streams")
 
 
@@ -42,7 +42,7 @@ class DriftWatch:
         sums: Of counts.
         engine: Where the states are.
         on_skill_drift: Called with the reason when a model begins to be worse than it was.
-        model_changes: When other models began to serve; None: never.
+        model_changes: When other models began to serve, later than a time; None: never.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class DriftWatch:
     def _charted(self, stream: str, before: Drift, changed: Mapping[str, Block]) -> Iterator[Drift]:
         """The states after each block that follows a state, also after those nothing came in."""
         blocks = {**self._blocks_after(stream, before), **changed}
-        other_models = self._model_changes() if self._model_changes else ()
         state = before
         begin = time_of(min(blocks)) if before.upto is None else before.upto + BLOCK
+        other_models = self._model_changes(begin - SCORED_FOR) if self._model_changes else ()
         while begin <= time_of(max(blocks)):
             block = blocks.get(stamp(begin)) or self._empty(stream, begin)
             if state.upto is None:  # a stream seldom begins with a block

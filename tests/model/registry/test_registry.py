@@ -132,6 +132,7 @@ def test_when_other_models_began_to_serve(registry, tiny):
     assert registry.reader.champion_changes() == [promoted]
     rolled_back = registry.rollback(**ME).time
     assert registry.reader.champion_changes() == [rolled_back, promoted]
+    assert registry.reader.champion_changes(promoted) == [rolled_back]
 
 
 def test_versions_are_final(registry, tiny):

@@ -140,7 +140,8 @@ def test_the_charts_of_a_model_begin_anew_with_another_one(
     changed = given[2].begin + timedelta(hours=5)
     asked = []
 
-    def model_changes() -> list[datetime]:
+    def model_changes(after: datetime) -> list[datetime]:
+        assert after < changed
         asked.append(changed)
         return [changed]
 
