@@ -19,7 +19,7 @@ from echocast.model.frames import Frames
 from echocast.model.grid import Grid, Places
 from echocast.model.library.given_arrays import grid_mapping_of
 from echocast.model.library.pysteps.places import cartesian_unit, projection, pysteps_scale
-from echocast.model.library.pysteps.values import PystepsValues
+from echocast.model.library.pysteps.values import PystepsValues, lowest_rain
 from echocast.model.library.reading import to_data_array
 from echocast.model.place.projection_text import parsed_crs
 from echocast.model.reflectivity import NO_RAIN_DBZ
@@ -47,10 +47,9 @@ def to_dataset(radar: xr.DataArray | xr.Dataset, variable: str = "reflectivity")
     array = _field(radar, variable).transpose(*AXES)
     grid = _grid(array)
     zero = float(array.attrs.get("no_rain_value", NO_RAIN_DBZ))
-    wet = array.values[array.values > zero]
     attributes = {
         **{"units": "dBZ", "transform": "dB", "zerovalue": zero},
-        "threshold": float(wet.min()) if wet.size else zero,
+        "threshold": lowest_rain(array.values, zero),
         "standard_name": "equivalent_reflectivity_factor",
         "long_name": "equivalent reflectivity factor",
         **{name: float(array.attrs[name]) for name in RELATION if name in array.attrs},

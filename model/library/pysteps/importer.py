@@ -18,6 +18,7 @@ from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
 from echocast.model.library.pysteps.places import descends, grid_metadata
+from echocast.model.library.pysteps.values import lowest_rain
 from echocast.model.reflectivity import ZR
 
 Imported = tuple[NDArray[np.float64], None, dict[str, Any]]
@@ -65,14 +66,13 @@ def import_echocast(
 
 
 def _value_metadata(frames: Frames) -> dict[str, Any]:
-    image, zr = frames.reflectivity_dbz[0], ZR.of_attributes(frames.attributes)
-    wet = image[image > frames.no_rain_dbz]
+    zr = ZR.of_attributes(frames.attributes)
     return {
         "institution": str(frames.attributes.get("institution", "not stated")),
         "unit": "dBZ",
         "transform": "dB",
         "zerovalue": frames.no_rain_dbz,
-        "threshold": float(wet.min()) if wet.size else frames.no_rain_dbz,
+        "threshold": lowest_rain(frames.reflectivity_dbz[0], frames.no_rain_dbz),
         "zr_a": zr.a,
         "zr_b": zr.b,
     }

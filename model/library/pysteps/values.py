@@ -112,6 +112,12 @@ class PystepsValues:
         return 0.0 if self.transform is None else -np.inf
 
 
+def lowest_rain(values_dbz: NDArray[np.floating[Any]], no_rain_dbz: float) -> float:
+    """The lowest value that is rain, pysteps' ``threshold``; the dry one where none is."""
+    wet = values_dbz[values_dbz > no_rain_dbz]
+    return float(wet.min()) if wet.size else no_rain_dbz
+
+
 def _number(metadata: Mapping[str, Any], name: str) -> float:
     """A number of the metadata.
 
