@@ -17,7 +17,7 @@ async def check_parameters(request: Request) -> None:
         UnknownParameter: It does not know one.
     """
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute):
+    if not isinstance(route, APIRoute) or not request.query_params:
         return
     if any(part.call is accept_any for part in route.dependant.dependencies):
         return
