@@ -56,6 +56,11 @@ class EventScores:
     probabilistic: tuple[str, ...] = ()
 
     @property
+    def every_method(self) -> tuple[str, ...]:
+        """All names, each once: ``methods``, then those that have probabilities alone."""
+        return tuple(dict.fromkeys((*self.methods, *self.probabilistic)))
+
+    @property
     def counts(self) -> Ints:
         """(start, method, threshold, lead, 4)."""
         return np.stack([start.counts for start in self.starts])

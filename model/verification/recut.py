@@ -18,7 +18,7 @@ from echocast.model.verification.calibration import (
     leave_one_out,
 )
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import THRESHOLDS_DBZ
+from echocast.model.verification.counts import PYSTEPS_SPROG, THRESHOLDS_DBZ
 from echocast.model.verification.event_scores import EventScores, cut_dbz
 
 LARGEST_UNEVENNESS = 0.15  # of the bias at the nearest cut, beyond which there is no equal bias
@@ -92,6 +92,11 @@ def chosen_by_others(events: Sequence[EventScores], method: str) -> dict[str, li
         ]
         for name, shares in leave_one_out(counts).items()
     }
+
+
+def decoded_sprog(events: Sequence[EventScores]) -> dict[str, list[Recut]]:
+    """S-PROG with the cuts that the other events chose; nothing where that cannot be."""
+    return chosen_by_others(events, PYSTEPS_SPROG) if PYSTEPS_SPROG in events[0].methods else {}
 
 
 def summed(recuts: Mapping[str, Sequence[Recut]]) -> list[ContingencyTable]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Self
 
 import cv2
@@ -170,18 +171,14 @@ def _fractions(
     pixel_km: float,
 ) -> Floats:
     """(method, FSS threshold, scale, 2)."""
-    return np.array(
-        [
-            [
-                [_differences(forecast, happened, scale / pixel_km) for scale in SCALES_KM]
-                for threshold, forecast, happened in zip(
-                    THRESHOLDS_DBZ, fields, observed, strict=True
-                )
-                if threshold in FRACTIONS_THRESHOLDS_DBZ
-            ]
-            for fields in forecasts
-        ]
-    )
+    sums = np.zeros((len(forecasts), len(FRACTIONS_THRESHOLDS_DBZ), len(SCALES_KM), 2))
+    for (f, threshold), (s, scale) in product(
+        enumerate(FRACTIONS_THRESHOLDS_DBZ), enumerate(SCALES_KM)
+    ):
+        t, side = THRESHOLDS_DBZ.index(threshold), scale / pixel_km
+        happened = _shares(observed[t], side)
+        sums[:, f, s] = [_differences(_shares(fields[t], side), happened) for fields in forecasts]
+    return sums
 
 
 def _shares(event: NDArray[np.bool_], side: float) -> FloatArray:
@@ -193,11 +190,8 @@ def _shares(event: NDArray[np.bool_], side: float) -> FloatArray:
     return shares
 
 
-def _differences(
-    forecast: NDArray[np.bool_], observed: NDArray[np.bool_], side: float
-) -> tuple[float, float]:
-    """Squared difference of the neighbourhood shares, and the largest it could be."""
-    shares = _shares(forecast, side), _shares(observed, side)
-    difference = cv2.norm(*shares, cv2.NORM_L2SQR)
-    whole = sum(cv2.norm(share, cv2.NORM_L2SQR) for share in shares)
+def _differences(forecast: FloatArray, observed: FloatArray) -> tuple[float, float]:
+    """Squared difference of neighbourhood shares, and the largest it could be."""
+    difference = cv2.norm(forecast, observed, cv2.NORM_L2SQR)
+    whole = sum(cv2.norm(shares, cv2.NORM_L2SQR) for shares in (forecast, observed))
     return float(difference), float(whole)

@@ -10,7 +10,7 @@ import numpy as np
 
 from echocast.model.forecast import Forecast
 from echocast.model.formats.event_files import EventFiles
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
 from echocast.model.grid import Grid
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.plotting.report.maps import case_maps
@@ -18,6 +18,7 @@ from echocast.model.plotting.report.page import painting
 from echocast.model.plotting.report.tables import FEWEST
 from echocast.model.reflectivity import ZR, rate_text
 from echocast.model.verification.baselines import Reference
+from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import MODEL, PYSTEPS_SPROG, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import ForecastCase, nth_forecast
 from echocast.model.verification.event_scores import EventScores
@@ -60,25 +61,20 @@ def judged_event(
         reference: Whose S-PROG is shown, where it has one; None: none.
     """
     ranked = ranked_cases(scores)
-    cases = {name: (n, nth_forecast(nowcaster, event, stride, n)) for name, n in ranked.items()}
+    cases = {n: nth_forecast(nowcaster, event, stride, n) for n in list(ranked.values()) or [0]}
     maps = {
-        _caption(name, case[0], scores, number): painting(
-            case_maps(case[0], case[2], _sprog(reference, case))
-        )
-        for name, (number, case) in cases.items()
+        _caption(name, cases[n][0], scores, n): _painted(cases[n], reference)
+        for name, n in ranked.items()
     }
-    number, case = next(iter(cases.values()), None) or (
-        0,
-        nth_forecast(nowcaster, event, stride, 0),
-    )
+    number, case = next(iter(cases.items()))
     return JudgedEvent(scores, dict(_facts(event, case, scores, number)), maps)
 
 
-def _sprog(reference: Reference | None, case: ForecastCase) -> dict[str, FloatArray]:
-    if reference is None:
-        return {}
-    fields = reference(case[1], len(case[2])).fields
-    return {name: fields[method] for method, name in ROWS.items() if method in fields}
+def _painted(case: ForecastCase, reference: Reference | None) -> str:
+    forecast, inputs, observed = case
+    fields = {} if reference is None else reference(inputs, len(observed)).fields
+    others = {name: fields[method] for method, name in ROWS.items() if method in fields}
+    return painting(case_maps(forecast, observed, others))
 
 
 def ranked_cases(scores: EventScores) -> dict[str, int]:
@@ -104,10 +100,10 @@ def _caption(name: str, forecast: Forecast, scores: EventScores, number: int) ->
     m, case = scores.methods.index(MODEL), scores.starts[number]
     parts = []
     for dbz in CASE_THRESHOLDS_DBZ[::-1]:
-        hits, misses, alarms, _ = case.counts[m, THRESHOLDS_DBZ.index(dbz)].sum(0).tolist()
-        if hits + misses + alarms:
-            csi = hits / (hits + misses + alarms)
-            parts.append(f"CSI-{dbz:g} {csi:.3f} (n = {hits + misses:,} observed)")
+        table = ContingencyTable(*case.counts[m, THRESHOLDS_DBZ.index(dbz)].sum(0).tolist())
+        if table.union:
+            csi = table.critical_success_index
+            parts.append(f"CSI-{dbz:g} {csi:.3f} (n = {table.observed:,} observed)")
     sample = f"All leads: {', '.join(parts)}."
     return f"{name} of this event: {_utc(time)}. {sample} Grey: no forecast is possible."
 

@@ -15,12 +15,11 @@ import xarray as xr
 from echocast.model.verification.contingency import defined
 from echocast.model.verification.counts import (
     FRACTIONS_THRESHOLDS_DBZ,
-    PYSTEPS_SPROG,
     THRESHOLDS_DBZ,
     label,
 )
 from echocast.model.verification.event_scores import EventScores, all_scores, joined
-from echocast.model.verification.recut import Recut, at_equal_bias, chosen_by_others
+from echocast.model.verification.recut import Recut, at_equal_bias, decoded_sprog
 from echocast.model.verification.start_counts import SCALES_KM
 
 COUNTS = ("hits", "misses", "false_alarms", "correct_negatives")
@@ -38,24 +37,17 @@ def to_json(model: str, stride: int, events: Sequence[EventScores]) -> dict[str,
         "pooled": whole.to_json(),
         "equal_bias": {
             label(name): {f"{t:g}": _recut(one) for t, one in at_equal_bias(whole, name).items()}
-            for name in dict.fromkeys((*whole.methods, *whole.probabilistic))
+            for name in whole.every_method
         },
-        "decoded_sprog": _decoded(events),
+        "decoded_sprog": {
+            name: {f"{t:g}": _recut(one) for t, one in zip(THRESHOLDS_DBZ, recuts, strict=True)}
+            for name, recuts in decoded_sprog(events).items()
+        },
     }
 
 
 def _recut(recut: Recut | None) -> dict[str, Any] | None:
     return None if recut is None else {"at": recut.at, **all_scores(recut.table)}
-
-
-def _decoded(events: Sequence[EventScores]) -> dict[str, Any]:
-    """S-PROG by the cuts that the other events chose, per event and threshold."""
-    if PYSTEPS_SPROG not in events[0].methods:
-        return {}
-    return {
-        name: {f"{t:g}": _recut(one) for t, one in zip(THRESHOLDS_DBZ, recuts, strict=True)}
-        for name, recuts in chosen_by_others(events, PYSTEPS_SPROG).items()
-    }
 
 
 def write(folder: Path, model: str, stride: int, events: Sequence[EventScores]) -> list[str]:

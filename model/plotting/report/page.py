@@ -118,17 +118,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     """A table that scrolls by itself where it is too wide.
 
     Args:
-        head: Headings, HTML.
+        head: Headings, HTML; may be empty.
         rows: Of each row the cells, as :func:`cell` makes them.
         caption: HTML that stands above; may be empty.
     """
     above = f"<caption>{caption}</caption>" if caption else ""
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
+    top = f"<thead><tr>{heads}</tr></thead>" if head else ""
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table>{above}<thead><tr>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return f'<div class="wide"><table>{above}{top}<tbody>{body}</tbody></table></div>'
 
 
 def figure(name: str, picture: str, caption: str = "") -> str:
@@ -150,7 +148,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
         (f'<th scope="row">{html.escape(name)}</th>', cell(html.escape(text), "text"))
         for name, text in pairs
     ]
-    return table((), rows).replace("<thead><tr></tr></thead>", "")
+    return table((), rows)
 
 
 def drawing(figure: Figure) -> str:

@@ -16,6 +16,7 @@ from echocast.model.verification.counts import (
     label,
 )
 from echocast.model.verification.event_scores import EventScores, joined
+from echocast.model.verification.recut import decoded_sprog
 
 BIAS = (
     "Beside each score stands the frequency bias: events forecast per event observed. CSI and ETS"
@@ -31,8 +32,8 @@ def score_sections(events: Sequence[EventScores], model: str) -> Iterator[Sectio
         events: One or more, of the same methods.
         model: The method that the others are compared with.
     """
-    whole = joined("all", events)
-    yield Section("All events together", "pooled", _pooled(events, whole))
+    whole, decoded = joined("all", events), decoded_sprog(events)
+    yield Section("All events together", "pooled", _pooled(events, whole, decoded))
     yield Section("At equal bias", "equal-bias", _equal_bias(whole))
     yield Section(
         "Differences", "differences", tables.difference_table(events, model) + _about_intervals()
@@ -40,11 +41,11 @@ def score_sections(events: Sequence[EventScores], model: str) -> Iterator[Sectio
     yield Section("By lead time", "lead-times", "".join(_by_lead(events)))
     yield Section("By scale", "scales", _by_scale(whole))
     yield Section("Probabilities", "probabilities", "".join(_probabilities(whole)))
-    yield Section("Event by event", "events", "".join(_by_event(events)))
-    yield Section("What the methods are", "methods", _meanings(events))
+    yield Section("Event by event", "events", "".join(_by_event(events, decoded)))
+    yield Section("What the methods are", "methods", _meanings(whole, decoded))
 
 
-def _pooled(events: Sequence[EventScores], whole: EventScores) -> str:
+def _pooled(events: Sequence[EventScores], whole: EventScores, decoded: tables.Decoded) -> str:
     forecasts, pixels = len(whole.starts), whole.pixels
     scores = {
         "Critical success index (CSI)": tables.csi,
@@ -56,7 +57,7 @@ def _pooled(events: Sequence[EventScores], whole: EventScores) -> str:
         f" methods. Counts are added over pixels, lead times, forecasts and events, then divided."
         f" {BIAS}</p>"
         + "".join(
-            tables.pooled_table(events, score, f"{name} <small>bias</small>")
+            tables.pooled_table(whole, decoded, score, f"{name} <small>bias</small>")
             for name, score in scores.items()
         )
         + _without_decoded(events)
@@ -132,16 +133,13 @@ def _probabilities(whole: EventScores) -> Iterator[str]:
         )
 
 
-def _by_event(events: Sequence[EventScores]) -> Iterator[str]:
-    decoded = tables.decoded_sprog(events)
+def _by_event(events: Sequence[EventScores], decoded: tables.Decoded) -> Iterator[str]:
     for event in events:
         yield f"<h3>{html.escape(event.event)}: {len(event.starts)} forecasts</h3>"
         yield tables.event_table(event, decoded)
 
 
-def _meanings(events: Sequence[EventScores]) -> str:
-    names = dict.fromkeys((*events[0].methods, *events[0].probabilistic))
-    if tables.decoded_sprog(events):
-        names[DECODED_SPROG] = None
+def _meanings(whole: EventScores, decoded: tables.Decoded) -> str:
+    names = (*whole.every_method, *((DECODED_SPROG,) if decoded else ()))
     pairs = (f"<dt>{html.escape(label(n))}</dt><dd>{MEANINGS[n]}</dd>" for n in names)
     return f"<dl>{''.join(pairs)}</dl>"

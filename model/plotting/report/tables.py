@@ -14,18 +14,18 @@ from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import (
     CLASSES,
-    PYSTEPS_SPROG,
     THRESHOLDS_DBZ,
     label,
 )
 from echocast.model.verification.event_scores import FEWEST_BLOCKS, EventScores, joined
 from echocast.model.verification.probability_scores import in_tenths, reliability_slope, roc_area
-from echocast.model.verification.recut import Recut, at_equal_bias, chosen_by_others, summed
+from echocast.model.verification.recut import Recut, at_equal_bias, summed
 from echocast.model.verification.start_counts import SCALES_KM
 
 FEWEST = 1000  # observed pixels, below which a score is pale and none is the best
 
 Score = Callable[[ContingencyTable], float]
+Decoded = Mapping[str, Sequence[Recut]]  # S-PROG by the cuts of other events, by event
 
 
 def csi(counts: ContingencyTable) -> float:
@@ -62,12 +62,11 @@ def observed_in(scores: EventScores, thresholds: Sequence[float]) -> list[str]:
     ]
 
 
-def pooled_table(events: Sequence[EventScores], score: Score, caption: str) -> str:
+def pooled_table(whole: EventScores, decoded: Decoded, score: Score, caption: str) -> str:
     """A score of every method and its MSE, all events, start times and leads together."""
-    whole = joined("all", events)
     rows = method_rows(whole)
-    if others := decoded_sprog(events):
-        rows.append(decided_row(summed(others)))
+    if decoded:
+        rows.append(decided_row(summed(decoded)))
     return score_table(whole, rows, score, caption)
 
 
@@ -86,11 +85,6 @@ def method_rows(scores: EventScores) -> list[Row]:
 def decided_row(tables: Sequence[ContingencyTable]) -> Row:
     """The row of decoded S-PROG, which has no field of its own, so no MSE."""
     return Row(DECODED_SPROG, tables, (cell("<small>no field</small>"),))
-
-
-def decoded_sprog(events: Sequence[EventScores]) -> dict[str, list[Recut]]:
-    """S-PROG with the cuts that the other events chose; nothing where that cannot be."""
-    return chosen_by_others(events, PYSTEPS_SPROG) if PYSTEPS_SPROG in events[0].methods else {}
 
 
 def score_table(scores: EventScores, rows: Sequence[Row], score: Score, caption: str) -> str:
@@ -121,18 +115,19 @@ def _best(tables: Iterable[ContingencyTable], score: Score) -> float:
     return max((value for value in values if not math.isnan(value)), default=math.nan)
 
 
-def scored(counts: ContingencyTable, best: float, score: Score) -> str:
-    """A cell: the score, its bias beside it."""
+def scored(counts: ContingencyTable, best: float, score: Score, more: str = "") -> str:
+    """A cell: the score, its bias and ``more`` beside it."""
     value, few = score(counts), counts.observed < FEWEST
     kind = "few" if few else "best" if value == best else ""
     bias = number(counts.frequency_bias, 2)
-    return cell("n/a" if math.isnan(value) else f"{number(value)} <small>{bias}</small>", kind)
+    return cell(
+        "n/a" if math.isnan(value) else f"{number(value)} <small>{bias}{more}</small>", kind
+    )
 
 
 def equal_bias_table(scores: EventScores) -> str:
     """CSI where every method has a bias near 1, and the cut that makes it so."""
-    names = dict.fromkeys((*scores.methods, *scores.probabilistic))
-    recuts = {name: at_equal_bias(scores, name) for name in names}
+    recuts = {name: at_equal_bias(scores, name) for name in scores.every_method}
     best = {
         t: _best((cut.table for one in recuts.values() if (cut := one[t])), csi)
         for t in THRESHOLDS_DBZ
@@ -155,12 +150,8 @@ def _what(scores: EventScores, name: str) -> str:
 def _recut_cell(recut: Recut | None, best: float, *, chances: bool) -> str:
     if recut is None:
         return cell("n/a", "few")
-    few = recut.table.observed < FEWEST
     at = f"{recut.at:.2f}" if chances else f"{recut.at:g} dBZ"
-    value = recut.table.critical_success_index
-    bias = number(recut.table.frequency_bias, 2)
-    kind = "few" if few else "best" if value == best else ""
-    return cell(f"{number(value)} <small>{bias}, {at}</small>", kind)
+    return scored(recut.table, best, csi, f", {at}")
 
 
 def difference_table(events: Sequence[EventScores], model: str) -> str:
@@ -280,7 +271,7 @@ def _share(not_exceeded: int, exceeded: int) -> str:
     return f"{exceeded / pixels:.3f}<br><small>{pixels:,}</small>" if pixels else "<small>0</small>"
 
 
-def event_table(event: EventScores, decoded: Mapping[str, Sequence[Recut]]) -> str:
+def event_table(event: EventScores, decoded: Decoded) -> str:
     """One event: CSI and bias of every method, all leads together."""
     rows, caption = method_rows(event), "CSI <small>bias</small>"
     if recuts := decoded.get(event.event):
