@@ -179,11 +179,11 @@ class StreamProcessing:
             self._note_speed(stream, time)
 
     def issue(self, job: Job, forecast: ForecastStream) -> str:
-        """Issue a forecast and score it against frames that came before it; its path."""
+        """Issue a forecast and score it at frames that were counted before it came; its path."""
         issued = self.forecasting.issue(job, forecast)
         span = TimeSpan(issued.valid_times[0], issued.valid_times[-1])
         try:
-            self.scorer.score_span(issued.stream, span)
+            self.scorer.score_at_counted_frames(issued.stream, span)
         except (EngineUnavailable, ArchiveError) as error:
             log.warning("Scoring %s is left to a sweep: %s", issued.id, error)
         if issued.served:

@@ -52,6 +52,16 @@ class PendingCounts:
     frames: Sequence[CountedFrame]
     counted: frozenset[CountKey]
 
+    def at_counted_frames(self) -> PendingCounts:
+        """Only what there is to count at frames that were themselves counted, as they are now."""
+        observed = {key for key in self.counted if key.forecast_id == OBSERVED}
+        times = {key.valid_time for key in observed & self.expected.keys()}
+        return PendingCounts(
+            {key: issued for key, issued in self.expected.items() if key.valid_time in times},
+            [frame for frame in self.frames if frame.valid_time in times],
+            frozenset(key for key in self.counted if key.valid_time in times),
+        )
+
     @property
     def missing(self) -> list[CountKey]:
         """What has no counts yet."""
@@ -127,14 +137,28 @@ class Scorer:
         pending = self.pending(stream, span)
         if self._examine(declared, pending):
             pending = self.pending(stream, span)
+        return self._score(declared, span, pending)
+
+    def score_at_counted_frames(self, stream: str, span: TimeSpan) -> int:
+        """Count and add what is missing at frames that were counted before; how much it was.
+
+        A frame that no worker has counted yet may end this one: it is left to an attempt.
+
+        Raises:
+            UnknownStream: There is none, or it was deleted meanwhile.
+        """
+        declared = self._stores.streams.stream(stream)
+        return self._score(declared, span, self.pending(stream, span).at_counted_frames())
+
+    def _score(self, stream: Stream, span: TimeSpan, pending: PendingCounts) -> int:
         counted = 0
-        for counts in self._count(declared, pending):
-            self._add(declared, counts, pending)
+        for counts in self._count(stream, pending):
+            self._add(stream, counts, pending)
             counted += len(counts)
-        not_added = pending.valid - self._sums.added_pairs(stream, span)
+        not_added = pending.valid - self._sums.added_pairs(stream.name, span)
         for counts in self.stored(pending, not_added):
-            self._add(declared, counts, pending)
-        self._drop_outdated(stream, span, pending)
+            self._add(stream, counts, pending)
+        self._drop_outdated(stream.name, span, pending)
         return counted
 
     def _examine(self, stream: Stream, pending: PendingCounts) -> bool:

@@ -56,6 +56,20 @@ def test_a_frame_that_came_before_its_forecast_counts_too(bench: Bench) -> None:
     assert bench.agrees()
 
 
+def test_at_issue_a_forecast_is_scored_only_at_frames_that_ended_no_worker(bench: Bench) -> None:
+    bench.put(1, seed=5)
+    bench.put(2, seed=6)
+    bench.score()
+    bench.put(3, seed=7)  # no worker has counted it yet
+    bench.put(2, seed=8)  # nor this one, which replaces another
+    bench.issue(0)
+    assert bench.scorer.score_at_counted_frames("radar", ALL) == 1
+    assert bench.sums.over("radar", ALL)["5|forecasts|model"] == [1]
+    assert "10|forecasts|model" not in bench.sums.over("radar", ALL)
+    assert bench.score() == 4  # both frames themselves, and the forecast at each
+    assert bench.agrees()
+
+
 def test_a_replaced_frame_changes_the_counts_but_never_the_totals(bench: Bench) -> None:
     bench.issue(0)
     bench.put(1, seed=5)
