@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.errors import ContractViolation
-from echocast.model.forecast import Forecast
 from echocast.model.frames import FloatArray, unmasked
 from echocast.model.reflectivity import ZR
 
@@ -59,34 +57,6 @@ def expected_rain_rate(
     ):
         rate += (lower - upper).astype(np.float32) * mean
     return np.asarray(rate, np.float32)
-
-
-def expected_rain_amount(forecast: Forecast) -> FloatArray:
-    """Expected rain from the reference time to the last lead, (height, width) in mm.
-
-    The frame of each lead time stands for the step that ends with it.
-
-    Args:
-        forecast: With probabilities.
-
-    Raises:
-        ContractViolation: It has none.
-    """
-    probability = forecast.exceedance_probability
-    if probability is None:
-        raise ContractViolation(
-            "Rain amounts need exceedance probabilities, and this forecast has none.",
-            rule="probabilities",
-        )
-    zr, thresholds = (
-        ZR.of_attributes(forecast.frames.attributes),
-        forecast.exceedance_thresholds_dbz,
-    )
-    expected = (forecast.expected or forecast.frames).reflectivity_dbz
-    amount = np.zeros(expected.shape[1:], np.float32)
-    for part in expected_amounts(expected, probability, thresholds, forecast.lead_minutes, zr):
-        amount += part
-    return amount
 
 
 def expected_amounts(

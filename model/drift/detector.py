@@ -15,7 +15,7 @@ together are false at most once a month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Self
@@ -186,11 +186,3 @@ class Drift:
             value["has_canary"],
             {alert: read(since) for alert, since in value["alerts"].items()},
         )
-
-
-def run_detector(blocks: Iterable[Block], parameters: DriftParameters = PARAMETERS) -> Drift:
-    """The state after some blocks, given in any order."""
-    state = Drift()
-    for block in sorted(blocks, key=lambda block: block.begin):
-        state = state.update(block, parameters)
-    return state

@@ -14,7 +14,6 @@ from echocast.model.drift.detector import (
     SEASONAL_DRIFT,
     SKILL_DRIFT,
     Drift,
-    DriftParameters,
 )
 from echocast.model.drift.indicators import COVERAGE, SERIES, SKILL, STANDING, WEAKEST, WEATHER
 
@@ -66,26 +65,26 @@ class SampleSize(NamedTuple):
     floor: int
 
 
-def charts(state: Drift, parameters: DriftParameters = PARAMETERS) -> Iterator[Chart]:
+def charts(state: Drift) -> Iterator[Chart]:
     """All charts that have a limit."""
     for name in SERIES:
-        chart, limits = state.series[name], parameters.series[name]
+        chart, limits = state.series[name], PARAMETERS.series[name]
         if limits.decision_interval < NEVER:
             yield Chart(name, "cusum", chart.cusum(limits), limits.decision_interval)
         if limits.control_limit < NEVER:
             yield Chart(name, "ewma", chart.drift(limits), limits.control_limit)
-    histogram = parameters.intensities
+    histogram = PARAMETERS.intensities
     yield Chart(INTENSITIES, "ewma", state.intensities.index(histogram), histogram.limit)
 
 
-def samples(state: Drift, parameters: DriftParameters = PARAMETERS) -> Iterator[SampleSize]:
+def samples(state: Drift) -> Iterator[SampleSize]:
     """How much is known of each series."""
     for name in SERIES:
-        yield SampleSize(name, state.series[name].samples, parameters.series[name].floor)
-    yield SampleSize(INTENSITIES, state.intensities.samples, parameters.intensities.floor)
+        yield SampleSize(name, state.series[name].samples, PARAMETERS.series[name].floor)
+    yield SampleSize(INTENSITIES, state.intensities.samples, PARAMETERS.intensities.floor)
 
 
-def sentence(state: Drift, parameters: DriftParameters = PARAMETERS) -> str:
+def sentence(state: Drift) -> str:
     """What is the matter and what to do; the gravest alert only."""
     if INPUT_FAULT in state.alerts:
         faults = [FAULTS[name] for name in OF_THE_INPUT if state.series[name].alarm]
@@ -94,7 +93,7 @@ def sentence(state: Drift, parameters: DriftParameters = PARAMETERS) -> str:
     for alert in (SKILL_DRIFT, BIAS_SHIFT, SEASONAL_DRIFT):
         if alert in state.alerts:
             return SENTENCES[alert]
-    samples, floor = state.series[SKILL].samples, parameters.series[SKILL].floor
+    samples, floor = state.series[SKILL].samples, PARAMETERS.series[SKILL].floor
     if samples < floor:
         return (
             f"Too little rain yet to tell: {samples} of {floor} blocks of six hours; nothing to do."

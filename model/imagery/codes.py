@@ -31,15 +31,6 @@ def percent_codes(probability: NDArray[np.floating[Any]]) -> Codes:
     return _codes(np.rint(probability * 100), 100)
 
 
-def code_dbz(codes: Codes) -> NDArray[np.float32]:
-    """Reflectivity in dBZ of codes, NaN where there is none."""
-    values = codes.astype(np.float32)
-    values /= STEPS_A_DBZ
-    values += LOWEST_DBZ
-    values[codes > HIGHEST] = np.nan
-    return values
-
-
 def outcome_codes(
     forecast_dbz: NDArray[np.floating[Any]],
     observed_dbz: NDArray[np.floating[Any]],

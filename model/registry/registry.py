@@ -164,7 +164,7 @@ class Registry:
             RegistryChanged: The history has another version.
             RegistryError: The root can't be written.
         """
-        with self._replacing(CHAMPION, expected, version, dry_run=dry_run) as aliases:
+        with self._replacing(expected, version, dry_run=dry_run) as aliases:
             card = self.reader.card(reference)
             after = roles.promoted(aliases, card.reference)
             facts = passed_over(card.reference, card.manifest, despite=despite_gate)
@@ -188,7 +188,7 @@ class Registry:
                 expected.
             RegistryError: The root can't be written.
         """
-        with self._replacing(CHAMPION, expected, dry_run=dry_run) as aliases:
+        with self._replacing(expected, dry_run=dry_run) as aliases:
             after = roles.rolled_back(aliases, self.reader.history())
             return self._change(ROLLBACK, who, why, after, scores, dry_run=dry_run)
 
@@ -200,19 +200,18 @@ class Registry:
         who: str,
         why: str,
         scores: Mapping[str, Any] | None = None,
-        expected: str | None = None,
     ) -> HistoryEntry:
         """Give a model a role beside the champion's, e.g. ``challenger``.
 
         ``champion`` and ``previous`` come by promotion and rollback. The arguments are those of
-        :meth:`promote`; ``expected`` is the model that has the role.
+        :meth:`promote`.
 
         Raises:
             UnknownModel: There is no such model.
-            RegistryConflict: This role can't be given like this, or another model was expected.
+            RegistryConflict: This role can't be given like this.
             RegistryError: The root can't be written.
         """
-        with self._replacing(role, expected) as aliases:
+        with self._replacing() as aliases:
             after = roles.appointed(aliases, _checked(role), self.reader.reference(reference))
             return self._change(ALIAS, who, why, after, scores)
 
@@ -230,14 +229,19 @@ class Registry:
 
     @contextmanager
     def _replacing(
-        self, role: str, expected: str | None, version: str | None = None, *, dry_run: bool = False
+        self, champion: str | None = None, version: str | None = None, *, dry_run: bool = False
     ) -> Iterator[Mapping[str, str]]:
-        """A context in which no other process writes; gives the roles, if one is as expected.
+        """A context in which no other process writes; gives the roles.
 
         A dry run writes nothing, and waits for nobody.
 
+        Args:
+            champion: The model that must be champion; None: any.
+            version: The version that the history must have; None: any.
+            dry_run: Whether nothing is written.
+
         Raises:
-            RegistryConflict: Another model than the expected one has the role.
+            RegistryConflict: Another model is the champion.
             RegistryChanged: The history has another version than the expected one.
         """
         with nullcontext() if dry_run else self._folder.writing():
@@ -247,7 +251,7 @@ class Registry:
                     " something was done since. Read it again, then decide."
                 )
             aliases = self.reader.roles().by_role
-            roles.check_expected(aliases, role, expected)
+            roles.check_expected(aliases, champion)
             yield aliases
 
     def _change(

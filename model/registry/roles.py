@@ -107,12 +107,12 @@ def champions(entries: Iterable[HistoryEntry]) -> list[str]:
     return line
 
 
-def check_expected(aliases: Aliases, role: str, expected: str | None) -> None:
+def check_expected(aliases: Aliases, expected: str | None) -> None:
     """Refuse a change that another one was made before.
 
     Raises:
-        RegistryConflict: Another model has the role than was expected.
+        RegistryConflict: Another model is the champion than was expected.
     """
-    current = aliases.get(role)
+    current = aliases.get(CHAMPION)
     if expected is not None and current != expected:
-        raise RegistryConflict(f"The {role} is {current}, not {expected}; nothing was changed.")
+        raise RegistryConflict(f"The champion is {current}, not {expected}; nothing was changed.")

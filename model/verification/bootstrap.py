@@ -38,17 +38,16 @@ def csi_difference(events: Sequence[Ints], level: float = 90.0) -> tuple[Floats,
     return first - second, low, high
 
 
-def resampled(events: Sequence[Ints], seed: int = 0) -> Ints:
+def resampled(events: Sequence[Ints]) -> Ints:
     """Sums of as many events as there are, drawn with replacement, and so their blocks.
 
     Args:
         events: Of each, (block, ...).
-        seed: Of the draw.
 
     Returns:
         (1000, ...).
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     drawn = random.integers(len(events), size=(RESAMPLES, len(events)))
     total = np.zeros((RESAMPLES, *events[0].shape[1:]), np.int64)
     for slot in drawn.T:

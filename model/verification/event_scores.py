@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from echocast.model.errors import ContractViolation
-from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.calibration import BINS, ExceedanceCounts
 from echocast.model.verification.contingency import ContingencyTable, defined
 from echocast.model.verification.counts import (
@@ -129,14 +128,14 @@ class EventScores:
         m, t = self.probabilistic.index(method), THRESHOLDS_DBZ.index(threshold_dbz)
         return self._by_pixel(self.summed("brier")[m, t], lead)
 
-    def crps(self, method: str, lead: int | None = None) -> float:
+    def crps(self, method: str) -> float:
         """Continuous ranked probability score between the lowest and the highest threshold, in dB.
 
         The integral of the Brier score over thresholds, here by trapezoids between
         ``THRESHOLDS_DBZ``: what lies below or above does not count (threshold-weighted CRPS,
         Gneiting and Ranjan, JBES 2011). Range 0 to 30 dB, perfect 0, NaN without pixels.
         """
-        scores = [self.brier_score(method, threshold, lead) for threshold in THRESHOLDS_DBZ]
+        scores = [self.brier_score(method, threshold) for threshold in THRESHOLDS_DBZ]
         return float(np.trapezoid(scores, THRESHOLDS_DBZ))
 
     def _by_pixel(self, sums: Floats, lead: int | None) -> float:
@@ -170,21 +169,6 @@ class EventScores:
         levels = self.summed("levels")[self.methods.index(method)]
         parts = [_around(levels, t, dbz) for t, dbz in enumerate(THRESHOLDS_DBZ)]
         return ExceedanceCounts(THRESHOLDS_DBZ, np.stack(parts))
-
-    def csi_difference(
-        self, method: str, reference: str, threshold_dbz: float, lead: int | None = None
-    ) -> tuple[float, float, float]:
-        """CSI of a method minus that of a reference, with its 90 % interval.
-
-        Blocks of one hour of start times are resampled together (paired). The interval does
-        not hold for other events.
-
-        Returns:
-            The difference, its 5th and its 95th percentile, -1 to 1; NaN where a CSI is undefined.
-        """
-        pair = self.blocks((method, reference), lead=lead)
-        difference, low, high = csi_difference([pair[:, :, THRESHOLDS_DBZ.index(threshold_dbz)]])
-        return float(difference), float(low), float(high)
 
     def to_json(self) -> dict[str, Any]:
         """Scores per method, threshold and lead, with their counts; undefined is null."""

@@ -44,8 +44,8 @@ def stability_index(now: Sequence[float], before: Sequence[float]) -> float | No
     return float(np.sum((p - q) * np.log(p / q)))
 
 
-def percentile_dbz(histogram: Sequence[float], share: float = 0.95) -> float | None:
-    """Reflectivity that a share of the pixels with echo does not reach; None without echo.
+def percentile_dbz(histogram: Sequence[float]) -> float | None:
+    """Reflectivity that 95 % of the pixels with echo do not reach; None without echo.
 
     Interpolated within classes of 5 dB from 5 dBZ on.
     """
@@ -54,4 +54,4 @@ def percentile_dbz(histogram: Sequence[float], share: float = 0.95) -> float | N
         return None
     reached = np.concatenate([[0.0], np.cumsum(wet) / wet.sum()])
     edges = [*EDGES_DBZ, EDGES_DBZ[-1] + 5]
-    return float(np.interp(share, reached, edges))
+    return float(np.interp(0.95, reached, edges))

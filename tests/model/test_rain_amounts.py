@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from echocast.model.errors import ContractViolation
-from echocast.model.rain_amounts import expected_rain_amount, expected_rain_rate
+from echocast.model.rain_amounts import expected_amounts, expected_rain_rate
 from echocast.model.reflectivity import ZR
 from tests.model.formats.radar_files import forecast_of, small_storm
 
@@ -53,7 +52,14 @@ def test_rates_of_a_mixture_are_the_mixture_of_rates():
 
 def test_the_amount_of_a_forecast_adds_its_leads():
     forecast, _ = forecast_of(small_storm(step_minutes=5), probabilities=True)
-    amount = expected_rain_amount(forecast)
+    amounts = expected_amounts(
+        forecast.frames.reflectivity_dbz,
+        forecast.exceedance_probability,
+        forecast.exceedance_thresholds_dbz,
+        forecast.lead_minutes,
+        ZR_DEFAULT,
+    )
+    amount = np.sum(list(amounts), axis=0)
     rates = [
         expected_rain_rate(
             forecast.frames.reflectivity_dbz[lead],
@@ -66,8 +72,3 @@ def test_the_amount_of_a_forecast_adds_its_leads():
     np.testing.assert_allclose(amount, np.sum(rates, axis=0) / 12, rtol=1e-5)
     assert np.isnan(amount).any()
     assert np.nanmax(amount) > 0
-
-
-def test_without_probabilities_there_is_no_amount():
-    with pytest.raises(ContractViolation, match="has none"):
-        expected_rain_amount(forecast_of(small_storm())[0])

@@ -19,8 +19,6 @@ from echocast.model.formats.stored_codes import Code, Mask, Stored, ends
 
 Bounds = tuple[float, float]
 
-UNBOUNDED = (-np.inf, np.inf)
-
 
 @dataclass
 class ValidLimits:

@@ -102,7 +102,7 @@ def _check_observed(file: h5py.File, layers: list[Layer], path: Path) -> None:
 
 
 def _check_composite(file: h5py.File, path: Path) -> None:
-    kind = text(look_up("what", "object", file))
+    kind = text(look_up("object", file))
     if kind not in ("COMP", "IMAGE"):
         raise UnsupportedInput(
             f"An ODIM_H5 file must be a composite (COMP or IMAGE), but {path.name} is"
@@ -148,7 +148,7 @@ def _reflectivity(layer: Layer, factor: FloatArray, window: Window, path: Path) 
 
 def _provenance(file: h5py.File, layer: Layer) -> dict[str, str]:
     quantity = f"ODIM_H5 {layer.quantity}"
-    source = text(look_up("what", "source", file))
+    source = text(look_up("source", file))
     relation = ZR.of_attributes(layer.relation)
     attributes = {"source": f"weather radar composite {source}", "original_quantity": quantity}
     if layer.unit.is_rain:

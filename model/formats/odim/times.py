@@ -53,7 +53,7 @@ def layer_times(file: h5py.File, layers: Sequence[What], unit: RadarUnit, where:
 
 def _single(file: h5py.File, interval: Interval | None, unit: RadarUnit, where: str) -> FrameTimes:
     """The valid time of the only frame of a file."""
-    nominal = _time(look_up("what", "date", file), look_up("what", "time", file), where)
+    nominal = _time(look_up("date", file), look_up("time", file), where)
     if interval is None:
         return FrameTimes((nominal,))
     start, end = interval

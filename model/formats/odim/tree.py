@@ -32,10 +32,10 @@ def numbered(group: h5py.Group, stem: str) -> list[h5py.Group]:
     return [item for item in groups if isinstance(item, h5py.Group)]
 
 
-def look_up(kind: str, name: str, *groups: h5py.Group) -> Any:
-    """An attribute of the subgroup ``kind`` of the first group that has it, else None."""
+def look_up(name: str, *groups: h5py.Group) -> Any:
+    """An attribute of the subgroup ``what`` of the first group that has it, else None."""
     for group in groups:
-        holder = group.get(kind)
+        holder = group.get("what")
         if holder is not None and name in holder.attrs:
             return holder.attrs[name]
     return None

@@ -39,13 +39,11 @@ class SelectedSteps:
     Args:
         steps: What computes them.
         name: ``plain`` or e.g. ``compiled-4``.
-        speedup: How many times faster than plain on the golden input.
         disagreement: By candidate: difference from plain on the golden input, in its deviations.
     """
 
     steps: Recurrence
     name: str = "plain"
-    speedup: float = 1.0
     disagreement: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -89,8 +87,7 @@ def choose_steps(
             best = name
     if best == "plain":
         return plain
-    speedup = medians["plain"] / medians[best]
-    return SelectedSteps(candidates[best], best, speedup, disagreement)
+    return SelectedSteps(candidates[best], best, disagreement)
 
 
 def fast_steps(network: Network) -> dict[str, Recurrence]:

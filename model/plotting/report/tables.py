@@ -53,12 +53,12 @@ def number(value: float, decimals: int = 3, sign: str = "") -> str:
     return "n/a" if math.isnan(value) else f"{value:{sign}.{decimals}f}"
 
 
-def observed_in(scores: EventScores, thresholds: Sequence[float]) -> list[str]:
+def observed_in(scores: EventScores) -> list[str]:
     """Headings: each threshold with the number of pixels that were observed there."""
-    tables = (scores.table(scores.methods[0], threshold) for threshold in thresholds)
+    tables = (scores.table(scores.methods[0], threshold) for threshold in THRESHOLDS_DBZ)
     return [
         f"{threshold:g} dBZ<br><small>n = {counts.observed:,}</small>"
-        for threshold, counts in zip(thresholds, tables, strict=True)
+        for threshold, counts in zip(THRESHOLDS_DBZ, tables, strict=True)
     ]
 
 
@@ -89,7 +89,7 @@ def decided_row(tables: Sequence[ContingencyTable]) -> Row:
 
 def score_table(scores: EventScores, rows: Sequence[Row], score: Score, caption: str) -> str:
     """Scores by threshold, after the MSE."""
-    head = ["method", "MSE<br><small>dBZ²</small>", *observed_in(scores, THRESHOLDS_DBZ)]
+    head = ["method", "MSE<br><small>dBZ²</small>", *observed_in(scores)]
     return _scores(head, rows, score, caption)
 
 
@@ -140,7 +140,7 @@ def equal_bias_table(scores: EventScores) -> str:
         for name, one in recuts.items()
     ]
     caption = "CSI <small>bias, and from which dBZ or probability on it is a yes</small>"
-    return table(["method", *observed_in(scores, THRESHOLDS_DBZ)], rows, caption)
+    return table(["method", *observed_in(scores)], rows, caption)
 
 
 def _what(scores: EventScores, name: str) -> str:
@@ -174,7 +174,7 @@ def difference_table(events: Sequence[EventScores], model: str) -> str:
         else f"no interval: {count} blocks of {minutes:g} min (the time that one forecast and its"
         f" input span) are fewer than the {FEWEST_BLOCKS} that one needs"
     )
-    heads = observed_in(joined("all", events), THRESHOLDS_DBZ)
+    heads = observed_in(joined("all", events))
     return table(["minus", *heads], rows, f"Difference in CSI; {note}.")
 
 
@@ -236,7 +236,7 @@ def probability_table(scores: EventScores) -> str:
             ]
         )
     head = ["method", "CRPS<br><small>dB, 20 to 50 dBZ</small>"]
-    return table([*head, *observed_in(scores, THRESHOLDS_DBZ)], rows, "Brier score; less is better")
+    return table([*head, *observed_in(scores)], rows, "Brier score; less is better")
 
 
 def discrimination_table(scores: EventScores) -> str:
@@ -249,7 +249,7 @@ def discrimination_table(scores: EventScores) -> str:
             rows.append(
                 [cell(f"{html.escape(label(name))}: {what}"), *map(cell, map(number, values))]
             )
-    return table(["probabilities of", *observed_in(scores, THRESHOLDS_DBZ)], rows) if rows else ""
+    return table(["probabilities of", *observed_in(scores)], rows) if rows else ""
 
 
 def reliability_table(scores: EventScores, threshold_dbz: float) -> str:

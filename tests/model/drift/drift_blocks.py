@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from echocast.model.drift.blocks import BLOCK, Block
+from echocast.model.drift.detector import Drift
 from echocast.model.verification.counts import CANARY, DECODED, EXTRAPOLATION, MODEL, PERSISTENCE
 
 FIRST = datetime(2026, 7, 1, tzinfo=UTC)
@@ -85,3 +86,11 @@ def without_canary(given: Iterator[Block]) -> Iterator[Block]:
     for block in given:
         counts = {n: v for n, v in block.counts.items() if not n.startswith(CANARY)}
         yield replace(block, counts=counts)
+
+
+def run_detector(given: Iterable[Block]) -> Drift:
+    """The state after some blocks, in any order."""
+    state = Drift()
+    for block in sorted(given, key=lambda block: block.begin):
+        state = state.update(block)
+    return state

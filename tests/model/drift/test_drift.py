@@ -23,12 +23,18 @@ from echocast.model.drift.detector import (
     SKILL_DRIFT,
     SUSPECTED,
     Drift,
-    run_detector,
 )
 from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, indicators
 from echocast.model.drift.messages import charts, samples, sentence
 from echocast.model.errors import ModelError
-from tests.model.drift.drift_blocks import FIRST, FRAMES, PIXELS, blocks, without_canary
+from tests.model.drift.drift_blocks import (
+    FIRST,
+    FRAMES,
+    PIXELS,
+    blocks,
+    run_detector,
+    without_canary,
+)
 
 USUAL = 90
 

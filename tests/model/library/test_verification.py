@@ -11,7 +11,8 @@ from echocast import nowcast, rain_amount, scores, verify
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.library.forecast_file import scored_file
-from echocast.model.rain_amounts import expected_rain_amount
+from echocast.model.rain_amounts import expected_amounts
+from echocast.model.reflectivity import ZR
 from echocast.model.verification.contingency import ContingencyTable
 
 COUNTS = ["hits", "misses", "false_alarms", "correct_negatives"]
@@ -103,7 +104,13 @@ def test_rain_of_the_steps_adds_to_the_rain_of_the_forecast(forecast, tmp_path):
     assert (amounts.dims, amounts.units) == (("time", "y", "x"), "mm")
     path = tmp_path / "whole.nc"
     forecast.to_netcdf(path)
-    whole = expected_rain_amount(read_forecast(path))
+    read = read_forecast(path)
+    expected = (read.expected or read.frames).reflectivity_dbz
+    thresholds, zr = read.exceedance_thresholds_dbz, ZR.of_attributes(read.frames.attributes)
+    of_steps = expected_amounts(
+        expected, read.exceedance_probability, thresholds, read.lead_minutes, zr
+    )
+    whole = np.sum(list(of_steps), axis=0)
     np.testing.assert_allclose(amounts.sum("time", skipna=False), whole, rtol=1e-4, atol=1e-4)
     assert amounts.max() > 0
 

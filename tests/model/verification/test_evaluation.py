@@ -22,6 +22,7 @@ from echocast.model.plotting.report import evaluation as report
 from echocast.model.plotting.report.event import judged_event
 from echocast.model.registry.registry import RegistryReader
 from echocast.model.synthetic.storms import storm
+from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ
 from echocast.model.verification.evaluation import evaluate, forecasts
 from echocast.model.verification.event_scores import EventScores
@@ -98,21 +99,27 @@ def test_the_fractions_skill_score_is_that_of_the_scores_package():
     assert ours == sorted(ours)  # random rain: the wider the neighbourhood, the better
 
 
+def difference_of(counted, method, reference, threshold):
+    """CSI of a method minus that of a reference, with its interval."""
+    pair = counted.blocks((method, reference))[:, :, THRESHOLDS_DBZ.index(threshold)]
+    return tuple(map(float, csi_difference([pair])))
+
+
 def test_a_method_does_not_differ_from_itself_and_a_perfect_one_wins_with_certainty():
     rain = fields(4)
     rain[:, 0] = rain[:, 2]
     counted = scores_of(rain)
-    assert counted.csi_difference("model", "model", 30.0) == (0, 0, 0)
-    difference, low, high = counted.csi_difference("model", "extrapolation", 30.0)
+    assert difference_of(counted, "model", "model", 30.0) == (0, 0, 0)
+    difference, low, high = difference_of(counted, "model", "extrapolation", 30.0)
     assert 0 < low <= difference <= high
 
 
 def test_intervals_resample_hours_not_start_times():
     rain = fields(5, starts=6)
     apart, together = scores_of(rain), scores_of(rain, minutes=[0, 5, 10, 15, 20, 25])
-    _, low, high = apart.csi_difference("model", "extrapolation", 30.0)
+    _, low, high = difference_of(apart, "model", "extrapolation", 30.0)
     assert low < high
-    _, low, high = together.csi_difference("model", "extrapolation", 30.0)
+    _, low, high = difference_of(together, "model", "extrapolation", 30.0)
     assert low == high  # one hour of weather: nothing to resample
 
 
@@ -120,7 +127,7 @@ def test_a_threshold_that_never_occurs_has_no_score():
     rain = np.clip(fields(6), 0, 40)
     counted = scores_of(rain)
     assert np.isnan(counted.table("model", 50.0).critical_success_index)
-    assert np.isnan(counted.csi_difference("model", "extrapolation", 50.0)).all()
+    assert np.isnan(difference_of(counted, "model", "extrapolation", 50.0)).all()
     cell = counted.to_json()["methods"]["model"]["thresholds"]["50"]["pooled"]
     assert cell["csi"] is None
 

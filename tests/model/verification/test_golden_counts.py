@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from echocast.model.drift.detector import run_detector
 from echocast.model.formats.forecast_lead import ForecastLead
 from echocast.model.training.step import count_events
 from echocast.model.verification.bootstrap import csi_difference
@@ -31,7 +30,7 @@ from echocast.model.verification.frame_statistics import describe
 from echocast.model.verification.live_comparison import ComparisonFloor, compare
 from echocast.model.verification.start_counts import StartCounts
 from echocast.model.verification.storms import storms
-from tests.model.drift.drift_blocks import blocks
+from tests.model.drift.drift_blocks import blocks, run_detector
 from tests.model.formats.radar_files import forecast_of, small_storm
 
 GOLDEN = Path(__file__).parent / "golden_counts.json"
@@ -60,8 +59,9 @@ def event() -> Any:
     minutes = tuple(25.0 * k for k in range(6))
     scored = EventScores("storm", methods, (5.0, 10.0), minutes, starts)
     differences = [
-        scored.csi_difference("model", reference, threshold, lead)
+        tuple(map(float, csi_difference([pair[:, :, THRESHOLDS_DBZ.index(threshold)]])))
         for reference, threshold, lead in product(methods[1:], THRESHOLDS_DBZ, (None, 1))
+        for pair in [scored.blocks(("model", reference), lead=lead)]
     ]
     return {"json": scored.to_json(), "differences": differences}
 
