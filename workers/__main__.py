@@ -21,6 +21,7 @@ from echocast.model.registry.reader import RegistryReader, reference_of
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.runtime.logging import configure_logging
 from echocast.workers.runtime.machine import machine_share, usable_cpus
+from echocast.workers.runtime.memory import limit_arenas
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.runtime.threads import set_switch_interval
@@ -33,6 +34,7 @@ log = logging.getLogger("echocast.worker")
 def main() -> int:
     """Run a worker; errors are one sentence on standard error."""
     set_switch_interval()
+    limit_arenas(usable_cpus())
     with ending_by_a_sentence("echocast worker"):
         code = run(WorkerSettings())
     return code

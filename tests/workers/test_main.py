@@ -18,6 +18,7 @@ from echocast.model.registry import checkpoint
 from echocast.workers import __main__ as worker_process
 from echocast.workers.__main__ import device_name
 from echocast.workers.retraining import beat, trainer
+from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.runtime.refusal import REFUSED
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
@@ -79,6 +80,7 @@ def test_settings_that_are_refused_are_one_sentence_and_a_code_to_stay_down(
     process: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(worker_process, "set_switch_interval", lambda: None)
+    monkeypatch.setattr(worker_process, "limit_arenas", lambda _: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setenv("ECHOCAST_LEASE_SECONDS", "soon")
     with pytest.raises(SystemExit) as ended:
@@ -86,6 +88,15 @@ def test_settings_that_are_refused_are_one_sentence_and_a_code_to_stay_down(
     assert ended.value.code == REFUSED
     (line,) = capsys.readouterr().err.splitlines()
     assert "A setting is invalid: lease_seconds: " in line
+
+
+def test_a_worker_has_an_arena_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+    monkeypatch.setattr(worker_process, "set_switch_interval", lambda: None)
+    monkeypatch.setattr(worker_process, "limit_arenas", limits.append)
+    monkeypatch.setattr(worker_process, "run", lambda _: 0)
+    assert worker_process.main() == 0
+    assert limits == [usable_cpus()]
 
 
 def test_the_device_is_what_was_asked_for() -> None:

@@ -27,12 +27,65 @@ trimmer = MallocTrimmer(slack_bytes=16 * 2**20)
 before = resident_bytes()
 np.ones(2**21)  # freed at once: from now on the C library keeps arrays of up to 16 MB
 arrays = [np.ones(2**17) for _ in range(100)]
-pin = np.ones(2**14)
+pin = arrays.pop()  # above all others: a smaller one may lie in a hole below them
 del arrays
 grown = resident_bytes() - before
 trimmer.trim()
 print(grown // 2**20, (resident_bytes() - before) // 2**20)
 """
+
+THREADS, ARENAS = 12, 2
+MANY_THREADS = f"""
+import ctypes, os, sys, tempfile, threading
+from echocast.workers.runtime.memory import limit_arenas
+
+if sys.argv[1] == "limited":
+    limit_arenas({ARENAS})
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+all_there = threading.Barrier({THREADS})
+
+def hold():
+    held = libc.malloc(1000)
+    all_there.wait()
+    libc.free(held)
+
+threads = [threading.Thread(target=hold) for _ in range({THREADS})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.fdopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes, libc.fclose.argtypes = [ctypes.c_int, ctypes.c_void_p], [ctypes.c_void_p]
+with tempfile.NamedTemporaryFile() as file:
+    stream = libc.fdopen(os.dup(file.fileno()), b"w")
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    print(open(file.name).read().count("<heap "))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has arenas")
+def test_threads_share_as_many_arenas_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", f"glibc.malloc.arena_max={THREADS}")  # on one CPU, too
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    assert arenas("limited") == ARENAS
+    assert arenas("not limited") > ARENAS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has arenas")
+def test_whoever_limits_arenas_by_the_environment_goes_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "3")
+    assert arenas("limited") == 3
+
+
+def arenas(limited: str) -> int:
+    command = [sys.executable, "-c", MANY_THREADS, limited]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps freed memory like this")
