@@ -88,18 +88,19 @@ def rebase_command(
 
 @app.command("release", epilog=example("echocast train release run --output models/own/1.0.0"))
 def release_command(
-    run_folders: Annotated[
-        list[Path], typer.Argument(help="Folders of runs; the last describes the checkpoint.")
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Of runs, or checkpoints; the last describes what is written."),
     ],
     output: Output,
     notes: Notes = None,
 ) -> None:
     """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
     from echocast.model.registry import checkpoint
-    from echocast.model.training.run import Run, mean_network
+    from echocast.model.training.run import mean_network, trained_in
 
-    runs = [Run.open(folder) for folder in run_folders]
-    checkpoint.save(mean_network(runs), output, {**runs[-1].facts, **_notes_in(notes)})
+    networks, facts = zip(*map(trained_in, folders), strict=True)
+    checkpoint.save(mean_network(networks), output, {**facts[-1], **_notes_in(notes)})
     typer.echo(f"Wrote {output}.")
 
 

@@ -227,22 +227,22 @@ def trained_in(directory: Path) -> tuple[Network, dict[str, Any]]:
     return checkpoint.load(directory)[0], known
 
 
-def mean_network(runs: Sequence[Run]) -> Network:
-    """The network whose weights are the mean of the runs' averaged ones.
+def mean_network(networks: Sequence[Network]) -> Network:
+    """The network whose weights are the mean of those of some networks.
 
-    Runs of which one started from the other's weights lie in one valley, where the mean is often
-    better than either (Wortsman et al., ICML 2022).
+    Of networks that were trained from each other's weights, which lie in one valley, the mean is
+    often better than any (Wortsman et al., ICML 2022).
 
     Raises:
-        ModelError: They train different networks.
+        ModelError: They are not alike.
     """
-    config = runs[0].config.network
-    if any(run.config.network != config for run in runs):
-        raise ModelError("Only runs of the same network have a mean.")
-    network = Network(config)
-    averages = [run.average for run in runs]
-    network.load_state_dict({k: torch.stack([a[k] for a in averages]).mean(0) for k in averages[0]})
-    return network
+    config = networks[0].config
+    if any(network.config != config for network in networks):
+        raise ModelError("Only networks of the same configuration have a mean.")
+    mean = Network(config)
+    weights = [network.state_dict() for network in networks]
+    mean.load_state_dict({k: torch.stack([w[k] for w in weights]).mean(0) for k in weights[0]})
+    return mean
 
 
 def _note(path: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
 from echocast.model.synthetic.storms import storm
+from echocast.model.training.run import trained_in
 from tests.model.formats.foreign_files import geotiff
 from tests.model.smooth_rain import SIDE, STEP, rain
 
@@ -246,6 +247,11 @@ def test_from_windows_to_a_checkpoint_that_can_be_served(tmp_path):
     network, identity = checkpoint.load(tmp_path / "models" / "mine" / "1")
     assert network.config == RADAR_SMALL
     assert identity.name == "mine"
+    both = [tmp_path / "models" / "mine" / "1", tmp_path / "second"]
+    run("train", "release", *both, "--output", tmp_path / "models" / "mine" / "2")
+    means = checkpoint.load(tmp_path / "models" / "mine" / "2")[0].state_dict()
+    first, second = (trained_in(folder)[0].state_dict() for folder in both)
+    assert all(torch.allclose(mean, (first[k] + second[k]) / 2) for k, mean in means.items())
 
 
 def test_benchmark_reports_every_phase(models):

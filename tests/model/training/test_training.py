@@ -171,15 +171,15 @@ def test_a_warm_start_begins_with_the_averaged_weights_of_another_run(store, tmp
     assert not torch.equal(second.average["head.weight"], first.average["head.weight"])
 
 
-def test_the_mean_of_runs_has_the_mean_of_their_averaged_weights(store, tmp_path):
+def test_the_mean_of_networks_has_the_mean_of_their_weights(store, tmp_path):
     first, second = (Run(replace(CONFIG, seed=seed), tmp_path / str(seed)) for seed in (1, 2))
-    mean = mean_network([first, second]).state_dict()
+    mean = mean_network([first.averaged(), second.averaged()]).state_dict()
     for key, value in mean.items():
         torch.testing.assert_close(value, (first.average[key] + second.average[key]) / 2)
     assert any(not torch.equal(mean[key], value) for key, value in first.average.items())
     other = Run(replace(CONFIG, network=replace(CONFIG.network, kernel=5)), tmp_path / "other")
-    with pytest.raises(ModelError, match="same network"):
-        mean_network([first, other])
+    with pytest.raises(ModelError, match="same configuration"):
+        mean_network([first.averaged(), other.averaged()])
 
 
 def test_resuming_with_another_configuration_is_refused(store, tmp_path):
