@@ -1,10 +1,11 @@
 """A real S3 server on loopback, with one bucket."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from tests.ports import free_port
 
 
 @contextmanager
@@ -16,9 +17,7 @@ def s3_bucket(name: str = "radar") -> Iterator[str]:
     import boto3
     from moto.server import ThreadedMotoServer
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
     server.start()
     with pytest.MonkeyPatch.context() as patch:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from echocast.service.auth.keys import new_key
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import answers, stop_process, wait_until
 from tests.chaos.disk import SmallDisk, small_disk
+from tests.ports import free_port
 from tests.service.conftest import registry
 from tests.service.processes.test_up import CLI, children
 from tests.service.real_processes import Place, place
@@ -199,7 +199,7 @@ def running(where: Place, folder: Path, workers: int) -> Iterator[Service]:
 
 @contextmanager
 def _up(where: Place, log: Path, workers: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    port = free_port("127.0.0.1")
+    port = free_port()
     arguments = ("--port", str(port), "--workers", str(workers))
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
 from tests.deploy.prometheus_files import program
+from tests.ports import free_port
 from tests.service.real_processes import eventually
 
 
@@ -34,7 +34,7 @@ def prometheus_over(
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    url = f"http://127.0.0.1:{(port := free_port('127.0.0.1'))}"
+    url = f"http://127.0.0.1:{(port := free_port())}"
     (folder / "prometheus.yml").write_text("global: {}\n")
     started = [
         program("prometheus"),

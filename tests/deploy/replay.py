@@ -19,12 +19,12 @@ from echocast.model.registry.registry import Registry
 from echocast.model.synthetic.storms import START, storm
 from echocast.service.client.feed import netcdf_bytes, one_by_one
 from echocast.service.fetching.source_state import SourceState
-from echocast.service.processes.listening import free_port
 from echocast.service.streams.source_states import SourceStates
 from echocast.workers.retraining.requests import note_schedule
 from echocast.workers.streams.drift import states_key
 from echocast.workers.streams.paths import stamp
 from tests.deploy.watched import Prometheus, prometheus
+from tests.ports import free_port
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf
 from tests.service.real_processes import Place, engine, eventually, gateway, place, worker
 from tests.service.streams.stream_feed import declare
@@ -55,7 +55,7 @@ def watched_replay(models: Path, folder: Path, event: Frames | None = None) -> I
         folder: For Prometheus.
         event: At least :data:`FRAMES` frames; None: a synthetic storm.
     """
-    port = str(free_port("127.0.0.1"))
+    port = str(free_port())
     floors = {f"event_floor_{name}": "1" for name in ("pixels", "blocks", "storms")}
     settings = {"worker_metrics_port": port, "shadow_share": "1", **floors}
     with (

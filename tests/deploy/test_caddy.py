@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
 from echocast.service.settings import ServiceSettings
 from tests.deploy.compose_file import ROOT
 from tests.deploy.test_compose import SERVICES
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.real_processes import eventually
 
 FILE = ROOT / "deploy" / "caddy" / "Caddyfile"
@@ -109,7 +109,7 @@ def proxied(folder: Path) -> Iterator[int]:
     Gateway.began.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = free_port("127.0.0.1")
+        port = free_port()
         environment = {
             "HOME": str(folder),
             "SITE_ADDRESS": f"http://127.0.0.1:{port}",

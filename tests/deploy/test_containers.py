@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from echocast.service.processes.listening import free_port
 from echocast.workers.engine.embedded import engine_binary
 from echocast.workers.settings import OWN_FOLDERS
 from tests.deploy.compose_file import ROOT, interpolated
 from tests.deploy.container import SERVICES, Host
 from tests.deploy.test_dockerfile import health_check, whole
+from tests.ports import free_port
 from tests.service.real_processes import eventually, short_directory
 from tests.service.streams.stream_feed import frame_bytes
 
@@ -89,9 +89,7 @@ def test_what_compose_starts_serves_without_rights_and_dropped_files_become_fram
 ) -> None:
     operator = {"X-API-Key": re.findall(r"echocast_\w+", make_secrets(folder))[0]}
     secrets = variables(folder)
-    host = Host(
-        folder, secrets, {"valkey": free_port("127.0.0.1"), "gateway": free_port("127.0.0.1")}
-    )
+    host = Host(folder, secrets, {"valkey": free_port(), "gateway": free_port()})
     with engine(host), gateway(host) as client:
         assert client.get("/models").status_code == 401
         assert client.get("/models", headers=operator).status_code == 200

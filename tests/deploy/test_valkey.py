@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import engine_binary
 from echocast.workers.retraining.requests import request_retraining
 from tests.deploy.engine_host import PASSWORD, VALKEY, make_certificates
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.real_processes import eventually
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    port = free_port("127.0.0.1")
+    port = free_port()
     environment = {
         **os.environ,
         "ENGINE_PASSWORD": PASSWORD,

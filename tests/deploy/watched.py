@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import yaml
 
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process
 from tests.deploy.prometheus_files import PROMETHEUS, program
+from tests.ports import free_port
 from tests.service.real_processes import eventually
 
 EVERY_SECONDS = 1
@@ -88,7 +88,7 @@ def prometheus(folder: Path, gateway: str) -> Iterator[Prometheus]:
 @contextmanager
 def prometheus_with(folder: Path, configuration: str) -> Iterator[Prometheus]:
     """Debian's Prometheus with a configuration."""
-    path, port = folder / "prometheus.yml", free_port("127.0.0.1")
+    path, port = folder / "prometheus.yml", free_port()
     path.write_text(configuration)
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import httpx
 
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.engine.embedded import EmbeddedEngine
@@ -23,6 +22,7 @@ from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.settings import WorkerSettings
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 # A whole worker, but for a network that repeats the last frame: it starts without torch, four times
 # as fast. For tests that kill many and ask none what it forecasts.
@@ -114,7 +114,7 @@ def _pings(where: Place) -> bool:
 
 @contextmanager
 def gateway(where: Place, *, under: Sequence[str] = (), **settings: str) -> Iterator[Gateway]:
-    port = int(settings.pop("port", "0")) or free_port("127.0.0.1")
+    port = int(settings.pop("port", "0")) or free_port()
     module = "echocast.service.processes.gateway"
     process = start(module, where, under=under, port=str(port), **settings)
     try:

@@ -14,13 +14,13 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 
 from echocast.service.http.problems import kind_of, problem_of
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.disk_space import DiskSpace
 from echocast.workers.errors import DiskFull
 from echocast.workers.runtime.repeated_tracebacks import RepeatedTracebacks
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.bodies import NETCDF, is_problem, netcdf, other_storm, post
 from tests.service.real_processes import Place, engine, place, pretend_worker, start
 from tests.service.streams.stream_feed import frame_bytes, time_of
@@ -48,7 +48,7 @@ def where(models: Path) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def client(where: Place) -> Iterator[httpx.Client]:
-    port = free_port("127.0.0.1")
+    port = free_port()
     process = start(BAD_DISK, where, port=str(port))
     try:
         url = f"http://127.0.0.1:{port}"

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -57,12 +56,6 @@ def name_models(root: Path, champion: str, *others: str, **roles: str) -> Path:
         (root / reference / "manifest.json").write_text("{}")
     (root / "aliases.json").write_text(json.dumps({"champion": champion, **roles}))
     return root
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class World:

@@ -4,9 +4,9 @@
 returns, ``raise`` fails, ``short:<what>`` fails for want of files, disk or memory,
 ``short-once:<path>`` only where the path is missing, ``slow:<seconds>`` takes its time,
 ``until:<path>`` goes on once the path is there, ``note:<folder>`` writes version and reference time
-into ``launches`` in the folder and goes on once ``gate`` is there, ``steps:<seconds>`` takes its
-time and reports ten steps, ``parts:<seconds>`` takes its time for each lead, ``greedy`` runs out of
-memory in company, ``hungry`` even alone.
+into ``prepared`` and ``launches`` in the folder and goes on once ``gate`` is there,
+``steps:<seconds>`` takes its time and reports ten steps, ``parts:<seconds>`` takes its time for
+each lead, ``greedy`` runs out of memory in company, ``hungry`` even alone.
 """
 
 import errno
@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +62,25 @@ class FakeNowcaster:
     def prepare(self, frames: Frames, input_sha256: str | None = None) -> FakePrepared:
         if frames.attributes.get("fake") == "bad-frames":
             raise ValueError("These frames can't be prepared.")
-        return FakePrepared(frames)
+        prepared = FakePrepared(frames)
+        self._note(prepared, "prepared")
+        return prepared
 
     def predict(
         self, batch: Sequence[FakePrepared], progress: Callable[[], None]
     ) -> list[np.ndarray]:
         self.batches.append(len(batch))
-        self._note(batch)
+        self._note(batch[0], "launches")
         for item in batch:
             misbehave(item.mood, len(batch), progress)
         return [item.frames.reflectivity_dbz[-1] for item in batch]
 
-    def _note(self, batch: Sequence[FakePrepared]) -> None:
-        verb, _, folder = batch[0].mood.partition(":")
+    def _note(self, item: FakePrepared, what: str) -> None:
+        verb, _, folder = item.mood.partition(":")
         if verb == "note":
-            times = " ".join(item.frames.times[-1].isoformat() for item in batch)
-            with (Path(folder) / "launches").open("a") as launches:
-                launches.write(f"{self.identity.version} {times}\n")
+            time = item.frames.times[-1].isoformat()
+            with (Path(folder) / what).open("a") as notes:
+                notes.write(f"{self.identity.version} {time}\n")
 
     def stream(self, prepared: FakePrepared, prediction: np.ndarray) -> ForecastStream:
         frames = prepared.frames
@@ -100,6 +102,12 @@ class FakeNowcaster:
         return replace(
             whole.stream(), parts=slowly(whole, float(seconds if verb == "parts" else 0))
         )
+
+
+def noted(path: Path) -> list[tuple[str, datetime]]:
+    """Version of the model and reference time of each line, in order."""
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [(line.split()[0], datetime.fromisoformat(line.split()[1])) for line in lines]
 
 
 def slowly(whole: Forecast, seconds: float) -> Iterator[Forecast]:

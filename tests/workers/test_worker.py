@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,11 +23,11 @@ from echocast.workers.jobs.store import DONE_CHANNEL
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.worker import run_worker
 from tests.patience import PATIENCE_SECONDS
-from tests.workers.conftest import World, free_port, name_models, until, worlds
-from tests.workers.fake_nowcaster import load_fake
+from tests.ports import free_port
+from tests.workers.conftest import World, name_models, until, worlds
+from tests.workers.fake_nowcaster import load_fake, noted
+from tests.workers.jobs.test_jobs import lease_end
 from tests.workers.storms import STEP, request, storm
-
-NOTICED_SECONDS = 2.0  # leases are renewed every 0.2 s here
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +187,9 @@ def test_jobs_that_wait_go_into_one_launch(make_world, gate: Path) -> None:
     world.start_worker()
     first = world.submit(storm(0, mood=f"until:{gate}")).job
     world.running(first.id)
-    others = [world.submit(storm(seed)).job for seed in range(1, 7)]
-    world.all_running(others)
+    mood = f"note:{gate.parent}"
+    others = [world.submit(storm(seed, mood=mood)).job for seed in range(1, 7)]
+    until(lambda: len(noted(gate.parent / "prepared")) == len(others))
     gate.touch()
     assert {world.end_of(job.id).status for job in (first, *others)} == {"succeeded"}
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
@@ -215,13 +215,14 @@ def test_a_bad_item_and_a_greedy_one_cost_their_batch_nothing(make_world, gate: 
 def test_sigterm_finishes_what_runs_and_leaves_the_rest_in_the_queue(
     make_world, gate: Path
 ) -> None:
-    world = make_world(stop_grace_seconds=PATIENCE_SECONDS)
-    worker = world.start_worker()
+    world, log = make_world(stop_grace_seconds=PATIENCE_SECONDS), gate.with_name("log")
+    with log.open("wb") as stderr:
+        worker = world.start_worker(stderr=stderr)
     jobs = [world.submit(storm(n, mood=f"until:{gate}")).job for n in range(16)]
     world.running(jobs[0].id)
     assert not world.jobs.engine.redis.keys("unacked*")  # no second list of what was taken
     worker.send_signal(signal.SIGTERM)
-    time.sleep(0.5)  # it hears of the signal before it could go on
+    until(lambda: "The worker stops" in log.read_text())
     gate.touch()
     assert worker.wait(PATIENCE_SECONDS) == 0
     assert world.jobs.alive_workers() == []
@@ -245,12 +246,15 @@ def test_sigterm_gives_back_what_takes_too_long_and_counts_no_attempt(make_world
 
 
 def test_a_cancelled_job_is_dropped_before_the_network_runs(served: World, gate: Path) -> None:
-    served.running(served.submit(storm(110, mood=f"until:{gate}")).job.id)
+    first = served.submit(storm(110, mood=f"until:{gate}")).job
+    served.running(first.id)
     second = served.submit(storm(111, mood="hang")).job
     served.running(second.id)
     assert served.jobs.release(second.id).status == "cancelled"
     third = served.submit(storm(112)).job
-    time.sleep(NOTICED_SECONDS)  # the worker learns of it when it renews its leases
+    for _ in range(2):  # the worker learns of it when it renews its leases
+        before = lease_end(served, first)
+        until(lambda before=before: lease_end(served, first) > before)
     gate.touch()
     assert served.end_of(third.id).status == "succeeded"
     assert served.jobs.get(second.id).status == "cancelled"
@@ -280,13 +284,16 @@ def test_a_job_that_waits_beyond_its_deadline_expires(make_world, gate: Path) ->
 
 def test_a_job_that_waits_for_room_is_not_claimed_and_expires(make_world, gate: Path) -> None:
     large = storm().reflectivity_dbz.size
-    world = make_world(job_deadline_seconds=2.0, pixels_in_work=large, unclaimed_seconds=0.1)
+    world = make_world(pixels_in_work=large, unclaimed_seconds=0.1)
     world.start_worker()
     first = world.submit(storm(0, mood=f"until:{gate}")).job
     world.running(first.id)
+    usual = world.jobs.policy
+    world.jobs.policy = replace(usual, deadline_seconds=2.0)  # of the others alone
     others = [world.submit(storm(seed)).job for seed in range(1, 3)]
     ends = [world.end_of(job.id) for job in others]
     assert [(end.status, end.attempts, end.started) for end in ends] == [("expired", 0, None)] * 2
+    world.jobs.policy = usual
     gate.touch()
     assert world.end_of(first.id).status == "succeeded"
     assert world.end_of(world.submit(storm(9)).job.id).status == "succeeded"
@@ -300,7 +307,9 @@ def test_two_engines_side_by_side_do_not_disturb_each_other(make_world) -> None:
     assert job.status == "succeeded"
     assert there.jobs.get(job.id) is None
     assert there.end_of(there.submit(storm(0)).job.id).status == "succeeded"
-    assert len(here.jobs.alive_workers()) == len(there.jobs.alive_workers()) == 1
+    for world in (here, there):
+        own = [world.workers[0].pid]
+        until(lambda w=world, own=own: [one.pid for one in w.jobs.alive_workers()] == own)
     assert there.jobs.get(job.id).created - job.created > timedelta(0)
 
 

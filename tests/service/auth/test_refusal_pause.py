@@ -14,7 +14,7 @@ from echocast.service.auth.keys import new_key
 from echocast.service.auth.refusal_pause import LONGEST_PAUSE_SECONDS, RefusalPause
 from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import is_problem, post
-from tests.service.real_processes import engine, gateway, place, pretend_worker
+from tests.service.real_processes import engine, eventually, gateway, place, pretend_worker
 
 
 class Clock:
@@ -77,7 +77,8 @@ def test_a_service_that_stops_lets_nobody_wait(clock: Clock) -> None:
 
 
 def test_junk_of_one_key_waits_and_that_of_another_does_not(models: Path) -> None:
-    secrets = {name: new_key("submit", name) for name in ("one", "other")}
+    scopes = {"one": "submit", "other": "submit", "reader": "read"}
+    secrets = {name: new_key(scope, name) for name, scope in scopes.items()}
     keys = ";".join(line for _, line in secrets.values())
     with (
         place(models, keys=keys, refusals_per_minute="1") as where,
@@ -93,6 +94,9 @@ def test_junk_of_one_key_waits_and_that_of_another_does_not(models: Path) -> Non
             is_problem(junk("one"), 400, "unreadable-input")
             second = pool.submit(junk, "one")
             is_problem(junk("other"), 400, "unreadable-input")
+            read_by = {"X-API-Key": secrets["reader"][0]}
+            three = "echocast_decode_seconds_count 3.0"
+            eventually(lambda: three in gate.client.get("/metrics", headers=read_by).text)
             assert not second.done()
             gate.process.send_signal(signal.SIGTERM)  # lets nobody wait any longer
             is_problem(second.result(PATIENCE_SECONDS), 400, "unreadable-input")

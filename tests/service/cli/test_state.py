@@ -14,7 +14,7 @@ from echocast import __version__
 from echocast.service.cli.doctor import Severity, of_clock, of_streams
 from echocast.service.cli.main import app
 from echocast.service.client.errors import FeedError
-from echocast.service.processes.listening import free_port
+from tests.ports import free_port
 from tests.service.real_processes import Gateway
 
 
@@ -79,9 +79,7 @@ def test_a_disk_without_space_and_a_place_that_nobody_may_listen_on(
         "FETCH_SOURCES": "oprea",
     }.items():
         monkeypatch.setenv(f"ECHOCAST_{name}", value)
-    code, text = outcome_of(
-        "doctor", "--url", f"http://127.0.0.1:{free_port('127.0.0.1')}", "--json"
-    )
+    code, text = outcome_of("doctor", "--url", f"http://127.0.0.1:{free_port()}", "--json")
     bad = {one["what"]: one for one in json.loads(text) if one["level"] == "bad"}
     assert code == 1
     assert bad.keys() == {"keys", "sources", "disk", "service"}
@@ -90,7 +88,7 @@ def test_a_disk_without_space_and_a_place_that_nobody_may_listen_on(
 
 
 def test_a_service_that_is_away_and_one_that_is_another() -> None:
-    away = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+    away = f"http://127.0.0.1:{free_port()}"
     for command in ("status", "streams"):
         done = CliRunner().invoke(app, [command, "--url", away])
         assert isinstance(done.exception, FeedError)

@@ -21,9 +21,9 @@ from echocast.service.client.errors import AlreadyWatched, FrameRefused, Service
 from echocast.service.client.feed import Declared, Feeder, netcdf_bytes
 from echocast.service.client.ledger import Ledger
 from echocast.service.client.watch import Watcher
-from echocast.service.processes.listening import free_port
 from tests.model.formats.radar_files import odim_file, raw_netcdf
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.real_processes import eventually, gateway, place
 from tests.service.streams.stream_feed import frame_bytes, frames, time_of
 
@@ -102,7 +102,7 @@ def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
 
 
 def test_who_waits_for_the_service_says_so_once(messages: list[str]) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{free_port('127.0.0.1')}") as nobody:
+    with httpx.Client(base_url=f"http://127.0.0.1:{free_port()}") as nobody:
         feeder = Feeder(nobody, "radar", patience_seconds=2.5, say=messages.append)
         with pytest.raises(ServiceAway, match="does not take frames"):
             feeder.declare(5)

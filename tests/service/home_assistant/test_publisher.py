@@ -20,13 +20,13 @@ from echocast.service.errors import StartRefused
 from echocast.service.home_assistant.messages import SENSORS, UNKNOWN, state
 from echocast.service.home_assistant.places import HomePlace, MqttBroker, broker_of, home_places
 from echocast.service.home_assistant.publisher import HomePublisher
-from echocast.service.processes.listening import free_port
 from echocast.service.rain.rain_at_places import PlaceRain, rain_answer
 from echocast.service.rain.wording import Wording
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.places import ObservedPoint
 from echocast.service.streams.schemas import PointForecast
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 WHERE = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 HOME = HomePlace("home", "radar", 47.05, 8.31)
@@ -145,7 +145,7 @@ def raining(messages: Messages) -> str:
 
 def test_a_place_is_a_device_whose_state_follows_the_service(tmp_path: Path) -> None:
     async def story() -> None:
-        port, service = free_port("127.0.0.1"), PretendedService()
+        port, service = free_port(), PretendedService()
         with mosquitto(tmp_path, port):
             async with listening(port) as messages, publishing(port, service):
                 await until(lambda: {DEVICE, STATE, AVAILABLE, BRIDGE} <= messages.keys())
@@ -171,7 +171,7 @@ def test_a_place_is_a_device_whose_state_follows_the_service(tmp_path: Path) -> 
 
 def test_a_broker_that_starts_again_hears_everything_again(tmp_path: Path) -> None:
     async def story() -> None:
-        port, service = free_port("127.0.0.1"), PretendedService()
+        port, service = free_port(), PretendedService()
         async with publishing(port, service):  # there is no broker yet
             with mosquitto(tmp_path, port):
                 async with listening(port) as messages:
@@ -185,7 +185,7 @@ def test_a_broker_that_starts_again_hears_everything_again(tmp_path: Path) -> No
 
 def test_a_publisher_that_is_gone_is_not_available(tmp_path: Path) -> None:
     async def story() -> None:
-        port, service = free_port("127.0.0.1"), PretendedService()
+        port, service = free_port(), PretendedService()
         with mosquitto(tmp_path, port):
             async with listening(port) as messages:
                 async with publishing(port, service):

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from echocast.service.metrics import scrape
-from echocast.service.processes.listening import free_port
 from echocast.service.settings import ServiceSettings
+from tests.ports import free_port
 
 HEAD = b"HTTP/1.0 200 OK\r\n\r\n"
 METRIC = HEAD + b"# TYPE told gauge\ntold 1\n"
@@ -20,7 +20,7 @@ METRIC = HEAD + b"# TYPE told gauge\ntold 1\n"
 @contextmanager
 def servers(answers: Sequence[Callable[[], bytes]]) -> Iterator[ServiceSettings]:
     """Programs on ports in a row, and the settings of a gateway that takes them for workers."""
-    first = free_port("127.0.0.1", len(answers))
+    first = free_port(len(answers))
     with ExitStack() as running:
         for port, answer in enumerate(answers, start=first):
             server = running.enter_context(

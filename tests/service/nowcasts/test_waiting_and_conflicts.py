@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
 from echocast.workers.jobs.store import JobStore
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import is_problem, netcdf, other_storm, post
 from tests.service.real_processes import Gateway, engine, eventually, gateway, place, pretend_worker
 
@@ -22,8 +24,9 @@ def test_a_short_absence_of_the_worker_is_tolerated(models: Path) -> None:
         engine(where),
         gateway(where, worker_tolerance_seconds="8") as gate,
     ):
-        pretend_worker(where, seconds=0.7)
+        pretend_worker(where)
         assert post(gate.client, storms[0]).status_code == 202
+        pretend_worker(where, seconds=0.1)
         eventually(lambda: gate.client.get("/readyz").status_code == 503)
         assert post(gate.client, storms[1]).status_code == 202
         eventually(lambda: post(gate.client, storms[2]).status_code == 503)
@@ -95,10 +98,9 @@ def eventually_some(open_store: Callable[[], JobStore], key: str) -> float:
 
 
 def test_a_stalled_upload_is_given_up(models: Path) -> None:
-    def slow():  # type: ignore[no-untyped-def]
-        import time
-
-        for _ in range(15):
+    def slow() -> Iterator[bytes]:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < give_up:  # until it is refused
             time.sleep(0.1)
             yield b"x"
 

@@ -15,6 +15,8 @@ from tests.patience import PATIENCE_SECONDS
 from tests.service.page.storm_service import StormService, now, running
 
 WHERE = shutil.which("chromium")
+PLAIN_TEXT_IS = """([selector, text]) => document.querySelector(selector).textContent
+  .replaceAll("\\u00a0", " ").replaceAll("\\u2060", "") === text"""
 
 
 @dataclass
@@ -35,6 +37,13 @@ class Visit:
 
     def wait_for_images(self) -> None:
         self.page.wait_for_selector("#cells:not(:has(.waits))", state="attached")
+
+    def wait_for_text(self, selector: str, text: str) -> None:
+        """Until an element says just that, but for what keeps a number and its unit together."""
+        try:
+            self.page.wait_for_function(PLAIN_TEXT_IS, arg=[selector, text])
+        except Exception as error:
+            raise AssertionError(f"{self.page.text_content(selector)!r}, not {text!r}") from error
 
 
 @pytest.fixture(scope="package")

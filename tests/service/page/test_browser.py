@@ -91,6 +91,7 @@ def test_moving_in_time_changes_the_picture_and_asks_nothing(
 ) -> None:
     page = visit.open()
     visit.wait_for_images()
+    page.wait_for_load_state("networkidle")  # scores, and towns once the view stays
     asked, first = len(service.asked), page.evaluate(RAIN_PIXELS)
     page.keyboard.press("ArrowRight")
     assert page.text_content("#clock-kind") == "forecast, 5 min ahead"
@@ -370,8 +371,8 @@ def test_a_key_is_asked_for_and_stays_in_the_tab(visit: Visit, service: StormSer
 def test_streams_are_paused_from_the_page(visit: Visit, service: StormService) -> None:
     page = visit.open()
     page.click("#open-streams")
-    page.click("text=Pause >> nth=0")
-    page.wait_for_load_state("networkidle")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.click("text=Pause >> nth=0")
     assert service.changes == [("PATCH", "demo", {"paused": True})]
 
 
@@ -493,11 +494,9 @@ def test_the_sentence_is_the_service_s_in_the_viewer_s_language_and_zone(
     for language in ("en", "de"):
         if language != "en":
             page.select_option("#language", language)
-            page.wait_for_selector(f"html[lang={language}]")
-            page.wait_for_load_state("networkidle")
         wording = Wording(language, ZoneInfo("Europe/Zurich"))
         worded = service.rain(47.05, 8.31, wording)["sentence"]
-        assert plain(page.text_content("#place-sentence")) == worded
+        visit.wait_for_text("#place-sentence", worded)
 
 
 def test_a_forecast_before_the_newest_image_is_not_about_now(

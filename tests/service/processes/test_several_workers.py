@@ -14,12 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from echocast.service.errors import StartRefused
 from echocast.service.metrics.scrape import joined
-from echocast.service.processes.listening import bound_socket, free_port
+from echocast.service.processes import listening
+from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.up import first_metrics_port, worker_roles
 from echocast.service.settings import ServiceSettings
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.runtime.refusal import REFUSED
+from tests.ports import LOOPBACK, free_port
 from tests.service.bodies import other_storm, post
 from tests.service.processes.test_up import command_line, descendants, run, service
 from tests.service.real_processes import eventually, place
@@ -127,14 +129,14 @@ def test_workers_share_the_cpus_and_have_ports_of_their_own(
 
 
 def test_ports_for_metrics_are_those_that_were_set_or_free_ones() -> None:
-    first = free_port("127.0.0.1", 2)
+    first = free_port(2)
     assert first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=first)) == first
     assert first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=0)) == 0
     with pytest.raises(StartRefused, match="no ports for metrics"):
         first_metrics_port(ServiceSettings(workers=2, worker_metrics_port=65535))
-    first = free_port("127.0.0.1", 3)
+    first = listening.free_port(LOOPBACK, 3)
     for port in range(first, first + 3):
-        bound_socket("127.0.0.1", port).close()
+        bound_socket(LOOPBACK, port).close()
 
 
 def test_how_many_workers_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import httpx
 
-from echocast.service.processes.listening import bound_socket, free_port
+from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.runtime.refusal import REFUSED
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
 from tests.service.nowcasts.test_nothing_lost import alive
 from tests.service.real_processes import Gateway, Place, eventually, place, start
@@ -29,7 +30,7 @@ HEAVY = ("torch", "netCDF4", "h5py", "xarray", "cv2", "matplotlib")
 
 @contextmanager
 def service(where: Place, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    port = free_port("127.0.0.1")
+    port = free_port()
     process = start("echocast.service.cli.main", where, "up", "--port", str(port), *options)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -179,7 +180,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_taken_port_for_metrics_is_one_sentence(tmp_path: Path) -> None:
     """Of any worker; the gateway's own is taken, too."""
-    first = free_port("127.0.0.1", 2)
+    first = free_port(2)
     with bound_socket("127.0.0.1", first + 1) as taken:
         taken.listen()
         done = refused_ports(tmp_path, "--port", "0", first=first)
@@ -206,7 +207,7 @@ def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
     module = "echocast.service.processes.listening"
-    code = f"from {module} import free_port; free_port('127.0.0.1', 70000)"
+    code = f"from {module} import free_port; free_port(70000)"
     python = [sys.executable, "-c", code]
     done = subprocess.run(
         python, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False

@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from echocast.service.client.feed import Feeder, one_by_one
-from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
 from echocast.workers.streams.reindex import reindex_all
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.service.bodies import is_problem, netcdf, post
 from tests.service.real_processes import (
     FAKE_WORKER,
@@ -148,7 +148,7 @@ def test_counts_equal_the_recount_when_everything_is_killed_during_a_replay(
     named_models: Path, seed: int
 ) -> None:
     """Frames in time order but two that swap, one replaced in the middle; all processes killed."""
-    port = free_port("127.0.0.1")
+    port = free_port()
     with (
         place(named_models, **SWEEP) as where,
         killed_now_and_then(where, port, seed, KILLS) as killed,
@@ -187,7 +187,7 @@ def test_a_replay_from_the_command_line_fills_a_whole_service(
     from echocast.service.cli.main import app
 
     write_frames(frames(), tmp_path / "archive.nc")
-    port = free_port("127.0.0.1")
+    port = free_port()
     with place(models, **SWEEP) as where:
         monkeypatch.setenv("ECHOCAST_DATA_DIR", str(where.data))
         settings = {k: v for k, v in where.environment.items() if k.startswith("ECHOCAST_")}

@@ -83,7 +83,8 @@ def test_it_lingers_only_for_jobs_that_are_being_prepared(bench) -> None:
     while not made.batcher._preparing:
         time.sleep(0.001)
     early = made.pool.submit(made.batcher.run, lambda: made.item(Parcel("early")))
-    time.sleep(0.05)
+    until(lambda: made.batcher._waiting)
+    time.sleep(0.05)  # enough for a launch without it
     prepared.set()
     assert early.result(PATIENCE_SECONDS).prediction == "EARLY"
     assert late.result(PATIENCE_SECONDS).prediction == "LATE"

@@ -27,7 +27,8 @@ from echocast.model.registry.storage import Folder
 from echocast.workers.jobs.job import Job
 from tests.leaks import belonging_to
 from tests.patience import PATIENCE_SECONDS
-from tests.workers.conftest import REAL, World, free_port, kill, name_models, until, worlds
+from tests.ports import free_port
+from tests.workers.conftest import REAL, World, kill, name_models, until, worlds
 from tests.workers.storms import storm
 
 ME = {"who": "the test", "why": "To see it."}

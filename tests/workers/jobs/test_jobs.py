@@ -15,6 +15,7 @@ from tests.workers.conftest import World
 SHAPE = (10, 16, 16)
 OBSERVED, OBSERVED_LATER = "b" * 64, "c" * 64
 ME = "host-1-aaaa"
+RUNNING_KEY = "echocast:running"
 
 
 def request(name: str = "a", **fields: object) -> JobRequest:
@@ -26,6 +27,16 @@ def claimed(world: World, request: JobRequest, claim: str = f"{ME}:1") -> Job:
     job = world.claims.claim(world.jobs.submit(request).job.id, claim, ME, alone=False)
     assert isinstance(job, Job)
     return job
+
+
+def lets_lapse(world: World, job: Job) -> None:
+    """The lease of a job that runs ended long ago, as if nobody had renewed it."""
+    world.jobs.engine.redis.zadd(RUNNING_KEY, {job.id: 1.0})
+
+
+def lease_end(world: World, job: Job) -> float:
+    """When the lease of a job that runs ends, by the engine's clock."""
+    return float(world.jobs.engine.redis.zscore(RUNNING_KEY, job.id))
 
 
 def test_the_id_names_the_forecast_and_nothing_else() -> None:

@@ -18,7 +18,7 @@ from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic, elected
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
-from tests.workers.jobs.test_jobs import ME, claimed, request
+from tests.workers.jobs.test_jobs import ME, claimed, lease_end, lets_lapse, request
 
 
 def heartbeat(world: World, leases: JobLeases, **fields: object) -> Heartbeat:
@@ -28,7 +28,7 @@ def heartbeat(world: World, leases: JobLeases, **fields: object) -> Heartbeat:
 
 
 def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[..., World]) -> None:
-    world = make_world(lease_seconds=1.0)
+    world = make_world(lease_seconds=3600.0)
     world.claims._leases_may_lapse = lambda: True
     leases = JobLeases(ME)
     job = claimed(world, request())
@@ -36,9 +36,13 @@ def test_a_heartbeat_renews_what_is_held_and_says_goodbye(make_world: Callable[.
     with leases.hold(f"{ME}:1", job.id):
         beats.start()
         assert [worker.incarnation for worker in world.jobs.alive_workers()] == [ME]
-        time.sleep(1.5)  # longer than a lease
+        for _ in range(2):
+            lets_lapse(world, job)
+            until(lambda: lease_end(world, job) > 1.0)
         assert world.claims.sweep(60).lapsed == 0
-    until(lambda: world.claims.sweep(60).lapsed)
+    beats.beat()  # none that began before is on its way now
+    lets_lapse(world, job)
+    assert world.claims.sweep(60).lapsed == 1
     beats.stop()
     assert world.jobs.alive_workers() == []
 
@@ -166,9 +170,10 @@ def test_the_janitor_publishes_lost_jobs_and_only_one_sweeps(world: World) -> No
     job = world.jobs.submit(request()).job
     world.jobs.engine.redis.delete("echocast.nowcast")
     sweeps: list[object] = []
+    patient = Janitor(world.claims, "x", 3600, 3600, sweeps.append)
     first = Janitor(world.claims, "x", 0.05, 0.1, sweeps.append)
     second = Janitor(world.claims, "y", 0.05, 0.1, sweeps.append)
-    assert first.sweep() is not None
+    assert patient.sweep() is not None
     assert second.sweep() is None
     first.start()
     until(lambda: any(sweep.publish == (job.id,) for sweep in sweeps))

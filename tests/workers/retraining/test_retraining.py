@@ -31,7 +31,8 @@ from tests.workers.conftest import World, kill, until, worlds
 from tests.workers.storms import storm
 from tests.workers.trainer_with_fake import fake_command
 
-LEASE = 1.0
+LEASE = 30.0  # longer than any stall of a busy machine
+SHORT_LEASE = 3.0  # of who loses it; it is renewed every second
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -52,8 +53,9 @@ def requests(world: World) -> RetrainingRequests:
     return RetrainingRequests(world.jobs.engine)
 
 
-def trainer(world: World, command=fake_command) -> Trainer:
-    return Trainer(world.settings, RetrainingRequests(world.jobs.engine), command)
+def trainer(world: World, lease_seconds: float = LEASE) -> Trainer:
+    settings = world.settings.model_copy(update={"trainer_lease_seconds": lease_seconds})
+    return Trainer(settings, RetrainingRequests(world.jobs.engine), fake_command)
 
 
 def begun(world: World) -> list[Path]:
@@ -194,10 +196,11 @@ def test_a_trainer_that_is_told_to_stop_ends_its_child_and_the_attempt_does_not_
 def test_a_trainer_that_loses_its_lock_ends_its_child(world: World, requests: RetrainingRequests):
     before = begun(world)
     request_retraining(world.jobs.engine, "x")
-    outcome = []
-    thread = threading.Thread(target=lambda: outcome.append(trainer(world).run_pending()))
+    outcome, losing = [], trainer(world, SHORT_LEASE)
+    thread = threading.Thread(target=lambda: outcome.append(losing.run_pending()))
     thread.start()
     child = until(lambda: [path for path in begun(world) if path not in before])[0]
+    pid = int(until(child.read_text))
     world.jobs.engine.redis.delete("echocast:retraining:lock")
     successor = requests.acquire("b", 0, 30)
     thread.join(PATIENCE_SECONDS)
@@ -206,7 +209,7 @@ def test_a_trainer_that_loses_its_lock_ends_its_child(world: World, requests: Re
     assert requests.renew(successor, 30)
     assert requests.pending()
     with pytest.raises(ProcessLookupError):
-        os.kill(int(child.read_text()), 0)
+        os.kill(pid, 0)
 
 
 def start(world: World, module: str, **changed: object) -> subprocess.Popen[bytes]:
@@ -222,7 +225,7 @@ def test_a_trainer_killed_at_work_is_followed_by_another_on_the_same_wish(
     world: World, requests: RetrainingRequests
 ):
     before = begun(world)
-    killed = start(world, "tests.workers.trainer_with_fake")
+    killed = start(world, "tests.workers.trainer_with_fake", trainer_lease_seconds=SHORT_LEASE)
     request_retraining(world.jobs.engine, "x")
     first = until(lambda: [path for path in begun(world) if path not in before])[0]
     kill(killed)

@@ -17,6 +17,7 @@ from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.reindex import Totals, recounted
 from echocast.workers.streams.stream import Origin, Stream
 from tests.workers.conftest import World, name_models, until
+from tests.workers.fake_nowcaster import noted
 from tests.workers.storms import storm
 from tests.workers.streams.stream_bench import GRID, START, STEP, stream_frame
 
@@ -35,28 +36,28 @@ class Backlog:
         stores.streams.set_origin(stream, Origin(GRID, 0))
         stores.streams.canary("radar", "fake/1")
 
-    def put(self, slot: int) -> None:
-        """A frame, and its message, as the gateway does it."""
+    def put(self, *slots: int) -> None:
+        """Frames, then their messages, as the gateway does it."""
+        for slot in slots:
+            self._store(slot)
+        for slot in slots:
+            self.processing.publisher.publish(STREAM, f"radar/{stamp(START + slot * STEP)}")
+
+    def _store(self, slot: int) -> None:
         frame = stream_frame(slot, slot)
         header = replace(frame.header, attributes={"fake": f"note:{self.folder}"})
         self.processing.stores.frames.put("radar", replace(frame, header=header), replace=False)
-        self.processing.publisher.publish(STREAM, f"radar/{stamp(header.time)}")
 
     def launches(self) -> list[tuple[str, datetime]]:
         """Version of the model and reference time of each launch."""
-        path = self.folder / "launches"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [(line.split()[0], datetime.fromisoformat(line.split()[1])) for line in lines]
+        return noted(self.folder / "launches")
 
     def served(self) -> list[datetime]:
         issued = self.processing.stores.forecasts.listing("radar", EVER)
         return sorted(one.forecast_reference_time for one in issued if one.served)
 
-    def is_requested(self, time: datetime) -> bool:
-        redis = self.processing.engine.redis
-        ids = [key.rpartition(":")[2] for key in redis.scan_iter("echocast:job:*")]
-        jobs = [self.world.jobs.get(job_id) for job_id in ids]
-        return any(job and job.forecast_reference_time == time for job in jobs)
+    def waits_for_the_network(self, time: datetime) -> bool:
+        return time in [noted_time for _, noted_time in noted(self.folder / "prepared")]
 
     def counted(self) -> Totals:
         """The sums, once they are what a recount gives; a sweep may still ask for a comparison."""
@@ -71,13 +72,11 @@ class Backlog:
 
     def all_at_once(self) -> None:
         """The network is at the first forecast when the other files come, and the newest waits."""
-        for slot in range(10):
-            self.put(slot)
+        self.put(*range(10))
         self.world.start_worker()
         until(self.launches)
-        for slot in range(10, FILES):
-            self.put(slot)
-        until(lambda: self.is_requested(NEWEST))
+        self.put(*range(10, FILES))
+        until(lambda: self.waits_for_the_network(NEWEST))
 
 
 NEWEST = START + (FILES - 1) * STEP
