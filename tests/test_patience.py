@@ -11,7 +11,8 @@ from tests.patience import stretched
 TESTS = Path(__file__).parent
 METHODS = {"wait", "wait_for", "join", "result", "communicate", "end_of", "urlopen"}
 FUNCTIONS = {"until", "eventually", "wait_until"}
-PROCESSES = {"run", "check_output"}  # only by their timeouts: they have other numbers
+OTHERS = {"run", "check_output", "create_connection", "Barrier"}  # only by their timeouts
+HTTPX = {"Client", "AsyncClient", "get", "post", "put", "patch", "delete", "head", "stream"}
 BRIEFEST_SECONDS = 1.0  # below, a number is how often to look, and nothing fails of it
 
 
@@ -20,8 +21,21 @@ def bounds(call: ast.Call) -> Iterator[ast.expr]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in METHODS | FUNCTIONS:
         yield from call.args
-    if name in METHODS | FUNCTIONS | PROCESSES:
+    if name in METHODS | FUNCTIONS | OTHERS or is_httpx(call):
         yield from (word.value for word in call.keywords if word.arg in ("timeout", "seconds"))
+    if is_httpx(call) and not {"timeout", "transport"} & {word.arg for word in call.keywords}:
+        yield ast.Constant(5.0, lineno=call.lineno)  # its own patience
+
+
+def is_httpx(call: ast.Call) -> bool:
+    """Whether a call makes a client of httpx, or a request without one."""
+    called = call.func
+    return (
+        isinstance(called, ast.Attribute)
+        and called.attr in HTTPX
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "httpx"
+    )
 
 
 def impatient(source: str) -> list[int]:
@@ -45,6 +59,8 @@ def test_no_wait_has_a_bound_of_its_own() -> None:
 def test_what_a_bound_of_its_own_is() -> None:
     assert impatient("child.wait(30)\nuntil(ready, 5)\nrun(command, timeout=60)") == [1, 2, 3]
     assert impatient("run(command, timeout=250)") == [1]
+    assert impatient("httpx.get(url)\nhttpx.Client(base_url=url, timeout=60)") == [1, 2]
+    assert not impatient("httpx.get(url, timeout=P)\nhttpx.Client(transport=t)\nclient.get(url)")
     assert not impatient("child.wait(PATIENCE_SECONDS)\nstop.wait(0.2)\nrun(x, timeout=2 * P)")
     assert not impatient("until(lambda: acquire('b', 0, 30))\nb' '.join(parts)\nrun(3)")
 

@@ -15,6 +15,7 @@ from echocast.model.synthetic.storms import START, storm
 from echocast.service.client.feed import netcdf_bytes, one_by_one
 from tests.chaos.ledger import OK, TERMINAL, Ledger
 from tests.chaos.service import Service
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, netcdf
 
 SMALL, LARGE = 48, 144  # pixels a side: below and above the size from which files are NetCDF-4
@@ -39,7 +40,7 @@ class Caller:
         self.ledger = ledger
         headers = {"Authorization": f"Bearer {service.secrets[name]}"}
         self.client = httpx.Client(
-            base_url=service.url, headers=headers, timeout=60, trust_env=False
+            base_url=service.url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
         )
 
     def ask(self, action: str, method: str, path: str, **request: Any) -> httpx.Response | None:

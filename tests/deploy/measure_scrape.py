@@ -38,6 +38,7 @@ from echocast.workers.streams.drift import STATES, states_key
 from echocast.workers.streams.paths import CountKey
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
+from tests.patience import PATIENCE_SECONDS
 from tests.service.real_processes import Place, engine, gateway, place, pretend_worker
 
 STREAMS, FRAMES, LEADS, STEP_MINUTES = 20, 288, 10, 5
@@ -143,7 +144,7 @@ def with_scrapes(url: str, every: float, act: Callable[[], list[float]]) -> list
     done = threading.Event()
 
     def scrape() -> None:
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as other:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as other:
             other.get("/metrics")
             while not done.wait(every):
                 other.get("/metrics")

@@ -119,7 +119,7 @@ def proxied(folder: Path) -> Iterator[int]:
             command = caddy("run", "--config", str(FILE))
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
-            with httpx.Client(trust_env=False) as client:
+            with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
                 eventually(lambda: client.get(f"http://127.0.0.1:{port}/").status_code == 204)
             yield port
         finally:

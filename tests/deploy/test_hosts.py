@@ -60,7 +60,9 @@ class Site:
         """One request, from the second worker's host where no other is named."""
 
         def request() -> httpx.Response:
-            with httpx.Client(base_url=self.url, timeout=20, trust_env=False) as client:
+            with httpx.Client(
+                base_url=self.url, timeout=PATIENCE_SECONDS, trust_env=False
+            ) as client:
                 headers = {"Authorization": f"Bearer {SECRET}", **given.pop("headers", {})}
                 return client.request(method, path, headers=headers, **given)
 

@@ -32,6 +32,7 @@ import numpy as np
 from echocast.model.synthetic.storms import storm
 from echocast.service.auth.keys import new_key
 from echocast.service.benchmark.processor_time import processor_seconds
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, written
 from tests.service.real_processes import engine, eventually, gateway, place, worker
 
@@ -66,7 +67,7 @@ def bodies(side: int, rows: int = 0) -> Iterator[bytes]:
 def client(url: str, secret: str) -> httpx.Client:
     """A connection with a key."""
     key = {"Authorization": f"Bearer {secret}"}
-    return httpx.Client(base_url=url, headers=key, timeout=300, trust_env=False)
+    return httpx.Client(base_url=url, headers=key, timeout=3 * PATIENCE_SECONDS, trust_env=False)
 
 
 def queued(client: httpx.Client) -> int:

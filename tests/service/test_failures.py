@@ -53,7 +53,7 @@ def client(where: Place) -> Iterator[httpx.Client]:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             yield client
     finally:
         stop_process(process)

@@ -20,7 +20,7 @@ def two_threads():
 
 @pytest.mark.usefixtures("two_threads")
 def test_every_thread_runs_one_part_alone_and_the_order_is_kept():
-    both_run = threading.Barrier(2, timeout=60)
+    both_run = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def run(items):
         both_run.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from echocast.service.auth.keys import new_key
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import JSON, is_problem
 from tests.service.real_processes import Gateway, gateway, place
 
@@ -66,7 +67,7 @@ def first_answer(gate: Gateway, *lines: str, body: bytes = b"") -> tuple[int, by
     """Status and body that come back while the rest of a body of 100 kB is still to come."""
     more = ("Host: a", "Content-Type: application/json", "Content-Length: 100000", "", "")
     address = ("127.0.0.1", gate.client.base_url.port or 0)
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.create_connection(address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall("\r\n".join((*lines, *more)).encode() + body)
         answer = HTTPResponse(connection)
         answer.begin()

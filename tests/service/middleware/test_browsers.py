@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from echocast.service.middleware.allowed_hosts import is_known
 from echocast.service.middleware.same_origin import is_same_origin
 from echocast.service.settings import ServiceSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.service.bodies import NETCDF, is_problem, netcdf
 from tests.service.real_processes import Gateway
 
@@ -59,7 +60,9 @@ def test_our_own_page_and_curl_may_submit(door: Gateway) -> None:
     for headers in (NETCDF, ours, {**ours, "Sec-Fetch-Site": "same-origin"}):
         answer = door.client.post("/nowcast", content=netcdf(), headers=headers)
         assert answer.status_code == 202, answer.text
-    httpx.delete(door.url.rstrip("/") + answer.headers["location"], trust_env=False)
+    httpx.delete(
+        door.url.rstrip("/") + answer.headers["location"], trust_env=False, timeout=PATIENCE_SECONDS
+    )
 
 
 @pytest.mark.parametrize(

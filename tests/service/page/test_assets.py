@@ -13,6 +13,7 @@ import pytest
 from echocast.model.place.world_lines import WORLD_PATH
 from echocast.service.page.assets import assets_of, shipped_assets
 from echocast.service.page.document import document, headers
+from tests.patience import PATIENCE_SECONDS
 from tests.service.page.storm_service import StormService
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -20,7 +21,9 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture(scope="module")
 def client(storm_address: tuple[StormService, str]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=storm_address[1], trust_env=False) as client:
+    with httpx.Client(
+        base_url=storm_address[1], trust_env=False, timeout=PATIENCE_SECONDS
+    ) as client:
         yield client
 
 

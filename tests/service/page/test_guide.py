@@ -54,7 +54,7 @@ def test_every_page_runs_only_the_scripts_that_it_came_with(address: str, site: 
     pages = [path.relative_to(site) for path in site.rglob("*.html") if path.name != "404.html"]
     assert len(pages) > 60
     for page in ("index.html", "python.html", "decisions/index.html"):
-        answer = httpx.get(f"{address}{ADDRESS}/{page}")
+        answer = httpx.get(f"{address}{ADDRESS}/{page}", timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -69,13 +69,13 @@ def test_every_page_runs_only_the_scripts_that_it_came_with(address: str, site: 
 
 def test_nothing_outside_of_the_site_is_served(address: str) -> None:
     for path in ("nothing.html", "..%2froutes.py", "%2e%2e/guide.py", "assets"):
-        assert httpx.get(f"{address}{ADDRESS}/{path}").status_code == 404
+        assert httpx.get(f"{address}{ADDRESS}/{path}", timeout=PATIENCE_SECONDS).status_code == 404
 
 
 def test_a_known_page_is_not_sent_again(address: str) -> None:
-    first = httpx.get(f"{address}{ADDRESS}/index.html")
+    first = httpx.get(f"{address}{ADDRESS}/index.html", timeout=PATIENCE_SECONDS)
     known = {"If-None-Match": first.headers["ETag"]}
-    again = httpx.get(f"{address}{ADDRESS}/index.html", headers=known)
+    again = httpx.get(f"{address}{ADDRESS}/index.html", headers=known, timeout=PATIENCE_SECONDS)
     assert (again.status_code, again.content) == (304, b"")
 
 
@@ -111,6 +111,6 @@ def test_an_installation_without_it_says_so(tmp_path: Path) -> None:
     app = FastAPI()
     app.mount(ADDRESS, GuideFiles(tmp_path))
     with serving(app) as url:
-        answer = httpx.get(f"{url}{ADDRESS}/index.html")
+        answer = httpx.get(f"{url}{ADDRESS}/index.html", timeout=PATIENCE_SECONDS)
     assert answer.status_code == 404
     assert "make docs" in answer.text

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.real_processes import Gateway, Place, eventually, gateway, place
 
 MIB = 1024 * 1024
@@ -35,7 +36,9 @@ def narrow(models: Path) -> Iterator[tuple[Place, Gateway]]:
 
 
 def connected(gate: Gateway) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", gate.client.base_url.port or 0), timeout=30)
+    return socket.create_connection(
+        ("127.0.0.1", gate.client.base_url.port or 0), timeout=PATIENCE_SECONDS
+    )
 
 
 def all_of(connection: socket.socket) -> bytes:

@@ -35,7 +35,7 @@ def service(where: Place, *options: str) -> Iterator[tuple[subprocess.Popen[byte
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(f"{url}/readyz", process, PATIENCE_SECONDS)
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             yield process, client
     finally:
         stop_process(process)

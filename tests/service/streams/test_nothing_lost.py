@@ -152,7 +152,9 @@ def test_counts_equal_the_recount_when_everything_is_killed_during_a_replay(
     with (
         place(named_models, **SWEEP) as where,
         killed_now_and_then(where, port, seed, KILLS) as killed,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS, trust_env=False
+        ) as client,
     ):
         feeder = Feeder(client, "radar", 120)
         feeder.declare(5)
