@@ -20,6 +20,7 @@ from echocast.workers.settings import OWN_FOLDERS
 from tests.deploy.compose_file import ROOT, interpolated
 from tests.deploy.container import SERVICES, Host
 from tests.deploy.test_dockerfile import health_check, whole
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.service.real_processes import eventually, short_directory
 from tests.service.streams.stream_feed import frame_bytes
@@ -76,7 +77,7 @@ def gateway(host: Host) -> Iterator[httpx.Client]:
 
         eventually(healthy)
         url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             yield client
 
 

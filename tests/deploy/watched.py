@@ -16,6 +16,7 @@ import yaml
 
 from echocast.service.processes.readiness import stop_process
 from tests.deploy.prometheus_files import PROMETHEUS, program
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.service.real_processes import eventually
 
@@ -104,7 +105,7 @@ def prometheus_with(folder: Path, configuration: str) -> Iterator[Prometheus]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             eventually(lambda: client.get("/-/ready").status_code == 200)
             yield Prometheus(client)
     finally:

@@ -102,7 +102,9 @@ def test_a_stream_that_nobody_declared_is_told_at_once(door: Any) -> None:
 
 
 def test_who_waits_for_the_service_says_so_once(messages: list[str]) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{free_port()}") as nobody:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{free_port()}", timeout=PATIENCE_SECONDS
+    ) as nobody:
         feeder = Feeder(nobody, "radar", patience_seconds=2.5, say=messages.append)
         with pytest.raises(ServiceAway, match="does not take frames"):
             feeder.declare(5)
@@ -177,7 +179,7 @@ def test_a_service_that_is_away_loses_no_file(
             Feeder(gate.client, "radar").declare(5)
             port = str(gate.client.base_url.port)
             url = gate.url
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
             watcher = Watcher(Feeder(client, "radar", 0.1), ledger, directory, messages.append, 0)
             assert watcher.feed_all() == 0
             assert "waits" in messages[0]

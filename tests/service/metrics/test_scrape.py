@@ -11,6 +11,7 @@ import pytest
 
 from echocast.service.metrics import scrape
 from echocast.service.settings import ServiceSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 
 HEAD = b"HTTP/1.0 200 OK\r\n\r\n"
@@ -67,7 +68,7 @@ def test_another_program_on_a_port_is_left_out(
 def test_workers_are_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of these answers before all have been asked."""
     monkeypatch.setattr(scrape, "WORKER_PATIENCE_SECONDS", 20.0)
-    all_asked = threading.Barrier(3, timeout=60)
+    all_asked = threading.Barrier(3, timeout=PATIENCE_SECONDS)
 
     def answer() -> bytes:
         all_asked.wait()
