@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ def store_key(file: Path, line: str) -> None:
     """Add a key; a file that is not there yet is made, for its user only.
 
     Raises:
-        StartRefused: What the file holds already is malformed.
+        StartRefused: What the file holds already is malformed, or it belongs to another user.
         OSError: It can't be read or written.
     """
     with folder_lock(file.parent):
@@ -38,7 +39,7 @@ def revoke_keys(file: Path, name: str) -> list[Key]:
         name: Of the keys, or at least 8 digits of a hash.
 
     Raises:
-        StartRefused: There is none, or the file is malformed.
+        StartRefused: There is none, or the file is malformed, or it belongs to another user.
         OSError: It can't be read or written.
     """
     with folder_lock(file.parent):
@@ -56,13 +57,26 @@ def _named(keys: Iterable[Key], name: str) -> list[Key]:
 
 
 def _write(file: Path, lines: Iterable[str]) -> None:
-    """Replace the file in one step; it has the same readers as before."""
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
+    """Replace the file in one step; it has the same owner and readers as before."""
+    before = file.stat() if file.exists() else None
     new = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         write_whole(new, "".join(f"{line}\n" for line in lines).encode())
-        new.chmod(mode)
+        if before is not None:
+            new.chmod(stat.S_IMODE(before.st_mode))
+            _give_to_owner(new, before, file)
         move_into_place(new, file)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _give_to_owner(new: Path, before: os.stat_result, file: Path) -> None:
+    """Root may write the file for a service, which must read it afterwards."""
+    try:
+        os.chown(new, before.st_uid, before.st_gid)
+    except PermissionError:
+        raise StartRefused(
+            f"{file} belongs to user {before.st_uid}, group {before.st_gid}: change it as that"
+            " user, or as root."
+        ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -76,6 +77,34 @@ def test_a_key_is_revoked_by_name_or_by_hash_and_comments_stay(file: Path) -> No
     assert file.read_text().startswith("# ours\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert isinstance(key("revoke", "one").exception, StartRefused)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to others")
+def test_a_file_that_root_changes_stays_its_owners(file: Path) -> None:
+    key("read", "one")
+    os.chown(file, 12345, 12346)
+    key("read", "two")
+    key("revoke", "one")
+    assert [each.name for each in read_keys(file)] == ["two"]
+    after = file.stat()
+    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (12345, 12346, 0o600)
+
+
+def test_a_file_of_another_user_is_not_replaced_by_ones_own(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key("read", "one")
+    before = file.read_text()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", refuse)
+    refused = key("read", "two")
+    assert isinstance(refused.exception, StartRefused)
+    assert f"{file} belongs to user {file.stat().st_uid}" in str(refused.exception)
+    assert file.read_text() == before
+    assert list(file.parent.glob(".keys.*")) == []
 
 
 @pytest.mark.parametrize("name", ["a;b", "a#b", "a\nb"])
