@@ -28,6 +28,7 @@ class GuideFiles(StaticFiles):
 
     def __init__(self, folder: Path = GUIDE) -> None:
         super().__init__(directory=folder, check_dir=False)
+        self.config_checked = True  # a folder that is not there is no error of ours: 404
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """A file; the first page for the folder itself.

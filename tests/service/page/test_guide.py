@@ -107,9 +107,10 @@ def test_a_gateway_serves_it_to_everybody_or_says_how(door: Gateway) -> None:
     assert door.client.get("/", headers={"Accept": "application/json"}).json()["guide"]
 
 
-def test_an_installation_without_it_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["", "never-built"])
+def test_an_installation_without_it_says_so(tmp_path: Path, folder: str) -> None:
     app = FastAPI()
-    app.mount(ADDRESS, GuideFiles(tmp_path))
+    app.mount(ADDRESS, GuideFiles(tmp_path / folder))
     with serving(app) as url:
         answer = httpx.get(f"{url}{ADDRESS}/index.html", timeout=PATIENCE_SECONDS)
     assert answer.status_code == 404
