@@ -65,6 +65,7 @@ from echocast.service.routes import (
     towns,
     verification,
 )
+from echocast.service.routes.plain_tiles import PLAIN_TILES
 from echocast.service.settings import ServiceSettings
 from echocast.service.streams.schemas import StreamChange, StreamDeclaration
 from echocast.service.streams.streams import Streams
@@ -132,7 +133,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         responses=refusals(*ANYWHERE),
     )
     problems.install(app, settings.retry_after_seconds)
-    app.router.routes.append(WarmTileRoute())
+    app.router.routes.extend([WarmTileRoute(), *PLAIN_TILES])
     for router in ROUTERS:
         app.include_router(router)
     app.mount(guide.ADDRESS, guide.GuideFiles())
@@ -206,6 +207,7 @@ async def running(
         of_streams.sources,
         by_lead=settings.metrics_by_lead,
     )
+    maps_of_streams = StreamMaps(of_streams.stores)
     app.state.resources = Resources(
         settings,
         keys,
@@ -217,14 +219,14 @@ async def running(
         nowcasts,
         ForecastFiles(nowcasts.archive, of_streams.stores, renderings),
         of_streams,
-        StreamMaps(of_streams.stores),
+        maps_of_streams,
         WarmTiles(),
         exposition,
         AuditLog(settings.audit_directory, settings.audit_limit_bytes),
     )
     async with AsyncExitStack() as stack:
-        for close in (nowcasts.store.close, of_streams.close, scratch.close, tracing.close):
-            stack.callback(close)
+        for own in (nowcasts.store, of_streams, scratch, tracing, maps_of_streams):
+            stack.callback(own.close)
         for part in (nowcasts.decoders, renderers, nowcasts.waiting, nowcasts.presence):
             await stack.enter_async_context(part.running())
         await stack.enter_async_context(exposition.prepared())

@@ -28,13 +28,17 @@ class Warp:
     """The way from a window of a map to the pixels of an image.
 
     Args:
-        places: Row and column of each pixel of the window, in pixels of the image; where the map
-            shows no place of the grid's projection they lie outside of every image.
-        shape: Height and width of the image.
+        rows: Of the image, those that the window shows; none where it lies elsewhere.
+        columns: The same.
+        places: Row and column of each pixel of the window, in pixels of that part of the image;
+            where the map shows no place of the grid's projection they lie outside of it.
+        is_inside: Whether all of them lie between pixels of the image.
     """
 
+    rows: slice
+    columns: slice
     places: Places
-    shape: tuple[int, int]
+    is_inside: bool
 
     @classmethod
     def of(cls, grid: Grid, window: MercatorWindow, sampled: int = 1) -> Warp:
@@ -48,52 +52,57 @@ class Warp:
         places = _places(grid, window)
         places /= sampled
         places[~np.isfinite(places)] = OUTSIDE
-        height, width = (-(-side // sampled) for side in grid.shape)
-        return cls(places, (height, width))
+        ends = np.stack([places.min(axis=(1, 2)), places.max(axis=(1, 2))], axis=1)
+        sides = [-(-side // sampled) for side in grid.shape]
+        rows, columns = (_span(*one) for one in zip(ends, sides, strict=True))
+        places -= np.reshape([rows.start, columns.start], (2, 1, 1)).astype(np.float32)
+        is_inside = bool((ends >= 0).all() and (ends[:, 1] <= np.array(sides) - 1).all())
+        return cls(rows, columns, places, is_inside)
 
     def nearest(self, image: ImageFile, layer: str, index: int) -> Codes:
         """Codes of the window, each of the pixel that it lies in."""
-        import cv2  # which a gateway that shows no map never loads
-
-        part, first = self._covering(image, layer, index)
-        return _remapped(part, np.rint(self.places) - first, cv2.INTER_NEAREST)
+        return self._nearest(self._part(image, layer, index))
 
     def smooth(self, image: ImageFile, layer: str, index: int) -> Codes:
         """The same with values between pixels on straight lines; edges of what is known stay."""
         import cv2
 
-        part, first = self._covering(image, layer, index)
-        nearest = _remapped(part, np.rint(self.places) - first, cv2.INTER_NEAREST)
-        if not part.size:
-            return nearest
-        places = self.places - first
+        part = self._part(image, layer, index)
+        mixed = self._remapped(part, cv2.INTER_LINEAR)
+        if not part.size or (self.is_inside and part.max() <= HIGHEST):
+            return mixed
         unknown = np.where(part > HIGHEST, np.uint8(NOT_OBSERVED), np.uint8(0))
-        edges = _remapped(unknown, places, cv2.INTER_LINEAR) > 0
-        mixed = _remapped(part, places, cv2.INTER_LINEAR)
-        np.copyto(mixed, nearest, where=edges)
+        edges = self._remapped(unknown, cv2.INTER_LINEAR) > 0
+        np.copyto(mixed, self._nearest(part), where=edges)
         return mixed
 
-    def _covering(self, image: ImageFile, layer: str, index: int) -> tuple[Codes, Places]:
-        """The part of an image that the window shows, and its first row and column, (2, 1, 1)."""
-        lowest, highest = (np.floor(ends(self.places, axis=(1, 2))) for ends in (np.min, np.max))
-        first = np.clip(lowest, 0, self.shape).astype(int)
-        last = np.clip(highest + 2, first, self.shape).astype(int)
-        if (first >= last).any():
-            return np.empty((0, 0), np.uint8), self.places[:, :1, :1]
-        rows, columns = (slice(*span) for span in zip(first, last, strict=True))
-        part = image.plane(layer, index, rows, columns)
-        return part, first.astype(np.float32)[:, None, None]
+    def _part(self, image: ImageFile, layer: str, index: int) -> Codes:
+        """What of an image the window shows."""
+        if any(span.start >= span.stop for span in (self.rows, self.columns)):
+            return np.empty((0, 0), np.uint8)
+        return image.plane(layer, index, self.rows, self.columns)
+
+    def _nearest(self, part: Codes) -> Codes:
+        import cv2  # which a gateway that shows no map never loads
+
+        return self._remapped(part, cv2.INTER_NEAREST)
+
+    def _remapped(self, part: Codes, interpolation: int) -> Codes:
+        """Values of the window; :data:`NOT_OBSERVED` beyond the edges of a part of an image."""
+        import cv2
+
+        if not part.size:
+            return np.full(self.places.shape[1:], NOT_OBSERVED, np.uint8)
+        rows, columns = self.places
+        beyond = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NOT_OBSERVED}
+        return np.asarray(cv2.remap(part, columns, rows, interpolation, **beyond), dtype=np.uint8)
 
 
-def _remapped(part: Codes, places: Places, interpolation: int) -> Codes:
-    """Values at some places of a part of an image; :data:`NOT_OBSERVED` beyond its edges."""
-    import cv2
-
-    if not part.size:
-        return np.full(places.shape[1:], NOT_OBSERVED, np.uint8)
-    rows, columns = places
-    beyond = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NOT_OBSERVED}
-    return np.asarray(cv2.remap(part, columns, rows, interpolation, **beyond), dtype=np.uint8)
+def _span(ends: NDArray[np.float32], side: int) -> slice:
+    """The pixels along one side of an image that lie around the lowest and the highest place."""
+    first, last = np.clip(np.floor(ends) + np.array([0, 2]), 0, side).astype(int)
+    even = first - first % 2  # what is halfway between two pixels is then rounded as without a part
+    return slice(int(even), int(last))
 
 
 def _places(grid: Grid, window: MercatorWindow) -> Places:
@@ -101,16 +110,19 @@ def _places(grid: Grid, window: MercatorWindow) -> Places:
     nodes = _indices(grid, window, *(_corners(side) for side in (window.height, window.width)))
     is_small = window.east - window.west < LARGEST_MESHED_M
     if is_small and np.isfinite(nodes).all():
-        down = _between(nodes, window.height)
-        return np.ascontiguousarray(_between(down.swapaxes(1, 2), window.width).swapaxes(1, 2))
+        down = _between(nodes.swapaxes(1, 2), window.height).swapaxes(1, 2)
+        return np.ascontiguousarray(_between(down, window.width))
     return _indices(grid, window, *(_middles(side) for side in (window.height, window.width)))
 
 
 def _between(nodes: Places, side: int) -> Places:
-    """Values at the middles of pixels, from those at every sixteenth edge of (2, edges, n)."""
-    share = ((np.arange(MESH) + 0.5) / MESH).astype(np.float32)[:, None]
-    first, step = nodes[:, :-1, None], np.diff(nodes, axis=1)[:, :, None]
-    return (first + share * step).reshape(2, -1, nodes.shape[2])[:, :side]
+    """Values at the middles of pixels along the last axis, from those at every sixteenth edge."""
+    share = ((np.arange(MESH) + 0.5) / MESH).astype(np.float32)
+    steps = np.diff(nodes)
+    places = np.repeat(steps, MESH, axis=-1)
+    places *= np.tile(share, steps.shape[-1])
+    places += np.repeat(nodes[..., :-1], MESH, axis=-1)
+    return places[..., :side]
 
 
 def _indices(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Any, Final, TypeVar
 
 from echocast.model.grid import Grid
 from echocast.model.imagery.image_file import LARGEST_SIDE
@@ -35,6 +37,9 @@ from echocast.workers.streams.stream import late_after
 DBZ, PERCENT, OUTCOME = "dBZ", "%", "outcome"
 MINUTE: Final = timedelta(minutes=1)
 MOST_GRIDS: Final = 64  # whose windows are remembered
+# More that draw at once would get in each other's way, and each new one has PROJ begin anew, 10 ms.
+TILE_THREADS: Final = 2
+Value = TypeVar("Value")
 
 
 class StreamMaps:
@@ -49,6 +54,16 @@ class StreamMaps:
         self._images = OpenImages(ImageStore(stores.files))
         self._drawing = Drawing()
         self._window_of = lru_cache(MOST_GRIDS)(MercatorWindow.of_grid)
+        self._threads = ThreadPoolExecutor(TILE_THREADS, "tiles")
+
+    def close(self) -> None:
+        """End the threads of tiles."""
+        self._threads.shutdown()
+
+    async def tile(self, draw: Callable[..., Value], *arguments: Any, **options: Any) -> Value:
+        """Draw a tile in a thread that does nothing else: it waits for tiles alone."""
+        work = partial(draw, *arguments, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def map(self, name: str) -> StreamMap:
         """The time line of a stream.

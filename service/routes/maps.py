@@ -33,6 +33,9 @@ router = APIRouter(tags=["maps"])
 
 IMMUTABLE_SECONDS = 365 * 86400
 NEWEST_SECONDS = 60  # for which "the newest" may be the one before
+TILE_PARAMETERS = ("size", "zoom", "x", "y", "colour", "options")
+OF_A_FRAME = "/v2/radar/{frame}/" + "/".join(f"{{{name}}}" for name in TILE_PARAMETERS)
+TILE_PATHS = (OF_A_FRAME, "/streams/{name}" + OF_A_FRAME)
 
 
 Etags = Annotated[str, Header(alias="if-none-match")]
@@ -134,13 +137,13 @@ async def list_tiles(
 
 
 @router.get(
-    "/v2/radar/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    TILE_PATHS[0],
     dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
 )
 @router.get(
-    "/streams/{name}/v2/radar/{frame}/{size}/{zoom}/{x}/{y}/{colour}/{options}",
+    TILE_PATHS[1],
     dependencies=[AnyParameter],
     response_class=Response,
     responses=PICTURES,
@@ -158,7 +161,7 @@ async def show_tile(
 
     With a dot in them, ``x`` and ``y`` are latitude and longitude of the middle of the picture.
     """
-    return await _tile(request, resources, frame, tile, access, if_none_match)
+    return await answer_tile(request, resources, frame, tile, access, if_none_match)
 
 
 @router.get(
@@ -185,7 +188,7 @@ async def show_coverage(
     """A tile that is dark where no radar looked when the newest image was made."""
     style = Style("coverage", form=tile.style.form)
     dark = Tile(tile.window, style, f"-coverage{tile.variant}")
-    return await _tile(request, resources, frame, dark, access, if_none_match)
+    return await answer_tile(request, resources, frame, dark, access, if_none_match)
 
 
 def image_of(maps: StreamMaps, stream: str, frame: str) -> Image:
@@ -225,7 +228,7 @@ def _json(value: dict[str, Any], access: MapAccess, known_etags: str, but: str =
     return JSONResponse(value, headers=headers, background=BackgroundTask(load_libraries))
 
 
-async def _tile(
+async def answer_tile(
     request: Request,
     resources: Resources,
     frame: str,
@@ -240,7 +243,7 @@ async def _tile(
         return maps.part(access.stream, image, RAIN, tile.window, tile.style)
 
     find, form = partial(image_of, maps, access.stream, frame), tile.style.form
-    answer = await asyncio.to_thread(
+    answer = await maps.tile(
         _picture, find, draw, tile.variant, form, access, known_etags, lasting=lasting
     )
     if lasting and answer.status_code == 200:

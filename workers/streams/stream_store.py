@@ -55,6 +55,7 @@ class StreamStore:
         self._files = files
         self._remembered = lru_cache(REMEMBERED)(self._read)
         self._origins = lru_cache(REMEMBERED)(self._read_origin)
+        self._streams = lru_cache(REMEMBERED)(self._read_stream)
 
     def declare(self, stream: Stream) -> tuple[Stream, bool]:
         """Declare a stream; the valid declaration, and whether the stream is new.
@@ -169,10 +170,12 @@ class StreamStore:
         unknown = UnknownStream(f"There is no stream {name[:80]!r}; declare it first.")
         if not NAME.fullmatch(name):
             raise unknown
-        value = self._value(declaration_path(name))
-        if value is None or DELETED in value:
+        path = declaration_path(name)
+        version = self._files.version(path)
+        stream = None if version is None else self._streams(path, version)
+        if stream is None:
             raise unknown
-        return Stream.from_json(value)
+        return stream
 
     def names(self) -> list[str]:
         """All declared streams."""
@@ -217,6 +220,11 @@ class StreamStore:
         """The JSON in a file, None where there is none; it is read once for each version."""
         version = self._files.version(path)
         return None if version is None else self._remembered(path, version)
+
+    def _read_stream(self, path: str, version: str) -> Stream | None:
+        """None where it was deleted."""
+        value = self._remembered(path, version)
+        return None if DELETED in value else Stream.from_json(value)
 
     def _read_origin(self, path: str, version: str) -> Origin:
         return Origin.from_json(self._remembered(path, version))

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2  # noqa: F401  which changes the environment where it is loaded first
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from echocast.model.grid import Grid
-from echocast.model.imagery.codes import NOT_OBSERVED
+from echocast.model.imagery.codes import HIGHEST, NOT_OBSERVED
 from echocast.model.imagery.image_file import (
     ImageDescription,
     ImageFile,
@@ -47,6 +47,12 @@ def image(tmp_path: Path, codes: NDArray[np.uint8], every: int = 1) -> ImageFile
     time = datetime(2026, 7, 1, tzinfo=UTC)
     write_images(path, {"rain": codes}, ImageDescription((time,), None, every, {}))
     return ImageFile(path)
+
+
+def places_of(warp: Warp) -> NDArray[np.float32]:
+    """Row and column of each pixel of a window in the whole image."""
+    first = np.float32([warp.rows.start, warp.columns.start])
+    return warp.places + first[:, None, None]
 
 
 def tile_at(latitude: float, longitude: float, zoom: int) -> MercatorWindow:
@@ -86,7 +92,7 @@ def test_places_are_those_of_the_projection(name: str, zoom: int) -> None:
     centre = CENTRES.get(name, (50.0, 8.0))
     grid = grid_of(name, centre)
     window = tile_at(*centre, zoom)
-    apart = np.abs(Warp.of(grid, window).places - exact_pixels(grid, window))
+    apart = np.abs(places_of(Warp.of(grid, window)) - exact_pixels(grid, window))
     near = (np.abs(exact_pixels(grid, window)) < 1000).all(axis=0)
     assert near.any()
     # A datum that PROJ shifts has seven parameters here, and none where degrees are handed on.
@@ -98,7 +104,7 @@ def test_nearest_gives_the_pixel_that_a_place_lies_in(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).integers(0, 250, (2, 300, 300), dtype=np.uint8)
     window = tile_at(50, 8, 5)
     shown = Warp.of(grid, window).nearest(image(tmp_path, codes), "rain", 1)
-    rows, columns = np.rint(Warp.of(grid, window).places).astype(int)
+    rows, columns = np.rint(places_of(Warp.of(grid, window))).astype(int)
     inside = (rows >= 0) & (rows < 300) & (columns >= 0) & (columns < 300)
     assert 0.1 < inside.mean() < 1
     assert (shown[inside] == codes[1][rows[inside], columns[inside]]).all()
@@ -143,7 +149,42 @@ def test_smooth_lies_between_neighbours_and_leaves_edges(tmp_path: Path) -> None
     assert ((smooth == NOT_OBSERVED) == (nearest == NOT_OBSERVED)).all()
     known = nearest != NOT_OBSERVED
     assert np.abs(smooth[known].astype(int) - nearest[known]).max() <= 1
-    assert np.abs(smooth[known] - (warp.places[1][known] / 2 - 0.25)).max() < 1.0
+    assert np.abs(smooth[known] - (places_of(warp)[1][known] / 2 - 0.25)).max() < 1.0
+
+
+@pytest.mark.parametrize("lost", [0, 3000])
+@pytest.mark.parametrize("zoom", [4, 6, 9])
+def test_a_part_of_an_image_shows_what_the_whole_would(
+    tmp_path: Path, zoom: int, lost: int
+) -> None:
+    grid, draw = grid_of("laea", (50, 8)), np.random.default_rng(3)
+    codes = draw.integers(0, HIGHEST + 1, (300, 300), dtype=np.uint8)
+    codes[tuple(draw.integers(0, 300, (2, lost)))] = NOT_OBSERVED
+    warp = Warp.of(grid, tile_at(50, 8, zoom))
+    rows, columns = places_of(warp)
+
+    def shown(values: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
+        beyond = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": NOT_OBSERVED}
+        picture = cv2.remap(values, columns, rows, interpolation, **beyond)
+        return np.asarray(picture, np.uint8)
+
+    nearest = shown(codes, cv2.INTER_NEAREST)
+    known = shown(np.where(codes > HIGHEST, NOT_OBSERVED, 0).astype(np.uint8), cv2.INTER_LINEAR)
+    smooth = np.where(known > 0, nearest, shown(codes, cv2.INTER_LINEAR))
+    assert (warp.nearest(image(tmp_path, codes[None]), "rain", 0) == nearest).all()
+    assert (warp.smooth(image(tmp_path, codes[None]), "rain", 0) == smooth).all()
+
+
+def test_halfway_between_two_pixels_is_the_even_one_whatever_part_is_read(tmp_path: Path) -> None:
+    grid = Grid(50.0 - np.arange(40), np.arange(40.0), "degree")
+    codes = np.arange(40, dtype=np.uint8)[None, None, :].repeat(40, 1)
+    for first in (2, 3):
+        ends = to_metres([49.5, 50.0], [first, first + 8.0])
+        (west, east), (south, north) = ends
+        window = MercatorWindow(west, south, east, north, 1, 8)
+        warp = Warp.of(grid, window)
+        expected = np.rint(first + 0.5 + np.arange(8))
+        assert (warp.nearest(image(tmp_path, codes), "rain", 0) == expected).all()
 
 
 def test_large_grids_are_sampled_at_their_places(tmp_path: Path) -> None:
@@ -154,7 +195,7 @@ def test_large_grids_are_sampled_at_their_places(tmp_path: Path) -> None:
     window = tile_at(50, 8, 7)
     sampled = image(tmp_path, codes[:, ::every, ::every], every)
     shown = Warp.of(grid, window, every).nearest(sampled, "rain", 0)
-    rows, columns = (np.rint(axis / every).astype(int) for axis in Warp.of(grid, window).places)
+    rows, columns = (np.rint(axis / every).astype(int) for axis in places_of(Warp.of(grid, window)))
     inside = (rows >= 0) & (rows < 100) & (columns >= 0) & (columns < 100)
     assert (shown[inside] == codes[0, ::every, ::every][rows[inside], columns[inside]]).all()
 

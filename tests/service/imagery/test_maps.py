@@ -189,6 +189,23 @@ def test_what_is_not_there_is_refused(fed: httpx.Client, path: str, status: int,
     is_problem(fed.get(f"/streams/{NAME}/{path}"), status, slug)
 
 
+@pytest.mark.parametrize("size", ["256", "300"])
+def test_a_tile_is_answered_alike_however_it_is_asked_for(
+    fed: httpx.Client, view: dict[str, Any], size: str
+) -> None:
+    where = f"{size}/{centre_tile(view, 6)}/2/1_1.webp"
+    for frame in ("0", view["frames"][2]["id"], "17", "nonsense"):
+        path = f"/streams/{NAME}/v2/radar/{frame}/{where}"
+        answers = [fed.get(path), fed.get(f"{path}?t=7"), fed.get(path, headers={"X-API-Key": "k"})]
+        headers = [[one.headers.get(name) for name in ("etag", "cache-control")] for one in answers]
+        assert headers[0] == headers[1] == headers[2], path
+        bodies = [one.content for one in answers]
+        if answers[0].status_code != 200:  # a problem has the id of its request
+            bodies = [one.json()["detail"].encode() for one in answers]
+        codes = [one.status_code for one in answers]
+        assert (codes[0], bodies[0]) == (codes[1], bodies[1]) == (codes[2], bodies[2]), path
+
+
 def test_a_stream_without_frames_has_no_map(client: httpx.Client) -> None:
     declare(client, "mapless")
     is_problem(client.get("/streams/mapless/map"), 404, "no-map")
@@ -237,6 +254,8 @@ def test_programs_that_show_tiles_send_the_key_in_the_address(
     assert answer.status_code == 200, answer.text
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"].startswith("private")
+    by_header = locked.get(tile, headers={"Authorization": f"Bearer {SECRETS['all']}"})
+    assert by_header.content == answer.content
     is_problem(locked.get(tile, params={"key": SECRETS["other"]}), 404, "unknown-stream")
     listed = locked.get("/public/weather-maps.json", params={"key": SECRETS["all"]}).json()
     assert listed["radar"]["past"][-1]["time"] == int(

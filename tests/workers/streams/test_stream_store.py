@@ -39,6 +39,17 @@ def test_a_declaration_comes_back_as_it_was(stores: StreamStores) -> None:
     assert stores.streams.names() == ["radar"]
 
 
+def test_a_declaration_is_read_once_until_it_changes(stores: StreamStores) -> None:
+    stores.streams.declare(Stream("radar", 5))
+    first = stores.streams.stream("radar")
+    assert stores.streams.stream("radar") is first
+    stores.streams.pause("radar", paused=True)
+    assert stores.streams.stream("radar").paused
+    stores.streams.delete("radar")
+    with pytest.raises(UnknownStream, match="radar"):
+        stores.streams.stream("radar")
+
+
 def test_only_retention_nowcasting_and_gaps_may_change(stores: StreamStores) -> None:
     stores.streams.declare(Stream("radar", 5, grid=GRID))
     holds, new = stores.streams.declare(Stream("radar", 5, retention_days=3, auto_nowcast=False))
