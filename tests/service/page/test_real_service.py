@@ -31,6 +31,7 @@ from tests.service.real_processes import (
 
 STEP = timedelta(minutes=5)
 SHOWN = 3
+ELSEWHERE = "jsons://elsewhere.example/secret"
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,8 @@ def test_rules_of_messages_are_made_changed_and_deleted_by_keyboard(
 ) -> None:
     visit.expected += ["status of 404", "status of 422"]
     assert gate.client.put("/streams/rained", json={"step_minutes": 5}).status_code in (200, 201)
+    rule = {"stream": "rained", "latitude": 47.05, "longitude": 8.31, "send_to": [ELSEWHERE]}
+    refusal = gate.client.put("/rules/home", json=rule).json()  # by what the page then finds loaded
     page, client = visit.open("/#s=rained", until="#empty:not([hidden])"), gate.client
     page.focus("#open-rules")
     page.keyboard.press("Enter")
@@ -142,11 +145,12 @@ def test_rules_of_messages_are_made_changed_and_deleted_by_keyboard(
     page.fill("#rule [name=place]", "47.05, 8.31")
     page.fill("#rule [name=begin]", "22:00")
     page.fill("#rule [name=end]", "07:00")
-    page.fill("#rule [name=addresses]", "jsons://elsewhere.example/secret")
+    page.fill("#rule [name=addresses]", ELSEWHERE)
     page.focus("#rule [name=within]")
     page.keyboard.press("Enter")
     page.wait_for_selector("#rules-problem:not(:empty)")
-    assert "elsewhere.example" in page.text_content("#rules-problem")
+    assert "elsewhere.example" in refusal["detail"]
+    assert refusal["detail"] in page.text_content("#rules-problem")
     page.fill("#rule [name=addresses]", "jsons://127.0.0.1/secret\njsons://127.0.0.1/other")
     page.focus("#rule [name=within]")
     page.keyboard.press("Enter")
@@ -183,6 +187,7 @@ def test_the_page_outlives_a_restart_of_the_service(
         door = first.enter_context(gateway(where))
         visit = stack.enter_context(visiting(browser, door.url))
         visit.expected += ["ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]
+        visit.expected.append("status of 503")  # of one that is about to end
         page = visit.open("/#s=live")
         visit.wait_for_images()
         assert page.locator("#layer option").all_text_contents()[0] == "Rain"
