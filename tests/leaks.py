@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-GRACE_SECONDS = 3.0  # for threads and processes that were asked to end
+GRACE_SECONDS = 30.0  # for threads and processes that were asked to end, on a busy machine
 SCOPES = ("function", "class", "module", "package", "session")
 ENDING = ("thread", "child process")  # kinds that may end by themselves
 # Threads that stay by design, for the whole process, by the beginning of their names: the network's

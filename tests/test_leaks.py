@@ -32,6 +32,7 @@ LEAVES = {
 }
 CLEAN = """
 def test_clean(monkeypatch):
+    tests.leaks.GRACE_SECONDS = 60  # however busy the machine is
     monkeypatch.setenv("LEFT", "for a while")
     warnings.simplefilter("ignore")  # pytest itself restores these after each test
     with start(0) as ended:
@@ -40,6 +41,7 @@ def test_clean(monkeypatch):
 """
 END = """
 def test_end():
+    tests.leaks.GRACE_SECONDS = 0.5
     child.kill(), child.wait()
     with pytest.warns(UserWarning):
         warnings.warn("These filters are as pytest set them.")

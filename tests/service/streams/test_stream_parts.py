@@ -15,6 +15,7 @@ from echocast.model.verification.counts import ContingencyCounts, added
 from echocast.service.cli.main import app
 from echocast.service.streams.scores import leads_of, paired_skill
 from echocast.service.streams.verification_formats import requested_format
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_the_gateway_opens_no_radar_file_for_streams() -> None:
@@ -82,7 +83,7 @@ def test_cpu_time_of_children_counts() -> None:
     spin = "import time; t = time.process_time()\nwhile time.process_time() < t + .3: pass\ninput()"
     before = cpu_seconds(os.getpid())
     child = subprocess.Popen([sys.executable, "-c", spin], stdin=subprocess.PIPE)
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while cpu_seconds(os.getpid()) < before + 0.3 and time.monotonic() < give_up:
         time.sleep(0.05)
     assert cpu_seconds(os.getpid()) >= before + 0.3
