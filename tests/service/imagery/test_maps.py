@@ -34,6 +34,7 @@ def fed(client: httpx.Client) -> httpx.Client:
     """A stream with frames and a forecast of the network, and their images."""
     feed(client, NAME, range(FED))
     eventually(lambda: shown(client)["reference_time"] == time_of(FED - 1))
+    eventually(lambda: [one["observed"] for one in shown(client)["frames"]].count(True) == FED)
     return client
 
 

@@ -67,7 +67,12 @@ def feed_now(client: httpx.Client, name: str) -> None:
         path = f"/streams/{name}/frames/{urllib.parse.quote(time.isoformat())}"
         answer = client.put(path, content=netcdf_bytes(frames[index : index + 1]), headers=NETCDF)
         assert answer.status_code == 201, answer.text
-    eventually(lambda: len(client.get(f"/streams/{name}/map").json()["frames"]) > SHOWN)
+
+    def all_shown() -> bool:
+        observed = [one["observed"] for one in client.get(f"/streams/{name}/map").json()["frames"]]
+        return observed.count(True) == SHOWN and not all(observed)
+
+    eventually(all_shown)
 
 
 def sent(content: bytes, name: str = "frames.nc") -> list[dict[str, Any]]:
