@@ -20,25 +20,26 @@ from echocast.model.drift.indicators import COVERAGE, SERIES, SKILL, STANDING, W
 INTENSITIES: Final = "intensities"
 UNUSUAL: Final = 1.0  # standard deviations by which a day is harder or easier than usual
 
-FAULTS: Final = {
-    COVERAGE: "frames or parts of them are missing: look at the feed",
-    STANDING: "echoes stand still while the rain moves: look for ground clutter",
-    WEAKEST: "the weakest echoes are more or fewer than they used to be: ask whether the radar was"
-    " recalibrated or its product changed",
-    INTENSITIES: "echoes are stronger or weaker than they used to be: ask whether the radar was"
-    " recalibrated or its product changed",
-}
+NO_SCORES: Final = "The input is not what it was, so scores say little of the model: "
+RECALIBRATED: Final = ": ask whether the radar was recalibrated or its product changed."
+TOO_LITTLE_RAIN, HARD_DAY, EASY_DAY, USUAL = "too_little_rain", "hard_day", "easy_day", "usual"
 SENTENCES: Final = {
+    COVERAGE: f"{NO_SCORES}frames or parts of them are missing: look at the feed.",
+    STANDING: f"{NO_SCORES}echoes stand still while the rain moves: look for ground clutter.",
+    WEAKEST: f"{NO_SCORES}the weakest echoes are more or fewer than they used to be{RECALIBRATED}",
+    INTENSITIES: f"{NO_SCORES}echoes are stronger or weaker than they used to be{RECALIBRATED}",
     SKILL_DRIFT: "The model got worse, not the weather harder: see what changed with the last"
     " deployment, and roll back if it holds.",
     BIAS_SHIFT: "The model forecasts more or less rain than it used to: recalibrate it, and roll"
     " back if its skill falls too.",
     SEASONAL_DRIFT: "Model and frozen canary get worse alike, so it is not the weights but the"
     " season: recalibrate, then retrain.",
+    TOO_LITTLE_RAIN: "Too little rain yet to tell: {blocks} of {floor} blocks of six hours; nothing"
+    " to do.",
+    HARD_DAY: "A hard day: all methods score lower alike; nothing to do.",
+    EASY_DAY: "An easy day: all methods score higher alike; nothing to do.",
+    USUAL: "Nothing is the matter.",
 }
-HARD = "A hard day: all methods score lower alike; nothing to do."
-EASY = "An easy day: all methods score higher alike; nothing to do."
-USUAL = "Nothing is the matter."
 
 
 class Chart(NamedTuple):
@@ -84,21 +85,22 @@ def samples(state: Drift) -> Iterator[SampleSize]:
     yield SampleSize(INTENSITIES, state.intensities.samples, PARAMETERS.intensities.floor)
 
 
-def sentence(state: Drift) -> str:
-    """What is the matter and what to do; the gravest alert only."""
+def finding(state: Drift) -> str:
+    """What is the matter, one of :data:`SENTENCES`; the gravest alert only."""
     if INPUT_FAULT in state.alerts:
-        faults = [FAULTS[name] for name in OF_THE_INPUT if state.series[name].alarm]
-        faults += [FAULTS[INTENSITIES]] if state.intensities.alarm else []
-        return f"The input is not what it was, so scores say little of the model: {faults[0]}."
+        return next((name for name in OF_THE_INPUT if state.series[name].alarm), INTENSITIES)
     for alert in (SKILL_DRIFT, BIAS_SHIFT, SEASONAL_DRIFT):
         if alert in state.alerts:
-            return SENTENCES[alert]
-    samples, floor = state.series[SKILL].samples, PARAMETERS.series[SKILL].floor
-    if samples < floor:
-        return (
-            f"Too little rain yet to tell: {samples} of {floor} blocks of six hours; nothing to do."
-        )
+            return alert
+    if state.series[SKILL].samples < PARAMETERS.series[SKILL].floor:
+        return TOO_LITTLE_RAIN
     weather = state.series[WEATHER].ewma
     if abs(weather) > UNUSUAL:
-        return EASY if weather > 0 else HARD
+        return EASY_DAY if weather > 0 else HARD_DAY
     return USUAL
+
+
+def sentence(state: Drift) -> str:
+    """The finding in words, and what to do."""
+    samples, floor = state.series[SKILL].samples, PARAMETERS.series[SKILL].floor
+    return SENTENCES[finding(state)].format(blocks=samples, floor=floor)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from echocast.model.formats.forecast_storage import NOT_STORED, not_stored_words
 from echocast.model.frames import FloatArray
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 from echocast.model.reflectivity import ZR
+
+EXPECTED: Final = "reflectivity_expected"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,9 @@ class ForecastPoint:
         valid_times: What the values depict, UTC.
         reflectivity_dbz: The default product.
         extrapolation_dbz: Pure extrapolation.
+        expected_dbz: The product ``expected``; None where the file has none beside the default.
         rain_rate_mm_h: The default product as rain rate, by ``relation``.
+        expected_rain_rate_mm_h: The product ``expected`` in the same way; None where there is none.
         relation: Between reflectivity and rain rate, of the input.
         exceedance_probability: Threshold in dBZ -> probabilities in 0..1; may be empty.
         quality: Notes for the reader.
@@ -36,7 +40,9 @@ class ForecastPoint:
     valid_times: tuple[datetime, ...]
     reflectivity_dbz: FloatArray
     extrapolation_dbz: FloatArray
+    expected_dbz: FloatArray | None
     rain_rate_mm_h: FloatArray
+    expected_rain_rate_mm_h: FloatArray | None
     relation: ZR
     exceedance_probability: Mapping[float, FloatArray]
     quality: Mapping[str, str]
@@ -55,13 +61,18 @@ def read_point(path: Path, row: int, column: int) -> ForecastPoint:
         UnreadableInput: The file is damaged, or none of our forecasts.
     """
     with open_fields(path) as fields:
-        whole, relation = _file_of(fields), _relation(fields)
+        whole, relation, floor = _file_of(fields), _relation(fields), _floor(fields)
         values = unpacked_dbz(_stored(fields, "reflectivity", row, column))
+        expected = None
+        if EXPECTED in fields:
+            expected = unpacked_dbz(_stored(fields, EXPECTED, row, column))
         return ForecastPoint(
             _times(fields),
             values,
             unpacked_dbz(_stored(fields, "reflectivity_extrapolation", row, column)),
-            relation.rain_rate_mm_h(values, no_rain_dbz=_floor(fields)),
+            expected,
+            relation.rain_rate_mm_h(values, no_rain_dbz=floor),
+            None if expected is None else relation.rain_rate_mm_h(expected, no_rain_dbz=floor),
             relation,
             _probabilities(fields, row, column),
             json.loads(_attribute(whole, "quality")),

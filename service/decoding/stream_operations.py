@@ -96,7 +96,9 @@ def forecast_at(request: Request) -> dict[str, Any]:
     return {
         "reflectivity_dbz": _plain(point.reflectivity_dbz, 2),
         "extrapolation_dbz": _plain(point.extrapolation_dbz, 2),
+        "expected_dbz": _plain(point.expected_dbz, 2),
         "rain_rate_mm_h": _plain(point.rain_rate_mm_h, 3),
+        "expected_rain_rate_mm_h": _plain(point.expected_rain_rate_mm_h, 3),
         "zr": {"a": point.relation.a, "b": point.relation.b},
         "exceedance_probability": {
             f"{threshold:g}": _plain(values, 3)
@@ -110,4 +112,7 @@ def forecast_at(request: Request) -> dict[str, Any]:
 
 
 def _plain(values: Any, decimals: int) -> list[float | None]:
+    """Rounded, null where there is no forecast; nothing at all where there is no such product."""
+    if values is None:
+        return []
     return [round(float(v), decimals) if np.isfinite(v) else None for v in values]

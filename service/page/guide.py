@@ -23,6 +23,11 @@ FIRST_PAGE: Final = "index.html"
 SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
+def is_built(folder: Path) -> bool:
+    """Whether there is a site in a folder."""
+    return (folder / FIRST_PAGE).is_file()
+
+
 class GuideFiles(StaticFiles):
     """The files of the site, for everybody; browsers run no script but those that it came with."""
 
@@ -39,7 +44,7 @@ class GuideFiles(StaticFiles):
         if path in ("", "."):
             return RedirectResponse(f"{ADDRESS}/{FIRST_PAGE}", headers=COMMON)
         assert self.directory is not None
-        if not Path(self.directory, FIRST_PAGE).is_file():
+        if not is_built(Path(self.directory)):
             raise HTTPException(
                 404, "This installation has no guide: `make docs` builds it in a checkout."
             )

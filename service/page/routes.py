@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from echocast import __version__
 from echocast.service.dependencies import AppResources
+from echocast.service.page import guide
 from echocast.service.page.assets import shipped_assets
 from echocast.service.page.document import COMMON, document, headers
 from echocast.service.page.runbook import HEADERS, runbook_page
@@ -20,7 +21,6 @@ LINKS = {
     "service": "echocast",
     "version": __version__,
     "documentation": "/docs",
-    "guide": "/docs/guide/",
     "runbook": "/docs/runbook",
     "openapi": "/openapi.json",
     "health": "/readyz",
@@ -29,6 +29,7 @@ LINKS = {
     "models": "/models",
     "metrics": "/metrics",
 }
+GUIDE_LINK = {"guide": f"{guide.ADDRESS}/"}  # where it is built
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
 
@@ -42,7 +43,8 @@ async def show_page(
 ) -> Response:
     """The page for browsers; for other clients, where to go from here."""
     if "text/html" not in accept.lower():
-        return JSONResponse(LINKS, headers={"Vary": "Accept"})
+        links = LINKS | GUIDE_LINK if guide.is_built(guide.GUIDE) else LINKS
+        return JSONResponse(links, headers={"Vary": "Accept"})
     settings = resources.settings
     address, attribution = settings.base_map_url, settings.base_map_attribution
     return HTMLResponse(

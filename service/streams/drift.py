@@ -7,7 +7,7 @@ from typing import Self
 
 from echocast.model.drift.blocks import BLOCK
 from echocast.model.drift.detector import Drift
-from echocast.model.drift.messages import charts, samples, sentence
+from echocast.model.drift.messages import charts, finding, samples, sentence
 from echocast.service.http.schemas import Answer
 
 
@@ -47,6 +47,10 @@ class StreamDrift(Answer):
     stream: str
     summary: str
     """What is the matter, and what to do."""
+    finding: str
+    """Stable name of what ``summary`` says: an alert (but ``input_fault``), a series of the input
+    (``coverage``, ``standing_echo``, ``weakest_echoes``, ``intensities``), ``too_little_rain``,
+    ``hard_day``, ``easy_day`` or ``usual``."""
     upto: datetime | None
     """End of the newest block of six hours that was charted."""
     alerts: list[AlertView]
@@ -59,6 +63,7 @@ class StreamDrift(Answer):
         return cls(
             stream=stream,
             summary=sentence(state),
+            finding=finding(state),
             upto=state.upto and state.upto + BLOCK,
             alerts=[AlertView(alert=a, since=since) for a, since in state.alerts.items()],
             charts=[ChartView(**chart._asdict()) for chart in charts(state)],

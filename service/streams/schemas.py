@@ -348,8 +348,13 @@ class PointForecast(Answer):
     reflectivity_dbz: list[float | None]
     """In dBZ; null where there is no forecast."""
     extrapolation_dbz: list[float | None]
+    expected_dbz: list[float | None]
+    """The product ``expected``, which has the least squared error, in dBZ; empty where the
+    forecast has none beside the default product."""
     rain_rate_mm_h: list[float | None]
     """By the stream's Z-R relation."""
+    expected_rain_rate_mm_h: list[float | None]
+    """``expected_dbz`` by the same relation."""
     zr: dict[str, float]
     exceedance_probability: dict[str, list[float | None]]
     """Threshold in dBZ -> probabilities; empty where the model has none."""

@@ -25,7 +25,7 @@ from echocast.model.drift.detector import (
     Drift,
 )
 from echocast.model.drift.indicators import AGAINST_CANARY, COVERAGE, SKILL, WEAKEST, indicators
-from echocast.model.drift.messages import charts, samples, sentence
+from echocast.model.drift.messages import charts, finding, samples, sentence
 from echocast.model.errors import ModelError
 from tests.model.drift.drift_blocks import (
     FIRST,
@@ -65,6 +65,7 @@ def test_a_model_worse_than_its_canary_is_skill_drift(usual: Drift) -> None:
     worse = after(usual, blocks(1, 8, after=USUAL, model=0.0, canary=0.03))
     assert set(worse.alerts) == {SKILL_DRIFT}
     assert sentence(worse).startswith("The model got worse")
+    assert finding(worse) == "skill_drift"
 
 
 def test_a_model_that_gets_worse_together_with_its_canary_is_of_the_season(usual: Drift) -> None:
@@ -100,18 +101,19 @@ def test_a_hard_day_is_said_to_be_one(usual: Drift) -> None:
     state = after(usual, map(harder, blocks(1, 4, after=USUAL, dry=0.0)))
     assert not state.alerts
     assert sentence(state).startswith("A hard day")
+    assert finding(state) == "hard_day"
 
 
 @pytest.mark.parametrize(
-    ("fault", "word"),
+    ("fault", "name", "word"),
     [
-        ({"received": FRAMES * 7 // 10}, "missing"),
-        ({"standing": 0.3}, "clutter"),
-        ({"strong": 2.0}, "recalibrated"),
+        ({"received": FRAMES * 7 // 10}, "coverage", "missing"),
+        ({"standing": 0.3}, "standing_echo", "clutter"),
+        ({"strong": 2.0}, "weakest_echoes", "recalibrated"),
     ],
 )
 def test_a_fault_of_the_input_masks_what_it_makes_of_the_model(
-    usual: Drift, fault: dict[str, float], word: str
+    usual: Drift, fault: dict[str, float], name: str, word: str
 ) -> None:
     state = usual
     for block in blocks(1, 40, after=USUAL, model=-0.1, canary=-0.1, **fault):  # type: ignore[arg-type]
@@ -119,6 +121,7 @@ def test_a_fault_of_the_input_masks_what_it_makes_of_the_model(
         if INPUT_FAULT in state.alerts:
             assert set(state.alerts) == {INPUT_FAULT}
     assert set(state.alerts) == {INPUT_FAULT}
+    assert finding(state) == name
     assert word in sentence(state)
 
 
@@ -220,6 +223,7 @@ def test_before_the_floor_nothing_is_told() -> None:
     state = run_detector(blocks(1, 5, model=0.0, canary=0.2))
     assert not state.alerts
     assert "Too little rain yet" in sentence(state)
+    assert finding(state) == "too_little_rain"
     assert all(chart.statistic == 0 for chart in charts(state))
     assert {s.series: s.blocks for s in samples(state)}[SKILL] < PARAMETERS.series[SKILL].floor
 

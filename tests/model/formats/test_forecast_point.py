@@ -20,7 +20,7 @@ START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 IO = Path("/proc/self/io")
 
 
-def written(path: Path, side: int) -> Path:
+def written(path: Path, side: int, *, has_expected: bool = False) -> Path:
     """Two lead times of noise, which cannot be compressed, with probabilities."""
     draw = np.random.default_rng(1)
     values = draw.uniform(0, 50, (2, side, side)).astype(np.float32)
@@ -40,6 +40,7 @@ def written(path: Path, side: int) -> Path:
         exceedance_thresholds_dbz=(20.0, 30.0),
         exceedance_probability=chances,
         quality={"note": "a note"},
+        expected=frames.derived(values / 2, times) if has_expected else None,
     )
     write_forecast(forecast, path)
     return path
@@ -72,6 +73,27 @@ def test_it_is_the_whole_forecast_at_that_pixel(
         expected = whole.exceedance_probability[index, :, *pixel]
         assert np.array_equal(chances, expected, equal_nan=True)
     assert (point.quality, point.not_stored) == ({"note": "a note"}, [])
+
+
+@pytest.mark.parametrize("side", [32, 300])
+def test_the_expected_product_stands_beside_the_default_one(tmp_path: Path, side: int) -> None:
+    path = written(tmp_path / "forecast.nc", side, has_expected=True)
+    whole, point = read_forecast(path), read_point(path, 17, 5)
+    assert whole.expected is not None
+    assert point.expected_dbz is not None
+    assert np.array_equal(point.expected_dbz, whole.expected.reflectivity_dbz[:, 17, 5])
+    floor = whole.frames.no_rain_dbz
+    rates = point.relation.rain_rate_mm_h(point.expected_dbz, no_rain_dbz=floor)
+    assert point.expected_rain_rate_mm_h is not None
+    assert np.array_equal(point.expected_rain_rate_mm_h, rates)
+    assert not np.array_equal(point.expected_dbz, point.reflectivity_dbz)
+
+
+def test_where_the_default_product_is_the_expected_one_there_is_nothing_beside_it(
+    tmp_path: Path,
+) -> None:
+    point = read_point(written(tmp_path / "forecast.nc", 32), 17, 5)
+    assert (point.expected_dbz, point.expected_rain_rate_mm_h) == (None, None)
 
 
 @pytest.mark.skipif(not IO.exists(), reason="bytes are counted by Linux alone")

@@ -71,8 +71,9 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     service, _ = storm_address
     service.now, service.key, service.streams = now(), "", ["demo"]
     service.has_images, service.dry_day, service.source = True, False, None
+    service.has_expected = True
     service.behind, service.broken, service.refusal = timedelta(0), False, None
-    service.slow_seconds = 0.0
+    service.slow_seconds, service.ready, service.finding = 0.0, (2, 0), "too_little_rain"
     service.asked.clear()
     service.changes.clear()
     return service

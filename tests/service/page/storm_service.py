@@ -54,10 +54,13 @@ class StormService:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.key, self.has_images, self.dry_day = "", True, False
+        self.has_expected = True
         self.slow_seconds = 0.0  # of each image
         self.broken = False  # an answer 503 of somebody before it, without words
         self.refusal: dict[str, Any] | None = None  # of the map
         self.behind = timedelta(0)  # of the forecast, behind the newest image
+        self.ready: tuple[int, int] | str = 2, 0  # workers and what waits; or what is wrong
+        self.finding = "too_little_rain"  # of the charts of drift
         self.streams = ["demo"]
         self.source: SourceState | None = None
         self.asked: list[str] = []
@@ -170,6 +173,7 @@ class StormService:
         codes = [int(code) for code in self.codes[OBSERVED:, row, column]]
         rates = [self.rate(code) for code in codes]
         chances = [None if r is None else min(1.0, r / 2) for r in rates]
+        means = [None if c >= NOT_TRACEABLE else self.rate(max(0, c - 4)) for c in codes]
         return {
             "stream": "demo",
             "forecast_reference_time": self.time(OBSERVED - 1 - self.behind // STEP),
@@ -183,7 +187,9 @@ class StormService:
             "lead_minutes": [5.0 * (lead + 1) for lead in range(FORECAST)],
             "reflectivity_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 32 for c in codes],
             "extrapolation_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 32 for c in codes],
+            "expected_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 34 for c in codes],
             "rain_rate_mm_h": rates,
+            "expected_rain_rate_mm_h": means if self.has_expected else [],
             "zr": ZR,
             "exceedance_probability": {"20": chances, "30": chances},
             "radar_coverage": [rate is not None for rate in rates],
@@ -225,7 +231,9 @@ class StormService:
             self.asked.append(str(request.url.path))
             if self.broken:
                 return Response(status_code=503)
-            open_to_all = request.url.path in ("/", "/towns") or "/page/" in request.url.path
+            open_to_all = (
+                request.url.path in ("/", "/towns", "/readyz") or "/page/" in request.url.path
+            )
             sent = request.headers.get("authorization")
             if self.key and not open_to_all and sent != f"Bearer {self.key}":
                 return JSONResponse({"detail": "A key is needed.", "status": 401}, 401)
@@ -272,7 +280,16 @@ class StormService:
 
         @app.get("/streams/demo/drift")
         async def drift() -> Any:
-            return {"summary": "Nothing is charted yet."}
+            sizes = [{"series": "skill", "blocks": 12, "floor": 30}]
+            return {"summary": "Words.", "finding": self.finding, "samples": sizes}
+
+        @app.get("/readyz")
+        async def readiness() -> Any:
+            if isinstance(self.ready, str):
+                problem = {"type": f"urn:echocast:problem:{self.ready}", "detail": "No words."}
+                return JSONResponse(problem, 503)
+            workers, queued = self.ready
+            return {"status": "ready", "workers": [{}] * workers, "queued": queued}
 
         @app.get("/rules")
         async def rules() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -10,12 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from echocast.service.fetching.source_state import SourceState
+from echocast.service.page.assets import STATIC
 from echocast.service.rain.wording import Wording
 from echocast.service.sources.source import SourceArea
 from tests.service.fetching.played_source import played_source
 from tests.service.page.conftest import Visit
 from tests.service.page.storm_service import BOUNDS, OBSERVED, SIZE, StormService
 
+TEXTS = {path.stem: json.loads(path.read_text()) for path in (STATIC / "texts").glob("*.json")}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 AT_A_PLACE = "#at=47.05,8.31"
 
@@ -39,6 +42,7 @@ RAIN_PIXELS = """() => {
 }"""
 
 
+CHART_PIXELS = RAIN_PIXELS.replace("canvas.rain", "#place-chart canvas")
 LINES_PIXELS = RAIN_PIXELS.replace("canvas.rain", ".leaflet-lines-pane canvas")
 
 
@@ -188,6 +192,89 @@ def test_a_click_tells_the_rain_there(visit: Visit, service: StormService) -> No
     rows = page.locator("#place-table tbody tr")
     assert rows.count() == 23
     assert rows.nth(OBSERVED).locator("td").first.text_content() == "Forecast"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_the_mean_of_what_may_come_stands_beside_the_forecast(
+    visit: Visit, service: StormService, language: str
+) -> None:
+    page = visit.open(f"/#lang={language}&at=46.9,8.5")
+    visit.wait_for_images()
+    page.wait_for_selector("#place-chart canvas")
+    texts = TEXTS[language]
+    assert page.text_content("#place-key .band") == texts["band"]
+    heads = page.locator("#place-table thead th").all_text_contents()
+    assert heads[3] == texts["expected"]
+    means = service.point(46.9, 8.5)["expected_rain_rate_mm_h"]
+    cells = page.locator("#place-table tbody td:nth-child(4)").all_text_contents()
+    assert cells[:OBSERVED] == ["–"] * OBSERVED
+    numbers = [float(one.split()[0].replace(",", ".")) for one in cells[OBSERVED:]]
+    assert numbers == pytest.approx(means, abs=0.06)
+    with_band = page.evaluate(CHART_PIXELS)
+    page.evaluate("document.documentElement.style.setProperty('--band', 'transparent')")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.click("#theme")  # draws everything anew
+    page.click("#theme")
+    page.wait_for_function(f"(before) => ({CHART_PIXELS})() !== before", arg=with_band)
+
+
+def test_a_forecast_without_a_mean_has_no_band(visit: Visit, service: StormService) -> None:
+    service.has_expected = False
+    page = visit.open("/" + AT_A_PLACE)
+    page.wait_for_selector("#place-chart canvas")
+    assert page.locator("#place-key span").count() == 4
+    assert page.locator("#place-table thead th").count() == 4
+
+
+@pytest.mark.parametrize(
+    ("ready", "name", "values"),
+    [
+        ((1, 0), "{one_worker}, {nothing_waits}", {}),
+        ((2, 1), "{workers}, {one_waits}", {"count": 2}),
+        ((1, 7), "{one_worker}, {some_wait}", {"count": 7}),
+        ("no-worker", "{no_worker}", {}),
+        ("engine-unreachable", "{no_queue}", {}),
+        ("disk-full", "{disk_full}", {}),
+        ("stopping", "{stopping}", {}),
+        ("another-store", "{not_ready}", {"reason": "No words."}),
+    ],
+)
+def test_an_operator_sees_workers_and_what_waits(
+    visit: Visit,
+    service: StormService,
+    ready: tuple[int, int] | str,
+    name: str,
+    values: dict[str, Any],
+) -> None:
+    service.ready = ready
+    visit.expected += ["status of 503"]
+    page = visit.open()
+    for language, texts in TEXTS.items():
+        page.select_option("#language", language)
+        visit.wait_for_text("#workers", name.format(**texts).format(**values))
+    assert page.is_visible("#workers.trouble") is isinstance(ready, str)
+
+
+@pytest.mark.parametrize("visit", [PHONE], indirect=True)
+def test_a_phone_hears_of_workers_where_there_are_none(visit: Visit, service: StormService) -> None:
+    visit.expected += ["status of 503"]
+    page = visit.open()
+    visit.wait_for_text("#workers", "2 workers, nothing waits")
+    assert not page.is_visible("#workers")
+    service.ready = "no-worker"
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_selector("#workers:visible")
+
+
+def test_drift_is_worded_in_the_language_of_the_page(visit: Visit, service: StormService) -> None:
+    page = visit.open()
+    sizes = {"blocks": "12", "floor": "30"}
+    for name in ("too_little_rain", "skill_drift"):
+        service.finding = name
+        for language in ("de", "fr", "en"):
+            page.select_option("#language", language)
+            worded = TEXTS[language][f"drift_{name}"].format(**sizes)
+            visit.wait_for_text("#quality-drift", worded)
 
 
 def test_where_nobody_looked_nothing_is_called_dry(visit: Visit) -> None:

@@ -10,13 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from echocast.service.page import guide, routes
 from echocast.service.page.guide import ADDRESS, GUIDE, GuideFiles
+from echocast.service.settings import ServiceSettings
 from tests.patience import PATIENCE_SECONDS
 from tests.service.page.conftest import visiting
 from tests.service.page.storm_service import serving
@@ -105,7 +108,17 @@ def test_a_gateway_serves_it_to_everybody_or_says_how(door: Gateway) -> None:
     else:
         assert answer.status_code == 404
         assert "make docs" in answer.json()["detail"]
-    assert door.client.get("/", headers={"Accept": "application/json"}).json()["guide"]
+
+
+def test_it_is_listed_where_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = FastAPI()
+    app.include_router(routes.router)
+    app.state.resources = SimpleNamespace(settings=ServiceSettings())
+    monkeypatch.setattr(guide, "GUIDE", tmp_path)
+    with serving(app) as url:
+        assert "guide" not in httpx.get(url, timeout=PATIENCE_SECONDS).json()
+        (tmp_path / "index.html").write_text("Echocast")
+        assert httpx.get(url, timeout=PATIENCE_SECONDS).json()["guide"] == f"{ADDRESS}/"
 
 
 @pytest.mark.parametrize("folder", ["", "never-built"])

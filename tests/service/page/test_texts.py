@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from echocast.model.drift.messages import SENTENCES
 from echocast.service.page.assets import STATIC
 
 TEXTS = {path.stem: json.loads(path.read_text()) for path in (STATIC / "texts").glob("*.json")}
@@ -40,5 +41,11 @@ def test_texts_that_the_page_names_exist_and_all_are_named() -> None:
     }
     assert used <= TEXTS["en"].keys()
     words = set(re.findall(r"\w+", SOURCES))
-    unused = [key for key in TEXTS["en"] if key not in words | LISTED and "palette_" not in key]
+    made = ("palette_", "drift_")  # names that are put together of a beginning and an answer
+    unused = [key for key in TEXTS["en"] if key not in words | LISTED and not key.startswith(made)]
     assert not unused
+
+
+def test_each_finding_on_drift_has_words_and_no_other() -> None:
+    worded = {key.removeprefix("drift_") for key in TEXTS["en"] if key.startswith("drift_")}
+    assert worded == set(SENTENCES)

@@ -52,6 +52,8 @@ def answer(
         lead_minutes=[5.0 * (lead + behind) for lead in leads],
         reflectivity_dbz=[None for _ in leads],
         extrapolation_dbz=[None for _ in leads],
+        expected_dbz=[],
+        expected_rain_rate_mm_h=[],
         rain_rate_mm_h=list(rates[1:]),
         zr={"a": 200, "b": 1.6},
         exceedance_probability={"20": [chance for _ in leads], "30": [0.1 for _ in leads]},

@@ -107,3 +107,20 @@ def test_a_product_that_is_not_stored_is_not_found(
         assert isinstance(error, NotStored)
         assert problem_of(error).status_code == 404
         assert b"urn:echocast:problem:not-stored" in problem_of(error).body
+
+
+@pytest.mark.parametrize("stored", [(), ("expected",)])
+def test_a_place_has_the_expected_product_where_it_is_stored(
+    stored: tuple[str, ...], tmp_path: Path
+) -> None:
+    forecast = forecast_of(small_storm(coverage_radius_km=11), probabilities=True)[0]
+    forecast = replace(forecast, expected=forecast.extrapolation)
+    write_forecast_stream(forecast.stream(), tmp_path / "f.nc", ForecastStorage(stored))
+    place = {"forecast": str(tmp_path / "f.nc"), "row": 15, "column": 15}
+    point = answer_to({"op": "point", **place})["result"]
+    assert None not in point["extrapolation_dbz"]
+    assert point["expected_dbz"] == (point["extrapolation_dbz"] if stored else [])
+    rates = point["expected_rain_rate_mm_h"]
+    assert len(rates) == len(point["expected_dbz"])
+    for rate, dbz in zip(rates, point["expected_dbz"], strict=True):
+        assert (rate > 0) is (dbz > -10)

@@ -98,6 +98,9 @@ def test_the_newest_forecast_at_a_place(fed: httpx.Client) -> None:
     assert point["radar_coverage"] == [value is not None for value in point["reflectivity_dbz"]]
     lists = ("valid_times", "lead_minutes", "rain_rate_mm_h", "extrapolation_dbz")
     assert {len(point[name]) for name in lists} == {10}
+    assert (
+        point["expected_dbz"] == point["expected_rain_rate_mm_h"] == []
+    )  # there is no such product
     assert set(point["exceedance_probability"]) >= {"20", "30", "40", "50"}
     wet = [
         r

@@ -21,7 +21,7 @@ function library() {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // A chart that fills the width of a node. Series and axes as uPlot takes them; x in seconds or plain.
-export async function drawChart(node, { data, series, scales, axes, times = false, marks = [], height = 170 }) {
+export async function drawChart(node, { data, series, scales, axes, bands = [], times = false, marks = [], height = 170 }) {
   await library();
   const font = "12px system-ui, DejaVu Sans, sans-serif";
   const line = { font, labelFont: font, stroke: colour("--text-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
@@ -33,6 +33,7 @@ export async function drawChart(node, { data, series, scales, axes, times = fals
     scales: { x: { time: false }, ...scales },
     axes: [{ ...x, space: 60, size: 28 }, ...shown],
     series: [{}, ...series.map((one) => ({ ...one, stroke: one.stroke && colour(one.stroke), fill: one.fill && colour(one.fill) }))],
+    bands: bands.map((one) => ({ ...one, fill: colour(one.fill) })),
     hooks: { draw: [(plot) => marks.forEach((at) => mark(plot, at))] },
   };
   if (times) options.axes[0].incrs = [300, 600, 900, 1200, 1800, 3600];

@@ -11,6 +11,7 @@ import { codeAt, Images, json, NoAnswer, Refusal } from "./service.js";
 import { openStreams } from "./streams.js";
 import { ago, currentLocale, element, LANGUAGES, loadTexts, moment, number, preferred, rate, say, t } from "./texts.js";
 import { Timeline } from "./timeline.js";
+import { showWorkers } from "./workers.js";
 
 const $ = (id) => document.getElementById(id);
 const ASK_AGAIN = 20000; // ms: the time line has an ETag, most answers are 304
@@ -46,6 +47,7 @@ class Page {
   // Ask what there is, and show it; where there is no answer, say that this is old, and try again.
   async refresh() {
     try {
+      showWorkers();
       await this.streams();
       await this.line();
     } catch (error) {
@@ -242,6 +244,7 @@ class Page {
       this.words();
       this.names();
       this.again();
+      showWorkers();
     });
     $("menu").addEventListener("click", () => $("menu").setAttribute("aria-expanded", $("menu").getAttribute("aria-expanded") !== "true"));
     $("theme").addEventListener("click", () => this.theme(this.dark() ? "light" : "dark"));

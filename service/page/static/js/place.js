@@ -106,34 +106,43 @@ export class PlacePanel {
     const over = series.find((one) => one.over)?.over;
     const x = [...past, ...series].map((one) => one.time / 1000);
     const empty = (list) => list.map(() => null);
+    const ahead = (value) => [...empty(past).slice(1), ...past.slice(-1).map((one) => one.rate), ...series.map(value)];
     showKey(series, over);
     const data = [
       x,
       [...empty(past), ...series.map((one) => one.chance === null ? null : 100 * one.chance)],
       [...past.map((one) => one.rate), ...empty(series)],
-      ...["rate", "moved"].map((name) => [...empty(past).slice(1), ...past.slice(-1).map((one) => one.rate), ...series.map((one) => one[name])]),
+      ...[(one) => one.rate, (one) => one.moved, ...(hasBand(series) ? [lowest, highest] : [])].map(ahead),
     ];
-    const highest = Math.max(LEAST_SCALE, ...data.slice(2).flat().map((value) => 1.15 * (value || 0)));
+    const top = Math.max(LEAST_SCALE, ...data.slice(2).flat().map((value) => 1.15 * (value || 0)));
     const percent = { scale: "%", side: 1, grid: { show: false }, label: "%", labelSize: 18, size: 36 };
     drawChart(node, {
       data,
       times: true,
       marks: past.length ? [past[past.length - 1].time / 1000] : [],
-      scales: { x: { time: false, range: [x[0], x[x.length - 1] + 150] }, y: { range: [0, highest] }, "%": { range: [0, 100] } },
+      scales: { x: { time: false, range: [x[0], x[x.length - 1] + 150] }, y: { range: [0, top] }, "%": { range: [0, 100] } },
       axes: [{ label: t("rate"), labelSize: 18, size: 40 }, percent],
       series: [
         { scale: "%", fill: "--chance", width: 0, points: { show: false }, paths: bars },
         { stroke: "--text", width: 2, points: { show: false } },
         { stroke: "--accent", width: 2, dash: [6, 4], points: { show: false } },
         { stroke: "--second", width: 1.5, dash: [2, 3], points: { show: false } },
+        ...data.slice(5).map(() => ({ width: 0, points: { show: false } })),
       ],
+      bands: hasBand(series) ? [{ series: [6, 5], fill: "--band" }] : [],
     });
   }
 }
 
+// The products of a forecast between which the rain may lie: the default one, and the mean.
+const hasBand = (series) => series.some((one) => one.mean !== null);
+const between = (choose) => (one) => one.rate === null || one.mean === null ? null : choose(one.rate, one.mean);
+const [lowest, highest] = [between(Math.min), between(Math.max)];
+
 // What the lines and bars of the chart are.
 function showKey(series, over) {
   const known = [["seen", t("observed")], ...(series.length ? [["ahead", t("forecast")], ["moved", t("moved_along")]] : [])];
+  if (hasBand(series)) known.push(["band", t("band")]);
   if (over) known.push(["chance", t("probability", { rate: rate(over) })]);
   $("place-key").replaceChildren(...known.map(([kind, text]) => element("span", text, { class: kind })));
 }
@@ -150,6 +159,7 @@ function pointSeries(point) {
     lead: point.lead_minutes[at],
     rate: point.radar_coverage[at] ? point.rain_rate_mm_h[at] : null,
     dbz: point.radar_coverage[at] ? point.reflectivity_dbz[at] : null,
+    mean: point.radar_coverage[at] ? point.expected_rain_rate_mm_h[at] ?? null : null,
     moved: point.radar_coverage[at] ? rateOrNull(point.extrapolation_dbz[at], point.zr) : null,
     chance: point.radar_coverage[at] && chances ? chances[1][at] : null,
   }));
@@ -193,10 +203,13 @@ function asTable(past, series) {
   const over = series.find((one) => one.over)?.over;
   const chance = (one) => one.chance === undefined || one.chance === null ? "–" : `${number(100 * one.chance)} %`;
   const unknown = (one) => one.rate === null && one.lead !== undefined ? t("not_traceable") : words(one);
+  const mean = (one) => one.mean === undefined || one.mean === null ? "–" : `${rate(one.mean)} mm/h`;
+  const means = hasBand(series) ? [mean] : [];
   const rows = [...past, ...series].map((one) => [
-    clock(one.time), one.lead === undefined ? t("observed") : t("forecast"), unknown(one), chance(one),
+    clock(one.time), one.lead === undefined ? t("observed") : t("forecast"), unknown(one), ...means.map((of) => of(one)), chance(one),
   ]);
-  return table(t("place"), [t("time"), "", t("rate_short"), over ? t("probability", { rate: rate(over) }) : "%"], rows);
+  const heads = [t("time"), "", t("rate_short"), ...means.map(() => t("expected")), over ? t("probability", { rate: rate(over) }) : "%"];
+  return table(t("place"), heads, rows);
 }
 
 // Only when asked: the position stays in this tab.

@@ -18,9 +18,14 @@ export async function showQuality(scene) {
   const answers = await Promise.all(paths.map((path) => json(`${base}/${path}`).catch(refused)));
   if (answers.includes(undefined)) return; // no answer: what is shown stays
   const [day, week, drift] = answers;
-  $("quality-drift").textContent = drift ? drift.summary : "";
-  $("quality-drift").lang = "en"; // the service's own words
+  say("quality-drift", drift ? drifting(drift) : "");
   draw(day, week, scene.map.zr);
+}
+
+// What the control charts find, in words.
+function drifting({ finding, samples }) {
+  const { blocks, floor } = samples.find((one) => one.series === "skill");
+  return t(`drift_${finding}`, { blocks: number(blocks), floor: number(floor) });
 }
 
 // null: there is none; undefined: nobody said.
