@@ -30,7 +30,7 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.counts import CANARY, MODEL
 from echocast.model.verification.frame_statistics import OBSERVED
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.forecast_store import IssuedForecast

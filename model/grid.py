@@ -38,8 +38,8 @@ class Grid:
         x: Pixel centres along columns, shape (width,), in ``units``.
         units: ``m``, ``km``, ``degree`` (longitude/latitude) or ``1`` (plain pixel numbers).
         crs: CF grid-mapping attributes (with ``crs_wkt`` where known); empty if unknown.
-        latitude: Degrees north of each pixel, (height, width), where the input tells; handed on.
-        longitude: Degrees east, where the input tells.
+        latitude: Degrees north of each pixel, (height, width), where the input says; handed on.
+        longitude: Degrees east, where the input says.
     """
 
     y: NDArray[np.float64]

@@ -20,7 +20,6 @@ from echocast.service.auth.refusal_pause import RefusalPause
 from echocast.service.decoding.child_process import ChildLimits
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
-from echocast.service.dependencies import Resources
 from echocast.service.fetching.source_state import SourceState
 from echocast.service.http import problems
 from echocast.service.http.json_body import describe
@@ -53,6 +52,7 @@ from echocast.service.nowcasts.waiting import Waiting
 from echocast.service.nowcasts.worker_presence import WorkerPresence
 from echocast.service.page import guide
 from echocast.service.page import routes as page
+from echocast.service.resources import Resources
 from echocast.service.routes import (
     forecast,
     maps,
@@ -67,15 +67,15 @@ from echocast.service.routes import (
 )
 from echocast.service.routes.plain_tiles import PLAIN_TILES
 from echocast.service.settings import ServiceSettings
-from echocast.service.streams.schemas import StreamChange, StreamDeclaration
+from echocast.service.streams.declaration import StreamChange, StreamDeclaration
 from echocast.service.streams.streams import Streams
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.scratch import Scratch
 from echocast.workers.archive.store_identity import check_same_store
 from echocast.workers.engine.url import client_url
 from echocast.workers.inference.champion_watch import open_registry
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import DONE_CHANNEL, JobStore
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.runtime.tracing import Tracing, tracing_of
 
 DESCRIPTION = "Ten radar frames in, the next ten out, in dBZ, scored as the rain arrives."
@@ -108,7 +108,7 @@ DESCRIBED = (
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """The gateway with these settings; it reaches for the engine only when it runs.
+    """The gateway with these settings; it connects to the engine only when it runs.
 
     Raises:
         StartRefused: The settings would open the service to everybody, or make no sense.

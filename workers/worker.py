@@ -28,7 +28,6 @@ from echocast.workers.inference.model_cache import ModelCache
 from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.heartbeat import Heartbeat
 from echocast.workers.jobs.janitor import ELECTED_PERIODS, Janitor
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import NOWCAST, SERVING, STREAM, VERIFY, celery_app
@@ -36,6 +35,7 @@ from echocast.workers.jobs.quiet_worker import QuietWorker
 from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import graceful_stop
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.gpu_memory import DeviceMemory
 from echocast.workers.runtime.memory import MallocTrimmer

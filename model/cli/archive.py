@@ -18,7 +18,7 @@ from echocast.model.cli.reading_options import (
     Reduce,
     Stated,
     Variable,
-    reading_words,
+    reading_of,
 )
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.zarr.store import is_zarr
@@ -35,7 +35,7 @@ def archive() -> None:
 
 
 def _there(sources: list[str]) -> list[str]:
-    """Sources that are there, as far as a path tells: files and folders, or one Zarr archive."""
+    """Sources that are there, as far as a path says: files and folders, or one Zarr archive."""
     for source in sources:
         if is_zarr(source) and len(sources) > 1:
             raise typer.BadParameter(f"A Zarr archive comes alone, but {source} has company.")
@@ -85,7 +85,7 @@ def build_command(
     as_json: Json = False,
 ) -> None:
     """Write radar files, all on one grid, or a Zarr archive's events as the frames of a stream."""
-    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    reading = reading_of(variable, at, radius_km, bbox, reduce, state)
     if is_zarr(sources[0]):
         result = _of_zarr(sources[0], output, stream, reading, (begin, end), wet_share, quiet=quiet)
     elif (begin, end, wet_share) == (None, None, None):

@@ -19,7 +19,7 @@ from echocast.model.cli.reading_options import (
     Reduce,
     Stated,
     Variable,
-    reading_words,
+    reading_of,
 )
 from echocast.model.registry.reader import RegistryReader
 from echocast.model.registry.registry import SHIPPED
@@ -46,11 +46,9 @@ def check_command(
     from echocast.model.formats.inspection import inspected
     from echocast.model.formats.inspection_lines import lines
     from echocast.model.formats.readers import read_frames
-    from echocast.model.formats.reading import Reading
 
     needed = RegistryReader(SHIPPED).network().input_frames
-    words = reading_words(at, radius_km, bbox, reduce, state, variable)
-    reading = Reading.of_words(**words)
+    reading = reading_of(variable, at, radius_km, bbox, reduce, state)
     frames = read_frames(files, reading)
     report = inspected(files, frames, needed, reading)
     typer.echo(json.dumps(report) if as_json else "\n".join(lines(report)))

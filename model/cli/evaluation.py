@@ -25,7 +25,7 @@ from echocast.model.cli.reading_options import (
     Reduce,
     Stated,
     Variable,
-    reading_words,
+    reading_of,
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
@@ -71,7 +71,6 @@ def evaluate_command(
     scikit-image, too.
     """
     from echocast.model.formats.event_files import EventFiles
-    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.plotting.report import evaluation as report
     from echocast.model.plotting.report import files
@@ -83,7 +82,7 @@ def evaluate_command(
     reference = pysteps.reference(chosen) if chosen else None
     drawn = pysteps.reference([pysteps.Peer.SPROG]) if pysteps.Peer.SPROG in chosen else None
     use_threads(threads)
-    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    reading = reading_of(variable, at, radius_km, bbox, reduce, state)
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model))
     events, judged = [], []
     with progress(quiet=quiet) as bar:
@@ -121,7 +120,6 @@ def calibrate_command(
     """
     from echocast.model import acceptance
     from echocast.model.formats.event_files import EventFiles
-    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.products import ExceedanceDecision
     from echocast.model.registry.manifest import amend
@@ -129,7 +127,7 @@ def calibrate_command(
     from echocast.model.verification.evaluation import exceedance_counts
 
     use_threads(threads)
-    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    reading = reading_of(variable, at, radius_km, bbox, reduce, state)
     shown = [EventFiles.of([path], reading) for path in paths]
     directory = RegistryReader(models_dir).resolve(model)
     with progress(quiet=quiet) as bar:

@@ -34,7 +34,7 @@ from echocast.model.cli.reading_options import (
     Reduce,
     Stated,
     Variable,
-    reading_words,
+    reading_of,
 )
 from echocast.model.registry.registry import SHIPPED, RegistryReader
 
@@ -81,12 +81,11 @@ def nowcast_command(
 ) -> None:
     """Forecast the frames after the newest of FILES; later frames verify it."""
     from echocast.model.cli.nowcast_files import nowcast_files
-    from echocast.model.formats.reading import Reading
     from echocast.model.nowcaster import Nowcaster
 
     newest = utc_time(reference_time)
     use_threads(threads)
-    reading = Reading.of_words(**reading_words(at, radius_km, bbox, reduce, state, variable))
+    reading = reading_of(variable, at, radius_km, bbox, reduce, state)
     nowcaster = Nowcaster.load(RegistryReader(models_dir).resolve(model), device)
     with netcdf_for(output) as netcdf:
         with late_progress("Forecasting", quiet=quiet) as shown:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from echocast.model.formats.reading_words import MEANINGS, STATED, given_words
+
+if TYPE_CHECKING:
+    from echocast.model.formats.reading import Reading
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -45,15 +48,33 @@ def reading_words(
     bbox: str | None,
     reduce: int,
     state: Sequence[str] | None,
-    variable: str | None = None,
 ) -> dict[str, Any]:
     """Options as words of :meth:`.Reading.of_words`; what is not given is left out.
 
     Raises:
         BadParameter: Something is stated that is unknown, or no number.
     """
-    given = given_words(at=at, radius_km=radius_km, bbox=bbox, reduce=reduce, variable=variable)
+    given = given_words(at=at, radius_km=radius_km, bbox=bbox, reduce=reduce)
     return given | dict(_stated(pair) for pair in state or ())
+
+
+def reading_of(
+    variable: str | None,
+    at: str | None,
+    radius_km: float | None,
+    bbox: str | None,
+    reduce: int,
+    state: Sequence[str] | None,
+) -> Reading:
+    """Options as a reading.
+
+    Raises:
+        BadParameter: Something is stated that is unknown, or no number.
+        ContractViolation: They make no region.
+    """
+    from echocast.model.formats.reading import Reading
+
+    return Reading.of_words(variable, **reading_words(at, radius_km, bbox, reduce, state))
 
 
 def _stated(pair: str) -> tuple[str, str | float]:

@@ -17,8 +17,8 @@ from echocast.model.errors import ContractViolation, UnreadableInput, short
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
+from echocast.model.formats.time_text import stated_time
 from echocast.model.formats.units import RadarUnit
 from echocast.model.grid import Grid
 from echocast.model.place.earth import to_plane

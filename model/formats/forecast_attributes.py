@@ -15,6 +15,7 @@ from echocast import __version__
 from echocast.model.forecast import Forecast, ForecastStream
 from echocast.model.formats.cf_layout import CONVENTIONS
 from echocast.model.formats.outline import outline
+from echocast.model.formats.time_text import iso_text
 
 EXTRAPOLATION = "optical flow (DIS) and semi-Lagrangian advection of the newest input frame"
 KEYWORDS = (
@@ -88,11 +89,6 @@ def time_attributes(reference: datetime, valid_times: Sequence[datetime]) -> dic
         "time_coverage_end": iso_text(last),
         "time_coverage_duration": _duration(last - first),
     }
-
-
-def iso_text(time: datetime) -> str:
-    """A time in UTC as ISO 8601 writes it, with a Z."""
-    return time.isoformat().replace("+00:00", "Z")
 
 
 def _duration(span: timedelta) -> str:

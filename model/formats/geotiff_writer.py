@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from echocast.model.forecast import Forecast
-from echocast.model.formats.forecast_attributes import iso_text
 from echocast.model.formats.rasters import ALONE
+from echocast.model.formats.time_text import iso_text
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid, outer_edges
 from echocast.model.place.earth import in_metres

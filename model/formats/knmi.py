@@ -22,8 +22,8 @@ from echocast.model.formats.odim.corners import Box
 from echocast.model.formats.odim.tree import text
 from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
+from echocast.model.formats.time_text import stated_time
 from echocast.model.formats.units import radar_unit, unit_of_rain
 from echocast.model.grid import Grid
 from echocast.model.place.earth import to_plane

@@ -1,4 +1,4 @@
-"""MeteoSwiss' GIF composites in (AQC and its kin): indices of a palette, the time in a comment.
+"""MeteoSwiss' GIF composites in (AQC and the like): indices of a palette, the time in a comment.
 
 index = 71.5 + 2 dBZ of Z = 316 R^1.5, with R the amount of 5 minutes in mm; 255 was not measured.
 The grid is that of the Swiss composite, 710 x 640 km of LV03; nothing in the file says so.
@@ -20,9 +20,9 @@ from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableIn
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_codes import Stored
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
+from echocast.model.formats.time_text import stated_time
 from echocast.model.formats.units import RadarUnit
 from echocast.model.frames import FloatArray
 

@@ -21,8 +21,8 @@ from echocast.model.errors import UnreadableInput, UnsupportedInput, short
 from echocast.model.formats.intervals import FrameTimes
 from echocast.model.formats.pixel_grid import pixel_grid
 from echocast.model.formats.reading import Reading
-from echocast.model.formats.stated_time import stated_time
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
+from echocast.model.formats.time_text import stated_time
 from echocast.model.formats.units import RadarUnit
 
 NAME = "RADOLAN"

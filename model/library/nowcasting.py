@@ -46,7 +46,7 @@ def nowcast(
 
     Returns:
         What ``echocast nowcast`` writes, as xarray reads it, on the same grid: ``reflectivity`` and
-        its kin (time, y, x) in dBZ, ``exceedance_probability`` (threshold, time, y, x) in 0..1; NaN
+        others (time, y, x) in dBZ, ``exceedance_probability`` (threshold, time, y, x) in 0..1; NaN
         where no forecast is possible. ``quality`` of its attributes (JSON) is worth reading.
 
     Raises:

@@ -14,7 +14,7 @@ AT_ONCE_SECONDS = 10.0  # whose refusals may come in one moment
 
 
 class RefusalPause:
-    """Lets who sends what can't be read, again and again, wait for it: the cost is theirs.
+    """Delays refusals to a caller who sends unreadable uploads again and again.
 
     An account's refusals of ten seconds are answered at once, and its first one in any case. Those
     beyond come one after the other, in the pace of the limit, so that their reading leaves the

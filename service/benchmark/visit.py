@@ -1,4 +1,4 @@
-"""A visit of the page by a real browser: bytes, requests, and when the first picture stands."""
+"""A visit of the page by a real browser: bytes, requests, and when the first picture is drawn."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def rollback(
 
 
 def _card_lines(card: ModelCard, entries: Sequence[HistoryEntry], root: Path) -> Iterator[str]:
-    """A model and its roles; below it what its retraining decided, and what passed over that."""
+    """A model and its roles; below it its retraining's verdict, and who overruled that."""
     from echocast.model.registry.gate import Gate, despite_gate
 
     yield f"{card.reference:32} {', '.join(card.aliases)}".rstrip()
@@ -116,7 +116,7 @@ def _card_lines(card: ModelCard, entries: Sequence[HistoryEntry], root: Path) ->
 
 
 def sentence(entry: HistoryEntry, root: Path) -> str:
-    """One line of the story; of a retraining, its verdict and where its report lies below it.
+    """One line of the history; of a retraining, its verdict and where its report lies below it.
 
     Args:
         entry: What was done.

@@ -11,7 +11,7 @@ import typer
 from echocast.model.cli.plain_options import Json, Quiet
 from echocast.service.errors import StartRefused
 
-__all__ = ["Data", "Json", "KeyFile", "Quiet", "Url"]
+__all__ = ["Data", "Host", "Json", "KeyFile", "Port", "Quiet", "Url"]
 
 if TYPE_CHECKING:
     import httpx
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from echocast.service.settings import ServiceSettings
     from echocast.workers.settings import WorkerSettings
 
+Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")]
 Data = Annotated[Path | None, typer.Option(help="Data directory (default ./echocast-data).")]
 Url = Annotated[str | None, typer.Option(help="Base URL of the service (default: this machine).")]
 KeyFile = Annotated[

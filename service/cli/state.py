@@ -1,4 +1,4 @@
-"""Commands that say how a service does: ``status``, ``streams`` and ``doctor``."""
+"""Commands that show the state of a service: ``status``, ``streams`` and ``doctor``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class ServiceAway(FeedError):
 
 
 class ServiceRefused(FeedError):
-    """The service refuses to say how it does, or is no Echocast."""
+    """The service refuses to show its state, or is no Echocast."""
 
 
 class AlreadyWatched(FeedError):

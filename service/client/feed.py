@@ -15,6 +15,7 @@ import httpx
 
 from echocast.model.formats.file_names import safe_name
 from echocast.model.formats.reading_words import STATED
+from echocast.model.formats.time_text import iso_text
 from echocast.service.client.errors import FrameRefused, ServiceAway
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Feeder:
         return Declared(str(stream["units"]), stated, stream)
 
     def report_source(self, state: Mapping[str, Any]) -> None:
-        """Report how the source of the stream does; the service shows it.
+        """Report the state of the stream's source; the service shows it.
 
         Raises:
             FrameRefused: There is no such stream, or the key may not.
@@ -167,10 +168,9 @@ class Feeder:
             FrameRefused: The service does not take it.
             ServiceAway: It does not answer.
         """
-        path = f"/streams/{self.stream}/frames/{time.isoformat()}"
         answer = self._patiently(
             "PUT",
-            path.replace("+00:00", "Z"),
+            f"/streams/{self.stream}/frames/{iso_text(time)}",
             content=content,
             headers={
                 "Content-Type": "application/octet-stream",  # known by its content

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from echocast.service.client.errors import ServiceAway, ServiceRefused
+from echocast.service.http.answer_times import time_of_answer
 
 CHAMPION = "champion"
 
@@ -81,7 +80,7 @@ def _age(text: str | None, now: datetime) -> str:
 
 
 def service_state(client: httpx.Client) -> ServiceState:
-    """Ask a service how it does.
+    """Ask a service for its state.
 
     Args:
         client: With its base URL and, where there are keys, a key of scope read.
@@ -148,8 +147,5 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _clock_ahead(headers: Mapping[str, str]) -> float:
-    try:
-        there = parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError):
-        return 0.0
-    return round(time.time() - there.astimezone(UTC).timestamp())
+    there = time_of_answer(headers)
+    return round((datetime.now(UTC) - there).total_seconds()) if there else 0.0

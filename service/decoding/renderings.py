@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.forecast import Forecast
-from echocast.model.formats.forecast_attributes import iso_text
 from echocast.model.formats.forecast_reader import (
     read_exceedance,
     read_expected,
@@ -21,6 +20,7 @@ from echocast.model.formats.forecast_reader import (
     read_sharp,
 )
 from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.formats.time_text import iso_text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.verification.forecast_scores import Verification
 from echocast.workers.archive.frames_file import map_stored

@@ -1,4 +1,4 @@
-"""What plays a storm as a live stream: ``python -m echocast.service.demo.player``.
+"""The process that plays a storm as a live stream: ``python -m echocast.service.demo.player``.
 
 The last images come first, the newest last, so that a forecast is there at once; then one with
 every step of the clock, as a radar sends them.

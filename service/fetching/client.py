@@ -21,7 +21,6 @@ from typing import Final, Self
 import httpx
 
 from echocast.service.fetching.answer_bytes import limited, shown, unpacked
-from echocast.service.fetching.answer_times import seconds_to_wait, time_of_answer
 from echocast.service.fetching.connections import (
     CheckedBackend,
     CheckedTransport,
@@ -35,6 +34,7 @@ from echocast.service.fetching.errors import (
     AgencyRefuses,
 )
 from echocast.service.fetching.turns import HostTurns
+from echocast.service.http.answer_times import seconds_to_wait, time_of_answer
 from echocast.service.settings import is_loopback_host
 from echocast.service.sources.errors import ImageMissing
 from echocast.service.sources.listing import Call

@@ -205,7 +205,7 @@ class Fetcher:
             log.info("%s: the image of %s %s.", name, time, MEANINGS[result])
 
     def _report(self, trouble: str) -> None:
-        """Tell the service how the source does."""
+        """Report the state of the source to the service."""
         self._state = self._state.model_copy(
             update={
                 "reported": self._clock(),

@@ -1,4 +1,4 @@
-"""SourceState: how the source of a stream does, as its fetcher reports it to the service."""
+"""SourceState: the state of a stream's source, as its fetcher reports it to the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_CORNERS: Final = 400  # of an outline
 
 
 class SourceState(DescribedModel):
-    """How a source does; times are UTC."""
+    """The state of a source; times are UTC."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""HomePlace: the places that Home Assistant hears of, and the broker that tells it."""
+"""HomePlace: the places that Home Assistant shows, and the broker of their messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class HomePlace:
 
     @property
     def id(self) -> str:
-        """What tells it apart from all other devices."""
+        """What distinguishes it from all other devices."""
         return f"echocast_{self.stream}_{self.name}"
 
 

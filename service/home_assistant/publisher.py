@@ -69,7 +69,7 @@ class HomePublisher:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _publish_until_cancelled(self, client: Client) -> None:
-        """Publish; the broker publishes the will of those alone who do not take leave."""
+        """Publish; the broker publishes the last will only of those who end without a goodbye."""
         try:
             await self._publish(client)
         except asyncio.CancelledError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from echocast.model.formats.time_text import iso_text
 from echocast.service.http.media_types import GRID_TYPES, MULTIPART_TYPE
 
 SIDE = 16
@@ -18,7 +19,7 @@ def shower(count: int, first: int = 0) -> dict[str, Any]:
     steps = range(first, first + count)
     return {
         "frames": [_frame(step) for step in steps],
-        "times": [(START + step * STEP).isoformat().replace("+00:00", "Z") for step in steps],
+        "times": [iso_text(START + step * STEP) for step in steps],
         "units": "dBZ",
     }
 

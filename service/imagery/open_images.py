@@ -119,7 +119,7 @@ class OpenImages:
 
 
 def _suffix(file: ImageFile, index: int) -> str:
-    """What tells the lead times of a forecast apart."""
+    """What distinguishes the lead times of a forecast."""
     reference = file.description.reference
     if reference is None:
         return ""

@@ -62,7 +62,7 @@ def _limits() -> Iterator[Metric]:
     )
     floors = GaugeMetricFamily(
         "echocast_stream_drift_sample_floor",
-        "Blocks of six hours below which a series tells nothing.",
+        "Blocks of six hours below which a series says nothing.",
         labels=("series",),
     )
     for chart in charts(Drift()):

@@ -15,7 +15,7 @@ def configuration(target: str, key_file: Path | None = None, url: str = "") -> s
     """The configuration, as YAML.
 
     Args:
-        target: ``host:port`` of the gateway, which tells of its workers too.
+        target: ``host:port`` of the gateway, which shows the metrics of its workers too.
         key_file: Holds an API key of scope ``read``; None: the service has no keys.
         url: Where people reach the gateway, for links of alerts; empty: at the target.
 

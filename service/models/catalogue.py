@@ -21,7 +21,7 @@ from echocast.service.models.schemas import (
     RollbackRequest,
     Serving,
 )
-from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.worker_info import WorkerInfo
 
 NEWEST = 10  # entries of the history beside the list of models
 

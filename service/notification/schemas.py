@@ -83,7 +83,7 @@ class RuleDeclaration(DescribedModel):
 
     @property
     def digest(self) -> str:
-        """What tells rules apart: one that is changed begins anew."""
+        """What distinguishes rules: one that is changed begins again."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 

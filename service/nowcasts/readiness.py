@@ -7,11 +7,11 @@ import asyncio
 from echocast.service.errors import NoWorker, Stopping
 from echocast.service.http.schemas import Readiness, WorkerView
 from echocast.service.nowcasts.nowcasts import Nowcasts
-from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.worker_info import WorkerInfo
 
 
 async def check_ready(nowcasts: Nowcasts) -> Readiness:
-    """Who is there to take nowcasts.
+    """The workers that can take nowcasts.
 
     Raises:
         Stopping: The service was asked to stop.

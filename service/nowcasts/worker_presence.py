@@ -15,7 +15,7 @@ from echocast.service.errors import NoWorker
 from echocast.service.http.background import background_task
 from echocast.service.nowcasts.start_times import StartTimes
 from echocast.workers.errors import AnotherStore, EngineUnavailable
-from echocast.workers.jobs.job import WorkerInfo
+from echocast.workers.jobs.worker_info import WorkerInfo
 
 LOOK_EVERY_SECONDS = 5.0
 LOOK_AWAITED_SECONDS = 0.25  # while a caller waits for a worker

@@ -17,7 +17,7 @@ def document(assets: Assets, base_map_url: str, base_map_attribution: str) -> st
     Args:
         assets: What it refers to.
         base_map_url: Tiles under the rain, with ``{z}``, ``{x}``, ``{y}``; empty: none.
-        base_map_attribution: Whom to thank for them.
+        base_map_attribution: The attribution that they require.
     """
     template = Template(assets.files["index.html"].content.decode())
     return template.substitute(

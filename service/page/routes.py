@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from echocast import __version__
-from echocast.service.dependencies import AppResources
 from echocast.service.page import guide
 from echocast.service.page.assets import shipped_assets
 from echocast.service.page.document import COMMON, document, headers
 from echocast.service.page.runbook import HEADERS, runbook_page
+from echocast.service.resources import AppResources
 
 router = APIRouter(include_in_schema=False)
 

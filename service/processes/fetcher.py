@@ -1,4 +1,4 @@
-"""What fetches, a thread a source: ``python -m echocast.service.processes.fetcher``."""
+"""The process that fetches, a thread a source: ``python -m echocast.service.processes.fetcher``."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from echocast.service.app import create_app
-from echocast.service.dependencies import Resources
 from echocast.service.errors import StartRefused
 from echocast.service.notification.addresses import keep_secret
 from echocast.service.processes.connection import ConnectionLimits, connection_class
 from echocast.service.processes.listening import bound_socket
 from echocast.service.processes.repeated_warnings import RepeatedWarnings
+from echocast.service.resources import Resources
 from echocast.service.settings import GATEWAY_BYTES, ServiceSettings
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams

@@ -1,4 +1,4 @@
-"""What publishes for Home Assistant: ``python -m echocast.service.processes.mqtt``."""
+"""The process that publishes for Home Assistant: ``python -m echocast.service.processes.mqtt``."""
 
 from __future__ import annotations
 

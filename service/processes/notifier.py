@@ -1,4 +1,4 @@
-"""What sends messages by the rules: ``python -m echocast.service.processes.notifier``."""
+"""The process that sends messages by rules: ``python -m echocast.service.processes.notifier``."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _checked(bbox: Bbox) -> Bbox:
 def _exactly(
     grid: Grid, latitude: float, longitude: float, row: int, column: int
 ) -> tuple[float, float]:
-    """Row and column of a place between the pixels' centres, as far as the grid tells."""
+    """Row and column of a place between the pixels' centres, as far as the grid says."""
     if grid.earth is None:
         return float(row), float(column)
     y, x = grid.earth.coordinates(latitude, longitude, float(grid.x.mean()))

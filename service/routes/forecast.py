@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from echocast.service.dependencies import AppResources, Reader
+from echocast.service.access import Reader
 from echocast.service.http.negotiation import KnownEtag, RequestedFormat, forecast_answers
+from echocast.service.resources import AppResources
 
 router = APIRouter(tags=["forecast"])
 

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from echocast.model.imagery.mercator import MercatorWindow
 from echocast.model.imagery.names import RAIN
-from echocast.service.dependencies import AppResources, MapAccess, MapReader, Resources
+from echocast.service.access import MapAccess, MapReader
 from echocast.service.errors import UnknownImage
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.query_parameters import AnyParameter
@@ -28,6 +28,7 @@ from echocast.service.imagery.schemas import StreamMap
 from echocast.service.imagery.stream_maps import StreamMaps, at_time
 from echocast.service.imagery.tile_clients import tile_style, tile_window, weather_maps
 from echocast.service.imagery.warm_tiles import WarmTile
+from echocast.service.resources import AppResources, Resources
 
 router = APIRouter(tags=["maps"])
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
 
+from echocast.service.access import Audit, Reader, require
 from echocast.service.auth.audit import MACHINE
 from echocast.service.auth.keys import Key
-from echocast.service.dependencies import AppNowcasts, Audit, Reader, ReferenceTime, require, sent
+from echocast.service.dependencies import ReferenceTime, sent
 from echocast.service.http.json_body import described
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.models.schemas import (
@@ -19,6 +20,7 @@ from echocast.service.models.schemas import (
     PromotionRequest,
     RollbackRequest,
 )
+from echocast.service.resources import AppNowcasts
 
 router = APIRouter(tags=["models"])
 

@@ -7,23 +7,15 @@ from contextlib import suppress
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from echocast.service.dependencies import (
-    AppNowcasts,
-    Audit,
-    Caller,
-    Options,
-    Reader,
-    SentUpload,
-    Wait,
-    WaitLeft,
-    count_submission,
-)
+from echocast.service.access import Audit, Caller, Reader, count_submission
+from echocast.service.dependencies import Options, SentUpload, Wait, WaitLeft
 from echocast.service.http.openapi_examples import NOWCAST_BODY
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.prefer import applied
 from echocast.service.http.schemas import JobAccepted, JobView
 from echocast.service.nowcasts.nowcasts import finished
 from echocast.service.nowcasts.views import accepted_view, job_body, links
+from echocast.service.resources import AppNowcasts
 from echocast.workers.errors import EngineUnavailable
 
 router = APIRouter(tags=["nowcast"])

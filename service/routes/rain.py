@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 
 from echocast.model.errors import ContractViolation
 from echocast.model.outlook.outlook import RAIN_MM_H
+from echocast.service.access import Reader
 from echocast.service.decoding.rain_window import Encoding
-from echocast.service.dependencies import AppResources, Reader
 from echocast.service.errors import NotAcceptable
 from echocast.service.http.formats import by_preference
 from echocast.service.http.negotiation import Accept
@@ -22,6 +22,7 @@ from echocast.service.rain.metno import MetNorwayNowcast, metno_nowcast
 from echocast.service.rain.rain_at_places import RainAtPlaces, rain_answer
 from echocast.service.rain.schemas import RainAnswer
 from echocast.service.rain.wording import Language, Wording, preferred_language, zone_of
+from echocast.service.resources import AppResources
 from echocast.service.routes.streams import Time
 
 router = APIRouter(tags=["rain"])

@@ -8,11 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
-from echocast.service.dependencies import AppResources, Audit, Reader, Submitter, sent
+from echocast.service.access import Audit, Reader, Submitter
+from echocast.service.dependencies import sent
 from echocast.service.http.json_body import described
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.notification.book import RuleBook
 from echocast.service.notification.schemas import RuleDeclaration, RuleList, RuleView
+from echocast.service.resources import AppResources
 
 router = APIRouter(tags=["rules"])
 Declaration = Annotated[RuleDeclaration, Depends(sent(RuleDeclaration))]

@@ -10,36 +10,26 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import JSONResponse, Response
 
 from echocast.model.verification.counts import METHODS
-from echocast.service.dependencies import (
-    AppResources,
-    Audit,
-    Reader,
-    ReadingWords,
-    SentUpload,
-    Submitter,
-    count_submission,
-    require_owner,
-    restore_plus,
-    sent,
-)
+from echocast.service.access import Audit, Reader, Submitter, count_submission, require_owner
+from echocast.service.dependencies import ReadingWords, SentUpload, restore_plus, sent
 from echocast.service.fetching.source_state import SourceState
 from echocast.service.http.json_body import described
 from echocast.service.http.negotiation import Accept, KnownEtag, RequestedFormat, forecast_answers
 from echocast.service.http.openapi_examples import FRAME_BODY
 from echocast.service.http.openapi_problems import refusals
+from echocast.service.resources import AppResources
+from echocast.service.streams.declaration import StreamChange, StreamDeclaration
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.schemas import (
     FrameView,
     NowcastList,
     PointForecast,
-    StreamChange,
-    StreamDeclaration,
     StreamList,
-    StreamVerification,
     StreamView,
 )
 from echocast.service.streams.streams import Streams
 from echocast.service.streams.verification_formats import MEDIA_TYPES, in_format, requested_format
+from echocast.service.streams.verification_schemas import StreamVerification
 
 router = APIRouter(tags=["streams"])
 
@@ -115,7 +105,7 @@ async def change_stream(
     openapi_extra=described(SourceState),
 )
 async def report_source(name: str, streams: AppStreams, _: Submitter, body: Source) -> None:
-    """Report how the source of a stream's frames does: `echocast fetch` does it after each look.
+    """Report the state of the source of a stream's frames, as `echocast fetch` does at each look.
     The state of the stream and the metrics show it.
     """
     await streams.note_source(name, body)

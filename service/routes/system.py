@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from echocast.service.dependencies import AppNowcasts, AppResources, Reader
+from echocast.service.access import Reader
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.schemas import Health, Readiness
 from echocast.service.metrics.scrape import scrape
 from echocast.service.nowcasts.readiness import check_ready
+from echocast.service.resources import AppNowcasts, AppResources
 
 router = APIRouter(tags=["system"])
 
@@ -23,7 +24,7 @@ async def show_health() -> Health:
 
 @router.get("/readyz")
 async def show_readiness(nowcasts: AppNowcasts) -> Readiness:
-    """Engine, workers, model and disk space are there; 503 or 507 with the reason else."""
+    """Engine, workers, model and disk space are there; otherwise 503 or 507 with the reason."""
     return await check_ready(nowcasts)
 
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from echocast.service.dependencies import (
-    AppNowcasts,
-    AppResources,
-    Options,
-    Reader,
-    SentUpload,
-    Submitter,
-    Wait,
-    count_submission,
-)
+from echocast.service.access import Reader, Submitter, count_submission
+from echocast.service.dependencies import Options, SentUpload, Wait
 from echocast.service.http.openapi_examples import OBSERVATIONS_BODY
 from echocast.service.http.openapi_problems import refusals
 from echocast.service.http.prefer import applied
@@ -25,6 +17,7 @@ from echocast.service.http.schemas import (
 )
 from echocast.service.nowcasts.nowcasts import check_scored, finished
 from echocast.service.nowcasts.views import observations_view, observed_view, verification_view
+from echocast.service.resources import AppNowcasts, AppResources
 
 router = APIRouter(tags=["verification"])
 

@@ -10,7 +10,7 @@ from typing import Self
 from echocast.model.drift.blocks import block_begin
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import MODEL, STORMS, Counts
-from echocast.service.streams.schemas import ScoreSample
+from echocast.service.streams.verification_schemas import ScoreSample
 from echocast.workers.settings import WorkerSettings
 
 

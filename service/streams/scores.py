@@ -27,7 +27,7 @@ from echocast.model.verification.counts import (
 )
 from echocast.service.http.schemas import Scores
 from echocast.service.streams.sample_floors import SampleFloors
-from echocast.service.streams.schemas import (
+from echocast.service.streams.verification_schemas import (
     ReliabilityClass,
     StreamLeadScores,
     StreamThreshold,

@@ -14,6 +14,7 @@ from echocast.service.auth.account import current_account
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.rendering_cache import RenderingCache
 from echocast.service.fetching.source_state import SourceState
+from echocast.service.streams.declaration import StorageBody, StreamChange, StreamDeclaration
 from echocast.service.streams.drift import StreamDrift
 from echocast.service.streams.frame_intake import FrameIntake
 from echocast.service.streams.latest import LatestForecasts
@@ -24,15 +25,12 @@ from echocast.service.streams.schemas import (
     FetchingView,
     NowcastList,
     NowcastView,
-    StorageBody,
-    StreamChange,
-    StreamDeclaration,
     StreamList,
-    StreamVerification,
     StreamView,
 )
 from echocast.service.streams.scores import last_day, verification
 from echocast.service.streams.source_states import SourceStates
+from echocast.service.streams.verification_schemas import StreamVerification
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import Publisher

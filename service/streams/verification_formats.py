@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from echocast.service.errors import NotAcceptable, UnknownFormat
-from echocast.service.streams.schemas import StreamVerification
 from echocast.service.streams.scores import as_csv
 from echocast.service.streams.streams import Streams
+from echocast.service.streams.verification_schemas import StreamVerification
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv", "png": "image/png"}
 

@@ -31,7 +31,7 @@ from echocast.model.verification.counts import (
     with_lead,
 )
 from echocast.model.verification.frame_statistics import describe
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.drift import STATES, states_key

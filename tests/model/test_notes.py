@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from echocast.model.formats.readers import merge
+from echocast.model.formats.merging import merge
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid, joined_notes
 from echocast.workers.streams.input_frames import ChosenFrames, assemble

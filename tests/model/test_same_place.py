@@ -7,8 +7,8 @@ import pytest
 from pyproj import CRS, Geod, Transformer
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.merging import merge
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.formats.readers import merge
 from echocast.model.frames import Grid
 from tests.model.formats.radar_files import small_storm
 

@@ -18,8 +18,8 @@ import httpx
 from echocast.service.processes.parent_watch import command
 from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.engine.embedded import EmbeddedEngine
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.settings import WorkerSettings
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port

@@ -40,7 +40,6 @@ from echocast.workers.archive.damage import (
     Verdicts,
     with_digest,
 )
-from echocast.workers.archive.files import DEFAULT_FREE_SPACE_FLOOR, LocalFiles
 from echocast.workers.archive.frames_file import (
     FRAMES_FILE,
     description_of,
@@ -49,6 +48,7 @@ from echocast.workers.archive.frames_file import (
     stored_sha256,
     write_stored,
 )
+from echocast.workers.archive.local_files import DEFAULT_FREE_SPACE_FLOOR, LocalFiles
 from echocast.workers.errors import ArchiveDamaged, ArchiveError, NotInArchive
 from echocast.workers.jobs.job import Job
 
@@ -93,7 +93,7 @@ class Archive:
             return self.adopt_frames(Path(name))
 
     def adopt_frames(self, directory: Path) -> str:
-        """Take the frames that a decoding child stored in a folder over, by renaming.
+        """Take over the frames that a decoding child stored in a folder, by renaming.
 
         The hash is computed here, block by block: a child that read a hostile file is not trusted.
 

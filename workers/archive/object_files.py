@@ -16,7 +16,8 @@ from typing import Any
 
 from echocast.model.atomic_files import FileDigest, scratch_file, write_whole
 from echocast.workers.archive.damage import FORECAST, Verdicts, difference_from_name
-from echocast.workers.archive.files import Entry, Files, LocalFiles
+from echocast.workers.archive.files import Entry, Files
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.errors import ArchiveDamaged, ArchiveError, NotInArchive
 from echocast.workers.settings import WorkerSettings
 

@@ -28,7 +28,7 @@ log = logging.getLogger("echocast.engine")
 
 
 def await_engine(settings: WorkerSettings) -> None:
-    """Return when the engine answers, and its jobs have their files in our archive.
+    """Wait until the engine answers; check that its jobs have their files in our archive.
 
     Raises:
         EngineUnavailable: It did not within the time to wait for it.
@@ -62,7 +62,7 @@ def _say_when_slow(address: str, at_most_seconds: float) -> Iterator[None]:
 
 
 def check_same_store(engine: EngineClient, archive: Archive) -> None:
-    """Return where the engine's jobs have their files in this archive; a new engine learns it.
+    """Check that the engine's jobs have their files in this archive; a new engine learns it.
 
     Raises:
         AnotherStore: The engine's jobs have them in another one.
@@ -79,7 +79,7 @@ def check_same_store(engine: EngineClient, archive: Archive) -> None:
 
 
 def check_same_streams(engine: EngineClient, streams_url: str | None) -> None:
-    """Return where everybody at this engine has streams in one place; a new engine learns it.
+    """Check that all at this engine have streams in one place; a new engine learns it.
 
     Raises:
         AnotherStore: The others have them elsewhere.

@@ -6,9 +6,9 @@ import logging
 import os
 from collections.abc import Callable
 
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.runtime.periodic import Periodic
 
 HUNG_EXIT_CODE = 70

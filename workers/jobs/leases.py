@@ -32,7 +32,7 @@ class JobLeases:
 
     @contextmanager
     def open(self) -> Iterator[bool]:
-        """In the context, if true: claim a job and hold it, or beat; false: the worker stops."""
+        """A context to claim a job or send a heartbeat in; gives false where the worker stops."""
         with self._opening:
             yield not self.closed
 

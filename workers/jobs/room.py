@@ -54,7 +54,7 @@ class Room:
         may_wait: bool = False,
         patience: float = -1,
     ) -> Iterator[bool]:
-        """In the context, if true, there is room; false: there was none within ``patience``.
+        """A context that gives whether there is room; false: there was none within ``patience``.
 
         Args:
             account: Whose work it is.

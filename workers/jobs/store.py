@@ -40,9 +40,9 @@ from echocast.workers.jobs.job import (
     JobRequest,
     Submission,
     Sweep,
-    WorkerInfo,
 )
 from echocast.workers.jobs.queue import NOWCAST, VERIFY, Publisher
+from echocast.workers.jobs.worker_info import WorkerInfo
 
 WAITING_KEY: Final = "echocast:waiting"
 WORKERS_KEY: Final = "echocast:workers"
@@ -316,7 +316,7 @@ class JobStore:
         return int(self.engine.call(lambda: self.engine.redis.zcard(WAITING_KEY)))
 
     def ping(self) -> None:
-        """Return when the engine answers.
+        """Check that the engine answers.
 
         Raises:
             EngineUnavailable: It does not.

@@ -1,7 +1,7 @@
 """Traces: spans of a request, from the gateway through the queue to the written file.
 
 The variables of OpenTelemetry say where spans go (OTLP over HTTP) and what is sampled. Where they
-name no collector, tracing is off: nothing of OpenTelemetry is imported, and a span is nothing.
+name no collector, tracing is off: nothing of OpenTelemetry is imported, and spans do nothing.
 Source: W3C Trace Context, section 3.2 (traceparent).
 """
 

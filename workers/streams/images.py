@@ -2,7 +2,7 @@
 
 They follow from the files of frames and forecasts, and only the newest are stored: the observed
 frames of two hours, what half an hour before was forecast for them, and two forecasts. What a
-killed process left undone the next frame brings.
+killed process left undone is made with the next frame.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from echocast.workers.streams.drift import DriftWatch
 from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.images import StreamImages
+from echocast.workers.streams.nowcast_requests import NowcastRequests
 from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, aside_path, stamp, time_of
 from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.removal import StreamRemoval
@@ -53,9 +54,10 @@ class StreamProcessing:
     Args:
         stores: The files.
         scorer: Counts.
-        forecasting: Requests and issues nowcasts.
+        requests: Requests nowcasts.
+        forecasting: Gives their input, and issues them.
         sums: The engine's sums.
-        drift: Tells drift from weather.
+        drift: Distinguishes drift from weather.
         engine: Where gauges and the queue are.
         publisher: Sends messages to workers.
         jobs: Takes the nowcasts.
@@ -67,6 +69,7 @@ class StreamProcessing:
 
     stores: StreamStores
     scorer: Scorer
+    requests: NowcastRequests
     forecasting: Forecasting
     sums: CountSums
     drift: DriftWatch
@@ -96,7 +99,8 @@ class StreamProcessing:
         return cls(
             stores=stores,
             scorer=scorer,
-            forecasting=Forecasting(stores, jobs, registry, ShadowPolicy.of(settings)),
+            requests=NowcastRequests(stores, jobs, registry, ShadowPolicy.of(settings)),
+            forecasting=Forecasting(stores),
             sums=sums,
             drift=DriftWatch(stores, sums, engine, retrain, registry.champion_changes),
             engine=engine,
@@ -128,7 +132,7 @@ class StreamProcessing:
         newest = self.stores.frames.newest_time(name, implausible=True)
         if newest and newest > time:
             stream = self.stores.streams.stream(name)
-            if self.forecasting.awaits_request(stream, newest):
+            if self.requests.awaits_request(stream, newest):
                 self._attempt(name, newest, incarnation, newest)
         self._attempt(name, time, incarnation, newest or time, origin)
 
@@ -170,7 +174,7 @@ class StreamProcessing:
         stream = self.stores.streams.stream(name)
         self.scorer.examination.examine(stream, time)
         with as_far_as_jobs_may_wait(name):
-            self.forecasting.request_nowcast(stream, time, newest, origin)
+            self.requests.request_nowcast(stream, time, newest, origin)
         self.scorer.score_span(name, TimeSpan(time, time))
         self.drift.update(name)
         self.images.update_observed(name)
@@ -222,9 +226,9 @@ class StreamProcessing:
         for time in times:
             self.publisher.publish(STREAM, f"{name}/{stamp(time)}", SWEEP)
         with as_far_as_jobs_may_wait(name):
-            for time in self.forecasting.missing_nowcasts(stream, span):
-                self.forecasting.request_nowcast(stream, time, newest, SWEEP)
-            self.forecasting.request_comparisons(stream, span, SWEEP)
+            for time in self.requests.missing_nowcasts(stream, span):
+                self.requests.request_nowcast(stream, time, newest, SWEEP)
+            self.requests.request_comparisons(stream, span, SWEEP)
         return len(times)
 
     def _note_speed(self, stream: Stream, time: datetime) -> None:

@@ -134,7 +134,7 @@ class Shadow:
             log.warning("Nothing came of the comparison: %s", error)
 
     def comparison(self, champion: str, candidate: str) -> Comparison:
-        """How a candidate did beside the champion, over all streams and their newest days."""
+        """How good a candidate was beside the champion, over all streams and their newest days."""
         blocks = [
             counts
             for stream in self._stores.streams.names()

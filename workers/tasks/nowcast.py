@@ -29,11 +29,11 @@ from echocast.workers.inference.protocol import ServedModel
 from echocast.workers.jobs.end_line import log_end
 from echocast.workers.jobs.job import DEFAULT_PRODUCT, Job, JobError
 from echocast.workers.jobs.job_input import JobInput
+from echocast.workers.tasks.claim import Claimed, claim_next
 from echocast.workers.tasks.context import WorkerContext
 from echocast.workers.tasks.job_scores import score
 
 log = logging.getLogger("echocast.nowcast")
-LOOK_SECONDS = 0.05  # until a full worker looks again whose turn it is
 
 
 def nowcast(context: WorkerContext, message: str) -> None:
@@ -45,71 +45,22 @@ def nowcast(context: WorkerContext, message: str) -> None:
 def _run_next(context: WorkerContext, message: str) -> bool:
     """Run one job; false where there was none for this thread."""
     with ExitStack() as room:
-        run = _claim_next(context, message, room)
-        if run is not None:
-            with context.tracing.span("nowcast", run.job.traceparent, _about(run.job)):
-                run.to_the_end()
-    return run is not None
-
-
-def _claim_next(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
-    """The job whose turn it is, claimed, or None where none waits; ``room`` ends with the job.
-
-    Few threads wait here, so that others are left for frames that come. One whose job has ended
-    comes back, so no wake-up is needed for what waits meanwhile.
-    """
-    if not context.room.waiting.acquire(blocking=False):
-        return None
-    try:
-        with context.choosing:
-            return _choose(context, message, room)
-    finally:
-        context.room.waiting.release()
-
-
-def _choose(context: WorkerContext, message: str, room: ExitStack) -> _Run | None:
-    """One thread chooses at a time.
-
-    A job is claimed when there is room for it; until then it waits in the queue, where its deadline
-    counts and any worker may claim it, and the wait is no attempt. Meanwhile the turn may become
-    another's, so it is asked for again and again.
-    """
-    while not context.leases.closed and (job := context.jobs.next_waiting(message)):
-        with ExitStack() as needs:
-            entering = context.room.enter(
-                job.account,
-                _cost(job),
-                alone=job.alone,
-                may_wait=job.may_wait,
-                patience=-1 if job.alone else LOOK_SECONDS,
-            )
-            has_room = needs.enter_context(entering)
-            if has_room and (run := _claim(context, job, needs)):
-                room.push(needs.pop_all())
-                return run
-    return None
-
-
-def _claim(context: WorkerContext, job: Job, room: ExitStack) -> _Run | None:
-    """The claimed job, where nobody else has it."""
-    claim = context.leases.new_claim()
-    with context.leases.open() as may_claim:
-        if not may_claim:
-            return None
-        claimed = context.jobs.claim(job.id, claim, context.leases.incarnation, alone=job.alone)
-        if isinstance(claimed, str):
-            return None
-        room.enter_context(context.leases.hold(claim, job.id))
-    return _Run(context, claimed, claim, alone=job.alone)
+        claimed = claim_next(context, message, room)
+        if claimed is not None:
+            job = claimed.job
+            with context.tracing.span("nowcast", job.traceparent, _about(job)):
+                _Run(context, claimed).to_the_end()
+    return claimed is not None
 
 
 class _Run:
     """One claimed job on its way through the phases."""
 
-    def __init__(self, context: WorkerContext, job: Job, claim: str, *, alone: bool) -> None:
-        self.context, self.job, self.claim, self.alone = context, job, claim, alone
+    def __init__(self, context: WorkerContext, claimed: Claimed) -> None:
+        self.context = context
+        self.job, self.claim, self.alone = claimed
         self.started = time.monotonic()
-        self.timings = {"queue": _queue_seconds(job)}
+        self.timings = {"queue": _queue_seconds(self.job)}
 
     def to_the_end(self) -> None:
         """The task boundary: the job gets its terminal state, or another attempt."""
@@ -305,11 +256,6 @@ def _about(job: Job) -> dict[str, str | int]:
         "echocast.request_id": job.request_id,
         "echocast.attempt": job.attempts,
     }
-
-
-def _cost(job: Job) -> int:
-    frames, height, width = job.shape
-    return frames * height * width
 
 
 def _queue_seconds(job: Job) -> float:

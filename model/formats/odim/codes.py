@@ -84,7 +84,7 @@ def _check_apart(dry: Stored, missing: Stored, nodata: Code | None, where: str) 
 
 
 def _check_declared(raw: Stored, nodata: Code | None, undetect: Code | None, where: str) -> None:
-    """Integers at the end of their type may be missing or the most rain; only ``nodata`` tells.
+    """Integers at the end of their type may be missing or the most rain: ``nodata`` says which.
 
     Raises:
         ContractViolation: No ``nodata`` that the type can hold, and the data hold such a value; or

@@ -8,7 +8,8 @@ import pytest
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from echocast.model.formats.forecast_writer import write_frames
-from echocast.model.formats.readers import between, merge, newest, read_frames, read_header
+from echocast.model.formats.merging import merge
+from echocast.model.formats.readers import between, newest, read_frames, read_header
 from tests.model.formats.radar_files import (
     odim_file,
     on_grid,

@@ -12,7 +12,7 @@ import pytest
 from echocast.model.imagery.image_file import ImageDescription
 from echocast.service.errors import UnknownImage
 from echocast.service.imagery.open_images import OpenImages
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.image_store import ImageStore
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)

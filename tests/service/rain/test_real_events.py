@@ -22,7 +22,7 @@ from echocast.service.rain.schemas import RainAnswer
 from echocast.service.rain.wording import Wording
 from echocast.service.streams.places import Places
 from echocast.service.streams.schemas import PointForecast
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.stores import StreamStores
 
 EVENT = "mch_20170131.nc"

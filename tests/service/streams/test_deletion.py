@@ -44,7 +44,7 @@ SWEEP = {"stream_sweep_seconds": "1"}
 KILLED_WHILE_DELETING = """
 import os, signal, sys
 from pathlib import Path
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.settings import WorkerSettings
 from echocast.workers.streams.processing import StreamProcessing
 
@@ -142,8 +142,8 @@ def test_nowcasts_of_a_deleted_stream_are_cancelled(
     processing = StreamProcessing.from_settings(where.settings, 5)
     try:
         stream = processing.stores.streams.stream("cancelled")
-        (time,) = processing.forecasting.missing_nowcasts(stream, span_of(0))
-        processing.forecasting.request_nowcast(stream, time, time)
+        (time,) = processing.requests.missing_nowcasts(stream, span_of(0))
+        processing.requests.request_nowcast(stream, time, time)
         assert client.delete("/streams/cancelled").status_code == 204
         mine = jobs_of(where) - others  # of the champion and the canary
         before = [f"/nowcast/{job}" for job in mine]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from echocast.workers.archive.disk_shares import GB, adhoc_limit_bytes, stream_limit_gb
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 
 
 class Disk(LocalFiles):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from echocast.workers.archive.files import Files, LocalFiles
+from echocast.workers.archive.files import Files
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.archive.object_files import ObjectFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.embedded import EmbeddedEngine

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from echocast.workers.engine.scripts import load_scripts
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.store import JobStore
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.streams.poison import Attempt, Attempts
 from tests.workers.conftest import World
 from tests.workers.jobs.test_jobs import ME, claimed, request

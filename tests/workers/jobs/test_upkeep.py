@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from echocast.workers.jobs.janitor import Janitor
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST
+from echocast.workers.jobs.worker_info import WorkerInfo
 from tests.workers.conftest import World, until
 from tests.workers.jobs.test_jobs import ME, claimed, lets_lapse, request
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from echocast.model.formats.forecast_reader import read_methods
 from echocast.workers.archive.store_identity import check_same_store, check_same_streams
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.queue import NOWCAST, STREAM
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.retraining.requests import RetrainingRequests, request_retraining
 from tests.workers.conftest import World, until
 from tests.workers.storms import storm

@@ -13,8 +13,8 @@ from echocast.workers.engine.client import is_passing
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.heartbeat import HUNG_EXIT_CODE, Heartbeat
 from echocast.workers.jobs.janitor import Janitor
-from echocast.workers.jobs.job import WorkerInfo
 from echocast.workers.jobs.leases import JobLeases
+from echocast.workers.jobs.worker_info import WorkerInfo
 from echocast.workers.runtime.periodic import BROKEN_EXIT_CODE, Periodic, elected
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until

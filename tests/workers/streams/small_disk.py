@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from echocast.model.frames import Grid
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.retention import Retention

@@ -14,7 +14,7 @@ from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.frames import Frames, Grid
 from echocast.model.grid import FloatArray
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.forecast_store import IssuedForecast

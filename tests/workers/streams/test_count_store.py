@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from echocast.service.cli.main import app
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.count_store import CountStore
 from echocast.workers.streams.paths import TimeSpan, encoded, frame_path, stamp
 from echocast.workers.streams.reindex import Reindexed, differing, reindex, stored

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from echocast.model.atomic_files import write_whole
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.forecast_store import ForecastStore, IssuedForecast
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 
 from echocast.workers.jobs.job import Job, JobError
 from echocast.workers.streams.forecast_store import description_path
-from echocast.workers.streams.forecasting import POISON
+from echocast.workers.streams.nowcast_requests import POISON
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing, frame_of
 from echocast.workers.streams.reindex import recounted, reindex

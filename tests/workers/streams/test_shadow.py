@@ -15,7 +15,7 @@ from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
 from echocast.model.registry.registry import Registry
 from echocast.model.verification.live_comparison import ComparisonFloor
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.forecast_store import IssuedForecast
 from echocast.workers.streams.shadow import Candidate, Shadow, ShadowPolicy, candidate_of
 from echocast.workers.streams.stores import StreamStores

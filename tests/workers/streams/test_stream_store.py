@@ -13,7 +13,7 @@ from echocast.model.formats.stream_frame import StreamFrame, read_header
 from echocast.model.frames import Grid
 from echocast.model.synthetic.storms import CRS
 from echocast.model.verification.frame_statistics import describe, percentile_dbz, stability_index
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import StreamConflict, UnknownStream
 from echocast.workers.streams.forecast_store import IssuedForecast

@@ -1,4 +1,4 @@
-"""A time that a file states in a form of its agency's own."""
+"""Times as text: as files of agencies state them, and as ours and JSON write them."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def stated_time(words: str, form: str, name: str, where: str) -> datetime:
             f"{name} of {where} must be like {EXAMPLE.strftime(form)}, but is {short(words)!r}.",
             rule="time-units",
         ) from error
+
+
+def iso_text(time: datetime) -> str:
+    """A time in UTC as ISO 8601 writes it, with a Z."""
+    return time.isoformat().replace("+00:00", "Z")
