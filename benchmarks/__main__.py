@@ -28,7 +28,7 @@ from echocast.model.cli.progress import progress
 from echocast.model.errors import EchocastError
 from echocast.model.network.config import FAMILIES
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 
 app = command_line()
 

@@ -21,9 +21,10 @@ from echocast.model.contract import InputContract, split
 from echocast.model.errors import EchocastError
 from echocast.model.formats.readers import read_frames
 from echocast.model.frames import Frames
+from echocast.model.inference.preprocessing import reach
 from echocast.model.inference.tiling import skipped_share
 from echocast.model.network.config import RADAR
-from echocast.model.nowcaster import Nowcaster, reach
+from echocast.model.nowcaster import Nowcaster
 from echocast.model.synthetic.storms import storm
 
 SHAPES = ((128, 128), (256, 256), (512, 512), (640, 710), (1226, 760))

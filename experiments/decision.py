@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from echocast.model.formats.readers import read_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import early_rise
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 from echocast.model.verification.calibration import EARLY_FACTOR, LARGEST_BIAS
 
 Counts = NDArray[np.int64]

@@ -18,7 +18,8 @@ from echocast.model import acceptance
 from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.manifest import read_manifest
-from echocast.model.registry.registry import SHIPPED, Registry, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.model.retraining.archive_builder import add
 from echocast.model.synthetic.storms import storm
 from echocast.workers.settings import WorkerSettings

@@ -27,7 +27,7 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.outlook.outlook import RAIN_MM_H, RainOutlook, rain_outlook
 from echocast.model.outlook.series import PlaceTime
 from echocast.model.reflectivity import ZR
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 
 COLUMNS = (
     *("event", "method", "forecasts", "claim", "hits", "misses", "false alarms"),

@@ -30,7 +30,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from echocast.model.registry.registry import HistoryEntry, Registry
+from echocast.model.registry.history import HistoryEntry
+from echocast.model.registry.registry import Registry
 from echocast.service.processes.listening import free_port
 from echocast.service.processes.readiness import running_service, stop_process, wait_until
 from echocast.workers.engine.client import EngineClient

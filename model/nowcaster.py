@@ -32,15 +32,8 @@ from echocast.model.inference.winograd.selection import SelectedSteps, choose_st
 from echocast.model.network.network import SCALE_DBZ, Context, Network
 from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import RegistryReader, read_manifest
-
-__all__ = [
-    "Nowcaster",
-    "Prediction",
-    "Prepared",
-    "reach",
-    "shipped_nowcaster",
-]
+from echocast.model.registry.manifest import read_manifest
+from echocast.model.registry.reader import RegistryReader
 
 SMALL_PIXELS = 128 * 128  # fewer of a frame are not worth a second thread
 

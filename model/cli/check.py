@@ -21,8 +21,7 @@ from echocast.model.cli.reading_options import (
     Variable,
     reading_of,
 )
-from echocast.model.registry.reader import RegistryReader
-from echocast.model.registry.registry import SHIPPED
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 
 app = command_line()
 

@@ -27,7 +27,7 @@ from echocast.model.cli.reading_options import (
     Variable,
     reading_of,
 )
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 
 References = Annotated[
     list[str] | None,

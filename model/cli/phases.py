@@ -16,7 +16,7 @@ import typer
 from echocast.model.cli.help_pages import command_line
 from echocast.model.cli.options import ModelName, ModelsDir, Threads, use_threads
 from echocast.model.cli.plain_options import Json
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 
 if TYPE_CHECKING:
     from echocast.model.frames import Frames

@@ -27,7 +27,6 @@ from echocast.model.formats.cf_layout import (
     write_times,
 )
 from echocast.model.formats.forecast_attributes import global_attributes
-from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.formats.forecast_storage import (
     NOT_STORED,
     PRODUCTS,
@@ -44,8 +43,6 @@ from echocast.model.quantisation import (
     packed_dbz,
     packed_probability,
 )
-
-__all__ = ["read_forecast", "write_forecast", "write_forecast_stream", "write_frames"]
 
 EXCEEDANCE = PRODUCTS["probabilities"]
 REFLECTIVITY = "equivalent_reflectivity_factor"

@@ -23,20 +23,18 @@ from echocast.model.formats.hdf5.passed_over import check_nothing_is_passed_over
 from echocast.model.formats.hdf5.safety import SIGNATURE, self_contained
 from echocast.model.formats.header import FileHeader
 from echocast.model.formats.hungaromet import hungaromet_image, is_hungaromet
-from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.knmi import is_knmi, knmi_image
 from echocast.model.formats.merging import merge
 from echocast.model.formats.meteoswiss_gif import is_meteoswiss_gif, meteoswiss_gif_image
 from echocast.model.formats.netcdf.classic import is_classic
 from echocast.model.formats.netcdf.reader import FrameChooser, netcdf_header, read_netcdf
-from echocast.model.formats.odim.reader import is_odim, odim_header, read_odim
+from echocast.model.formats.odim.reader import odim_header, read_odim
+from echocast.model.formats.odim.tree import is_odim
 from echocast.model.formats.packed_files import unpacked
 from echocast.model.formats.radolan import is_radolan, radolan_image
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.stored_image import StoredImage
 from echocast.model.frames import Frames
-
-__all__ = ["between", "newest", "read_frames", "read_header", "read_json", "read_netcdf"]
 
 Part = TypeVar("Part")
 

@@ -22,7 +22,6 @@ from echocast.model.plotting.colours import (
     painted,
 )
 from echocast.model.plotting.line_drawing import draw_lines, mark_degrees
-from echocast.model.plotting.loop import forecast_loop
 from echocast.model.plotting.north import map_extent, north_up, turn_to_north
 from echocast.model.reflectivity import ZR, rate_text
 from echocast.model.verification.forecast_scores import Verification
@@ -30,8 +29,6 @@ from echocast.model.verification.forecast_scores import Verification
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-__all__ = ["forecast_loop", "forecast_png"]
 
 MOST_COLUMNS = 5
 MOST_PIXELS = 500  # along the longer side of a map

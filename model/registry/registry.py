@@ -37,32 +37,14 @@ from echocast.model.registry.history import (
     HistoryEntry,
 )
 from echocast.model.registry.manifest import (
-    MANIFEST,
-    WEIGHTS,
     ModelCard,
     amend,
-    read_manifest,
     verify,
 )
 from echocast.model.registry.reader import NAME, SHIPPED, RegistryReader, first_roles
-from echocast.model.registry.roles import CANARY, CHALLENGER, CHAMPION, PREVIOUS, Roles
+from echocast.model.registry.roles import CANARY, CHAMPION
 from echocast.model.registry.storage import Folder
 
-__all__ = [
-    "CANARY",
-    "CHALLENGER",
-    "CHAMPION",
-    "MANIFEST",
-    "PREVIOUS",
-    "SHIPPED",
-    "WEIGHTS",
-    "HistoryEntry",
-    "ModelCard",
-    "Registry",
-    "RegistryReader",
-    "Roles",
-    "read_manifest",
-]
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from echocast.model.errors import RegistryConflict
 from echocast.model.registry.gate import GATE, PASSED, Gate
 from echocast.model.registry.manifest import amend
-from echocast.model.registry.registry import CHALLENGER, Registry
+from echocast.model.registry.registry import Registry
+from echocast.model.registry.roles import CHALLENGER
 from echocast.model.retraining import report
 from echocast.model.retraining.fencing_token import fenced
 from echocast.model.retraining.paired_forecasts import PairedForecasts

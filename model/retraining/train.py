@@ -15,7 +15,7 @@ from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.products import ExceedanceDecision
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import read_manifest
+from echocast.model.registry.manifest import read_manifest
 from echocast.model.retraining.config import RetrainingConfig
 from echocast.model.retraining.paired_forecasts import ForecastCase
 from echocast.model.training.config import TrainingConfig

@@ -20,7 +20,7 @@ def draw_bodies(directory: Path, count: int, height: int, width: int) -> list[by
 def main() -> None:
     """The child."""
     from echocast.model.formats.forecast_writer import write_frames
-    from echocast.model.registry.registry import RegistryReader
+    from echocast.model.registry.reader import RegistryReader
     from echocast.model.synthetic.storms import storm
 
     directory = Path(sys.argv[1])

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.service.cli.options import Data, Json, Quiet, service_data
+from echocast.model.cli.plain_options import Json, Quiet
+from echocast.service.cli.options import Data, service_data
 
 Restart = Annotated[bool, typer.Option(help="Begin anew where an earlier one was interrupted.")]
 

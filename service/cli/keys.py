@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.service.cli.options import Json, service_settings
+from echocast.model.cli.plain_options import Json
+from echocast.service.cli.options import service_settings
 
 if TYPE_CHECKING:
     from echocast.service.auth.keys import Key

@@ -15,10 +15,11 @@ import typer
 
 from echocast import __version__
 from echocast.model.cli.help_pages import EXIT_STATUS, HELP, example
+from echocast.model.cli.plain_options import Json
 from echocast.service.cli import archive, keys, models, processes, sources, state, streams
 from echocast.service.cli.installed import service_needed
 from echocast.service.cli.known_errors import KNOWN, exit_code, sentence_of
-from echocast.service.cli.options import Host, Json, Port, service_settings
+from echocast.service.cli.options import Host, Port, service_settings
 from echocast.service.cli.processes import run_model
 
 USE, SERVE, JUDGE, MAKE = "Use", "Serve", "Judge", "Make models"

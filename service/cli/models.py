@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.model.cli.plain_options import utc_time
+from echocast.model.cli.plain_options import Json, utc_time
 from echocast.service.cli.keys import audit_command, user_name
-from echocast.service.cli.options import Data, Json, service_data
+from echocast.service.cli.options import Data, service_data
 
 if TYPE_CHECKING:
-    from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
+    from echocast.model.registry.registry import Registry
+from echocast.model.registry.history import HistoryEntry
+from echocast.model.registry.manifest import ModelCard
 
 Why = Annotated[str, typer.Option("--why", help="The reason, in a sentence; it is stored.")]
 Expected = Annotated[

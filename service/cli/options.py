@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echocast.model.cli.plain_options import Json, Quiet
 from echocast.service.errors import StartRefused
-
-__all__ = ["Data", "Host", "Json", "KeyFile", "Port", "Quiet", "Url"]
 
 if TYPE_CHECKING:
     import httpx

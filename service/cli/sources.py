@@ -15,8 +15,8 @@ import typer
 
 from echocast.model.cli.forecast_formats import writable_picture
 from echocast.model.cli.help_pages import example
+from echocast.model.cli.plain_options import Json
 from echocast.model.cli.reading_options import At, Bbox, RadiusKm, Reduce
-from echocast.service.cli.options import Json
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import typer
 
 from echocast.model.cli.help_pages import example
-from echocast.service.cli.options import Data, Json, KeyFile, Url, client_of, service_settings
+from echocast.model.cli.plain_options import Json
+from echocast.service.cli.options import Data, KeyFile, Url, client_of, service_settings
 
 PANEL = "Serve"
 

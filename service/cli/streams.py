@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from echocast.model.cli.help_pages import example
+from echocast.model.cli.plain_options import Json, Quiet
 from echocast.model.cli.reading_options import (
     At,
     Bbox,
@@ -24,7 +25,7 @@ from echocast.model.cli.reading_options import (
     Stated,
     reading_words,
 )
-from echocast.service.cli.options import Data, Json, KeyFile, Quiet, Url, client_of, service_data
+from echocast.service.cli.options import Data, KeyFile, Url, client_of, service_data
 from echocast.service.client.errors import ServiceAway
 
 if TYPE_CHECKING:

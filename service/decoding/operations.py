@@ -102,7 +102,8 @@ OPERATIONS: dict[str, Callable[[Request], dict[str, Any]]] = {
 
 
 def _read(request: Request) -> Frames:
-    from echocast.model.formats.readers import read_frames, read_json
+    from echocast.model.formats.json_reader import read_json
+    from echocast.model.formats.readers import read_frames
     from echocast.model.formats.reading import Reading
 
     paths = [Path(path) for path in request["paths"]]

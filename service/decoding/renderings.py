@@ -16,10 +16,10 @@ from echocast.model.forecast import Forecast
 from echocast.model.formats.forecast_reader import (
     read_exceedance,
     read_expected,
+    read_forecast,
     read_not_stored,
     read_sharp,
 )
-from echocast.model.formats.forecast_writer import read_forecast
 from echocast.model.formats.time_text import iso_text
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.verification.forecast_scores import Verification
@@ -112,7 +112,7 @@ def _write_png(request: Request) -> None:
 
 
 def _write_webp(request: Request) -> None:
-    from echocast.model.plotting.pictures import forecast_loop
+    from echocast.model.plotting.loop import forecast_loop
 
     loop = forecast_loop(_inputs(request), _forecast(request), _observed(request))
     Path(request["output"]).write_bytes(loop)

@@ -48,7 +48,7 @@ def main() -> None:
     from echocast.model.errors import EchocastError
     from echocast.model.formats.forecast_writer import write_frames
     from echocast.model.formats.readers import read_frames
-    from echocast.model.registry.registry import RegistryReader
+    from echocast.model.registry.reader import RegistryReader
     from echocast.model.synthetic.storms import storm
 
     target, *files = map(Path, sys.argv[1:])

@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from echocast.model.errors import ModelError
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.model.verification.counts import CLASS_MIDDLES
 from echocast.service.metrics.drift import DriftCollector
 from echocast.service.metrics.sources import SourceCollector

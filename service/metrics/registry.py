@@ -8,7 +8,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from echocast.model.errors import ModelError
-from echocast.model.registry.registry import RegistryReader, Roles
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.roles import Roles
 
 CHANGE_KINDS = ("start", "promote", "rollback", "alias", "retrain")
 

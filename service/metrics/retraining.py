@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from echocast.model.errors import ModelError
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.retraining.requests import LOCK_KEY, SCHEDULE_KEY
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from echocast.model.errors import CheckpointError, UnknownModel
 from echocast.model.network.config import NetworkConfig
 from echocast.model.registry.gate import Gate, despite_gate
-from echocast.model.registry.registry import HistoryEntry, ModelCard, Registry
+from echocast.model.registry.history import HistoryEntry
+from echocast.model.registry.manifest import ModelCard
+from echocast.model.registry.registry import Registry
 from echocast.service.models.schemas import (
     DespiteGate,
     GateView,

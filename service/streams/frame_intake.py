@@ -13,6 +13,7 @@ from typing import Any
 from echocast.model.errors import InputError
 from echocast.model.formats.reading_words import STATED
 from echocast.model.formats.stream_frame import PackedFrame
+from echocast.model.formats.stream_layout import stamp
 from echocast.model.frames import Grid, joined_notes
 from echocast.model.grid_difference import grid_note
 from echocast.service.decoding.pool import Pool
@@ -26,7 +27,6 @@ from echocast.workers.archive.frames_file import description_of
 from echocast.workers.jobs.origin import RequestOrigin
 from echocast.workers.jobs.queue import STREAM, Publisher
 from echocast.workers.runtime.tracing import OFF, Tracing
-from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Origin, Stream
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from echocast.model.drift.detector import PARAMETERS, Drift
+from echocast.model.formats.stream_layout import stamp
 from echocast.model.frames import Frames
 from echocast.model.registry.checkpoint import load, save
 from echocast.model.registry.registry import Registry
@@ -22,7 +23,6 @@ from echocast.service.fetching.source_state import SourceState
 from echocast.service.streams.source_states import SourceStates
 from echocast.workers.retraining.requests import note_schedule
 from echocast.workers.streams.drift import states_key
-from echocast.workers.streams.paths import stamp
 from tests.deploy.watched import Prometheus, prometheus
 from tests.ports import free_port
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, netcdf

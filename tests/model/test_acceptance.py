@@ -14,7 +14,8 @@ from echocast.model.network.network import Network
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry import checkpoint
 from echocast.model.registry.manifest import read_manifest
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.reader import SHIPPED
+from echocast.model.registry.registry import Registry
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 

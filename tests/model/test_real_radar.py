@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from echocast.model.contract import InputContract, split
-from echocast.model.formats.forecast_writer import read_forecast, write_forecast, write_frames
-from echocast.model.formats.readers import between, read_frames, read_netcdf
+from echocast.model.formats.forecast_reader import read_forecast
+from echocast.model.formats.forecast_writer import write_forecast, write_frames
+from echocast.model.formats.netcdf.reader import read_netcdf
+from echocast.model.formats.readers import between, read_frames
 from echocast.model.outlook.pixel import grid_pixel
 from tests.model.formats.radar_files import forecast_of
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.verification.forecast_scores import verify
 from echocast.workers.engine.embedded import EmbeddedEngine
 from echocast.workers.errors import EngineUnavailable

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from echocast.model.errors import ModelError, RegistryError
-from echocast.model.registry.registry import CHAMPION, Registry
+from echocast.model.registry.registry import Registry
+from echocast.model.registry.roles import CHAMPION
 from echocast.workers.inference.model_cache import ModelCache
 from echocast.workers.metrics import WorkerMetrics
 

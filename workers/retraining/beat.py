@@ -16,7 +16,7 @@ from typing import Any, Final
 from celery.beat import Scheduler, Service
 
 from echocast.model.errors import EchocastError
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.workers.archive.store_identity import await_engine
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.jobs.queue import TRAINING, celery_app

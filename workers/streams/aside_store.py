@@ -9,15 +9,10 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
+from echocast.model.formats.stream_layout import time_of
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.errors import NotInArchive
-from echocast.workers.streams.paths import (
-    ASIDE,
-    aside_path,
-    day_folders,
-    encoded,
-    time_of,
-)
+from echocast.workers.streams.paths import ASIDE, aside_path, day_folders, encoded
 
 REMEMBERED = 1000  # objects, some hundred bytes each
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from echocast.model.formats.stream_layout import day_folder, stamp, time_of
 from echocast.model.verification.counts import Counts
 from echocast.workers.archive.damage import COUNTS, DAMAGE
 from echocast.workers.archive.files import Entry, Files
@@ -37,12 +38,9 @@ from echocast.workers.streams.paths import (
     HASH_LENGTH,
     CountKey,
     TimeSpan,
-    day_folder,
     day_folders,
     day_of,
     encoded,
-    stamp,
-    time_of,
 )
 
 REMEMBERED = 8192  # objects at most whose forecasts are known, some hundred bytes each

@@ -18,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from echocast.model.drift.blocks import BLOCK, block_begin
+from echocast.model.formats.stream_layout import stamp, time_of
 from echocast.model.verification.counts import Counts, added
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
-from echocast.workers.streams.paths import CountKey, TimeSpan, stamp, time_of
+from echocast.workers.streams.paths import CountKey, TimeSpan
 
 CORRECTIONS, CHANGES = "corrections", "changes"
 PAIRS_DAYS = 40  # how long it is remembered which pairs were added

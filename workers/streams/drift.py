@@ -19,11 +19,12 @@ from typing import Any, Final
 
 from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import CHARTS, SKILL_DRIFT, Drift
+from echocast.model.formats.stream_layout import stamp, time_of
 from echocast.model.verification.frame_statistics import PIXELS
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.engine.scripts import load_scripts
 from echocast.workers.streams.count_sums import SUMS_DAYS, CountSums, changes_key
-from echocast.workers.streams.paths import TimeSpan, stamp, time_of
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.stores import StreamStores
 
 STATES: Final = 40  # how many blocks back the state can go without starting anew

@@ -14,19 +14,13 @@ from typing import Any, Self
 
 from echocast.model.atomic_files import FileDigest
 from echocast.model.formats.forecast_storage import ForecastStorage
+from echocast.model.formats.stream_layout import day_folder, stamp, time_of
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
 from echocast.workers.archive.files import Entry, Files
 from echocast.workers.archive.remembered import remembering
 from echocast.workers.errors import NotInArchive
-from echocast.workers.streams.paths import (
-    TimeSpan,
-    day_folder,
-    day_folders,
-    encoded,
-    stamp,
-    time_of,
-)
+from echocast.workers.streams.paths import TimeSpan, day_folders, encoded
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 COMPARED = {CANARY, CHALLENGER}

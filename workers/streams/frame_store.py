@@ -14,6 +14,7 @@ from datetime import datetime
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
+from echocast.model.formats.stream_layout import day_folder, frame_path, time_of
 from echocast.model.frames import FloatArray
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.workers.archive.damage import DAMAGE, FRAME
@@ -21,16 +22,7 @@ from echocast.workers.archive.files import Entry, Files
 from echocast.workers.archive.remembered import remembering
 from echocast.workers.errors import NotInArchive, StreamConflict
 from echocast.workers.streams.aside_store import AsideStore, SetAside
-from echocast.workers.streams.paths import (
-    ASIDE,
-    TimeSpan,
-    aside_path,
-    day_folder,
-    day_folders,
-    encoded,
-    frame_path,
-    time_of,
-)
+from echocast.workers.streams.paths import ASIDE, TimeSpan, aside_path, day_folders, encoded
 
 log = logging.getLogger("echocast.streams")
 REMEMBERED = 20_000  # headers at most, about 2.5 kilobytes each

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from echocast.model.atomic_files import FileDigest
+from echocast.model.formats.stream_layout import stamp, time_of
 from echocast.model.imagery.codes import Codes
 from echocast.model.imagery.image_file import SUFFIX, ImageDescription, write_images
 from echocast.workers.archive.damage import recorded_digest, with_digest
 from echocast.workers.archive.files import Files
-from echocast.workers.streams.paths import stamp, time_of
 
 Kind = Literal["observed", "forecasts", "differences"]
 KINDS: Final[tuple[Kind, ...]] = ("observed", "forecasts", "differences")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from echocast.model.formats.stream_frame import FrameHeader
-from echocast.model.registry.registry import RegistryReader, Roles
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.roles import Roles
 from echocast.model.verification.counts import CANARY, CHALLENGER, MODEL
 from echocast.workers.jobs.job import Job, JobRequest, stream_account
 from echocast.workers.jobs.origin import UNKNOWN, RequestOrigin

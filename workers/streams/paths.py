@@ -10,31 +10,9 @@ from typing import Any
 
 from echocast.model.formats.stream_layout import (
     day_folder,
-    declaration_path,
-    frame_path,
-    origin_path,
     stamp,
-    time_of,
 )
 from echocast.workers.archive.files import Files
-
-__all__ = [
-    "ASIDE",
-    "HASH_LENGTH",
-    "CountKey",
-    "TimeSpan",
-    "aside_path",
-    "day_folder",
-    "day_folders",
-    "day_of",
-    "declaration_path",
-    "encoded",
-    "frame_path",
-    "midnight",
-    "origin_path",
-    "stamp",
-    "time_of",
-]
 
 HASH_LENGTH = 16  # of a frame's hash in names
 ASIDE = ".aside"

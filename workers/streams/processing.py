@@ -15,8 +15,9 @@ import numpy as np
 from echocast.model.errors import EchocastError
 from echocast.model.extrapolation.motion import estimate_motion
 from echocast.model.forecast import ForecastStream
+from echocast.model.formats.stream_layout import stamp, time_of
 from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.workers.archive.object_files import stream_files
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import ArchiveError, CallerQueueFull, EngineUnavailable, QueueFull
@@ -32,7 +33,7 @@ from echocast.workers.streams.forecasting import Forecasting
 from echocast.workers.streams.image_store import ImageStore
 from echocast.workers.streams.images import StreamImages
 from echocast.workers.streams.nowcast_requests import NowcastRequests
-from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, aside_path, stamp, time_of
+from echocast.workers.streams.paths import HASH_LENGTH, TimeSpan, aside_path
 from echocast.workers.streams.poison import Attempt, Attempts
 from echocast.workers.streams.removal import StreamRemoval
 from echocast.workers.streams.retention import SCORED_FOR, Retention

@@ -21,10 +21,10 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from echocast.model.formats.stream_layout import declaration_path
 from echocast.workers.archive.files import Files
 from echocast.workers.errors import StreamConflict
 from echocast.workers.streams.count_sums import CountSums
-from echocast.workers.streams.paths import declaration_path
 from echocast.workers.streams.poison import forget_attempts
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream

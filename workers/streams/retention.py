@@ -23,13 +23,14 @@ from itertools import chain
 
 from echocast.model.errors import EchocastError
 from echocast.model.formats.forecast_reduction import reduce_forecast
+from echocast.model.formats.stream_layout import time_of
 from echocast.model.verification.counts import MODEL
 from echocast.workers.archive.files import Entry
 from echocast.workers.errors import NotInArchive
 from echocast.workers.streams.count_sums import CountSums
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes
 from echocast.workers.streams.forecast_store import IssuedForecast
-from echocast.workers.streams.paths import TimeSpan, day_folders, day_of, midnight, time_of
+from echocast.workers.streams.paths import TimeSpan, day_folders, day_of, midnight
 from echocast.workers.streams.scoring import LONGEST_LEAD, Scorer
 from echocast.workers.streams.stores import StreamStores
 from echocast.workers.streams.stream import Stream

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from echocast.model.drift.blocks import BLOCK, block_begin
 from echocast.model.errors import RegistryConflict
-from echocast.model.registry.registry import PREVIOUS, Registry, Roles
+from echocast.model.registry.registry import Registry
+from echocast.model.registry.roles import PREVIOUS, Roles
 from echocast.model.verification.counts import CHALLENGER, MODEL, Counts
 from echocast.model.verification.live_comparison import Comparison, ComparisonFloor, compare
 from echocast.workers.settings import WorkerSettings

@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from echocast.model.errors import ContractViolation
-from echocast.model.formats.stream_layout import NAME
+from echocast.model.formats.stream_layout import NAME, declaration_path, origin_path
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.archive.files import Files
 from echocast.workers.errors import StreamConflict, UnknownStream
-from echocast.workers.streams.paths import declaration_path, encoded, origin_path
+from echocast.workers.streams.paths import encoded
 from echocast.workers.streams.stream import Origin, Stream
 
 REMEMBERED = 256  # declarations and origins

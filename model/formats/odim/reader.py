@@ -21,13 +21,11 @@ from echocast.model.formats.odim.codes import DECLARE, decoded
 from echocast.model.formats.odim.grid import odim_grid
 from echocast.model.formats.odim.layers import Layer, odim_layers
 from echocast.model.formats.odim.times import layer_times
-from echocast.model.formats.odim.tree import is_odim, look_up, text
+from echocast.model.formats.odim.tree import look_up, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.formats.relation import stated_relation
 from echocast.model.frames import FloatArray, Frames
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
-
-__all__ = ["is_odim", "read_odim"]
 
 
 def read_odim(

@@ -15,14 +15,14 @@ import xarray as xr
 from echocast.model.errors import UnreadableInput, UnsupportedInput
 from echocast.model.forecast import Forecast
 from echocast.model.formats import cf_layout, forecast_writer
-from echocast.model.formats.forecast_reader import read_methods
+from echocast.model.formats.forecast_reader import read_forecast, read_methods
 from echocast.model.formats.forecast_writer import (
-    read_forecast,
     write_forecast,
     write_forecast_stream,
     write_frames,
 )
-from echocast.model.formats.readers import read_frames, read_netcdf
+from echocast.model.formats.netcdf.reader import read_netcdf
+from echocast.model.formats.readers import read_frames
 from echocast.model.frames import Frames, Grid
 from echocast.model.quantisation import (
     packed_dbz,

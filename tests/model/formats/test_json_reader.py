@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
-from echocast.model.formats.readers import read_json
+from echocast.model.formats.json_reader import read_json
 from echocast.model.reflectivity import ZR
 
 TIMES = ["2026-07-01T12:00:00Z", "2026-07-01T14:05:00+02:00"]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from echocast.model.inference import tiling
+from echocast.model.inference.preprocessing import reach
 from echocast.model.inference.tiling import (
     Domain,
     bytes_per_pixel,
@@ -20,8 +21,8 @@ from echocast.model.inference.tiling import (
 from echocast.model.inference.winograd.selection import SelectedSteps
 from echocast.model.inference.winograd.steps import FastSteps
 from echocast.model.network.config import RADAR, RADAR_SMALL
-from echocast.model.nowcaster import Nowcaster, reach
-from echocast.model.registry.registry import SHIPPED, RegistryReader
+from echocast.model.nowcaster import Nowcaster
+from echocast.model.registry.reader import SHIPPED, RegistryReader
 from echocast.model.synthetic.storms import storm
 
 SHARE = 0.999  # of pixels that have to agree

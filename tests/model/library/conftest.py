@@ -5,7 +5,7 @@ import xarray as xr
 
 from echocast import nowcast, read
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from tests.model.library.storm_files import REFERENCE, event_files, tiny_models
 
 

@@ -7,8 +7,9 @@ from PIL import Image
 
 from echocast.model.frames import Grid
 from echocast.model.plotting.colours import DRY, MISSING, colour_table, painted
+from echocast.model.plotting.loop import forecast_loop
 from echocast.model.plotting.north import north_up
-from echocast.model.plotting.pictures import caption, forecast_loop, forecast_png
+from echocast.model.plotting.pictures import caption, forecast_png
 from echocast.model.verification.forecast_scores import verify
 from tests.model.formats.radar_files import forecast_of, on_grid, projected_grid, small_storm
 

@@ -11,7 +11,8 @@ from echocast.model.errors import CheckpointError, ModelError
 from echocast.model.network.config import PRESETS, RADAR_SMALL, NetworkConfig
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 
 TINY = replace(RADAR_SMALL, hidden_channels=4)
 

@@ -23,7 +23,8 @@ from echocast.model.errors import (
 from echocast.model.network.config import RADAR_SMALL, replace
 from echocast.model.network.network import Network
 from echocast.model.registry import checkpoint
-from echocast.model.registry.registry import SHIPPED, Registry
+from echocast.model.registry.reader import SHIPPED
+from echocast.model.registry.registry import Registry
 from echocast.model.registry.storage import ABANDONED_SECONDS, Folder
 from tests.patience import PATIENCE_SECONDS
 

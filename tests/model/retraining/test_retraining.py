@@ -21,7 +21,8 @@ from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry.checkpoint import load
 from echocast.model.registry.checkpoint import save as save_checkpoint
 from echocast.model.registry.model_card import front_matter
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.model.retraining.collect import event_cases
 from echocast.model.retraining.config import PromotionCriteria
 from echocast.model.retraining.fencing_token import raise_fence

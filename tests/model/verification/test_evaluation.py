@@ -20,7 +20,7 @@ from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.plotting.report import evaluation as report
 from echocast.model.plotting.report.event import judged_event
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.bootstrap import csi_difference
 from echocast.model.verification.counts import DECODED, THRESHOLDS_DBZ

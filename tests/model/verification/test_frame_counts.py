@@ -11,7 +11,8 @@ import pytest
 from echocast.model.errors import UnreadableInput
 from echocast.model.extrapolation.area_matched import decoded_events
 from echocast.model.formats.forecast_lead import ForecastLead, read_lead
-from echocast.model.formats.forecast_writer import read_forecast, write_forecast
+from echocast.model.formats.forecast_reader import read_forecast
+from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.grid import FloatArray
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ

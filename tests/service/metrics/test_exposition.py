@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from echocast.model.registry.registry import RegistryReader
+from echocast.model.registry.reader import RegistryReader
 from echocast.model.sequence.rain_changes import KINDS
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.streams.sample_floors import SampleFloors

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.service.metrics.retraining import RetrainingCollector
 from echocast.workers.retraining.requests import SCHEDULE_KEY, RetrainingRequests, note_schedule
 from tests.workers.conftest import World, make_world

@@ -18,7 +18,8 @@ from unittest.mock import patch
 import pytest
 
 from echocast.model.registry.manifest import amend
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.service.auth.keys import new_key
 from echocast.service.cli.main import main
 from tests.patience import PATIENCE_SECONDS

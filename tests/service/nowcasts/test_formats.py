@@ -16,7 +16,7 @@ import xarray
 from PIL import Image
 
 from echocast.model.forecast import Forecast
-from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.formats.forecast_reader import read_forecast
 from tests.service.bodies import NETCDF, REFERENCE, WAIT, forecast, is_problem, netcdf
 from tests.service.real_processes import Place
 

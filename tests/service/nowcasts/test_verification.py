@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from echocast.model.formats.forecast_writer import read_forecast
+from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.formats.readers import read_frames
 from echocast.model.synthetic.storms import storm
 from echocast.model.verification.forecast_scores import verify

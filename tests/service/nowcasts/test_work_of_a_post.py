@@ -13,7 +13,8 @@ import pytest
 
 from echocast.model.frames import Frames, content_sha256
 from echocast.model.nowcaster import Nowcaster
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.service.decoding.operations import OPERATIONS
 from echocast.service.decoding.uploads import Upload
 from echocast.service.models.catalogue import Catalogue

@@ -13,7 +13,8 @@ from echocast.model.frames import Grid
 from echocast.model.outlook.pixel import grid_pixel
 from echocast.model.place.projection_text import parsed_crs
 from echocast.model.plotting.colours import painted
-from echocast.model.plotting.pictures import forecast_loop, forecast_png
+from echocast.model.plotting.loop import forecast_loop
+from echocast.model.plotting.pictures import forecast_png
 from tests.model.formats.radar_files import forecast_of, small_storm
 
 LAEA = "+proj=laea +lat_0=55 +lon_0=10 +ellps=WGS84"

@@ -232,7 +232,7 @@ def test_numbers_of_the_newest_forecast_are_those_of_its_file(fed: httpx.Client)
     import tempfile
     from pathlib import Path
 
-    from echocast.model.formats.forecast_writer import read_forecast
+    from echocast.model.formats.forecast_reader import read_forecast
 
     body = fed.get(f"/streams/{NAME}/latest", params={"format": "json"}).json()
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from echocast.model.formats.forecast_writer import read_forecast, write_forecast_stream
+from echocast.model.formats.forecast_reader import read_forecast
+from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.workers.archive.archive import Archive
 from echocast.workers.errors import DiskFull, shortage_of
 from tests.workers.archive.test_archive import job

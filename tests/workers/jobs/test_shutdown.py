@@ -15,7 +15,7 @@ from echocast.workers.errors import EngineUnavailable
 from echocast.workers.jobs.leases import JobLeases
 from echocast.workers.jobs.room import Room
 from echocast.workers.jobs.shutdown import give_all_back
-from echocast.workers.tasks.nowcast import _claim_next
+from echocast.workers.tasks.claim import claim_next
 from echocast.workers.tasks.verify import verify_late
 from tests.patience import PATIENCE_SECONDS
 from tests.workers.conftest import World, until
@@ -59,7 +59,7 @@ def test_a_job_that_is_just_being_claimed_is_given_back(
 
     monkeypatch.setattr(world.claims, "claim", claim_with_a_late_answer)
     with ExitStack() as room:
-        claiming = pool.submit(_claim_next, context, job.id, room)
+        claiming = pool.submit(claim_next, context, job.id, room)
         assert claimed.wait(PATIENCE_SECONDS)
         stopping = pool.submit(give_all_back, world.claims, context.leases)
         until(lambda: context.leases.closed)
@@ -139,7 +139,7 @@ def test_a_worker_that_stops_claims_no_job(world: World, context: SimpleNamespac
 
     context.jobs = StopsMeanwhile()
     with ExitStack() as room:
-        assert _claim_next(context, job.id, room) is None
+        assert claim_next(context, job.id, room) is None
     now = world.jobs.get(job.id)
     assert now is not None
     assert (now.status, now.attempts) == ("queued", 0)

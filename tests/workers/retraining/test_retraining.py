@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from echocast.model.errors import InputError, RegistryConflict
-from echocast.model.registry.registry import Registry, RegistryReader
+from echocast.model.registry.reader import RegistryReader
+from echocast.model.registry.registry import Registry
 from echocast.model.retraining.fencing_token import fence_of, fenced
 from echocast.workers.jobs.queue import SERVING, TRAINING
 from echocast.workers.retraining.beat import last_retraining

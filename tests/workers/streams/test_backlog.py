@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from echocast.model.formats.stream_layout import stamp
 from echocast.model.verification.frame_statistics import PIXELS
 from echocast.workers.jobs.queue import STREAM
-from echocast.workers.streams.paths import TimeSpan, stamp
+from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.reindex import Totals, recounted
 from echocast.workers.streams.stream import Origin, Stream

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from echocast.model.formats.stream_layout import frame_path, stamp
 from echocast.service.cli.main import app
 from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.count_store import CountStore
-from echocast.workers.streams.paths import TimeSpan, encoded, frame_path, stamp
+from echocast.workers.streams.paths import TimeSpan, encoded
 from echocast.workers.streams.reindex import Reindexed, differing, reindex, stored
 from tests.workers.streams.stream_bench import ALL, START, STEP, Bench
 

@@ -14,11 +14,11 @@ import pytest
 
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import StreamFrame, read_header
+from echocast.model.formats.stream_layout import frame_path, stamp
 from echocast.workers.archive.damage import DAMAGE
 from echocast.workers.errors import StreamConflict
 from echocast.workers.jobs.queue import STREAM
 from echocast.workers.streams.frame_store import FrameStore
-from echocast.workers.streams.paths import frame_path, stamp
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.stream import Origin, Stream
 from tests.damages import DAMAGES, flip

@@ -9,10 +9,11 @@ import pytest
 
 from echocast.model.drift.blocks import BLOCK, Block
 from echocast.model.drift.detector import SKILL_DRIFT, Drift
+from echocast.model.formats.stream_layout import stamp
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams import drift
 from echocast.workers.streams.drift import DriftWatch, blocks_key, drift_state, states_key
-from echocast.workers.streams.paths import CountKey, stamp
+from echocast.workers.streams.paths import CountKey
 from echocast.workers.streams.reindex import reindex
 from tests.model.drift.drift_blocks import blocks, run_detector
 from tests.workers.streams.stream_bench import GRID, SIDE, START, STEP, Bench, stream_frame

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from echocast.model.formats.stream_frame import StreamFrame
+from echocast.model.formats.stream_layout import stamp
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import StreamConflict
 from echocast.workers.jobs.job import JobPolicy
 from echocast.workers.jobs.queue import STREAM
 from echocast.workers.jobs.store import JobStore
 from echocast.workers.jobs.worker_info import WorkerInfo
-from echocast.workers.streams.paths import stamp
 from echocast.workers.streams.poison import FRAMES, Attempt, Attempts
 from echocast.workers.streams.processing import StreamProcessing
 from echocast.workers.streams.removal import StreamRemoval

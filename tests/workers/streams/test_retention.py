@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from echocast.model.formats.forecast_reader import read_forecast, read_not_stored
 from echocast.model.formats.forecast_storage import ForecastStorage
+from echocast.workers.archive.disk_shares import GB
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.settings import WorkerSettings
-from echocast.workers.streams.disk_use import GB, DiskUse, stored_bytes
+from echocast.workers.streams.disk_use import DiskUse, stored_bytes
 from echocast.workers.streams.paths import TimeSpan
 from echocast.workers.streams.reindex import differing, reindex
 from echocast.workers.streams.retention import NEWEST_STEPS, Retention

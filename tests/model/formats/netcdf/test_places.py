@@ -9,8 +9,9 @@ import pytest
 from pyproj import CRS, Geod, Transformer
 
 from echocast.model.errors import ContractViolation
+from echocast.model.formats.json_reader import read_json
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.formats.readers import read_frames, read_json
+from echocast.model.formats.readers import read_frames
 
 VALUES = np.arange(2 * 4 * 6, dtype="f4").reshape(2, 4, 6)
 LAT, LON = 55 - 0.01 * np.arange(4), 10 + 0.016 * np.arange(6)

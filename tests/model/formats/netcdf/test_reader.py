@@ -9,7 +9,8 @@ import xarray as xr
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation, InputTooLarge, UnreadableInput
 from echocast.model.formats.forecast_writer import write_forecast, write_frames
-from echocast.model.formats.readers import read_frames, read_netcdf
+from echocast.model.formats.netcdf.reader import read_netcdf
+from echocast.model.formats.readers import read_frames
 from echocast.model.reflectivity import ZR
 from tests.model.formats.radar_files import (
     PROJECTIONS,
