@@ -141,19 +141,18 @@ def _smooth(weighted_flow: FloatArray, weight: FloatArray) -> Motion:
     return Motion(*(blur(weighted_flow[..., i]) / total for i in (0, 1)))
 
 
-def sample(field: FloatArray, at: Trajectory, *, outside: float = 0.0) -> FloatArray:
+def sample(field: FloatArray, at: Trajectory) -> FloatArray:
     """Bilinear values of a field at trajectory points.
 
     Args:
         field: (height, width), or several interleaved, (height, width, fields); finite.
-        at: Points to look at.
-        outside: Value taken for points beyond the grid.
+        at: Points to look at; what lies beyond the grid is 0.
 
     Returns:
         Of the points, shaped like ``field``.
     """
     values: FloatArray = cv2.remap(
-        field, at.x, at.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+        field, at.x, at.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0
     )
     return values
 

@@ -31,7 +31,6 @@ class WorkerPresence:
         alive_workers: Asks the engine.
         starts: How long starts take.
         tolerance_seconds: How long none may have been seen.
-        clock: Seconds that only grow.
     """
 
     def __init__(
@@ -39,14 +38,12 @@ class WorkerPresence:
         alive_workers: Callable[[], list[WorkerInfo]],
         starts: StartTimes,
         tolerance_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alive_workers = alive_workers
         self.tolerance_seconds = tolerance_seconds
-        self.clock = clock
         self.last_alive: float | None = None
         self._starts = starts
-        self._started = clock()
+        self._started = time.monotonic()
         self._usual_seconds: float | None = None
         self._awaited = 0  # callers that wait for a worker
         self._stopping = False
@@ -57,7 +54,7 @@ class WorkerPresence:
         """The live workers now."""
         workers = await asyncio.to_thread(self.alive_workers)
         if workers:
-            self.last_alive = self.clock()
+            self.last_alive = time.monotonic()
             self._ended.set()
         return workers
 
@@ -71,12 +68,12 @@ class WorkerPresence:
             NoWorker: None has been seen for too long.
             EngineUnavailable: The engine does not answer.
         """
-        begun = self.clock()
+        begun = time.monotonic()
         if self._age() > min(LOOK_EVERY_SECONDS, self.tolerance_seconds):
             await self._look_or_wait(seconds)
         if self._age() > self.tolerance_seconds:
             raise self.absence()
-        return self.clock() - begun
+        return time.monotonic() - begun
 
     async def _look_or_wait(self, seconds: float) -> None:
         """Look for a worker; where none is there, and may be waited for, look again in the end."""
@@ -111,7 +108,7 @@ class WorkerPresence:
         """How long none has been seen; while the service starts, how long that usually takes."""
         if self.last_alive is not None:
             return NoWorker(f"No worker has sent a heartbeat for {self._age():.0f} seconds.")
-        starting, usual = self.clock() - self._started, self._usual_seconds
+        starting, usual = time.monotonic() - self._started, self._usual_seconds
         sentence = f"No worker is ready yet: the service has been starting for {starting:.0f} s"
         if usual is None:
             return NoWorker(f"{sentence}.")
@@ -119,12 +116,12 @@ class WorkerPresence:
         return NoWorker(f"{sentence}; usually it takes {usual:.0f} s.", left)
 
     def _age(self) -> float:
-        return float("inf") if self.last_alive is None else self.clock() - self.last_alive
+        return float("inf") if self.last_alive is None else time.monotonic() - self.last_alive
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look now and then while the context lasts."""
-        self._started = self.clock()
+        self._started = time.monotonic()
         async with background_task(self._look_for_ever()):
             yield
 
@@ -138,7 +135,7 @@ class WorkerPresence:
                     starts = self.last_alive is None
                 elif starts:
                     starts = False
-                    await asyncio.to_thread(self._starts.add, self.clock() - self._started)
+                    await asyncio.to_thread(self._starts.add, time.monotonic() - self._started)
             await self._pause()
 
     async def _pause(self) -> None:

@@ -32,20 +32,17 @@ class StoredFile(NamedTuple):
     size: int
 
 
-def remove_oldest(
-    archive: Archive, limit_bytes: int | None, young_seconds: float = YOUNG_SECONDS
-) -> int:
+def remove_oldest(archive: Archive, limit_bytes: int | None) -> int:
     """Remove the oldest files until the rest is no more than allowed; how many went.
 
     Args:
         archive: Whose files.
         limit_bytes: What all of them may take; None: a share of the disk.
-        young_seconds: Files modified in the last so many seconds stay in any case.
     """
     entries = sorted(_entries(archive.root))
     limit = adhoc_limit_bytes(archive.files, limit_bytes)
     excess = max(sum(entry.size for entry in entries) - limit, archive.files.bytes_to_free())
-    young, removed = time.time() - young_seconds, 0
+    young, removed = time.time() - YOUNG_SECONDS, 0
     for entry in entries:
         if excess <= 0 or entry.modified > young:
             break

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from celery.signals import worker_shutting_down
@@ -23,19 +23,13 @@ log = logging.getLogger("echocast.shutdown")
 
 
 @contextmanager
-def graceful_stop(
-    jobs: JobStore,
-    leases: JobLeases,
-    grace_seconds: float,
-    end_process: Callable[[int], object] = os._exit,
-) -> Iterator[None]:
+def graceful_stop(jobs: JobStore, leases: JobLeases, grace_seconds: float) -> Iterator[None]:
     """While the context lasts, a signal to stop ends the process after the grace at the latest.
 
     Args:
         jobs: Takes the jobs back.
         leases: Of the jobs that run.
         grace_seconds: How long they may go on after the signal.
-        end_process: How to end it, with an exit code.
     """
 
     def stop() -> None:
@@ -43,7 +37,7 @@ def graceful_stop(
         time.sleep(grace_seconds)
         with suppress(EngineUnavailable):
             give_all_back(jobs, leases)
-        end_process(0)
+        os._exit(0)
 
     def on_signal(**_: object) -> None:
         leases.stopping = True

@@ -48,6 +48,7 @@ WAITING_KEY: Final = "echocast:waiting"
 WORKERS_KEY: Final = "echocast:workers"
 DONE_CHANNEL: Final = "echocast:done"  # pub/sub; JSON {"id", "status"} or {"id", "verified"}
 REQUEST_PATIENCE_SECONDS = 3.0
+MOST_SWEPT = 500  # jobs of each kind that one sweep publishes or ends
 SCORING_LEASES = 4  # lease times after which another worker may start the scoring
 
 
@@ -284,7 +285,7 @@ class JobStore:
         """True where this worker is the janitor for the next ``seconds``."""
         return bool(self._run("elect", incarnation, int(1000 * seconds)))
 
-    def sweep(self, unclaimed_seconds: float, most: int = 500) -> Sweep:
+    def sweep(self, unclaimed_seconds: float) -> Sweep:
         """Put jobs back whose worker died or message was lost; end expired and poison jobs."""
         publish, verify, ended, *counts = self._run(
             "sweep",
@@ -292,7 +293,7 @@ class JobStore:
             unclaimed_seconds,
             NOWCAST,
             self.policy.ttl_seconds,
-            most,
+            MOST_SWEPT,
             int(self._leases_may_lapse()),
         )
         for job_id in publish:
