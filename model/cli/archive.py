@@ -38,7 +38,9 @@ def _there(sources: list[str]) -> list[str]:
     """Sources that are there, as far as a path says: files and folders, or one Zarr archive."""
     for source in sources:
         if is_zarr(source) and len(sources) > 1:
-            raise typer.BadParameter(f"A Zarr archive comes alone, but {source} has company.")
+            raise typer.BadParameter(
+                f"A Zarr archive comes alone, but there are other sources: {source}."
+            )
         if not is_zarr(source) and not Path(source).exists():
             raise typer.BadParameter(f"There is no file or folder {source}.")
     return sources

@@ -111,7 +111,7 @@ class NetworkConfig:
         if self.base not in get_args(Base):
             raise ModelError(f"The base is one of {', '.join(get_args(Base))}, not {self.base!r}.")
         if self.base != "newest" and self.coordinates != "lagrangian":
-            raise ModelError("A scale-damped base lives in Lagrangian coordinates.")
+            raise ModelError("A scale-damped base needs Lagrangian coordinates.")
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -74,7 +74,7 @@ def promote(
     why: Why,
     expected: Expected = None,
     despite_gate: Annotated[
-        bool, typer.Option("--despite-gate", help="Also where its retraining did not let it pass.")
+        bool, typer.Option("--despite-gate", help="Even if its retraining did not let it pass.")
     ] = False,
     dry_run: DryRun = False,
     data: Data = None,

@@ -212,7 +212,7 @@ class AgencyClient:
                 f" {', '.join(self._source.hosts)}."
             )
         if url.scheme != "https" and not (open_door and is_loopback_host(url.host)):
-            raise AddressRefused(f"{shown(url)} is not https, which agencies are asked by.")
+            raise AddressRefused(f"{shown(url)} is not https; agencies are asked by https alone.")
         if url.port not in (None, 443) and not open_door:
             raise AddressRefused(f"{shown(url)} has a port of its own, {url.port}.")
 
@@ -253,4 +253,4 @@ def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         return base.join(text) if base is not None else httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise AddressRefused(f"An address of the agency is none: {error}.") from error
+        raise AddressRefused(f"An address of the agency cannot be read: {error}.") from error

@@ -38,7 +38,7 @@ def json_texts(content: bytes, path: str) -> Iterator[str]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ListingUnreadable("A list or answer that should be JSON is none.") from error
+        raise ListingUnreadable("A list or answer that should be JSON is not.") from error
     yield from (str(leaf) for leaf in _at(document, path.split(".")) if _is_text(leaf))
 
 

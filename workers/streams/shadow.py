@@ -132,7 +132,7 @@ class Shadow:
             else:
                 self._registry.rollback(who=WHO, why=why, scores=scores, expected=champion)
         except RegistryConflict as error:
-            log.warning("Nothing came of the comparison: %s", error)
+            log.warning("The comparison changed nothing: %s", error)
 
     def comparison(self, champion: str, candidate: str) -> Comparison:
         """How good a candidate was beside the champion, over all streams and their newest days."""
