@@ -39,7 +39,7 @@ def _there(sources: list[str]) -> list[str]:
     for source in sources:
         if is_zarr(source) and len(sources) > 1:
             raise typer.BadParameter(
-                f"A Zarr archive comes alone, but there are other sources: {source}."
+                f"A Zarr archive comes alone, but {source} is one of {len(sources)} sources."
             )
         if not is_zarr(source) and not Path(source).exists():
             raise typer.BadParameter(f"There is no file or folder {source}.")

@@ -100,10 +100,6 @@ class Crop:
     def window(self, grid: Grid, where: str) -> Window:
         """Rows and columns of a grid that cover the region, in whole blocks.
 
-        Args:
-            grid: Of the whole composite.
-            where: Names the file in messages.
-
         Raises:
             ContractViolation: The region is outside, too small, or the grid has no place.
         """
@@ -125,10 +121,6 @@ class Crop:
 
     def of_frames(self, frames: Frames, where: str) -> Frames:
         """This part of frames that were read whole.
-
-        Args:
-            frames: On their whole grid.
-            where: Names them in messages.
 
         Raises:
             ContractViolation: As of :meth:`window`.

@@ -52,11 +52,6 @@ class ForecastPoint:
 def read_point(path: Path, row: int, column: int) -> ForecastPoint:
     """One pixel of a file that :func:`.forecast_writer.write_forecast` wrote.
 
-    Args:
-        path: The file.
-        row: Of the pixel.
-        column: Of the pixel.
-
     Raises:
         UnreadableInput: The file is damaged, or none of our forecasts.
     """
@@ -83,11 +78,6 @@ def read_point(path: Path, row: int, column: int) -> ForecastPoint:
 def read_window(path: Path, rows: slice, columns: slice) -> tuple[tuple[datetime, ...], FloatArray]:
     """Valid times, and rain rates (time, y, x) in mm/h of a part of the grid, NaN where there is no
     forecast.
-
-    Args:
-        path: Of a file that :func:`.forecast_writer.write_forecast` wrote.
-        rows: Of the part.
-        columns: Of the part.
 
     Raises:
         UnreadableInput: The file is damaged, or none of our forecasts.

@@ -7,22 +7,14 @@ from typing import Any
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """A report for people.
-
-    Args:
-        report: Of :func:`.inspection.inspected`.
-    """
+    """A report for people."""
     yield from lines_of_reading(report)
     verdict = report["nowcast"]
     yield f"  nowcast: {'accepted' if verdict['accepted'] else 'refused'}. {verdict['why']}"
 
 
 def lines_of_reading(report: Mapping[str, Any]) -> Iterator[str]:
-    """What was read, for people; not whether it makes a nowcast.
-
-    Args:
-        report: Of :func:`.inspection.inspected`.
-    """
+    """What was read, for people; not whether it makes a nowcast."""
     for file in report["files"]:
         yield (
             f"{file['name']}: {file['kind']}, {file['variable']} in {file['units']},"

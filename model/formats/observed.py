@@ -19,10 +19,6 @@ FALSE = ("", "0", "0.0", "false", "no", "none")
 def check_observed_netcdf(dataset: netCDF4.Dataset, where: str) -> None:
     """Raise where a NetCDF file is a forecast.
 
-    Args:
-        dataset: Open.
-        where: Names the file in messages.
-
     Raises:
         ContractViolation: It has a forecast period (by CF's standard name, or by a usual name) that
             is not all zero.

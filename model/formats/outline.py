@@ -16,9 +16,6 @@ def outline(grid: Grid) -> dict[str, Any]:
     """The box as ACDD 1.3 attributes; empty where the grid does not say where it is.
 
     Over the date line the eastern limit is the smaller number, as ACDD asks.
-
-    Args:
-        grid: Of a forecast.
     """
     known = _edge_degrees(grid)
     if known is None or not all(np.isfinite(part).any() for part in known):

@@ -151,10 +151,6 @@ def _padded(planes: FloatArray, patch: int, value: float) -> FloatArray:
 def reach(item: Prepared, config: NetworkConfig) -> NDArray[np.bool_]:
     """Where an echo of the input frames is near enough to come to, or to grow to.
 
-    Args:
-        item: Of one forecast.
-        config: Of the network.
-
     Returns:
         (height, width), padded.
     """

@@ -12,12 +12,7 @@ ROUNDING = 1.05  # a grid of nominal kilometres has pixels of 0.99 or 1.01 km
 
 
 def quality(prepared: Prepared, config: NetworkConfig) -> dict[str, str]:
-    """Notes of the input, an assumed pixel size, and what lies beyond the network's training.
-
-    Args:
-        prepared: The input.
-        config: Of the network that forecasts.
-    """
+    """Notes of the input, an assumed pixel size, and what lies beyond the network's training."""
     notes = dict(prepared.newest.notes)
     if prepared.newest.grid.pixel_size_km is None:
         notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."

@@ -52,11 +52,6 @@ def given_file(radar: Labelled, units: str | None, frames: slice | None) -> Iter
 def write_file(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Any] | None = None) -> None:
     """Write a Dataset as NetCDF.
 
-    Args:
-        dataset: In memory.
-        path: The new file.
-        encoding: As of :meth:`xarray.Dataset.to_netcdf`.
-
     Raises:
         ContractViolation: NetCDF cannot hold it.
     """

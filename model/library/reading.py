@@ -110,9 +110,6 @@ def _matching(pattern: Path) -> Iterator[Path]:
 def to_data_array(frames: Frames) -> xr.DataArray:
     """Frames as xarray has them; :func:`.given_arrays.write_given` writes them back as they were.
 
-    Args:
-        frames: What was read.
-
     Returns:
         (time, y, x) in dBZ, as of :func:`read`.
     """

@@ -74,11 +74,7 @@ class Recurrence(Protocol):
 
 
 class Network(nn.Module):
-    """A stack of recurrent layers between patches in and patches out.
-
-    Args:
-        config: What the network is.
-    """
+    """A stack of recurrent layers between patches in and patches out."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

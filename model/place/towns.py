@@ -63,11 +63,7 @@ class GeographicBox:
 
 
 class Towns:
-    """Towns, the largest first; safe to share among threads.
-
-    Args:
-        text: Lines of the file.
-    """
+    """Towns, the largest first; safe to share among threads."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
@@ -77,12 +73,7 @@ class Towns:
         self._starts = [0, *(match.end() for match in re.finditer("\n", self._folded))]
 
     def within(self, box: GeographicBox, most: int) -> list[Town]:
-        """The largest towns within a box.
-
-        Args:
-            box: Where.
-            most: How many (count).
-        """
+        """The largest towns within a box."""
         return [self._town(index) for index in np.flatnonzero(self._inside(box))[:most]]
 
     def named(self, name: str, box: GeographicBox, most: int) -> list[Town]:

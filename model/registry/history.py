@@ -64,11 +64,7 @@ class HistoryEntry:
 
 
 class History:
-    """The entries below a folder.
-
-    Args:
-        folder: Of the registry.
-    """
+    """The entries below a folder."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder

@@ -73,12 +73,7 @@ class Discontinuity:
 
 @dataclass(frozen=True)
 class Segment:
-    """Evenly spaced frames of one product.
-
-    Args:
-        stream: Of which stream.
-        summaries: Of its frames, in time order.
-    """
+    """Evenly spaced frames of one product."""
 
     stream: str
     summaries: tuple[FrameSummary, ...]
@@ -147,12 +142,7 @@ def changes_db(before: FloatArray | None, now: FloatArray) -> tuple[float, ...]:
 def segments(
     stream: str, surveyed: Sequence[FrameSummary | Discontinuity]
 ) -> tuple[list[Segment], list[Discontinuity]]:
-    """The segments of a stream and what lies between them.
-
-    Args:
-        stream: Its name.
-        surveyed: What :func:`summarise_frames` gave.
-    """
+    """The segments of a stream and what lies between them."""
     discontinuities = [item for item in surveyed if isinstance(item, Discontinuity)]
     summaries = [item for item in surveyed if isinstance(item, FrameSummary)]
     if not summaries:

@@ -240,10 +240,6 @@ def _around(levels: Ints, threshold: int, threshold_dbz: float) -> Ints:
 def joined(name: str, events: Sequence[EventScores]) -> EventScores:
     """Several events as one; where their lead times differ, all leads together.
 
-    Args:
-        name: Of the whole.
-        events: One or more.
-
     Raises:
         ContractViolation: Their methods differ.
     """

@@ -83,12 +83,7 @@ class AuditLog:
 
 @dataclass(frozen=True)
 class RequestAudit:
-    """What the caller of one request did.
-
-    Args:
-        log: To write to.
-        address: Of the client.
-    """
+    """What the caller of one request did."""
 
     log: AuditLog
     address: str

@@ -118,12 +118,7 @@ def _card_lines(card: ModelCard, entries: Sequence[HistoryEntry], root: Path) ->
 
 
 def sentence(entry: HistoryEntry, root: Path) -> str:
-    """One line of the history; of a retraining, its verdict and where its report lies below it.
-
-    Args:
-        entry: What was done.
-        root: Of the models.
-    """
+    """One line of the history; of a retraining, its verdict and where its report lies below it."""
     begin = f"{entry.time:%Y-%m-%d %H:%M:%S}Z  {entry.what:8} by {entry.who}: {entry.why}"
     if "verdict" in entry.facts:
         return "\n    ".join([begin, *_verdict(entry.facts, root)])

@@ -32,13 +32,7 @@ class DemoFailed(ServiceError):
 
 @dataclass(frozen=True)
 class Demo:
-    """One conversation with a running service.
-
-    Args:
-        client: Speaks to the gateway.
-        output: Where files are written.
-        say: Prints what happens.
-    """
+    """One conversation with a running service."""
 
     client: httpx.Client
     output: Path

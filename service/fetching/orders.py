@@ -23,10 +23,6 @@ BYTES_A_KM2: Final = 720.0  # of a worker: 12 GB for the 3800 x 4400 pixels of O
 def orders(settings: ServiceSettings, environment: Mapping[str, str]) -> list[Order]:
     """What is fetched, one order a source.
 
-    Args:
-        settings: Name sources and place.
-        environment: Holds keys of agencies.
-
     Raises:
         StartRefused: No source is named, one twice, or one shows nothing of the place.
         SourceError: A source is unknown or damaged, or its key is missing.

@@ -74,11 +74,7 @@ class SourceState(DescribedModel):
         )
 
     def going_on(self, known: Mapping[str, Any]) -> Self:
-        """The state, with what was counted before the fetcher was started again.
-
-        Args:
-            known: As the service shows it.
-        """
+        """The state, with what was counted before the fetcher was started again."""
         names = ("began", "newest_image", "last_success", "images")
         return self.model_validate({**self.model_dump(), **{name: known[name] for name in names}})
 

@@ -51,12 +51,7 @@ def discovery_topic(prefix: str, place: HomePlace) -> str:
 
 
 def discovery(place: HomePlace, expire_after_seconds: int) -> dict[str, Any]:
-    """The device of a place with its sensors.
-
-    Args:
-        place: The place.
-        expire_after_seconds: How long a state counts.
-    """
+    """The device of a place with its sensors."""
     return {
         "device": {
             "identifiers": [place.id],

@@ -15,12 +15,7 @@ from echocast.workers.streams.stream_store import StreamStore
 
 
 class DriftCollector(Collector):
-    """Reads the states of drift when Prometheus asks.
-
-    Args:
-        streams: Knows the streams.
-        engine: Where the states are.
-    """
+    """Reads the states of drift when Prometheus asks."""
 
     def __init__(self, streams: StreamStore, engine: EngineClient) -> None:
         self._streams = streams

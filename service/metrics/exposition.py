@@ -199,11 +199,7 @@ def _seconds_since(time: datetime | None, now: datetime) -> float:
 
 
 class Families(Collector):
-    """Metrics that are made already.
-
-    Args:
-        families: All of them.
-    """
+    """Metrics that are made already."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families

@@ -16,12 +16,7 @@ NAN = float("nan")
 
 
 class SourceCollector(Collector):
-    """Reads what fetchers reported when Prometheus asks.
-
-    Args:
-        streams: Knows the streams.
-        states: What was reported.
-    """
+    """Reads what fetchers reported when Prometheus asks."""
 
     def __init__(self, streams: StreamStore, states: SourceStates) -> None:
         self._streams = streams

@@ -13,12 +13,7 @@ FIRST_FAULT = 500
 
 
 class TraceRequests:
-    """ASGI middleware; it stands behind the one that names requests.
-
-    Args:
-        app: What answers.
-        tracing: Takes the spans.
-    """
+    """ASGI middleware; it stands behind the one that names requests."""
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self.app = app

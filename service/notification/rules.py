@@ -26,11 +26,7 @@ MOST_RULES: Final = 50  # of one owner
 
 @dataclass(frozen=True)
 class RuleFiles:
-    """Rules on the disk: gateways write them, ``echocast notify`` writes what they remember.
-
-    Args:
-        folder: Where they lie.
-    """
+    """Rules on the disk: gateways write them, ``echocast notify`` writes what they remember."""
 
     folder: Path
 

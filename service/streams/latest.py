@@ -22,12 +22,7 @@ from echocast.workers.streams.stores import StreamStores
 
 
 class LatestForecasts:
-    """Hands out forecasts of streams.
-
-    Args:
-        stores: The files.
-        renderings: Of the files in other formats.
-    """
+    """Hands out forecasts of streams."""
 
     def __init__(self, stores: StreamStores, renderings: RenderingCache) -> None:
         self._stores = stores

@@ -56,13 +56,7 @@ class WindowTime:
 
 @dataclass(frozen=True)
 class Places:
-    """Reads what is stored at places.
-
-    Args:
-        stores: The files.
-        latest: Finds the newest forecast.
-        renderers: Child processes that read it.
-    """
+    """Reads what is stored at places."""
 
     stores: StreamStores
     latest: LatestForecasts

@@ -16,11 +16,7 @@ REMEMBERED_SECONDS: Final = 86_400  # after the last report; a stream may be fed
 
 
 class SourceStates:
-    """One state a stream; it goes with its stream, or a day after the last report.
-
-    Args:
-        engine: The connection.
-    """
+    """One state a stream; it goes with its stream, or a day after the last report."""
 
     def __init__(self, engine: EngineClient) -> None:
         self._engine = engine

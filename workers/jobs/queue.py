@@ -62,11 +62,7 @@ def celery_app(redis_url: str) -> Celery:
 
 
 class Publisher:
-    """Publishes job ids; safe to share among threads.
-
-    Args:
-        redis_url: Address of the engine.
-    """
+    """Publishes job ids; safe to share among threads."""
 
     def __init__(self, redis_url: str) -> None:
         self._app = celery_app(redis_url)

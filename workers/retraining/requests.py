@@ -71,11 +71,7 @@ class Lock:
 
 
 class RetrainingRequests:
-    """The request and the lock, in the engine; safe to share among threads and processes.
-
-    Args:
-        engine: Where they are kept.
-    """
+    """The request and the lock, in the engine; safe to share among threads and processes."""
 
     def __init__(self, engine: EngineClient) -> None:
         self.engine = engine
@@ -161,10 +157,6 @@ def request_retraining(engine: EngineClient, why: str) -> bool:
 
 def note_schedule(engine: EngineClient, interval_seconds: float) -> None:
     """Say that a schedule asks for retrainings.
-
-    Args:
-        engine: Where it is noted.
-        interval_seconds: Between two.
 
     Raises:
         EngineUnavailable: No engine answers.

@@ -34,11 +34,7 @@ class SetAside:
 
 
 class AsideStore:
-    """What says that frames were set aside; safe to share among threads and processes.
-
-    Args:
-        files: Where it lies, beside the frames.
-    """
+    """What says that frames were set aside; safe to share among threads and processes."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

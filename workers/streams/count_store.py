@@ -99,9 +99,6 @@ class CountStore:
     """Counts as files; safe to share among threads and processes.
 
     ``damaged`` says what is wrong with objects, by their paths; whoever reads them adds to it.
-
-    Args:
-        files: Where they lie.
     """
 
     def __init__(self, files: Files) -> None:

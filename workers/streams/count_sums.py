@@ -32,11 +32,7 @@ HOUR = "%Y%m%d%H"  # in names of keys
 
 
 class CountSums:
-    """Sums of counts in the engine; safe to share among threads.
-
-    Args:
-        engine: The connection.
-    """
+    """Sums of counts in the engine; safe to share among threads."""
 
     def __init__(self, engine: EngineClient) -> None:
         self.engine = self._engine = engine

@@ -98,11 +98,7 @@ class IssuedForecast:
 
 
 class ForecastStore:
-    """Issued forecasts as files; safe to share among threads and processes.
-
-    Args:
-        files: Where they lie.
-    """
+    """Issued forecasts as files; safe to share among threads and processes."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

@@ -29,11 +29,7 @@ from echocast.workers.streams.stream import Stream
 
 
 class Forecasting:
-    """What a job of a stream is given, and what becomes of its forecast.
-
-    Args:
-        stores: The files.
-    """
+    """What a job of a stream is given, and what becomes of its forecast."""
 
     def __init__(self, stores: StreamStores) -> None:
         self._stores = stores

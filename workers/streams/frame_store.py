@@ -63,11 +63,7 @@ class DecodedFrames:
 
 
 class FrameStore:
-    """Frames as files; safe to share among threads and processes.
-
-    Args:
-        files: Where they lie.
-    """
+    """Frames as files; safe to share among threads and processes."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

@@ -53,11 +53,7 @@ class StoredImages:
 
 
 class ImageStore:
-    """Image files; safe to share among threads and processes.
-
-    Args:
-        files: Where they lie.
-    """
+    """Image files; safe to share among threads and processes."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

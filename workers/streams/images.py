@@ -53,12 +53,7 @@ class DueImages:
 
 @dataclass(frozen=True)
 class StreamImages:
-    """Makes and removes images; every call does what is not done yet.
-
-    Args:
-        stores: Frames and forecasts.
-        images: Where images lie.
-    """
+    """Makes and removes images; every call does what is not done yet."""
 
     stores: StreamStores
     images: ImageStore

@@ -83,13 +83,7 @@ def _earlier(time: datetime, stream: Stream, known: Collection[datetime]) -> dat
 
 
 def assemble(grid: Grid, choice: ChosenFrames, observed: Mapping[datetime, StreamFrame]) -> Frames:
-    """The chosen frames, interpolated where there is none.
-
-    Args:
-        grid: Where the pixels are.
-        choice: Which frames.
-        observed: The sources among them.
-    """
+    """The chosen frames, interpolated where there is none."""
     values = [
         observed[time].reflectivity_dbz if time in observed else _interpolated(observed, time)
         for time in choice.times

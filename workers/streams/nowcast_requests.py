@@ -87,11 +87,6 @@ class NowcastRequests:
     ) -> None:
         """Have the canary's forecasts made that were left out beside those that are served.
 
-        Args:
-            stream: Whose frames.
-            span: Of reference times.
-            origin: What asks for it.
-
         Raises:
             QueueFull: Too many jobs wait; the next sweep requests them again.
         """

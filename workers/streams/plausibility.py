@@ -21,9 +21,6 @@ class FrameExamination:
     """Examines frames as they come; safe to share among threads.
 
     What it finds follows from the frames, so every worker finds the same.
-
-    Args:
-        stores: The files.
     """
 
     def __init__(self, stores: StreamStores) -> None:

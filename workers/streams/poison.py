@@ -71,12 +71,7 @@ class Attempts:
 
 
 def forget_attempts(engine: EngineClient, stream: str) -> None:
-    """Forget the attempts at all frames of a stream, e.g. as it is deleted.
-
-    Args:
-        engine: The connection.
-        stream: Its name.
-    """
+    """Forget the attempts at all frames of a stream, e.g. as it is deleted."""
     of_it = f"{stream}/*"
     frames = engine.call(lambda: [name for name, _ in engine.redis.hscan_iter(FRAMES, match=of_it)])
     if frames:

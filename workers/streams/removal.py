@@ -38,12 +38,7 @@ log = logging.getLogger("echocast.streams")
 
 @dataclass(frozen=True)
 class StreamRemoval:
-    """Deletes streams, and declares them after that.
-
-    Args:
-        stores: The files.
-        sums: What the engine has of streams.
-    """
+    """Deletes streams, and declares them after that."""
 
     stores: StreamStores
     sums: CountSums

@@ -91,12 +91,7 @@ class PendingCounts:
 
 
 class Scorer:
-    """Counts forecasts at frames, and writes and adds the counts.
-
-    Args:
-        stores: The files.
-        sums: The sums in the engine.
-    """
+    """Counts forecasts at frames, and writes and adds the counts."""
 
     def __init__(self, stores: StreamStores, sums: CountSums) -> None:
         self.examination = FrameExamination(stores)

@@ -239,9 +239,5 @@ class Origin:
 
 
 def late_after(step: timedelta) -> timedelta:
-    """From which age on the newest image of a stream says nothing of now.
-
-    Args:
-        step: Between two images.
-    """
+    """From which age on the newest image of a stream says nothing of now."""
     return max(LATE, LATE_STEPS * step)

@@ -45,11 +45,7 @@ class Deletion:
 
 
 class StreamStore:
-    """Declarations as files; safe to share among threads and processes.
-
-    Args:
-        files: Where they lie.
-    """
+    """Declarations as files; safe to share among threads and processes."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

@@ -41,10 +41,6 @@ FLOAT_BYTES: Final = (4, 8)
 def check_nothing_is_passed_over(objects: Iterable[HDF5Object], path: Path) -> None:
     """Check that the NetCDF library reads every attribute which says how values are to be read.
 
-    Args:
-        objects: All of a file.
-        path: Its path, for the message.
-
     Raises:
         ContractViolation: One is of a type that the library passes over.
     """

@@ -21,10 +21,6 @@ MOST_DIMENSIONS = 5000  # a file; the library makes room for the highest number
 def check_reserved(item: HDF5Object, path: Path) -> None:
     """Check type, shape and range of the reserved attributes of one object.
 
-    Args:
-        item: The object.
-        path: Its file, for the message.
-
     Raises:
         ContractViolation: One is not what the NetCDF library expects.
     """

@@ -67,11 +67,6 @@ class Axes:
 def find_axes(dataset: netCDF4.Dataset, variable: Variable, where: str) -> Axes:
     """Tell the axes of a field apart, see :func:`.direction`; else by their order.
 
-    Args:
-        dataset: An open file.
-        variable: The field.
-        where: Names the file in messages.
-
     Raises:
         ContractViolation: The field is not (time, y, x) or (y, x), in any order, or its
             coordinates contradict each other.

@@ -27,13 +27,6 @@ def frame_times(
 ) -> FrameTimes:
     """When the frames of a field are valid: rates and amounts at the end of their interval.
 
-    Args:
-        dataset: An open file.
-        clock: The time coordinate of the field.
-        field: The field.
-        unit: Of its values.
-        where: Names the file in messages.
-
     Raises:
         ContractViolation: The times are none, their bounds contradict them, or the interval of
             amounts is too long or unknown.

@@ -54,12 +54,6 @@ class ZarrArchive:
     def of(cls, radar: RadarDataset, store: xr.Dataset, group: Any, crop: Crop) -> Self:
         """The archive of an open store.
 
-        Args:
-            radar: Of its :func:`.description`.
-            store: As xarray sees it.
-            group: As zarr-python does.
-            crop: The part that is read.
-
         Raises:
             InputTooLarge: A frame or a chunk is larger than the limits allow.
             ContractViolation: The times break a rule, or the crop makes no region.
@@ -114,9 +108,6 @@ class ZarrArchive:
 
     def frames(self, part: slice) -> Frames:
         """A part of the frames: those in which something was measured.
-
-        Args:
-            part: As :meth:`parts` gives it.
 
         Raises:
             UnreadableInput: A chunk is damaged.

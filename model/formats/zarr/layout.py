@@ -33,14 +33,7 @@ STATED = (  # that the layout demands and nothing but the archive's owner knows
 
 
 class Coordinate(NamedTuple):
-    """A variable that is no field.
-
-    Args:
-        name: Of the variable.
-        dimensions: Their names.
-        values: As stored.
-        attributes: Of CF.
-    """
+    """A variable that is no field."""
 
     name: str
     dimensions: tuple[str, ...]
@@ -50,10 +43,6 @@ class Coordinate(NamedTuple):
 
 def coordinates(grid: Grid, times: Sequence[datetime]) -> list[Coordinate]:
     """Everything that places frames in time and on earth.
-
-    Args:
-        grid: Of the frames.
-        times: Their valid times, in order.
 
     Raises:
         ContractViolation: The grid has no projection.

@@ -152,10 +152,6 @@ class CompiledProgram:
     ) -> tuple[Tensor, dict[str, Field]]:
         """One step.
 
-        Args:
-            inputs: Fields of the input symbols.
-            work: Of this sequence.
-
         Returns:
             Head output in tiles and the new memories.
         """

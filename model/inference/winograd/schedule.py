@@ -57,11 +57,7 @@ class Level:
 
 
 class Schedule:
-    """The levels of a step.
-
-    Args:
-        outputs: Values to compute.
-    """
+    """The levels of a step."""
 
     def __init__(self, outputs: Iterable[Symbol]) -> None:
         self._outputs = list(outputs)
