@@ -253,4 +253,4 @@ def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         return base.join(text) if base is not None else httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise AddressRefused(f"An address of the agency cannot be read: {error}.") from error
+        raise AddressRefused(f"An address of the agency is none: {error}.") from error

@@ -21,10 +21,6 @@ class DriftCollector(Collector):
         self._streams = streams
         self._engine = engine
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: registering shall not ask the engine."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Gauges of all streams, and the limits that hold for all of them."""
         states = {name: drift_state(self._engine, name) for name in self._streams.names()}

@@ -20,10 +20,6 @@ class RegistryCollector(Collector):
     def __init__(self, registry: RegistryReader) -> None:
         self._registry = registry
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: registering shall read no file."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """The champion's beginning, and how many entries of each kind the history has."""
         since = GaugeMetricFamily(

@@ -28,10 +28,6 @@ class RetrainingCollector(Collector):
         self._registry = registry
         self._engine = engine
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: registering shall read no file and ask no engine."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Verdicts by time, 0 before the first; whether a trainer is at work; the schedule."""
         verdicts = GaugeMetricFamily(

@@ -22,10 +22,6 @@ class SourceCollector(Collector):
         self._streams = streams
         self._states = states
 
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: registering shall not ask the engine."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
         """Gauges and counters of all sources that are fetched."""
         success, age, silence = (
