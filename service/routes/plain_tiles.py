@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from echocast.service.dependencies import require_map_reader, resources_of
+from echocast.service.access import require_map_reader
+from echocast.service.resources import resources_of
 from echocast.service.routes.maps import TILE_PARAMETERS, TILE_PATHS, answer_tile, get_tile
 
 KEY_HEADERS: Final = (b"authorization", b"x-api-key")

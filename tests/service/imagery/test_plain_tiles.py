@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from echocast.service.imagery.stream_maps import StreamMaps
 from echocast.service.routes.plain_tiles import PLAIN_TILES
-from echocast.workers.archive.files import LocalFiles
+from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.streams.stores import StreamStores
 from tests.patience import PATIENCE_SECONDS
 
