@@ -36,6 +36,7 @@ FOREIGN_VARIABLES = (
     "HDF5_PLUGIN_PATH",
 )
 PYTEST_SIGNALS = (signal.SIGALRM,)  # pytest-timeout's
+DATA_FOLDER = Path.cwd() / "echocast-data"  # the default: a test has one of its own
 LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 SIGNALS = sorted(set(signal.Signals) - set(PYTEST_SIGNALS))
 
@@ -48,6 +49,7 @@ def snapshot() -> State:
     """What a test could leave behind in this process."""
     return {
         ("working folder", "path"): working_folder(),
+        ("data folder", DATA_FOLDER.name): DATA_FOLDER.exists(),
         ("umask", "mode"): umask(),
         **{("thread", thread): thread.name for thread in threading.enumerate()},
         **{("child process", pid): pid for pid in children()},

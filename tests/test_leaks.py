@@ -26,6 +26,7 @@ LEAVES = {
     "child process": "global child; child = start()",
     "environment variable": "os.environ['LEFT'] = 'here'",
     "limit": "resource.setrlimit(resource.RLIMIT_FSIZE, (10**9, resource.RLIM_INFINITY))",
+    "data folder": "os.mkdir('echocast-data')",  # of the working folder that the run began in
     "working folder": "os.chdir('/')",
     "umask": "os.umask(0o077)",
     "signal handler": "signal.signal(signal.SIGUSR1, lambda *_: None)",

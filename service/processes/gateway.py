@@ -51,8 +51,8 @@ def serve(settings: ServiceSettings) -> None:
     # once, without what is done at its end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     set_switch_interval()
-    check_store(settings)
     app = create_app(settings)
+    check_store(settings)
     listener = bound_socket(settings.host, settings.port)
     log.info("The gateway listens on %s port %d.", *listener.getsockname()[:2])
     log.info("%s", memory_plan(settings))

@@ -115,7 +115,7 @@ def test_no_origin_is_invited(locked: Gateway) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_public_address_without_keys_is_refused() -> None:
+def test_a_public_address_without_keys_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -131,10 +131,12 @@ def test_a_public_address_without_keys_is_refused() -> None:
         text=True,
         check=False,
         timeout=PATIENCE_SECONDS,
+        cwd=tmp_path,
     )
     assert done.returncode == REFUSED
     assert "refused" in done.stderr
     assert "Traceback" not in done.stderr
+    assert [*tmp_path.iterdir()] == [], "not even a data folder"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
