@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from echocast.model.plotting.methods import COLOURS
-from echocast.model.verification.counts import EXTRAPOLATION, MODEL
+from echocast.model.plotting.methods import colour_of
+from echocast.model.verification.counts import EXTRAPOLATION, MODEL, PYSTEPS_SPROG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +21,8 @@ ROOT: Final = Path(__file__).parents[1]
 DOCUMENT: Final = ROOT / "docs" / "how-good.md"
 PICTURE: Final = ROOT / "docs" / "scores.png"
 HEAD: Final = "| threshold (observed pixels) |"
-METHODS: Final = (MODEL, EXTRAPOLATION)  # the rows of the table
-WIDTH: Final = 0.36
+METHODS: Final = (MODEL, PYSTEPS_SPROG, EXTRAPOLATION)  # the rows of the table
+WIDTH: Final = 0.27
 
 
 class Table(NamedTuple):
@@ -83,9 +83,13 @@ def draw(text: str, path: Path) -> None:
 
 def _draw_bars(axes: Axes, table: Table) -> None:
     for number, (method, scores) in enumerate(table.scores.items()):
-        places = [at + (number - 0.5) * WIDTH for at in range(len(scores))]
+        places = [at + (number - 1) * WIDTH for at in range(len(scores))]
         bars = axes.bar(
-            places, [csi for csi, _ in scores], WIDTH, label=method, color=COLOURS[METHODS[number]]
+            places,
+            [csi for csi, _ in scores],
+            WIDTH,
+            label=method,
+            color=colour_of(METHODS[number]),
         )
         axes.bar_label(bars, [f"{bias:.2f}" for _, bias in scores], fontsize=9, color="0.3")
 
