@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.patience import STRETCH
@@ -10,6 +11,11 @@ from tests.patience import STRETCH
 # Before torch: tiny networks gain nothing from threads, and lose much where CPUs are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # those there are wait briefly, then sleep
+
+# No example is judged by its seconds: 0.2 pass on a busy machine without any work.
+TIMED = (hypothesis.HealthCheck.too_slow,)
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=TIMED)
+hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["tests.leaks", "tests.both_ends", "tests.processor_time", "tests.skips"]
 

@@ -233,7 +233,7 @@ def test_blocks_come_in_time_order(usual: Drift) -> None:
         usual.update(next(iter(blocks(1, 1, after=USUAL - 1))))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(order=st.permutations(list(range(40))), cut=st.integers(0, 40), seed=st.integers(0, 5))
 def test_neither_the_order_of_arrival_nor_a_restart_changes_the_state(
     order: list[int], cut: int, seed: int
@@ -247,7 +247,7 @@ def test_neither_the_order_of_arrival_nor_a_restart_changes_the_state(
     assert after(restarted, iter(given_blocks[cut:])) == whole
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-2, 2), min_size=60, max_size=90), st.floats(0, 1))
 def test_a_lower_value_never_raises_the_statistic_of_falls_less(
     values: list[float], lower: float

@@ -74,7 +74,7 @@ def test_a_storm_shifted_by_its_own_width_scores_nothing():
     assert table.frequency_bias == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), st.integers(1, 399))
 def test_the_table_of_the_whole_is_the_sum_of_the_tables_of_the_halves(seed, cut):
     random = np.random.default_rng(seed)
@@ -86,7 +86,7 @@ def test_the_table_of_the_whole_is_the_sum_of_the_tables_of_the_halves(seed, cut
     assert halves[0] + halves[1] == ContingencyTable.of_events(forecast, observed)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.floats(-10, 60))
 def test_every_score_equals_that_of_the_scores_package(seed, threshold):
     random = np.random.default_rng(seed)

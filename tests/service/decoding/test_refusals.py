@@ -106,9 +106,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200).map(lamb
 
 @settings(
     max_examples=150,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(place=PLACES, text=TEXTS)
 def test_texts_of_json_are_cut(place: str, text: str, tmp_path: Path) -> None:

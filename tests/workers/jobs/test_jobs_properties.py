@@ -120,8 +120,7 @@ class Life:
 
 @settings(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(moves=st.lists(MOVES, min_size=8, max_size=40))
 def test_any_order_of_moves_keeps_the_laws(stores, moves: list[tuple[str, int]]) -> None:

@@ -116,7 +116,7 @@ def test_nobody_enters_beside_one_that_is_alone() -> None:
         assert not enter("other", 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     jobs=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 6)), max_size=12),
     places=st.integers(1, 5),

@@ -236,7 +236,8 @@ HISTORY = st.lists(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(HISTORY, st.booleans())
 def test_counts_stand_after_any_history_of_removals(

@@ -259,7 +259,8 @@ STEPS = st.one_of(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, min_size=1, max_size=20))
 def test_counts_equal_the_recount_after_any_history(engine: EngineClient, history: Any) -> None:
@@ -298,7 +299,7 @@ def in_time_order(engine: EngineClient) -> dict[str, list[int]]:
         return bench.sums.over("radar", ALL)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(order=st.permutations([("frame", k) for k in range(1, 4)] + [("issue", k) for k in (0, 1)]))
 def test_the_order_of_arrival_does_not_matter(
     engine: EngineClient, in_time_order: dict[str, list[int]], order: Any
