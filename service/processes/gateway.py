@@ -29,7 +29,8 @@ from echocast.workers.archive.store_identity import check_same_store, check_same
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import EngineUnavailable
 from echocast.workers.runtime.log_lines import log_to_stderr
-from echocast.workers.runtime.machine import GIB, machine_share
+from echocast.workers.runtime.machine import GIB, machine_share, usable_cpus
+from echocast.workers.runtime.memory import limit_arenas
 from echocast.workers.runtime.privacy import keep_private
 from echocast.workers.runtime.refusal import ending_by_a_sentence
 from echocast.workers.runtime.threads import set_switch_interval
@@ -51,6 +52,7 @@ def serve(settings: ServiceSettings) -> None:
     # once, without what is done at its end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     set_switch_interval()
+    limit_arenas(usable_cpus())
     app = create_app(settings)
     check_store(settings)
     listener = bound_socket(settings.host, settings.port)

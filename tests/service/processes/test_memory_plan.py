@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from echocast.service.errors import StartRefused
+from echocast.service.processes import gateway
 from echocast.service.processes.gateway import memory_plan
 from echocast.service.processes.up import worker_roles
 from echocast.service.settings import ServiceSettings
+from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.settings import WorkerSettings
 
 MIB, GIB = 2**20, 2**30
@@ -52,3 +56,18 @@ def test_workers_of_up_share_one_half_of_the_memory() -> None:
     assert {role.settings["ECHOCAST_MEMORY_BYTES"] for role in four} == {str(GIB)}
     with pytest.raises(StartRefused, match="3 workers would have 341 MiB of memory each"):
         worker_roles(ServiceSettings(workers=3, memory_bytes=2 * GIB), 0)
+
+
+def test_the_gateway_has_an_arena_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+
+    def refused(_: ServiceSettings) -> None:
+        raise StartRefused("There is no app.")
+
+    monkeypatch.setattr(gateway, "limit_arenas", limits.append)
+    monkeypatch.setattr(gateway, "set_switch_interval", lambda: None)
+    monkeypatch.setattr(gateway, "create_app", refused)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(StartRefused):
+        gateway.serve(ServiceSettings())
+    assert limits == [usable_cpus()]
