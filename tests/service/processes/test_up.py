@@ -207,7 +207,7 @@ def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
     module = "echocast.service.processes.listening"
-    code = f"from {module} import free_port; free_port(70000)"
+    code = f"from {module} import free_port; free_port('127.0.0.1', 70000)"
     python = [sys.executable, "-c", code]
     done = subprocess.run(
         python, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
