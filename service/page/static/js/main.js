@@ -253,7 +253,6 @@ class Page {
     for (const event of ["online", "offline"]) addEventListener(event, () => this.refresh());
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
     $("legend").open = innerWidth > 864 && innerHeight > 600;
-    $("legend").addEventListener("toggle", () => this.map.names());
     addEventListener("resize", () => this.scene && this.timeline.draw());
     $("open-file").addEventListener("click", () => openFile());
     $("open-rules").addEventListener("click", () => openRules(this.name, this.state.place));

@@ -111,7 +111,8 @@ export class RainMap {
     this.map.on("mousemove", (event) => events.hovered(event.latlng));
     this.map.on("mouseout", () => events.hovered(null));
     this.map.on("moveend", () => this.ready && events.moved(this.view()));
-    new ResizeObserver(() => this.map.invalidateSize({ pan: false })).observe(node);
+    const sizes = new ResizeObserver(() => this.resized()); // the legend, say, comes after the towns
+    for (const one of [node, ...document.querySelectorAll(OVER_THE_MAP)]) sizes.observe(one);
     node.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === node) events.chosen(this.map.getCenter());
     });
@@ -157,6 +158,12 @@ export class RainMap {
     const bounds = this.map.getBounds();
     const sides = { south: bounds.getSouth(), west: bounds.getWest(), north: bounds.getNorth(), east: bounds.getEast() };
     return Object.entries(sides).map(([name, value]) => `${name}=${value.toFixed(2)}`).join("&");
+  }
+
+  // The map has another size, or what stands over it.
+  resized() {
+    this.map.invalidateSize({ pan: false });
+    this.names();
   }
 
   // Names of towns, the first ones first, as many as are whole and touch nothing.
