@@ -95,7 +95,7 @@ def release_command(
     output: Output,
     notes: Notes = None,
 ) -> None:
-    """Write the averaged weights of a run, or the mean of several runs', as a checkpoint."""
+    """Write the averaged weights of a run, or the mean of several runs and checkpoints."""
     from echocast.model.registry import checkpoint
     from echocast.model.training.run import mean_network, trained_in
 
