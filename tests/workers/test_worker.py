@@ -192,11 +192,16 @@ def test_jobs_that_wait_go_into_one_launch(make_world, gate: Path) -> None:
     until(lambda: len(noted(gate.parent / "prepared")) == len(others))
     gate.touch()
     assert {world.end_of(job.id).status for job in (first, *others)} == {"succeeded"}
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        text = answer.read().decode()
+
+    def metrics() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            return answer.read().decode()
+
+    # a job is counted after its end stands in the engine
+    until(lambda: 'echocast_jobs_total{status="succeeded"} 7.0' in metrics())
+    text = metrics()
     assert "echocast_launch_items_count 2.0" in text
     assert "echocast_launch_items_sum 7.0" in text
-    assert 'echocast_jobs_total{status="succeeded"} 7.0' in text
     assert "_created" not in text
 
 
