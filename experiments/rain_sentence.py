@@ -22,7 +22,8 @@ import numpy as np
 
 from echocast.model.forecast import Forecast
 from echocast.model.formats.readers import read_frames
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.outlook.outlook import RAIN_MM_H, RainOutlook, rain_outlook
 from echocast.model.outlook.series import PlaceTime

@@ -16,7 +16,8 @@ import numpy as np
 
 from echocast.model.errors import CheckpointError
 from echocast.model.forecast import Forecast
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.registry.manifest import amend, read_manifest
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import Frames, Grid, median_step
+from echocast.model.frames import Frames, median_step
+from echocast.model.grid import Grid
 from echocast.model.products import sharp_as_written
 
 PART_PIXELS = 2**19  # of all lead times in a part of a forecast stream, or one lead time

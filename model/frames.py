@@ -22,7 +22,7 @@ from echocast.model.grid_difference import grid_difference, grid_note
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-__all__ = ["EPOCH", "FloatArray", "Frames", "Grid", "content_sha256", "joined_notes", "unmasked"]
+__all__ = ["EPOCH", "Frames", "content_sha256", "joined_notes", "unmasked"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ModelError
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.quantisation import floor_as_written, packed_dbz
 
 JUST_BELOW_DB = 0.05  # a pixel lowered out of a band ends this far below its threshold

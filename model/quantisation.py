@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 PACKING = 0.01  # dBZ per count of an int16: +-327 dBZ
 COUNTS_A_DBZ = np.float32(100)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.reflectivity import ZR
 
 HIGHEST_DBZ = 55.0  # the last class ends here; above it radars see hail

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 
 ECHO_FLOOR_DBZ = 5.0  # fainter is no echo: it neither grows nor is forecast
 HIGHEST_RATE_MM_H = 2280.0  # 38 mm in a minute, Barot (Guadeloupe), 1970: the most ever reported;

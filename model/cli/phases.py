@@ -96,7 +96,8 @@ def measure(
 
 
 def _frames(shape: tuple[int, int], count: int) -> Frames:
-    from echocast.model.frames import Frames, Grid
+    from echocast.model.frames import Frames
+    from echocast.model.grid import Grid
     from echocast.model.synthetic.storms import storm
 
     sampled = storm(1, frames=count, height=shape[0], width=shape[1])

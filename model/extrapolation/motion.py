@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 
 FLOW_PAIRS = 3  # newest frame pairs whose flows are averaged
 SMOOTHING_PIXELS = 15.0  # Gaussian that spreads the motion of rain over its surroundings

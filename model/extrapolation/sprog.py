@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 
 SCALES_PIXELS = (1, 2, 4, 8, 16, 32, 64)  # widths of the Gaussians between the bands
 FINE_PIXELS = 4  # wider Gaussians are computed on means of so many pixels that they are this wide

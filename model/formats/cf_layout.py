@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from echocast.model.errors import UnsupportedInput
 from echocast.model.formats.forecast_storage import Level
 from echocast.model.formats.netcdf.access import Variable, damage_is_unreadable, open_netcdf
-from echocast.model.frames import FloatArray, Frames, Grid
-from echocast.model.grid import GEOLOCATION
+from echocast.model.frames import Frames
+from echocast.model.grid import GEOLOCATION, FloatArray, Grid
 from echocast.model.quantisation import MISSING_COUNT, PACKING, floor_as_written
 
 CONVENTIONS = "CF-1.11"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.frames import FloatArray, Frames
-from echocast.model.grid import Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.place.earth import EARTH_KM, distance_km
 
 LONGEST_RADIUS_KM = 5000.0

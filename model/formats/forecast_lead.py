@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.formats.cf_layout import open_fields
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from echocast.model.formats.cf_layout import open_fields
 from echocast.model.formats.forecast_storage import NOT_STORED, not_stored_words
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 from echocast.model.reflectivity import ZR
 

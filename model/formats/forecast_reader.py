@@ -17,7 +17,8 @@ from echocast.model.formats.cf_layout import open_fields, open_forecast, read_pa
 from echocast.model.formats.forecast_storage import check_stored, not_stored
 from echocast.model.formats.netcdf.grid import written_grid
 from echocast.model.formats.netcdf.times import read_scalar_time, read_times
-from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 
 METHODS = ("reflectivity", "reflectivity_extrapolation")  # beside the newest observation

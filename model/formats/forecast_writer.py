@@ -35,7 +35,8 @@ from echocast.model.formats.forecast_storage import (
     Level,
 )
 from echocast.model.formats.netcdf.access import new_classic_netcdf, open_netcdf, unlocked
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.quantisation import (
     PROBABILITY_MISSING,
     PROBABILITY_OFFSET,

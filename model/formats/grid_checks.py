@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation, InputTooLarge, short
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 
 MOST_PIXELS = 65_536  # along a side
 SPACING_TOLERANCE = 0.05  # share of a pixel's side

@@ -15,7 +15,7 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.units import RadarUnit
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 LONGEST_AMOUNT = timedelta(minutes=15)
 EQUAL = timedelta(seconds=1)

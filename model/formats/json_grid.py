@@ -12,7 +12,7 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping, named
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 
 FIELDS = {"y", "x", "units", "crs"}
 

@@ -24,7 +24,8 @@ from echocast.model.formats.json_grid import json_grid
 from echocast.model.formats.json_object import json_object
 from echocast.model.formats.plausible import check_floor, check_reflectivity, check_strongest
 from echocast.model.formats.units import ACCEPTED, RadarUnit, radar_unit, refused_unit
-from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 DECLARE = 'null (missing), or "no_rain_dbz" (dry)'

@@ -24,7 +24,7 @@ from echocast.model.formats.stored_codes import Stored
 from echocast.model.formats.stored_image import StoredImage, StoredNumbers
 from echocast.model.formats.time_text import stated_time
 from echocast.model.formats.units import RadarUnit
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 NAME = "MeteoSwiss GIF"
 SHAPE = (640, 710)

@@ -8,7 +8,7 @@ import numpy as np
 
 from echocast.model.contract import InputContract
 from echocast.model.errors import ContractViolation
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 
 STRONG_DBZ = 50.0  # a code that is weaker than this cannot be told from rain

@@ -21,8 +21,8 @@ from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.formats.relation import NAMES, stated_relation
 from echocast.model.formats.stored_codes import Mask, Stored, ends, occurrences
 from echocast.model.formats.units import RadarUnit
-from echocast.model.frames import FloatArray, Frames, joined_notes
-from echocast.model.grid import Grid
+from echocast.model.frames import Frames, joined_notes
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import UnreadableInput, short
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.quantisation import MISSING_COUNT, packed_dbz, unpacked_dbz
 
 BLOCK_BYTES = 2**20

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.formats.cf_layout import open_fields
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.imagery.codes import (
     NOT_OBSERVED,
     Codes,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap

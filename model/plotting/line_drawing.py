@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.plotting.map_lines import MapLines, Mark, Shares, map_lines
 
 if TYPE_CHECKING:

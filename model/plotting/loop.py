@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from echocast.model.forecast import Forecast
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.plotting.colours import HIGHEST_DBZ, TICKS_DBZ, painted
 from echocast.model.plotting.line_drawing import line_layer
 from echocast.model.plotting.north import north_up

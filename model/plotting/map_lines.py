@@ -14,8 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import Grid
-from echocast.model.grid import KM_PER_DEGREE
+from echocast.model.grid import KM_PER_DEGREE, Grid
 from echocast.model.place.earth import TURN_DEGREES, Degrees, Earth, distance_km, earth_of
 from echocast.model.place.projection_text import mapping_text
 from echocast.model.place.world_lines import FINEST_STEP, Lines, joined, world_lines

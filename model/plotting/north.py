@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, Grid
-from echocast.model.grid import outer_edges
+from echocast.model.grid import FloatArray, Grid, outer_edges
 
 SAMPLE = 64  # pixels along the shorter side from which north is worked out
 

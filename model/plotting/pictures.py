@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from echocast.model.forecast import Forecast
-from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.plotting.colours import (
     HIGHEST_DBZ,
     LOWEST_DBZ,

@@ -17,7 +17,8 @@ from echocast.model.formats.stream_layout import (
     frame_path,
     origin_path,
 )
-from echocast.model.frames import Frames, Grid, median_step
+from echocast.model.frames import Frames, median_step
+from echocast.model.grid import Grid
 
 RETENTION_DAYS = 36500.0  # an archive that was built by hand is never cleaned up
 

@@ -14,7 +14,8 @@ from fsspec.implementations.local import LocalFileSystem
 from echocast.model.errors import ContractViolation, InputError, UnreadableInput
 from echocast.model.formats.stream_frame import StreamFrame
 from echocast.model.formats.stream_layout import frame_path, origin_path, time_of
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 
 
 class FrameArchive:

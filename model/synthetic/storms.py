@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.synthetic.texture import Scale, Texture, Wind, rotation
 
 NO_RAIN_DBZ = -32.0

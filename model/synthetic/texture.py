@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 GRAIN_KM, GRAIN_EXPONENT = 1.5, 1.6
 GRAIN_DB = 2.5

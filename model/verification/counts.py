@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echocast.model.errors import ContractViolation
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.verification.contingency import ContingencyTable
 
 Ints = NDArray[np.int64]

@@ -15,7 +15,8 @@ import numpy as np
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast, ForecastStream
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.grid_difference import grid_difference
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import (

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from echocast.model.extrapolation.area_matched import decoded_events
 from echocast.model.formats.forecast_lead import ForecastLead
-from echocast.model.frames import FloatArray, unmasked
-from echocast.model.grid import DEFAULT_PIXEL_KM
+from echocast.model.frames import unmasked
+from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.verification.counts import (
     BESIDE_CHALLENGER,
     CHALLENGER,

@@ -12,7 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.verification.counts import Counts
 
 OBSERVED = "observed"  # in place of the id of a forecast

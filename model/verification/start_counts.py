@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.verification.calibration import BINS, class_counts
 from echocast.model.verification.counts import (
     FRACTIONS_THRESHOLDS_DBZ,

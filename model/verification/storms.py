@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 import cv2
 import numpy as np
 
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.verification.counts import STORMS, STREAM_THRESHOLDS_DBZ, Counts
 
 SMALLEST_KM2 = 10.0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from echocast.model.contract import InputContract, check_frames, split
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.service.decoding.match_observations import split_by_fit
 from echocast.workers.archive.frames_file import FRAMES_FILE, write_stored
 

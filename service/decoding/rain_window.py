@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 Encoding = Literal["compressed", "bytes", "plain"]
 MISSING: Final = 65535

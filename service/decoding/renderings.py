@@ -21,7 +21,8 @@ from echocast.model.formats.forecast_reader import (
     read_sharp,
 )
 from echocast.model.formats.time_text import iso_text
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.verification.forecast_scores import Verification
 from echocast.workers.archive.frames_file import map_stored
 

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.synthetic.storms import NO_RAIN_DBZ, WEAKEST_ECHO_DBZ, storm
 
 STEP: Final = timedelta(minutes=5)

@@ -16,7 +16,7 @@ from echocast.model.formats.grid_checks import checked_grid
 from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.formats.reading_words import MEANINGS
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.service.http.described_model import DescribedModel
 from echocast.workers.streams.stream import (
     LARGEST_RETENTION_GB,

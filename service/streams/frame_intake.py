@@ -14,7 +14,8 @@ from echocast.model.errors import InputError
 from echocast.model.formats.reading_words import STATED
 from echocast.model.formats.stream_frame import PackedFrame
 from echocast.model.formats.stream_layout import stamp
-from echocast.model.frames import Grid, joined_notes
+from echocast.model.frames import joined_notes
+from echocast.model.grid import Grid
 from echocast.model.grid_difference import grid_note
 from echocast.service.decoding.pool import Pool
 from echocast.service.decoding.stream_operations import packed_frame

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.service.fetching.source_state import SourceState, Status
 from echocast.service.http.schemas import Answer
 from echocast.service.streams.declaration import ReadingBody, SourceBody, StorageBody

@@ -22,7 +22,7 @@ import numpy as np
 
 from echocast.model.drift.detector import Drift
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.verification.counts import (
     CLASSES,
     METHODS,

@@ -17,7 +17,8 @@ from echocast.model.drift import indicators, messages
 from echocast.model.drift.blocks import BLOCK
 from echocast.model.drift.detector import PARAMETERS
 from echocast.model.formats.netcdf.reader import read_netcdf
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.plotting.methods import COLOURS
 from echocast.service.streams.sample_floors import SampleFloors
 from tests.deploy.dashboard_files import (

@@ -13,7 +13,8 @@ from pyproj import CRS, Transformer
 
 from echocast.model.errors import InputError
 from echocast.model.formats.readers import read_frames
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from tests.differential.cf_files import cf_file
 from tests.differential.odim_files import odim_files
 from tests.differential.truth import FLOOR_DBZ, Truth, Values

@@ -5,7 +5,8 @@ import pytest
 
 from echocast.model.contract import InputContract, check_frames, split
 from echocast.model.errors import ContractViolation, InputTooLarge
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.workers.streams.stream import Origin
 
 CONTRACT = InputContract()

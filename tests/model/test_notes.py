@@ -8,7 +8,8 @@ import numpy as np
 
 from echocast.model.formats.merging import merge
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Frames, Grid, joined_notes
+from echocast.model.frames import Frames, joined_notes
+from echocast.model.grid import Grid
 from echocast.workers.streams.input_frames import ChosenFrames, assemble
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)

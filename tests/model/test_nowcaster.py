@@ -13,7 +13,8 @@ from echocast.model.extrapolation.sprog import damped
 from echocast.model.forecast import ModelIdentity
 from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.formats.forecast_writer import write_forecast, write_forecast_stream
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.inference.preprocessing import GROWTH_KM_PER_HOUR, prepare, reach, reach_pixels
 from echocast.model.network.config import RADAR_SMALL, NetworkConfig
 from echocast.model.network.network import Network

@@ -9,7 +9,7 @@ from pyproj import CRS, Geod, Transformer
 from echocast.model.errors import ContractViolation
 from echocast.model.formats.merging import merge
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from tests.model.formats.radar_files import small_storm
 
 STEREO = "+proj=stere +lat_0=90 +lat_ts=60 +lon_0=10 +units=m"

@@ -13,7 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.synthetic.storms import NO_RAIN_DBZ, WEAKEST_ECHO_DBZ, storm
 
 PIXEL_KM = 4.0

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.workers.archive.archive import Archive
 from echocast.workers.jobs.job import JobRequest
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.verification.counts import Counts
 from echocast.model.verification.frame_statistics import describe
 from echocast.workers.settings import WorkerSettings

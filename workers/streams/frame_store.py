@@ -15,7 +15,7 @@ from datetime import datetime
 from echocast.model.errors import UnreadableInput
 from echocast.model.formats.stream_frame import FrameHeader, PackedFrame, StreamFrame, read_header
 from echocast.model.formats.stream_layout import day_folder, frame_path, time_of
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 from echocast.workers.archive.damage import DAMAGE, FRAME
 from echocast.workers.archive.files import Entry, Files

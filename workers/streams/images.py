@@ -19,7 +19,7 @@ import numpy as np
 
 from echocast.model.errors import EchocastError
 from echocast.model.formats.stream_frame import FrameHeader
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.imagery.image_file import ImageDescription, sampling
 from echocast.model.imagery.layers import difference_layer, forecast_layers, observed_layers
 from echocast.workers.errors import NotInArchive

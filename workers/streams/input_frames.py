@@ -10,8 +10,8 @@ import numpy as np
 
 from echocast.model.extrapolation.bridging import interpolate
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Frames, Grid, joined_notes
-from echocast.model.grid import FloatArray
+from echocast.model.frames import Frames, joined_notes
+from echocast.model.grid import FloatArray, Grid
 from echocast.workers.streams.stream import Stream
 
 

@@ -12,7 +12,7 @@ from echocast.model.formats.crop import Crop
 from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.formats.reading_words import REGION
 from echocast.model.formats.stream_layout import check_name
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.grid_difference import grid_difference
 from echocast.workers.errors import StreamConflict
 from echocast.workers.streams.stream_source import StreamSource

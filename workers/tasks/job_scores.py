@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from echocast.model.formats.forecast_reader import read_methods
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.verification.forecast_scores import verify_forecast_stream
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.frames_file import map_stored

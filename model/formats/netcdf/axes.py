@@ -12,7 +12,7 @@ from echocast.model.errors import ContractViolation, short
 from echocast.model.formats.netcdf.access import Variable
 from echocast.model.formats.netcdf.directions import WORDS, direction
 from echocast.model.formats.netcdf.times import is_time
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 
 @dataclass(frozen=True)

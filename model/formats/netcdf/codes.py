@@ -29,7 +29,7 @@ from echocast.model.formats.stored_codes import (
     ends,
     occurrences,
 )
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 from echocast.model.reflectivity import HIGHEST_RATE_MM_H, NO_RAIN_DBZ
 
 DECLARE = "_FillValue (missing) or no_rain_value (dry) of the variable"

@@ -25,8 +25,8 @@ from echocast.model.formats.netcdf.grid import read_grid
 from echocast.model.formats.netcdf.interval import frame_times
 from echocast.model.formats.observed import check_observed_netcdf
 from echocast.model.formats.plausible import check_floor, check_reflectivity, check_strongest
-from echocast.model.frames import FloatArray, Frames, joined_notes
-from echocast.model.grid import Grid
+from echocast.model.frames import Frames, joined_notes
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 WHOLE = slice(None)

@@ -19,7 +19,7 @@ from echocast.model.formats.stored_codes import (
     ends,
     occurrences,
 )
-from echocast.model.frames import FloatArray
+from echocast.model.grid import FloatArray
 
 DECLARE = "nodata (missing) or undetect (dry) in its what group"
 

@@ -13,8 +13,8 @@ from echocast.model.errors import ContractViolation
 from echocast.model.formats.odim.corners import DIAGONALS, Box, Point
 from echocast.model.formats.odim.tree import nearest_attributes, number, text
 from echocast.model.formats.pixel_grid import pixel_grid
-from echocast.model.frames import Grid, joined_notes
-from echocast.model.grid import KM_PER_DEGREE
+from echocast.model.frames import joined_notes
+from echocast.model.grid import KM_PER_DEGREE, Grid
 from echocast.model.place.earth import to_plane, turn_of
 from echocast.model.place.projection_text import parsed_crs, with_earth_in_metres
 

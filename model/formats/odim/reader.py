@@ -24,7 +24,8 @@ from echocast.model.formats.odim.times import layer_times
 from echocast.model.formats.odim.tree import look_up, text
 from echocast.model.formats.plausible import check_reflectivity, check_strongest
 from echocast.model.formats.relation import stated_relation
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 
 

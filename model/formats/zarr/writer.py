@@ -18,8 +18,7 @@ from echocast.model.formats.zarr.layout import (
     coordinates,
     is_even,
 )
-from echocast.model.frames import FloatArray
-from echocast.model.grid import Grid
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.quantisation import floor_as_written
 
 VERSION: Literal[2] = 2  # which every library reads

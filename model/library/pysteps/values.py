@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from echocast.model.errors import ContractViolation, short
-from echocast.model.frames import FloatArray, unmasked
+from echocast.model.frames import unmasked
+from echocast.model.grid import FloatArray
 from echocast.model.reflectivity import ZR
 
 UNITS: Final = ("dBZ", "mm/h", "mm")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echocast.model.forecast import Forecast
-from echocast.model.frames import FloatArray, Frames
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray
 from echocast.model.plotting.north import north_up, turn_to_north
 from echocast.model.plotting.pictures import MapRow, colour_bar, draw_rows, lead_title
 from echocast.model.reflectivity import ZR

@@ -9,7 +9,8 @@ import numpy as np
 
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.synthetic.storms import storm
 
 # The grids of the event files, as our own few pixels: projection attributes and PROJ string.

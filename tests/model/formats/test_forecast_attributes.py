@@ -11,7 +11,7 @@ from pyproj import CRS, Transformer
 
 from echocast.model.formats.forecast_writer import write_forecast, write_forecast_stream
 from echocast.model.formats.outline import outline
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from tests.model.formats.radar_files import forecast_of, on_grid, projected_grid, small_storm
 
 AGENCY = {"institution": "A weather service", "source": "composite", "license": "CC BY 4.0"}

@@ -23,7 +23,8 @@ from echocast.model.formats.forecast_writer import (
 )
 from echocast.model.formats.netcdf.reader import read_netcdf
 from echocast.model.formats.readers import read_frames
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.quantisation import (
     packed_dbz,
     packed_probability,

@@ -13,7 +13,8 @@ from echocast.model.formats.cf_layout import open_fields
 from echocast.model.formats.forecast_point import read_point
 from echocast.model.formats.forecast_reader import read_forecast
 from echocast.model.formats.forecast_writer import write_forecast
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.reflectivity import ZR
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -19,8 +19,8 @@ from pyproj import Transformer
 
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
-from echocast.model.frames import FloatArray, Frames
-from echocast.model.grid import Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.model.reflectivity import NO_RAIN_DBZ, ZR
 from tests.model.formats.foreign_files import fmi_pgm, geotiff, grib2, meteoswiss_gif, picture
 from tests.model.formats.odim.test_places import GRIDS

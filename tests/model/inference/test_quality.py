@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.inference.preprocessing import prepare
 from echocast.model.inference.quality import quality
 from echocast.model.network.config import RADAR_SMALL

@@ -12,7 +12,8 @@ from PIL import Image
 from pyproj import CRS, Transformer
 
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.plotting import line_drawing
 from echocast.model.plotting.frame_picture import frame_png
 from echocast.model.plotting.line_drawing import line_layer

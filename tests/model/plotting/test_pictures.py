@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.plotting.colours import DRY, MISSING, colour_table, painted
 from echocast.model.plotting.loop import forecast_loop
 from echocast.model.plotting.north import north_up

@@ -19,7 +19,8 @@ from echocast.model.formats.forecast_writer import write_frames
 from echocast.model.formats.readers import read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.formats.stream_layout import declaration_path, frame_path
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.retraining.archive_builder import add, build
 from echocast.model.retraining.config import EventRules
 from echocast.model.retraining.continuity import FrameSummary, Segment, segments, summarise_frames

@@ -17,7 +17,8 @@ from echocast.model.errors import ContractViolation, InputError
 from echocast.model.formats.stream_layout import frame_path
 from echocast.model.formats.zarr.archive import open_archive
 from echocast.model.formats.zarr.layout import STATED, missing_times
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.retraining.frame_archive import FrameArchive
 from echocast.model.retraining.train import LOSSES, losses_in
 from echocast.model.retraining.zarr_export import Exported, export

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast, ModelIdentity
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.grid_difference import grid_difference
 from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.forecast_scores import Verification, verify

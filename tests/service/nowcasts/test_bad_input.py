@@ -12,7 +12,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.synthetic.storms import storm
 from tests.service.bodies import (
     NETCDF,

@@ -8,7 +8,8 @@ import httpx
 import numpy as np
 import pytest
 
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.synthetic.storms import storm
 from tests.service.bodies import NETCDF, body, is_problem, netcdf, other_storm, post, written
 from tests.service.real_processes import Gateway

@@ -9,7 +9,7 @@ from PIL import Image
 from pyproj import Transformer
 
 from echocast.model.formats.projections import cf_attributes
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.outlook.pixel import grid_pixel
 from echocast.model.place.projection_text import parsed_crs
 from echocast.model.plotting.colours import painted

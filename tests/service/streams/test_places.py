@@ -10,7 +10,8 @@ import pytest
 from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast
-from echocast.model.frames import Frames, Grid
+from echocast.model.frames import Frames
+from echocast.model.grid import Grid
 from echocast.model.outlook.pixel import grid_pixel
 from echocast.service.decoding.stream_operations import forecast_at
 

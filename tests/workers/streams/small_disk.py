@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.disk_use import limit_bytes, stored_bytes

@@ -12,8 +12,8 @@ import numpy as np
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.formats.forecast_writer import write_forecast
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Frames, Grid
-from echocast.model.grid import FloatArray
+from echocast.model.frames import Frames
+from echocast.model.grid import FloatArray, Grid
 from echocast.workers.archive.local_files import LocalFiles
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.streams.count_sums import CountSums

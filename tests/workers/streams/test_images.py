@@ -11,7 +11,7 @@ import pytest
 
 from echocast.model.formats.forecast_lead import read_lead
 from echocast.model.formats.forecast_reader import read_forecast
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.imagery.codes import (
     FALSE_ALARM,
     HIT,

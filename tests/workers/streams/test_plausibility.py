@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from echocast.model.formats.stream_frame import StreamFrame
-from echocast.model.frames import Grid
-from echocast.model.grid import FloatArray
+from echocast.model.grid import FloatArray, Grid
 from echocast.workers.jobs.job import Job
 from echocast.workers.jobs.job_input import JobInput
 from echocast.workers.streams.processing import StreamProcessing

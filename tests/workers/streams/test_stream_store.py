@@ -10,7 +10,7 @@ import pytest
 
 from echocast.model.errors import ContractViolation, UnreadableInput
 from echocast.model.formats.stream_frame import StreamFrame, read_header
-from echocast.model.frames import Grid
+from echocast.model.grid import Grid
 from echocast.model.synthetic.storms import CRS
 from echocast.model.verification.frame_statistics import describe, percentile_dbz, stability_index
 from echocast.workers.archive.local_files import LocalFiles
