@@ -45,6 +45,6 @@ def grid_note(ours: Grid, theirs: Grid) -> dict[str, str]:
 
 
 def _first(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> int | None:
-    """Where two axes differ first, as :meth:`echocast.model.frames.Grid.same_as` compares them."""
+    """Where two axes differ first, as :meth:`echocast.model.grid.Grid.same_as` compares them."""
     apart = np.flatnonzero(~np.isclose(theirs, ours, rtol=1e-6, atol=1e-6))
     return int(apart[0]) if len(apart) else None
