@@ -2,6 +2,9 @@
 
 Processor time, because a clock says little where others work too. That of child processes counts
 for the test that runs meanwhile. Each test has it among its properties in ``--junitxml``, too.
+
+The system forgets the time of a process that nobody waits for, as a browser's when it ends with its
+parent: what was counted of it while it lived stays counted, the rest is not known.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "teardown":
         now, stash = ours(), item.config.stash
-        report.user_properties.append((PROPERTY, round(now - stash[UNTIL_NOW], 2)))
+        seconds = max(0.0, now - stash[UNTIL_NOW])
+        report.user_properties.append((PROPERTY, round(seconds, 2)))
         stash[UNTIL_NOW] = now
     return report
 

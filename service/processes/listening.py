@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack, suppress
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from echocast.service.errors import StartRefused
 
@@ -26,6 +28,26 @@ def bound_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise StartRefused(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
     return listener
+
+
+@contextmanager
+def reserved_ports(addresses: Iterable[tuple[str, int]]) -> Iterator[None]:
+    """Keep ports from other programs, and for processes of ours that listen on them later.
+
+    They are bound and nobody listens: Linux gives such a port to no other program that asks for any
+    one or connects, and to :func:`bound_socket` whenever it asks. Other systems would refuse us,
+    too; there nothing is kept.
+
+    Args:
+        addresses: Host and port of each.
+
+    Raises:
+        StartRefused: One is taken.
+    """
+    with ExitStack() as listeners:
+        for host, port in addresses if sys.platform == "linux" else ():
+            listeners.enter_context(bound_socket(host, port))
+        yield
 
 
 def url_of(host: str, port: int) -> str:

@@ -15,7 +15,7 @@ from echocast.service.errors import StartRefused
 from echocast.service.fetching.orders import fetch_variables, orders
 from echocast.service.home_assistant.places import broker_of, home_places
 from echocast.service.notification.addresses import allowed_hosts
-from echocast.service.processes.listening import bound_socket, free_port, url_of
+from echocast.service.processes.listening import bound_socket, free_port, reserved_ports, url_of
 from echocast.service.processes.readiness import answers
 from echocast.service.processes.supervisor import Role, Supervisor
 from echocast.service.settings import ServiceSettings
@@ -73,7 +73,16 @@ def run_service(
     roles += [Role(*TRAINER), Role(*BEAT)] if retrains else []
     roles += [*more, *([Role(*PLAYER)] if plays else [])]
     supervisor = Supervisor(roles, shared_settings(settings, port, metrics_port))
-    _tend_until_signal(supervisor, url_of(settings.host, port), say, partial(disk_lines, settings))
+    url, disk = url_of(settings.host, port), partial(disk_lines, settings)
+    with reserved_ports(addresses(settings, port, metrics_port)):
+        _tend_until_signal(supervisor, url, say, disk)
+
+
+def addresses(settings: ServiceSettings, port: int, metrics_port: int) -> list[tuple[str, int]]:
+    """Host and port of the gateway and of each worker's metrics (0: there are none)."""
+    ports = range(metrics_port, metrics_port + settings.workers if metrics_port else 0)
+    metrics = [(settings.worker_metrics_host, port) for port in ports]
+    return [(settings.host, port), *metrics]
 
 
 def checked_roles(settings: ServiceSettings, *, retrains: bool) -> list[Role]:

@@ -27,6 +27,7 @@ from tests.ports import free_port
 # A whole worker, but for a network that repeats the last frame: it starts without torch, four times
 # as fast. For tests that kill many and ask none what it forecasts.
 FAKE_WORKER = "tests.workers.worker_with_fake"
+GATEWAY = "echocast.service.processes.gateway"
 QUICK = {
     "ECHOCAST_LEASE_SECONDS": "2",
     "ECHOCAST_LEASE_RENEWAL_SECONDS": "0.5",
@@ -113,9 +114,10 @@ def _pings(where: Place) -> bool:
 
 
 @contextmanager
-def gateway(where: Place, *, under: Sequence[str] = (), **settings: str) -> Iterator[Gateway]:
+def gateway(
+    where: Place, module: str = GATEWAY, *, under: Sequence[str] = (), **settings: str
+) -> Iterator[Gateway]:
     port = int(settings.pop("port", "0")) or free_port()
-    module = "echocast.service.processes.gateway"
     process = start(module, where, under=under, port=str(port), **settings)
     try:
         url = f"http://127.0.0.1:{port}"

@@ -14,15 +14,12 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 
 from echocast.service.http.problems import kind_of, problem_of
-from echocast.service.processes.readiness import stop_process, wait_until
 from echocast.workers.archive.archive import Archive
 from echocast.workers.archive.disk_space import DiskSpace
 from echocast.workers.errors import DiskFull
 from echocast.workers.runtime.repeated_tracebacks import RepeatedTracebacks
-from tests.patience import PATIENCE_SECONDS
-from tests.ports import free_port
 from tests.service.bodies import NETCDF, is_problem, netcdf, other_storm, post
-from tests.service.real_processes import Place, engine, place, pretend_worker, start
+from tests.service.real_processes import Place, engine, gateway, place, pretend_worker
 from tests.service.streams.stream_feed import frame_bytes, time_of
 
 BAD_DISK = "tests.service.gateway_with_bad_disk"
@@ -48,15 +45,8 @@ def where(models: Path) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def client(where: Place) -> Iterator[httpx.Client]:
-    port = free_port()
-    process = start(BAD_DISK, where, port=str(port))
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(f"{url}/healthz", process, PATIENCE_SECONDS)
-        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
-            yield client
-    finally:
-        stop_process(process)
+    with gateway(where, BAD_DISK) as gate:
+        yield gate.client
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from echocast.service.errors import StartRefused
 from echocast.service.metrics.scrape import joined
 from echocast.service.processes import listening
-from echocast.service.processes.listening import bound_socket
-from echocast.service.processes.up import first_metrics_port, worker_roles
+from echocast.service.processes.listening import bound_socket, reserved_ports
+from echocast.service.processes.up import addresses, first_metrics_port, worker_roles
 from echocast.service.settings import ServiceSettings
 from echocast.workers.metrics import WorkerMetrics
 from echocast.workers.runtime.machine import usable_cpus
@@ -137,6 +139,31 @@ def test_ports_for_metrics_are_those_that_were_set_or_free_ones() -> None:
     first = listening.free_port(LOOPBACK, 3)
     for port in range(first, first + 3):
         bound_socket(LOOPBACK, port).close()
+
+
+def test_ports_are_kept_for_those_who_listen_later() -> None:
+    """Of the gateway and of each worker; another program is given none of them meanwhile."""
+    port, first = free_port(), free_port(2)
+    two = ServiceSettings(host=LOOPBACK, workers=2)
+    assert addresses(two, port, 0) == [(LOOPBACK, port)]
+    ours = addresses(two, port, first)
+    assert ours == [(LOOPBACK, number) for number in (port, first, first + 1)]
+    with reserved_ports(ours):
+        assert [is_given(*one) for one in ours] == [sys.platform != "linux"] * 3
+        for one in ours:
+            with bound_socket(*one) as listener:
+                listener.listen()
+    assert all(is_given(*one) for one in ours)
+
+
+def is_given(host: str, port: int) -> bool:
+    """Whether the system gives a port to a program that takes no care of others."""
+    with socket.socket() as stranger:
+        try:
+            stranger.bind((host, port))
+        except OSError:
+            return False
+        return True
 
 
 def test_how_many_workers_is_refused_in_one_sentence(tmp_path: Path) -> None:

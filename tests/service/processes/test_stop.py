@@ -13,6 +13,7 @@ from tests.service.processes.test_up import children
 from tests.service.real_processes import engine, eventually, gateway, place, pretend_worker
 
 WAITERS = 10
+LONG_DRAIN = "tests.service.processes.gateway_with_long_drain"
 
 
 def test_who_waits_learns_the_id_when_the_gateway_stops(models: Path) -> None:
@@ -20,7 +21,7 @@ def test_who_waits_learns_the_id_when_the_gateway_stops(models: Path) -> None:
     with place(models) as where, engine(where):
         pretend_worker(where)
         with (
-            gateway(where, drain_seconds="8") as gate,
+            gateway(where, module=LONG_DRAIN) as gate,
             ThreadPoolExecutor(WAITERS) as pool,
         ):
             answers = [
@@ -38,6 +39,7 @@ def test_who_waits_learns_the_id_when_the_gateway_stops(models: Path) -> None:
             assert len(ids) == WAITERS
             assert all(store.get(name).status == "queued" for name in ids)  # type: ignore[union-attr]
             store.close()
+            gate.process.send_signal(signal.SIGINT)
 
 
 def test_what_is_not_done_in_time_is_answered_when_the_gateway_stops(models: Path) -> None:

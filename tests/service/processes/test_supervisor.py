@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from echocast.service.processes import supervisor
 from echocast.service.processes.supervisor import Role, Supervisor
+from tests.patience import PATIENCE_SECONDS
 from tests.service.real_processes import eventually
 
 START = """
@@ -30,7 +32,7 @@ while len(list(here.glob("worker * asked"))) < 3:
     time.sleep(0.02)
 """
 LINGER = """
-time.sleep({"worker 3": 3600, "worker 2": 6}.get(name, 0))
+time.sleep(3600)
 """
 
 
@@ -46,11 +48,15 @@ def ended(folder: Path, worker: str) -> list[str]:
         eventually(lambda: len(list(folder.glob("* runs"))) == 4)
     finally:
         tree.stop()
+    assert not any(role.process for role in tree.roles)
     return (folder / "ended").read_text().splitlines()
 
 
-def test_roles_of_one_kind_are_asked_together(tmp_path: Path) -> None:
+def test_roles_of_one_kind_are_asked_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each worker ends only when all have been asked, the engine after them."""
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", PATIENCE_SECONDS)
     *workers, last = ended(tmp_path, WAIT_FOR_ALL)
     assert sorted(workers) == ["worker 1", "worker 2", "worker 3"]
     assert last == "engine"
@@ -59,8 +65,18 @@ def test_roles_of_one_kind_are_asked_together(tmp_path: Path) -> None:
 def test_roles_of_one_kind_share_one_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who lingers has no more time for another one's lingering."""
-    monkeypatch.setattr(supervisor, "STOP_SECONDS", 4.0)
-    names = ended(tmp_path, LINGER)
-    assert "worker 2" not in names
-    assert names[-1] == "engine"
+    """Who lingers has no more time for another one's lingering, and is ended."""
+    deadlines, end = defaultdict(set), Role.end
+
+    def noted(role: Role, deadline: float) -> None:
+        """The time is over at once for workers, and never for the engine."""
+        deadlines[role.module].add(deadline)
+        end(role, deadline - PATIENCE_SECONDS if role.module == "a_worker" else deadline)
+
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(Role, "end", noted)
+    assert ended(tmp_path, LINGER) == ["engine"]
+    assert {kind: len(times) for kind, times in deadlines.items()} == {
+        "a_worker": 1,
+        "an_engine": 1,
+    }

@@ -168,9 +168,10 @@ def test_a_hung_launch_ends_the_worker_and_another_takes_the_job(make_world) -> 
 
 
 def test_a_slow_launch_is_no_hung_one(make_world) -> None:
-    world = make_world(launch_timeout_seconds=3.0)
+    """Ten steps take longer than the time to a hang, each of them far less."""
+    world = make_world(launch_timeout_seconds=10.0)
     worker = world.start_worker()
-    ended = world.end_of(world.submit(storm(mood="steps:0.4")).job.id)
+    ended = world.end_of(world.submit(storm(mood="steps:1.05")).job.id)
     assert (ended.status, ended.attempts) == ("succeeded", 1)
     assert worker.poll() is None
 
