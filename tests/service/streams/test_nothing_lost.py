@@ -200,14 +200,14 @@ def test_a_replay_from_the_command_line_fills_a_whole_service(
             command = ["replay", str(tmp_path / "archive.nc"), "--stream", "radar", "--url", url]
             first = CliRunner().invoke(app, [*command, "--json"])
             assert first.exit_code == 0, (first.output, log.read_text())
-            report = json.loads(first.output)
+            report = json.loads(first.stdout)
             assert (report["created"], report["without_forecast"]) == (COUNT, 0)
             again = json.loads(
-                CliRunner().invoke(app, [*command, "--json", "--speed", "1e9"]).output
+                CliRunner().invoke(app, [*command, "--json", "--speed", "1e9"]).stdout
             )
             assert (again["same"], again["created"]) == (COUNT, 0)
             eventually(all_scored(where, "radar", COUNT))
             recounted = CliRunner().invoke(app, ["reindex", "--recount", "--json"])
             assert recounted.exit_code == 0, recounted.output
-            assert json.loads(recounted.output)["radar"]["differing"] == 0
+            assert json.loads(recounted.stdout)["radar"]["differing"] == 0
             assert agree(where, "radar")
