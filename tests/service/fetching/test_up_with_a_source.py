@@ -13,6 +13,7 @@ import numpy as np
 from echocast.model.formats.readers import read_frames
 from echocast.workers.runtime.refusal import REFUSED
 from tests.model.formats.radar_files import odim_file
+from tests.service.command_line import echocast
 from tests.service.fetching.played_agency import Asked, Reply, played_agency
 from tests.service.processes.test_up import run, service
 from tests.service.real_processes import eventually, place
@@ -99,7 +100,7 @@ def test_what_makes_no_sense_is_one_sentence_before_anything_starts(tmp_path: Pa
         (("--source", "opera", "--source", "opera"), "each once"),
         (("--source", "knmi"), "KNMI_API_KEY"),
     ):
-        done = run("up", *options, "--data", str(tmp_path))
+        done = echocast("up", *options, "--data", str(tmp_path))
         assert done.returncode == REFUSED
         assert sentence in done.stderr
         assert len(done.stderr.splitlines()) == 1

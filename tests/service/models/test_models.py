@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -21,8 +19,8 @@ from echocast.model.registry.manifest import amend
 from echocast.model.registry.reader import RegistryReader
 from echocast.model.registry.registry import Registry
 from echocast.service.auth.keys import new_key
-from echocast.service.cli.main import main
 from tests.patience import PATIENCE_SECONDS
+from tests.service import command_line
 from tests.service.bodies import NETCDF, WAIT, is_problem, netcdf
 from tests.service.real_processes import (
     Gateway,
@@ -300,19 +298,9 @@ def test_the_next_nowcast_is_answered_by_the_promoted_model(home: tuple[Place, G
 
 
 def echocast(where: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What the command says and how it ends, in this process."""
-    output, error = io.StringIO(), io.StringIO()
+    """What the command says of a place and how it ends."""
     ours = {k: v for k, v in where.environment.items() if k.startswith("ECHOCAST_")}
-    with (
-        patch.dict(os.environ, ours),
-        patch.object(sys, "argv", ["echocast", *arguments]),
-        redirect_stdout(output),
-        redirect_stderr(error),
-        pytest.raises(SystemExit) as end,
-    ):
-        main()
-    status = int(end.value.code or 0)
-    return subprocess.CompletedProcess(arguments, status, output.getvalue(), error.getvalue())
+    return command_line.echocast(*arguments, **ours)
 
 
 def test_the_command_line_shows_models_and_what_served(two_models: Path) -> None:

@@ -25,7 +25,8 @@ from echocast.workers.runtime.machine import usable_cpus
 from echocast.workers.runtime.refusal import REFUSED
 from tests.ports import LOOPBACK, free_port
 from tests.service.bodies import other_storm, post
-from tests.service.processes.test_up import command_line, descendants, run, service
+from tests.service.command_line import echocast
+from tests.service.processes.test_up import command_line, descendants, service
 from tests.service.real_processes import eventually, place
 
 JOBS, SUCCEEDED = "echocast_jobs_total", {"status": "succeeded"}
@@ -168,11 +169,11 @@ def is_given(host: str, port: int) -> bool:
 
 def test_how_many_workers_is_refused_in_one_sentence(tmp_path: Path) -> None:
     for count in ("0", str(4 * usable_cpus() + 1), "70000"):
-        done = run("up", "--workers", count, "--data", str(tmp_path))
+        done = echocast("up", "--workers", count, "--data", str(tmp_path))
         assert done.returncode != 0
         assert "workers" in done.stderr
         assert "ports" not in done.stderr
         assert "Traceback" not in done.stderr
-    done = run("up", "--data", str(tmp_path), ECHOCAST_WORKERS="0")
+    done = echocast("up", "--data", str(tmp_path), ECHOCAST_WORKERS="0")
     assert done.returncode == REFUSED
     assert done.stderr.startswith("echocast: A setting is invalid: workers")

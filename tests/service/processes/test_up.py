@@ -21,6 +21,7 @@ from echocast.workers.runtime.refusal import REFUSED
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
 from tests.service.bodies import NETCDF, WAIT, netcdf
+from tests.service.command_line import echocast
 from tests.service.nowcasts.test_nothing_lost import alive
 from tests.service.real_processes import Gateway, Place, eventually, place, start
 
@@ -191,15 +192,15 @@ def test_a_taken_port_for_metrics_is_one_sentence(tmp_path: Path) -> None:
 
 def refused_ports(data: Path, *options: str, first: int) -> subprocess.CompletedProcess[str]:
     metrics = {"ECHOCAST_WORKER_METRICS_PORT": str(first)}
-    done = run("up", "--workers", "2", "--data", str(data), *options, **metrics)
+    done = echocast("up", "--workers", "2", "--data", str(data), *options, **metrics)
     assert done.returncode == REFUSED
     return done
 
 
 def test_an_address_that_is_not_ours_is_one_sentence(tmp_path: Path) -> None:
-    _, line = run("key", "submit", "team").stdout.splitlines()
+    _, line = echocast("key", "submit", "team").stdout.splitlines()
     there = ("--host", "192.0.2.1", "--port", "0")
-    done = run("up", *there, "--data", str(tmp_path), ECHOCAST_KEYS=line)
+    done = echocast("up", *there, "--data", str(tmp_path), ECHOCAST_KEYS=line)
     assert done.returncode == REFUSED
     assert done.stderr.startswith("echocast: Cannot listen on 192.0.2.1 port 0: ")
     assert len(done.stderr.splitlines()) == 1
@@ -217,22 +218,24 @@ def test_a_row_of_ports_that_cannot_be_is_not_sought_for_ever() -> None:
 
 def test_bad_settings_are_one_sentence(tmp_path: Path) -> None:
     for done in (
-        run("up", "--data", str(tmp_path), ECHOCAST_PORT="many"),
-        run("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
-        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG="{steps: 5}"),
-        run("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG='{"steps": -5}'),
+        echocast("up", "--data", str(tmp_path), ECHOCAST_PORT="many"),
+        echocast("up", "--host", "0.0.0.0", "--data", str(tmp_path)),
+        echocast("up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG="{steps: 5}"),
+        echocast(
+            "up", "--retrain", "--data", str(tmp_path), ECHOCAST_RETRAIN_CONFIG='{"steps": -5}'
+        ),
     ):
         assert done.returncode == REFUSED
         assert done.stderr.startswith("echocast: ")
         assert len(done.stderr.splitlines()) == 1
-    unknown = run("key", "everything")
+    unknown = echocast("key", "everything")
     assert unknown.returncode == 2  # not a command
     assert "Traceback" not in unknown.stderr
 
 
 def test_version_and_key() -> None:
-    assert json.loads(run("version", "--json").stdout)["echocast"]
-    secret, line = run("key", "submit", "team").stdout.splitlines()
+    assert json.loads(echocast("version", "--json").stdout)["echocast"]
+    secret, line = echocast("key", "submit", "team").stdout.splitlines()
     assert secret.startswith("echocast_")
     assert line.endswith(" submit team")
     assert secret not in line
