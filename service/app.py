@@ -27,7 +27,7 @@ from echocast.service.http.openapi_problems import ANYWHERE, refusals
 from echocast.service.http.query_parameters import check_parameters
 from echocast.service.http.schemas import Problem
 from echocast.service.imagery.stream_maps import StreamMaps
-from echocast.service.imagery.warm_tiles import WarmTileRoute, WarmTiles
+from echocast.service.imagery.warm_tiles import RepeatWarmTiles, WarmTiles
 from echocast.service.metrics.engine import EngineCollector
 from echocast.service.metrics.exposition import StreamExposition
 from echocast.service.metrics.http import CountRequests, GatewayMetrics
@@ -133,7 +133,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         responses=refusals(*ANYWHERE),
     )
     problems.install(app, settings.retry_after_seconds)
-    app.router.routes.extend([WarmTileRoute(), *PLAIN_TILES])
+    app.router.routes.extend(PLAIN_TILES)
     for router in ROUTERS:
         app.include_router(router)
     app.mount(guide.ADDRESS, guide.GuideFiles())
@@ -244,6 +244,7 @@ def add_middleware(
     """What every request passes; what is added last is passed first."""
     app.add_middleware(ZipAnswers)
     app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(RepeatWarmTiles)
     if open_to_all:
         app.add_middleware(SameOrigin)
         app.add_middleware(AllowedHosts, names=settings.host_names)

@@ -1,4 +1,4 @@
-"""Warm tiles: answers that are repeated from memory, before a request is parsed.
+"""Warm tiles: answers that are repeated from memory, before their route is looked for.
 
 Only tiles whose address never shows anything else, of a service that lets everybody see them. That
 their stream is still there is believed for some seconds: then one request goes the long way.
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from echocast.service.imagery.sized_cache import SizedCache
 from echocast.workers.runtime.machine import MIB
@@ -80,21 +79,32 @@ class WarmTiles:
         self._tiles.forget(lambda tile: tile.stream == stream)
 
 
-class WarmTileRoute(BaseRoute):
-    """The route of tiles that are in memory; all others have the next one."""
+class RepeatWarmTiles:
+    """ASGI middleware that answers with tiles that are in memory, and passes on other requests.
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the answer is in memory."""
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
-            return Match.NONE, {}
-        resources = scope["app"].state.resources
-        if resources.keys and not resources.settings.maps_public:
-            return Match.NONE, {}
-        tile = resources.warm_tiles.get(scope["path"])
-        return (Match.NONE, {}) if tile is None else (Match.FULL, {"route": tile, "warm": tile})
+    It stands before what only others need: that took as long as all the rest of such an answer.
+    """
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Repeat the answer."""
-        tile: WarmTile = scope["warm"]
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Repeat the answer, where there is one."""
+        tile = warm_tile(scope)
+        if tile is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = tile  # by whose path it is counted
         known = [value for name, value in scope["headers"] if name == IF_NONE_MATCH]
         await tile.to(b",".join(known).decode("latin-1"))(scope, receive, send)
+
+
+def warm_tile(scope: Scope) -> WarmTile | None:
+    """The answer to a request that may be answered from memory, None where it is not there."""
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
+        return None
+    resources = scope["app"].state.resources
+    if resources.keys and not resources.settings.maps_public:
+        return None
+    tile: WarmTile | None = resources.warm_tiles.get(scope["path"])
+    return tile

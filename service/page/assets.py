@@ -18,6 +18,7 @@ STATIC: Final = Path(__file__).with_name("static")
 ELSEWHERE: Final = {"vendor/world.json": WORLD_PATH}  # pictures show the same coasts
 VENDORED_SHEET, SHEET = "vendor/vendor.css", "page.css"  # served as one: a request less
 MODULES, SCRIPT = "js", "js/page.js"  # served as one, too
+LEVEL: Final = 6  # of zlib: the coasts in 50 ms instead of 370 with its highest, 6 % larger
 MEDIA_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -43,7 +44,7 @@ class Asset:
     @cached_property
     def compressed(self) -> bytes:
         """The same by gzip; computed once."""
-        return gzip.compress(self.content, 9, mtime=0)
+        return gzip.compress(self.content, LEVEL, mtime=0)
 
 
 @dataclass(frozen=True)

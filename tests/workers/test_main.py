@@ -52,6 +52,8 @@ def start(world: World, models: Path) -> subprocess.Popen[bytes]:
 def test_a_real_network_answers(world: World, models: Path) -> None:
     worker = start(world, models)
     until(world.jobs.alive_workers)
+    niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + worker_process.NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == niceness
     sha = world.archive.put_frames(storm(0, frames=10, first=10, size=32))
     sent = world.submit(storm(0, size=32), observation_sha=sha)
     job = world.end_of(sent.job.id)
@@ -81,6 +83,7 @@ def test_settings_that_are_refused_are_one_sentence_and_a_code_to_stay_down(
 ) -> None:
     monkeypatch.setattr(worker_process, "set_switch_interval", lambda: None)
     monkeypatch.setattr(worker_process, "limit_arenas", lambda _: None)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setenv("ECHOCAST_LEASE_SECONDS", "soon")
     with pytest.raises(SystemExit) as ended:
@@ -94,6 +97,7 @@ def test_a_worker_has_an_arena_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[int] = []
     monkeypatch.setattr(worker_process, "set_switch_interval", lambda: None)
     monkeypatch.setattr(worker_process, "limit_arenas", limits.append)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setattr(worker_process, "run", lambda _: 0)
     assert worker_process.main() == 0
     assert limits == [usable_cpus()]

@@ -2,11 +2,11 @@
 
 The work is done by a child, ``python -m echocast.model retrain``. On a CPU that serves forecasts
 too it may not slow them beyond their deadlines, so the child and its session run at the lowest
-priority (niceness 19: a worker that wants the CPU gets 98 % of it) and in half as many threads as
-there are CPUs, which leaves cache and memory bandwidth to the worker. Between containers the
-shares of the CPU decide (``cpu_shares`` in docker-compose.yml). A GPU knows no niceness: a training
-beside a worker on one GPU takes turns with it. So the trainer computes on the CPU unless
-``ECHOCAST_TRAINER_DEVICE`` names a device, which should be one of its own.
+priority (niceness 19: a worker that wants the CPU gets 98 % of it, without autogroups 88 %) and in
+half as many threads as there are CPUs, which leaves cache and memory bandwidth to the worker.
+Between containers the shares of the CPU decide (``cpu_shares`` in docker-compose.yml). A GPU knows
+no niceness: a training beside a worker on one GPU takes turns with it. So the trainer computes on
+the CPU unless ``ECHOCAST_TRAINER_DEVICE`` names a device of its own.
 
 Messages only wake the trainer up; the request stays in the engine until there is a verdict. When a
 trainer dies it loses its lock, and the next one goes on in the same work folder.
