@@ -21,8 +21,8 @@ def test_new_images_let_nothing_flicker_and_no_memory_grow(
     service.slow_seconds = slow_seconds
     with running(service) as url, visiting(browser, url) as visit:
         steps = list(watched(visit, service, SETTLING + (4 if not slow_seconds else 2), 0))
-        (settled, _), (_, shown) = steps[SETTLING - 1], steps[-1]
+        (before, _), (_, shown) = steps[SETTLING - 1], steps[-1]
         # what a chart that is drawn anew leaves is garbage a moment later; what is kept never is
-        eventually(lambda: not measured(visit.page).is_more_than(settled))
+        eventually(lambda: not measured(visit.page).is_more_than(before))
     assert shown["pictures"] > 0
     assert (shown["blank"], shown["hatched"]) == (0, 0), shown
