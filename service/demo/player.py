@@ -30,7 +30,7 @@ SOURCE: Final = {
     "title": "A storm drawn by Echocast, no radar",
     "licence": "CC0-1.0",
     "licence_url": "https://creativecommons.org/publicdomain/zero/1.0/",
-    "attribution": "A storm drawn by Echocast: no weather.",
+    "attribution": "A storm drawn by Echocast, no weather",
 }
 LOOK_SECONDS: Final = 1.0
 

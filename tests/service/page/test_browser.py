@@ -256,6 +256,17 @@ def test_an_operator_sees_workers_and_what_waits(
     assert page.is_visible("#workers.trouble") is isinstance(ready, str)
 
 
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 1024, "height": 768}}], indirect=True)
+def test_what_is_wrong_leaves_the_buttons_in_their_row(visit: Visit, service: StormService) -> None:
+    service.ready = "no-worker"
+    visit.expected += ["status of 503"]
+    page = visit.open("/#lang=fr")
+    visit.wait_for_text("#workers", TEXTS["fr"]["no_worker"])
+    title, tools = (page.locator(one).bounding_box() for one in ("h1", "#tools"))
+    assert tools["y"] < title["y"] + title["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1024
+
+
 @pytest.mark.parametrize("visit", [PHONE], indirect=True)
 def test_a_phone_hears_of_workers_where_there_are_none(visit: Visit, service: StormService) -> None:
     visit.expected += ["status of 503"]

@@ -93,7 +93,7 @@ export class PlacePanel {
     const last = Math.max(...scene.map.frames.filter((one) => one.observed).map((one) => one.at));
     const ahead = series && series.filter((one) => one.time > last);
     say("place-sentence", rain ? worded(rain, scene) : t("no_forecast"));
-    say("place-now", newest ? `${clock(newest.time)}, ${t("observed")}: ${words(newest)}` : "");
+    say("place-now", newest ? t("seen_at", { time: clock(newest.time), words: words(newest) }) : "");
     this.chart(past, ahead || []);
     $("place-table").lastElementChild.replaceChildren(asTable(past, ahead || []));
     $("place-table").hidden = !(past.length || ahead?.length);
