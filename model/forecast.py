@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from echocast.model.frames import Frames, median_step
 from echocast.model.grid import Grid
+from echocast.model.horizon import LeadSource
 from echocast.model.products import sharp_as_written
 
 PART_PIXELS = 2**19  # of all lead times in a part of a forecast stream, or one lead time
@@ -53,6 +54,7 @@ class Forecast:
         exceedance_probability: Floating (threshold, time, y, x) in 0..1, NaN where missing.
         quality: Notes for the reader, e.g. ``{"pixel_size_km": "assumed 1.0"}``.
         input_sha256: Hash of the input frames.
+        lead_sources: What makes each lead time; empty: not stated, as in files before 2.0.
     """
 
     frames: Frames
@@ -65,6 +67,7 @@ class Forecast:
     exceedance_thresholds_dbz: tuple[float, ...] = ()
     exceedance_probability: NDArray[np.floating[Any]] | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
+    lead_sources: tuple[LeadSource, ...] = ()
 
     @property
     def lead_times(self) -> tuple[timedelta, ...]:
@@ -100,6 +103,7 @@ class Forecast:
             self.forecast_reference_time,
             self.model,
             self.quality,
+            lead_sources=self.lead_sources,
         )
 
     def methods(self) -> dict[str, Frames]:
@@ -123,6 +127,7 @@ class ForecastStream:
         model: As in the parts.
         quality: As in the parts.
         institution: Who makes the forecast; empty: not stated.
+        lead_sources: Of all parts together.
     """
 
     parts: Iterator[Forecast]
@@ -132,6 +137,7 @@ class ForecastStream:
     model: ModelIdentity
     quality: Mapping[str, str]
     institution: str = ""
+    lead_sources: tuple[LeadSource, ...] = ()
 
     @property
     def lead_minutes(self) -> list[float]:

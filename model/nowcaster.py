@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
+from echocast.model.horizon import check_leads
 from echocast.model.inference.batch_threads import map_in_threads
 from echocast.model.inference.plausible_input import plausible_input
-from echocast.model.inference.postprocessing import Postprocessor, Prediction
+from echocast.model.inference.postprocessing import Postprocessor
+from echocast.model.inference.prediction import Prediction
 from echocast.model.inference.preprocessing import Prepared, prepare, reach
 from echocast.model.inference.tiling import MARGIN, Domain, Window
 from echocast.model.inference.winograd.selection import SelectedSteps, choose_steps
@@ -92,14 +94,19 @@ class Nowcaster:
         """Frames that come out."""
         return self.config.output_frames
 
-    def nowcast(self, frames: Frames) -> Forecast:
+    def nowcast(self, frames: Frames, leads: int | None = None) -> Forecast:
         """One forecast from start to end.
 
+        Args:
+            frames: As many as go in.
+            leads: Lead times, at most 24 and to 120 minutes; None: as many as the network makes.
+
         Raises:
-            ContractViolation: Not the number of frames that go in.
+            ContractViolation: Not the number of frames that go in, or too many lead times.
         """
+        check_leads(leads, frames.step, self.output_frames)
         prepared = self.prepare(frames)
-        return self.finish(prepared, self.predict([prepared])[0])
+        return self.finish(prepared, self.predict([prepared])[0], leads)
 
     def prepare(self, frames: Frames, input_sha256: str | None = None) -> Prepared:
         """Replace implausible frames, find the motion, align the frames, scale and pad them.
@@ -173,19 +180,32 @@ class Nowcaster:
         np.copyto(frames_dbz, np.nan_to_num(item.newest_dbz, nan=0.0), where=far)
         return Prediction(frames_dbz, probability[..., :height, :width])
 
-    def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
+    def finish(
+        self, prepared: Prepared, prediction: Prediction, leads: int | None = None
+    ) -> Forecast:
         """Carry the prediction out along the motion; mask what is unknown.
 
-        The prediction's arrays become the forecast's.
-        """
-        return self._postprocessor.finish(prepared, prediction)
+        The prediction's arrays become the forecast's. Lead times beyond the network's continue its
+        last one, see :mod:`.inference.continuation`.
 
-    def stream(self, prepared: Prepared, prediction: Prediction) -> ForecastStream:
+        Args:
+            prepared: What the prediction was made from.
+            prediction: Of the network.
+            leads: As of :meth:`nowcast`.
+
+        Raises:
+            ContractViolation: As many lead times may not be requested.
+        """
+        return self._postprocessor.finish(prepared, prediction, leads)
+
+    def stream(
+        self, prepared: Prepared, prediction: Prediction, leads: int | None = None
+    ) -> ForecastStream:
         """What :meth:`finish` gives, in parts that are made on demand.
 
         The network's input frames are not in memory meanwhile.
         """
-        return self._postprocessor.stream(prepared.without_inputs(), prediction)
+        return self._postprocessor.stream(prepared.without_inputs(), prediction, leads)
 
 
 def _batched(arrays: Sequence[NDArray[Any]]) -> torch.Tensor:

@@ -11,6 +11,7 @@ import typer
 from echocast.model.cli.help_pages import command_line, example
 from echocast.model.cli.options import (
     EventPaths,
+    Leads,
     ModelName,
     ModelsDir,
     Threads,
@@ -53,6 +54,7 @@ def evaluate_command(
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
     stride: Stride = 6,
+    leads: Leads = None,
     variable: Variable = None,
     at: At = None,
     radius_km: RadiusKm = None,
@@ -69,12 +71,15 @@ def evaluate_command(
     Of pysteps, extrapolation (lk) and S-PROG (sprog) are added where it is installed. ANVIL, LINDA
     and an ensemble of 24 members (steps) take up to some minutes a forecast: name them. LINDA needs
     scikit-image, too.
+
+    With --leads a second table has all events together by half hour of lead time.
     """
     from echocast.model.formats.event_files import EventFiles
     from echocast.model.nowcaster import Nowcaster
     from echocast.model.plotting.report import evaluation as report
     from echocast.model.plotting.report import files
     from echocast.model.plotting.report.event import judged_event
+    from echocast.model.plotting.report.lead_spans import span_table
     from echocast.model.verification import pysteps_references as pysteps
     from echocast.model.verification.evaluation import evaluate
 
@@ -88,13 +93,15 @@ def evaluate_command(
     with progress(quiet=quiet) as bar:
         for path in paths:
             event = EventFiles.of([path], reading)
-            events.append(evaluate(nowcaster, event, stride, bar, reference))
+            events.append(evaluate(nowcaster, event, stride, bar, reference, leads))
             if output:
-                judged.append(judged_event(nowcaster, event, stride, events[-1], drawn))
+                shown = judged_event(nowcaster, event, stride, events[-1], drawn, leads)
+                judged.append(shown)
                 report.write(output, nowcaster.identity, stride, judged)
     name = f"{nowcaster.identity.name}/{nowcaster.identity.version}"
     scores = files.to_json(name, stride, events) if as_json else {}
-    typer.echo(json.dumps(scores) if as_json else report.markdown(events))
+    tables = [report.markdown(events), *([span_table(events)] if leads else [])]
+    typer.echo(json.dumps(scores) if as_json else "\n\n".join(tables))
 
 
 @app.command("calibrate", epilog=example(CALIBRATE))

@@ -19,6 +19,7 @@ from echocast.model.cli.forecast_formats import (
 from echocast.model.cli.help_pages import command_line, example
 from echocast.model.cli.options import (
     Device,
+    Leads,
     ModelName,
     ModelsDir,
     Threads,
@@ -71,6 +72,7 @@ def nowcast_command(
     bbox: Bbox = None,
     reduce: Reduce = 1,
     state: Stated = None,
+    leads: Leads = None,
     institution: Annotated[str, typer.Option(help="Who makes the forecast.")] = "",
     models_dir: ModelsDir = SHIPPED,
     model: ModelName = "champion",
@@ -95,6 +97,7 @@ def nowcast_command(
                 netcdf,
                 reading=reading,
                 reference_time=newest,
+                leads=leads,
                 institution=institution,
                 progress=shown.advance,
             )

@@ -18,6 +18,7 @@ from echocast.model.formats.forecast_writer import write_forecast_stream
 from echocast.model.formats.readers import between, newest, read_frames
 from echocast.model.formats.reading import Reading
 from echocast.model.frames import Frames
+from echocast.model.horizon import check_leads
 from echocast.model.nowcaster import Nowcaster
 from echocast.model.verification.forecast_scores import verify_forecast_stream
 
@@ -29,6 +30,7 @@ def nowcast_files(
     *,
     reading: Reading | None = None,
     reference_time: datetime | None = None,
+    leads: int | None = None,
     institution: str = "",
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -43,23 +45,27 @@ def nowcast_files(
         output: The new file.
         reading: How the files are read; None: by what they say themselves.
         reference_time: The newest frame at or before it is the last one used; None: of all.
+        leads: Lead times, at most 24 and to 120 minutes; None: as many as the network makes.
         institution: Who makes the forecast; empty: not stated.
         progress: Called after every step of the network.
 
     Returns:
-        Plain JSON values: file, reference time, model, lead times in minutes, the highest value in
+        Plain JSON values: file, reference time, model, lead times in minutes and what makes each
+        of them, the highest value in
         dBZ (None where no forecast is possible), notes on the input, and the scores, None where
         there is no later frame.
 
     Raises:
-        InputError: A file can't be read, or its frames break the input contract.
+        InputError: A file can't be read, its frames break the input contract, or there are too many
+            lead times.
     """
     chosen = newest(nowcaster.input_frames, reference_time)
     frames = read_frames(files, reading, choose=chosen)
     inputs, _ = split(frames, nowcaster.input_frames, InputContract(), reference_time)
+    check_leads(leads, inputs.step, nowcaster.output_frames)
     prepared = nowcaster.prepare(inputs)
     del frames, inputs
-    forecast = nowcaster.stream(prepared, nowcaster.predict([prepared], progress)[0])
+    forecast = nowcaster.stream(prepared, nowcaster.predict([prepared], progress)[0], leads)
     del prepared
     unfinished = output.with_name(f".{output.name}.{os.getpid()}")
     highest: list[float] = []
@@ -76,6 +82,7 @@ def nowcast_files(
         "forecast_reference_time": forecast.forecast_reference_time.isoformat(),
         "model": {"name": forecast.model.name, "version": forecast.model.version},
         "lead_minutes": forecast.lead_minutes,
+        "lead_sources": list(forecast.lead_sources),
         "highest_dbz": round(max(highest), 2) if highest else None,
         "quality": dict(forecast.quality),
         "verification": scores,

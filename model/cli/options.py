@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from echocast.model.errors import EchocastError
+from echocast.model.horizon import MOST_LEADS
 from echocast.model.network.config import PRESETS
 
 EventPaths = Annotated[
@@ -20,6 +21,16 @@ ModelsDir = Annotated[
     Path, typer.Option(help="Folder of the models.", show_default="the shipped ones")
 ]
 ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
+Leads = Annotated[
+    int | None,
+    typer.Option(
+        help="Lead times, at most to 120 minutes; those after the network's are scale-damped"
+        " extrapolation of its last one.",
+        min=1,
+        max=MOST_LEADS,
+        show_default="as many as the network makes",
+    ),
+]
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="CPU threads; 0 lets torch choose.")]
 
 

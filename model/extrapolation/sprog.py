@@ -5,11 +5,14 @@ Every band follows an autoregressive process of second order whose coefficients 
 own correlation over the last frames: small scales, and noise with them, fade within minutes, large
 ones stay. After S-PROG (Seed, JAM 2003; Pulkkinen et al., GMD 2019), without its restoration of
 intensities: this is a mean to add to, not a picture. Nothing is fitted.
+
+A forecast of another method goes on in the same way, from its last lead time: by then the slower of
+the two memories of each band is all that is left of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -27,7 +30,25 @@ ROWS_AT_ONCE = 256  # of which covariances are summed up
 Covariance = NDArray[np.float64]  # (frames, frames) of one band, oldest first
 
 
+class Damped(NamedTuple):
+    """Scale-damped extrapolation, and what its bands remember.
+
+    Args:
+        frames_dbz: (steps, height, width) in dBZ, from 0.
+        memories: Of each band from small scales to large ones, what a step leaves of it in the long
+            run, 0 to 1.
+    """
+
+    frames_dbz: FloatArray
+    memories: tuple[float, ...]
+
+
 def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> FloatArray:
+    """The frames of :func:`scale_damped`."""
+    return scale_damped(aligned_dbz, steps, process).frames_dbz
+
+
+def scale_damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> Damped:
     """Forecast in the moving frame.
 
     Args:
@@ -35,9 +56,6 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
             along the motion; dry as 0, NaN or masked where missing, which counts as dry here.
         steps: Frames to forecast.
         process: How the bands go on, one of ``PROCESSES``.
-
-    Returns:
-        (steps, height, width) in dBZ, from 0.
     """
     most, fewest, coefficients = PROCESSES[process]
     last = unmasked(aligned_dbz[-most:])
@@ -45,14 +63,37 @@ def damped(aligned_dbz: FloatArray, steps: int, process: str = "aperiodic") -> F
     rest = np.clip(np.nan_to_num(last, nan=0.0), 0, None).astype(np.float32)
     forecast = np.zeros((steps, *valid.shape), np.float32)
     if not rest[-count:, valid].any():
-        return forecast
+        return Damped(forecast, (1.0,) * (len(SCALES_PIXELS) + 1))
+    memories = []
     for scale in SCALES_PIXELS:
         smooth = np.stack([_blurred(frame, scale) for frame in rest])
         rest -= smooth
-        _continue(forecast, rest, count, valid, coefficients)
+        memories.append(_continue(forecast, rest, count, valid, coefficients))
         rest = smooth
-    _continue(forecast, rest, count, valid, coefficients)
-    return np.clip(forecast, 0, None, out=forecast)
+    memories.append(_continue(forecast, rest, count, valid, coefficients))
+    return Damped(np.clip(forecast, 0, None, out=forecast), tuple(memories))
+
+
+def faded(
+    field: FloatArray, memories: Sequence[float], steps: int, valid: NDArray[np.bool_]
+) -> FloatArray:
+    """A field of the moving frame so many steps later: each band nearer to its mean.
+
+    Args:
+        field: (height, width), finite.
+        memories: Of the bands, as :func:`scale_damped` finds them.
+        steps: How much later.
+        valid: (height, width), where means are taken.
+    """
+    later, rest = np.zeros(field.shape, np.float32), field
+    for scale, memory in zip((*SCALES_PIXELS, None), memories, strict=True):
+        smooth = np.zeros_like(rest) if scale is None else _blurred(rest, scale)
+        band, left = rest - smooth, memory**steps
+        cv2.scaleAdd(band, left, later, later)
+        if valid.any():
+            later += np.float32((1 - left) * band[valid].mean())
+        rest = smooth
+    return later
 
 
 def _common_pixels(observed: NDArray[np.bool_], fewest: int) -> tuple[int, NDArray[np.bool_]]:
@@ -91,8 +132,12 @@ def _continue(
     count: int,
     valid: NDArray[np.bool_],
     coefficients: Callable[[Covariance], tuple[float, float]],
-) -> None:
-    """Add the autoregressive continuation of one band, (time, height, width), to the forecast."""
+) -> float:
+    """Add the autoregressive continuation of one band, (time, height, width), to the forecast.
+
+    Returns:
+        What a step leaves of the band in the long run.
+    """
     means, covariance = moments(band[-count:], valid)
     middle = np.float32(means[-1])
     first, second = coefficients(covariance)
@@ -103,6 +148,7 @@ def _continue(
         frame += middle
         cv2.scaleAdd(newest, now[0], frame, frame)
         cv2.scaleAdd(before, now[1], frame, frame)
+    return min(1.0, float(np.abs(np.roots([1.0, -first, -second])).max()))
 
 
 def moments(band: FloatArray, valid: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Covariance]:

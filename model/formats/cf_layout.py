@@ -171,6 +171,8 @@ def create_packed(
         fill_value=missing,
     )
     variable.set_auto_maskandscale(False)
+    if dataset.data_model == "NETCDF4":  # whole chunks are written: none needs to wait in memory
+        variable.set_var_chunk_cache(size=ONE_CHUNK_BYTES)
     if GRID_MAPPING in dataset.variables:
         rest["grid_mapping"] = GRID_MAPPING
     if "latitude" in dataset.variables:

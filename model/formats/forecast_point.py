@@ -13,7 +13,9 @@ import numpy as np
 
 from echocast.model.formats.cf_layout import open_fields
 from echocast.model.formats.forecast_storage import NOT_STORED, not_stored_words
+from echocast.model.formats.lead_source import read_lead_sources
 from echocast.model.grid import FloatArray
+from echocast.model.horizon import LeadSource
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 from echocast.model.reflectivity import ZR
 
@@ -26,6 +28,7 @@ class ForecastPoint:
 
     Args:
         valid_times: What the values depict, UTC.
+        lead_sources: What makes each of them; empty where the file does not state it.
         reflectivity_dbz: The default product.
         extrapolation_dbz: Pure extrapolation.
         expected_dbz: The product ``expected``; None where the file has none beside the default.
@@ -38,6 +41,7 @@ class ForecastPoint:
     """
 
     valid_times: tuple[datetime, ...]
+    lead_sources: tuple[LeadSource, ...]
     reflectivity_dbz: FloatArray
     extrapolation_dbz: FloatArray
     expected_dbz: FloatArray | None
@@ -63,6 +67,7 @@ def read_point(path: Path, row: int, column: int) -> ForecastPoint:
             expected = unpacked_dbz(_stored(fields, EXPECTED, row, column))
         return ForecastPoint(
             _times(fields),
+            read_lead_sources(fields),
             values,
             unpacked_dbz(_stored(fields, "reflectivity_extrapolation", row, column)),
             expected,

@@ -15,10 +15,12 @@ import numpy as np
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.formats.cf_layout import open_fields, open_forecast, read_packed
 from echocast.model.formats.forecast_storage import check_stored, not_stored
+from echocast.model.formats.lead_source import read_lead_sources
 from echocast.model.formats.netcdf.grid import written_grid
 from echocast.model.formats.netcdf.times import read_scalar_time, read_times
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray, Grid
+from echocast.model.horizon import LeadSource
 from echocast.model.quantisation import unpacked_dbz, unpacked_probability
 
 METHODS = ("reflectivity", "reflectivity_extrapolation")  # beside the newest observation
@@ -61,6 +63,7 @@ def read_methods(path: Path) -> ForecastStream:
         about.forecast_reference_time,
         about.model,
         about.quality,
+        lead_sources=about.lead_sources,
     )
 
 
@@ -138,6 +141,7 @@ class _About:
     no_rain_dbz: float
     forecast_reference_time: datetime
     attributes: Mapping[str, Any]
+    lead_sources: tuple[LeadSource, ...]
 
     @property
     def model(self) -> ModelIdentity:
@@ -166,6 +170,7 @@ class _About:
             model=self.model,
             input_sha256=self.attributes["input_sha256"],
             quality=self.quality,
+            lead_sources=self.lead_sources[which],
         )
 
 
@@ -177,6 +182,7 @@ def _about(dataset: netCDF4.Dataset) -> _About:
         float(reflectivity.getncattr("no_rain_value")),
         read_scalar_time(dataset.variables["forecast_reference_time"]),
         {name: dataset.getncattr(name) for name in dataset.ncattrs()},
+        read_lead_sources(dataset.variables),
     )
 
 

@@ -34,6 +34,7 @@ from echocast.model.formats.forecast_storage import (
     ForecastStorage,
     Level,
 )
+from echocast.model.formats.lead_source import write_lead_sources
 from echocast.model.formats.netcdf.access import new_classic_netcdf, open_netcdf, unlocked
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
@@ -151,6 +152,7 @@ def _create(
     names = {"standard_name": "forecast_period", "long_name": "valid time minus reference time"}
     variable.setncatts({**names, "units": "minutes"})
     variable[:] = forecast.lead_minutes
+    write_lead_sources(dataset, forecast.lead_sources)
     for name, long_name in REFLECTIVITIES.items():
         if name in storage.left_out or not _has(part, name):
             continue

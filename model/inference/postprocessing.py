@@ -24,6 +24,9 @@ from echocast.model.extrapolation.motion import (
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity, leads_per_part
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
+from echocast.model.horizon import check_leads, sources_beyond
+from echocast.model.inference.continuation import predicted_parts
+from echocast.model.inference.prediction import Prediction
 from echocast.model.inference.preprocessing import Prepared
 from echocast.model.inference.quality import quality
 from echocast.model.network.config import NetworkConfig
@@ -32,18 +35,6 @@ from echocast.model.quantisation import PACKING, floor_as_written, rounded_dbz
 from echocast.model.reflectivity import ECHO_FLOOR_DBZ
 
 Rounding = Callable[[FloatArray], FloatArray]
-
-
-class Prediction(NamedTuple):
-    """The network's output, before it is carried along the motion.
-
-    Args:
-        frames_dbz: (lead, height, width), from 0 dBZ.
-        exceedance_probability: float16 (lead, threshold, height, width).
-    """
-
-    frames_dbz: FloatArray
-    exceedance_probability: NDArray[np.float16]
 
 
 class Fields(NamedTuple):
@@ -74,86 +65,106 @@ class Postprocessor:
     identity: ModelIdentity
     decision: ExceedanceDecision
 
-    def finish(self, prepared: Prepared, prediction: Prediction) -> Forecast:
+    def finish(
+        self, prepared: Prepared, prediction: Prediction, leads: int | None = None
+    ) -> Forecast:
         """Carry the prediction out along the motion; mask what is unknown.
 
-        In place: the prediction's arrays become the forecast's.
+        In place: the prediction's arrays become the forecast's, where no lead is beyond them.
         """
-        return next(self._parts(prepared, prediction, len(prediction.frames_dbz), rounded_dbz))
+        count = _checked(prepared, prediction, leads)
+        return next(self._parts(prepared, prediction, count, count, rounded_dbz))
 
-    def stream(self, prepared: Prepared, prediction: Prediction) -> ForecastStream:
+    def stream(
+        self, prepared: Prepared, prediction: Prediction, leads: int | None = None
+    ) -> ForecastStream:
         """The same in parts that are made on demand: few lead times of a large grid each.
 
         The prediction's arrays become the forecasts'. Reflectivity is not rounded: a file does it.
         """
-        ahead = range(1, len(prediction.frames_dbz) + 1)
+        count = _checked(prepared, prediction, leads)
+        together = leads_per_part(prepared.newest_dbz.size)
         return ForecastStream(
-            self._parts(prepared, prediction, leads_per_part(prepared.newest_dbz.size), None),
-            _times(prepared, ahead),
+            self._parts(prepared, prediction, count, together, None),
+            _times(prepared, range(1, count + 1)),
             prepared.newest.grid,
             prepared.newest.times[-1],
             self.identity,
-            quality(prepared, self.config),
+            quality(prepared, self.config, count),
+            lead_sources=sources_beyond(self.config.output_frames, count),
         )
 
     def _parts(
-        self, prepared: Prepared, prediction: Prediction, together: int, rounding: Rounding | None
+        self,
+        prepared: Prepared,
+        prediction: Prediction,
+        count: int,
+        together: int,
+        rounding: Rounding | None,
     ) -> Iterator[Forecast]:
         """Forecasts of so many lead times each; no reference to them is left here."""
-        expected, probability = prediction
-        made = self._fields(prepared, prediction)
-        for first in range(0, len(expected), together):
-            which = slice(first, first + together)
-            part = Prediction(expected[which], probability[which])
-            yield self._part(prepared, part, first, made, rounding)
+        paths, done = self._paths(prepared), 0
+        for part in predicted_parts(prepared, prediction, count, together):
+            fields = self._fields(prepared, part, done, paths)
+            ahead = range(done + 1, done + len(part.frames_dbz) + 1)
+            done = ahead[-1]
+            yield self._forecast(prepared, count, ahead, fields, part, rounding)
+            del part, fields
 
-    def _part(
+    def _paths(self, prepared: Prepared) -> Iterator[tuple[Trajectory, Trajectory | None]]:
+        """Where the rain of each lead was at the reference time, and in the prediction.
+
+        None: there it is where it will be, as within the leads of a network that sees it moving.
+        """
+        path = trajectories(prepared.motion)
+        if self.config.coordinates == "lagrangian":
+            yield from ((at, at) for at in path)  # without end
+        yield from ((next(path), None) for _ in range(self.config.output_frames))
+        yield from zip(path, trajectories(prepared.motion), strict=False)
+
+    def _fields(
         self,
         prepared: Prepared,
         part: Prediction,
         done: int,
-        made: Iterator[Fields],
-        rounding: Rounding | None,
-    ) -> Forecast:
-        """The next lead times, those of a part of the prediction, after those that are done."""
-        expected, probability = part
-        fields = Fields(*(np.empty_like(expected) for _ in Fields._fields))
-        for lead, planes in zip(range(len(expected)), made, strict=False):
-            for field, plane in zip(fields, planes, strict=True):
-                field[lead] = plane
-        ahead = range(done + 1, done + len(expected) + 1)
-        return self._forecast(prepared, ahead, fields, expected, probability, rounding)
-
-    def _fields(self, prepared: Prepared, prediction: Prediction) -> Iterator[Fields]:
-        """What comes beside the prediction, which is carried too, lead by lead and in place."""
+        paths: Iterator[tuple[Trajectory, Trajectory | None]],
+    ) -> Fields:
+        """What comes beside a part of the prediction, which is carried too, in place."""
         valid = np.isfinite(prepared.newest_dbz)
         newest = np.where(valid, prepared.newest_dbz, np.float32(0))
-        path = trajectories(prepared.motion)
         step_minutes = prepared.step.total_seconds() / 60
-        for lead, (expected, probability) in enumerate(zip(*prediction, strict=True), start=1):
-            probability_thresholds = self.decision.probability_thresholds_at(lead * step_minutes)
-            part = expected, torch.from_numpy(probability)
-            yield self._carried(valid, newest, next(path), *part, probability_thresholds)
+        fields = Fields(*(np.empty_like(part.frames_dbz) for _ in Fields._fields))
+        for index, (expected, probability) in enumerate(zip(*part, strict=True)):
+            thresholds = self.decision.probability_thresholds_at((done + index + 1) * step_minutes)
+            lead = expected, torch.from_numpy(probability)
+            planes = self._carried(valid, newest, next(paths), *lead, thresholds)
+            for field, plane in zip(fields, planes, strict=True):
+                field[index] = plane
+        return fields
 
     def _carried(
         self,
         valid: NDArray[np.bool_],
         newest: FloatArray,
-        at: Trajectory,
+        path: tuple[Trajectory, Trajectory | None],
         expected: FloatArray,
         probability: torch.Tensor,
         probability_thresholds: tuple[float, ...],
     ) -> Fields:
         """One lead time; NumPy converts half precision slowly, PyTorch does not."""
+        at, beyond = path
         share = _known_share(valid, at)
         planes = np.empty((2 + len(probability), *newest.shape), np.float32)
         planes[0], planes[1] = newest, expected
         torch.from_numpy(planes[2:]).copy_(probability)
-        moving = planes if self.config.coordinates == "lagrangian" else planes[:1]
+        moving = planes if beyond is at else planes[:1]
         moving *= valid
         carry_planes(moving, at)
         moving /= share
-        for plane in planes[len(moving) :]:
+        placed = planes[len(moving) :]
+        if beyond is not None:
+            carry_planes(placed, beyond)
+        for plane in placed:
             plane[np.isnan(share)] = np.nan
         expected[:] = planes[1]
         probability.copy_(torch.from_numpy(planes[2:]))
@@ -180,17 +191,18 @@ class Postprocessor:
     def _forecast(
         self,
         prepared: Prepared,
+        count: int,
         ahead: range,
         fields: Fields,
-        expected: FloatArray,
-        probability: NDArray[np.float16],
+        part: Prediction,
         rounding: Rounding | None,
     ) -> Forecast:
-        """Fields (lead, height, width), ``ahead`` steps ahead, as one value; in place.
+        """Fields (lead, height, width), ``ahead`` steps ahead of ``count``, as one value; in place.
 
         What a file would round to 0 dBZ or less is dry. Values that go to no file are rounded here,
         so that every reader scores the same numbers.
         """
+        expected, probability = part
         newest, thresholds = prepared.newest, self.config.exceedance_thresholds_dbz
         floor = floor_as_written(newest.no_rain_dbz)
         driest = np.float64(max(0.0, floor) + PACKING / 2)  # rounded to the floor or to 0
@@ -213,8 +225,20 @@ class Postprocessor:
             input_sha256=prepared.input_sha256,
             exceedance_thresholds_dbz=thresholds,
             exceedance_probability=probability.swapaxes(0, 1) if thresholds else None,
-            quality=quality(prepared, self.config),
+            quality=quality(prepared, self.config, count),
+            lead_sources=sources_beyond(self.config.output_frames, count)[ahead[0] - 1 : ahead[-1]],
         )
+
+
+def _checked(prepared: Prepared, prediction: Prediction, leads: int | None) -> int:
+    """How many lead times there will be.
+
+    Raises:
+        ContractViolation: As many may not be requested.
+    """
+    made = len(prediction.frames_dbz)
+    check_leads(leads, prepared.step, made)
+    return made if leads is None else leads
 
 
 def _times(prepared: Prepared, ahead: range) -> tuple[datetime, ...]:

@@ -23,7 +23,7 @@ from echocast.model.extrapolation.motion import (
     estimate_motion,
     trajectories,
 )
-from echocast.model.extrapolation.sprog import damped
+from echocast.model.extrapolation.sprog import Damped, scale_damped
 from echocast.model.frames import Frames
 from echocast.model.grid import DEFAULT_PIXEL_KM, FloatArray
 from echocast.model.network.config import NetworkConfig
@@ -45,6 +45,7 @@ class Prepared:
         inputs: (time, height, width) in network scale, padded to the patch, NaN where missing.
         bases: (lead, height, width), padded too: what the network's residuals are added to.
         pixel_km: Side of a pixel.
+        memories: What a step leaves of each band of scale, see :mod:`.extrapolation.sprog`.
     """
 
     newest: Frames
@@ -54,6 +55,7 @@ class Prepared:
     inputs: FloatArray
     bases: FloatArray
     pixel_km: float
+    memories: tuple[float, ...]
 
     @property
     def newest_dbz(self) -> FloatArray:
@@ -96,7 +98,8 @@ def prepare(frames: Frames, config: NetworkConfig, input_sha256: str | None = No
     last = _dried(frames, slice(-FLOW_PAIRS - 1, None))
     motion = estimate_motion(last, frames.grid.pixel_size_km)
     inputs = _as_network_input(frames, motion, config)
-    bases = _in_network_scale(_bases(inputs, config))
+    bases, memories = _bases(inputs, config)
+    bases = _in_network_scale(bases)
     return Prepared(
         frames.derived(last[-1:].copy(), frames.times[-1:]),
         frames.step,
@@ -105,6 +108,7 @@ def prepare(frames: Frames, config: NetworkConfig, input_sha256: str | None = No
         _padded(_in_network_scale(inputs), config.patch, np.nan),
         _padded(bases, config.patch, 0.0),
         frames.grid.pixel_size_km or DEFAULT_PIXEL_KM,
+        memories,
     )
 
 
@@ -126,12 +130,13 @@ def _as_network_input(frames: Frames, motion: Motion, config: NetworkConfig) -> 
     return aligned
 
 
-def _bases(inputs_dbz: FloatArray, config: NetworkConfig) -> FloatArray:
+def _bases(inputs_dbz: FloatArray, config: NetworkConfig) -> Damped:
     """What the forecast is before the network adds to it, (lead, height, width) in dBZ."""
     if config.base != "newest":
-        return damped(inputs_dbz, config.output_frames, config.base)
+        return scale_damped(inputs_dbz, config.output_frames, config.base)
     newest = np.nan_to_num(inputs_dbz[-1], nan=0.0)
-    return np.repeat(newest[None], config.output_frames, 0)
+    repeated = np.repeat(newest[None], config.output_frames, 0)
+    return Damped(repeated, scale_damped(inputs_dbz, 0).memories)
 
 
 def _in_network_scale(planes_dbz: FloatArray) -> FloatArray:

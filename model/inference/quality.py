@@ -8,23 +8,36 @@ from echocast.model.grid import DEFAULT_PIXEL_KM
 from echocast.model.inference.preprocessing import Prepared
 from echocast.model.network.config import NetworkConfig
 
+BEYOND = (
+    "The network makes the leads to {last:.3g} minutes; those after it are scale-damped"
+    " extrapolation of its last one."
+)
 ROUNDING = 1.05  # a grid of nominal kilometres has pixels of 0.99 or 1.01 km
 
 
-def quality(prepared: Prepared, config: NetworkConfig) -> dict[str, str]:
-    """Notes of the input, an assumed pixel size, and what lies beyond the network's training."""
+def quality(prepared: Prepared, config: NetworkConfig, leads: int) -> dict[str, str]:
+    """Notes of the input, an assumed pixel size, and what lies beyond the network.
+
+    Args:
+        prepared: The input.
+        config: Of the network.
+        leads: Lead times of the forecast.
+    """
     notes = dict(prepared.newest.notes)
     if prepared.newest.grid.pixel_size_km is None:
         notes["pixel_size"] = f"The grid does not say; {DEFAULT_PIXEL_KM} km was assumed."
-    if beyond := list(_beyond_training(prepared, config)):
+    if beyond := list(_beyond_training(prepared, config, min(leads, config.output_frames))):
         notes["beyond_training"] = " ".join(beyond)
+    if leads > config.output_frames:
+        last = config.output_frames * prepared.step.total_seconds() / 60
+        notes["horizon"] = BEYOND.format(last=last)
     return notes
 
 
-def _beyond_training(prepared: Prepared, config: NetworkConfig) -> Iterator[str]:
-    """A sentence for each property of the input that no training window had."""
+def _beyond_training(prepared: Prepared, config: NetworkConfig, leads: int) -> Iterator[str]:
+    """A sentence for each property of the input, or of so many leads, that no window had."""
     step = prepared.step.total_seconds() / 60
-    last = config.output_frames * step
+    last = leads * step
     for name, value, unit, trained in (
         ("Pixels", prepared.pixel_km, "km", config.trained_pixel_km),
         ("Time steps", step, "minutes", config.trained_step_minutes),

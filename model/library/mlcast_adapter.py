@@ -61,7 +61,7 @@ class MlcastNowcaster:
 
         Args:
             past: (time, height, width), at least ten frames, the last of which count.
-            forecast_steps: How many, at most ten.
+            forecast_steps: How many, at most 24 and to 120 minutes; after ten the last one goes on.
             ensemble_size: 1 or None: there are no members, but :func:`.plain_arrays.predict` has
                 probabilities.
             standard_name: ``rainfall_rate`` or ``rainfall_flux`` in mm/h, as mlcast converts both,

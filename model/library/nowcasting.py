@@ -24,6 +24,7 @@ def nowcast(
     units: str | None = None,
     variable: str | None = None,
     nowcaster: Nowcaster | None = None,
+    leads: int | None = None,
     institution: str = "",
 ) -> xr.Dataset:
     """Forecast the frames after the newest one.
@@ -42,15 +43,19 @@ def nowcast(
         units: Of a DataArray that has no attribute ``units``.
         variable: Name of the field, where a Dataset has several.
         nowcaster: What forecasts; None: the shipped model.
+        leads: Lead times, at most 24 and to 120 minutes; those after the network's are scale-damped
+            extrapolation of its last one. None: as many as the network makes.
         institution: Who makes the forecast; empty: not stated.
 
     Returns:
         What ``echocast nowcast`` writes, as xarray reads it, on the same grid: ``reflectivity`` and
         others (time, y, x) in dBZ, ``exceedance_probability`` (threshold, time, y, x) in 0..1; NaN
-        where no forecast is possible. ``quality`` of its attributes (JSON) is worth reading.
+        where no forecast is possible; ``lead_source`` (time) is a flag of what makes each lead
+        time. ``quality`` of its attributes (JSON) is worth reading.
 
     Raises:
-        InputError: The radar breaks a rule of the input; the sentence names it.
+        InputError: The radar breaks a rule of the input, or there are too many lead times; the
+            sentence names it.
     """
     model = nowcaster or shipped_nowcaster()
     newest = slice(-model.input_frames, None)
@@ -61,6 +66,7 @@ def nowcast(
             [path],
             output,
             reading=Reading(variable),
+            leads=leads,
             institution=institution,
             progress=shown.advance,
         )

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple, get_args, overload
 import numpy as np
 
 from echocast.model.contract import InputContract, split
-from echocast.model.errors import ContractViolation
 from echocast.model.forecast import Forecast
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
+from echocast.model.horizon import check_leads
 from echocast.model.nowcaster import shipped_nowcaster
 from echocast.model.sequence.plausibility import PLAUSIBILITY
 
@@ -89,7 +89,8 @@ def predict(
         km_per_pixel: Side of a pixel.
         product: ``expected`` (least squared error), ``csi_optimal`` (best critical success index)
             or ``sharp`` (the intensities of the newest frame); see :mod:`echocast.model.products`.
-        leads: How many, at most as many as the model has (ten); None: all.
+        leads: How many, at most 24 and to 120 minutes: beyond the ten of the model they are
+            scale-damped extrapolation of its last one. None: the model's.
         fill: Whether pixels without a forecast are filled; False: they are NaN.
         probabilities: Whether exceedance probabilities are given too.
 
@@ -98,7 +99,7 @@ def predict(
         :class:`PlainForecast`.
 
     Raises:
-        ContractViolation: Wrong shape, unit or step, or more leads than there are.
+        ContractViolation: Wrong shape, unit or step, or too many leads.
         ValueError: An unknown product.
 
     Warns:
@@ -106,44 +107,30 @@ def predict(
     """
     if product not in get_args(Product):
         raise ValueError(f"The product is one of {get_args(Product)}, not {product!r}.")
-    count = _checked(leads, shipped_nowcaster().output_frames)
     observed = Frames.of_array(frames, step_minutes=step_minutes, km_per_pixel=km_per_pixel)
-    forecast, newest = _forecast(observed)
+    forecast, newest = _forecast(observed, leads)
     if PLAUSIBILITY in forecast.quality:
         warnings.warn(forecast.quality[PLAUSIBILITY], ImplausibleInput, stacklevel=2)
-    values = np.clip(_chosen(forecast, product).reflectivity_dbz[:count], 0, None)
+    values = np.clip(_chosen(forecast, product).reflectivity_dbz, 0, None)
     if fill:
         guess = (newest + newest.mean()) / 2 if product == "expected" else newest
         values = np.where(np.isnan(values), guess, values)
     return _with_probabilities(values, forecast) if probabilities else values
 
 
-def _checked(leads: int | None, most: int) -> int:
-    """How many leads are requested.
-
-    Raises:
-        ContractViolation: The model does not have as many.
-    """
-    count = most if leads is None else leads
-    if not 1 <= count <= most:
-        raise ContractViolation(
-            f"The shipped model has 1 to {most} lead times, not {leads}.", rule="lead-count"
-        )
-    return count
-
-
-def _forecast(observed: Frames) -> tuple[Forecast, FloatArray]:
+def _forecast(observed: Frames, leads: int | None) -> tuple[Forecast, FloatArray]:
     """The forecast, and the newest frame (height, width) in dBZ, 0 where missing."""
     nowcaster = shipped_nowcaster()
     inputs, _ = split(observed, nowcaster.input_frames, InputContract())
+    check_leads(leads, inputs.step, nowcaster.output_frames)
     prepared = nowcaster.prepare(inputs)
-    forecast = nowcaster.finish(prepared, nowcaster.predict([prepared])[0])
+    forecast = nowcaster.finish(prepared, nowcaster.predict([prepared])[0], leads)
     return forecast, np.nan_to_num(prepared.newest_dbz, nan=0.0)
 
 
 def _with_probabilities(values: FloatArray, forecast: Forecast) -> PlainForecast:
     assert forecast.exceedance_probability is not None  # the shipped model has them
-    probability = forecast.exceedance_probability[:, : len(values)].astype(np.float32)
+    probability = forecast.exceedance_probability.astype(np.float32)
     return PlainForecast(values, probability, forecast.exceedance_thresholds_dbz)
 
 

@@ -6,7 +6,9 @@ counts more than contingency and not everything at every lead:
 ``<lead>|<method>|<threshold>`` holds hits, misses, false alarms and correct negatives;
 ``<lead>|reliability|<threshold>`` holds, for each class of probability, pixels and then how many of
 them exceeded the threshold; ``<lead>|forecasts|<role>`` holds 1; ``0|storms|<threshold>`` holds how
-many a frame shows. The lead is in minutes, 0 for the frame itself.
+many a frame shows. The lead is in minutes, 0 for the frame itself. Of leads after the network's
+all of that stands under names that end in ``|beyond``: they belong to no sum over lead times, so
+that drift, promotion and pooled scores are those of the network, however far forecasts reach.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ FORECAST_THRESHOLDS_DBZ = (30.0, 40.0, 50.0)  # of a forecast's own scores
 FRACTIONS_THRESHOLDS_DBZ = (20.0, 30.0, 40.0)  # of the fractions skill score
 
 RELIABILITY = "reliability"
+BEYOND = "beyond"
 STORMS = "storms"
 CLASSES = 10  # of probability
 CLASS_MIDDLES = tuple((index + 0.5) / CLASSES for index in range(CLASSES))
@@ -222,3 +225,13 @@ def added(parts: Iterable[Counts]) -> dict[str, list[int]]:
 def with_lead(counts: Counts, lead_minutes: float) -> dict[str, list[int]]:
     """Counts under names that say the lead: ``<lead>|<method>|<threshold>``."""
     return {f"{lead_minutes:g}|{name}": list(vector) for name, vector in counts.items()}
+
+
+def beyond_network(counts: Counts) -> dict[str, list[int]]:
+    """Counts of lead times after the network's, under names that say so."""
+    return {f"{name}|{BEYOND}": list(vector) for name, vector in counts.items()}
+
+
+def all_leads(counts: Counts) -> dict[str, list[int]]:
+    """Counts of all lead times under plain names, whatever made them: to be read lead by lead."""
+    return added({name.removesuffix(f"|{BEYOND}"): vector} for name, vector in counts.items())

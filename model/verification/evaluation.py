@@ -22,7 +22,11 @@ ForecastCase = tuple[Forecast, Frames, Frames]  # with its inputs, and what was 
 
 
 def forecasts(
-    nowcaster: Nowcaster, event: EventFiles, stride: int, bar: Progress
+    nowcaster: Nowcaster,
+    event: EventFiles,
+    stride: int,
+    bar: Progress,
+    leads: int | None = None,
 ) -> Iterator[ForecastCase]:
     """Forecasts over one event, each with its inputs and what was then observed.
 
@@ -31,32 +35,45 @@ def forecasts(
         event: Its files.
         stride: Frames between reference times.
         bar: Shows the progress, and how many reference times were left out.
+        leads: Lead times, at most 24 and to 120 minutes; None: as many as the network makes.
 
     Raises:
-        ContractViolation: The event is too short, or has too many gaps.
+        ContractViolation: The event is too short, has too many gaps, or has no such lead times.
     """
-    windows = _windows(nowcaster, event, stride)
-    possible = len(event.times) - nowcaster.input_frames - nowcaster.output_frames + 1
+    windows = _windows(nowcaster, event, stride, leads)
+    possible = len(event.times) - _length(nowcaster, leads) + 1
     if gaps := len(range(0, possible, stride)) - len(windows):
         bar.console.print(f"{event.name}: frames are missing for {gaps} reference times.")
     for window in bar.track(windows, description=event.name):
-        yield _nowcast(nowcaster, event, window)
+        yield _nowcast(nowcaster, event, window, leads)
 
 
-def nth_forecast(nowcaster: Nowcaster, event: EventFiles, stride: int, number: int) -> ForecastCase:
+def nth_forecast(
+    nowcaster: Nowcaster, event: EventFiles, stride: int, number: int, leads: int | None = None
+) -> ForecastCase:
     """One of :func:`forecasts`, by its place among them."""
-    return _nowcast(nowcaster, event, _windows(nowcaster, event, stride)[number])
+    window = _windows(nowcaster, event, stride, leads)[number]
+    return _nowcast(nowcaster, event, window, leads)
 
 
-def _nowcast(nowcaster: Nowcaster, event: EventFiles, window: slice) -> ForecastCase:
+def _nowcast(
+    nowcaster: Nowcaster, event: EventFiles, window: slice, leads: int | None
+) -> ForecastCase:
     frames = event.frames(window)
     inputs, observed = frames[: nowcaster.input_frames], frames[nowcaster.input_frames :]
-    return nowcaster.nowcast(inputs), inputs, observed
+    return nowcaster.nowcast(inputs, leads), inputs, observed
 
 
-def _windows(nowcaster: Nowcaster, event: EventFiles, stride: int) -> list[slice]:
+def _length(nowcaster: Nowcaster, leads: int | None) -> int:
+    """Frames of the inputs and of what verifies so many lead times."""
+    return nowcaster.input_frames + (leads or nowcaster.output_frames)
+
+
+def _windows(
+    nowcaster: Nowcaster, event: EventFiles, stride: int, leads: int | None
+) -> list[slice]:
     """Parts of an event that hold inputs and all frames to verify, in even steps."""
-    length, count = nowcaster.input_frames + nowcaster.output_frames, len(event.times)
+    length, count = _length(nowcaster, leads), len(event.times)
     windows = event.even_windows(length, stride)
     if not windows:
         raise ContractViolation(
@@ -73,6 +90,7 @@ def evaluate(
     stride: int,
     bar: Progress,
     reference: Reference | None = None,
+    leads: int | None = None,
 ) -> EventScores:
     """The scores of a model and its references over one event.
 
@@ -82,15 +100,16 @@ def evaluate(
         stride: Frames between reference times.
         bar: Shows the progress.
         reference: Further methods, beside those that a forecast has itself.
+        leads: As of :func:`forecasts`.
 
     Raises:
-        ContractViolation: The event is too short, or has too many gaps.
+        ContractViolation: The event is too short, has too many gaps, or has no such lead times.
     """
     starts, minutes = [], []
-    for forecast, inputs, observed in forecasts(nowcaster, event, stride, bar):
+    for forecast, inputs, observed in forecasts(nowcaster, event, stride, bar, leads):
         methods = method_fields(forecast)
         if reference is not None:
-            methods |= reference(inputs, nowcaster.output_frames)
+            methods |= reference(inputs, len(forecast.frames))
         starts.append(count_start(methods, observed))
         minutes.append(forecast.forecast_reference_time.timestamp() / 60)
     return EventScores(
@@ -100,6 +119,7 @@ def evaluate(
         tuple(minute - minutes[0] for minute in minutes),
         tuple(starts),
         tuple(methods.probabilities),
+        forecast.lead_sources,
     )
 
 

@@ -45,6 +45,7 @@ class EventScores:
         start_minutes: Start times, minutes after the first.
         starts: What was counted at each.
         probabilistic: Names of the methods whose probabilities were counted.
+        lead_sources: What makes each lead time of the model; empty: not stated.
     """
 
     event: str
@@ -53,6 +54,7 @@ class EventScores:
     start_minutes: tuple[float, ...]
     starts: tuple[StartCounts, ...]
     probabilistic: tuple[str, ...] = ()
+    lead_sources: tuple[str, ...] = ()
 
     @property
     def every_method(self) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ class EventScores:
     def leads_together(self) -> EventScores:
         """The same as of one lead time, ``ALL_LEADS``: the sums over all."""
         starts = tuple(start.leads_together for start in self.starts)
-        return replace(self, lead_minutes=ALL_LEADS, starts=starts)
+        return replace(self, lead_minutes=ALL_LEADS, starts=starts, lead_sources=())
 
     def summed(self, part: str) -> Any:
         """The sum over start times of a part of :class:`.start_counts.StartCounts`."""
@@ -176,6 +178,7 @@ class EventScores:
             "forecasts": len(self.starts),
             "pixels": self.pixels,
             "lead_minutes": list(self.lead_minutes),
+            **({"lead_sources": list(self.lead_sources)} if self.lead_sources else {}),
             "fss_scales_km": list(SCALES_KM),
             "methods": {label(method): self._method_json(method) for method in self.methods},
             "probabilities": {label(name): self._chance_json(name) for name in self.probabilistic},

@@ -25,6 +25,7 @@ from echocast.model.verification.counts import (
     ContingencyCounts,
     Counts,
     Events,
+    beyond_network,
     count_events,
     events,
     with_lead,
@@ -37,6 +38,8 @@ def count(
     roles: Sequence[str],
     lead_minutes: float,
     pixel_km: float | None,
+    *,
+    beyond: bool = False,
 ) -> Counts:
     """The counts of one forecast and one frame, by name, see :mod:`.counts`.
 
@@ -47,6 +50,7 @@ def count(
             ``challenger`` decoded extrapolation under a name of its own.
         lead_minutes: Lead time.
         pixel_km: Side of a pixel; None: 1 km.
+        beyond: Whether the lead is one after the network's.
     """
     observed_dbz = unmasked(observed_dbz)
     valid = np.isfinite(observed_dbz)
@@ -69,7 +73,8 @@ def count(
         named |= _reliability(lead, observed, valid)
     cells = count_events(methods.values(), observed, valid)[:, :, None]
     layout = tuple(methods), STREAM_THRESHOLDS_DBZ, (lead_minutes,)
-    return with_lead(named, lead_minutes) | ContingencyCounts(*layout, cells).to_named()
+    counts = with_lead(named, lead_minutes) | ContingencyCounts(*layout, cells).to_named()
+    return beyond_network(counts) if beyond else counts
 
 
 def _reliability(

@@ -15,6 +15,7 @@ from typing import Any
 from echocast.model.contract import InputContract, check_frames, split
 from echocast.model.frames import Frames
 from echocast.model.grid import Grid
+from echocast.model.horizon import check_leads
 from echocast.service.decoding.match_observations import split_by_fit
 from echocast.workers.archive.frames_file import FRAMES_FILE, write_stored
 
@@ -25,10 +26,13 @@ def decode_inputs(request: Request) -> dict[str, Any]:
     """Read an upload, split it into inputs and observations, and store both for the archive.
 
     Raises:
-        InputError: The upload is unreadable or breaks the input contract.
+        InputError: The upload is unreadable or breaks the input contract, or as many lead times as
+            are requested cannot be.
     """
     count, reference_time = request["input_frames"], _time(request["reference_time"])
     inputs, observed = split(_read(request), count, InputContract(), reference_time)
+    if "leads" in request:
+        check_leads(request["leads"], inputs.step, request["output_frames"])
     directory = Path(request["directory"])
     return {
         "inputs": _store(inputs, directory / "inputs"),

@@ -108,6 +108,7 @@ def forecast_at(request: Request) -> dict[str, Any]:
         "quality": dict(point.quality),
         "not_stored": point.not_stored,
         "valid_times": [time.isoformat() for time in point.valid_times],
+        "lead_sources": list(point.lead_sources),
     }
 
 

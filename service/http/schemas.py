@@ -121,6 +121,9 @@ class JobView(Answer):
     """What the forecast frames depict, UTC."""
     lead_minutes: list[float]
     """Valid times minus reference time, in minutes."""
+    lead_sources: list[str]
+    """What makes each lead time: ``network``, ``extrapolation`` or ``persistence``; empty where an
+    earlier version did not state it."""
     model: ModelName
     quality: dict[str, str]
     """Notes for the reader, e.g. an assumed pixel size."""
@@ -160,6 +163,9 @@ class ForecastFrames(Answer):
     units: Literal["dBZ"]
     forecast_reference_time: datetime
     lead_minutes: list[float]
+    lead_sources: list[str]
+    """What makes each lead time: ``network``, ``extrapolation`` or ``persistence``; empty where an
+    earlier version did not state it."""
     model: ModelName
     product: Literal["default", "expected", "sharp"]
     """What the frames are: where to warn, what to expect, or what it may look like."""

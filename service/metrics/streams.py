@@ -28,6 +28,7 @@ from echocast.model.verification.counts import (
     STREAM_THRESHOLDS_DBZ,
     ContingencyCounts,
     Counts,
+    all_leads,
     reliability,
 )
 from echocast.model.verification.frame_statistics import (
@@ -80,12 +81,14 @@ def families(
         stream: Which.
         totals: The stream's totals.
         usual_leads: Lead times of the model that serves; they are shown before they are counted.
-        by_lead: Whether each lead time has series of its own; else all together have.
+        by_lead: Whether each lead time has series of its own; else all of the network's together
+            have, without those after them.
     """
     methods, leads = _methods(stores, stream, totals), _leads(stream, totals, usual_leads)
     groups = {f"{lead:g}": [lead] for lead in leads} if by_lead else {ALL_LEADS: leads}
-    yield _pixels(stream, totals, methods, groups)
-    yield _forecasts(stream, totals, [role for role in ROLES if role in methods], groups)
+    grouped = all_leads(totals) if by_lead else totals
+    yield _pixels(stream, grouped, methods, groups)
+    yield _forecasts(stream, grouped, [role for role in ROLES if role in methods], groups)
     yield _storms(stream, totals)
     yield from _reliability(stream, totals, leads)
     yield _corrections(stream, sums)
@@ -264,5 +267,5 @@ def _came_soon(stores: StreamStores, stream: Stream, newest: datetime) -> bool:
 
 
 def _leads(stream: Stream, vectors: Counts, count: int) -> Sequence[float]:
-    usual = [stream.step_minutes * (lead + 1) for lead in range(count)]
+    usual = [stream.step_minutes * (lead + 1) for lead in range(stream.leads or count)]
     return sorted({*usual, *leads_of(vectors)})

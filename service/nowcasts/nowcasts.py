@@ -38,11 +38,13 @@ class UploadOptions:
         reading: How its files are read, in the words of :meth:`.Reading.of_words`.
         reference_time: The newest frame at or before it ends the input; None: the newest.
         idempotency_key: The caller's own name for the request.
+        leads: Lead times of the forecast; None: as many as the network makes.
     """
 
     reading: Mapping[str, Any] = field(default_factory=dict)
     reference_time: datetime | None = None
     idempotency_key: str | None = None
+    leads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,20 @@ class Nowcasts:
         """Decode an upload, store its frames, and submit the job.
 
         Raises:
-            InputError: The upload is unreadable or breaks the input contract.
+            InputError: The upload is unreadable or breaks the input contract, or the lead times are
+                too many.
             QueueFull: Too many jobs wait.
             IdempotencyConflict: The key came before with another body.
             DiskFull: Too little space is left.
         """
         name, version = self.catalogue.champion()
         body_sha = await self._body_sha(upload, options)
-        count = self.catalogue.network(name, version).input_frames
+        network = self.catalogue.network(name, version)
+        more: dict[str, Any] = {"input_frames": network.input_frames}
+        if options.leads is not None:
+            more |= {"leads": options.leads, "output_frames": network.output_frames}
         with self.tracing.span("decode"):
-            decoded = await self._decode("decode", upload, options, input_frames=count)
+            decoded = await self._decode("decode", upload, options, **more)
         inputs, observations = decoded["inputs"], decoded["observations"]
         account = current_account.get()
         parts = upload.directory / "inputs", upload.directory / "observations"
@@ -86,6 +92,7 @@ class Nowcasts:
             caller=caller,
             account=account.name,
             weight=account.weight,
+            leads=options.leads,
             idempotency_key=options.idempotency_key,
             body_sha=body_sha,
             request_id=current_id.get(),
@@ -99,7 +106,9 @@ class Nowcasts:
         """Hash of the request where its key may come again with another body; else empty."""
         if options.idempotency_key is None:
             return ""
-        return await asyncio.to_thread(upload.sha256, options.reading, options.reference_time)
+        leads = () if options.leads is None else (options.leads,)
+        stated = options.reading, options.reference_time, *leads
+        return await asyncio.to_thread(upload.sha256, *stated)
 
     def _submit_job(self, request: JobRequest) -> Submission:
         """The job of a request; one whose forecast was removed meanwhile runs again."""
@@ -186,10 +195,9 @@ class Nowcasts:
 
     def _leads(self, job: Job) -> int:
         """How many lead times the forecast has, or will have."""
-        model = job.model
-        return (
-            len(job.lead_minutes) or self.catalogue.network(model.name, model.version).output_frames
-        )
+        if known := len(job.lead_minutes) or job.leads:
+            return known
+        return self.catalogue.network(job.model.name, job.model.version).output_frames
 
     def _described(self, job: Job) -> Path:
         """The file that says which grid and times observations have to fit."""

@@ -52,6 +52,7 @@ def job_view(job: Job) -> JobView:
         forecast_reference_time=job.forecast_reference_time,
         valid_times=list(job.valid_times),
         lead_minutes=list(job.lead_minutes),
+        lead_sources=list(job.lead_sources),
         model=ModelName(**asdict(job.model)),
         quality=dict(job.quality),
         timings=dict(job.timings),

@@ -89,11 +89,12 @@ async def show_stream(name: str, streams: AppStreams) -> StreamView:
 async def change_stream(
     name: str, streams: AppStreams, _: Submitter, body: Change, audit: Audit
 ) -> StreamView:
-    """Pause a stream or resume it. A stream that is paused refuses frames, and no alert is about
-    it; what it has accepted is forecast, scored and served on.
+    """Pause a stream or resume it, or change how many lead times its forecasts have. A stream that
+    is paused refuses frames, and no alert is about it; what it has accepted is forecast, scored and
+    served on.
     """
     view = await streams.change(name, body)
-    await audit.note("change-stream", stream=name, paused=body.paused)
+    await audit.note("change-stream", stream=name, **body.stated)
     return view
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from echocast.model.formats.forecast_storage import (
     LONGEST_LEAD_MINUTES,
@@ -17,6 +17,7 @@ from echocast.model.formats.kilometres import in_true_units
 from echocast.model.formats.projections import declared_mapping
 from echocast.model.formats.reading_words import MEANINGS
 from echocast.model.grid import Grid
+from echocast.model.horizon import MOST_LEADS
 from echocast.service.http.described_model import DescribedModel
 from echocast.workers.streams.stream import (
     LARGEST_RETENTION_GB,
@@ -133,6 +134,9 @@ class StreamDeclaration(DescribedModel):
     newest_only: bool = False
     """Whether frames that waited until a newer one came are not forecast from any more; else they
     are, after the newest."""
+    leads: int | None = described(None, minimum=1, maximum=MOST_LEADS)
+    """Lead times of each forecast, at most to 120 minutes; those after the network's are
+    scale-damped extrapolation of its last one. Left out or null: as many as the network makes."""
     maximum_gap_minutes: float = described(15.0, minimum=0, maximum=LONGEST_GAP_MINUTES)
     """Longest time between two frames that is bridged; one missing frame always is."""
     retention_gb: float | None = described(None, exclusiveMinimum=0, maximum=LARGEST_RETENTION_GB)
@@ -160,9 +164,22 @@ class StreamDeclaration(DescribedModel):
 
 
 class StreamChange(DescribedModel):
-    """What is changed of a stream."""
+    """What is changed of a stream; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    paused: bool
+    paused: bool = described(False)
     """Whether its frames are refused, and nobody is called when none come."""
+    leads: int | None = described(None, minimum=1, maximum=MOST_LEADS)
+    """Lead times of forecasts from now on; null: as many as the network makes."""
+
+    @model_validator(mode="after")
+    def _states_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("A change states paused, leads, or both.")
+        return self
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What changes, by name."""
+        return self.model_dump(exclude_unset=True)

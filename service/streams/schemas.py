@@ -77,6 +77,8 @@ class StreamView(Answer):
     auto_nowcast: bool
     newest_only: bool
     """Whether frames that waited until a newer one came are not forecast from any more."""
+    leads: int | None
+    """Lead times of each forecast; null: as many as the network makes."""
     maximum_gap_minutes: float
     retention_gb: float | None
     """As declared; null: as much as the service allows each stream, see ``disk``."""
@@ -186,6 +188,9 @@ class PointForecast(Answer):
     column: int
     valid_times: list[datetime]
     lead_minutes: list[float]
+    lead_sources: list[str]
+    """What makes each lead time: ``network``, ``extrapolation`` or ``persistence``; empty where an
+    earlier version did not state it."""
     reflectivity_dbz: list[float | None]
     """In dBZ; null where there is no forecast."""
     extrapolation_dbz: list[float | None]

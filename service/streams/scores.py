@@ -23,6 +23,7 @@ from echocast.model.verification.counts import (
     ContingencyCounts,
     Counts,
     added,
+    all_leads,
     reliability,
 )
 from echocast.service.http.schemas import Scores
@@ -61,14 +62,17 @@ def verification(
     hourly = sums.hourly(stream, span)
     vectors = added(hourly.values())
     leads, touched = leads_of(vectors), list(hourly)
-    counts = ContingencyCounts.of_named(vectors, METHODS, STREAM_THRESHOLDS_DBZ, leads)
+    by_lead = all_leads(vectors)
+    layout = METHODS, STREAM_THRESHOLDS_DBZ, leads
+    counts = ContingencyCounts.of_named(by_lead, *layout)
+    pooled = ContingencyCounts.of_named(vectors, *layout)
     return StreamVerification(
         stream=stream,
         first=touched[0],
         last=touched[-1] + HOUR,
         methods={
             method: {
-                f"{threshold:g}": _threshold(counts, vectors, method, threshold)
+                f"{threshold:g}": _threshold(counts, pooled, by_lead, method, threshold)
                 for threshold in STREAM_THRESHOLDS_DBZ
             }
             for method in methods
@@ -111,8 +115,13 @@ def paired_skill(model: ContingencyTable, reference: ContingencyTable) -> float 
 
 
 def _threshold(
-    counts: ContingencyCounts, vectors: Counts, method: str, threshold: float
+    counts: ContingencyCounts,
+    pooled: ContingencyCounts,
+    vectors: Counts,
+    method: str,
+    threshold: float,
 ) -> StreamThreshold:
+    """Lead by lead, and all leads of the network together."""
     role = ROLE_OF[method]
     return StreamThreshold(
         leads=[
@@ -125,12 +134,12 @@ def _threshold(
             )
             for k, lead in enumerate(counts.lead_minutes)
         ],
-        pooled=Scores.model_validate(counts.table(method, threshold).scores()),
+        pooled=Scores.model_validate(pooled.table(method, threshold).scores()),
     )
 
 
 def _reliability(vectors: Counts, leads: Sequence[float]) -> dict[str, list[ReliabilityClass]]:
-    """All leads together."""
+    """All leads of the network together."""
     classes = {}
     for threshold in STREAM_THRESHOLDS_DBZ:
         if counts := reliability(vectors, threshold, leads):

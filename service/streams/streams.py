@@ -118,12 +118,16 @@ class Streams:
         return await self.view(name), new
 
     async def change(self, name: str, body: StreamChange) -> StreamView:
-        """Pause a stream or resume it; its view.
+        """Pause a stream or resume it, or change its lead times; its view.
 
         Raises:
             UnknownStream: There is none.
+            ContractViolation: There cannot be so many lead times.
         """
-        await asyncio.to_thread(self.stores.streams.pause, name, paused=body.paused)
+        if "leads" in body.stated:
+            await asyncio.to_thread(self.stores.streams.set_leads, name, body.leads)
+        if "paused" in body.stated:
+            await asyncio.to_thread(self.stores.streams.pause, name, paused=body.paused)
         return await self.view(name)
 
     async def delete(self, name: str) -> None:

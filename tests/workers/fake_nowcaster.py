@@ -24,6 +24,7 @@ import numpy as np
 from echocast.model.errors import CheckpointError
 from echocast.model.forecast import Forecast, ForecastStream, ModelIdentity
 from echocast.model.frames import Frames
+from echocast.model.horizon import sources_beyond
 
 STEPS = 10
 SHORTAGES: dict[str, Exception] = {
@@ -82,11 +83,13 @@ class FakeNowcaster:
             with (Path(folder) / what).open("a") as notes:
                 notes.write(f"{self.identity.version} {time}\n")
 
-    def stream(self, prepared: FakePrepared, prediction: np.ndarray) -> ForecastStream:
-        frames = prepared.frames
-        repeated = np.repeat(prediction[None], STEPS, axis=0)
+    def stream(
+        self, prepared: FakePrepared, prediction: np.ndarray, leads: int | None = None
+    ) -> ForecastStream:
+        frames, count = prepared.frames, leads or STEPS
+        repeated = np.repeat(prediction[None], count, axis=0)
         step = frames.step
-        times = [frames.times[-1] + step * lead for lead in range(1, STEPS + 1)]
+        times = [frames.times[-1] + step * lead for lead in range(1, count + 1)]
         assert times[0] - frames.times[-1] > timedelta(0)
         forecast = frames.with_values(repeated, times)
         whole = Forecast(
@@ -97,6 +100,7 @@ class FakeNowcaster:
             self.identity,
             frames.sha256(),
             quality={"fake": "yes"},
+            lead_sources=sources_beyond(STEPS, count),
         )
         verb, _, seconds = prepared.mood.partition(":")
         return replace(
@@ -112,7 +116,7 @@ def noted(path: Path) -> list[tuple[str, datetime]]:
 
 def slowly(whole: Forecast, seconds: float) -> Iterator[Forecast]:
     """Lead by lead."""
-    for lead in range(STEPS):
+    for lead in range(len(whole.frames)):
         time.sleep(seconds)
         frames = whole.frames[lead : lead + 1]
         yield replace(whole, frames=frames, extrapolation=frames, persistence=frames)

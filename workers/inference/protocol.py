@@ -49,5 +49,5 @@ class ServedModel(Protocol):
     def predict(self, batch: Sequence[Any], progress: Callable[[], None]) -> list[Any]:
         """The batching thread: one prediction per prepared item; reports every step it makes."""
 
-    def stream(self, prepared: Any, prediction: Any) -> ForecastStream:
-        """Any thread: a prediction -> the forecast, made while it is written."""
+    def stream(self, prepared: Any, prediction: Any, leads: int | None = None) -> ForecastStream:
+        """Any thread: a prediction -> the forecast of so many leads, made while it is written."""

@@ -46,6 +46,7 @@ class JobRequest:
         shape: (frames, height, width) of the input.
         observation_sha: Archive name of frames after the reference time, to score against.
         product: Product settings; different ones are different forecasts.
+        leads: Lead times of the forecast; None: as many as the network makes.
         caller: Who asks, by the name of the API key; empty: there are no keys.
         idempotency_key: The caller's own name for this request.
         body_sha: Hash of everything the caller sent, compared when the key comes again.
@@ -80,12 +81,14 @@ class JobRequest:
     weight: float = 1.0
     request_id: str = ""
     traceparent: str = ""
+    leads: int | None = None
 
     @property
     def job_id(self) -> str:
         """Content address: the same forecast has the same id on every gateway."""
         time = self.forecast_reference_time.astimezone(UTC).isoformat()
-        parts = (self.input_sha, time, self.model_name, self.model_version, self.product)
+        parts = [self.input_sha, time, self.model_name, self.model_version, self.product]
+        parts += [] if self.leads is None else [f"{self.leads} leads"]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     @property
@@ -120,6 +123,8 @@ class JobRequest:
             request["traceparent"] = self.traceparent
         if self.frame_received:
             request["frame_received"] = self.frame_received.isoformat()
+        if self.leads is not None:
+            request["leads"] = self.leads
         return json.dumps(request)
 
 
@@ -148,7 +153,8 @@ class Job:
     ``generation`` counts fresh starts after a failed, cancelled or expired end; ``holders`` counts
     the requests that need the job; ``verified`` counts the observation sets that are scored;
     ``callers`` are those who ever asked for it; ``alone`` is true where it may have ended a worker;
-    a negative ``turn`` is that of a stream's newest frame.
+    a negative ``turn`` is that of a stream's newest frame; ``leads`` are those requested, None: as
+    many as the network makes; ``lead_sources`` are empty where an earlier version answered.
     """
 
     id: str
@@ -168,6 +174,7 @@ class Job:
     turn: float = 0.0
     request_id: str = ""
     traceparent: str = ""
+    leads: int | None = None
     callers: frozenset[str] = frozenset()
     alone: bool = False
     started: datetime | None = None
@@ -176,6 +183,7 @@ class Job:
     verified: int = 0
     valid_times: tuple[datetime, ...] = ()
     lead_minutes: tuple[float, ...] = ()
+    lead_sources: tuple[str, ...] = ()
     quality: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     forecast_path: str | None = None
@@ -221,6 +229,7 @@ class Job:
             turn=float(values.get("turn", 0)),
             request_id=request.get("request_id", ""),
             traceparent=request.get("traceparent", ""),
+            leads=request.get("leads"),
             callers=frozenset(
                 name[len(HOLDER_FIELD) :] for name in values if name.startswith(HOLDER_FIELD)
             ),
@@ -232,6 +241,7 @@ class Job:
             verified=int(values.get("verified", 0)),
             valid_times=tuple(datetime.fromisoformat(t) for t in result.get("valid_times", ())),
             lead_minutes=tuple(result.get("lead_minutes", ())),
+            lead_sources=tuple(result.get("lead_sources", ())),
             quality=result.get("quality", {}),
             timings=result.get("timings", {}),
             forecast_path=result.get("forecast_path"),

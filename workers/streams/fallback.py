@@ -11,6 +11,7 @@ from echocast.model.extrapolation.motion import estimate_motion, extrapolate
 from echocast.model.forecast import Forecast, ModelIdentity
 from echocast.model.frames import Frames
 from echocast.model.grid import FloatArray
+from echocast.model.horizon import LeadSource
 
 
 def fallback_forecast(
@@ -31,7 +32,7 @@ def fallback_forecast(
     """
     reference = reference or frames.times[-1]
     ahead = (reference - frames.times[-1]) // step
-    name = "extrapolation" if len(frames) > 1 else "persistence"
+    source = LeadSource.EXTRAPOLATION if len(frames) > 1 else LeadSource.PERSISTENCE
     observed = np.clip(frames.reflectivity_dbz, 0, None)
     still = np.broadcast_to(observed[-1], (leads, *frames.grid.shape))
     motion = estimate_motion(observed, frames.grid.pixel_size_km)
@@ -46,9 +47,10 @@ def fallback_forecast(
         extrapolation=extrapolation,
         persistence=persistence,
         forecast_reference_time=reference,
-        model=ModelIdentity(name, "1", ""),
+        model=ModelIdentity(source.value, "1", ""),
         input_sha256=frames.sha256(),
         quality={**frames.notes, **quality},
+        lead_sources=(source,) * leads,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 from echocast.model.atomic_files import FileDigest
 from echocast.model.formats.forecast_storage import ForecastStorage
 from echocast.model.formats.stream_layout import day_folder, stamp, time_of
+from echocast.model.horizon import LeadSource
 from echocast.model.verification.counts import CANARY, CHALLENGER
 from echocast.workers.archive.damage import DAMAGE, DESCRIPTION, with_digest
 from echocast.workers.archive.files import Entry, Files
@@ -45,6 +46,8 @@ class IssuedForecast:
             was removed on purpose, and what was counted of it stands.
         reduced_to: What its file was reduced to when it was scored, and what was counted of it
             stands; None: all is there that is scored.
+        lead_sources: What makes each lead, where a network does not make all of its leads; empty:
+            one source makes them all.
     """
 
     id: str
@@ -58,6 +61,12 @@ class IssuedForecast:
     issued: datetime
     path: str = ""
     reduced_to: ForecastStorage | None = None
+    lead_sources: tuple[str, ...] = ()
+
+    def is_beyond_network(self, valid_time: datetime) -> bool:
+        """Whether a lead follows those that the network made."""
+        sources = dict(zip(self.valid_times, self.lead_sources, strict=False))
+        return sources.get(valid_time, LeadSource.NETWORK) != LeadSource.NETWORK
 
     @property
     def countable(self) -> bool:
@@ -72,10 +81,11 @@ class IssuedForecast:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; :meth:`from_json` gives an equal description back."""
         value = asdict(self)
-        del value["reduced_to"]  # earlier versions know none
+        del value["reduced_to"], value["lead_sources"]  # earlier versions know none
         return {
             **value,
             **({"reduced_to": self.reduced_to.to_json()} if self.reduced_to else {}),
+            **({"lead_sources": list(self.lead_sources)} if self.lead_sources else {}),
             "forecast_reference_time": self.forecast_reference_time.isoformat(),
             "valid_times": [time.isoformat() for time in self.valid_times],
             "issued": self.issued.isoformat(),
@@ -91,6 +101,7 @@ class IssuedForecast:
                 "forecast_reference_time": read(value["forecast_reference_time"]),
                 "valid_times": tuple(map(read, value["valid_times"])),
                 "roles": tuple(value["roles"]),
+                "lead_sources": tuple(value.get("lead_sources", ())),
                 "issued": read(value["issued"]),
                 "reduced_to": ForecastStorage.from_json(storage) if storage else None,
             }

@@ -40,7 +40,7 @@ class Forecasting:
         Args:
             job: Whose.
             input_frames: Frames that its network takes.
-            leads: Lead times that its network forecasts.
+            leads: Lead times of its forecast.
 
         Raises:
             ContractViolation: The newest frame is gone.
@@ -123,6 +123,7 @@ class Forecasting:
             UnknownStream: The stream was deleted.
         """
         self.stream_of(job)
+        sources = forecast.lead_sources
         issued = IssuedForecast(
             id=job.id,
             stream=job.stream,
@@ -133,6 +134,7 @@ class Forecasting:
             roles=self._roles(job, forecast),
             quality=dict(forecast.quality),
             issued=datetime.now(UTC),
+            lead_sources=sources if len(set(sources)) > 1 else (),
         )
         storage = at_issue(self._stores.streams.stream(job.stream).storage, issued.roles)
         write = partial(write_forecast_stream, forecast, storage=storage)

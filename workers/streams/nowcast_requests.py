@@ -80,7 +80,7 @@ class NowcastRequests:
         self._submit(request)
         for product, reference in self._compared(stream, time, roles).items():
             if reference != roles.champion and self._registry.directory(reference):
-                self._submit(replace(self._named(request, reference), product=product))
+                self._submit(_for_comparison(self._named(request, reference), product))
 
     def request_comparisons(
         self, stream: Stream, span: TimeSpan, origin: RequestOrigin = UNKNOWN
@@ -103,7 +103,7 @@ class NowcastRequests:
             frame = self._stores.frames.header(stream.name, time)
             if frame is not None:
                 request = _request(stream, frame, first.grid.shape, origin)
-                self._submit(replace(self._named(request, canary), product=CANARY))
+                self._submit(_for_comparison(self._named(request, canary), CANARY))
 
     def _champions_request(
         self,
@@ -154,6 +154,11 @@ class NowcastRequests:
         return job is None or job.status in ENDED_WITHOUT or _is_of_an_earlier_frame(job, request)
 
 
+def _for_comparison(request: JobRequest, product: str) -> JobRequest:
+    """A request for a forecast that is only compared: the leads of its network are."""
+    return replace(request, product=product, leads=None)
+
+
 def is_superseded(stores: StreamStores, stream: Stream, time: datetime) -> bool:
     """Whether a stream that forecasts from its newest frame only has a newer one."""
     return stream.newest_only and time != stores.frames.newest_time(stream.name, implausible=True)
@@ -180,6 +185,7 @@ def _request(
         frame_received=frame.received,
         request_id=origin.request_id,
         traceparent=origin.traceparent,
+        leads=stream.leads,
     )
 
 

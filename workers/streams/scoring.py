@@ -281,7 +281,8 @@ def _of_forecast(
         log.error("Forecast %s has no lead at %s.", issued.id, time)
         return None
     minutes = lead_minutes(issued, time)
-    return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km)
+    beyond = issued.is_beyond_network(time)
+    return count(lead, frame.reflectivity_dbz, issued.roles, minutes, pixel_km, beyond=beyond)
 
 
 def lead_minutes(issued: IssuedForecast, valid_time: datetime) -> float:

@@ -14,6 +14,7 @@ from echocast.model.formats.reading_words import REGION
 from echocast.model.formats.stream_layout import check_name
 from echocast.model.grid import Grid
 from echocast.model.grid_difference import grid_difference
+from echocast.model.horizon import check_leads
 from echocast.workers.errors import StreamConflict
 from echocast.workers.streams.stream_source import StreamSource
 
@@ -33,6 +34,7 @@ UNKNOWN_BEFORE = (
     "reading",
     "source",
     "newest_only",
+    "leads",
 )
 USUAL_STORAGE: Final = ForecastStorage(products=("expected", "probabilities"))
 
@@ -59,6 +61,7 @@ class Stream:
             always is.
         paused: Whether its frames are refused, and nobody is called when none come.
         generation: How many streams of that name were deleted before it.
+        leads: Lead times of each forecast that is served; None: as many as the network makes.
 
     Raises:
         ContractViolation: The name or a number is none that a stream can have.
@@ -78,6 +81,7 @@ class Stream:
     reading: Mapping[str, Any] = field(default_factory=dict)
     source: StreamSource | None = None
     newest_only: bool = False
+    leads: int | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -110,6 +114,7 @@ class Stream:
                 f" {self.maximum_gap_minutes:g}.",
                 rule="gap",
             )
+        check_leads(self.leads, self.step)
 
     @property
     def _steps_by_seconds(self) -> bool:

@@ -94,6 +94,17 @@ class StreamStore:
         self._files.put(declaration_path(name), encoded(stream.to_json()))
         return stream
 
+    def set_leads(self, name: str, leads: int | None) -> Stream:
+        """Let the forecasts of a stream have so many lead times; None: as the network makes.
+
+        Raises:
+            UnknownStream: There is none.
+            ContractViolation: As many there cannot be.
+        """
+        stream = replace(self.stream(name), leads=leads)
+        self._files.put(declaration_path(name), encoded(stream.to_json()))
+        return stream
+
     def paused_time(self, name: str, begin: datetime, end: datetime) -> timedelta:
         """For how much of a time a stream was paused: no frames were expected then."""
         read = datetime.fromisoformat

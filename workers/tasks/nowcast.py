@@ -125,7 +125,7 @@ class _Run:
         result = self.context.batcher.run(prepare)
         self.timings.update(wait=result.wait_seconds, network=result.network_seconds)
         self.context.tracing.past("network", result.network_seconds)
-        forecast = model.stream(prepared[0], result.prediction)
+        forecast = model.stream(prepared[0], result.prediction, self.job.leads)
         return forecast.with_notes({**notes, **_substitute_note(self.job, forecast.model)})
 
     def _model(self) -> ServedModel:
@@ -138,7 +138,7 @@ class _Run:
 
     def _input(self, model: ServedModel) -> JobInput:
         if self.job.stream:
-            lengths = model.input_frames, model.output_frames
+            lengths = model.input_frames, self.job.leads or model.output_frames
             return self.context.streams.forecasting.inputs(self.job, *lengths)
         sha256 = self.job.input_sha
         return JobInput(self.context.archive.load_frames(sha256), sha256=sha256)
@@ -236,6 +236,7 @@ def _result(forecast: ForecastStream, path: str) -> dict[str, Any]:
         "weights_sha256": forecast.model.weights_sha256,
         "valid_times": [time.isoformat() for time in forecast.valid_times],
         "lead_minutes": forecast.lead_minutes,
+        "lead_sources": list(forecast.lead_sources),
         "quality": dict(forecast.quality),
     }
 

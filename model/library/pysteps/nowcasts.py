@@ -43,7 +43,8 @@ def forecast(
         precip: (time, m, n), oldest first, at least ten frames in even steps, the last of which
             count; NaN where missing.
         velocity: Not used; may be None.
-        timesteps: How many, at most ten; or which, ascending whole numbers of steps.
+        timesteps: How many, at most 24 and to 120 minutes; or which, ascending whole numbers of
+            steps.
         metadata: pysteps' metadata of ``precip``: ``unit`` (dBZ, mm/h, mm), ``transform`` (dB or
             none), ``zerovalue``, and where it has them ``threshold``, ``zr_a``, ``zr_b``,
             ``accutime``.

@@ -11,15 +11,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from echocast.model.forecast import ModelIdentity
 from echocast.model.plotting.report import files
 from echocast.model.plotting.report.event import JudgedEvent
+from echocast.model.plotting.report.lead_spans import score_cell
 from echocast.model.plotting.report.page import Section, facts, figure, page
 from echocast.model.plotting.report.sections import score_sections
 from echocast.model.verification import pysteps_references
-from echocast.model.verification.contingency import ContingencyTable
 from echocast.model.verification.counts import MODEL, STREAM_THRESHOLDS_DBZ, label
 from echocast.model.verification.event_scores import EventScores
 
@@ -37,20 +35,11 @@ def markdown(events: Sequence[EventScores]) -> str:
     for event in events:
         for method in event.methods:
             tables = [event.table(method, threshold) for threshold in STREAM_THRESHOLDS_DBZ]
-            cells = " | ".join(_cell(table) for table in tables)
+            cells = " | ".join(score_cell(table) for table in tables)
             error = event.mean_squared_error(method)
             name = f"{event.event} ({len(event.starts)})"
             lines.append(f"| {name} | {label(method)} | {error:.1f} | {cells} |")
     return "\n".join(lines)
-
-
-def _cell(table: ContingencyTable) -> str:
-    """CSI with bias and the number of observed pixels."""
-    if not table.union:
-        return "n/a (n=0)"
-    bias = table.frequency_bias
-    shown = "n/a" if not np.isfinite(bias) else f"{bias:.2f}"
-    return f"{table.critical_success_index:.3f} ({shown}; {table.observed})"
 
 
 def write(folder: Path, model: ModelIdentity, stride: int, events: Sequence[JudgedEvent]) -> None:

@@ -50,6 +50,7 @@ def judged_event(
     stride: int,
     scores: EventScores,
     reference: Reference | None = None,
+    leads: int | None = None,
 ) -> JudgedEvent:
     """An event with its facts and maps; the two cases are forecast once more.
 
@@ -57,11 +58,13 @@ def judged_event(
         nowcaster: The model.
         event: Its files.
         stride: Frames between reference times.
-        scores: What was counted of the event with the same stride.
+        scores: What was counted of the event with the same stride and lead times.
         reference: Whose S-PROG is shown, where it has one; None: none.
+        leads: Lead times; None: as many as the network makes.
     """
     ranked = ranked_cases(scores)
-    cases = {n: nth_forecast(nowcaster, event, stride, n) for n in list(ranked.values()) or [0]}
+    shown = list(ranked.values()) or [0]
+    cases = {n: nth_forecast(nowcaster, event, stride, n, leads) for n in shown}
     maps = {
         _caption(name, cases[n][0], scores, n): _painted(cases[n], reference)
         for name, n in ranked.items()
@@ -117,6 +120,8 @@ def _facts(
     yield "step", f"{inputs.step.total_seconds() / 60:g} min"
     yield "reference times", _starts(first, scores.start_minutes)
     yield "lead times", f"{scores.lead_minutes[0]:g} to {scores.lead_minutes[-1]:g} min"
+    if note := forecast.quality.get("horizon"):
+        yield "horizon", note
     yield "grid", _grid(observed.grid)
     yield "pixels scored", f"{scores.pixels:,}, the same for all methods"
     yield "thresholds", _rates(observed)

@@ -92,6 +92,27 @@ def test_nowcast_writes_a_forecast_and_scores_it(models, event, tmp_path):
         assert forecast.reflectivity.shape == (10, 48, 40)
 
 
+def test_leads_after_the_networks_are_written_and_scored_and_named(models, event, tmp_path):
+    output = tmp_path / "forecast.nc"
+    printed = run(
+        "nowcast", event, "--output", output, "--models-dir", models, "--leads", 12,
+        "--reference-time", "2026-07-01T12:54:00", "--json",
+    )  # fmt: skip
+    answer = json.loads(printed)
+    assert answer["lead_sources"] == 10 * ["network"] + 2 * ["extrapolation"]
+    assert len(answer["verification"]["methods"]["model"]["30"]["leads"]) == 12
+    with xr.open_dataset(output) as forecast:
+        meanings = forecast.lead_source.attrs["flag_meanings"].split()
+        assert [meanings[flag] for flag in forecast.lead_source.values] == answer["lead_sources"]
+
+
+def test_leads_beyond_two_hours_are_refused(models, event, tmp_path):
+    words = ["nowcast", event, "--output", tmp_path / "a.nc", "--models-dir", models, "--leads", 21]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert "21 of 6 minutes reach 126" in str(result.exception)
+    assert not (tmp_path / "a.nc").exists()
+
+
 def test_the_suffix_says_the_format(models, event, tmp_path):
     time = "2026-07-01T12:54:00"
 
@@ -178,6 +199,23 @@ def test_evaluate_pools_counts_and_prints_n(models, event):
     scores = json.loads(run("evaluate", event, "--models-dir", models, "--stride", 3, "--json"))
     assert scores["events"]["event"]["forecasts"] == 3
     assert scores["events"]["event"]["methods"].keys() == methods
+
+
+def test_evaluate_prints_scores_by_half_hour_of_as_many_leads_as_requested(models, event):
+    words = ["evaluate", event, "--models-dir", models, "--references", "none", "--leads", 12]
+    tables = [part.splitlines() for part in run(*words).split("\n\n")]
+    assert len(tables) == 2
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables[1][2:]]
+    spans = {(leads, source) for leads, source, *_ in rows}
+    assert spans == {
+        ("6 to 30", "network"), ("36 to 60", "network"), ("66 to 72", "extrapolation"),
+    }  # fmt: skip
+    scores = json.loads(run(*words, "--json"))["events"]["event"]
+    assert scores["lead_sources"] == 10 * ["network"] + 2 * ["extrapolation"]
+    leads = scores["methods"]["model"]["thresholds"]["30"]["leads"][10:]
+    union = sum(one["hits"] + one["misses"] + one["false_alarms"] for one in leads)
+    row = next(row for row in rows if row[1:3] == ["extrapolation", "model"])
+    assert row[5].startswith(f"{sum(one['hits'] for one in leads) / union:.3f} (")
 
 
 def test_evaluate_reads_folders_and_regions_of_any_format(models, tmp_path):

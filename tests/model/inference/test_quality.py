@@ -14,12 +14,12 @@ from echocast.model.network.config import RADAR_SMALL
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-def notes(pixel_km: float | None, minutes: float) -> dict[str, str]:
+def notes(pixel_km: float | None, minutes: float, leads: int = 10) -> dict[str, str]:
     grid = Grid.of_pixels(32, 32) if pixel_km is None else Grid.of_squares(32, 32, pixel_km)
     values = np.random.default_rng(1).uniform(0, 40, (10, 32, 32)).astype(np.float32)
     times = tuple(START + k * timedelta(minutes=minutes) for k in range(10))
     frames = Frames(values, times, grid, notes={"codes": "255 was read as missing."})
-    return quality(prepare(frames, RADAR_SMALL), RADAR_SMALL)
+    return quality(prepare(frames, RADAR_SMALL), RADAR_SMALL, leads)
 
 
 def test_input_like_that_of_training_has_only_its_own_notes() -> None:

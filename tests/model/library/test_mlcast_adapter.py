@@ -62,7 +62,7 @@ def test_missing_stays_missing_unless_it_is_filled(dbz):
     [
         ({"ensemble_size": 5}, "no ensemble"),
         ({"standard_name": "air_temperature"}, "rainfall_rate, rainfall_flux"),
-        ({"forecast_steps": 11}, "1 to 10"),
+        ({"forecast_steps": 25}, "1 to 24"),
     ],
 )
 def test_what_is_refused(options, message):

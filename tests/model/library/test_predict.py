@@ -119,7 +119,15 @@ def test_fewer_leads_are_the_first_ones():
     np.testing.assert_array_equal(some, predict(STORM[:10], step_minutes=6.0)[:3])
 
 
-@pytest.mark.parametrize("leads", [0, 11])
-def test_more_or_no_leads_are_refused(leads):
-    with pytest.raises(ContractViolation, match="1 to 10 lead times"):
+def test_more_leads_than_the_networks_follow_it():
+    more = predict(STORM[:10], step_minutes=6.0, leads=20)
+    assert more.shape == (20, 72, 90)
+    np.testing.assert_array_equal(more[:10], predict(STORM[:10], step_minutes=6.0))
+
+
+@pytest.mark.parametrize(
+    ("leads", "sentence"), [(0, "1 to 24"), (25, "1 to 24"), (21, "reach 126")]
+)
+def test_more_or_no_leads_are_refused(leads, sentence):
+    with pytest.raises(ContractViolation, match=sentence):
         predict(STORM[:10], step_minutes=6.0, leads=leads)

@@ -193,7 +193,7 @@ def test_reference_times_whose_frames_have_a_gap_are_left_out_and_counted(tmp_pa
     frames = storm(7, frames=12, height=64, width=64)
     for name, part in (("a.nc", frames[:5]), ("b.nc", frames[6:])):
         write_frames(part, tmp_path / name)
-    network = SimpleNamespace(input_frames=2, output_frames=2, nowcast=lambda inputs: inputs)
+    network = SimpleNamespace(input_frames=2, output_frames=2, nowcast=lambda inputs, _: inputs)
     console = Console(file=io.StringIO(), width=200)
     with Progress(disable=True, console=console) as bar:
         event = EventFiles.of([tmp_path])

@@ -46,6 +46,7 @@ def rain(*rates: float | None, age: timedelta = timedelta(0)) -> dict[str, Any]:
         column=0,
         valid_times=[newest + lead * STEP for lead in range(1, len(rates))],
         lead_minutes=[5.0 * lead for lead in range(1, len(rates))],
+        lead_sources=["network"] * (len(rates) - 1),
         reflectivity_dbz=[None] * (len(rates) - 1),
         extrapolation_dbz=[None] * (len(rates) - 1),
         expected_dbz=[],

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.patience import PATIENCE_SECONDS
-from tests.service.page.storm_service import StormService, now, running
+from tests.service.page.storm_service import FORECAST, StormService, now, running
 
 WHERE = shutil.which("chromium")
 PLAIN_TEXT_IS = """([selector, text]) => document.querySelector(selector).textContent
@@ -72,6 +72,7 @@ def service(storm_address: tuple[StormService, str]) -> StormService:
     service.now, service.key, service.streams = now(), "", ["demo"]
     service.has_images, service.dry_day, service.source = True, False, None
     service.has_expected = True
+    service.network_leads = FORECAST
     service.behind, service.broken, service.refusal = timedelta(0), False, None
     service.slow_seconds, service.ready, service.finding = 0.0, (2, 0), "too_little_rain"
     service.asked.clear()

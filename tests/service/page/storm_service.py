@@ -21,6 +21,7 @@ from fastapi import FastAPI, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
+from echocast.model.horizon import sources_beyond
 from echocast.model.outlook.outlook import RAIN_MM_H
 from echocast.model.synthetic.storms import storm
 from echocast.service.fetching.source_state import SourceState
@@ -55,6 +56,7 @@ class StormService:
         self.now = now
         self.key, self.has_images, self.dry_day = "", True, False
         self.has_expected = True
+        self.network_leads = FORECAST
         self.slow_seconds = 0.0  # of each image
         self.broken = False  # an answer 503 of somebody before it, without words
         self.refusal: dict[str, Any] | None = None  # of the map
@@ -185,6 +187,7 @@ class StormService:
             "not_stored": [],
             "valid_times": [self.time(OBSERVED + lead) for lead in range(FORECAST)],
             "lead_minutes": [5.0 * (lead + 1) for lead in range(FORECAST)],
+            "lead_sources": list(sources_beyond(self.network_leads, FORECAST)),
             "reflectivity_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 32 for c in codes],
             "extrapolation_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 32 for c in codes],
             "expected_dbz": [None if c >= NOT_TRACEABLE else c / 2 - 34 for c in codes],

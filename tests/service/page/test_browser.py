@@ -227,6 +227,19 @@ def test_a_forecast_without_a_mean_has_no_band(visit: Visit, service: StormServi
     assert page.locator("#place-table thead th").count() == 4
 
 
+def test_what_follows_the_network_is_named_and_drawn_otherwise(
+    visit: Visit, service: StormService
+) -> None:
+    service.network_leads = 6
+    page = visit.open("/" + AT_A_PLACE)
+    visit.wait_for_images()
+    page.wait_for_selector("#place-chart canvas")
+    assert page.text_content("#place-key .beyond") == TEXTS["en"]["extrapolated"]
+    kinds = page.locator("#place-table tbody tr td:first-of-type").all_text_contents()
+    expected = 6 * [TEXTS["en"]["forecast"]] + 4 * [TEXTS["en"]["extrapolated"]]
+    assert kinds[-10:] == expected
+
+
 @pytest.mark.parametrize(
     ("ready", "name", "values"),
     [

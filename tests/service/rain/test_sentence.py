@@ -50,6 +50,7 @@ def answer(
         column=4,
         valid_times=[NOON + lead * STEP for lead in leads],
         lead_minutes=[5.0 * (lead + behind) for lead in leads],
+        lead_sources=["network" for _ in leads],
         reflectivity_dbz=[None for _ in leads],
         extrapolation_dbz=[None for _ in leads],
         expected_dbz=[],

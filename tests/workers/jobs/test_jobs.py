@@ -50,8 +50,10 @@ def test_the_id_names_the_forecast_and_nothing_else() -> None:
         request(model_name="other"),
         request(model_version="2"),
         request(product="fine"),
+        request(leads=10),
+        request(leads=24),
     ]
-    assert len({plain.job_id, *(other.job_id for other in others)}) == 6
+    assert len({plain.job_id, *(other.job_id for other in others)}) == 8
 
 
 def test_an_accepted_job_tells_what_was_asked(world: World) -> None:

@@ -133,6 +133,7 @@ def comparable_value(key: str, value: Any) -> Any:
 def comparable_job(values: dict[str, str]) -> dict[str, Any]:
     result = json.loads(values.get("result", "{}"))
     timings = sorted(result.pop("timings", ()))
+    result.pop("lead_sources", None)  # which the version before passes over
     if "forecast_path" in result:
         result["forecast_path"] = without_digest(result["forecast_path"])
     random = {name: "" for name in (*TIMES, "token") if name in values}

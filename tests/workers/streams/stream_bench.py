@@ -70,6 +70,7 @@ class Bench:
         leads: int = 3,
         meanwhile: Callable[[], object] = lambda: None,
         roles: tuple[str, ...] = ("model", "canary"),
+        lead_sources: tuple[str, ...] = (),
     ) -> IssuedForecast:
         """A forecast of the model from frame ``slot``; something happens while it is written."""
         reference = START + slot * STEP
@@ -97,6 +98,7 @@ class Bench:
             roles,
             {},
             reference,
+            lead_sources=lead_sources,
         )
 
         def write(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,3 +47,11 @@ def test_the_newest_served_forecast_is_found_without_reading_others(tmp_path: Pa
     assert watched.read == ["20260701T001500Z.json"]
     store.remove_file(newest)
     assert store.latest("radar") == stored[-4]
+
+
+def test_descriptions_of_forecasts_by_one_source_are_those_of_earlier_versions() -> None:
+    """Beside workers of the version before they must be readable, which know no sources."""
+    plain, mixed = issued(1, "model"), replace(issued(2, "model"), lead_sources=("network", "x"))
+    assert "lead_sources" not in plain.to_json()
+    for one in (plain, mixed):
+        assert IssuedForecast.from_json(json.loads(json.dumps(one.to_json()))) == one

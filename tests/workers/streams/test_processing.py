@@ -188,6 +188,26 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     assert sum(sums["5|canary|30"]) == sum(sums["5|model|30"])
 
 
+def test_more_leads_are_of_the_forecast_that_is_served_alone(stage: Stage) -> None:
+    """Compared are the leads of the networks; without one, extrapolation reaches as far."""
+    stage.processing.stores.streams.declare(Stream("radar", 5, leads=14))
+    for slot in range(10):
+        stage.put(slot, seed=slot)
+    stage.processing.stores.streams.canary("radar", "fake/1")
+    champion(stage.models, "2")
+    stage.on_frame(9)
+    stage.world.start_worker()
+    roles = {("model",), ("canary",), ("fallback",)}
+    until(lambda: {issued.roles for issued in stage.issued()} == roles)
+    by_role = {issued.roles: issued for issued in stage.issued()}
+    served = by_role["model",]
+    assert served.lead_sources == 10 * ("network",) + 4 * ("extrapolation",)
+    assert [served.is_beyond_network(time) for time in served.valid_times[9:11]] == [False, True]
+    assert len(by_role["canary",].valid_times) == 10
+    assert len(by_role["fallback",].valid_times) == 14
+    assert by_role["canary",].lead_sources == by_role["fallback",].lead_sources == ()
+
+
 def test_a_canarys_forecast_that_found_no_room_is_made_by_the_sweep(stage: Stage) -> None:
     for slot in range(10):
         stage.put(slot, seed=slot)

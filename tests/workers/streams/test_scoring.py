@@ -10,6 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echocast.model.drift.blocks import Block
+from echocast.model.drift.indicators import BIAS, SKILL, indicators
+from echocast.service.streams.sample_floors import SampleFloors
+from echocast.service.streams.scores import verification
 from echocast.workers.engine.client import EngineClient
 from echocast.workers.errors import UnknownStream
 from echocast.workers.streams.paths import TimeSpan
@@ -45,6 +49,30 @@ def test_all_five_methods_are_counted_on_the_same_pixels(bench: Bench) -> None:
     assert sums["5|model|30"] == sums["5|canary|30"]
     assert sums["5|model|30"] != sums["5|persistence|30"]
     assert sum(sums["5|reliability|30"][:10]) == sum(sums["5|model|30"])
+
+
+def test_leads_after_the_networks_have_scores_of_their_own_and_no_part_in_pooled_ones(
+    bench: Bench,
+) -> None:
+    """Drift, promotion and all leads together are those of the network, whatever follows it."""
+    bench.issue(0, leads=3, lead_sources=("network", "network", "extrapolation"))
+    for slot in (1, 2, 3):
+        bench.put(slot, seed=slot)
+    bench.score()
+    assert bench.agrees()
+    sums = bench.sums.over("radar", ALL)
+    assert not [name for name in sums if name.startswith("15|") and not name.endswith("|beyond")]
+    assert sums["15|forecasts|model|beyond"] == sums["10|forecasts|model"] == [1]
+    of_network = {name: one for name, one in sums.items() if not name.startswith("15|")}
+    block, expected = (Block.of(START, 3, 3, counts) for counts in (sums, of_network))
+    for series in indicators(expected, 1).keys() | {SKILL, BIAS}:
+        assert indicators(block, 1)[series] == indicators(expected, 1)[series]
+    scores = verification(bench.sums, "radar", ALL, SampleFloors()).methods["model"]["30"]
+    assert [lead.lead_minutes for lead in scores.leads] == [5, 10, 15]
+    assert [lead.forecasts for lead in scores.leads] == [1, 1, 1]
+    first, second, third = (lead.hits for lead in scores.leads)
+    assert third > 0
+    assert scores.pooled.hits == first + second
 
 
 def test_a_frame_that_came_before_its_forecast_counts_too(bench: Bench) -> None:

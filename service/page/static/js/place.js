@@ -108,11 +108,14 @@ export class PlacePanel {
     const empty = (list) => list.map(() => null);
     const ahead = (value) => [...empty(past).slice(1), ...past.slice(-1).map((one) => one.rate), ...series.map(value)];
     showKey(series, over);
+    const beyond = series.map((one, at) => one.beyond || series[at + 1]?.beyond ? one.rate : null);
+    const lines = [(one) => one.beyond ? null : one.rate, (one) => one.moved, ...(hasBand(series) ? [lowest, highest] : [])];
     const data = [
       x,
       [...empty(past), ...series.map((one) => one.chance === null ? null : 100 * one.chance)],
       [...past.map((one) => one.rate), ...empty(series)],
-      ...[(one) => one.rate, (one) => one.moved, ...(hasBand(series) ? [lowest, highest] : [])].map(ahead),
+      ...lines.map(ahead),
+      [...empty(past), ...beyond],
     ];
     const top = Math.max(LEAST_SCALE, ...data.slice(2).flat().map((value) => 1.15 * (value || 0)));
     const percent = { scale: "%", side: 1, grid: { show: false }, label: "%", labelSize: 18, size: 36 };
@@ -127,7 +130,8 @@ export class PlacePanel {
         { stroke: "--text", width: 2, points: { show: false } },
         { stroke: "--accent", width: 2, dash: [6, 4], points: { show: false } },
         { stroke: "--second", width: 1.5, dash: [2, 3], points: { show: false } },
-        ...data.slice(5).map(() => ({ width: 0, points: { show: false } })),
+        ...lines.slice(2).map(() => ({ width: 0, points: { show: false } })),
+        { stroke: "--accent", width: 2, dash: [2, 5], points: { show: false } },
       ],
       bands: hasBand(series) ? [{ series: [6, 5], fill: "--band" }] : [],
     });
@@ -142,6 +146,7 @@ const [lowest, highest] = [between(Math.min), between(Math.max)];
 // What the lines and bars of the chart are.
 function showKey(series, over) {
   const known = [["seen", t("observed")], ...(series.length ? [["ahead", t("forecast")], ["moved", t("moved_along")]] : [])];
+  if (series.some((one) => one.beyond)) known.splice(2, 0, ["beyond", t("extrapolated")]);
   if (hasBand(series)) known.push(["band", t("band")]);
   if (over) known.push(["chance", t("probability", { rate: rate(over) })]);
   $("place-key").replaceChildren(...known.map(([kind, text]) => element("span", text, { class: kind })));
@@ -153,10 +158,12 @@ const bars = (...given) => window.uPlot.paths.bars({ size: [0.8, 14] })(...given
 function pointSeries(point) {
   const chances = Object.entries(point.exceedance_probability).sort(([a], [b]) => a - b)[0];
   const over = chances && rateOf(Number(chances[0]), point.zr); // mm/h that the chance is about
+  const mixed = point.lead_sources.includes("network");
   return point.valid_times.map((time, at) => ({
     over,
     time: new Date(time),
     lead: point.lead_minutes[at],
+    beyond: mixed && point.lead_sources[at] !== "network", // after the leads of the network
     rate: point.radar_coverage[at] ? point.rain_rate_mm_h[at] : null,
     dbz: point.radar_coverage[at] ? point.reflectivity_dbz[at] : null,
     mean: point.radar_coverage[at] ? point.expected_rain_rate_mm_h[at] ?? null : null,
@@ -199,6 +206,11 @@ function intensity(value) {
   return t(name);
 }
 
+function kind(one) {
+  if (one.lead === undefined) return t("observed");
+  return t(one.beyond ? "extrapolated" : "forecast");
+}
+
 function asTable(past, series) {
   const over = series.find((one) => one.over)?.over;
   const chance = (one) => one.chance === undefined || one.chance === null ? "–" : `${number(100 * one.chance)} %`;
@@ -206,7 +218,7 @@ function asTable(past, series) {
   const mean = (one) => one.mean === undefined || one.mean === null ? "–" : `${rate(one.mean)} mm/h`;
   const means = hasBand(series) ? [mean] : [];
   const rows = [...past, ...series].map((one) => [
-    clock(one.time), one.lead === undefined ? t("observed") : t("forecast"), unknown(one), ...means.map((of) => of(one)), chance(one),
+    clock(one.time), kind(one), unknown(one), ...means.map((of) => of(one)), chance(one),
   ]);
   const heads = [t("time"), "", t("rate_short"), ...means.map(() => t("expected")), over ? t("probability", { rate: rate(over) }) : "%"];
   return table(t("place"), heads, rows);
