@@ -100,6 +100,8 @@ def test_a_streams_forecasts_have_twelve_leads_with_and_without_the_network(
     fed: httpx.Client, slot: int
 ) -> None:
     nowcast = fed.get(f"/streams/{NAME}/nowcasts").json()["nowcasts"][slot]
+    # it is listed as soon as it is written; its job ends a moment later
+    eventually(lambda: fed.get(f"/nowcast/{nowcast['id']}").json()["status"] == "succeeded")
     job = fed.get(f"/nowcast/{nowcast['id']}").json()
     assert len(job["lead_minutes"]) == LEADS
 

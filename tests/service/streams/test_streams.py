@@ -83,8 +83,8 @@ def test_the_newest_forecast_comes_in_every_format(fed: httpx.Client, name: str)
 
 def test_the_forecast_of_a_stream_is_a_job_like_any_other(fed: httpx.Client) -> None:
     newest = fed.get(f"/streams/{NAME}/nowcasts").json()["nowcasts"][-1]
-    job = fed.get(f"/nowcast/{newest['id']}").json()
-    assert job["status"] == "succeeded"
+    # it is listed as soon as it is written; its job ends a moment later
+    eventually(lambda: fed.get(f"/nowcast/{newest['id']}").json()["status"] == "succeeded")
     file = fed.get(f"/nowcast/{newest['id']}/forecast")
     assert file.content == fed.get(f"/streams/{NAME}/latest").content
 
