@@ -16,7 +16,7 @@ from echocast.service.rain.wording import Wording
 from echocast.service.sources.source import SourceArea
 from tests.service.fetching.played_source import played_source
 from tests.service.page.conftest import Visit
-from tests.service.page.storm_service import BOUNDS, OBSERVED, SIZE, StormService
+from tests.service.page.storm_service import BOUNDS, FORECAST, OBSERVED, SIZE, StormService
 
 TEXTS = {path.stem: json.loads(path.read_text()) for path in (STATIC / "texts").glob("*.json")}
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
@@ -42,6 +42,7 @@ RAIN_PIXELS = """() => {
 }"""
 
 
+ROWS_ARE = "(count) => document.querySelectorAll('#place-table tbody tr').length === count"
 CHART_PIXELS = RAIN_PIXELS.replace("canvas.rain", "#place-chart canvas")
 LINES_PIXELS = RAIN_PIXELS.replace("canvas.rain", ".leaflet-lines-pane canvas")
 
@@ -201,6 +202,7 @@ def test_the_mean_of_what_may_come_stands_beside_the_forecast(
     page = visit.open("/#at=46.9,8.5")
     visit.wait_for_images()
     page.wait_for_selector("#place-chart canvas")
+    page.wait_for_function(ROWS_ARE, arg=OBSERVED + FORECAST)  # a moment after the images
     means = service.point(46.9, 8.5)["expected_rain_rate_mm_h"]
     for language, texts in TEXTS.items():
         page.select_option("#language", language)
