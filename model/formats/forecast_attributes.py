@@ -83,8 +83,8 @@ def time_attributes(reference: datetime, valid_times: Sequence[datetime]) -> dic
     minutes = round((last - reference).total_seconds() / 60)
     return {
         "summary": f"Radar reflectivity of the next {minutes} minutes, forecast from images up to"
-        f" {iso_text(reference)} by a neural network, beside extrapolation and exceedance"
-        " probabilities.",
+        f" {iso_text(reference)}, beside extrapolation and exceedance probabilities. What made each"
+        " lead time stands in lead_source.",
         "time_coverage_start": iso_text(first),
         "time_coverage_end": iso_text(last),
         "time_coverage_duration": _duration(last - first),
