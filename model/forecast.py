@@ -54,7 +54,7 @@ class Forecast:
         exceedance_probability: Floating (threshold, time, y, x) in 0..1, NaN where missing.
         quality: Notes for the reader, e.g. ``{"pixel_size_km": "assumed 1.0"}``.
         input_sha256: Hash of the input frames.
-        lead_sources: What makes each lead time; empty: not stated, as in files before 2.0.
+        lead_sources: What makes each lead time; empty: not stated, as by earlier versions.
     """
 
     frames: Frames

@@ -10,6 +10,10 @@ from echocast.model.errors import ContractViolation
 
 MOST_LEADS: Final = 24
 HORIZON: Final = timedelta(minutes=120)  # of lead times that were requested
+LEADS: Final = (
+    "Lead times, at most to 120 minutes; those after the network's are scale-damped extrapolation"
+    " of its last one."
+)
 TOLERANCE: Final = 0.1  # of a step, that times may be off an even rhythm
 
 

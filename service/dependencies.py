@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from echocast.model.errors import InputError, short
 from echocast.model.formats.reading_words import MEANINGS, given_words
-from echocast.model.horizon import MOST_LEADS
+from echocast.model.horizon import LEADS, MOST_LEADS
 from echocast.service.access import Submitter
 from echocast.service.auth.account import current_account
 from echocast.service.decoding.receive import receive_upload
@@ -25,10 +25,6 @@ from echocast.service.nowcasts.nowcasts import UploadOptions
 from echocast.service.resources import AppResources, resources_of
 from echocast.service.settings import ServiceSettings
 
-LEADS = (
-    "Lead times, at most to 120 minutes; those after the network's are scale-damped extrapolation"
-    " of its last one. Left out: as many as the network makes."
-)
 PLAIN_NUMBER = re.compile(r"\s*[+-]?[\d._]+([eE][+-]?\d+)?\s*")
 PLUS_READ_AS_SPACE = re.compile(r"(?<=\d) (\d\d:?\d\d)$")
 
@@ -95,7 +91,14 @@ async def get_options(
         ReferenceTime,
         Query(description="The newest frame at or before it ends the input; later ones verify."),
     ] = None,
-    leads: Annotated[int | None, Query(ge=1, le=MOST_LEADS, description=LEADS)] = None,
+    leads: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=MOST_LEADS,
+            description=f"{LEADS} Left out: as many as the network makes.",
+        ),
+    ] = None,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description="Same key, same job.")
     ] = None,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from echocast.model.errors import EchocastError
-from echocast.model.horizon import MOST_LEADS
+from echocast.model.horizon import LEADS, MOST_LEADS
 from echocast.model.network.config import PRESETS
 
 EventPaths = Annotated[
@@ -24,8 +24,7 @@ ModelName = Annotated[str, typer.Option(help="Alias or name/version.")]
 Leads = Annotated[
     int | None,
     typer.Option(
-        help="Lead times, at most to 120 minutes; those after the network's are scale-damped"
-        " extrapolation of its last one.",
+        help=LEADS,
         min=1,
         max=MOST_LEADS,
         show_default="as many as the network makes",

@@ -77,9 +77,7 @@ class StreamStore:
 
     def declare_anew(self, stream: Stream, before: Deletion) -> Stream:
         """Declare a stream in place of one that was deleted; nothing of that one may be left."""
-        new = replace(stream, generation=before.generation + 1)
-        self._files.put(declaration_path(stream.name), encoded(new.to_json()))
-        return new
+        return self._written(replace(stream, generation=before.generation + 1))
 
     def pause(self, name: str, *, paused: bool, now: datetime | None = None) -> Stream:
         """Pause a stream, or resume it; when is remembered, ``now`` unless given.
@@ -90,9 +88,7 @@ class StreamStore:
         before = self.stream(name)
         if before.paused != paused:
             self._note_pause(name, now or datetime.now(UTC), paused=paused)
-        stream = replace(before, paused=paused)
-        self._files.put(declaration_path(name), encoded(stream.to_json()))
-        return stream
+        return self._written(replace(before, paused=paused))
 
     def set_leads(self, name: str, leads: int | None) -> Stream:
         """Let the forecasts of a stream have so many lead times; None: as the network makes.
@@ -101,8 +97,11 @@ class StreamStore:
             UnknownStream: There is none.
             ContractViolation: As many there cannot be.
         """
-        stream = replace(self.stream(name), leads=leads)
-        self._files.put(declaration_path(name), encoded(stream.to_json()))
+        return self._written(replace(self.stream(name), leads=leads))
+
+    def _written(self, stream: Stream) -> Stream:
+        """A declaration, once it is valid instead of the one before."""
+        self._files.put(declaration_path(stream.name), encoded(stream.to_json()))
         return stream
 
     def paused_time(self, name: str, begin: datetime, end: datetime) -> timedelta:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from echocast.model.verification.contingency import ContingencyTable
-from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ, THRESHOLDS_DBZ, label
+from echocast.model.verification.counts import STREAM_THRESHOLDS_DBZ, label
 from echocast.model.verification.event_scores import EventScores
 
 SPAN_MINUTES: Final = 30.0
@@ -44,19 +44,17 @@ def _spans(events: Sequence[EventScores]) -> Leads:
 
 
 def _rows(leads: Sequence[tuple[EventScores, int]]) -> Iterator[str]:
-    pixels = sum(start.pixels[k] for event, k in leads for start in event.starts)
-    for method in leads[0][0].methods:
-        m = leads[0][0].methods.index(method)
-        squares = sum(start.squares[m, k] for event, k in leads for start in event.starts)
+    pixels = sum(event.summed("pixels")[k] for event, k in leads)
+    for m, method in enumerate(leads[0][0].methods):
+        squares = sum(event.summed("squares")[m, k] for event, k in leads)
         error = f"{squares / pixels:.1f}" if pixels else "n/a"
-        cells = (_cell(leads, m, threshold) for threshold in STREAM_THRESHOLDS_DBZ)
+        cells = (_cell(leads, method, threshold) for threshold in STREAM_THRESHOLDS_DBZ)
         yield " | ".join([label(method), error, *cells])
 
 
-def _cell(leads: Sequence[tuple[EventScores, int]], method: int, threshold_dbz: float) -> str:
-    t = THRESHOLDS_DBZ.index(threshold_dbz)
-    parts = [start.counts[method, t, k] for event, k in leads for start in event.starts]
-    return score_cell(ContingencyTable(*np.sum(parts, 0).tolist()))
+def _cell(leads: Sequence[tuple[EventScores, int]], method: str, threshold_dbz: float) -> str:
+    tables = (event.table(method, threshold_dbz, k) for event, k in leads)
+    return score_cell(sum(tables, ContingencyTable()))
 
 
 def score_cell(table: ContingencyTable) -> str:

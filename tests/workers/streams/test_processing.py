@@ -188,15 +188,20 @@ def test_the_canary_goes_on_when_another_champion_answers(stage: Stage) -> None:
     assert sum(sums["5|canary|30"]) == sum(sums["5|model|30"])
 
 
-def test_more_leads_are_of_the_forecast_that_is_served_alone(stage: Stage) -> None:
-    """Compared are the leads of the networks; without one, extrapolation reaches as far."""
-    stage.processing.stores.streams.declare(Stream("radar", 5, leads=14))
+def ten_frames_with_a_canary(stage: Stage) -> None:
+    """So many that networks forecast; a worker runs, and a champion is compared with the canary."""
     for slot in range(10):
         stage.put(slot, seed=slot)
     stage.processing.stores.streams.canary("radar", "fake/1")
     champion(stage.models, "2")
     stage.on_frame(9)
     stage.world.start_worker()
+
+
+def test_more_leads_are_of_the_forecast_that_is_served_alone(stage: Stage) -> None:
+    """Compared are the leads of the networks; without one, extrapolation reaches as far."""
+    stage.processing.stores.streams.declare(Stream("radar", 5, leads=14))
+    ten_frames_with_a_canary(stage)
     roles = {("model",), ("canary",), ("fallback",)}
     until(lambda: {issued.roles for issued in stage.issued()} == roles)
     by_role = {issued.roles: issued for issued in stage.issued()}
@@ -209,12 +214,7 @@ def test_more_leads_are_of_the_forecast_that_is_served_alone(stage: Stage) -> No
 
 
 def test_a_canarys_forecast_that_found_no_room_is_made_by_the_sweep(stage: Stage) -> None:
-    for slot in range(10):
-        stage.put(slot, seed=slot)
-    stage.processing.stores.streams.canary("radar", "fake/1")
-    champion(stage.models, "2")
-    stage.on_frame(9)
-    stage.world.start_worker()
+    ten_frames_with_a_canary(stage)
     until(lambda: {("model",), ("canary",)} <= {i.roles for i in stage.issued()})
     made = next(i for i in stage.issued() if i.roles == ("canary",))
     stage.processing.engine.redis.hset(f"echocast:job:{made.id}", "status", "cancelled")
